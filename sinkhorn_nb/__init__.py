@@ -1,0 +1,27 @@
+"""Entropic optimal transport and Sinkhorn divergences: certified, linear in memory, fast on a plain CPU."""
+
+from .divergence import Divergence
+from .functional import entropic_ot, sinkhorn_divergence
+from .gradients import Gradient
+from .measure import Measure
+from .plan import Plan
+from .problem import Problem
+from .solution import Solution
+from .solver import Sinkhorn
+from .status import ConvergenceWarning, Status
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "ConvergenceWarning",
+    "Divergence",
+    "Gradient",
+    "Measure",
+    "Plan",
+    "Problem",
+    "Sinkhorn",
+    "Solution",
+    "Status",
+    "entropic_ot",
+    "sinkhorn_divergence",
+]

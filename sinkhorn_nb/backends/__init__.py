@@ -1,0 +1,1 @@
+"""Below this wall: compiled code, bare arrays, no judgement of user input."""

@@ -1,0 +1,43 @@
+"""Gradients of optimal values by the envelope theorem: no linear system, one pass a side."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..gibbs import GibbsKernel
+
+
+class Gradient(NamedTuple):
+    """Derivatives of a value with respect to the arrays passed in.
+
+    x (n, d), y (m, d): of the points; a (n,), b (m,): of the weights, up to a constant on the
+    simplex, chosen so that <a, grad.a> + <b, grad.b> is the value.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+
+
+def envelope(problem, f, g, dtype, value):
+    """d OT_eps: a_i (x_i - sum_j W_ij y_j) with W the row-normalised plan; (f, g) in weights.
+
+    f must be T(g) and g must be T(f), to first order: rows are normalised with the one, columns
+    with the other.
+    """
+    kernel = GibbsKernel.of(problem, dtype)
+    grad_x = _pull(problem.source, problem.mass, kernel.barycenters(f, g))
+    grad_y = grad_x if problem.is_self else _pull(problem.target, problem.mass, kernel.T.barycenters(g, f))
+    return with_value(value, problem, Gradient(grad_x, grad_y, f, g))
+
+
+def _pull(measure, mass, barycenters):
+    return (mass * measure.probabilities)[:, None] * (measure.points - barycenters)
+
+
+def with_value(value, problem, gradient):
+    """The gradient with the constant of its weights' part such that <a, grad.a> + <b, grad.b> = value."""
+    pairing = problem.source.weights @ gradient.a + problem.target.weights @ gradient.b
+    shift = (value - pairing) / (problem.source.mass + problem.target.mass)
+    return gradient._replace(a=gradient.a + shift, b=gradient.b + shift)

@@ -1,0 +1,71 @@
+"""What is to be solved: two measures, a cost and a temperature."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from . import validation
+from .measure import Measure
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b), P1 = a, P'1 = b, for C(x, y) = |x - y|^2 / 2.
+
+    Parameters
+    ----------
+    source, target : Measure
+        Measures of the same mass in the same space.
+    eps : float
+        The temperature, blur**2, in units of cost.
+    """
+
+    source: Measure
+    target: Measure
+    eps: float
+
+    def __post_init__(self):
+        validation.positive("eps", self.eps)
+        validation.same_dimension("target", self.target.points, "source", self.source.points)
+        validation.equal_masses("target", self.target.weights, "source", self.source.weights)
+
+    @property
+    def blur(self):
+        """sqrt(eps), in the unit of the points."""
+        return float(np.sqrt(self.eps))
+
+    @property
+    def mass(self):
+        """The mass that is moved."""
+        return (self.source.mass + self.target.mass) / 2
+
+    @property
+    def T(self):
+        """The problem with source and target exchanged."""
+        return Problem(self.target, self.source, self.eps)
+
+    @cached_property
+    def is_self(self):
+        """Source and target are the same measure: one potential serves both."""
+        return self.source.equals(self.target)
+
+    @cached_property
+    def centre(self):
+        """(d,) origin of all computations: half way between the centroids."""
+        return (self.source.centroid + self.target.centroid) / 2
+
+    @cached_property
+    def diameter(self):
+        """Diagonal of the bounding box of the two measures."""
+        low = np.minimum(self.source.box[0], self.target.box[0])
+        high = np.maximum(self.source.box[1], self.target.box[1])
+        return float(np.linalg.norm(high - low))
+
+    def on_source(self):
+        """OT_eps(a, a)."""
+        return Problem(self.source, self.source, self.eps)
+
+    def on_target(self):
+        """OT_eps(b, b)."""
+        return Problem(self.target, self.target, self.eps)

@@ -1,0 +1,5 @@
+"""How a problem is solved."""
+
+from .sinkhorn import Sinkhorn, solve
+
+__all__ = ["Sinkhorn", "solve"]

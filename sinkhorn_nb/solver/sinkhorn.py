@@ -1,0 +1,158 @@
+"""The loop, written once for every problem and backend."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import validation
+from ..gibbs import GibbsKernel
+from ..solution import Solution
+from ..status import ConvergenceWarning, Status
+from .precision import pair_dtype
+from .schedule import annealing
+
+# Share of the way from f to T(f). Cross problems: Feydy et al. 2019, equation (26). Self problems:
+# T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better whatever eps (1/2 would by 1/2).
+CROSS_STEP = 1 / 2
+SELF_STEP = 2 / 3
+
+LARGEST_LOG = 700.0  # of a marginal ratio, so that the error stays a finite number
+
+
+class Iteration(NamedTuple):
+    """What a callback is told after each iteration."""
+
+    n_iter: int
+    n_passes: float
+    eps: float
+    marginal_error: float
+
+
+@dataclass(frozen=True)
+class Sinkhorn:
+    """How to solve: symmetric log-domain Sinkhorn iterations with annealing in eps.
+
+    Parameters
+    ----------
+    tol : float, default 1e-3
+        Largest marginal error accepted: max over the two sides of sum_i a_i |r_i - 1| / mass,
+        r_i being the ratio of the plan's marginal to a_i.
+    max_iter : int, default 3000
+        Iterations at most, each one pass over the pairs (half a pass for self problems).
+    dtype : {None, "float32", "float64"}
+        Of the pairs. None takes float32 for float32 points when its rounding leaves the
+        tolerance in reach, else float64. Potentials are float64 always.
+    progress : bool, default False
+        Show a tqdm bar.
+    callback : callable, optional
+        Called after each iteration with an `Iteration` (n_iter, n_passes, eps, marginal_error).
+
+    References
+    ----------
+    Feydy et al. 2019, "Interpolating between Optimal Transport and MMD using Sinkhorn
+    Divergences", section 3.1: symmetric updates, equation (26) for the self terms.
+
+    Examples
+    --------
+    >>> import sinkhorn_nb as snb
+    >>> solver = snb.Sinkhorn(tol=1e-6)
+    >>> snb.entropic_ot([[0.0], [1.0]], [[2.0]], blur=0.5, solver=solver).converged
+    True
+    """
+
+    tol: float = 1e-3
+    max_iter: int = 3000
+    dtype: str | None = None
+    progress: bool = False
+    callback: Callable[[Iteration], Any] | None = None
+
+    def __post_init__(self):
+        validation.positive("tol", self.tol)
+        validation.count("max_iter", self.max_iter)
+        validation.choice("dtype", self.dtype, (None, "float32", "float64"))
+        validation.choice("progress", self.progress, (False, True))
+        if self.callback is not None and not callable(self.callback):
+            raise TypeError(f"callback: expected a callable or None, got {self.callback!r}; pass a function")
+
+    def solve(self, problem):
+        """Solve one `Problem`; warn once if the tolerance was not reached.
+
+        Returns
+        -------
+        Solution
+
+        Notes
+        -----
+        Cost: O(n m d) time an iteration, O(n + m) memory beyond the points.
+        """
+        return solve(self, [problem])[0]
+
+
+def solve(solver, problems):
+    """Solutions of several problems, with one warning for all that did not converge."""
+    solutions = [_solve_oriented(solver, problem) for problem in problems]
+    failed = [s for s in solutions if not s.converged]
+    if failed:
+        worst = max(failed, key=lambda s: s.marginal_error)
+        warnings.warn(worst.message, ConvergenceWarning, stacklevel=4)
+    return solutions
+
+
+def _solve_oriented(solver, problem):
+    """The same bits for (a, b) and (b, a): one canonical orientation is solved."""
+    if problem.target.precedes(problem.source):
+        return _iterate(solver, problem.T).T
+    return _iterate(solver, problem)
+
+
+def _iterate(solver, problem):
+    """Feydy et al. 2019, section 3.1, annealed, then at the target eps until the tolerance is met."""
+    dtype = pair_dtype(problem, solver)
+    step = SELF_STEP if problem.is_self else CROSS_STEP
+    kernel, n_passes, history = None, 0.0, []
+    f = np.zeros(len(problem.source))
+    g = f if problem.is_self else np.zeros(len(problem.target))
+    status = Status.MAX_ITER
+
+    with tqdm(total=solver.max_iter, disable=not solver.progress, leave=False) as bar:
+        for eps in chain(annealing(problem)[: solver.max_iter - 1], repeat(problem.eps)):
+            if kernel is None or kernel.eps != eps:
+                n_passes += kernel.n_passes if kernel else 0.0
+                kernel = GibbsKernel.of(problem, dtype, eps)
+            log_rows, log_columns = kernel.log_sums(f, g)
+            error = _marginal_error(problem, log_rows, log_columns)
+            history.append(error)
+            _tell(solver, bar, Iteration(len(history), n_passes + kernel.n_passes, eps, error))
+            if eps == problem.eps and error <= solver.tol:
+                status = Status.CONVERGED
+            if status is Status.CONVERGED or len(history) == solver.max_iter:
+                break
+            f, g = _averaged(f, log_rows, g, log_columns, step * eps)
+
+    n_passes += kernel.n_passes
+    return Solution.between_probabilities(problem, f, g, log_rows, log_columns, status, n_passes, np.array(history), dtype, solver.tol)
+
+
+def _marginal_error(problem, log_rows, log_columns):
+    """max over the two sides of sum_i a_i |r_i - 1|, for probabilities a."""
+    rows = problem.source.probabilities @ np.abs(np.expm1(np.minimum(log_rows, LARGEST_LOG)))
+    columns = problem.target.probabilities @ np.abs(np.expm1(np.minimum(log_columns, LARGEST_LOG)))
+    return float(max(rows, columns))
+
+
+def _averaged(f, log_rows, g, log_columns, step):
+    """f + step (T(g) - f) and g + step (T(f) - g); the same object twice when f is g."""
+    new_f = f - step * log_rows
+    return new_f, new_f if f is g else g - step * log_columns
+
+
+def _tell(solver, bar, iteration):
+    bar.update()
+    bar.set_postfix(marginal_error=f"{iteration.marginal_error:.1e}", refresh=False)
+    if solver.callback is not None:
+        solver.callback(iteration)

@@ -1,0 +1,150 @@
+"""The only judge of user input: every message names the argument, what was expected, what came, what to do."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+
+MASS_TOLERANCE = 1e-6
+LARGEST_RATIO = 1e50  # of the coordinates to the blur: beyond, squares overflow
+
+
+def _real_array(name, value, what):
+    """A float32 or float64 array of any shape, or a TypeError."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name}: expected {what}, got rows of different lengths; make it rectangular") from error
+    if array.dtype == object:
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{name}: expected {what} of real numbers, got {type(value).__name__} with entries that are not "
+                "numbers; convert it with numpy.asarray(..., dtype=float)"
+            ) from error
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: expected {what} of real numbers, got complex ones; pass the real and imaginary parts")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: expected {what} of real numbers, got dtype {array.dtype}; convert it to float")
+    return array.astype(np.float32 if array.dtype in (np.float16, np.float32) else np.float64, copy=False)
+
+
+def _check_finite(name, array):
+    finite = np.isfinite(array)
+    if not finite.all():
+        where = np.argwhere(~finite)[0].tolist()
+        raise ValueError(
+            f"{name}: expected finite numbers, got {array[tuple(where)]} at index {where} "
+            f"({np.count_nonzero(~finite)} such entries); remove or impute them"
+        )
+
+
+def points(name, value):
+    """An (n, d) array of points, n and d at least 1; the caller's array is never written to."""
+    array = _real_array(name, value, "an (n, d) array of points")
+    if array.ndim != 2:
+        cure = "reshape(-1, 1) for points on a line" if array.ndim == 1 else "reshape it to one row a point"
+        raise ValueError(f"{name}: expected an (n, d) array of points, got shape {array.shape}; use {cure}")
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise ValueError(f"{name}: expected at least one point and one coordinate, got shape {array.shape}; pass data")
+    _check_finite(name, array)
+    return np.ascontiguousarray(array)
+
+
+def same_dimension(name, value, other_name, other):
+    """Two clouds live in one space."""
+    if value.shape[1] != other.shape[1]:
+        raise ValueError(
+            f"{name}: expected points in dimension {other.shape[1]} like {other_name}, "
+            f"got dimension {value.shape[1]}; compare clouds with the same coordinates"
+        )
+
+
+def weights(name, value, n):
+    """An (n,) array of weights >= 0, not all zero; uniform probabilities for None."""
+    if value is None:
+        return np.full(n, 1 / n)
+    array = _real_array(name, value, f"an ({n},) array of weights").astype(np.float64)
+    if array.shape != (n,):
+        raise ValueError(f"{name}: expected {n} weights, one a point, got shape {array.shape}; pass one number a point")
+    _check_finite(name, array)
+    if (array < 0).any():
+        i = int(np.argmin(array))
+        raise ValueError(f"{name}: expected weights >= 0, got {array[i]} at index {i}; remove or clip negative weights")
+    if not array.any():
+        raise ValueError(f"{name}: expected at least one weight > 0, got all zeros; pass weights with a positive sum")
+    if not np.isfinite(array.sum()):
+        raise ValueError(f"{name}: expected a finite sum, got an overflow; divide the weights by their largest")
+    return array
+
+
+def equal_masses(name, value, other_name, other):
+    """A balanced problem moves all the mass of one measure onto the other."""
+    mass, other_mass = value.sum(), other.sum()
+    if abs(mass - other_mass) > MASS_TOLERANCE * max(mass, other_mass):
+        raise ValueError(
+            f"{name}: expected the total mass of {other_name} ({other_mass:.9g}), got {mass:.9g}; "
+            f"divide each of them by its sum to compare probabilities"
+        )
+
+
+def _real(name, value, what):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, np.ndarray)) or np.ndim(value) != 0:
+        raise TypeError(f"{name}: expected {what}, got {value!r}; pass one number")
+    return float(value)
+
+
+def blur(value, *clouds):
+    """A positive length whose square, and the clouds' size relative to it, can be represented."""
+    number = _real("blur", value, "a length > 0 in the unit of the points")
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"blur: expected a length > 0 in the unit of the points, got {value!r}; try 5 % of the diameter")
+    size = max((float(np.abs(cloud).max()) for cloud in clouds), default=0.0)
+    if not (0 < number**2 < math.inf) or size > LARGEST_RATIO * number:
+        raise ValueError(
+            f"blur: expected a length comparable with the points (largest coordinate {size:.3g}), got {value!r}; "
+            "rescale the points or change blur"
+        )
+    return number
+
+
+def positive(name, value):
+    """A finite number > 0."""
+    number = _real(name, value, "a number > 0")
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"{name}: expected a finite number > 0, got {value!r}; pass a positive number")
+    return number
+
+
+def count(name, value, least=1):
+    """An integer of at least `least`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"{name}: expected an integer >= {least}, got {value!r}; pass an int")
+    if value < least:
+        raise ValueError(f"{name}: expected an integer >= {least}, got {value}; pass a larger one")
+    return int(value)
+
+
+def choice(name, value, options):
+    """One of the options, by equality."""
+    if not any(value is option or (isinstance(value, str) and value == option) for option in options):
+        known = ", ".join(map(repr, options))
+        raise ValueError(f"{name}: expected one of {known}, got {value!r}; choose one of them")
+    return value
+
+
+def instance(name, value, kind):
+    """An object of the library's own kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}; pass a {kind.__name__}(...)")
+    return value
+
+
+def matrix(name, value, n):
+    """An (n,) or (n, k) array of finite numbers, to be multiplied by a plan."""
+    array = _real_array(name, value, f"an ({n},) or ({n}, k) array").astype(np.float64)
+    if array.ndim not in (1, 2) or array.shape[0] != n:
+        raise ValueError(f"{name}: expected shape ({n},) or ({n}, k), got {array.shape}; pass one row a point")
+    _check_finite(name, array)
+    return array
