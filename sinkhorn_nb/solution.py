@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from . import validation
+from .dual import dual_value
 from .gibbs import GibbsKernel
 from .gradients import envelope
 from .plan import Plan
@@ -57,16 +58,11 @@ class Solution:
 
     @cached_property
     def value(self):
-        """The dual objective after one exact update of one side: quadratic in the marginal error.
-
-        At (T(g), g) the rows of the plan are exact, so that the dual is <a, T(g)> + <b, g> and
-        bounds OT_eps from below; the same for (f, T(f)): the larger of the two.
-        """
+        """The dual value, a lower bound of OT_eps whose error is quadratic in the marginal error."""
         mass, eps = self.problem.mass, self.problem.eps
-        f, g = self._normalised
         a, b = self.problem.source.probabilities, self.problem.target.probabilities
-        dual = a @ f + b @ g - eps * min(a @ self.log_rows, b @ self.log_columns)
-        return float(mass * dual + eps * mass * (mass - 1 - np.log(mass)))
+        dual = dual_value(a, b, *self._normalised, self.log_rows, self.log_columns, eps)
+        return mass * dual + eps * mass * (mass - 1 - float(np.log(mass)))
 
     @property
     def marginal_error(self):

@@ -1,16 +1,36 @@
 """Temperatures, made as data before the loop."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-RATIO = 0.5  # of one blur to the next: coarser steps than Feydy's .5^(1/2)..9 cost the fewest passes
+
+class Level(NamedTuple):
+    """Iterate at eps until the marginal error is within tol, or max_iter times."""
+
+    eps: float
+    tol: float
+    max_iter: float
 
 
-def annealing(problem):
-    """Decreasing temperatures above the target, one iteration each, from the diameter down.
+# Of one blur to the next; coarser or finer steps cost more passes (.3 as many at blur .02 and .01).
+RATIO = 0.5
+# Marginal error at which a level is left: .1, .03, .01 cost 130, 124, 108 passes at blur .01
+# with a memory of 10 and are alike with 20.
+LEVEL_TOL = 0.03
+LEVEL_MAX_ITER = 50
 
-    A problem with itself needs none: its averaged step contracts by 1/2 whatever eps.
+
+def annealing(problem, solver):
+    """Decreasing temperatures from the diameter down to the target.
+
+    The paper's scheme spends one iteration on each. A problem with itself needs none: its
+    averaged step contracts whatever eps.
     """
-    if problem.is_self or problem.diameter <= problem.blur:
-        return []
-    n_steps = int(np.ceil(np.log(problem.diameter / problem.blur) / -np.log(RATIO)))
-    return [(problem.blur * RATIO**-k) ** 2 for k in range(n_steps, 0, -1)]
+    once = solver.acceleration == "symmetric"
+    levels = []
+    if not problem.is_self and problem.diameter > problem.blur:
+        n_levels = int(np.ceil(np.log(problem.diameter / problem.blur) / -np.log(RATIO)))
+        tol, max_iter = (np.inf, 1) if once else (LEVEL_TOL, LEVEL_MAX_ITER)
+        levels = [Level((problem.blur * RATIO**-k) ** 2, tol, max_iter) for k in range(n_levels, 0, -1)]
+    return [*levels, Level(problem.eps, solver.tol, np.inf)]

@@ -3,16 +3,17 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from .. import validation
+from ..dual import dual_value, marginal_error
 from ..gibbs import GibbsKernel
 from ..solution import Solution
 from ..status import ConvergenceWarning, Status
+from .acceleration import ACCELERATIONS
 from .precision import pair_dtype
 from .schedule import annealing
 
@@ -20,8 +21,6 @@ from .schedule import annealing
 # T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better whatever eps (1/2 would by 1/2).
 CROSS_STEP = 1 / 2
 SELF_STEP = 2 / 3
-
-LARGEST_LOG = 700.0  # of a marginal ratio, so that the error stays a finite number
 
 
 class Iteration(NamedTuple):
@@ -35,7 +34,7 @@ class Iteration(NamedTuple):
 
 @dataclass(frozen=True)
 class Sinkhorn:
-    """How to solve: symmetric log-domain Sinkhorn iterations with annealing in eps.
+    """How to solve: accelerated symmetric log-domain Sinkhorn iterations with annealing in eps.
 
     Parameters
     ----------
@@ -44,6 +43,9 @@ class Sinkhorn:
         r_i being the ratio of the plan's marginal to a_i.
     max_iter : int, default 3000
         Iterations at most, each one pass over the pairs (half a pass for self problems).
+    acceleration : {"auto", "symmetric"}
+        "auto" is Anderson mixing of the symmetric updates; "symmetric" the paper's scheme as it
+        is: averaged updates, one iteration at each temperature before the target.
     dtype : {None, "float32", "float64"}
         Of the pairs. None takes float32 for float32 points when its rounding leaves the
         tolerance in reach, else float64. Potentials are float64 always.
@@ -67,6 +69,7 @@ class Sinkhorn:
 
     tol: float = 1e-3
     max_iter: int = 3000
+    acceleration: str = "auto"
     dtype: str | None = None
     progress: bool = False
     callback: Callable[[Iteration], Any] | None = None
@@ -74,6 +77,7 @@ class Sinkhorn:
     def __post_init__(self):
         validation.positive("tol", self.tol)
         validation.count("max_iter", self.max_iter)
+        validation.choice("acceleration", self.acceleration, tuple(ACCELERATIONS))
         validation.choice("dtype", self.dtype, (None, "float32", "float64"))
         validation.choice("progress", self.progress, (False, True))
         if self.callback is not None and not callable(self.callback):
@@ -111,44 +115,39 @@ def _solve_oriented(solver, problem):
 
 
 def _iterate(solver, problem):
-    """Feydy et al. 2019, section 3.1, annealed, then at the target eps until the tolerance is met."""
+    """Feydy et al. 2019, section 3.1, accelerated: level by level down to the target temperature."""
     dtype = pair_dtype(problem, solver)
+    n, a, b = len(problem.source), problem.source.probabilities, problem.target.probabilities
+    weights = a if problem.is_self else np.concatenate([a, b])
     step = SELF_STEP if problem.is_self else CROSS_STEP
-    kernel, n_passes, history = None, 0.0, []
-    f = np.zeros(len(problem.source))
-    g = f if problem.is_self else np.zeros(len(problem.target))
-    status = Status.MAX_ITER
+    z, n_passes, history = np.zeros(len(weights)), 0.0, []
 
     with tqdm(total=solver.max_iter, disable=not solver.progress, leave=False) as bar:
-        for eps in chain(annealing(problem)[: solver.max_iter - 1], repeat(problem.eps)):
-            if kernel is None or kernel.eps != eps:
-                n_passes += kernel.n_passes if kernel else 0.0
-                kernel = GibbsKernel.of(problem, dtype, eps)
-            log_rows, log_columns = kernel.log_sums(f, g)
-            error = _marginal_error(problem, log_rows, log_columns)
-            history.append(error)
-            _tell(solver, bar, Iteration(len(history), n_passes + kernel.n_passes, eps, error))
-            if eps == problem.eps and error <= solver.tol:
-                status = Status.CONVERGED
-            if status is Status.CONVERGED or len(history) == solver.max_iter:
-                break
-            f, g = _averaged(f, log_rows, g, log_columns, step * eps)
+        for level in annealing(problem, solver):
+            is_last = level.eps == problem.eps
+            last_iter = min(len(history) + level.max_iter, solver.max_iter - (0 if is_last else 1))
+            kernel = GibbsKernel.of(problem, dtype, level.eps)
+            acceleration = ACCELERATIONS[solver.acceleration](weights, step)
+            while len(history) < last_iter:
+                f, g = (z, z) if problem.is_self else (z[:n], z[n:])
+                log_rows, log_columns = kernel.log_sums(f, g)
+                residual = -level.eps * (log_rows if problem.is_self else np.concatenate([log_rows, log_columns]))
+                error = marginal_error(a, b, log_rows, log_columns)
+                history.append(error)
+                _tell(solver, bar, Iteration(len(history), n_passes + kernel.n_passes, level.eps, error))
+                if is_last and (error <= level.tol or len(history) == last_iter):
+                    break
+                if error <= level.tol or len(history) == last_iter:
+                    z = z + step * residual
+                    break
+                dual = dual_value(a, b, f, g, log_rows, log_columns, level.eps)
+                z = acceleration.next(z, residual, dual, error)
+            n_passes += kernel.n_passes
 
-    n_passes += kernel.n_passes
-    return Solution.between_probabilities(problem, f, g, log_rows, log_columns, status, n_passes, np.array(history), dtype, solver.tol)
-
-
-def _marginal_error(problem, log_rows, log_columns):
-    """max over the two sides of sum_i a_i |r_i - 1|, for probabilities a."""
-    rows = problem.source.probabilities @ np.abs(np.expm1(np.minimum(log_rows, LARGEST_LOG)))
-    columns = problem.target.probabilities @ np.abs(np.expm1(np.minimum(log_columns, LARGEST_LOG)))
-    return float(max(rows, columns))
-
-
-def _averaged(f, log_rows, g, log_columns, step):
-    """f + step (T(g) - f) and g + step (T(f) - g); the same object twice when f is g."""
-    new_f = f - step * log_rows
-    return new_f, new_f if f is g else g - step * log_columns
+    status = Status.CONVERGED if error <= solver.tol else Status.MAX_ITER
+    return Solution.between_probabilities(
+        problem, f, g, log_rows, log_columns, status, n_passes, np.array(history), dtype, solver.tol
+    )
 
 
 def _tell(solver, bar, iteration):

@@ -1,0 +1,22 @@
+"""What one pass tells of a pair of potentials: the dual value and the marginal error."""
+
+import numpy as np
+
+LARGEST_LOG = 700.0  # of a marginal ratio, so that the error stays a finite number
+
+
+def dual_value(a, b, f, g, log_rows, log_columns, eps):
+    """The dual objective after one exact update of one side, for probabilities a and b.
+
+    At (T(g), g) the rows of the plan are exact, so that the dual is <a, T(g)> + <b, g> and bounds
+    OT_eps from below; the same for (f, T(f)). The larger of the two: its error is quadratic in
+    the marginal error.
+    """
+    return float(a @ f + b @ g - eps * min(a @ log_rows, b @ log_columns))
+
+
+def marginal_error(a, b, log_rows, log_columns):
+    """max over the two sides of sum_i a_i |r_i - 1|, for probabilities a and b."""
+    rows = a @ np.abs(np.expm1(np.minimum(log_rows, LARGEST_LOG)))
+    columns = b @ np.abs(np.expm1(np.minimum(log_columns, LARGEST_LOG)))
+    return float(max(rows, columns))
