@@ -5,6 +5,7 @@ the result is the same bits for any number of threads.
 """
 
 from contextlib import nullcontext
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,20 +37,26 @@ class CpuCloud:
         out[: self.n] = np.clip(values, INERT, -INERT)
         return out
 
-    def panels(self, n_columns):
-        """Bounds of panels of rows, as equal as multiples of PAD allow."""
-        return self._bounds(np.linspace(0, 1, self._n_panels(n_columns) + 1))
 
-    def triangle_panels(self):
-        """Bounds of panels of rows that hold equal parts of the pairs i <= j."""
-        return self._bounds(1 - np.sqrt(np.linspace(1, 0, self._n_panels(self.size / 2) + 1)))
+@lru_cache
+def rectangle(n_rows, n_columns):
+    """Numbered (start, stop) of panels of rows, as equal as multiples of PAD allow."""
+    return _bounds(n_rows, np.linspace(0, 1, _n_panels(n_rows * n_columns) + 1))
 
-    def _n_panels(self, n_columns):
-        return int(np.clip(self.size * n_columns / PAIRS_A_PANEL, 1, MOST_PANELS))
 
-    def _bounds(self, fractions):
-        bounds = np.unique(np.rint(fractions * (self.size // PAD)).astype(int)) * PAD
-        return list(enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)))
+@lru_cache
+def triangle(n_rows):
+    """Numbered (start, stop) of panels of rows that hold equal parts of the pairs i <= j."""
+    return _bounds(n_rows, 1 - np.sqrt(np.linspace(1, 0, _n_panels(n_rows**2 / 2) + 1)))
+
+
+def _n_panels(n_pairs):
+    return int(np.clip(n_pairs / PAIRS_A_PANEL, 1, MOST_PANELS))
+
+
+def _bounds(n_rows, fractions):
+    bounds = np.unique(np.rint(fractions * (n_rows // PAD)).astype(int)) * PAD
+    return tuple(enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)))
 
 
 class CpuBackend:
@@ -60,7 +67,7 @@ class CpuBackend:
 
     def sums(self, x, F, a, y, G, b):
         F, a, G, b = x.pad(F, INERT), x.pad(a), y.pad(G, INERT), y.pad(b)
-        panels = x.panels(y.size)
+        panels = rectangle(x.size, y.size)
         rows, columns = np.zeros(x.size), np.zeros((len(panels), y.size))
 
         def task(p, bounds):
@@ -71,7 +78,7 @@ class CpuBackend:
 
     def self_sums(self, x, F, a):
         F, a = x.pad(F, INERT), x.pad(a)
-        panels = x.triangle_panels()
+        panels = triangle(x.size)
         sums = np.zeros((len(panels), x.size))
 
         def task(p, bounds):
@@ -87,7 +94,7 @@ class CpuBackend:
         def task(p, bounds):
             cpu_kernels.panel_sums(x.points, F, unused, y.points, G, b, *bounds, rows, None)
 
-        self._run(x, task, x.panels(y.size))
+        self._run(x, task, rectangle(x.size, y.size))
         return rows[: x.n]
 
     def log_sum_exp(self, x, y, G):
@@ -97,7 +104,7 @@ class CpuBackend:
         def task(p, bounds):
             cpu_kernels.panel_log_sum_exp(x.points, F, y.points, G, *bounds, maxima, sums)
 
-        self._run(x, task, x.panels(y.size))
+        self._run(x, task, rectangle(x.size, y.size))
         return maxima[: x.n] + np.log2(sums[: x.n], dtype=np.float64)
 
     def transport(self, x, F, y, G, V):
@@ -108,7 +115,7 @@ class CpuBackend:
             cpu_kernels.panel_transport(x.points, F, y.points, G, V, *bounds, out)
 
         with single_threaded_blas():
-            run(task, x.panels(y.size))
+            run(task, rectangle(x.size, y.size))
         return out[: x.n]
 
     def _run(self, x, task, panels):

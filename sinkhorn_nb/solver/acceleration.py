@@ -34,6 +34,10 @@ class Anderson:
         self._weights = weights
         self._step = step
         self._best_dual, self._least_error = -np.inf, np.inf
+        # Unit changes of the residual, what undoes them in z, and their inner products: rings.
+        self._changes = np.empty((MEMORY, len(weights)))
+        self._corrections = np.empty((MEMORY, len(weights)))
+        self._gram = np.empty((MEMORY, MEMORY))
         self._forget()
 
     def next(self, z, residual, dual, error):
@@ -47,12 +51,12 @@ class Anderson:
             self._remember(z - self._last[0], residual - self._last[1])
         self._last = z, residual
         self._fallback = z + self._step * residual
-        mixed = self._mix(z, residual)
+        mixed = self._mix(z + residual, self._weights * residual)
         return mixed if np.isfinite(mixed).all() else self._fallback
 
     def _forget(self):
         self._last = self._fallback = None
-        self._moves, self._changes, self._gram = [], [], np.zeros((0, 0))
+        self._n_seen = 0
 
     def _is_worse(self, dual, error):
         return error > self._least_error and dual < self._best_dual - DUAL_ROUNDING * abs(self._best_dual)
@@ -61,23 +65,20 @@ class Anderson:
         size = np.sqrt(self._weights @ change**2)
         if not size > 0:
             return
-        self._moves, self._changes = self._moves[-MEMORY + 1 :], self._changes[-MEMORY + 1 :]
-        self._gram = self._gram[-MEMORY + 1 :, -MEMORY + 1 :]
-        change = change / size
-        row = [self._weights @ (change * other) for other in self._changes]
-        self._moves.append(move / size)
-        self._changes.append(change)
-        self._gram = np.block([[self._gram, np.array(row)[:, None]], [np.array(row), np.ones(1)]])
+        slot = self._n_seen % MEMORY
+        self._n_seen += 1
+        self._changes[slot] = change / size
+        self._corrections[slot] = (move + change) / size
+        n = min(self._n_seen, MEMORY)
+        inner = self._changes[:n] @ (self._weights * self._changes[slot])
+        self._gram[slot, :n] = self._gram[:n, slot] = inner
 
-    def _mix(self, z, residual):
-        mixed = z + residual
-        if self._changes:
-            weighted = self._weights * residual
-            target = np.array([change @ weighted for change in self._changes])
-            shares = np.linalg.solve(self._gram + RIDGE * np.eye(len(target)), target)
-            for share, move, change in zip(shares, self._moves, self._changes, strict=True):
-                mixed -= share * (move + change)
-        return mixed
+    def _mix(self, target, weighted_residual):
+        n = min(self._n_seen, MEMORY)
+        if n == 0:
+            return target
+        shares = np.linalg.solve(self._gram[:n, :n] + RIDGE * np.eye(n), self._changes[:n] @ weighted_residual)
+        return target - shares @ self._corrections[:n]
 
 
 ACCELERATIONS = {"auto": Anderson, "symmetric": Symmetric}
