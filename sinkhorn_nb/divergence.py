@@ -40,6 +40,11 @@ class Divergence:
     def __float__(self):
         return self.value
 
+    @cached_property
+    def gap(self):
+        """Certified: |value - S_eps| <= gap. Two passes in float64 for each of the three problems."""
+        return max(self.xy.gap, (self.xx.gap + self.yy.gap) / 2)
+
     @property
     def converged(self):
         """Whether all three solutions are within tol."""

@@ -46,10 +46,6 @@ class GibbsKernel:
         )  # fmt: skip
 
     @property
-    def shape(self):
-        return len(self._points[0]), len(self._points[1])
-
-    @property
     def T(self):
         """The kernel seen from y."""
         x, y = self._points
@@ -78,9 +74,7 @@ class GibbsKernel:
         self.n_passes += 1
         with np.errstate(divide="ignore"):
             log_rows = np.log(
-                self._backend.row_sums(
-                    self._x.cloud, self._x.exponents(f), self._y.cloud, self._y.exponents(g), self.b
-                )
+                self._backend.row_sums(self._x.cloud, self._x.exponents(f), self._y.cloud, self._y.exponents(g), self.b)
             )
         return self._mend(log_rows, f, g)
 

@@ -24,7 +24,7 @@ class Measure:
     @classmethod
     def of(cls, points, weights=None, names=("points", "weights")):
         """Validate user input; weights default to uniform probabilities."""
-        points = validation.points(names[0], points)
+        points = np.array(validation.points(names[0], points))  # a copy: results read it later
         return cls(points, validation.weights(names[1], weights, len(points)))
 
     def __len__(self):

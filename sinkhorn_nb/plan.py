@@ -55,7 +55,7 @@ class Plan:
         columns = v.reshape(self.shape[1], -1)
         weights = self.problem.mass * self.problem.source.probabilities
         kernel = GibbsKernel.of(self.problem, "float64")
-        return (weights[:, None] * kernel.transport(self.f, self.g, columns)).reshape(-1, *v.shape[1:])
+        return (weights[:, None] * kernel.transport(self.f, self.g, columns)).reshape(self.shape[0], *v.shape[1:])
 
     def __rmatmul__(self, u):
         u = np.asarray(u)

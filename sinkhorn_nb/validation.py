@@ -74,7 +74,9 @@ def weights(name, value, n):
         raise ValueError(f"{name}: expected weights >= 0, got {array[i]} at index {i}; remove or clip negative weights")
     if not array.any():
         raise ValueError(f"{name}: expected at least one weight > 0, got all zeros; pass weights with a positive sum")
-    if not np.isfinite(array.sum()):
+    with np.errstate(over="ignore"):
+        overflows = not np.isfinite(array.sum())
+    if overflows:
         raise ValueError(f"{name}: expected a finite sum, got an overflow; divide the weights by their largest")
     return array
 
@@ -90,18 +92,25 @@ def equal_masses(name, value, other_name, other):
 
 
 def _real(name, value, what):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, np.ndarray)) or np.ndim(value) != 0:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name}: expected {what}, got {value!r}; pass one number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def blur(value, *clouds):
     """A positive length whose square, and the clouds' size relative to it, can be represented."""
     number = _real("blur", value, "a length > 0 in the unit of the points")
     if not (number > 0 and math.isfinite(number)):
-        raise ValueError(f"blur: expected a length > 0 in the unit of the points, got {value!r}; try 5 % of the diameter")
+        raise ValueError(
+            f"blur: expected a length > 0 in the unit of the points, got {value!r}; try 5 % of the diameter"
+        )
     size = max((float(np.abs(cloud).max()) for cloud in clouds), default=0.0)
-    if not (0 < number**2 < math.inf) or size > LARGEST_RATIO * number:
+    if not (0 < number * number < math.inf) or size > LARGEST_RATIO * number:
         raise ValueError(
             f"blur: expected a length comparable with the points (largest coordinate {size:.3g}), got {value!r}; "
             "rescale the points or change blur"

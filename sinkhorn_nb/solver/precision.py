@@ -6,6 +6,7 @@ import numpy as np
 # measured 3e-6 at blur .05, 1e-4 at .01.
 ROUNDING = 1e-8
 SHARE = 1 / 3  # of the tolerance that rounding may take
+LARGEST_BLUR = 2.0  # in diameters: rounding puts an error of 1e-7 eps on the value
 
 
 def pair_dtype(problem, solver):
@@ -17,4 +18,5 @@ def pair_dtype(problem, solver):
         return "float64"
     extent = max(float(np.linalg.norm(np.ptp(np.asarray(cloud, dtype=np.float64), axis=0))) for cloud in clouds)
     extent = max(extent, problem.diameter)
-    return "float32" if ROUNDING * (extent / problem.blur) ** 2 <= SHARE * solver.tol else "float64"
+    reaches_tol = ROUNDING * (extent / problem.blur) ** 2 <= SHARE * solver.tol
+    return "float32" if reaches_tol and problem.blur <= LARGEST_BLUR * problem.diameter else "float64"

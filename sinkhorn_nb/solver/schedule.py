@@ -19,6 +19,15 @@ RATIO = 0.5
 # with a memory of 10 and are alike with 20.
 LEVEL_TOL = 0.03
 LEVEL_MAX_ITER = 50
+LEAST_TOL = 1e-12  # float64 sums reach it at any blur
+
+
+def value_tol(problem, solver):
+    """The marginal error to iterate to: tol, and less where the blur exceeds the diameter.
+
+    The value's error is about eps times its square: unscaled, S would drown in it.
+    """
+    return max(solver.tol * min(1.0, problem.diameter / problem.blur), min(LEAST_TOL, solver.tol))
 
 
 def annealing(problem, solver):
@@ -33,4 +42,4 @@ def annealing(problem, solver):
         n_levels = int(np.ceil(np.log(problem.diameter / problem.blur) / -np.log(RATIO)))
         tol, max_iter = (np.inf, 1) if once else (LEVEL_TOL, LEVEL_MAX_ITER)
         levels = [Level((problem.blur * RATIO**-k) ** 2, tol, max_iter) for k in range(n_levels, 0, -1)]
-    return [*levels, Level(problem.eps, solver.tol, np.inf)]
+    return [*levels, Level(problem.eps, value_tol(problem, solver), np.inf)]

@@ -114,6 +114,16 @@ def _solve_oriented(solver, problem):
     return _iterate(solver, problem)
 
 
+class Iterate(NamedTuple):
+    """Potentials and what one pass says of them."""
+
+    error: float
+    f: np.ndarray
+    g: np.ndarray
+    log_rows: np.ndarray
+    log_columns: np.ndarray
+
+
 def _iterate(solver, problem):
     """Feydy et al. 2019, section 3.1, accelerated: level by level down to the target temperature."""
     dtype = pair_dtype(problem, solver)
@@ -128,15 +138,18 @@ def _iterate(solver, problem):
             last_iter = min(len(history) + level.max_iter, solver.max_iter - (0 if is_last else 1))
             kernel = GibbsKernel.of(problem, dtype, level.eps)
             acceleration = ACCELERATIONS[solver.acceleration](weights, step)
+            best = None
             while len(history) < last_iter:
                 f, g = (z, z) if problem.is_self else (z[:n], z[n:])
                 log_rows, log_columns = kernel.log_sums(f, g)
-                residual = -level.eps * (log_rows if problem.is_self else np.concatenate([log_rows, log_columns]))
                 error = marginal_error(a, b, log_rows, log_columns)
+                if best is None or error < best.error:
+                    best = Iterate(error, f, g, log_rows, log_columns)
                 history.append(error)
                 _tell(solver, bar, Iteration(len(history), n_passes + kernel.n_passes, level.eps, error))
-                if is_last and (error <= level.tol or len(history) == last_iter):
+                if is_last and error <= level.tol:
                     break
+                residual = -level.eps * (log_rows if problem.is_self else np.concatenate([log_rows, log_columns]))
                 if error <= level.tol or len(history) == last_iter:
                     z = z + step * residual
                     break
@@ -144,10 +157,8 @@ def _iterate(solver, problem):
                 z = acceleration.next(z, residual, dual, error)
             n_passes += kernel.n_passes
 
-    status = Status.CONVERGED if error <= solver.tol else Status.MAX_ITER
-    return Solution.between_probabilities(
-        problem, f, g, log_rows, log_columns, status, n_passes, np.array(history), dtype, solver.tol
-    )
+    status = Status.CONVERGED if best.error <= solver.tol else Status.MAX_ITER
+    return Solution.between_probabilities(problem, *best[1:], status, n_passes, np.array(history), dtype, solver.tol)
 
 
 def _tell(solver, bar, iteration):
