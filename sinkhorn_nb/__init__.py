@@ -1,5 +1,7 @@
 """Entropic optimal transport and Sinkhorn divergences: certified, linear in memory, fast on a plain CPU."""
 
+from importlib import import_module
+
 from .divergence import Divergence
 from .functional import entropic_ot, sinkhorn_divergence
 from .gradients import Gradient
@@ -8,7 +10,7 @@ from .plan import Plan
 from .problem import Problem
 from .solution import Solution
 from .solver import Sinkhorn
-from .status import ConvergenceWarning, Status
+from .status import Status
 
 __version__ = "0.1.0.dev0"
 
@@ -25,3 +27,14 @@ __all__ = [
     "entropic_ot",
     "sinkhorn_divergence",
 ]
+
+
+def __getattr__(name):
+    """ConvergenceWarning, when first asked for: its base class takes a second to import."""
+    if name == "ConvergenceWarning":
+        return import_module(".warning", __name__).ConvergenceWarning
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), "ConvergenceWarning"])

@@ -1,13 +1,10 @@
 """How a solve ended; the text of a failure holds the cure."""
 
+import warnings
 from enum import Enum
+from importlib import import_module
 
 import numpy as np
-from sklearn import exceptions
-
-
-class ConvergenceWarning(exceptions.ConvergenceWarning):
-    """The marginal error is above the tolerance: the numbers returned are not the solution's."""
 
 
 class Status(Enum):
@@ -22,6 +19,11 @@ def explain(status, error, history, tol, dtype):
     if status is Status.CONVERGED:
         return f"{status.value}: {error:.2e} <= {tol:.2e}"
     return f"{status.value}: {error:.2e} > tol={tol:.2e} after {len(history)} iterations; {_cure(history, tol, dtype)}"
+
+
+def warn(message):
+    """Warn the caller of a public function that its result has not converged."""
+    warnings.warn(message, import_module(".warning", __package__).ConvergenceWarning, stacklevel=5)
 
 
 def _cure(history, tol, dtype):

@@ -14,7 +14,7 @@ from .threads import run, single_threaded_blas
 from .tiles import PAD, REGISTER_DIM
 
 MOST_PANELS = 32  # column sums of 8 bytes each: 256 bytes a point
-PAIRS_A_PANEL = 2**20  # fewer are not worth a thread's start
+PAIRS_A_PANEL = 2**19  # fewer are not worth a thread's start
 INERT = -1e30  # exponent of the points that fill up a cloud
 
 

@@ -19,7 +19,8 @@ class _Pool:
 
     def __init__(self):
         self.reset()
-        os.register_at_fork(after_in_child=self.reset) if hasattr(os, "register_at_fork") else None
+        if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+            os.register_at_fork(after_in_child=self.reset)
 
     def reset(self):
         self._lock = threading.Lock()

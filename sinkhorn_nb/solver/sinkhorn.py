@@ -1,6 +1,5 @@
 """The loop, written once for every problem and backend."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from .. import validation
 from ..dual import dual_value, marginal_error
 from ..gibbs import GibbsKernel
 from ..solution import Solution
-from ..status import ConvergenceWarning, Status
+from ..status import Status, warn
 from .acceleration import ACCELERATIONS
 from .precision import pair_dtype
 from .schedule import annealing
@@ -103,7 +102,7 @@ def solve(solver, problems):
     failed = [s for s in solutions if not s.converged]
     if failed:
         worst = max(failed, key=lambda s: s.marginal_error)
-        warnings.warn(worst.message, ConvergenceWarning, stacklevel=4)
+        warn(worst.message)
     return solutions
 
 
