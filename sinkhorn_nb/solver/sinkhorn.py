@@ -134,7 +134,8 @@ def _iterate(solver, problem):
     with tqdm(total=solver.max_iter, disable=not solver.progress, leave=False) as bar:
         for level in annealing(problem, solver):
             is_last = level.eps == problem.eps
-            last_iter = min(len(history) + level.max_iter, solver.max_iter - (0 if is_last else 1))
+            # At least half of the iterations are kept for the target.
+            last_iter = min(len(history) + level.max_iter, solver.max_iter // (1 if is_last else 2))
             kernel = GibbsKernel.of(problem, dtype, level.eps)
             acceleration = ACCELERATIONS[solver.acceleration](weights, step)
             best = None

@@ -1,0 +1,8 @@
+"""`python -m sinkhorn_nb` is the command `sinkhorn-nb`."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

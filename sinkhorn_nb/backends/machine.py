@@ -1,0 +1,38 @@
+"""What the kernels run on: threads, processor, vector width, folder of the compiled code."""
+
+from typing import NamedTuple
+
+import numba
+from llvmlite import binding
+
+from . import cpu_kernels
+
+VECTOR_BITS = {"avx512f": 512, "avx": 256, "sse2": 128, "neon": 128}  # the widest first
+
+
+class Machine(NamedTuple):
+    """threads; the processor's name for LLVM; bits of its vectors; where compiled kernels are kept, or None."""
+
+    threads: int
+    cpu: str
+    vector_bits: int | None
+    cache: str | None
+
+
+def describe():
+    """The machine as numba sees it, its environment variables included."""
+    return Machine(
+        threads=numba.get_num_threads(),
+        cpu=numba.config.CPU_NAME or binding.get_host_cpu_name(),
+        vector_bits=_vector_bits(),
+        cache=cpu_kernels.panel_sums.stats.cache_path,
+    )
+
+
+def _vector_bits():
+    features = numba.config.CPU_FEATURES
+    try:
+        enabled = (binding.get_host_cpu_features().flatten() if features is None else features).split(",")
+    except RuntimeError:  # LLVM cannot tell on this platform
+        return None
+    return next((bits for name, bits in VECTOR_BITS.items() if f"+{name}" in enabled), None)

@@ -1,0 +1,191 @@
+"""The command `sinkhorn-nb`."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+import warnings
+from importlib import metadata
+
+from . import ConvergenceWarning, __version__, cloud_files, demo, plotting
+from .backends import machine
+from .functional import sinkhorn_divergence
+from .solver import Sinkhorn
+from .warmup import KINDS, warm_up
+
+PROGRAM = "sinkhorn-nb"
+DEPENDENCIES = ("numba", "llvmlite", "numpy", "scipy", "scikit-learn")
+OK, NOT_CONVERGED, FAILED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+EXIT_CODES = "Exit code: 0; 1 if the tolerance was not reached (the value is printed all the same); 2 on an error."
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors on one line."""
+
+    def error(self, message):
+        self.exit(FAILED, f"{PROGRAM}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        sys.argv[1:] by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0; 1 when a solve did not converge; 2 after an error, told in one line
+        on stderr; 130 after Ctrl-C; 141 when the reader of stdout went away.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more when it exits: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
+        _tell("error", str(error) or type(error).__name__)
+        return FAILED
+    return code
+
+
+def _parser():
+    parser = _Parser(prog=PROGRAM, description="Sinkhorn divergences between point clouds.")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(metavar="command", required=True)
+
+    command = _add(commands, "demo", _demo, "the main job on handwritten digits, with a picture")
+    command.add_argument("--output", default="sinkhorn_nb_demo.png", metavar="FILE.png", help="default: %(default)s")
+    command.add_argument("--n", type=_positive, default=5000, help="points of each cloud, default: %(default)s")
+
+    command = _add(commands, "divergence", _divergence, "the Sinkhorn divergence between two files", EXIT_CODES)
+    files = ".npy; .npz with points x (or its first array) and weights a; .csv with or without a header"
+    command.add_argument("A", help=f"source points, one row each: {files}")
+    command.add_argument("B", help="target points, likewise")
+    command.add_argument("--blur", type=float, required=True, help="a length in the unit of the points")
+    command.add_argument("--tol", type=float, default=Sinkhorn.tol, help="marginal error, default: %(default)s")
+    command.add_argument("--max-iter", type=int, default=Sinkhorn.max_iter, help="default: %(default)s")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+
+    _add(commands, "info", _info, "versions, processor, threads, cache")
+    _add(commands, "warmup", _warmup, "compile the kernels of the main job ahead")
+    return parser
+
+
+def _add(commands, name, run, summary, epilog=None):
+    command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".", epilog=epilog)
+    command.set_defaults(run=run)
+    return command
+
+
+def _positive(text):
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+_positive.__name__ = "positive integer"  # argparse prints it
+
+
+def _demo(options):
+    print(f"{demo.TITLE} (the first time, half a minute to compile)", flush=True)
+    result = _with_warnings(lambda: demo.run(options.n))
+    print(demo.report(result, machine.describe().threads), flush=True)
+    try:
+        demo.draw(result, options.output)
+    except ImportError:
+        print(f"  {'picture':<15}none, for want of matplotlib; get it with {plotting.INSTALL}")
+    else:
+        print(f"  {'picture':<15}{options.output}")
+    return OK if result.divergence.converged else NOT_CONVERGED
+
+
+def _divergence(options):
+    source, target = cloud_files.read(options.A), cloud_files.read(options.B)
+    solver = Sinkhorn(tol=options.tol, max_iter=options.max_iter)
+    start = time.perf_counter()
+    result = _with_warnings(
+        lambda: sinkhorn_divergence(
+            source.points, target.points, source.weights, target.weights, blur=options.blur, solver=solver
+        )
+    )
+    facts = {
+        "value": result.value,
+        "converged": result.converged,
+        "marginal_error": result.marginal_error,
+        "n_iter": result.n_iter,
+        "n_passes": result.n_passes,
+        "blur": options.blur,
+        "tol": options.tol,
+        "n": len(source),
+        "m": len(target),
+        "d": source.dimension,
+        "seconds": time.perf_counter() - start,
+    }
+    print(json.dumps(facts) if options.json else _table(facts))
+    return OK if result.converged else NOT_CONVERGED
+
+
+def _info(options):
+    here = machine.describe()
+    facts = {
+        "sinkhorn-nb": __version__,
+        **{name: metadata.version(name) for name in DEPENDENCIES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "threads": here.threads,
+        "processor": here.cpu,
+        "vectors": f"{here.vector_bits} bits" if here.vector_bits else "unknown",
+        "kernel cache": here.cache or "none: no folder can be written, kernels are compiled in every process",
+        "GPU": "none (CPU backend only)",
+    }
+    print(_table(facts))
+    return OK
+
+
+def _warmup(options):
+    total = 0.0
+    for dtype, d in KINDS:
+        seconds = warm_up(dtype, d)
+        total += seconds
+        print(f"{dtype}, d = {d:<4}{seconds:6.1f} s", flush=True)
+    cache = machine.describe().cache
+    where = f"kept in {cache}" if cache else "kept in this process only: no folder can be written"
+    print(f"{total:.1f} s in all; the kernels are {where}")
+    return OK
+
+
+def _table(facts):
+    width = max(map(len, facts)) + 2
+    return "\n".join(f"{name.replace('_', ' '):<{width}}{_text(value)}" for name, value in facts.items())
+
+
+def _text(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _with_warnings(compute):
+    """The result of compute(); its warnings become lines on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        result = compute()
+    for warning in caught:
+        _tell("warning", str(warning.message))
+    return result
+
+
+def _tell(kind, message):
+    """One line on stderr."""
+    print(f"{PROGRAM}: {kind}: {' '.join(message.split())}", file=sys.stderr)

@@ -1,0 +1,80 @@
+"""Measures from files: .npy, .npz and .csv."""
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from .measure import Measure
+
+
+def read(path):
+    """The measure in a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        .npy: the points, (n, d). .npz: points in the array "x", or else in the first one, and
+        weights in "a" if there. .csv: one row of numbers a point, under a header or none.
+
+    Returns
+    -------
+    Measure
+
+    Raises
+    ------
+    OSError, ValueError, TypeError
+        With a message that begins with the path.
+    """
+    readers = {".npy": _npy, ".npz": _npz, ".csv": _csv}
+    reader = readers.get(Path(path).suffix.lower())
+    if reader is None:
+        raise ValueError(f"{path}: expected a file named .npy, .npz or .csv; save the points as one of them")
+    try:
+        points, weights = reader(path)
+    except OSError as error:
+        raise OSError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path}: {error}") from error
+    return Measure.of(points, weights, names=(str(path), f"{path}: weights a"))
+
+
+def _npy(path):
+    with open(path, "rb") as file:
+        return _array(file), None
+
+
+def _npz(path):
+    with zipfile.ZipFile(path) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        if not names:
+            raise ValueError("expected an archive of arrays, got none; write it with numpy.savez(path, x=points)")
+        first = "x" if "x" in names else names[0]
+        points = _array(io.BytesIO(archive.read(f"{first}.npy")))
+        has_weights = "a" in names and first != "a"
+        return points, _array(io.BytesIO(archive.read("a.npy"))) if has_weights else None
+
+
+def _array(file):
+    """One array in NumPy's format; pickles are refused."""
+    return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _csv(path):
+    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    lines = [line for line in lines if line.strip()]
+    if lines and not _is_numeric(lines[0]):
+        lines = lines[1:]
+    if not lines:
+        raise ValueError("expected rows of numbers, got none; write one point a line, its coordinates between commas")
+    return np.loadtxt(lines, delimiter=",", ndmin=2, comments=None), None
+
+
+def _is_numeric(line):
+    try:
+        [float(field) for field in line.split(",")]
+    except ValueError:
+        return False
+    return True

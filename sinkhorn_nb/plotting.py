@@ -1,0 +1,123 @@
+"""Pictures of point clouds and of the transport between them. Needs matplotlib: the extra `plot`."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+INSTALL = 'pip install "sinkhorn-nb[plot]"'
+COLORMAP = "turbo"
+GREY, INK = "#c9ced6", "#30343b"
+CLOUD_AREA = 18000.0  # of all points of a cloud together, in square typographic points
+MARGIN = 0.03  # around the clouds, of their extent
+
+
+def plot_cloud(ax, points, colors=GREY):
+    """Scatter the first two coordinates of a cloud, on axes of equal scale without a frame.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    points : (n, d) array, d >= 2
+    colors : str or (n,) array
+        One color, or a number a point that the colormap is to show.
+    """
+    area = float(np.clip(CLOUD_AREA / len(points), 0.5, 30))
+    colormap = None if isinstance(colors, str) else COLORMAP
+    ax.scatter(points[:, 0], points[:, 1], s=area, c=colors, cmap=colormap, linewidths=0)
+    ax.set_aspect("equal")
+    ax.axis("off")
+
+
+def plot_displacement(ax, points, displacement, values, n_arrows=250):
+    """Draw the displacements of some points of a cloud as arrows, to scale.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    points, displacement : (n, d) arrays, d >= 2
+    values : (n,) array
+        Shown by the colors of the arrows.
+    n_arrows : int
+        How many, about.
+    """
+    shown = slice(None, None, max(1, len(points) // n_arrows))
+    (x, y), (u, v) = points[shown, :2].T, displacement[shown, :2].T
+    ax.quiver(x, y, u, v, values[shown], cmap=COLORMAP, angles="xy", scale_units="xy", scale=1, width=0.006)
+    ax.set_aspect("equal")
+    ax.axis("off")
+
+
+def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
+    """Show a divergence as motion: the source, its steepest descent, frames on the way, the target.
+
+    A point x_i moves along -grad_{x_i} S / a_i: at time 1 it is where one step of gradient
+    descent with rate 1 takes it.
+
+    Parameters
+    ----------
+    divergence : Divergence
+        Between clouds of dimension 2 or more; the first two coordinates are shown.
+    times : sequence of float
+        Of the frames.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib, naming the command that installs it.
+    """
+    figure, axes = _row_of_axes(len(times) + 3)
+    source, target = divergence.xy.problem.source, divergence.xy.problem.target
+    x, y, displacement = source.points, target.points, descent(divergence)
+    height = x[:, 1]
+
+    plot_cloud(axes[0], x, height)
+    plot_cloud(axes[1], y)
+    plot_displacement(axes[1], x, displacement, height)
+    for ax, t in zip(axes[2:], times, strict=False):
+        plot_cloud(ax, x + t * displacement, height)
+    plot_cloud(axes[-1], y, INK)
+
+    _frame(axes, np.concatenate([source.box, target.box])[:, :2])
+    frames = [f"t = {Fraction(t).limit_denominator(100)}" for t in times]
+    for ax, title in zip(axes, ["source $x$", r"$-\nabla_x S\,/\,a$", *frames, "target $y$"], strict=True):
+        ax.set_title(title, color=INK)
+    return figure
+
+
+def descent(divergence):
+    """(n, d) displacements -grad_{x_i} S / a_i; zero where a_i is."""
+    a = divergence.xy.problem.source.weights[:, None]
+    gradient = divergence.gradient().x
+    return -np.divide(gradient, a, out=np.zeros_like(gradient), where=a > 0)
+
+
+def save(figure, path):
+    """Write a figure to a file; a PNG is reduced to 256 colors, a third of its size."""
+    figure.savefig(path)
+    if Path(path).suffix.lower() == ".png":
+        from PIL import Image  # comes with matplotlib
+
+        with Image.open(path) as image:
+            reduced = image.convert("RGB").quantize(256)
+        reduced.save(path, optimize=True)
+
+
+def _row_of_axes(n):
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(f"plots need matplotlib; get it with {INSTALL}") from error
+    figure = Figure(figsize=(2.1 * n, 3), dpi=120, layout="constrained")
+    return figure, figure.subplots(1, n)
+
+
+def _frame(axes, corners):
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    margin = MARGIN * (high - low).max()
+    for ax in axes:
+        ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))

@@ -1,0 +1,34 @@
+"""Compile ahead: the kernels of the main job, so that the first real call is a fast one."""
+
+import time
+
+import numpy as np
+
+from .functional import sinkhorn_divergence
+
+N_POINTS = 64
+# Dimensions 1 to 6 have kernels of their own, all others share one (backends.tiles).
+KINDS = [(dtype, d) for dtype in ("float32", "float64") for d in (2, 3, 64)]
+
+
+def warm_up(dtype, d):
+    """Compile, or load from the cache, what a divergence, its gradient and its map need.
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+        Of the points.
+    d : int
+        Their dimension.
+
+    Returns
+    -------
+    float
+        Seconds taken.
+    """
+    start = time.perf_counter()
+    x = np.linspace(0, 1, N_POINTS * d, dtype=dtype).reshape(N_POINTS, d)
+    divergence = sinkhorn_divergence(x, x[::2], blur=1.0)
+    divergence.gradient()
+    divergence.xy.map()
+    return time.perf_counter() - start
