@@ -1,0 +1,64 @@
+"""How long until the first answer: the import, a new process with a warm cache, the first compilation?
+
+The main job: value and gradient of S_eps at n = 1000, d = 3, from float32 and from float64 points.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from .harness import arguments, goal, write
+
+JOB = """
+import numpy as np, sinkhorn_nb as snb
+rng = np.random.default_rng(0)
+x, y = rng.random((1000, 3)).astype("{dtype}"), (rng.random((1000, 3)) ** 2).astype("{dtype}")
+divergence = snb.sinkhorn_divergence(x, y, blur=0.0866)
+divergence.value, divergence.gradient()
+"""
+
+
+def seconds(code, cache=None):
+    """Wall time of a new process, from its start to its end."""
+    environment = os.environ | ({"NUMBA_CACHE_DIR": cache} if cache else {})
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    elapsed = time.perf_counter() - start
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return elapsed
+
+
+def repeated(what, code, rounds, cache=None):
+    times = [seconds(code, cache) for _ in range(rounds)]
+    return {"what": what, "median_s": statistics.median(times), "min_s": min(times), "rounds": rounds}
+
+
+def main():
+    args = arguments(__doc__)
+    rounds = 2 if args.smoke else 5
+    seconds("import sinkhorn_nb")  # the files of the import reach the system's cache
+    rows = [
+        repeated("python -c pass", "pass", rounds),
+        repeated("import numba", "import numba", rounds),
+        repeated("import sinkhorn_nb", "import sinkhorn_nb", rounds),
+    ]
+    for dtype in ("float32", "float64"):
+        job = JOB.format(dtype=dtype)
+        with tempfile.TemporaryDirectory() as cache:
+            rows.append(repeated(f"main job, {dtype}, empty cache", job, 1, cache))
+            rows.append(repeated(f"main job, {dtype}, warm cache", job, rounds, cache))
+    found = {row["what"]: row["median_s"] for row in rows}
+    goals = []
+    for dtype in ("float32", "float64"):
+        warm, cold = found[f"main job, {dtype}, warm cache"], found[f"main job, {dtype}, empty cache"]
+        goals.append(goal(f"new process, warm cache, n = 1000, {dtype}", warm, "s", at_most=2))
+        goals.append(goal(f"first compilation of the main job, {dtype}", cold, "s", at_most=40))
+    write(args, "startup", rows, goals)
+
+
+if __name__ == "__main__":
+    main()
