@@ -125,44 +125,63 @@ class Iterate(NamedTuple):
 
 def _iterate(solver, problem):
     """Feydy et al. 2019, section 3.1, accelerated: level by level down to the target temperature."""
-    dtype = pair_dtype(problem, solver)
-    n, a, b = len(problem.source), problem.source.probabilities, problem.target.probabilities
-    weights = a if problem.is_self else np.concatenate([a, b])
-    step = SELF_STEP if problem.is_self else CROSS_STEP
-    z, n_passes, history = np.zeros(len(weights)), 0.0, []
-
+    descent = _Descent(solver, problem)
     with tqdm(total=solver.max_iter, disable=not solver.progress, leave=False) as bar:
-        for level in annealing(problem, solver):
-            is_last = level.eps == problem.eps
-            # At least half of the iterations are kept for the target.
-            last_iter = min(len(history) + level.max_iter, solver.max_iter // (1 if is_last else 2))
-            kernel = GibbsKernel.of(problem, dtype, level.eps)
-            acceleration = ACCELERATIONS[solver.acceleration](weights, step)
-            best = None
-            while len(history) < last_iter:
-                f, g = (z, z) if problem.is_self else (z[:n], z[n:])
-                log_rows, log_columns = kernel.log_sums(f, g)
-                error = marginal_error(a, b, log_rows, log_columns)
-                if best is None or error < best.error:
-                    best = Iterate(error, f, g, log_rows, log_columns)
-                history.append(error)
-                _tell(solver, bar, Iteration(len(history), n_passes + kernel.n_passes, level.eps, error))
-                if is_last and error <= level.tol:
-                    break
-                residual = -level.eps * (log_rows if problem.is_self else np.concatenate([log_rows, log_columns]))
-                if error <= level.tol or len(history) == last_iter:
-                    z = z + step * residual
-                    break
-                dual = dual_value(a, b, f, g, log_rows, log_columns, level.eps)
-                z = acceleration.next(z, residual, dual, error)
-            n_passes += kernel.n_passes
-
+        *levels, target = annealing(problem, solver)
+        for level in levels:  # at least half of the iterations are kept for the target
+            descent.iterate(level, min(descent.n_iter + level.max_iter, solver.max_iter // 2), bar)
+        best = descent.iterate(target, solver.max_iter, bar)
     status = Status.CONVERGED if best.error <= solver.tol else Status.MAX_ITER
-    return Solution.between_probabilities(problem, *best[1:], status, n_passes, np.array(history), dtype, solver.tol)
+    return Solution.between_probabilities(
+        problem, *best[1:], status, descent.n_passes, np.array(descent.history), descent.dtype, solver.tol
+    )
 
 
-def _tell(solver, bar, iteration):
-    bar.update()
-    bar.set_postfix(marginal_error=f"{iteration.marginal_error:.1e}", refresh=False)
-    if solver.callback is not None:
-        solver.callback(iteration)
+class _Descent:
+    """The iterate z (both potentials in a row, one for a self problem) on its way down the levels."""
+
+    def __init__(self, solver, problem):
+        self._solver, self._problem = solver, problem
+        self._a, self._b = problem.source.probabilities, problem.target.probabilities
+        self._weights = self._a if problem.is_self else np.concatenate([self._a, self._b])
+        self._step = SELF_STEP if problem.is_self else CROSS_STEP
+        self._z = np.zeros(len(self._weights))
+        self.dtype = pair_dtype(problem, solver)
+        self.history, self.n_passes = [], 0.0
+
+    @property
+    def n_iter(self):
+        return len(self.history)
+
+    def iterate(self, level, last_iter, bar):
+        """THE loop: at one temperature, to its tolerance or iteration; the best iterate."""
+        kernel, best = GibbsKernel.of(self._problem, self.dtype, level.eps), None
+        acceleration = ACCELERATIONS[self._solver.acceleration](self._weights, self._step)
+        while self.n_iter < last_iter:
+            iterate = self._measure(kernel)
+            best = iterate if best is None or iterate.error < best.error else best
+            self._tell(bar, iterate.error, level.eps)
+            residual = -level.eps * self._joined(iterate.log_rows, iterate.log_columns)
+            if iterate.error <= level.tol or self.n_iter == last_iter:
+                self._z = self._z + self._step * residual  # where the next level starts
+                break
+            dual = dual_value(self._a, self._b, *iterate[1:], level.eps)
+            self._z = acceleration.next(self._z, residual, dual, iterate.error)
+        return best
+
+    def _measure(self, kernel):
+        f, g = (self._z, self._z) if self._problem.is_self else np.split(self._z, [len(self._a)])
+        before = kernel.n_passes
+        log_rows, log_columns = kernel.log_sums(f, g)
+        self.n_passes += kernel.n_passes - before
+        return Iterate(marginal_error(self._a, self._b, log_rows, log_columns), f, g, log_rows, log_columns)
+
+    def _joined(self, of_f, of_g):
+        return of_f if self._problem.is_self else np.concatenate([of_f, of_g])
+
+    def _tell(self, bar, error, eps):
+        self.history.append(error)
+        bar.update()
+        bar.set_postfix(marginal_error=f"{error:.1e}", refresh=False)
+        if self._solver.callback is not None:
+            self._solver.callback(Iteration(self.n_iter, self.n_passes, eps, error))
