@@ -35,6 +35,8 @@ class Solution:
         Full sweeps over the n x m pairs.
     history : (n_iter,) float64 array
         The marginal error before each update, at the temperature of that iteration.
+    n_annealing : int
+        Iterations above the target temperature, the first of the history.
     dtype : str
         Of the pairs.
     """
@@ -47,6 +49,7 @@ class Solution:
     status: Status
     n_passes: float
     history: np.ndarray
+    n_annealing: int
     dtype: str
     tol: float
 
@@ -95,7 +98,8 @@ class Solution:
     @property
     def message(self):
         """The status, the error reached and, where it failed, the cure."""
-        return explain(self.status, self.marginal_error, self.history, self.tol, self.dtype)
+        at_target = self.history[self.n_annealing :]
+        return explain(self.status, self.marginal_error, self.n_iter, at_target, self.tol, self.dtype)
 
     @property
     def T(self):

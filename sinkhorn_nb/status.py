@@ -14,11 +14,12 @@ class Status(Enum):
     MAX_ITER = "stopped at max_iter before the marginal error was within tol"
 
 
-def explain(status, error, history, tol, dtype):
-    """The status with the error reached and the smallest safe cure."""
+def explain(status, error, n_iter, history, tol, dtype):
+    """The status with the error reached and the smallest safe cure; history is that at the target temperature."""
     if status is Status.CONVERGED:
         return f"{status.value}: {error:.2e} <= {tol:.2e}"
-    return f"{status.value}: {error:.2e} > tol={tol:.2e} after {len(history)} iterations; {_cure(history, tol, dtype)}"
+    cure = _cure(n_iter, np.minimum.accumulate(history), tol, dtype)
+    return f"{status.value}: {error:.2e} > tol={tol:.2e} after {n_iter} iterations; {cure}"
 
 
 def warn(message):
@@ -26,26 +27,24 @@ def warn(message):
     warnings.warn(message, import_module(".warning", __package__).ConvergenceWarning, stacklevel=5)
 
 
-def _cure(history, tol, dtype):
-    if dtype == "float32" and _stalls(history):
+def _cure(n_iter, least, tol, dtype):
+    if dtype == "float32" and _stalls(least):
         return "use Sinkhorn(dtype=None) or float64 points"
-    needed = _iterations_needed(history, tol)
-    if needed is None:
+    if _stalls(least):
         return "use a larger blur or tol, or a larger max_iter"
-    return f"try Sinkhorn(max_iter={needed}), or a larger blur or tol"
+    return f"try Sinkhorn(max_iter={_iterations_needed(n_iter, least, tol)}), or a larger blur or tol"
 
 
-def _stalls(history):
-    half = history[len(history) // 2]
-    return len(history) > 20 and history[-1] > 0.9 * half
+def _stalls(least):
+    """Whether the least error of the last half is hardly below that of the first."""
+    return len(least) > 20 and least[-1] > 0.9 * least[len(least) // 2]
 
 
-def _iterations_needed(history, tol):
-    """Extrapolated from the decay of the last half of the history, with a margin of a third."""
-    n = len(history)
-    first, last = history[n // 2], history[-1]
-    if n < 8 or not 0 < last < 0.95 * first:
-        return None
-    rate = np.log(first / last) / (n - 1 - n // 2)
-    needed = n + 4 / 3 * np.log(last / tol) / rate
-    return int(np.ceil(needed / 100) * 100) if needed < 1e7 else None
+def _iterations_needed(n_iter, least, tol):
+    """Extrapolated from the decay over the last half, with a margin; four times as many for lack of one."""
+    n, half = len(least), len(least) // 2
+    if n < 8 or not 0 < least[-1] < least[half]:
+        needed = 4 * n_iter
+    else:
+        needed = n_iter + 4 / 3 * (n - 1 - half) * np.log(least[-1] / tol) / np.log(least[half] / least[-1])
+    return int(np.ceil(needed / 100) * 100)

@@ -130,10 +130,12 @@ def _iterate(solver, problem):
         *levels, target = annealing(problem, solver)
         for level in levels:  # at least half of the iterations are kept for the target
             descent.iterate(level, min(descent.n_iter + level.max_iter, solver.max_iter // 2), bar)
+        n_annealing = descent.n_iter
         best = descent.iterate(target, solver.max_iter, bar)
     status = Status.CONVERGED if best.error <= solver.tol else Status.MAX_ITER
+    history = np.array(descent.history)
     return Solution.between_probabilities(
-        problem, *best[1:], status, descent.n_passes, np.array(descent.history), descent.dtype, solver.tol
+        problem, *best[1:], status, descent.n_passes, history, n_annealing, descent.dtype, solver.tol
     )
 
 

@@ -1,0 +1,30 @@
+"""Set up before the library is imported: its cache folder, its threads, the Hypothesis profile."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+KERNELS = Path(__file__).parents[1] / "sinkhorn_nb" / "backends"
+
+
+def cache_folder():
+    """One folder for each version of the kernels: numba does not notice edits in imported files."""
+    sources = b"".join(path.read_bytes() for path in sorted(KERNELS.glob("*.py")))
+    return Path(tempfile.gettempdir()) / f"sinkhorn_nb_tests_{hashlib.sha256(sources).hexdigest()[:16]}"
+
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
+os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, os.cpu_count() or 1)))
+
+settings.register_profile(
+    "sinkhorn_nb",
+    deadline=None,
+    max_examples=20,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],  # the first example compiles
+)
+settings.load_profile("sinkhorn_nb")

@@ -1,0 +1,94 @@
+"""Where S_eps and OT_eps are known: eps to 0, eps to infinity, Gaussians, one point."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from oracle import exact_cost
+from problems import PRECISE, cloud, example, gaussian_entropic_ot, gaussian_grid
+from strategies import pairs
+
+from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence
+
+PATIENT = Sinkhorn(tol=1e-4, max_iter=500_000)
+
+
+def entropy(a):
+    """-sum_i a_i log a_i."""
+    a = a[a > 0] / a.sum()
+    return -(a @ np.log(a))
+
+
+@pytest.mark.parametrize(("n", "m", "d", "zeros"), [(12, 12, 2, 0), (8, 15, 1, 2), (14, 9, 8, 0)])
+@pytest.mark.parametrize("ratio", [0.2, 0.05, 0.03])
+def test_small_eps_is_the_linear_program(n, m, d, zeros, ratio):
+    """0 <= OT_eps - OT_0 <= eps * entropy, and 0 <= OT_eps(a, a) <= eps * entropy(a)."""
+    x, y, a, b = example(n, m, d, zeros=zeros)
+    diameter = np.linalg.norm(np.ptp(np.concatenate([x, y]), axis=0))
+    blur = ratio * diameter
+    divergence = sinkhorn_divergence(x, y, a, b, blur=blur, solver=PATIENT)
+    exact, slack = exact_cost(x, y, a, b), PATIENT.tol * diameter**2
+    bound = blur**2 * min(entropy(a), entropy(b)) + slack
+    assert -slack <= divergence.xy.value - exact <= bound
+    assert exact - blur**2 * (entropy(a) + entropy(b)) / 2 - slack <= divergence.value <= exact + bound
+    assert divergence.xy.transport_cost == pytest.approx(exact, abs=bound + slack)
+
+
+def test_plan_tends_to_the_matching():
+    x = cloud(10, 2)
+    order = np.roll(np.arange(10), 3)
+    moved = x[order] + [5.0, -2.0]  # a translation: the optimal plan is the permutation
+    solution = entropic_ot(x, moved, blur=0.02 * np.ptp(x), solver=PATIENT)
+    np.testing.assert_array_equal(order[solution.plan.topk(1).indices[:, 0]], np.arange(10))
+
+
+@given(pairs())
+def test_large_eps_is_the_distance_of_means(pair):
+    x, y, a, b, _ = pair
+    blur = 1e4 * (np.linalg.norm(np.ptp(np.concatenate([x, y]), axis=0)) or 1.0)
+    got = sinkhorn_divergence(x, y, a, b, blur=blur, solver=PRECISE).value
+    difference = (a @ x - b @ y) / a.sum()
+    size = a.sum() * (np.ptp(np.concatenate([x, y]), axis=0) ** 2).sum()
+    assert got == pytest.approx(a.sum() * difference @ difference / 2, abs=2e-7 * size)
+
+
+@given(pairs())
+def test_one_target_point(pair):
+    """The plan is a: OT_eps = sum_i a_i C_i for probabilities, whatever eps."""
+    x, y, a, _, blur = pair
+    a = a / a.sum()
+    solution = entropic_ot(x, y[:1], a, [1.0], blur=blur, solver=PRECISE)
+    expected = a @ ((x - y[0]) ** 2).sum(axis=1) / 2
+    assert solution.value == pytest.approx(expected, abs=1e-9 * pair.size / pair.a.sum())
+    scale = np.abs(np.concatenate([x, y])).max()
+    np.testing.assert_allclose(solution.map(), np.repeat(y[:1], len(x), axis=0), atol=1e-14 * scale)
+
+
+@pytest.mark.parametrize("blur", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize(("mean", "variance"), [(0.0, 1.0), (2.0, 0.25), (-1.0, 4.0)])
+def test_gaussians_on_a_line(blur, mean, variance):
+    x, a = gaussian_grid(0.0, 1.0, 160)
+    y, b = gaussian_grid(mean, variance, 170)
+    divergence = sinkhorn_divergence(x, y, a, b, blur=blur, solver=PRECISE)
+    cross = gaussian_entropic_ot(0.0, 1.0, mean, variance, blur)
+    debiased = cross - sum(gaussian_entropic_ot(0.0, v, 0.0, v, blur) for v in (1.0, variance)) / 2
+    assert divergence.xy.value == pytest.approx(cross, abs=1e-6)
+    assert divergence.value == pytest.approx(debiased, abs=1e-6)
+
+
+def test_gaussians_in_the_plane():
+    A, B = np.array([[1.0, 0.5], [0.5, 1.0]]), np.array([[0.5, -0.2], [-0.2, 0.8]])
+    mean, blur = np.array([1.0, -0.5]), 1.0
+    x, a = gaussian_grid(np.zeros(2), A, 30)
+    y, b = gaussian_grid(mean, B, 31)
+    solution = entropic_ot(x, y, a, b, blur=blur, solver=Sinkhorn(tol=1e-7))
+    assert solution.value == pytest.approx(gaussian_entropic_ot(np.zeros(2), A, mean, B, blur), abs=1e-5)
+
+
+def test_map_between_gaussians_is_affine():
+    """x -> mean + M x with M A M + eps M = B, for C = |x - y|^2 / 2."""
+    x, a = gaussian_grid(0.0, 1.0, 160)
+    y, b = gaussian_grid(1.0, 0.25, 170)
+    solution = entropic_ot(x, y, a, b, blur=0.5, solver=PRECISE)
+    slope = (-0.25 + np.sqrt(0.25**2 + 4 * 0.25)) / 2
+    inner = np.linspace(-2, 2, 9)[:, None]
+    np.testing.assert_allclose(solution.map(inner), 1.0 + slope * inner, atol=1e-5)

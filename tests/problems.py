@@ -1,0 +1,51 @@
+"""Families of problems, closed forms, and the solvers that tests compare at."""
+
+import numpy as np
+from scipy.linalg import sqrtm
+
+import sinkhorn_nb as snb
+
+PRECISE = snb.Sinkhorn(tol=1e-10, max_iter=200_000)
+
+
+def cloud(n, d, dtype="float64", shift=0.0):
+    """n points of a bent Gaussian."""
+    rng = np.random.default_rng([n, d])
+    points = rng.normal(size=(n, d)) / np.sqrt(d)
+    points[:, 0] += points[:, -1] ** 2 + shift
+    return points.astype(dtype)
+
+
+def weights(n, mass=1.0, zeros=0):
+    """Uneven weights, the first few of them zero."""
+    a = np.random.default_rng(n).uniform(0.1, 1.0, size=n)
+    a[:zeros] = 0
+    return mass * a / a.sum()
+
+
+def example(n=23, m=31, d=2, mass=1.0, zeros=0):
+    """Positional arguments (x, y, a, b) of the functions."""
+    return cloud(n, d), cloud(m, d, shift=0.5), weights(n, mass, zeros), weights(m, mass, zeros)
+
+
+def gaussian_grid(mean, covariance, n_a_side, width=6.5):
+    """A tensor grid weighted by a Gaussian's density: sums over it are integrals to about 1e-9."""
+    mean, covariance = np.atleast_1d(mean), np.atleast_2d(covariance)
+    axes = [
+        m + np.sqrt(v) * np.linspace(-width, width, n_a_side) for m, v in zip(mean, np.diag(covariance), strict=True)
+    ]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(mean))
+    centred = points - mean
+    density = np.exp(-np.einsum("ik,kl,il->i", centred, np.linalg.inv(covariance), centred) / 2)
+    return points, density / density.sum()
+
+
+def gaussian_entropic_ot(mean_a, A, mean_b, B, blur):
+    """OT_eps between Gaussians: half of Janati et al. 2020, theorem 1, with sigma = blur."""
+    A, B = np.atleast_2d(A), np.atleast_2d(B)
+    d, s2 = len(A), blur**2
+    root = np.real(sqrtm(A))
+    D = np.real(sqrtm(4 * root @ B @ root + s2**2 * np.eye(d)))
+    log_det = np.linalg.slogdet(D + s2 * np.eye(d))[1]
+    bures = np.trace(A) + np.trace(B) - np.trace(D) + d * s2 * (1 - np.log(2 * s2)) + s2 * log_det
+    return (np.sum((np.atleast_1d(mean_a) - np.atleast_1d(mean_b)) ** 2) + bures) / 2

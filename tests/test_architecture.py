@@ -1,0 +1,104 @@
+"""The shape of the code: imports point down, files and functions are small, examples run."""
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sinkhorn_nb
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(sinkhorn_nb.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(sinkhorn_nb.__path__, "sinkhorn_nb.")
+    if not module.name.endswith("__main__")
+)
+PUBLIC = [
+    "ConvergenceWarning",
+    "Divergence",
+    "Gradient",
+    "Measure",
+    "Plan",
+    "Problem",
+    "Sinkhorn",
+    "Solution",
+    "Status",
+    "entropic_ot",
+    "sinkhorn_divergence",
+]
+LONGEST_FILE, LONGEST_FUNCTION = 300, 60
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+
+def blocks(language):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+
+
+def relative(path):
+    return str(path.relative_to(PACKAGE))
+
+
+def test_import_contracts():
+    done = run("from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_files_are_small(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_functions_are_short(path):
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lengths = {n.name: n.end_lineno - n.lineno + 1 for n in ast.walk(tree) if isinstance(n, functions)}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+
+
+def test_public_names():
+    assert sorted(sinkhorn_nb.__all__) == PUBLIC
+    for name in PUBLIC:
+        assert getattr(sinkhorn_nb, name).__doc__, name
+
+
+def test_import_is_light():
+    heavy = ("matplotlib", "torch", "numba.cuda", "hypothesis", "pandas")
+    done = run(f"import sys, sinkhorn_nb; print([name for name in {heavy} if name in sys.modules])")
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
+
+
+@pytest.mark.parametrize("name", ["sinkhorn_nb", *MODULES])
+def test_doctests(name):
+    found = doctest.testmod(importlib.import_module(name))
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize("name", ["functional", "solver.sinkhorn", "plan"])
+def test_there_are_doctests(name):
+    module = importlib.import_module(f"sinkhorn_nb.{name}")
+    assert any(test.examples for test in doctest.DocTestFinder().find(module))
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_python_of_the_readme_runs(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(blocks("python")[: number + 1])  # later blocks continue earlier ones
+    exec(compile(code, f"README.md, python block {number + 1}", "exec"), {"__name__": "readme"})
+
+
+def test_readme_starts_with_two_commands():
+    first = blocks("bash")[0]
+    assert len([line for line in first.splitlines() if line.strip() and not line.startswith("#")]) == 2

@@ -1,0 +1,134 @@
+"""The plan as an operator against the dense plan."""
+
+import dataclasses
+import pickle
+
+import numpy as np
+import pytest
+from oracle import Dense
+from problems import PRECISE, cloud, example
+
+from sinkhorn_nb import entropic_ot
+
+BLUR = 0.5
+
+
+@pytest.fixture(scope="module", params=[{}, {"mass": 3.0, "zeros": 2}, {"d": 30}, {"n": 1, "m": 9}])
+def plans(request):
+    args = example(**request.param)
+    return entropic_ot(*args, blur=BLUR, solver=PRECISE).plan, Dense.of(*args, blur=BLUR).plan
+
+
+def close(got, expected):
+    assert got.dtype == np.float64
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+def test_products(plans):
+    plan, dense = plans
+    n, m = dense.shape
+    rng = np.random.default_rng(n)
+    v, V, u, U = rng.normal(size=m), rng.normal(size=(m, 3)), rng.normal(size=n), rng.normal(size=(4, n))
+    assert plan.shape == dense.shape
+    assert plan.T.shape == dense.T.shape
+    close(plan @ v, dense @ v)
+    close(plan @ V, dense @ V)
+    close(plan.T @ u, dense.T @ u)
+    close(u @ plan, u @ dense)
+    close(U @ plan, U @ dense)
+    close(v @ plan.T, v @ dense.T)
+    close(plan @ v.tolist(), dense @ v)
+    close(u.tolist() @ plan, u @ dense)
+    close(plan @ np.ones((m, 0)), np.ones((n, 0)))
+
+
+def test_sums(plans):
+    plan, dense = plans
+    close(plan.sum(axis=1), dense.sum(axis=1))
+    close(plan.sum(axis=0), dense.sum(axis=0))
+    assert plan.sum() == pytest.approx(dense.sum(), rel=1e-9)
+    assert isinstance(plan.sum(), float)
+
+
+def indices(n):
+    """What NumPy indexes an axis by."""
+    mask = np.arange(n) % 2 == 0
+    yield from (slice(None), slice(0, n, 2), slice(None, None, -1), slice(0, 0))
+    yield from (np.array([n - 1, 0, 0]), [0], np.array([-1]), mask, np.zeros(n, dtype=bool), np.array([], dtype=int))
+
+
+def test_blocks(plans):
+    plan, dense = plans
+    for rows in indices(dense.shape[0]):
+        for cols in indices(dense.shape[1]):
+            close(plan.block(rows, cols), dense[rows][:, cols])
+
+
+def test_blocks_of_single_rows_and_columns_stay_dense_matrices(plans):
+    plan, dense = plans
+    close(plan.block(0, slice(None)), dense[:1])
+    close(plan.block(slice(None), -1), dense[:, -1:])
+    close(plan.block(0, 1), dense[:1, 1:2])
+    close(plan.block(np.int64(0), [0, 1]), dense[:1, :2])
+
+
+def test_block_out_of_range(plans):
+    plan, dense = plans
+    with pytest.raises(IndexError):
+        plan.block([dense.shape[0]], slice(None))
+
+
+def test_rows(plans):
+    plan, dense = plans
+    for i in (0, dense.shape[0] - 1, -1):
+        close(plan.row(i), dense[i])
+
+
+def test_toarray(plans):
+    plan, dense = plans
+    close(plan.toarray(), dense)
+    close(plan.T.toarray(), dense.T)
+    close(plan.toarray(max_entries=dense.size), dense)
+    with pytest.raises(ValueError, match=r"max_entries: expected at least .* GB.*use plan @ v"):
+        plan.toarray(max_entries=dense.size - 1)
+
+
+def test_toarray_refuses_by_itself_what_does_not_fit():
+    plan = entropic_ot(cloud(10_001, 1), cloud(10_000, 1), blur=10.0).plan
+    with pytest.raises(ValueError, match=r"0\.8 GB"):
+        plan.toarray()
+
+
+@pytest.mark.parametrize("k", [1, 3, 9, 1000])
+def test_topk(plans, k):
+    plan, dense = plans
+    top = plan.topk(k)
+    expected = -np.sort(-dense, axis=1)[:, :k]
+    close(top.values, expected)
+    np.testing.assert_allclose(np.take_along_axis(dense, top.indices, axis=1), expected, atol=1e-9)
+    assert all(len(set(row)) == len(row) for row in top.indices)
+
+
+def test_topk_over_several_blocks(monkeypatch, plans):
+    plan, _ = plans
+    expected = plan.topk(3)
+    monkeypatch.setattr("sinkhorn_nb.plan.BLOCK_ENTRIES", 50)
+    for got, whole in zip(plan.topk(3), expected, strict=True):
+        np.testing.assert_array_equal(got, whole)
+
+
+def test_plan_that_is_no_exact_coupling_is_what_its_potentials_say():
+    """Products, blocks and sums agree long before convergence."""
+    with pytest.warns(match="max_iter"):
+        plan = entropic_ot(*example(), blur=0.1, solver=dataclasses.replace(PRECISE, max_iter=3)).plan
+    dense = plan.toarray()
+    np.testing.assert_allclose(plan @ np.ones(dense.shape[1]), dense.sum(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(plan.sum(axis=0), dense.sum(axis=0), rtol=1e-9)
+
+
+def test_pickle_and_frozen(plans):
+    plan, _ = plans
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(plan)).toarray(), plan.toarray())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plan.f = 0

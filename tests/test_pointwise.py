@@ -1,0 +1,58 @@
+"""The exponential of the kernels."""
+
+import numba
+import numpy as np
+import pytest
+
+from sinkhorn_nb.backends import pointwise
+
+LIMITS = {"float32": (-90, 126), "float64": (-900, 1022)}
+ACCURACY = {"float32": 3e-7, "float64": 1e-15}
+
+
+@numba.njit
+def exp2(t):
+    out = np.empty_like(t)
+    for i in range(len(t)):
+        out[i] = pointwise.exp2(t[i])
+    return out
+
+
+def arguments(dtype):
+    low, high = LIMITS[dtype]
+    halves = np.arange(low, high, 0.5)
+    around_halves = np.concatenate([np.nextafter(halves, -np.inf), halves, np.nextafter(halves, np.inf)])
+    small = np.concatenate([np.linspace(-1.5, 1.5, 20_001), 2.0 ** np.arange(-80, 0), -(2.0 ** np.arange(-80, 0))])
+    t = np.concatenate([np.linspace(low, high, 100_003), around_halves, small])
+    return np.clip(t, low, high).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+def test_relative_accuracy(dtype):
+    t = arguments(dtype)
+    exact = np.exp2(t.astype(np.longdouble))
+    got = exp2(t)
+    assert got.dtype == dtype
+    assert np.max(np.abs(got / exact - 1)) < ACCURACY[dtype]
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+def test_clips_instead_of_overflowing(dtype):
+    low, high = LIMITS[dtype]
+    t = np.array([low - 1, low - 1e5, -1e30, -np.finfo(dtype).max, high + 1, high + 1e5, 1e30, np.finfo(dtype).max])
+    expected = np.exp2(np.repeat([low, high], 4).astype(np.float64))
+    np.testing.assert_allclose(exp2(t.astype(dtype)).astype(np.float64), expected, rtol=ACCURACY[dtype])
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+def test_increases(dtype):
+    """No jump where the integer part changes."""
+    got = exp2(np.sort(arguments(dtype)))
+    assert (got[1:] >= got[:-1] * (1 - 2 * ACCURACY[dtype])).all()
+
+
+def test_interpreted_formula_is_the_compiled_one():
+    x, y = (0.5, -1.25, 2.0), (3.0, 0.25, -0.75)
+    compiled = numba.njit(lambda F, G, x, y: pointwise.exponent(F, G, x, y))
+    assert compiled(0.3, -0.7, x, y) == pytest.approx(pointwise.exponent(0.3, -0.7, x, y), rel=1e-15)
+    assert pointwise.exponent(0.3, -0.7, x, y) == pytest.approx(0.3 - 0.7 + np.dot(x, y), rel=1e-15)
