@@ -48,7 +48,8 @@ def test_large_eps_is_the_distance_of_means(pair):
     got = sinkhorn_divergence(x, y, a, b, blur=blur, solver=PRECISE).value
     difference = (a @ x - b @ y) / a.sum()
     size = a.sum() * (np.ptp(np.concatenate([x, y]), axis=0) ** 2).sum()
-    assert got == pytest.approx(a.sum() * difference @ difference / 2, abs=2e-7 * size)
+    rounding = 1e-15 * a.sum() * blur**2
+    assert got == pytest.approx(a.sum() * difference @ difference / 2, abs=2e-7 * size + rounding)
 
 
 @given(pairs())
@@ -92,3 +93,13 @@ def test_map_between_gaussians_is_affine():
     slope = (-0.25 + np.sqrt(0.25**2 + 4 * 0.25)) / 2
     inner = np.linspace(-2, 2, 9)[:, None]
     np.testing.assert_allclose(solution.map(inner), 1.0 + slope * inner, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("blur", [3.0, 10.0, 100.0, 1e4])
+def test_default_tolerance_keeps_its_digits_at_large_blur(blur, dtype):
+    """The value's error is eps times the square of the marginal error: tol alone would not do."""
+    x, y = cloud(60, 2, dtype), cloud(50, 2, dtype, 0.5)
+    blur *= np.linalg.norm(np.ptp(np.concatenate([x, y]), axis=0))
+    precise = sinkhorn_divergence(x.astype(float), y.astype(float), blur=blur, solver=Sinkhorn(tol=1e-13))
+    assert sinkhorn_divergence(x, y, blur=blur).value == pytest.approx(precise.value, rel=1e-5)
