@@ -16,7 +16,7 @@ COLUMNS = {
     "divergence": "case n task library median_s min_s rounds marginal_error relative_error_of_value ours_faster error",
     "memory": "library n after_import_mb peak_mb over_import_mb error",
     "startup": "what median_s min_s rounds",
-    "convergence": "family blur tol iterations passes passes_with_self marginal_error converged seconds",
+    "convergence": "family acceleration blur tol iterations passes passes_with_self marginal_error converged seconds",
 }
 HEADS = {
     "gpairs_per_s": "Gpair/s", "median_s": "median (s)", "min_s": "best (s)", "update_s": "one update (s)",
@@ -119,9 +119,8 @@ def plot_memory(ax, rows):
 
 def plot_convergence(ax, rows):
     finest = min(r["tol"] for r in rows)
-    lines(
-        ax, [r for r in rows if r["tol"] > finest and r["converged"]], "blur", "passes_with_self", lambda r: r["family"]
-    )
+    shown = [r for r in rows if r["tol"] > finest and r["converged"] and r["acceleration"] == "auto"]
+    lines(ax, shown, "blur", "passes_with_self", lambda r: r["family"])
     ax.set(xlabel="blur / diameter", ylabel="passes", title="Passes to a marginal error of 1e-3")
 
 
