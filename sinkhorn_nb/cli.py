@@ -98,7 +98,7 @@ _positive.__name__ = "positive integer"  # argparse prints it
 
 
 def _demo(options):
-    print(f"{demo.TITLE} (the first time, half a minute to compile)", flush=True)
+    print(f"{demo.TITLE} (the first time, about 10 s to compile)", flush=True)
     result = _with_warnings(lambda: demo.run(options.n))
     print(demo.report(result, machine.describe().threads), flush=True)
     try:
