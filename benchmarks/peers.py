@@ -127,7 +127,7 @@ def installed():
     found = {"sinkhorn_nb": Library(ours, 2**17)}
     if has("geomloss"):
         found["geomloss tensorized"] = Library(geomloss, 4096)
-        found["geomloss online"] = Library(partial(geomloss, backend="online"), 16384, longest_s=300.0)
+        found["geomloss online"] = Library(partial(geomloss, backend="online"), 16384, longest_s=450.0)
     if has("ot"):
         found["pot"] = Library(pot, 4096)
     if has("ott"):
