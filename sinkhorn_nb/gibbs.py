@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .backends.base import Backend
 from .backends.cpu import CpuBackend
 
 LOG2E = float(np.log2(np.e))
@@ -26,7 +27,7 @@ class GibbsKernel:
         Of the pairs; potentials and sums are float64.
     """
 
-    def __init__(self, x, y, a, b, eps, centre, dtype, backend=None):
+    def __init__(self, x, y, a, b, eps, centre, dtype, backend: Backend | None = None):
         self.a, self.b, self.eps, self.dtype = a, b, eps, dtype
         self.is_symmetric = x is y
         self.n_passes = 0.0

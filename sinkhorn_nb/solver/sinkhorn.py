@@ -127,7 +127,7 @@ class Iterate(NamedTuple):
 def _iterate(solver, problem):
     """Feydy et al. 2019, section 3.1, accelerated: level by level down to the target temperature."""
     descent = _Descent(solver, problem)
-    # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.5x slower at n = 16384.
+    # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
     with tqdm(total=solver.max_iter, disable=not solver.progress, leave=False) as bar, single_threaded_blas():
         *levels, target = annealing(problem, solver)
         for level in levels:  # at least half of the iterations are kept for the target
