@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import Dense
+from oracle import Dense, softmin
 from problems import PRECISE, example
 from strategies import pairs
 
@@ -52,3 +52,17 @@ def test_gap_closes_with_the_marginal_error(mass):
 
 def test_gap_of_one_point_is_nothing():
     assert entropic_ot(np.zeros((1, 2)), np.ones((1, 2)), blur=0.1).gap < 1e-15
+
+
+def test_value_is_the_better_of_the_two_bounds():
+    """<a, T(g)> + <b, g> and <a, f> + <b, T(f)>: both below OT_eps."""
+    x, y, a, b = example()
+    for max_iter in (1, 2, 3):
+        solution = stopped(entropic_ot, x, y, a, b, blur=0.5, solver=Sinkhorn(tol=1e-9, max_iter=max_iter))
+        f, g, dense = solution.f, solution.g, Dense.of(x, y, a, b, blur=0.5)
+        bounds = [
+            a @ softmin(dense.eps, dense.C, g, b) + b @ g,
+            a @ f + b @ softmin(dense.eps, dense.C.T, f, a),
+        ]
+        assert abs(bounds[0] - bounds[1]) > 1e-6
+        assert solution.value == pytest.approx(max(bounds), rel=1e-12)
