@@ -1,4 +1,4 @@
-"""Run every benchmark in order, each in its environment, then make the report.
+"""Run every benchmark in order, each in its environment, then make the report and the pictures.
 
 python -m benchmarks [--torch-python PYTHON] [--ott-python PYTHON] [--smoke] [--output DIR]
 """
@@ -9,11 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-from .harness import RESULTS
+from .harness import RESULTS, SMOKE
 
 STEPS = (
     ("passes", ("here", "torch", "ott")),
     ("divergence", ("here", "torch", "ott")),
+    ("scaling", ("here", "torch", "ott")),
+    ("overhead", ("here",)),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),
     ("convergence", ("here",)),
@@ -24,12 +26,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--torch-python", help="interpreter of the environment of requirements-peers.txt")
     parser.add_argument("--ott-python", help="interpreter of the environment of requirements-ott.txt")
-    parser.add_argument("--smoke", action="store_true", help="small sizes")
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--smoke", action="store_true", help="small sizes: does it run?")
+    parser.add_argument("--output", type=Path, help="folder of the results; of --smoke: one for temporary files")
     args = parser.parse_args()
+    output = str((args.output or (SMOKE if args.smoke else RESULTS)).resolve())
     pythons = {"torch": args.torch_python, "ott": args.ott_python}
     pythons["here"] = sys.executable
-    options = ["--output", str(args.output.resolve())] + ["--smoke"] * args.smoke
+    options = ["--output", output] + ["--smoke"] * args.smoke
 
     failed = []
     for step, environments in STEPS:
@@ -40,8 +43,9 @@ def main():
             if run(pythons[environment], step, options):
                 failed.append(f"{step} ({environment})")
             print(f"--- {time.perf_counter() - start:.0f} s", flush=True)
-    if run(sys.executable, "report", ["--output", str(args.output.resolve())]):
-        failed.append("report")
+    for step in ("report", "figures"):
+        if run(sys.executable, step, ["--output", output]):
+            failed.append(step)
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import statistics
+import tempfile
 import time
 from dataclasses import dataclass, field
 from importlib import metadata, util
@@ -13,6 +14,7 @@ from pathlib import Path
 
 BUSY = 0.7  # load average; 1 busy core of 2 made GeomLoss's threads 6 times slower, ours 2 times
 RESULTS = Path(__file__).parent / "results"
+SMOKE = Path(tempfile.gettempdir()) / "sinkhorn_nb_smoke"
 PACKAGES = (
     "sinkhorn-nb numba llvmlite numpy scipy scikit-learn threadpoolctl torch geomloss pykeops pot jax jaxlib ott-jax"
 ).split()
@@ -21,10 +23,12 @@ PACKAGES = (
 def arguments(description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--smoke", action="store_true", help="small sizes: does it run? The numbers mean nothing")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--output", type=Path, help="folder of the results; of --smoke: one for temporary files")
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY:
         print(f"load average {os.getloadavg()[0]:.1f}: the times will be wrong, those of OpenMP peers most of all")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.output = args.output or (SMOKE if args.smoke else RESULTS)
+    return args
 
 
 def has(module):

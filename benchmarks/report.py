@@ -1,30 +1,27 @@
-"""Tables and pictures of the results: report.md and *.png beside the JSON files."""
+"""Tables of the results: report.md beside the JSON files."""
 
 import json
-from collections import defaultdict
-
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 from .harness import arguments
 
 COLUMNS = {
     "rates": "d n dtype sums gpairs_per_s median_s min_s cpu_share rounds",
     "updates": "library n updates update_s gpairs_per_s ours_faster_per_pass ours_faster_per_update rounds error",
-    "divergence": "case n task library median_s min_s rounds marginal_error relative_error_of_value ours_faster error",
+    "divergence": "case blur n task library median_s min_s rounds passes marginal_error relative_error_of_value"
+    " ours_faster error",
+    "scaling": "axis blur n d library value_s median_s rounds passes marginal_error error",
+    "overhead": "n wall_s share_outside passes rounds",
     "memory": "library n after_import_mb peak_mb over_import_mb error",
     "startup": "what median_s min_s rounds",
-    "convergence": "family acceleration blur tol iterations passes passes_with_self marginal_error converged seconds",
+    "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
 HEADS = {
     "gpairs_per_s": "Gpair/s", "median_s": "median (s)", "min_s": "best (s)", "update_s": "one update (s)",
     "ours_faster": "sinkhorn_nb is faster by", "ours_faster_per_pass": "faster, whole pass against it",
     "ours_faster_per_update": "faster, per update", "after_import_mb": "after import (MB)", "peak_mb": "peak (MB)",
     "over_import_mb": "over the import (MB)", "marginal_error": "marginal error", "seconds": "time (s)",
-    "cpu_share": "cores busy",
-    "relative_error_of_value": "error of S (relative)", "passes_with_self": "passes with self problems",
+    "cpu_share": "cores busy", "value_s": "value alone, median (s)", "wall_s": "median (s)",
+    "share_outside": "share outside of the passes", "relative_error_of_value": "error of S (relative)",
 }  # fmt: skip
 
 
@@ -79,77 +76,17 @@ def judged(goal):
     return {"goal": goal["goal"], "wanted": f"{wanted} {goal['unit']}", "measured": measured, "met": goal["met"]}
 
 
-def lines(ax, rows, x, y, label):
-    """One line a label through its rows that were measured."""
-    grouped = defaultdict(list)
-    for row in rows:
-        if row.get(y) is not None:
-            grouped[label(row)].append((row[x], row[y]))
-    for name, points in grouped.items():
-        ax.plot(*zip(*sorted(points), strict=True), marker="o", label=name)
-    if grouped:
-        ax.legend(fontsize="small")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ticks = sorted({point[0] for points in grouped.values() for point in points})
-    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    ax.set_xticks([], minor=True)
-    ax.grid(alpha=0.3, which="both")
-
-
-def plot_passes(ax, rows):
-    rates = [r for r in rows if r["question"] == "rate"]
-    lines(ax, rates, "d", "gpairs_per_s", lambda r: f"{r['dtype']}, {r['sums']}")
-    ax.set(xlabel="dimension d", ylabel="Gpair/s", title="Pairs a second of one pass")
-
-
-def plot_divergence(ax, rows):
-    chosen = [r for r in rows if r.get("task") == "value" and r["case"] == "warp"]
-    largest = defaultdict(float)
-    for row in chosen:
-        largest[row["library"]] = max(largest[row["library"]], row["marginal_error"])
-    lines(ax, chosen, "n", "median_s", lambda r: f"{r['library']} (marginal error {largest[r['library']]:.1g})")
-    ax.set(xlabel="points n = m", ylabel="s", title="Time of S_eps: d = 3, blur 5 % of the diameter, float32")
-
-
-def plot_memory(ax, rows):
-    lines(ax, rows, "n", "over_import_mb", lambda r: r["library"])
-    ax.set(xlabel="points n = m", ylabel="MB over the import", title="Peak memory of value and gradient")
-
-
-def plot_convergence(ax, rows):
-    finest = min(r["tol"] for r in rows)
-    shown = [r for r in rows if r["tol"] > finest and r["converged"] and r["acceleration"] == "auto"]
-    lines(ax, shown, "blur", "passes_with_self", lambda r: r["family"])
-    ax.set(xlabel="blur / diameter", ylabel="passes", title="Passes to a marginal error of 1e-3")
-
-
-PLOTS = {"passes": plot_passes, "divergence": plot_divergence, "memory": plot_memory, "convergence": plot_convergence}
-
-
-def unrepeated(records):
-    """Rows of one benchmark from several environments; our own are taken from the first."""
-    rows, seen = [], set()
-    for record in records:
-        libraries = {row.get("library") for row in record["rows"]}
-        rows += [row for row in record["rows"] if row.get("library") not in seen]
-        seen |= libraries
-    return rows
+def read(folder):
+    """All results of a folder, in the order of COLUMNS."""
+    order = list(COLUMNS)
+    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    return sorted(records, key=lambda r: order.index(r["benchmark"]) if r["benchmark"] in order else -1)
 
 
 def main():
     folder = arguments(__doc__).output
-    order = list(COLUMNS)
-    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    records.sort(key=lambda r: order.index(r["benchmark"]) if r["benchmark"] in order else -1)
+    records = read(folder)
     (folder / "report.md").write_text("# Results\n\n" + "\n\n".join(map(section, records)) + "\n")
-    for name, plot in PLOTS.items():
-        rows = unrepeated([r for r in records if r["benchmark"] == name])
-        if rows:
-            figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
-            plot(ax, rows)
-            figure.savefig(folder / f"{name}.png", dpi=120)
-            plt.close(figure)
     print(f"report.md of {len(records)} files")
 
 

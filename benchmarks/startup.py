@@ -39,21 +39,22 @@ def repeated(what, code, rounds, cache=None):
 
 def main():
     args = arguments(__doc__)
-    rounds = 2 if args.smoke else 5
+    rounds = 1 if args.smoke else 5
     seconds("import sinkhorn_nb")  # the files of the import reach the system's cache
     rows = [
         repeated("python -c pass", "pass", rounds),
         repeated("import numba", "import numba", rounds),
         repeated("import sinkhorn_nb", "import sinkhorn_nb", rounds),
     ]
-    for dtype in ("float32", "float64"):
+    dtypes = ("float32",) if args.smoke else ("float32", "float64")
+    for dtype in dtypes:
         job = JOB.format(dtype=dtype)
         with tempfile.TemporaryDirectory() as cache:
             rows.append(repeated(f"main job, {dtype}, empty cache", job, 1, cache))
             rows.append(repeated(f"main job, {dtype}, warm cache", job, rounds, cache))
     found = {row["what"]: row["median_s"] for row in rows}
     goals = []
-    for dtype in ("float32", "float64"):
+    for dtype in dtypes:
         warm, cold = found[f"main job, {dtype}, warm cache"], found[f"main job, {dtype}, empty cache"]
         goals.append(goal(f"new process, warm cache, n = 1000, {dtype}", warm, "s", at_most=2))
         goals.append(goal(f"first compilation of the main job, {dtype}", cold, "s", at_most=40))

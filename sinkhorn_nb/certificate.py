@@ -14,7 +14,7 @@ def primal_value(problem, f, g):
     is bounded by convexity: both parts as if disjoint, which costs eps times the entropy of (1 - t, t).
     Two passes in float64.
     """
-    a, b, eps = problem.source.probabilities, problem.target.probabilities, problem.eps
+    a, b, eps = problem.source.partition.probabilities, problem.target.partition.probabilities, problem.eps
     kernel = GibbsKernel.of(problem, "float64")
     _, log_columns = kernel.log_sums(f, g)
     log_y = -np.maximum(log_columns, 0)
@@ -32,10 +32,15 @@ def _missing(problem, da, db):
     t = da.sum()
     if not t > 0 or not db.sum() > 0:
         return 0.0
-    x, y = problem.source.points - problem.centre, problem.target.points - problem.centre
+    source, target = problem.source.partition, problem.target.partition
+    x, y, a, b = (
+        source.points - problem.centre,
+        target.points - problem.centre,
+        source.probabilities,
+        target.probabilities,
+    )
     db = db * (t / db.sum())
     cost = (da @ (x**2).sum(axis=1) + db @ (y**2).sum(axis=1)) / 2 - (da @ x) @ (db @ y) / t
-    a, b = problem.source.probabilities, problem.target.probabilities
     carriers, targets = a > 0, b > 0
     shares = xlogy(da[carriers], da[carriers] / a[carriers]).sum() + xlogy(db[targets], db[targets] / b[targets]).sum()
     return cost + problem.eps * (shares - 2 * xlogy(t, t) - xlogy(1 - t, 1 - t))

@@ -1,8 +1,24 @@
 """What one pass tells of a pair of potentials: the dual value and the marginal error."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 LARGEST_LOG = 700.0  # of a marginal ratio, so that the error stays a finite number
+
+
+class Iterate(NamedTuple):
+    """Potentials between probabilities, in the order of the partitions, and the log of the marginals' ratios there."""
+
+    f: np.ndarray
+    g: np.ndarray
+    log_rows: np.ndarray
+    log_columns: np.ndarray
+
+    @property
+    def T(self):
+        """That of the transposed problem."""
+        return Iterate(self.g, self.f, self.log_columns, self.log_rows)
 
 
 def dual_value(a, b, f, g, log_rows, log_columns, eps):

@@ -1,11 +1,13 @@
 """A discrete measure: points and weights."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from . import validation
+from .partition import Partition
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +39,8 @@ class Measure:
 
     @cached_property
     def mass(self):
-        """sum_i a_i."""
-        return float(self.weights.sum())
+        """sum_i a_i, the same for any order of the points."""
+        return math.fsum(self.weights)
 
     @cached_property
     def probabilities(self):
@@ -56,18 +58,28 @@ class Measure:
         carriers = self.points if self.weights.all() else self.points[self.weights > 0]
         return np.stack([carriers.min(axis=0), carriers.max(axis=0)]).astype(np.float64)
 
+    @cached_property
+    def partition(self):
+        """The order of the points in which everything is computed; made once."""
+        return Partition(self.points, self.probabilities)
+
     def equals(self, other):
-        """Same points in the same order with the same weights."""
-        return self is other or (
-            np.array_equal(self.points, other.points) and np.array_equal(self.weights, other.weights)
-        )
+        """Same points with the same weights, in any order."""
+        if self is other:
+            return True
+        return len(self) == len(other) and self.mass == other.mass and self._first_difference(other) is None
 
     def precedes(self, other):
-        """A total order of measures: by size, then by the first number in which they differ."""
+        """A total order of measures: by size, then by the first number in which their partitions differ."""
         if len(self) != len(other):
             return len(self) < len(other)
-        for mine, theirs in ((self.points, other.points), (self.weights, other.weights)):
-            different = np.flatnonzero(mine.ravel() != theirs.ravel())
+        first = self._first_difference(other)
+        return first is not None and first[0] < first[1]
+
+    def _first_difference(self, other):
+        mine, theirs = self.partition, other.partition
+        for a, b in ((mine.points, theirs.points), (mine.probabilities, theirs.probabilities)):
+            different = np.flatnonzero(a.ravel() != b.ravel())
             if len(different):
-                return bool(mine.ravel()[different[0]] < theirs.ravel()[different[0]])
-        return False
+                return a.ravel()[different[0]], b.ravel()[different[0]]
+        return None

@@ -35,7 +35,7 @@ class Plan:
     """
 
     problem: Problem
-    f: np.ndarray  # of the problem between probabilities
+    f: np.ndarray  # of the problem between probabilities, in the caller's order
     g: np.ndarray
 
     __array_ufunc__ = None  # NumPy leaves `array @ plan` to __rmatmul__
@@ -53,9 +53,10 @@ class Plan:
     def __matmul__(self, v):
         v = validation.matrix("v", v, self.shape[1])
         columns = v.reshape(self.shape[1], -1)
-        weights = self.problem.mass * self.problem.source.probabilities
-        kernel = GibbsKernel.of(self.problem, "float64")
-        return (weights[:, None] * kernel.transport(self.f, self.g, columns)).reshape(self.shape[0], *v.shape[1:])
+        source, target = self.problem.source, self.problem.target
+        kernel, sorted_f, sorted_g = self._sorted()
+        products = source.partition.restore(kernel.transport(sorted_f, sorted_g, target.partition.sort(columns)))
+        return (self._weights[:, None] * products).reshape(self.shape[0], *v.shape[1:])
 
     def __rmatmul__(self, u):
         u = np.asarray(u)
@@ -66,8 +67,9 @@ class Plan:
         validation.choice("axis", axis, (None, 0, 1))
         if axis == 0:
             return self.T.sum(axis=1)
-        kernel = GibbsKernel.of(self.problem, "float64")
-        sums = self.problem.mass * self.problem.source.probabilities * np.exp(kernel.log_row_sums(self.f, self.g))
+        kernel, sorted_f, sorted_g = self._sorted()
+        log_sums = self.problem.source.partition.restore(kernel.log_row_sums(sorted_f, sorted_g))
+        sums = self._weights * np.exp(log_sums)
         return sums if axis == 1 else float(sums.sum())
 
     def block(self, rows, cols):
@@ -117,3 +119,11 @@ class Plan:
             indices[rows] = np.take_along_axis(candidates, order, axis=1)
             values[rows] = np.take_along_axis(block, indices[rows], axis=1)
         return TopK(indices, values)
+
+    @property
+    def _weights(self):
+        return self.problem.mass * self.problem.source.probabilities
+
+    def _sorted(self):
+        source, target = self.problem.source.partition, self.problem.target.partition
+        return GibbsKernel.of(self.problem, "float64"), source.sort(self.f), target.sort(self.g)

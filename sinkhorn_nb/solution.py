@@ -7,9 +7,10 @@ import numpy as np
 
 from . import validation
 from .certificate import primal_value
-from .dual import dual_value, marginal_error
+from .dual import Iterate, dual_value, marginal_error
 from .gibbs import GibbsKernel
 from .gradients import envelope
+from .measure import Measure
 from .plan import Plan
 from .problem import Problem
 from .status import Status, explain
@@ -34,37 +35,33 @@ class Solution:
     n_passes : float
         Full sweeps over the n x m pairs.
     history : (n_iter,) float64 array
-        The marginal error before each update, at the temperature of that iteration.
-    n_annealing : int
-        Iterations above the target temperature, the first of the history.
+        The marginal error before each update, all at the problem's temperature.
     dtype : str
         Of the pairs.
     """
 
     problem: Problem
-    f: np.ndarray
-    g: np.ndarray
-    log_rows: np.ndarray  # log(P1 / a) at (f, g), up to the rounding of the pairs
-    log_columns: np.ndarray  # log(P'1 / b)
+    iterate: Iterate
     status: Status
     n_passes: float
     history: np.ndarray
-    n_annealing: int
     dtype: str
     tol: float
 
-    @classmethod
-    def between_probabilities(cls, problem, f, g, *rest):
-        """From potentials of the normalised problem, for which a and b sum to 1."""
-        shift = problem.eps / 2 * np.log(problem.mass)
-        new_f = f - shift
-        return cls(problem, new_f, new_f if f is g else g - shift, *rest)
+    @cached_property
+    def f(self):
+        """(n,) potential of the source, in units of cost."""
+        return self._f - self._mass_shift
+
+    @cached_property
+    def g(self):
+        """(m,) potential of the target, in units of cost."""
+        return self._g - self._mass_shift
 
     @cached_property
     def value(self):
         """The dual value, a lower bound of OT_eps whose error is quadratic in the marginal error."""
-        a, b = self.problem.source.probabilities, self.problem.target.probabilities
-        dual = dual_value(a, b, *self._normalised, self.log_rows, self.log_columns, self.problem.eps)
+        dual = dual_value(*self._probabilities, *self.iterate, self.problem.eps)
         return self.problem.mass * dual + self._mass_terms
 
     @cached_property
@@ -75,15 +72,14 @@ class Solution:
         ----------
         Altschuler et al. 2017, algorithm 2.
         """
-        f, g = self._normalised
-        primal = self.problem.mass * primal_value(self.problem, f - self.problem.eps * self.log_rows, g)
+        f, g, log_rows, _ = self.iterate
+        primal = self.problem.mass * primal_value(self.problem, f - self.problem.eps * log_rows, g)
         return max(primal + self._mass_terms - self.value, 0.0)
 
     @cached_property
     def marginal_error(self):
         """max over the two sides of sum_i a_i |r_i - 1| / mass at the returned potentials."""
-        a, b = self.problem.source.probabilities, self.problem.target.probabilities
-        return marginal_error(a, b, self.log_rows, self.log_columns)
+        return marginal_error(*self._probabilities, self.iterate.log_rows, self.iterate.log_columns)
 
     @property
     def n_iter(self):
@@ -98,20 +94,17 @@ class Solution:
     @property
     def message(self):
         """The status, the error reached and, where it failed, the cure."""
-        at_target = self.history[self.n_annealing :]
-        return explain(self.status, self.marginal_error, self.n_iter, at_target, self.tol, self.dtype)
+        return explain(self.status, self.marginal_error, self.history, self.tol, self.dtype)
 
     @property
     def T(self):
         """The solution of the transposed problem."""
-        return replace(
-            self, problem=self.problem.T, f=self.g, g=self.f, log_rows=self.log_columns, log_columns=self.log_rows
-        )
+        return replace(self, problem=self.problem.T, iterate=self.iterate.T)
 
     @property
     def plan(self):
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
-        return Plan(self.problem, *self._normalised)
+        return Plan(self.problem, self._f, self._g)
 
     @cached_property
     def transport_cost(self):
@@ -134,8 +127,8 @@ class Solution:
         -------
         (q,) float64 array
         """
-        kernel = self._kernel_from(x_new)
-        return kernel.softmin(self._normalised[1]) - self.problem.eps / 2 * np.log(self.problem.mass)
+        query, kernel = self._kernel_from(x_new)
+        return query.restore(kernel.softmin(self.iterate.g)) - self._mass_shift
 
     def potential_back(self, y_new):
         """g at new points, as `potential`."""
@@ -154,9 +147,8 @@ class Solution:
         (q, d) float64 array
             Means of y under the conditional plan; two passes of q x m pairs.
         """
-        kernel = self._kernel_from(self.problem.source.points if x_new is None else x_new)
-        g = self._normalised[1]
-        return kernel.barycenters(kernel.softmin(g), g)
+        query, kernel = self._kernel_from(self.problem.source.points if x_new is None else x_new)
+        return query.restore(kernel.barycenters(kernel.softmin(self.iterate.g), self.iterate.g))
 
     def map_back(self, y_new=None):
         """The barycentric map from the target to the source, as `map`."""
@@ -174,9 +166,7 @@ class Solution:
         ----------
         Feydy et al. 2019, equation (10) and section 3.2.
         """
-        f, g = self._normalised
-        new_f, new_g = f - self.problem.eps * self.log_rows, g - self.problem.eps * self.log_columns
-        return envelope(self.problem, new_f, new_g, self.dtype, self.value)
+        return envelope(self.problem, self.iterate, self.dtype, self.value)
 
     @property
     def _mass_terms(self):
@@ -184,18 +174,27 @@ class Solution:
         mass = self.problem.mass
         return self.problem.eps * mass * (mass - 1 - float(np.log(mass)))
 
+    @property
+    def _mass_shift(self):
+        """Potentials of the problem between probabilities, minus those for the given mass."""
+        return self.problem.eps / 2 * float(np.log(self.problem.mass))
+
+    @property
+    def _probabilities(self):
+        return self.problem.source.partition.probabilities, self.problem.target.partition.probabilities
+
     @cached_property
-    def _normalised(self):
-        """Potentials of the problem between probabilities."""
-        shift = self.problem.eps / 2 * np.log(self.problem.mass)
-        f = self.f + shift
-        return f, f if self.f is self.g else self.g + shift
+    def _f(self):
+        return self.problem.source.partition.restore(self.iterate.f)
+
+    @cached_property
+    def _g(self):
+        return self.problem.target.partition.restore(self.iterate.g)
 
     def _kernel_from(self, x_new):
         x_new = validation.points("x_new", x_new)
         target = self.problem.target
         validation.same_dimension("x_new", x_new, "the data", target.points)
         validation.blur(self.problem.blur, x_new - self.problem.centre)
-        return GibbsKernel(
-            x_new, target.points, None, target.probabilities, self.problem.eps, self.problem.centre, "float64"
-        )
+        query = Measure.of(x_new).partition
+        return query, GibbsKernel(query, target.partition, self.problem.eps, "float64")

@@ -14,10 +14,11 @@ class Status(Enum):
     MAX_ITER = "stopped at max_iter before the marginal error was within tol"
 
 
-def explain(status, error, n_iter, history, tol, dtype):
-    """The status with the error reached and the smallest safe cure; history is that at the target temperature."""
+def explain(status, error, history, tol, dtype):
+    """The status with the error reached and the smallest safe cure."""
     if status is Status.CONVERGED:
         return f"{status.value}: {error:.2e} <= {tol:.2e}"
+    n_iter = len(history)
     cure = _cure(n_iter, np.minimum.accumulate(history), tol, dtype)
     return f"{status.value}: {error:.2e} > tol={tol:.2e} after {n_iter} iterations; {cure}"
 

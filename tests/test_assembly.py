@@ -8,9 +8,13 @@ from llvmlite import binding
 from numba import float32, float64, int64, types
 
 from sinkhorn_nb.backends import cpu_kernels
+from sinkhorn_nb.backends.cpu_kernels import Runs, Side
 
 CALL = re.compile(r"^\s*(?:call|jmp)q?\s+.*exp", re.MULTILINE)  # exp, exp2, expf, exp2f, vector variants
 GATHER = re.compile(r"^\s*vp?gather", re.MULTILINE)
+FUSED = re.compile(r"^\s*vfn?m(?:add|sub)\d+p", re.MULTILINE)
+KINDS = {"f32-2": (float32, 2), "f64-2": (float64, 2), "f32-product": (float32, 0)}
+BY_COORDINATE = ["f32-2", "f64-2"]
 
 
 def widest_registers():
@@ -22,36 +26,67 @@ def widest_registers():
     pytest.skip("the instructions are known for x86-64 with AVX2 or AVX-512")
 
 
-def signature(number, d):
-    vector, sums = number[::1], float64[::1]
+def packed(operation, kind, text):
+    """Such operations on the widest registers in numbers of this kind."""
+    letter = "s" if kind.startswith("f32") else "d"
+    return re.findall(rf"^\s*v{operation}p{letter}\s.*%{widest_registers()}", text, re.MULTILINE)
+
+
+def side(number, d):
+    vector, exponents = number[::1], float64[::1]
     points = types.UniTuple(vector, d) if d else number[:, ::1]
-    return types.void(points, vector, vector, points, vector, vector, int64, int64, sums, sums)
+    centres = types.UniTuple(exponents, d) if d else float64[:, ::1]
+    return types.NamedTuple((points, centres, int64[::1], exponents, exponents, vector), Side)
 
 
-@pytest.fixture(
-    scope="module", params=[(float32, 3), (float64, 3), (float32, 0)], ids=["f32-3", "f64-3", "f32-product"]
-)
-def assembly(request):
-    """Of panel_sums with the options of the library, compiled here (a cached kernel has no assembly)."""
-    number, d = request.param
-    options = {name: cpu_kernels.panel_sums.targetoptions[name] for name in ("fastmath", "error_model")}
-    compiled = numba.njit(**options)(cpu_kernels.panel_sums.py_func)
-    compiled.compile(signature(number, d))
+def runs():
+    return types.NamedUniTuple(int64[::1], 4, Runs)
+
+
+def assembly(kernel, *arguments):
+    """Of a kernel with the options of the library, compiled here (a cached kernel has no assembly)."""
+    options = {name: kernel.targetoptions[name] for name in ("fastmath", "error_model")}
+    compiled = numba.njit(**options)(kernel.py_func)
+    compiled.compile(types.void(*arguments))
     (text,) = compiled.inspect_asm().values()
-    return text, "s" if number is float32 else "d"
+    return text
 
 
-def test_exponential_is_inlined(assembly):
-    assert not CALL.findall(assembly[0])
+@pytest.fixture(scope="module")
+def panel_sums():
+    """Assembly of the main kernel, kind by kind."""
+
+    def compiled(number, d):
+        x = side(number, d)
+        return assembly(cpu_kernels.panel_sums, x, x, runs(), int64, int64, float64[::1], number[:, ::1])
+
+    return {kind: compiled(*KINDS[kind]) for kind in KINDS}
 
 
-def test_nothing_is_gathered(assembly):
-    assert not GATHER.findall(assembly[0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_exponential_is_inlined(panel_sums, kind):
+    assert not CALL.findall(panel_sums[kind])
 
 
-def test_polynomial_and_sums_use_the_widest_registers(assembly):
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_gathered(panel_sums, kind):
+    assert not GATHER.findall(panel_sums[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_polynomial_and_sums_use_the_widest_registers(panel_sums, kind):
     """At least the degree of the polynomial and the two sums."""
-    text, letter = assembly
-    fused = re.findall(rf"^\s*vfn?m(?:add|sub)\d+p{letter}\s.*%{widest_registers()}", text, re.MULTILINE)
-    assert len(fused) >= 2 + (5 if letter == "s" else 10)
-    assert re.search(rf"^\s*vmulp{letter}\s.*%{widest_registers()}", text, re.MULTILINE)
+    fused = packed(r"fn?m(?:add|sub)\d+", kind, panel_sums[kind])
+    assert len(fused) >= 2 + (5 if kind.startswith("f32") else 10)
+    assert packed("mul", kind, panel_sums[kind])
+
+
+@pytest.mark.parametrize("kind", BY_COORDINATE)
+def test_maximum_of_log_sum_exp_uses_the_widest_registers(kind):
+    """In a loop of its own: the exponential is clipped by packed maxima too, among fused operations."""
+    number, d = KINDS[kind]
+    x, sums = side(number, d), float64[::1]
+    text = assembly(cpu_kernels.panel_log_sum_exp, x, x, runs(), int64, int64, sums, sums)
+    assert not CALL.findall(text)
+    blocks = re.split(r"^\.L\w+:", text, flags=re.MULTILINE)
+    assert any(packed("max", kind, block) and not FUSED.search(block) for block in blocks)

@@ -1,7 +1,9 @@
 """What a backend answers: passes over all pairs (i, j) of two clouds.
 
-Points are scaled so that the exponent of a pair is F_i + G_j + <x_i, y_j> (see pointwise).
-Vectors come in and go out as NumPy float64 arrays; clouds stay with the backend.
+Vectors come in and go out as NumPy float64 arrays; clouds stay with the backend. A cloud is cut
+into tiles; its points are given by their tile's centre and the offset from it, scaled so that
+p_ij = 2^(F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>), where x_i and y_j are the offsets and d is
+the centre of x_i's tile minus that of y_j's. Only the last term is summed in the pairs' dtype.
 """
 
 from typing import Any, Protocol
@@ -10,17 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
+Bounds = NDArray[np.int64]
 Cloud = Any
 
 
 class Backend(Protocol):
     """One set of kernels on one device."""
 
-    def load(self, points: NDArray[Any], dtype: str) -> Cloud:
-        """Place (n, d) scaled points where the kernels want them; dtype is that of the pairs."""
+    points_a_tile: int  # at most
+
+    def load(self, offsets: NDArray[Any], centres: NDArray[np.float64], bounds: Bounds) -> Cloud:
+        """Place a cloud of (n, d) offsets, in the pairs' dtype, from the centres of the tiles between bounds."""
 
     def sums(self, x: Cloud, F: Vector, a: Vector, y: Cloud, G: Vector, b: Vector) -> tuple[Vector, Vector]:
         """sum_j b_j p_ij and sum_i a_i p_ij, from one exponential a pair."""
+
+    def cluster_sums(
+        self, x: Cloud, F: Vector, a: Vector, y: Cloud, G: Vector, b: Vector, bounds: Bounds
+    ) -> tuple[Vector, NDArray[Any]]:
+        """sum_j b_j p_ij and the (K, m) sums of a_i p_ij over the x_i between consecutive bounds, from 0 to n."""
 
     def self_sums(self, x: Cloud, F: Vector, a: Vector) -> Vector:
         """sum_j a_j p_ij of a cloud with itself, from half of the pairs."""
@@ -28,8 +38,8 @@ class Backend(Protocol):
     def row_sums(self, x: Cloud, F: Vector, y: Cloud, G: Vector, b: Vector) -> Vector:
         """sum_j b_j p_ij."""
 
-    def log_sum_exp(self, x: Cloud, y: Cloud, G: Vector) -> Vector:
-        """log2 sum_j 2^(G_j + <x_i, y_j>), online, whatever the size of the exponents."""
+    def log_sum_exp(self, x: Cloud, F: Vector, y: Cloud, G: Vector) -> Vector:
+        """log2 sum_j p_ij, online, whatever the size of the exponents."""
 
     def transport(self, x: Cloud, F: Vector, y: Cloud, G: Vector, V: NDArray[Any]) -> NDArray[np.float64]:
         """sum_j p_ij V_j for the rows V_j of an (m, k) array."""

@@ -1,123 +1,160 @@
 """The CPU backend: panels of rows, one task of a thread each.
 
-The panels depend on the sizes alone and each has its own column sums, added up in order:
-the result is the same bits for any number of threads.
+The panels depend on the sizes alone and no two of them add to the same column sums, which are
+added up in order: the result is the same bits for any number of threads.
 """
 
 from contextlib import nullcontext
-from functools import lru_cache
 
 import numpy as np
 
 from . import cpu_kernels
+from .cpu_kernels import COLUMNS, ROWS, Runs, Side
 from .threads import run, single_threaded_blas
 from .tiles import PAD, REGISTER_DIM
 
-MOST_PANELS = 32  # column sums of 8 bytes each: 256 bytes a point
+MOST_PANELS = 32  # column sums of a number each: at most 256 bytes a point
 PAIRS_A_PANEL = 2**19  # fewer are not worth a thread's start
-INERT = -1e30  # exponent of the points that fill up a cloud
+INERT = -1e30  # exponent of the points that fill up a tile
 
 
 class CpuCloud:
-    """Points as the kernels read them: a tuple of coordinates or an array, padded."""
+    """Points as the kernels read them: a tuple of coordinates or an array, each tile padded."""
 
-    def __init__(self, points, dtype):
-        n, d = points.shape
-        self.n = n
-        self.size = -(-n // PAD) * PAD
-        self.dtype = np.dtype(dtype)
+    def __init__(self, offsets, centres, bounds):
+        n, d = offsets.shape
+        tiles = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        self.n, self.dtype = n, offsets.dtype
+        self.bounds = np.concatenate([[0], np.cumsum(-(-np.diff(bounds) // PAD) * PAD)])
+        self.size = int(self.bounds[-1])
+        self._slots = np.arange(n) + (self.bounds - bounds)[tiles]
+        self._tiles, self._ends, self._runs = tiles, bounds, {}
         rows = np.zeros((self.size, d), self.dtype)
-        rows[:n] = points
+        rows[self._slots] = offsets
         self.by_product = d > REGISTER_DIM
-        self.points = rows if self.by_product else tuple(np.ascontiguousarray(rows.T))
+        self.points, self.centres = (rows, centres) if self.by_product else (_columns(rows), _columns(centres))
 
-    def pad(self, values, filling=0.0):
-        """A vector or the rows of a matrix in the kernels' dtype, continued over the padding."""
-        out = np.full((self.size, *values.shape[1:]), filling, self.dtype)
-        out[: self.n] = np.clip(values, INERT, -INERT)
+    def side(self, exponents, weights):
+        """The cloud with exponents and weights of its points, as the kernels take it."""
+        exponents = self.pad(np.clip(exponents, INERT, -INERT), INERT, np.float64)
+        references = np.maximum.reduceat(exponents, self.bounds[:-1])
+        return Side(self.points, self.centres, self.bounds, exponents, references, self.pad(weights))
+
+    def pad(self, values, filling=0.0, dtype=None):
+        """A vector or the rows of a matrix, continued over the padding; in the pairs' dtype."""
+        out = np.full((self.size, *values.shape[1:]), filling, dtype or self.dtype)
+        out[self._slots] = values
         return out
 
+    def cut(self, padded):
+        """What `pad` was given: the last axis of an array without its padding."""
+        pieces = zip(self.bounds[:-1].tolist(), np.diff(self._ends).tolist(), strict=True)
+        return np.concatenate([padded[..., start : start + size] for start, size in pieces], axis=-1)
 
-@lru_cache
-def rectangle(n_rows, n_columns):
-    """Numbered (start, stop) of panels of rows, as equal as multiples of PAD allow."""
-    return _bounds(n_rows, np.linspace(0, 1, _n_panels(n_rows * n_columns) + 1))
+    def runs(self, bounds=None):
+        """Runs of rows that cross no tile and none of the bounds, between which the groups lie; made once."""
+        key = None if bounds is None else bounds.tobytes()
+        if key not in self._runs:
+            self._runs[key] = self._cut_at(self._ends if bounds is None else np.union1d(self._ends, bounds), bounds)
+        return self._runs[key]
+
+    def _cut_at(self, cuts, bounds):
+        sizes = np.diff(cuts)
+        counts = -(-sizes // ROWS)
+        piece = np.repeat(np.arange(len(sizes)), counts)
+        number = np.arange(len(piece)) - np.repeat(np.cumsum(counts) - counts, counts)
+        starts = cuts[piece] + -(-number * sizes[piece] // counts[piece])
+        first = self._slots[starts]
+        groups = np.zeros_like(starts) if bounds is None else np.searchsorted(bounds, starts, side="right") - 1
+        return Runs(first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups)
 
 
-@lru_cache
-def triangle(n_rows):
-    """Numbered (start, stop) of panels of rows that hold equal parts of the pairs i <= j."""
-    return _bounds(n_rows, 1 - np.sqrt(np.linspace(1, 0, _n_panels(n_rows**2 / 2) + 1)))
+def _columns(rows):
+    return tuple(np.ascontiguousarray(rows.T))
 
 
-def _n_panels(n_pairs):
-    return int(np.clip(n_pairs / PAIRS_A_PANEL, 1, MOST_PANELS))
-
-
-def _bounds(n_rows, fractions):
-    bounds = np.unique(np.rint(fractions * (n_rows // PAD)).astype(int)) * PAD
-    return tuple(enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)))
+def panels(costs, starts=None):
+    """Numbered (first, last) of panels of runs of about equal costs; they end at some of the starts."""
+    ends = np.append(starts, len(costs)) if starts is not None else np.arange(len(costs) + 1)
+    done = np.concatenate([[0.0], np.cumsum(costs)])[ends]
+    count = int(np.clip(done[-1] / PAIRS_A_PANEL, 1, MOST_PANELS))
+    chosen = np.unique(np.searchsorted(done, np.linspace(0, done[-1], count + 1) * (1 - 1e-12)))
+    bounds = ends[chosen].tolist()
+    return list(enumerate(zip(bounds[:-1], bounds[1:], strict=True)))
 
 
 class CpuBackend:
     """Compiled loops over tiles of pairs; see `Backend` for what each method answers."""
 
-    def load(self, points, dtype):
-        return CpuCloud(points, dtype)
+    points_a_tile = COLUMNS
+
+    def load(self, offsets, centres, bounds):
+        return CpuCloud(offsets, centres, bounds)
 
     def sums(self, x, F, a, y, G, b):
-        F, a, G, b = x.pad(F, INERT), x.pad(a), y.pad(G, INERT), y.pad(b)
-        panels = rectangle(x.size, y.size)
-        rows, columns = np.zeros(x.size), np.zeros((len(panels), y.size))
+        runs = x.runs()
+        todo = panels((runs.stops - runs.starts) * y.size)
+        runs = runs._replace(groups=np.repeat(np.arange(len(todo)), [last - first for _, (first, last) in todo]))
+        rows, columns = self._sums(x, F, a, y, G, b, runs, todo, len(todo))
+        return rows, columns.sum(axis=0, dtype=np.float64)
+
+    def cluster_sums(self, x, F, a, y, G, b, bounds):
+        runs = x.runs(bounds)
+        starts = np.flatnonzero(np.diff(runs.groups, prepend=-1))
+        todo = panels((runs.stops - runs.starts) * y.size, starts)
+        return self._sums(x, F, a, y, G, b, runs, todo, len(bounds) - 1)
+
+    def _sums(self, x, F, a, y, G, b, runs, todo, n_groups):
+        x_side, y_side = x.side(F, a), y.side(G, b)
+        rows, columns = np.zeros(x.size), np.zeros((n_groups, y.size), y.dtype)
 
         def task(p, bounds):
-            cpu_kernels.panel_sums(x.points, F, a, y.points, G, b, *bounds, rows, columns[p])
+            cpu_kernels.panel_sums(x_side, y_side, runs, *bounds, rows, columns)
 
-        self._run(x, task, panels)
-        return rows[: x.n], columns.sum(axis=0)[: y.n]
+        self._run(x, task, todo)
+        return x.cut(rows), y.cut(columns)
 
     def self_sums(self, x, F, a):
-        F, a = x.pad(F, INERT), x.pad(a)
-        panels = triangle(x.size)
-        sums = np.zeros((len(panels), x.size))
+        side, runs = x.side(F, a), x.runs()
+        todo = panels((runs.stops - runs.starts) * (x.size - runs.starts))
+        sums = np.zeros((len(todo), x.size))
 
         def task(p, bounds):
-            cpu_kernels.panel_self_sums(x.points, F, a, *bounds, sums[p])
+            cpu_kernels.panel_self_sums(side, runs, *bounds, sums[p])
 
-        self._run(x, task, panels)
-        return sums.sum(axis=0)[: x.n]
+        self._run(x, task, todo)
+        return x.cut(sums.sum(axis=0))
 
     def row_sums(self, x, F, y, G, b):
-        F, G, b = x.pad(F, INERT), y.pad(G, INERT), y.pad(b)
-        unused, rows = np.zeros_like(F), np.zeros(x.size)
+        x_side, y_side, runs, rows = x.side(F, np.zeros(x.n)), y.side(G, b), x.runs(), np.zeros(x.size)
 
         def task(p, bounds):
-            cpu_kernels.panel_sums(x.points, F, unused, y.points, G, b, *bounds, rows, None)
+            cpu_kernels.panel_sums(x_side, y_side, runs, *bounds, rows, None)
 
-        self._run(x, task, rectangle(x.size, y.size))
-        return rows[: x.n]
+        self._run(x, task, panels((runs.stops - runs.starts) * y.size))
+        return x.cut(rows)
 
-    def log_sum_exp(self, x, y, G):
-        F, G = np.zeros(x.size, x.dtype), y.pad(G, INERT)
-        maxima, sums = np.full(x.size, INERT, x.dtype), np.zeros(x.size, x.dtype)
+    def log_sum_exp(self, x, F, y, G):
+        x_side, y_side, runs = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), x.runs()
+        maxima, sums = np.full(x.size, INERT), np.zeros(x.size)
 
         def task(p, bounds):
-            cpu_kernels.panel_log_sum_exp(x.points, F, y.points, G, *bounds, maxima, sums)
+            cpu_kernels.panel_log_sum_exp(x_side, y_side, runs, *bounds, maxima, sums)
 
-        self._run(x, task, rectangle(x.size, y.size))
-        return maxima[: x.n] + np.log2(sums[: x.n], dtype=np.float64)
+        self._run(x, task, panels((runs.stops - runs.starts) * y.size))
+        return x.cut(maxima) + np.log2(x.cut(sums))
 
     def transport(self, x, F, y, G, V):
-        F, G, V = x.pad(F, INERT), y.pad(G, INERT), y.pad(V)
+        x_side, y_side, runs, V = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), x.runs(), y.pad(V)
         out = np.zeros((x.size, V.shape[1]))
 
         def task(p, bounds):
-            cpu_kernels.panel_transport(x.points, F, y.points, G, V, *bounds, out)
+            cpu_kernels.panel_transport(x_side, y_side, runs, *bounds, V, out)
 
         with single_threaded_blas():
-            run(task, rectangle(x.size, y.size))
-        return out[: x.n]
+            run(task, panels((runs.stops - runs.starts) * y.size))
+        return out[x._slots]
 
-    def _run(self, x, task, panels):
+    def _run(self, x, task, todo):
         with single_threaded_blas() if x.by_product else nullcontext():
-            run(task, panels)
+            run(task, todo)

@@ -1,91 +1,187 @@
-"""Panels of rows on the CPU: the compiled loops over tiles, one task of a thread each."""
+"""Panels of rows on the CPU: the compiled loops over tiles, one task of a thread each.
+
+x and y are `Side`s. Rows come in runs: run r covers the rows starts[r] to stops[r] of x, which lie in
+its tile tiles[r] and belong to its group groups[r].
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .jit import kernel, wide_vectors
 from .pointwise import exp2
-from .tiles import add_sums, fill, segment, tile
+from .tiles import add_sums, fill, group_segment, minus, point, segment, shift_columns, shift_rows, tile
 
-ROWS = 128
-COLUMNS = 512
+ROWS = 128  # of a run, at most
+COLUMNS = 512  # of a tile, at most
+
+
+class Side(NamedTuple):
+    """A padded cloud with what a pass needs to know of its points."""
+
+    points: Any  # offsets from the tiles' centres
+    centres: Any
+    bounds: Any  # of the tiles
+    exponents: Any  # F or G
+    references: Any  # one exponent of each tile
+    weights: Any  # a or b
+
+
+class Runs(NamedTuple):
+    """Rows to be treated together."""
+
+    starts: Any
+    stops: Any
+    tiles: Any
+    groups: Any
 
 
 @kernel
-def panel_sums(x, F, a, y, G, b, start, stop, row_sums, column_sums):
-    """row_sums_i = sum_j b_j p_ij, column_sums_j += sum_i a_i p_ij (unless None), start <= i < stop."""
+def panel_sums(x, y, runs, first, last, row_sums, column_sums):
+    """row_sums_i = sum_j b_j p_ij and, unless None, column_sums_gj += sum_i a_i p_ij over the rows i of group g."""
     wide_vectors()
-    scratch = np.empty(ROWS * COLUMNS, dtype=F.dtype)
-    partial = np.empty(COLUMNS, dtype=F.dtype)
-    for i0 in range(start, stop, ROWS):
-        i1 = min(i0 + ROWS, stop)
-        for j0 in range(0, len(G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(G))
-            x_tile, y_tile = tile(x, y, i0, i1, j0, j1, scratch)
-            add_sums(
-                x_tile, F[i0:i1], a[i0:i1], y_tile, G[j0:j1], b[j0:j1],
-                partial[: j1 - j0], row_sums[i0:i1], segment(column_sums, j0, j1),
-            )  # fmt: skip
+    scratch, A, B, partial = _scratch(y.weights)
+    while first < last:
+        stop = _same_tile(runs, first, last)
+        for t in range(len(y.bounds) - 1):
+            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            d = _columns(x, runs.tiles[first], y, t, B)
+            for r in range(first, stop):
+                i0, i1 = _rows(x, runs, r, d, y.references[t], A)
+                x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
+                add_sums(
+                    x_tile, A[: i1 - i0], x.weights[i0:i1], y_tile, B[: j1 - j0], y.weights[j0:j1],
+                    partial[: j1 - j0], row_sums[i0:i1], group_segment(column_sums, runs.groups[r], j0, j1),
+                )  # fmt: skip
+        first = stop
 
 
 @kernel
-def panel_self_sums(x, F, a, start, stop, sums):
-    """Add to sums what the pairs (i, j >= i) of rows start..stop give: each serves row i and row j."""
+def panel_self_sums(x, runs, first, last, sums):
+    """Add to sums what the pairs (i, j >= i) of the runs' rows give: each serves row i and row j."""
     wide_vectors()
-    scratch = np.empty(ROWS * COLUMNS, dtype=F.dtype)
-    partial = np.empty(COLUMNS, dtype=F.dtype)
-    for i0 in range(start, stop, ROWS):
-        i1 = min(i0 + ROWS, stop)
-        Fi, ai, row_sums = F[i0:i1], a[i0:i1], sums[i0:i1]
-        x_tile, y_tile = tile(x, x, i0, i1, i0, i1, scratch)
-        add_sums(x_tile, Fi, ai, y_tile, Fi, ai, partial[: i1 - i0], row_sums, None)
-        for j0 in range(i1, len(F), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(F))
-            x_tile, y_tile = tile(x, x, i0, i1, j0, j1, scratch)
-            add_sums(
-                x_tile, Fi, ai, y_tile, F[j0:j1], a[j0:j1],
-                partial[: j1 - j0], row_sums, sums[j0:j1],
-            )  # fmt: skip
+    scratch, A, B, partial = _scratch(x.weights)
+    while first < last:
+        stop, own = _same_tile(runs, first, last), runs.tiles[first]
+        for t in range(own, len(x.bounds) - 1):
+            start = x.bounds[t]
+            d = _columns(x, own, x, t, B)
+            for r in range(first, stop):
+                i0, i1 = _rows(x, runs, r, d, x.references[t], A)
+                Ai, ai, row_sums = A[: i1 - i0], x.weights[i0:i1], sums[i0:i1]
+                if t == own:  # the square on the diagonal
+                    x_tile, y_tile = tile(x.points, x.points, i0, i1, i0, i1, scratch)
+                    Bi = B[i0 - start : i1 - start]
+                    add_sums(x_tile, Ai, ai, y_tile, Bi, ai, partial[: i1 - i0], row_sums, None)
+                j0, j1 = max(i1, start), x.bounds[t + 1]
+                x_tile, y_tile = tile(x.points, x.points, i0, i1, j0, j1, scratch)
+                add_sums(
+                    x_tile, Ai, ai, y_tile, B[j0 - start : j1 - start], x.weights[j0:j1],
+                    partial[: j1 - j0], row_sums, sums[j0:j1],
+                )  # fmt: skip
+        first = stop
 
 
 @kernel
-def panel_log_sum_exp(x, F, y, G, start, stop, maxima, sums):
+def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
     """Online: maxima_i = max_j of the exponents, sums_i = sum_j 2^(exponent - maxima_i)."""
     wide_vectors()
-    scratch = np.empty(ROWS * COLUMNS, dtype=F.dtype)
-    exponents = np.empty(ROWS * COLUMNS, dtype=F.dtype)
-    for i0 in range(start, stop, ROWS):
-        i1 = min(i0 + ROWS, stop)
-        for j0 in range(0, len(G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(G))
+    scratch, zeros, B, half = _scratch(y.weights)
+    A = np.empty(ROWS)
+    zeros[:] = 0
+    exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
+    for r in range(first, last):
+        for t in range(len(y.bounds) - 1):
+            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            d = _columns(x, runs.tiles[r], y, t, B)
+            i0, i1 = _rows(x, runs, r, d, y.references[t], A)
             out = exponents[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
-            x_tile, y_tile = tile(x, y, i0, i1, j0, j1, scratch)
-            fill(x_tile, F[i0:i1], y_tile, G[j0:j1], out)
+            x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
+            fill(x_tile, zeros, y_tile, B, out)
             for i in range(i0, i1):
-                row = out[i - i0]
-                largest = maxima[i]
-                for j in range(len(row)):
-                    largest = max(largest, row[j])
-                total = F.dtype.type(0)
-                for j in range(len(row)):
-                    total += exp2(row[j] - largest)
-                sums[i] = sums[i] * exp2(maxima[i] - largest) + total
-                maxima[i] = largest
+                largest, total = _log_sum(out[i - i0], half)
+                new = max(maxima[i], A[i - i0] + largest)
+                sums[i] = sums[i] * exp2(maxima[i] - new) + total * exp2(A[i - i0] + largest - new)
+                maxima[i] = new
 
 
 @kernel
-def panel_transport(x, F, y, G, V, start, stop, out):
-    """out_i = sum_j 2^exponent_ij V_j, start <= i < stop."""
+def _log_sum(row, half):
+    """max_j row_j and sum_j 2^(row_j - max); the maximum by halves, for LLVM leaves a plain one scalar."""
     wide_vectors()
-    scratch = np.empty(ROWS * COLUMNS, dtype=F.dtype)
-    exponents = np.empty(ROWS * COLUMNS, dtype=F.dtype)
-    for i0 in range(start, stop, ROWS):
-        i1 = min(i0 + ROWS, stop)
-        for j0 in range(0, len(G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(G))
+    size = len(row) // 2
+    _maxima(row[:size], row[size:], half)
+    while size > 1:
+        if size % 2:
+            half[0] = max(half[0], half[size - 1])
+        size //= 2
+        _maxima(half[:size], half[size : 2 * size], half)
+    largest, total = half[0], row[0] - row[0]
+    for j in range(len(row)):
+        total += exp2(row[j] - largest)
+    return largest, total
+
+
+@kernel
+def _maxima(x, y, out):
+    wide_vectors()
+    for k in range(len(x)):
+        out[k] = max(x[k], y[k])
+
+
+@kernel
+def panel_transport(x, y, runs, first, last, V, out):
+    """out_i = sum_j p_ij V_j."""
+    wide_vectors()
+    scratch, A, B, _ = _scratch(y.weights)
+    exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
+    for r in range(first, last):
+        for t in range(len(y.bounds) - 1):
+            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            d = _columns(x, runs.tiles[r], y, t, B)
+            i0, i1 = _rows(x, runs, r, d, y.references[t], A)
             flat = exponents[: (i1 - i0) * (j1 - j0)]
             pairs = flat.reshape(i1 - i0, j1 - j0)
-            x_tile, y_tile = tile(x, y, i0, i1, j0, j1, scratch)
-            fill(x_tile, F[i0:i1], y_tile, G[j0:j1], pairs)
+            x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
+            fill(x_tile, A, y_tile, B, pairs)
             for j in range(len(flat)):
                 flat[j] = exp2(flat[j])
             out[i0:i1] += np.dot(pairs, V[j0:j1])
+
+
+@kernel
+def _same_tile(runs, first, last):
+    """The end of the runs from first on that lie in one tile."""
+    stop = first
+    while stop < last and runs.tiles[stop] == runs.tiles[first]:
+        stop += 1
+    return stop
+
+
+@kernel
+def _columns(x, s, y, t, B):
+    """The columns' part of the exponents between tiles s and t; the vector from t's centre to s's."""
+    d = minus(point(x.centres, s), point(y.centres, t))
+    j0, j1 = y.bounds[t], y.bounds[t + 1]
+    shift_columns(segment(y.points, j0, j1), y.exponents[j0:j1], d, y.references[t], B)
+    return d
+
+
+@kernel
+def _rows(x, runs, r, d, reference, A):
+    """The rows' part for the rows of a run; where they start and stop."""
+    i0, i1 = runs.starts[r], runs.stops[r]
+    shift_rows(segment(x.points, i0, i1), x.exponents[i0:i1], d, reference, A)
+    return i0, i1
+
+
+@kernel
+def _scratch(like):
+    """Room for a tile of products, A, B and sums of columns."""
+    dtype = like.dtype
+    return (
+        np.empty(ROWS * COLUMNS, dtype=dtype),
+        np.empty(ROWS, dtype=dtype),
+        np.empty(COLUMNS, dtype=dtype),
+        np.empty(COLUMNS, dtype=dtype),
+    )

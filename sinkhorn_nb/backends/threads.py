@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import numba
 import scipy.linalg.cython_blas  # noqa: F401  (the BLAS that numba calls: load it before it is limited)
-from threadpoolctl import ThreadpoolController
+import threadpoolctl
 
 
 class _Pool:
@@ -71,7 +71,7 @@ class _SingleThreadedBlas:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                self._controller = self._controller or ThreadpoolController()
+                self._controller = self._controller or threadpoolctl.ThreadpoolController()
                 self._limit = self._controller.limit(limits=1, user_api="blas")
         try:
             yield
@@ -79,7 +79,17 @@ class _SingleThreadedBlas:
             with self._lock:
                 self._inside -= 1
                 if self._inside == 0:
+                    _claim_blas()
                     self._limit.restore_original_limits()
+                    _claim_blas()
+
+
+def _claim_blas():
+    """Since threadpoolctl 3.8 only the first thread to set OpenBLAS's threads may set them again: end its reign."""
+    controller = getattr(threadpoolctl, "OpenBLASController", None)
+    release = getattr(controller, "clear_controlling_thread", None)
+    if release is not None:
+        release(force=True)
 
 
 single_threaded_blas = _SingleThreadedBlas()

@@ -1,8 +1,8 @@
-"""One tile of pairs on the CPU: rows i0..i1 of x against columns j0..j1 of y.
+"""One tile of pairs on the CPU: rows i0..i1 of x against columns j0..j1 of y, each within a tile of its cloud.
 
-A cloud is a tuple of d coordinate arrays when d <= REGISTER_DIM (the exponents then live in
-registers) and an (n, d) array otherwise (the inner products of a tile come from BLAS). Both
-are padded with inert points to a multiple of PAD, so that vectors are full.
+Offsets (and centres) are a tuple of d coordinate arrays when d <= REGISTER_DIM (the exponents then
+live in registers) and an (n, d) array otherwise (the inner products of a tile come from BLAS).
+Every tile is padded with inert points to a multiple of PAD, so that vectors are full.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from numba import types
 from numba.extending import overload
 
 from .jit import FORMULA, SUM, wide_vectors
-from .pointwise import exp2, exponent
+from .pointwise import add_inner, exp2, exponent
 
 # The product of a tile takes 1.7 times as long at d = 4, 1.1 times at 6, .85-1.03 times at 8.
 REGISTER_DIM = 6
@@ -34,19 +34,29 @@ def _overload_point(cloud, i):
 
 
 def segment(columns, start, stop):
-    """Entries start..stop of each array (indices from 0 vectorise, offset ones gather); None stays None."""
+    """Entries start..stop of each array (indices from 0 vectorise, offset ones gather)."""
     return tuple(column[start:stop] for column in columns)
 
 
 @overload(segment)
 def _overload_segment(columns, start, stop):
-    if isinstance(columns, types.NoneType):
-        return lambda columns, start, stop: None
     if isinstance(columns, types.Array):
         return lambda columns, start, stop: columns[start:stop]
     if len(columns) == 1:
         return lambda columns, start, stop: (columns[0][start:stop],)
     return lambda columns, start, stop: (columns[0][start:stop],) + segment(columns[1:], start, stop)
+
+
+def group_segment(sums, group, start, stop):
+    """Entries start..stop of a row of an array; None stays None."""
+    return None if sums is None else sums[group, start:stop]
+
+
+@overload(group_segment)
+def _overload_group_segment(sums, group, start, stop):
+    if isinstance(sums, types.NoneType):
+        return lambda sums, group, start, stop: None
+    return lambda sums, group, start, stop: sums[group, start:stop]
 
 
 def tile(x, y, i0, i1, j0, j1, scratch):
@@ -65,6 +75,64 @@ def _overload_tile(x, y, i0, i1, j0, j1, scratch):
         return out, None
 
     return products
+
+
+def shift_rows(x, F, d, reference, A):
+    """A_i = F_i + reference - |d|^2 / 2 - <d, x_i>: the part of the exponents that belongs to the rows."""
+    raise TypeError("for compiled code")
+
+
+@overload(shift_rows, jit_options={"fastmath": SUM})
+def _overload_shift_rows(x, F, d, reference, A):
+    def by_coordinate(x, F, d, reference, A):
+        wide_vectors()
+        shift = reference - add_inner(0.0, d, d) / 2
+        for i in range(len(F)):
+            A[i] = F[i] + (shift - add_inner(0.0, d, point(x, i)))
+
+    def by_product(x, F, d, reference, A):
+        wide_vectors()
+        shift = reference - np.dot(d, d) / 2
+        along = np.dot(x, d.astype(x.dtype))  # rounded like the products themselves
+        for i in range(len(F)):
+            A[i] = F[i] + (shift - along[i])
+
+    return by_coordinate if isinstance(x, types.BaseTuple) else by_product
+
+
+def shift_columns(y, G, d, reference, B):
+    """B_j = G_j - reference + <d, y_j>: the part that belongs to the columns, small if reference is near G."""
+    raise TypeError("for compiled code")
+
+
+@overload(shift_columns, jit_options={"fastmath": SUM})
+def _overload_shift_columns(y, G, d, reference, B):
+    def by_coordinate(y, G, d, reference, B):
+        wide_vectors()
+        for j in range(len(G)):
+            B[j] = (G[j] - reference) + add_inner(0.0, d, point(y, j))
+
+    def by_product(y, G, d, reference, B):
+        wide_vectors()
+        along = np.dot(y, d.astype(y.dtype))
+        for j in range(len(G)):
+            B[j] = (G[j] - reference) + along[j]
+
+    return by_coordinate if isinstance(y, types.BaseTuple) else by_product
+
+
+def minus(x, y):
+    """x - y of two points."""
+    return tuple(a - b for a, b in zip(x, y, strict=True))
+
+
+@overload(minus)
+def _overload_minus(x, y):
+    if isinstance(x, types.Array):
+        return lambda x, y: x - y
+    if len(x) == 1:
+        return lambda x, y: (x[0] - y[0],)
+    return lambda x, y: (x[0] - y[0],) + minus(x[1:], y[1:])
 
 
 def fill(x, F, y, G, out):

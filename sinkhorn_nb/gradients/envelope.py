@@ -20,16 +20,21 @@ class Gradient(NamedTuple):
     b: np.ndarray
 
 
-def envelope(problem, f, g, dtype, value):
-    """d OT_eps: a_i (x_i - sum_j W_ij y_j) with W the row-normalised plan; (f, g) in weights.
+def envelope(problem, iterate, dtype, value):
+    """d OT_eps: a_i (x_i - sum_j W_ij y_j) with W the row-normalised plan; (T(g), T(f)) in weights.
 
-    f must be T(g) and g must be T(f), to first order: rows are normalised with the one, columns
-    with the other.
+    Rows are normalised with T(g), columns with T(f).
     """
     kernel = GibbsKernel.of(problem, dtype)
-    grad_x = _pull(problem.source, problem.mass, kernel.barycenters(f, g))
-    grad_y = grad_x if problem.is_self else _pull(problem.target, problem.mass, kernel.T.barycenters(g, f))
-    return with_value(value, problem, Gradient(grad_x, grad_y, f, g))
+    f, g = iterate.f - problem.eps * iterate.log_rows, iterate.g - problem.eps * iterate.log_columns
+    on_x, on_y = problem.source.partition.restore, problem.target.partition.restore
+    means = kernel.barycenters(f, g)
+    means_back = means if problem.is_self else kernel.T.barycenters(g, f)
+    grad_x, grad_y = (
+        _pull(problem.source, problem.mass, on_x(means)),
+        _pull(problem.target, problem.mass, on_y(means_back)),
+    )
+    return with_value(value, problem, Gradient(grad_x, grad_y, on_x(f), on_y(g)))
 
 
 def _pull(measure, mass, barycenters):

@@ -1,45 +1,83 @@
-"""Temperatures, made as data before the loop."""
+"""Phases of a solve, made as data before the loop: temperatures and precisions."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 
-class Level(NamedTuple):
-    """Iterate at eps until the marginal error is within tol, or max_iter times."""
+class Phase(NamedTuple):
+    """Iterate at eps with pairs of dtype: until the marginal error is within tol, max_iter times, or it stalls."""
 
     eps: float
+    dtype: str
     tol: float
-    max_iter: float
+    max_iter: float = np.inf
+    patience: float = np.inf  # iterations that may leave the error above PROGRESS times the least before
 
 
-# Of one blur to the next: .7 took 3-17 % more passes, .3 as many within 8 %.
-RATIO = 0.5
-# Marginal error at which a level is left: .1 and .03 took 122 and 104 passes at blur .01; with a
-# memory of 10, .1, .03 and .01 took 130, 124 and 108.
-LEVEL_TOL = 0.03
-LEVEL_MAX_ITER = 50
+PROGRESS, PATIENCE = 0.7, 8  # of float32, before float64 takes over
+
+
+RATIO = 0.5  # of the blurs of the paper's annealing
+SMALL_BLUR = 0.1  # in diameters
 LEAST_TOL = 1e-12  # float64 sums reach it at any blur
+# Rounding leaves a marginal error of about this times the radii of the tiles, in blurs, with float32 pairs.
+ROUNDING = 1e-7
+SHARE = 1 / 3  # of the tolerance that rounding may take
+LARGEST_BLUR = 2.0  # in diameters: rounding puts an error of 1e-7 eps on the value
+POINTS_A_TILE = 512
+
+
+def stalls(errors, patience):
+    """Whether the last errors, as many as patience says, made hardly any progress."""
+    return len(errors) > patience and min(errors[-patience:]) > PROGRESS * min(errors[:-patience])
 
 
 def value_tol(problem, solver):
-    """The marginal error to iterate to: tol, and less where the blur exceeds the diameter.
+    """The marginal error to iterate to: tol, and less where the blur is not small beside the diameter.
 
     The value's error is about eps times its square: unscaled, S would drown in it.
     """
-    return max(solver.tol * min(1.0, problem.diameter / problem.blur), min(LEAST_TOL, solver.tol))
+    return max(solver.tol * min(1.0, SMALL_BLUR * problem.diameter / problem.blur), min(LEAST_TOL, solver.tol))
 
 
-def annealing(problem, solver):
-    """Decreasing temperatures from the diameter down to the target.
+def phases(problem, solver):
+    """The paper's annealing where it is asked for, then the target: in float32, and in float64 where that is needed."""
+    tol = value_tol(problem, solver)
+    target = [Phase(problem.eps, dtype, tol) for dtype in _dtypes(problem, solver, tol)]
+    if len(target) > 1:
+        target[0] = target[0]._replace(tol=max(tol, rounding(problem)), patience=PATIENCE)
+    return [*_annealing(problem, solver, target[0].dtype), *target]
 
-    The paper's scheme spends one iteration on each. A problem with itself needs none: its
-    averaged step contracts whatever eps.
-    """
-    once = solver.acceleration == "symmetric"
-    levels = []
-    if not problem.is_self and problem.diameter > problem.blur:
-        n_levels = int(np.ceil(np.log(problem.diameter / problem.blur) / -np.log(RATIO)))
-        tol, max_iter = (np.inf, 1) if once else (LEVEL_TOL, LEVEL_MAX_ITER)
-        levels = [Level((problem.blur * RATIO**-k) ** 2, tol, max_iter) for k in range(n_levels, 0, -1)]
-    return [*levels, Level(problem.eps, value_tol(problem, solver), np.inf)]
+
+def _annealing(problem, solver, dtype):
+    """One iteration at each temperature from the diameter down; problems with themselves need none."""
+    if solver.acceleration != "symmetric" or problem.is_self or problem.diameter <= problem.blur:
+        return []
+    n_levels = int(np.ceil(np.log(problem.diameter / problem.blur) / -np.log(RATIO)))
+    return [Phase((problem.blur * RATIO**-k) ** 2, dtype, np.inf, 1) for k in range(n_levels, 0, -1)]
+
+
+def _dtypes(problem, solver, tol):
+    if solver.dtype is not None:
+        return [solver.dtype]
+    if problem.blur > LARGEST_BLUR * problem.diameter:
+        return ["float64"]
+    clouds = (problem.source.points, problem.target.points)
+    suffices = all(cloud.dtype == np.float32 for cloud in clouds) and rounding(problem) <= SHARE * tol
+    return ["float32"] if suffices else ["float32", "float64"]
+
+
+def rounding(problem):
+    """Marginal error that float32 pairs are expected to leave."""
+    radii = [partition_radius(m.partition) for m in (problem.source, problem.target)]
+    return ROUNDING * (1 + radii[0] * radii[1] / problem.eps)
+
+
+def partition_radius(partition):
+    """Root mean square distance of the points from the centres of their tiles."""
+    bounds = partition.tiles(POINTS_A_TILE)
+    sizes = np.diff(bounds)
+    centres = np.add.reduceat(partition.points, bounds[:-1]) / sizes[:, None]
+    squares = ((partition.points - np.repeat(centres, sizes, axis=0)) ** 2).sum(axis=1)
+    return float(np.sqrt(partition.probabilities @ squares))

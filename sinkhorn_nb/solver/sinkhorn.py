@@ -9,18 +9,19 @@ from tqdm import tqdm
 
 from .. import validation
 from ..backends.threads import single_threaded_blas
-from ..dual import dual_value, marginal_error
+from ..dual import Iterate, marginal_error
 from ..gibbs import GibbsKernel
+from ..initializers import Coarse, Zeros
 from ..solution import Solution
 from ..status import Status, warn
-from .acceleration import ACCELERATIONS
-from .precision import pair_dtype
-from .schedule import annealing
+from .acceleration import Alternating, Anderson, Symmetric
+from .schedule import phases, stalls
+from .twolevel import TwoLevel
 
-# Share of the way from f to T(f). Cross problems: Feydy et al. 2019, equation (26). Self problems:
-# T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better whatever eps (1/2 would by 1/2).
-CROSS_STEP = 1 / 2
-SELF_STEP = 2 / 3
+ACCELERATIONS = ("auto", "none", "symmetric")
+
+# Feydy's scheme starts from zero, at a temperature of the diameter.
+INITIALIZERS = {"auto": Coarse(), "coarse": Coarse(), "zeros": Zeros()}
 
 
 class Iteration(NamedTuple):
@@ -69,6 +70,7 @@ class Sinkhorn:
 
     tol: float = 1e-3
     max_iter: int = 3000
+    init: str = "auto"
     acceleration: str = "auto"
     dtype: str | None = None
     progress: bool = False
@@ -77,7 +79,8 @@ class Sinkhorn:
     def __post_init__(self):
         validation.positive("tol", self.tol)
         validation.count("max_iter", self.max_iter)
-        validation.choice("acceleration", self.acceleration, tuple(ACCELERATIONS))
+        validation.choice("init", self.init, tuple(INITIALIZERS))
+        validation.choice("acceleration", self.acceleration, ACCELERATIONS)
         validation.choice("dtype", self.dtype, (None, "float32", "float64"))
         validation.choice("progress", self.progress, (False, True))
         if self.callback is not None and not callable(self.callback):
@@ -96,10 +99,18 @@ class Sinkhorn:
         """
         return solve(self, [problem])[0]
 
+    def attempt(self, problem):
+        """As `solve`, without the warning."""
+        # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
+        with single_threaded_blas():
+            if problem.target.precedes(problem.source):  # the same bits for (a, b) and (b, a)
+                return _iterate(self, problem.T).T
+            return _iterate(self, problem)
+
 
 def solve(solver, problems):
     """Solutions of several problems, with one warning for all that did not converge."""
-    solutions = [_solve_oriented(solver, problem) for problem in problems]
+    solutions = [solver.attempt(problem) for problem in problems]
     failed = [s for s in solutions if not s.converged]
     if failed:
         worst = max(failed, key=lambda s: s.marginal_error)
@@ -107,85 +118,79 @@ def solve(solver, problems):
     return solutions
 
 
-def _solve_oriented(solver, problem):
-    """The same bits for (a, b) and (b, a): one canonical orientation is solved."""
-    if problem.target.precedes(problem.source):
-        return _iterate(solver, problem.T).T
-    return _iterate(solver, problem)
-
-
-class Iterate(NamedTuple):
-    """Potentials and what one pass says of them."""
-
-    error: float
-    f: np.ndarray
-    g: np.ndarray
-    log_rows: np.ndarray
-    log_columns: np.ndarray
-
-
 def _iterate(solver, problem):
-    """Feydy et al. 2019, section 3.1, accelerated: level by level down to the target temperature."""
-    descent = _Descent(solver, problem)
-    # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
-    with tqdm(total=solver.max_iter, disable=not solver.progress, leave=False) as bar, single_threaded_blas():
-        *levels, target = annealing(problem, solver)
-        for level in levels:  # at least half of the iterations are kept for the target
-            descent.iterate(level, min(descent.n_iter + level.max_iter, solver.max_iter // 2), bar)
-        n_annealing = descent.n_iter
-        best = descent.iterate(target, solver.max_iter, bar)
+    """From the start through the phases to the tolerance."""
+    with tqdm(total=solver.max_iter, disable=not solver.progress, leave=False) as bar:
+        descent = _Descent(solver, problem, bar)
+        *before, final = phases(problem, solver)
+        for phase in before:
+            descent.iterate(phase, solver.max_iter - 1)
+        best = descent.iterate(final, solver.max_iter)
+    iterate = _completed(best.iterate, problem)
     status = Status.CONVERGED if best.error <= solver.tol else Status.MAX_ITER
     history = np.array(descent.history)
-    return Solution.between_probabilities(
-        problem, *best[1:], status, descent.n_passes, history, n_annealing, descent.dtype, solver.tol
-    )
+    return Solution(problem, iterate, status, descent.n_passes, history, final.dtype, solver.tol)
+
+
+def _completed(iterate, problem):
+    """Points without mass take the softmin, to which nothing drives them."""
+    f, g, log_rows, log_columns = (v.copy() for v in iterate)
+    for potential, log_sums, measure in ((f, log_rows, problem.source), (g, log_columns, problem.target)):
+        inert = measure.partition.probabilities == 0
+        potential[inert] -= problem.eps * log_sums[inert]
+        log_sums[inert] = 0.0
+    return Iterate(f, f, log_rows, log_rows) if problem.is_self else Iterate(f, g, log_rows, log_columns)
+
+
+class _Best(NamedTuple):
+    error: float
+    iterate: Iterate
 
 
 class _Descent:
-    """The iterate z (both potentials in a row, one for a self problem) on its way down the levels."""
+    """The potentials on their way through the phases."""
 
-    def __init__(self, solver, problem):
-        self._solver, self._problem = solver, problem
-        self._a, self._b = problem.source.probabilities, problem.target.probabilities
-        self._weights = self._a if problem.is_self else np.concatenate([self._a, self._b])
-        self._step = SELF_STEP if problem.is_self else CROSS_STEP
-        self._z = np.zeros(len(self._weights))
-        self.dtype = pair_dtype(problem, solver)
-        self.history, self.n_passes = [], 0.0
+    def __init__(self, solver, problem, bar):
+        self._solver, self._problem, self._bar = solver, problem, bar
+        self._probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
+        is_plain = solver.init == "auto" and solver.acceleration == "symmetric"
+        start = (Zeros() if is_plain else INITIALIZERS[solver.init])(problem, solver)
+        self._potentials, self.n_passes = (start.f, start.g), start.n_passes
+        self.history = []
 
-    @property
-    def n_iter(self):
-        return len(self.history)
-
-    def iterate(self, level, last_iter, bar):
-        """THE loop: at one temperature, to its tolerance or iteration; the best iterate."""
-        kernel, best = GibbsKernel.of(self._problem, self.dtype, level.eps), None
-        acceleration = ACCELERATIONS[self._solver.acceleration](self._weights, self._step)
-        while self.n_iter < last_iter:
-            iterate = self._measure(kernel)
-            best = iterate if best is None or iterate.error < best.error else best
-            self._tell(bar, iterate.error, level.eps)
-            residual = -level.eps * self._joined(iterate.log_rows, iterate.log_columns)
-            if iterate.error <= level.tol or self.n_iter == last_iter:
-                self._z = self._z + self._step * residual  # where the next level starts
+    def iterate(self, phase, last):
+        """THE loop: to the phase's tolerance or iterations, or the last of all; the best iterate."""
+        kernel = GibbsKernel.of(self._problem, phase.dtype, phase.eps)
+        method = self._method(phase)
+        last, best, errors = min(len(self.history) + phase.max_iter, last), None, []
+        while len(self.history) < last:
+            before = kernel.n_passes
+            iterate = method.measure(kernel, *self._potentials)
+            self.n_passes += kernel.n_passes - before
+            error = marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns)
+            errors.append(error)
+            if best is None or error < best.error:
+                best = _Best(error, iterate)
+            self._tell(error, phase.eps)
+            if error <= phase.tol or stalls(errors, phase.patience):
                 break
-            dual = dual_value(self._a, self._b, *iterate[1:], level.eps)
-            self._z = acceleration.next(self._z, residual, dual, iterate.error)
+            self._potentials = method.next(iterate, error)
+        if best is not None and phase.eps == self._problem.eps:
+            self._potentials = best.iterate[:2]
         return best
 
-    def _measure(self, kernel):
-        f, g = (self._z, self._z) if self._problem.is_self else np.split(self._z, [len(self._a)])
-        before = kernel.n_passes
-        log_rows, log_columns = kernel.log_sums(f, g)
-        self.n_passes += kernel.n_passes - before
-        return Iterate(marginal_error(self._a, self._b, log_rows, log_columns), f, g, log_rows, log_columns)
+    def _method(self, phase):
+        problem, eps = self._problem, phase.eps
+        if self._solver.acceleration == "symmetric":
+            return Symmetric(problem, eps)
+        if self._solver.acceleration == "none":
+            return Symmetric(problem, eps) if problem.is_self else Alternating(problem, eps)
+        inner = Symmetric(problem, eps) if problem.is_self else TwoLevel(problem, eps)
+        return Anderson(inner, problem, eps, phase.dtype)
 
-    def _joined(self, of_f, of_g):
-        return of_f if self._problem.is_self else np.concatenate([of_f, of_g])
-
-    def _tell(self, bar, error, eps):
+    def _tell(self, error, eps):
         self.history.append(error)
-        bar.update()
-        bar.set_postfix(marginal_error=f"{error:.1e}", refresh=False)
+        self._bar.update()
+        self._bar.set_postfix(marginal_error=f"{error:.1e}", refresh=False)
         if self._solver.callback is not None:
-            self._solver.callback(Iteration(self.n_iter, self.n_passes, eps, error))
+            self._solver.callback(Iteration(len(self.history), self.n_passes, eps, error))

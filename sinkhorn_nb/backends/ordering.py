@@ -1,0 +1,61 @@
+"""The compiled part of the partition: median cuts of a point cloud, level by level, in place."""
+
+from .jit import kernel
+
+
+@kernel
+def median_cuts(points, order, depth):
+    """Permute the rows of points, and order with them, until every node of every level is split at its median.
+
+    The q-th node of level k holds the rows (q n) >> k to ((q + 1) n) >> k; it is cut along its
+    coordinate of largest variance.
+    """
+    n = len(points)
+    for level in range(depth):
+        for q in range(1 << level):
+            start, stop = (q * n) >> level, ((q + 1) * n) >> level
+            if stop - start < 2:
+                continue
+            cut = ((2 * q + 1) * n) >> (level + 1)
+            _select(points, order, _widest(points, start, stop), start, stop - 1, cut)
+
+
+@kernel
+def _widest(points, start, stop):
+    best, largest = 0, -1.0
+    for k in range(points.shape[1]):
+        origin, total, squares = points[start, k], 0.0, 0.0
+        for i in range(start, stop):
+            t = points[i, k] - origin
+            total += t
+            squares += t * t
+        variance = squares - total * total / (stop - start)
+        if variance > largest:
+            best, largest = k, variance
+    return best
+
+
+@kernel
+def _select(points, order, k, low, high, cut):
+    """Quickselect: afterwards no row before `cut` exceeds one after it in coordinate k."""
+    while low < high:
+        first, middle, last = points[low, k], points[(low + high) // 2, k], points[high, k]
+        pivot = max(min(first, middle), min(max(first, middle), last))
+        i, j = low, high
+        while i <= j:
+            while points[i, k] < pivot:
+                i += 1
+            while points[j, k] > pivot:
+                j -= 1
+            if i <= j:
+                for c in range(points.shape[1]):
+                    points[i, c], points[j, c] = points[j, c], points[i, c]
+                order[i], order[j] = order[j], order[i]
+                i += 1
+                j -= 1
+        if cut <= j:
+            high = j
+        elif cut >= i:
+            low = i
+        else:
+            return

@@ -1,0 +1,85 @@
+"""A coarse problem between centroids, solved by the same solver, extended to all points."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..gibbs import GibbsKernel
+from ..measure import Measure
+from ..problem import Problem
+from .base import Start
+from .zeros import Zeros
+
+RESOLUTION = 0.25  # of the blur: smaller cells change nothing
+QUERIES = 1000  # centroids whose neighbours are looked for
+TOL, MAX_ITER = 1e-3, 60
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """Cells of about equal extent, not of equal mass: the tails keep their points.
+
+    Parameters
+    ----------
+    reduction : int, default 8
+        Points a cell, on average.
+    least : int, default 256
+        Clouds of so few points start from zero.
+    """
+
+    reduction: int = 8
+    least: int = 256
+
+    def __call__(self, problem, solver):
+        """The start: less than half a pass, and one more where the centroids are sparser than the blur."""
+        n, m = len(problem.source), len(problem.target)
+        if min(n, m) <= self.least:
+            return Zeros()(problem, solver)
+        source = _Cells(problem.source.partition, self.reduction, problem.blur)
+        target = source if problem.is_self else _Cells(problem.target.partition, self.reduction, problem.blur)
+        eps = max(problem.eps, max(source.spacing, target.spacing) ** 2 / 4)
+        if problem.is_self and eps > problem.eps:  # its potentials are those of single points
+            return Zeros()(problem, solver)
+        attempt = replace(solver, tol=TOL, max_iter=MAX_ITER, dtype="float32", progress=False, callback=None)
+        solution = attempt.attempt(Problem(source.measure, target.measure, eps))
+        passes = solution.n_passes * len(source.measure) * len(target.measure) / (n * m)
+        f, f_passes = _extended(problem.source.partition, source, solution)
+        passes += f_passes * len(target.measure) / m
+        if problem.is_self:
+            return Start(f, f, passes)
+        if eps > problem.eps:
+            kernel = GibbsKernel.of(problem, "float32").T
+            return Start(f, kernel.softmin(f), passes + kernel.n_passes)
+        g, g_passes = _extended(problem.target.partition, target, solution.T)
+        return Start(f, g, passes + g_passes * len(source.measure) / n)
+
+
+class _Cells:
+    def __init__(self, partition, reduction, blur):
+        bounds = partition.cells(max(1, len(partition) // reduction), RESOLUTION * blur)
+        centroids, masses = partition.centroids(bounds)
+        self.measure = Measure(centroids, masses)
+        self.owner = np.repeat(np.arange(len(masses)), np.diff(bounds))
+        self.spacing = _spacing(centroids)
+
+
+def _spacing(points):
+    """Median distance from a point to its nearest neighbour."""
+    if len(points) < 2:
+        return 0.0
+    sample = points[:: -(-len(points) // QUERIES)]
+    return float(np.median(cKDTree(points).query(sample, k=2)[0][:, 1]))
+
+
+def _extended(partition, cells, solution):
+    """f of the coarse solution at all points, by one softmin about its first-order extension; and the passes."""
+    problem, eps, g = solution.problem, solution.problem.eps, solution.iterate.g
+    f = solution.iterate.f - eps * solution.iterate.log_rows
+    means = problem.source.partition.restore(GibbsKernel.of(problem, "float32").barycenters(f, g))
+    f, slopes = problem.source.partition.restore(f), cells.measure.points - means
+    guess = f[cells.owner] + np.einsum(
+        "ik,ik->i", slopes[cells.owner], partition.points - cells.measure.points[cells.owner]
+    )
+    kernel = GibbsKernel(partition, problem.target.partition, eps, "float32")
+    return guess - eps * kernel.log_row_sums(guess, g), kernel.n_passes

@@ -1,0 +1,133 @@
+"""One order of a point cloud for everything: tiles of the kernels, clusters, cells of the coarse start."""
+
+from functools import cached_property
+
+import numpy as np
+
+from .backends.ordering import median_cuts
+from .backends.threads import single_threaded_blas
+
+MOST_AXES = 16  # principal axes that the cuts look at
+SAMPLE = 4096  # points that they are computed from
+
+
+class Partition:
+    """A balanced kd-tree: median cuts along the widest of the principal axes, down to single points.
+
+    It depends on the points and weights alone, not on the order in which they come: two
+    permutations of a measure have the same ordered points, to the bit.
+
+    Parameters
+    ----------
+    points : (n, d) array
+    probabilities : (n,) float64 array
+
+    Attributes
+    ----------
+    order : (n,) array
+        `points[order]` are the ordered points.
+    points : (n, d) float64 array
+        In order.
+    probabilities : (n,) float64 array
+        In order.
+    """
+
+    def __init__(self, points, probabilities):
+        points = points.astype(np.float64) + 0.0  # -0.0 is 0.0
+        self.order = _canonical_order(points, probabilities)
+        self._depth = (len(points) - 1).bit_length()
+        axes = _principal_axes(points[self.order])
+        median_cuts(axes, self.order, self._depth)
+        self.points, self.probabilities = points[self.order], probabilities[self.order]
+
+    def __len__(self):
+        return len(self.order)
+
+    def sort(self, values):
+        """Values in the caller's order, put in the partition's."""
+        return values[self.order]
+
+    def restore(self, values):
+        """Values in the partition's order, put back in the caller's."""
+        out = np.empty_like(values)
+        out[self.order] = values
+        return out
+
+    def tiles(self, most):
+        """Bounds of the largest nodes of one level with at most so many points."""
+        return _level(len(self), max(0, (-(-len(self) // most) - 1).bit_length()))
+
+    def clusters(self, count):
+        """Bounds of about so many nodes, mass times variance the smallest possible; none holds 1/32 of the points."""
+        masses, variances, sizes = self._nodes
+        keys = np.where(sizes > max(1, len(self) // 32), np.inf, masses * variances)
+        return self._split(keys, count)
+
+    def cells(self, count, resolution):
+        """Bounds of at most so many nodes, their extents the smallest; none finer than needed for `resolution`."""
+        _, variances, _ = self._nodes
+        return self._split(np.where(variances > resolution**2, variances, 0.0), count)
+
+    def centroids(self, bounds):
+        """Weighted means (K, d) and masses (K,) of the nodes between the bounds; plain means without mass."""
+        masses = np.add.reduceat(self.probabilities, bounds[:-1])
+        owner = np.repeat(np.arange(len(masses)), np.diff(bounds))
+        weights = np.where(masses[owner] > 0, self.probabilities, 1.0)
+        sums = np.add.reduceat(weights[:, None] * self.points, bounds[:-1])
+        return sums / np.add.reduceat(weights, bounds[:-1])[:, None], masses
+
+    def _split(self, keys, count):
+        """Bounds of the nodes left when the count - 1 nodes of largest positive key, parents first, are split."""
+        n, inner = len(self), 2**self._depth - 1
+        for level in range(1, self._depth):  # no node before its parent
+            nodes = slice(2**level - 1, 2 ** (level + 1) - 1)
+            keys[nodes] = np.minimum(keys[nodes], np.repeat(keys[2 ** (level - 1) - 1 : 2**level - 1], 2))
+        keys = np.where(self._nodes[2][:inner] > 1, keys[:inner], 0.0)
+        chosen = np.argsort(-keys, kind="stable")[: count - 1]
+        chosen = chosen[keys[chosen] > 0]
+        level = np.frexp(chosen + 1.0)[1] - 1
+        cuts = ((2 * (chosen + 1 - 2**level) + 1) * n) >> (level + 1)
+        return np.concatenate([[0], np.sort(cuts), [n]])
+
+    @cached_property
+    def _nodes(self):
+        """Masses, variances and sizes of all nodes, level by level; by differences of running sums."""
+        x = self.points - self.probabilities @ self.points
+        w = self.probabilities[:, None]
+        running = np.zeros((len(self) + 1, x.shape[1] + 2))
+        np.cumsum(np.hstack([w, w * x, w * (x**2).sum(axis=1, keepdims=True)]), axis=0, out=running[1:])
+        bounds = [_level(len(self), level) for level in range(self._depth + 1)]
+        sums = np.concatenate([np.diff(running[b], axis=0) for b in bounds])
+        masses = np.maximum(sums[:, 0], 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variances = sums[:, -1] / masses - ((sums[:, 1:-1] / masses[:, None]) ** 2).sum(axis=1)
+        return (
+            masses,
+            np.where(masses > 0, np.maximum(variances, 0.0), 0.0),
+            np.concatenate([np.diff(b) for b in bounds]),
+        )
+
+
+def _level(n, level):
+    return np.arange(2**level + 1) * n >> level
+
+
+def _canonical_order(points, weights):
+    """Sorted by the coordinates, then the weights."""
+    order = np.argsort(points[:, 0], kind="stable")
+    first = points[order, 0]
+    equal = np.zeros(len(order) + 1, dtype=bool)
+    equal[1:-1] = first[1:] == first[:-1]
+    tied = np.flatnonzero(equal[1:] | equal[:-1])
+    among = order[tied]
+    order[tied] = among[np.lexsort([weights[among], *points[among].T[::-1]])]
+    return order
+
+
+def _principal_axes(points):
+    """Coordinates along the leading principal axes of a sample, for the cuts alone."""
+    centred = points - points.mean(axis=0)
+    sample = centred[:: -(-len(points) // SAMPLE)]
+    with single_threaded_blas():  # the same bits whatever else is running
+        _, axes = np.linalg.eigh(sample.T @ sample)
+        return np.ascontiguousarray(centred @ axes[:, ::-1][:, :MOST_AXES])

@@ -1,0 +1,113 @@
+"""The two-level step: one side exactly, and one shift for each cluster of the other, in a single pass."""
+
+import numpy as np
+
+from ..dual import Iterate
+
+CLUSTERS = 128
+GROUPS, POINTS_A_GROUP = 2048, 8  # of the Hessian: at least, at most
+LONGEST_STEP, LARGEST_SHIFT = 8.0, 60.0  # logarithms: e^60 keeps products of float32 sums finite
+MOST_STEPS, MOST_HALVINGS = 20, 12
+BACKTRACK = 0.4
+SHARE = 0.01  # of the marginal error that the reduced problem may leave
+ROUNDING = {"float32": 1e-6, "float64": 1e-13}  # of the reduced problem
+RIDGE = {"float32": 1e-6, "float64": 1e-10}  # on its Hessian, singular for groups of points far apart
+
+
+class TwoLevel:
+    """Sides alternating: maximise the dual over all of one potential and the clusters' shifts of the other.
+
+    No half step of Sinkhorn's iteration is better: errors finer than the blur die in that, and
+    masses are exchanged between clusters by the shifts.
+    """
+
+    period = 2
+
+    def __init__(self, problem, eps):
+        self._eps = eps
+        self._source, self._target = _Clusters(problem.source.partition), _Clusters(problem.target.partition)
+        self.updates_rows = True
+        self._sums = None
+
+    def measure(self, kernel, f, g):
+        """One pass: marginals, and the sums over the clusters to be shifted next."""
+        if self.updates_rows:
+            log_columns, log_rows, self._sums = kernel.T.cluster_sums(g, f, self._target.bounds)
+        else:
+            log_rows, log_columns, self._sums = kernel.cluster_sums(f, g, self._source.bounds)
+        return Iterate(f, g, log_rows, log_columns)
+
+    def next(self, iterate, error):
+        """The potentials after the step."""
+        on_rows, self.updates_rows = self.updates_rows, not self.updates_rows
+        if on_rows:
+            return self._step(iterate, self._source, self._target, error)
+        return self._step(iterate.T, self._target, self._source, error)[::-1]
+
+    def _step(self, iterate, exact, shifted, error):
+        if self._sums is None:  # sums were redone: their parts are not known
+            return iterate.f - self._eps * iterate.log_rows, iterate.g
+        shifts, log_sums = best_shifts(self._sums, exact.probabilities, shifted.masses, SHARE * min(error, 1.0))
+        return iterate.f - self._eps * log_sums, iterate.g + self._eps * shifts[shifted.owner]
+
+
+class _Clusters:
+    def __init__(self, partition):
+        self.bounds = partition.clusters(CLUSTERS)
+        self.owner = np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
+        self.probabilities = partition.probabilities
+        self.masses = np.add.reduceat(self.probabilities, self.bounds[:-1])
+
+
+def best_shifts(sums, weights, masses, tol):
+    """argmax_t <masses, t> - <weights, log(e^t sums)> for (L, n) sums, and log(e^t sums) there.
+
+    Newton's method, started from 0, to a gradient of l1 norm tol.
+    """
+    t, rounding = np.zeros(len(masses)), ROUNDING[sums.dtype.name]
+    value, total = _dual(t, sums, weights, masses)
+    for _ in range(MOST_STEPS):
+        shares = np.exp(t) * (sums @ (weights / total).astype(sums.dtype))
+        gradient = masses - shares
+        if np.abs(gradient).sum() <= tol:
+            break
+        step = _newton_step(gradient, shares, _overlaps(t, sums, weights, total), masses)
+        for _ in range(MOST_HALVINGS):
+            new_value, new_total = _dual(t + step, sums, weights, masses)
+            if new_value >= value - rounding * (1 + abs(value)):
+                break
+            step = BACKTRACK * step
+        else:
+            break
+        if np.abs(t + step).max() > LARGEST_SHIFT:
+            break
+        t, value, total = t + step, new_value, new_total
+    return t, np.log(total)
+
+
+def _dual(t, sums, weights, masses):
+    total = (np.exp(t).astype(sums.dtype) @ sums).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return masses @ t - weights @ np.log(total), total
+
+
+def _overlaps(t, sums, weights, total):
+    """(L, L) masses of the points that two clusters share; a few neighbouring points count as one.
+
+    That makes them too small, and the steps a little short.
+    """
+    scale, size = (weights / total).astype(sums.dtype), max(1, min(POINTS_A_GROUP, len(weights) // GROUPS))
+    whole = len(weights) // size * size
+    groups = np.einsum("lgs,gs->lg", sums[:, :whole].reshape(len(t), -1, size), scale[:whole].reshape(-1, size))
+    groups = np.exp(t)[:, None] * np.column_stack([groups, sums[:, whole:] @ scale[whole:]])
+    masses = groups.sum(axis=0)
+    scaled = (groups / np.sqrt(np.where(masses > 0, masses, 1.0))).astype(sums.dtype)
+    return scaled @ scaled.T
+
+
+def _newton_step(gradient, shares, overlaps, masses):
+    hessian = np.diag(shares) - overlaps + np.outer(masses, masses)
+    hessian[np.diag_indices_from(hessian)] += RIDGE[overlaps.dtype.name] * (shares + masses) + 1e-300
+    step = np.linalg.solve(hessian, gradient)
+    step -= masses @ step / masses.sum()
+    return step * min(1.0, LONGEST_STEP / max(np.abs(step).max(), 1e-300))
