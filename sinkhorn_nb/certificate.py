@@ -1,22 +1,47 @@
 """A rigorous upper bound of OT_eps: the plan rounded onto its marginals, and its cost."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import xlogy
 
 from .gibbs import GibbsKernel
 
+EXACT = 1e-9  # rows whose sums are this near to the weights need not be updated first
 
-def primal_value(problem, f, g):
-    """Cost of a feasible plan near that of (f, g), for the problem between probabilities; f must be T(g).
 
-    P is scaled down to where neither marginal is exceeded, and the missing mass t, with marginals
-    da and db, is added as E = da db' / t (Altschuler et al. 2017, algorithm 2). The entropy of the sum
-    is bounded by convexity: both parts as if disjoint, which costs eps times the entropy of (1 - t, t).
-    Two passes in float64.
+class Certificate(NamedTuple):
+    """Cost of a feasible plan, for the problem between probabilities, and the passes it took."""
+
+    primal_value: float
+    n_passes: float
+
+
+def certify(problem, iterate, dtype):
+    """A feasible plan near that of the iterate; its cost bounds OT_eps from above, rigorously whatever the pairs were.
+
+    With rows exact, P is scaled down to where neither marginal is exceeded, and the missing mass t,
+    with marginals da and db, is added as E = da db' / t (Altschuler et al. 2017, algorithm 2). The entropy
+    of the sum is bounded by convexity: both parts as if disjoint, which costs eps times the entropy of (1 - t, t).
+    One pass in float64 if one side is exact at the iterate, else two.
     """
+    if dtype == "float64":
+        if _is_exact(iterate.log_rows):
+            return _rounded(problem, iterate.f, iterate.g, iterate.log_columns)
+        if _is_exact(iterate.log_columns):
+            return _rounded(problem.T, iterate.g, iterate.f, iterate.log_rows)
+    return _rounded(problem, iterate.f - problem.eps * iterate.log_rows, iterate.g)
+
+
+def _is_exact(log_sums):
+    return np.abs(log_sums).max() <= EXACT
+
+
+def _rounded(problem, f, g, log_columns=None):
     a, b, eps = problem.source.partition.probabilities, problem.target.partition.probabilities, problem.eps
     kernel = GibbsKernel.of(problem, "float64")
-    _, log_columns = kernel.log_sums(f, g)
+    if log_columns is None:
+        _, log_columns = kernel.log_sums(f, g)
     log_y = -np.maximum(log_columns, 0)
     rows = kernel.transport(f, g, np.exp(log_y)[:, None])[:, 0]
     log_x = -np.log(np.maximum(rows, 1))
@@ -24,7 +49,7 @@ def primal_value(problem, f, g):
     # Where rows are shrunk by rounding alone, columns are short of exp(log_columns + log_y) by as little.
     columns = np.exp(log_columns + log_y) * np.exp(log_x.min())
     scaled = a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
-    return scaled + _missing(problem, a * (1 - rows), b * (1 - columns))
+    return Certificate(scaled + _missing(problem, a * (1 - rows), b * (1 - columns)), kernel.n_passes)
 
 
 def _missing(problem, da, db):

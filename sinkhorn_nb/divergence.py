@@ -1,7 +1,9 @@
 """The Sinkhorn divergence: three solutions, read together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from .gradients.envelope import Gradient, with_value
 from .solution import Solution
@@ -42,7 +44,7 @@ class Divergence:
 
     @cached_property
     def gap(self):
-        """Certified: |value - S_eps| <= gap. Two passes in float64 for each of the three problems."""
+        """Certified: |value - S_eps| <= gap; the passes are those of `Solution.gap`, for each of the three problems."""
         return max(self.xy.gap, (self.xx.gap + self.yy.gap) / 2)
 
     @property
@@ -58,7 +60,7 @@ class Divergence:
     @property
     def n_passes(self):
         """Sweeps over n x m pairs; each solution's own sweeps count by their pairs."""
-        pairs = [(id(s), s.n_passes * len(s.f) * len(s.g)) for s in self._solutions]
+        pairs = [(id(s.iterate), s.n_passes * len(s.f) * len(s.g)) for s in self._solutions]
         return sum(dict(pairs).values()) / (len(self.xy.f) * len(self.xy.g))
 
     @property
@@ -101,6 +103,14 @@ def diverge(problem, solver, self_x=None, self_y=None):
         todo += [p for p, known in ((problem.on_source(), self_x), (problem.on_target(), self_y)) if known is None]
     xy, *solved = solve(solver, todo)
     if problem.is_self:
-        return Divergence(xy, xy, xy)
+        self_x = self_y = xy
     xx = self_x or solved.pop(0)
-    return Divergence(xy, xx, self_y or solved.pop(0))
+    yy = self_y or solved.pop(0)
+    return Divergence(xy, _in_order_of(problem.on_source(), xx), _in_order_of(problem.on_target(), yy))
+
+
+def _in_order_of(problem, solution):
+    """The solution of the same measures, which may list their points in another order."""
+    pairs = ((problem.source, solution.problem.source), (problem.target, solution.problem.target))
+    same = all(np.array_equal(mine.partition.order, theirs.partition.order) for mine, theirs in pairs)
+    return solution if same else replace(solution, problem=problem)

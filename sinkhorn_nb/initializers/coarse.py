@@ -1,6 +1,6 @@
 """A coarse problem between centroids, solved by the same solver, extended to all points."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -8,7 +8,8 @@ from scipy.spatial import cKDTree
 from ..gibbs import GibbsKernel
 from ..measure import Measure
 from ..problem import Problem
-from .base import Start
+from .annealed import Annealed
+from .base import Start, sketch
 from .zeros import Zeros
 
 RESOLUTION = 0.25  # of the blur: smaller cells change nothing
@@ -25,7 +26,7 @@ class Coarse:
     reduction : int, default 8
         Points a cell, on average.
     least : int, default 256
-        Clouds of so few points start from zero.
+        Clouds of so few points start from a higher temperature, or from zero.
     """
 
     reduction: int = 8
@@ -35,24 +36,22 @@ class Coarse:
         """The start: less than half a pass, and one more where the centroids are sparser than the blur."""
         n, m = len(problem.source), len(problem.target)
         if min(n, m) <= self.least:
-            return Zeros()(problem, solver)
+            return Annealed()(problem, solver)
         source = _Cells(problem.source.partition, self.reduction, problem.blur)
         target = source if problem.is_self else _Cells(problem.target.partition, self.reduction, problem.blur)
         eps = max(problem.eps, max(source.spacing, target.spacing) ** 2 / 4)
         if problem.is_self and eps > problem.eps:  # its potentials are those of single points
             return Zeros()(problem, solver)
-        attempt = replace(solver, tol=TOL, max_iter=MAX_ITER, dtype="float32", progress=False, callback=None)
-        solution = attempt.attempt(Problem(source.measure, target.measure, eps))
-        passes = solution.n_passes * len(source.measure) * len(target.measure) / (n * m)
-        f, f_passes = _extended(problem.source.partition, source, solution)
-        passes += f_passes * len(target.measure) / m
+        solution = sketch(solver, Problem(source.measure, target.measure, eps), TOL, MAX_ITER)
+        f, pairs = _extended(problem.source.partition, source, solution)
+        pairs += _pairs(solution.n_passes, source.measure, target.measure)
         if problem.is_self:
-            return Start(f, f, passes)
+            return Start(f, f, pairs / (n * m))
         if eps > problem.eps:
             kernel = GibbsKernel.of(problem, "float32").T
-            return Start(f, kernel.softmin(f), passes + kernel.n_passes)
-        g, g_passes = _extended(problem.target.partition, target, solution.T)
-        return Start(f, g, passes + g_passes * len(source.measure) / n)
+            return Start(f, kernel.softmin(f), pairs / (n * m) + kernel.n_passes)
+        g, more = _extended(problem.target.partition, target, solution.T)
+        return Start(f, g, (pairs + more) / (n * m))
 
 
 class _Cells:
@@ -73,13 +72,17 @@ def _spacing(points):
 
 
 def _extended(partition, cells, solution):
-    """f of the coarse solution at all points, by one softmin about its first-order extension; and the passes."""
+    """f of the coarse solution at all points, by one softmin about its first-order extension; and the pairs treated."""
     problem, eps, g = solution.problem, solution.problem.eps, solution.iterate.g
+    source, target = problem.source.partition, problem.target.partition
     f = solution.iterate.f - eps * solution.iterate.log_rows
-    means = problem.source.partition.restore(GibbsKernel.of(problem, "float32").barycenters(f, g))
-    f, slopes = problem.source.partition.restore(f), cells.measure.points - means
-    guess = f[cells.owner] + np.einsum(
-        "ik,ik->i", slopes[cells.owner], partition.points - cells.measure.points[cells.owner]
-    )
-    kernel = GibbsKernel(partition, problem.target.partition, eps, "float32")
-    return guess - eps * kernel.log_row_sums(guess, g), kernel.n_passes
+    coarse, extension = GibbsKernel.of(problem, "float32"), GibbsKernel(partition, target, eps, "float32")
+    slopes = cells.measure.points - source.restore(coarse.barycenters(f, g))
+    offsets = partition.points - cells.measure.points[cells.owner]
+    guess = source.restore(f)[cells.owner] + np.einsum("ik,ik->i", slopes[cells.owner], offsets)
+    f = guess - eps * extension.log_row_sums(guess, g)
+    return f, _pairs(coarse.n_passes, source, target) + _pairs(extension.n_passes, partition, target)
+
+
+def _pairs(passes, x, y):
+    return passes * len(x) * len(y)

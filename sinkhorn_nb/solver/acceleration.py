@@ -98,7 +98,7 @@ class Anderson:
         self._n_done = (self._n_done + 1) % self._method.period
         if self._n_done or not self._is_near:
             return plain
-        return self._parted(self._mixed(self._joined(*plain)))
+        return self._parted(self._mixed(self._joined(*self._centred(*plain))))
 
     def _dual(self, iterate):
         """The dual after the exact update of the side that is next: the method's step does not go below."""
@@ -112,6 +112,13 @@ class Anderson:
         self._last, self._fallback = (self._start, residual), after
         mixed = self._mix(after, self._weights * residual)
         return mixed if np.isfinite(mixed).all() else after
+
+    def _centred(self, f, g):
+        """With <a, f> = <b, g>, lest rounding drives the constant between f and g to any size."""
+        if self._is_self:
+            return f, g
+        shift = (self._a @ f - self._b @ g) / 2
+        return f - shift, g + shift
 
     def _forget(self):
         self._last = self._fallback = None

@@ -12,25 +12,28 @@ class Phase(NamedTuple):
     dtype: str
     tol: float
     max_iter: float = np.inf
-    patience: float = np.inf  # iterations that may leave the error above PROGRESS times the least before
+    rounding: float = 0.0  # marginal error that the pairs are expected to leave; 0 for the last phase
+
+    def stalls(self, errors):
+        """Whether rounding keeps the error where it is: the last ones made hardly any progress."""
+        if not self.rounding:
+            return False
+        patience = PATIENCE if min(errors) <= NEAR * self.rounding else LONG_PATIENCE
+        return len(errors) > patience and min(errors[-patience:]) > PROGRESS * min(errors[:-patience])
 
 
-PROGRESS, PATIENCE = 0.7, 8  # of float32, before float64 takes over
+# Iterations without this progress before float64 takes over: near the rounding, and far from where it is expected.
+PROGRESS, NEAR, PATIENCE, LONG_PATIENCE = 0.7, 30.0, 8, 50
 
 
 RATIO = 0.5  # of the blurs of the paper's annealing
 SMALL_BLUR = 0.1  # in diameters
 LEAST_TOL = 1e-12  # float64 sums reach it at any blur
 # Rounding leaves a marginal error of about this times the radii of the tiles, in blurs, with float32 pairs.
-ROUNDING = 1e-7
+ROUNDING = 5e-8
 SHARE = 1 / 3  # of the tolerance that rounding may take
 LARGEST_BLUR = 2.0  # in diameters: rounding puts an error of 1e-7 eps on the value
 POINTS_A_TILE = 512
-
-
-def stalls(errors, patience):
-    """Whether the last errors, as many as patience says, made hardly any progress."""
-    return len(errors) > patience and min(errors[-patience:]) > PROGRESS * min(errors[:-patience])
 
 
 def value_tol(problem, solver):
@@ -46,7 +49,8 @@ def phases(problem, solver):
     tol = value_tol(problem, solver)
     target = [Phase(problem.eps, dtype, tol) for dtype in _dtypes(problem, solver, tol)]
     if len(target) > 1:
-        target[0] = target[0]._replace(tol=max(tol, rounding(problem)), patience=PATIENCE)
+        expected = rounding(problem)
+        target[0] = target[0]._replace(tol=max(tol, expected), rounding=expected)
     return [*_annealing(problem, solver, target[0].dtype), *target]
 
 

@@ -1,7 +1,7 @@
 """The loop, written once for every problem and backend."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..initializers import Coarse, Zeros
 from ..solution import Solution
 from ..status import Status, warn
 from .acceleration import Alternating, Anderson, Symmetric
-from .schedule import phases, stalls
+from .schedule import phases
 from .twolevel import TwoLevel
 
 ACCELERATIONS = ("auto", "none", "symmetric")
@@ -35,7 +35,7 @@ class Iteration(NamedTuple):
 
 @dataclass(frozen=True)
 class Sinkhorn:
-    """How to solve: accelerated symmetric log-domain Sinkhorn iterations with annealing in eps.
+    """How to solve: a coarse start, two-level Sinkhorn steps with Anderson mixing, all in the log domain.
 
     Parameters
     ----------
@@ -44,12 +44,18 @@ class Sinkhorn:
         r_i being the ratio of the plan's marginal to a_i.
     max_iter : int, default 3000
         Iterations at most, each one pass over the pairs (half a pass for self problems).
-    acceleration : {"auto", "symmetric"}
-        "auto" is Anderson mixing of the symmetric updates; "symmetric" the paper's scheme as it
-        is: averaged updates, one iteration at each temperature before the target.
+    init : {"auto", "coarse", "zeros"}
+        The start; it changes the number of passes, not the result. "coarse" solves a problem between
+        centroids first, where there are enough points; "auto" does the same.
+    acceleration : {"auto", "none", "symmetric"}
+        "auto" takes two-level steps: one side exactly and a shift of each of its clusters on the other, mixed.
+        "none" is Sinkhorn's alternating iteration; "symmetric" the scheme of Feydy et al. as it is in
+        the paper: averaged updates, one iteration at each temperature above the target, from zero.
     dtype : {None, "float32", "float64"}
-        Of the pairs. None takes float32 for float32 points when its rounding leaves the
-        tolerance in reach, else float64. Potentials are float64 always.
+        Of the pairs. None iterates in float32 and then, for float64 points or where rounding would spoil
+        the tolerance, in float64. Potentials are float64 always.
+    certify : bool, default False
+        Go on until the certified gap, too, is within tol of the value (of eps, for a value below).
     progress : bool, default False
         Show a tqdm bar.
     callback : callable, optional
@@ -59,6 +65,8 @@ class Sinkhorn:
     ----------
     Feydy et al. 2019, "Interpolating between Optimal Transport and MMD using Sinkhorn
     Divergences", section 3.1: symmetric updates, equation (26) for the self terms.
+    Altschuler et al. 2017, "Near-linear time approximation algorithms for optimal transport via
+    Sinkhorn iteration", algorithm 2: the certificate.
 
     Examples
     --------
@@ -73,6 +81,7 @@ class Sinkhorn:
     init: str = "auto"
     acceleration: str = "auto"
     dtype: str | None = None
+    certify: bool = False
     progress: bool = False
     callback: Callable[[Iteration], Any] | None = None
 
@@ -82,6 +91,7 @@ class Sinkhorn:
         validation.choice("init", self.init, tuple(INITIALIZERS))
         validation.choice("acceleration", self.acceleration, ACCELERATIONS)
         validation.choice("dtype", self.dtype, (None, "float32", "float64"))
+        validation.choice("certify", self.certify, (False, True))
         validation.choice("progress", self.progress, (False, True))
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback: expected a callable or None, got {self.callback!r}; pass a function")
@@ -125,11 +135,33 @@ def _iterate(solver, problem):
         *before, final = phases(problem, solver)
         for phase in before:
             descent.iterate(phase, solver.max_iter - 1)
-        best = descent.iterate(final, solver.max_iter)
-    iterate = _completed(best.iterate, problem)
-    status = Status.CONVERGED if best.error <= solver.tol else Status.MAX_ITER
-    history = np.array(descent.history)
-    return Solution(problem, iterate, status, descent.n_passes, history, final.dtype, solver.tol)
+        solution = descent.solution(final)
+        return _certified(descent, solution, final, solver) if solver.certify else solution
+
+
+def _certified(descent, solution, phase, solver):
+    """The solution, gone on with until the gap is within the tolerance; in float64, unless the dtype is given."""
+    while not _is_certified(solution) and descent.n_iter < solver.max_iter:
+        descent.n_passes = solution.n_passes
+        phase = phase._replace(tol=solution.marginal_error * _needed(solution), dtype=solver.dtype or "float64")
+        solution = descent.solution(phase)
+    if solution.converged and not _is_certified(solution):
+        return replace(solution, status=Status.UNCERTIFIED)
+    return solution
+
+
+def _is_certified(solution):
+    return solution.gap <= solution.tol * _scale(solution)
+
+
+def _scale(solution):
+    """What the gap is compared with: the value, or where that is nothing the temperature."""
+    return max(abs(solution.value), solution.problem.eps * solution.problem.mass)
+
+
+def _needed(solution):
+    """Share of the marginal error to which it must fall, the gap being proportional to it."""
+    return min(0.5, 0.7 * solution.tol * _scale(solution) / solution.gap)
 
 
 def _completed(iterate, problem):
@@ -158,12 +190,23 @@ class _Descent:
         self._potentials, self.n_passes = (start.f, start.g), start.n_passes
         self.history = []
 
+    @property
+    def n_iter(self):
+        return len(self.history)
+
+    def solution(self, phase):
+        """What the last phase comes to."""
+        best = self.iterate(phase, self._solver.max_iter)
+        status = Status.CONVERGED if best.error <= self._solver.tol else Status.MAX_ITER
+        iterate, history = _completed(best.iterate, self._problem), np.array(self.history)
+        return Solution(self._problem, iterate, status, self.n_passes, history, phase.dtype, self._solver.tol)
+
     def iterate(self, phase, last):
         """THE loop: to the phase's tolerance or iterations, or the last of all; the best iterate."""
         kernel = GibbsKernel.of(self._problem, phase.dtype, phase.eps)
         method = self._method(phase)
-        last, best, errors = min(len(self.history) + phase.max_iter, last), None, []
-        while len(self.history) < last:
+        last, best, errors = min(self.n_iter + phase.max_iter, last), None, []
+        while self.n_iter < last:
             before = kernel.n_passes
             iterate = method.measure(kernel, *self._potentials)
             self.n_passes += kernel.n_passes - before
@@ -172,7 +215,7 @@ class _Descent:
             if best is None or error < best.error:
                 best = _Best(error, iterate)
             self._tell(error, phase.eps)
-            if error <= phase.tol or stalls(errors, phase.patience):
+            if error <= phase.tol or phase.stalls(errors):
                 break
             self._potentials = method.next(iterate, error)
         if best is not None and phase.eps == self._problem.eps:
@@ -193,4 +236,4 @@ class _Descent:
         self._bar.update()
         self._bar.set_postfix(marginal_error=f"{error:.1e}", refresh=False)
         if self._solver.callback is not None:
-            self._solver.callback(Iteration(len(self.history), self.n_passes, eps, error))
+            self._solver.callback(Iteration(self.n_iter, self.n_passes, eps, error))

@@ -1,0 +1,216 @@
+"""Starts change how long a solve takes, not what it finds; their passes are counted; float32 goes first."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from problems import example
+
+from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot, sinkhorn_divergence
+from sinkhorn_nb.gibbs import GibbsKernel
+from sinkhorn_nb.initializers import Coarse, Zeros
+
+TOL = 1e-9
+
+
+def uniform(n=2000):
+    """Positional arguments (x, y): two samples of the unit square."""
+    rng = np.random.default_rng(n)
+    return rng.uniform(size=(n, 2)), rng.uniform(size=(n, 2))
+
+
+BLUR = 0.05 * np.sqrt(2)  # of the square's diameter
+
+
+def clusters(n=400):
+    rng = np.random.default_rng(0)
+    centres = rng.uniform(size=(5, 2))
+    return tuple(centres[rng.integers(5, size=n)] + 0.02 * rng.normal(size=(n, 2)) for _ in range(2))
+
+
+FAMILIES = {
+    "bent Gaussians": (example(420, 380), 0.4),
+    "zero weights": (example(300, 300, zeros=90), 0.4),
+    "mass 3": (example(300, 270, mass=3.0), 0.4),
+    "clusters": (clusters(), 0.05),
+    "finer than the points": (uniform(300), 0.03),
+    "few against many": ((uniform(300)[0], uniform(900)[1]), 0.1),
+}
+
+
+def centred(potential, weights):
+    """Free of the constant that f and g can exchange; only where there is mass."""
+    weights = np.ones(len(potential)) if weights is None else weights
+    return (potential - weights @ potential / weights.sum())[weights > 0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_start_does_not_matter(family):
+    arguments, blur = FAMILIES[family]
+    zeros, coarse, auto = (
+        entropic_ot(*arguments, blur=blur, solver=Sinkhorn(tol=TOL, init=init)) for init in ("zeros", "coarse", "auto")
+    )
+    assert auto.value == coarse.value
+    weights = arguments[2:] or (None, None)
+    eps, reach = blur**2, np.ptp(np.concatenate(arguments[:2]), axis=0).max()
+    assert coarse.value == pytest.approx(zeros.value, abs=10 * TOL * eps)
+    np.testing.assert_allclose(centred(coarse.f, weights[0]), centred(zeros.f, weights[0]), atol=1e4 * TOL * eps)
+    np.testing.assert_allclose(centred(coarse.g, weights[1]), centred(zeros.g, weights[1]), atol=1e4 * TOL * eps)
+    np.testing.assert_allclose(coarse.gradient().x, zeros.gradient().x, atol=10 * TOL * reach)
+    np.testing.assert_allclose(coarse.gradient().y, zeros.gradient().y, atol=10 * TOL * reach)
+
+
+@pytest.mark.parametrize("blur", [0.02, 0.3])
+def test_the_start_of_a_self_problem_does_not_matter(blur):
+    x, _ = uniform(400)
+    zeros, coarse = (entropic_ot(x, x, blur=blur, solver=Sinkhorn(tol=TOL, init=init)) for init in ("zeros", "coarse"))
+    np.testing.assert_allclose(coarse.f, zeros.f, atol=100 * TOL * blur**2)
+    assert coarse.value == pytest.approx(zeros.value, abs=10 * TOL * blur**2)
+
+
+def test_the_coarse_start_takes_fewer_passes():
+    x, y = uniform()
+    passes = {init: entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(init=init)).n_passes for init in ("coarse", "zeros")}
+    assert passes["coarse"] < passes["zeros"]
+
+
+# Which problems are started how
+
+
+def start(x, y, a=None, b=None, blur=0.2, initializer=None):
+    return (initializer or Coarse())(Problem(Measure.of(x, a), Measure.of(y, b), blur**2), Sinkhorn())
+
+
+@pytest.mark.parametrize(("n", "m", "is_coarse"), [(257, 257, True), (256, 900, False), (900, 256, False)])
+def test_small_clouds_start_from_zero(n, m, is_coarse):
+    f, g, n_passes = start(uniform(n)[0], uniform(m)[1])
+    assert (f.shape, g.shape) == ((n,), (m,))
+    assert f.any() == g.any() == (n_passes > 0) == is_coarse
+
+
+def test_zeros_cost_nothing():
+    f, g, n_passes = start(*uniform(400), initializer=Zeros())
+    assert not f.any()
+    assert not g.any()
+    assert n_passes == 0
+
+
+def test_self_problems_have_one_potential():
+    x, _ = uniform(400)
+    f, g, n_passes = start(x, x.copy())
+    assert f is g
+    assert f.any()
+    assert 0 < n_passes < 0.6
+    f, g, n_passes = start(x, x.copy(), blur=1e-3)  # potentials of single points
+    assert f is g
+    assert not f.any()
+
+
+def test_the_start_is_near_the_solution():
+    """Within a fraction of eps, where zero is many eps away."""
+    x, y = uniform()
+    solution = entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(tol=1e-6))
+    f, _, _ = start(x, y, blur=BLUR)
+    f, exact = centred(solution.problem.source.partition.restore(f), None), centred(solution.f, None)
+    assert np.abs(f - exact).mean() < 0.02 * BLUR**2 < np.abs(exact).mean() / 5
+
+
+@pytest.mark.parametrize("init", ["coarse", "zeros"])
+def test_the_start_knows_nothing_of_the_callers_callback(init):
+    told = []
+    x, y = uniform(400)
+    solution = entropic_ot(x, y, blur=0.2, solver=Sinkhorn(init=init, callback=told.append))
+    assert [iteration.n_iter for iteration in told] == list(range(1, solution.n_iter + 1))
+    assert {iteration.eps for iteration in told} == {solution.problem.eps}
+
+
+# What is counted
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """Pairs visited so far by all kernels: by (n, m, dtype)."""
+    pairs, count = Counter(), GibbsKernel._count
+
+    def counted(kernel, passes):
+        n, m = len(kernel._x.points), len(kernel._y.points)
+        pairs[n, m, kernel.dtype] += passes * n * m
+        count(kernel, passes)
+
+    monkeypatch.setattr(GibbsKernel, "_count", counted)
+    return pairs
+
+
+@pytest.mark.parametrize("blur", [BLUR, 0.2, 0.01])
+@pytest.mark.parametrize("is_self", [False, True])
+def test_every_pass_is_counted(blur, is_self, work):
+    x, y = uniform()
+    solution = entropic_ot(x, x if is_self else y, blur=blur, solver=Sinkhorn(max_iter=300))
+    assert solution.n_passes == pytest.approx(sum(work.values()) / 2000**2)
+
+
+def passes_of_the_start(x, y, blur):
+    """What the first iteration finds counted, less its own."""
+    told = []
+    entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=0.1, callback=told.append))
+    return told[0].n_passes - 1
+
+
+def test_passes_of_the_start():
+    assert 0.1 < passes_of_the_start(*uniform(), BLUR) < 0.6
+
+
+def test_one_more_pass_where_the_centroids_are_sparser_than_the_blur():
+    assert 1 < passes_of_the_start(*uniform(), 0.01) < 1.6
+
+
+# float32 first
+
+
+def full_passes(work, n=2000):
+    return {dtype: work[n, n, dtype] / n**2 for dtype in ("float32", "float64")}
+
+
+def test_most_passes_are_float32(work):
+    """The answer is float64: its error is, and so is its value."""
+    x, y = uniform()
+    solution = entropic_ot(x, y, blur=BLUR)
+    passes = full_passes(work)
+    assert solution.dtype == "float64"
+    assert passes["float64"] < passes["float32"]
+    precise = entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(tol=1e-12, dtype="float64"))
+    assert solution.value == pytest.approx(precise.value, abs=solution.gap)
+    assert solution.value == pytest.approx(precise.value, rel=1e-5)
+    assert solution.value <= precise.value + 1e-14
+
+
+def test_float64_is_all_there_is_where_it_is_asked_for(work):
+    """But for the coarse start."""
+    entropic_ot(*uniform(), blur=BLUR, solver=Sinkhorn(dtype="float64"))
+    assert full_passes(work)["float32"] == 0
+
+
+def test_float32_first_loses_no_digit():
+    x, y = uniform()
+    mixed, precise = (
+        sinkhorn_divergence(x, y, blur=BLUR, solver=Sinkhorn(tol=1e-12, dtype=dtype)) for dtype in (None, "float64")
+    )
+    assert mixed.converged
+    assert precise.converged
+    assert mixed.value == pytest.approx(precise.value, rel=1e-12)
+
+
+def test_float32_gives_way_where_it_stalls(work):
+    """Its rounding leaves the marginal error above the tolerance asked for."""
+    solution = entropic_ot(*uniform(), blur=BLUR, solver=Sinkhorn(tol=1e-11))
+    assert solution.converged
+    assert full_passes(work)["float64"] >= 2
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 3])
+def test_the_last_iteration_is_float64(max_iter, work):
+    solver = Sinkhorn(tol=1e-9, max_iter=max_iter)
+    with pytest.warns(UserWarning, match="max_iter"):
+        solution = entropic_ot(*uniform(), blur=BLUR, solver=solver)
+    assert solution.n_iter == max_iter
+    assert full_passes(work) == {"float32": max_iter - 1, "float64": 1}
