@@ -82,7 +82,7 @@ def convergence(figure, rows):
 
 
 def scaling_blur(figure, rows):
-    ax = _scaling(figure, rows, "blur", SHARE, "n = m = 4096, d = 3")
+    ax = _scaling(figure, rows, "blur", SHARE, "n = m = 2048, d = 3")
     ax.invert_xaxis()
 
 
@@ -91,7 +91,7 @@ def scaling_n(figure, rows):
 
 
 def scaling_d(figure, rows):
-    _scaling(figure, rows, "d", "dimension d", "n = m = 4096, blur .05")
+    _scaling(figure, rows, "d", "dimension d", "n = m = 2048, blur .05")
 
 
 def _scaling(figure, rows, axis, xlabel, where):

@@ -141,5 +141,5 @@ def installed():
     if has("ot"):
         found["pot"] = Library(pot, 4096)
     if has("ott"):
-        found["ott dense"] = Library(ott, 16384, longest_s=300.0)
+        found["ott dense"] = Library(ott, 4096)
     return found

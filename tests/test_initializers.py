@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from problems import example
 
-from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot, sinkhorn_divergence
+from sinkhorn_nb import ConvergenceWarning, Measure, Problem, Sinkhorn, entropic_ot, sinkhorn_divergence
 from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.initializers import Coarse, Zeros
 
@@ -214,3 +214,26 @@ def test_the_last_iteration_is_float64(max_iter, work):
         solution = entropic_ot(*uniform(), blur=BLUR, solver=solver)
     assert solution.n_iter == max_iter
     assert full_passes(work) == {"float32": max_iter - 1, "float64": 1}
+
+
+def far_groups(n=60):
+    """Two groups at 300 blurs, .7 of the mass in the first of one cloud and .3 in that of the other."""
+    x, y = np.random.default_rng(8).normal(size=(2, n, 2))
+    x[int(0.7 * n) :] += 300
+    y[int(0.3 * n) :] += 300
+    return x, y
+
+
+def test_far_groups_start_from_a_higher_temperature():
+    """From zero the groups cannot tell how much mass must change places."""
+    arguments = far_groups()
+    warm = entropic_ot(*arguments, blur=1.0)
+    assert warm.converged and warm.n_passes < 50
+    with pytest.warns(ConvergenceWarning):
+        cold = entropic_ot(*arguments, blur=1.0, solver=Sinkhorn(init="zeros", max_iter=200))
+    assert not cold.converged
+
+
+def test_passes_at_higher_temperatures_are_counted():
+    warm = entropic_ot(*far_groups(), blur=1.0)
+    assert warm.n_passes >= warm.n_iter + np.log2(300 * np.sqrt(2) / 20)  # at least one for each halving of the blur

@@ -91,8 +91,9 @@ def many_outliers():
     return x, y, None, None, 0.2
 
 
-FAR = [far_clusters, many_far_clusters]  # potentials must move by 1e5 eps: it may take more iterations
-CONVERGING = [
+CASES = [
+    far_clusters,
+    many_far_clusters,
     equal_points,
     finer_than_the_points,
     one_against_many,
@@ -104,7 +105,6 @@ CONVERGING = [
     outliers,
     many_outliers,
 ]
-CASES = FAR + CONVERGING
 SMALL = 60  # points that the oracle and the linear program are for
 SMALL_BLUR = 1e-3  # in largest distances: below, the linear program is enough
 
@@ -154,7 +154,7 @@ def test_the_result_is_what_it_says(case, solver):
     assert least <= solution.value + solution.gap + slack
 
 
-@pytest.mark.parametrize("case", CONVERGING)
+@pytest.mark.parametrize("case", CASES)
 def test_the_default_tolerance_is_reached(case):
     solution, warning = solved(*case(), DEFAULT)
     assert solution.converged
