@@ -129,7 +129,7 @@ class Library(NamedTuple):
 
     job: Callable
     largest_n: int
-    longest_s: float = 120.0
+    longest_s: float = 60.0
 
 
 def installed():
@@ -137,7 +137,7 @@ def installed():
     found = {"sinkhorn_nb": Library(ours, 2**17)}
     if has("geomloss"):
         found["geomloss tensorized"] = Library(geomloss, 4096)
-        found["geomloss online"] = Library(partial(geomloss, backend="online"), 16384, longest_s=400.0)
+        found["geomloss online"] = Library(partial(geomloss, backend="online"), 16384)
     if has("ot"):
         found["pot"] = Library(pot, 4096)
     if has("ott"):

@@ -19,13 +19,12 @@ LARGEST_JUDGED = 20_000  # the marginal error of larger ones is not looked at: a
 
 
 class Point(NamedTuple):
-    """One point of an axis; `patience` is the share of longest_s that `left_out` allows."""
+    """One point of an axis."""
 
     axis: str
     n: int = 2048
     d: int = 3
     blur: float = 0.05
-    patience: float = 1.0
 
 
 POINTS = (
