@@ -134,7 +134,7 @@ class Library(NamedTuple):
 
 def installed():
     """name -> Library, of those that can be imported here; ours comes first."""
-    found = {"sinkhorn_nb": Library(ours, 2**17)}
+    found = {"sinkhorn_nb": Library(ours, 2**17, longest_s=float("inf"))}
     if has("geomloss"):
         found["geomloss tensorized"] = Library(geomloss, 4096)
         found["geomloss online"] = Library(partial(geomloss, backend="online"), 16384)
