@@ -118,3 +118,19 @@ def test_plain_methods_keep_a_solution(method):
     f, g = np.arange(12.0), np.arange(9.0)
     for potential, kept in zip(method(problem, 1.0).next(Iterate(f, g, 0 * f, 0 * g), 0.0), (f, g), strict=True):
         np.testing.assert_array_equal(potential, kept)
+
+
+class Drifting(Linear):
+    """A method whose potentials move apart by a constant."""
+
+    def next(self, iterate, error):
+        return iterate.f + 1e6, iterate.g - 1e6
+
+
+def test_the_constant_between_the_potentials_does_not_drift():
+    x, y, a, b = example(12, 9)
+    problem = Problem(Measure.of(x, a), Measure.of(y, b), 1.0)
+    f, g = np.zeros(12), np.zeros(9)
+    new_f, new_g = Anderson(Drifting(None), problem, 1.0, "float64").next(Iterate(f, g, f, g), 0.1)
+    np.testing.assert_allclose(new_f, f, atol=1e-9)
+    np.testing.assert_allclose(new_g, g, atol=1e-9)

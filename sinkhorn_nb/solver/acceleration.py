@@ -9,6 +9,7 @@ import numpy as np
 from ..dual import Iterate
 
 MEMORY = 10
+START_ERROR = 0.5  # marginal error from which on iterates are mixed
 RIDGE = 1e-10  # on the Gram matrix of unit differences
 # Share of the way from f to T(f). Cross problems: Feydy et al. 2019, equation (26). Self problems:
 # T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better whatever eps (1/2 would by 1/2).
@@ -19,7 +20,7 @@ DUAL_ROUNDING = {"float32": 1e-6, "float64": 1e-12}  # of the dual value, in uni
 class Symmetric:
     """Feydy et al. 2019, section 3.1: both potentials some share of the way to their softmin, at once."""
 
-    period = 1
+    period, updates_rows = 1, True
 
     def __init__(self, problem, eps):
         self._step = eps * (SELF_STEP if problem.is_self else CROSS_STEP)
@@ -33,8 +34,6 @@ class Symmetric:
         f, g, log_rows, log_columns = iterate
         new_f = f - self._step * log_rows
         return new_f, new_f if f is g else g - self._step * log_columns
-
-    updates_rows = True
 
 
 class Alternating:
@@ -61,16 +60,13 @@ class Anderson:
     lower dual than the last is given up for the plain one that it replaced: the dual never decreases.
     """
 
-    period = 1
-
-    def __init__(self, method, problem, eps, dtype, start_error=0.5):
+    def __init__(self, method, problem, eps, dtype):
         self._method, self._is_self = method, problem.is_self
         a, b = problem.source.partition.probabilities, problem.target.partition.probabilities
         self._a, self._b, self._eps, self._n = a, b, eps, len(a)
         self._weights = a if self._is_self else np.concatenate([a, b])
         self._slack = eps * DUAL_ROUNDING[dtype]
         self._best_dual = -np.inf
-        self._start_error = start_error
         # Unit changes of the residual, what undoes them in z, and their inner products: rings.
         self._changes = np.empty((MEMORY, len(self._weights)))
         self._corrections = np.empty((MEMORY, len(self._weights)))
@@ -93,7 +89,7 @@ class Anderson:
                 self.n_rejected += 1
                 return self._parted(fallback)
             self._best_dual = max(dual, self._best_dual)
-            self._start, self._is_near = z, error < self._start_error
+            self._start, self._is_near = z, error < START_ERROR
         plain = self._method.next(iterate, error)
         self._n_done = (self._n_done + 1) % self._method.period
         if self._n_done or not self._is_near:
