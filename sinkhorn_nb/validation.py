@@ -157,3 +157,19 @@ def matrix(name, value, n):
         raise ValueError(f"{name}: expected shape ({n},) or ({n}, k), got {array.shape}; pass one row a point")
     _check_finite(name, array)
     return array
+
+
+def vector(name, value):
+    """A copy, (n,) float64, of finite numbers."""
+    array = np.array(_real_array(name, value, "an (n,) array"), dtype=np.float64)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: expected an (n,) array, got shape {array.shape}; pass one number a point")
+    _check_finite(name, array)
+    return array
+
+
+def shape(name, array, expected, cure):
+    """An array of a known shape."""
+    if array.shape != expected:
+        raise ValueError(f"{name}: expected shape {expected}, got {array.shape}; pass {cure}")
+    return array

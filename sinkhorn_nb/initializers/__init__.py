@@ -1,7 +1,29 @@
-"""Where a solve starts."""
+"""Where a solve starts: the initializers, and their names."""
 
-from .base import Start
+from .. import validation
+from ..solution import Solution
+from .annealed import Annealed
+from .base import Initializer, Start
 from .coarse import Coarse
+from .given import Potentials, Warm
 from .zeros import Zeros
 
-__all__ = ["Coarse", "Start", "Zeros"]
+__all__ = ["NAMED", "Annealed", "Coarse", "Initializer", "Potentials", "Start", "Warm", "Zeros", "initializer"]
+
+NAMED = {"auto": Coarse(), "coarse": Coarse(), "zeros": Zeros()}
+
+
+def initializer(init):
+    """That which a name, a solution or a pair of potentials stands for."""
+    if isinstance(init, Initializer):
+        return init
+    if isinstance(init, Solution):
+        return Warm(init)
+    if isinstance(init, tuple) and len(init) == 2:
+        return Potentials(*init)
+    if isinstance(init, str):
+        return NAMED[validation.choice("init", init, tuple(NAMED))]
+    raise TypeError(
+        f"init: expected a name, an Initializer, a Solution or a pair (f, g), got {type(init).__name__}; "
+        f"pass one of {', '.join(map(repr, NAMED))}, an object of sinkhorn_nb.initializers, a Solution or potentials"
+    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..problem import Problem
-from .base import Start, sketch
+from .base import Initializer, Start, sketch
 from .zeros import Zeros
 
 WARM_BLUR = 1 / 20  # of the diameter: zero will do
@@ -11,7 +11,7 @@ TOL, MAX_ITER = 0.03, 20
 
 
 @dataclass(frozen=True)
-class Annealed:
+class Annealed(Initializer):
     """Potentials at twice the blur, found in the same way.
 
     From zero, groups of points at many blurs from each other cannot tell how much of their
@@ -23,5 +23,5 @@ class Annealed:
         if problem.is_self or problem.blur >= WARM_BLUR * problem.diameter:
             return Zeros()(problem, solver)
         warmer = Problem(problem.source, problem.target, 4 * problem.eps)
-        solution = sketch(solver, warmer, TOL, MAX_ITER)
+        solution = sketch(solver, warmer, self, TOL, MAX_ITER)
         return Start(solution.iterate.f, solution.iterate.g, solution.n_passes)

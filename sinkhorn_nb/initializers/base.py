@@ -1,5 +1,6 @@
-"""What an initializer returns, and how it solves an easier problem."""
+"""What an initializer is and returns, and how it solves an easier problem."""
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,7 +15,22 @@ class Start(NamedTuple):
     n_passes: float
 
 
-def sketch(solver, problem, tol, max_iter):
+class Initializer(ABC):
+    """Finds where a solve of a problem starts; a poor start costs passes, never correctness."""
+
+    @abstractmethod
+    def __call__(self, problem, solver):
+        """The start; of a problem of a measure with itself, f is g."""
+
+    @property
+    def T(self):
+        """What starts the transposed problem alike."""
+        return self
+
+
+def sketch(solver, problem, init, tol, max_iter):
     """A rough solution of another problem by the same method, in silence."""
-    rough = replace(solver, tol=tol, max_iter=max_iter, dtype="float32", certify=False, progress=False, callback=None)
+    rough = replace(
+        solver, init=init, tol=tol, max_iter=max_iter, dtype="float32", certify=False, progress=False, callback=None
+    )
     return rough.attempt(problem)

@@ -9,7 +9,7 @@ from ..gibbs import GibbsKernel
 from ..measure import Measure
 from ..problem import Problem
 from .annealed import Annealed
-from .base import Start, sketch
+from .base import Initializer, Start, sketch
 from .zeros import Zeros
 
 RESOLUTION = 0.25  # of the blur: smaller cells change nothing
@@ -18,7 +18,7 @@ TOL, MAX_ITER = 1e-3, 60
 
 
 @dataclass(frozen=True)
-class Coarse:
+class Coarse(Initializer):
     """Cells of about equal extent, not of equal mass: the tails keep their points.
 
     Parameters
@@ -42,7 +42,7 @@ class Coarse:
         eps = max(problem.eps, max(source.spacing, target.spacing) ** 2 / 4)
         if problem.is_self and eps > problem.eps:  # its potentials are those of single points
             return Zeros()(problem, solver)
-        solution = sketch(solver, Problem(source.measure, target.measure, eps), TOL, MAX_ITER)
+        solution = sketch(solver, Problem(source.measure, target.measure, eps), self, TOL, MAX_ITER)
         f, pairs = _extended(problem.source.partition, source, solution)
         pairs += _pairs(solution.n_passes, source.measure, target.measure)
         if problem.is_self:

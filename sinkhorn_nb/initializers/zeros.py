@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Start
+from .base import Initializer, Start
 
 
 @dataclass(frozen=True)
-class Zeros:
+class Zeros(Initializer):
     """Both potentials zero."""
 
     def __call__(self, problem, solver):

@@ -11,7 +11,7 @@ from .. import validation
 from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, marginal_error
 from ..gibbs import GibbsKernel
-from ..initializers import Coarse, Zeros
+from ..initializers import Zeros, initializer
 from ..solution import Solution
 from ..status import Status, warn
 from .acceleration import Alternating, Anderson, Symmetric
@@ -19,9 +19,6 @@ from .schedule import phases
 from .twolevel import TwoLevel
 
 ACCELERATIONS = ("auto", "none", "symmetric")
-
-# Feydy's scheme starts from zero, at a temperature of the diameter.
-INITIALIZERS = {"auto": Coarse(), "coarse": Coarse(), "zeros": Zeros()}
 
 
 class Iteration(NamedTuple):
@@ -44,9 +41,9 @@ class Sinkhorn:
         r_i being the ratio of the plan's marginal to a_i.
     max_iter : int, default 3000
         Iterations at most, each one pass over the pairs (half a pass for self problems).
-    init : {"auto", "coarse", "zeros"}
-        The start; it changes the number of passes, not the result. "coarse" solves a problem between
-        centroids first, where there are enough points; "auto" does the same.
+    init : str, Initializer, Solution or pair of arrays, default "auto"
+        The start; it changes the number of passes, not the result. One of "auto", "coarse", "zeros"; an
+        object of `sinkhorn_nb.initializers`; the solution of a similar problem; or potentials (f, g).
     acceleration : {"auto", "none", "symmetric"}
         "auto" takes two-level steps: one side exactly and a shift of each of its clusters on the other, mixed.
         "none" is Sinkhorn's alternating iteration; "symmetric" the scheme of Feydy et al. as it is in
@@ -78,7 +75,7 @@ class Sinkhorn:
 
     tol: float = 1e-3
     max_iter: int = 3000
-    init: str = "auto"
+    init: Any = "auto"
     acceleration: str = "auto"
     dtype: str | None = None
     certify: bool = False
@@ -88,7 +85,9 @@ class Sinkhorn:
     def __post_init__(self):
         validation.positive("tol", self.tol)
         validation.count("max_iter", self.max_iter)
-        validation.choice("init", self.init, tuple(INITIALIZERS))
+        start = initializer(self.init)
+        if not isinstance(self.init, str):
+            object.__setattr__(self, "init", start)
         validation.choice("acceleration", self.acceleration, ACCELERATIONS)
         validation.choice("dtype", self.dtype, (None, "float32", "float64"))
         validation.choice("certify", self.certify, (False, True))
@@ -114,7 +113,7 @@ class Sinkhorn:
         # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
         with single_threaded_blas():
             if problem.target.precedes(problem.source):  # the same bits for (a, b) and (b, a)
-                return _iterate(self, problem.T).T
+                return _iterate(replace(self, init=initializer(self.init).T), problem.T).T
             return _iterate(self, problem)
 
 
@@ -185,8 +184,9 @@ class _Descent:
     def __init__(self, solver, problem, bar):
         self._solver, self._problem, self._bar = solver, problem, bar
         self._probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
+        # Feydy's scheme starts from zero, at a temperature of the diameter.
         is_plain = solver.init == "auto" and solver.acceleration == "symmetric"
-        start = (Zeros() if is_plain else INITIALIZERS[solver.init])(problem, solver)
+        start = (Zeros() if is_plain else initializer(solver.init))(problem, solver)
         self._potentials, self.n_passes = (start.f, start.g), start.n_passes
         self.history = []
 

@@ -1,0 +1,84 @@
+"""Starts that somebody has already: potentials, or the solution of another problem."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import validation
+from ..gibbs import GibbsKernel
+from ..solution import Solution
+from .base import Initializer, Start
+from .coarse import Coarse
+
+
+@dataclass(frozen=True, eq=False)
+class Potentials(Initializer):
+    """Given potentials of a problem between two measures; that of a measure with itself starts as by default.
+
+    Parameters
+    ----------
+    f, g : (n,) and (m,) array-likes
+        In units of cost and in the order of the points, as those of a `Solution`.
+    """
+
+    f: np.ndarray
+    g: np.ndarray
+
+    def __post_init__(self):
+        for name in ("f", "g"):
+            object.__setattr__(self, name, validation.vector(f"init: {name}", getattr(self, name)))
+
+    @property
+    def T(self):
+        """The pair the other way round."""
+        return Potentials(self.g, self.f)
+
+    def __call__(self, problem, solver):
+        """The start, for nothing."""
+        if problem.is_self:
+            return Coarse()(problem, solver)
+        source, target = problem.source, problem.target
+        validation.shape("init: f", self.f, (len(source),), "one number a point")
+        validation.shape("init: g", self.g, (len(target),), "one number a point")
+        return Start(source.partition.sort(self.f), target.partition.sort(self.g), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Warm(Initializer):
+    """The solution of a similar problem, by its softmin extension where points have moved.
+
+    Parameters
+    ----------
+    solution : Solution
+        Of any points, weights and blur. That of a measure with itself starts such problems, and one
+        between two measures such; the others start as by default.
+    """
+
+    solution: Solution
+
+    @property
+    def T(self):
+        """The transposed solution."""
+        return Warm(self.solution.T)
+
+    def __call__(self, problem, solver):
+        """The start, for a pass a side between new points and old ones."""
+        known = self.solution.problem
+        validation.same_dimension("init: solution", known.source.points, "the data", problem.source.points)
+        if known.is_self != problem.is_self:
+            return Coarse()(problem, solver)
+        f, pairs = _extended(self.solution, problem.source)
+        if problem.is_self:
+            return Start(f, f, pairs / (len(f) * len(f)))
+        g, more = _extended(self.solution.T, problem.target)
+        return Start(f, g, (pairs + more) / (len(f) * len(g)))
+
+
+def _extended(solution, measure):
+    """f of a solution at the points of a measure, in the order of its partition, and the pairs treated."""
+    problem = solution.problem
+    if problem.source.equals(measure):
+        return solution.iterate.f, 0.0
+    query, target = measure.partition, problem.target.partition
+    f = GibbsKernel(query, target, problem.eps, "float32").softmin(solution.iterate.g)
+    return f, len(query) * len(target)
