@@ -3,11 +3,22 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from . import validation
 from .partition import Partition
+
+QUERIES = 1000  # points whose neighbours are looked for
+
+
+class Cells(NamedTuple):
+    """Groups of neighbouring points: the measure of their centroids, and the cell of each point of the partition."""
+
+    measure: "Measure"
+    owner: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +73,27 @@ class Measure:
     def partition(self):
         """The order of the points in which everything is computed; made once."""
         return Partition(self.points, self.probabilities)
+
+    @cached_property
+    def spacing(self):
+        """Median distance from a point to its nearest neighbour."""
+        if len(self) < 2:
+            return 0.0
+        sample = self.partition.points[:: -(-len(self) // QUERIES)]
+        return float(np.median(cKDTree(self.points).query(sample, k=2)[0][:, 1]))
+
+    def cells(self, count, resolution):
+        """At most so many cells, none finer than needed for the resolution; made once."""
+        if (count, resolution) not in self._cells:
+            bounds = self.partition.cells(count, resolution)
+            centroids, masses = self.partition.centroids(bounds)
+            owner = np.repeat(np.arange(len(masses)), np.diff(bounds))
+            self._cells[count, resolution] = Cells(Measure(centroids, masses), owner)
+        return self._cells[count, resolution]
+
+    @cached_property
+    def _cells(self):
+        return {}
 
     def equals(self, other):
         """Same points with the same weights, in any order."""

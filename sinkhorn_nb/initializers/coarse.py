@@ -3,18 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ..gibbs import GibbsKernel
-from ..measure import Measure
 from ..problem import Problem
 from .annealed import Annealed
 from .base import Initializer, Start, sketch
 from .zeros import Zeros
 
 RESOLUTION = 0.25  # of the blur: smaller cells change nothing
-QUERIES = 1000  # centroids whose neighbours are looked for
-TOL, MAX_ITER = 1e-3, 60
+TOL, MAX_ITER = 1e-2, 60
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,9 @@ class Coarse(Initializer):
         n, m = len(problem.source), len(problem.target)
         if min(n, m) <= self.least:
             return Annealed()(problem, solver)
-        source = _Cells(problem.source.partition, self.reduction, problem.blur)
-        target = source if problem.is_self else _Cells(problem.target.partition, self.reduction, problem.blur)
-        eps = max(problem.eps, max(source.spacing, target.spacing) ** 2 / 4)
+        source = problem.source.cells(n // self.reduction, RESOLUTION * problem.blur)
+        target = source if problem.is_self else problem.target.cells(m // self.reduction, RESOLUTION * problem.blur)
+        eps = max(problem.eps, max(source.measure.spacing, target.measure.spacing) ** 2 / 4)
         if problem.is_self and eps > problem.eps:  # its potentials are those of single points
             return Zeros()(problem, solver)
         solution = sketch(solver, Problem(source.measure, target.measure, eps), self, TOL, MAX_ITER)
@@ -52,23 +49,6 @@ class Coarse(Initializer):
             return Start(f, kernel.softmin(f), pairs / (n * m) + kernel.n_passes)
         g, more = _extended(problem.target.partition, target, solution.T)
         return Start(f, g, (pairs + more) / (n * m))
-
-
-class _Cells:
-    def __init__(self, partition, reduction, blur):
-        bounds = partition.cells(max(1, len(partition) // reduction), RESOLUTION * blur)
-        centroids, masses = partition.centroids(bounds)
-        self.measure = Measure(centroids, masses)
-        self.owner = np.repeat(np.arange(len(masses)), np.diff(bounds))
-        self.spacing = _spacing(centroids)
-
-
-def _spacing(points):
-    """Median distance from a point to its nearest neighbour."""
-    if len(points) < 2:
-        return 0.0
-    sample = points[:: -(-len(points) // QUERIES)]
-    return float(np.median(cKDTree(points).query(sample, k=2)[0][:, 1]))
 
 
 def _extended(partition, cells, solution):
