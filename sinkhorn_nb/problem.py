@@ -41,6 +41,11 @@ class Problem:
         return (self.source.mass + self.target.mass) / 2
 
     @property
+    def mass_shift(self):
+        """Potentials of the problem between probabilities, minus those for the given mass."""
+        return self.eps / 2 * float(np.log(self.mass))
+
+    @property
     def T(self):
         """The problem with source and target exchanged."""
         return Problem(self.target, self.source, self.eps)

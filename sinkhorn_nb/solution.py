@@ -51,12 +51,12 @@ class Solution:
     @cached_property
     def f(self):
         """(n,) potential of the source, in units of cost."""
-        return self._f - self._mass_shift
+        return self._f - self.problem.mass_shift
 
     @cached_property
     def g(self):
         """(m,) potential of the target, in units of cost."""
-        return self._g - self._mass_shift
+        return self._g - self.problem.mass_shift
 
     @cached_property
     def value(self):
@@ -142,7 +142,7 @@ class Solution:
         (q,) float64 array
         """
         query, kernel = self._kernel_from(x_new)
-        return query.restore(kernel.softmin(self.iterate.g)) - self._mass_shift
+        return query.restore(kernel.softmin(self.iterate.g)) - self.problem.mass_shift
 
     def potential_back(self, y_new):
         """g at new points, as `potential`."""
@@ -187,11 +187,6 @@ class Solution:
         """What eps KL(P | a (x) b) has beyond mass times that of probabilities."""
         mass = self.problem.mass
         return self.problem.eps * mass * (mass - 1 - float(np.log(mass)))
-
-    @property
-    def _mass_shift(self):
-        """Potentials of the problem between probabilities, minus those for the given mass."""
-        return self.problem.eps / 2 * float(np.log(self.problem.mass))
 
     @property
     def _probabilities(self):

@@ -40,7 +40,8 @@ class Potentials(Initializer):
         source, target = problem.source, problem.target
         validation.shape("init: f", self.f, (len(source),), "one number a point")
         validation.shape("init: g", self.g, (len(target),), "one number a point")
-        return Start(source.partition.sort(self.f), target.partition.sort(self.g), 0.0)
+        shift = problem.mass_shift
+        return Start(source.partition.sort(self.f) + shift, target.partition.sort(self.g) + shift, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
