@@ -61,6 +61,25 @@ def same_dimension(name, value, other_name, other):
         )
 
 
+def on_a_line(name, value):
+    """Points with one coordinate."""
+    if value.shape[1] != 1:
+        raise ValueError(
+            f"{name}: expected points on a line, of one coordinate, got dimension {value.shape[1]}; "
+            'use init="auto" for any dimension'
+        )
+
+
+def uniform(name, value, n):
+    """n equal weights."""
+    if len(value) != n:
+        raise ValueError(f"{name}: expected as many points on both sides, got {n} and {len(value)}; use Sorting()")
+    if not np.allclose(value, value[0], rtol=MASS_TOLERANCE, atol=0):
+        raise ValueError(
+            f"{name}: expected equal weights, got weights from {value.min():.3g} to {value.max():.3g}; use Sorting()"
+        )
+
+
 def weights(name, value, n):
     """An (n,) array of weights >= 0, not all zero; uniform probabilities for None."""
     if value is None:

@@ -6,11 +6,24 @@ from .annealed import Annealed
 from .base import Initializer, Start
 from .coarse import Coarse
 from .given import Potentials, Warm
+from .sorting import DualSort, Sorting
 from .zeros import Zeros
 
-__all__ = ["NAMED", "Annealed", "Coarse", "Initializer", "Potentials", "Start", "Warm", "Zeros", "initializer"]
+__all__ = [
+    "NAMED",
+    "Annealed",
+    "Coarse",
+    "DualSort",
+    "Initializer",
+    "Potentials",
+    "Sorting",
+    "Start",
+    "Warm",
+    "Zeros",
+    "initializer",
+]
 
-NAMED = {"auto": Coarse(), "coarse": Coarse(), "zeros": Zeros()}
+NAMED = {"auto": Coarse(), "coarse": Coarse(), "sorting": Sorting(), "zeros": Zeros()}
 
 
 def initializer(init):
