@@ -169,6 +169,27 @@ def instance(name, value, kind):
     return value
 
 
+def random_state(name, value):
+    """What scikit-learn takes for one, generators apart that a start could not be repeated with."""
+    if value is None or isinstance(value, np.random.RandomState):
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(
+            f"{name}: expected None, an integer or a numpy.random.RandomState, got {value!r}; pass an int to repeat"
+        )
+    return count(name, value, least=0)
+
+
+def fitted_mixture(name, value):
+    """None, or a mixture with scikit-learn's attributes of a fitted one."""
+    learned = ("weights_", "means_", "covariances_", "covariance_type", "predict_proba")
+    if value is not None and not all(hasattr(value, attribute) for attribute in learned):
+        raise TypeError(
+            f"{name}: expected a fitted sklearn.mixture.GaussianMixture, got {value!r}; call its fit(points) first"
+        )
+    return value
+
+
 def matrix(name, value, n):
     """An (n,) or (n, k) array of finite numbers, to be multiplied by a plan."""
     array = _real_array(name, value, f"an ({n},) or ({n}, k) array").astype(np.float64)

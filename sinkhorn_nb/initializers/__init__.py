@@ -5,15 +5,19 @@ from ..solution import Solution
 from .annealed import Annealed
 from .base import Initializer, Start
 from .coarse import Coarse
+from .gaussian import Gaussian
 from .given import Potentials, Warm
+from .gmm import GMM
 from .sorting import DualSort, Sorting
 from .zeros import Zeros
 
 __all__ = [
+    "GMM",
     "NAMED",
     "Annealed",
     "Coarse",
     "DualSort",
+    "Gaussian",
     "Initializer",
     "Potentials",
     "Sorting",
@@ -23,7 +27,14 @@ __all__ = [
     "initializer",
 ]
 
-NAMED = {"auto": Coarse(), "coarse": Coarse(), "sorting": Sorting(), "zeros": Zeros()}
+NAMED = {
+    "auto": Coarse(),
+    "coarse": Coarse(),
+    "gaussian": Gaussian(),
+    "gmm": GMM(random_state=0),
+    "sorting": Sorting(),
+    "zeros": Zeros(),
+}
 
 
 def initializer(init):

@@ -28,9 +28,9 @@ class Initializer(ABC):
         return self
 
 
-def sketch(solver, problem, init, tol, max_iter):
+def sketch(solver, problem, init, tol, max_iter, dtype="float32"):
     """A rough solution of another problem by the same method, in silence."""
     rough = replace(
-        solver, init=init, tol=tol, max_iter=max_iter, dtype="float32", certify=False, progress=False, callback=None
+        solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, certify=False, progress=False, callback=None
     )
     return rough.attempt(problem)

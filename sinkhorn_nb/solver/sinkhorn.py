@@ -42,9 +42,9 @@ class Sinkhorn:
     max_iter : int, default 3000
         Iterations at most, each one pass over the pairs (half a pass for self problems).
     init : str, Initializer, Solution or pair of arrays, default "auto"
-        The start; it changes the number of passes, not the result. One of "auto", "coarse", "zeros" and, for
-        points on a line, "sorting"; an object of `sinkhorn_nb.initializers`; the solution of a similar problem;
-        or potentials (f, g).
+        The start; it changes the number of passes, not the result. One of "auto", "coarse", "gaussian", "gmm",
+        "subsample", "zeros" and, for points on a line, "sorting"; an object of `sinkhorn_nb.initializers`; the
+        solution of a similar problem; or potentials (f, g).
     acceleration : {"auto", "none", "symmetric"}
         "auto" takes two-level steps: one side exactly and a shift of each of its clusters on the other, mixed.
         "none" is Sinkhorn's alternating iteration; "symmetric" the scheme of Feydy et al. as it is in

@@ -1,0 +1,99 @@
+"""Gaussian mixtures: fitted to weighted points, and what the problem between their components needs."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+REGULARISATION = 1e-6  # of the mean variance of the points: what the covariances of components have at least
+TOL, MAX_ITER = 1e-3, 100  # share of the mass that changes its component in a step
+
+
+def fit(partition, n_components, covariance_type, random_state):
+    """A scikit-learn mixture of at most as many components as there are different points, and the pairs looked at.
+
+    Its own fit takes no weights: the step of expectation maximisation that they enter is ours.
+    """
+    from sklearn.cluster import kmeans_plusplus  # takes a second: only those who ask for mixtures wait for it
+    from sklearn.mixture import GaussianMixture
+
+    carriers = partition.probabilities > 0
+    points, weights = partition.points[carriers], partition.probabilities[carriers]
+    mean = weights @ points
+    points = points - mean
+    scale = np.sqrt(weights @ (points**2).mean(axis=1)) or 1.0
+    points /= scale
+    n_components = min(n_components, len(np.unique(points, axis=0)))
+    centres, _ = kmeans_plusplus(points, n_components, sample_weight=weights, random_state=random_state)
+    shares = np.eye(n_components)[cKDTree(centres).query(points)[1]]
+    mixture = GaussianMixture(n_components, covariance_type=covariance_type, random_state=random_state)
+    n_steps = improve(mixture, points, weights, shares)
+    mixture.means_ = mean + scale * mixture.means_
+    mixture.covariances_ = scale**2 * mixture.covariances_
+    mixture.precisions_cholesky_ = mixture.precisions_cholesky_ / scale
+    return mixture, n_steps * len(points) * n_components
+
+
+def improve(mixture, points, weights, shares, tol=TOL, max_iter=MAX_ITER):
+    """Steps of expectation maximisation from (n, K) shares of the points in the components; how many."""
+    n_steps, moved = 0, 1.0
+    while moved > tol and n_steps < max_iter:
+        maximise(mixture, points, weights[:, None] * shares)
+        before, shares = shares, mixture.predict_proba(points)
+        moved = weights @ np.abs(shares - before).sum(axis=1) / 2
+        n_steps += 1
+    return n_steps
+
+
+def maximise(mixture, points, masses):
+    """The mixture of largest likelihood for (n, K) masses of the points in the components, of sum 1."""
+    totals = masses.sum(axis=0) + np.finfo(float).tiny
+    mixture.weights_ = totals / totals.sum()
+    mixture.means_ = (masses / totals).T @ points
+    kind, identity = mixture.covariance_type, np.eye(points.shape[1])
+    moments = _variances if kind in ("diag", "spherical") else _covariances
+    each = [moments(points - m, w) for m, w in zip(mixture.means_, (masses / totals).T, strict=True)]
+    spreads = np.stack(each) + REGULARISATION * (identity if moments is _covariances else 1.0)
+    if kind == "tied":
+        spreads = np.tensordot(mixture.weights_, spreads, 1)
+    mixture.covariances_ = spreads.mean(axis=1) if kind == "spherical" else spreads
+    if moments is _covariances:
+        mixture.precisions_cholesky_ = np.linalg.inv(np.linalg.cholesky(spreads)).swapaxes(-1, -2)
+    else:
+        mixture.precisions_cholesky_ = 1 / np.sqrt(mixture.covariances_)
+
+
+def _covariances(points, weights):
+    return (weights[:, None] * points).T @ points
+
+
+def _variances(points, weights):
+    return weights @ points**2
+
+
+class Components:
+    """The Gaussians of a fitted scikit-learn mixture, and the pairs of a point and a component that the fit took."""
+
+    def __init__(self, mixture, n_pairs=0):
+        self.mixture, self.n_pairs = mixture, n_pairs
+        self.weights, self.means = np.asarray(mixture.weights_), np.asarray(mixture.means_)
+        (size, d), covariances = self.means.shape, np.asarray(mixture.covariances_)
+        self.is_diagonal = mixture.covariance_type in ("diag", "spherical")
+        if self.is_diagonal:
+            variances = covariances.reshape(size, -1)
+            self._deviations = np.sqrt(np.broadcast_to(variances, (size, d)))
+            self.traces = (self._deviations**2).sum(axis=1)
+        else:
+            self._covariances = np.broadcast_to(covariances, (size, d, d))
+            self.traces = np.trace(self._covariances, axis1=1, axis2=2)
+
+    def fidelities(self, others):
+        """F_kl = tr (S_k^(1/2) S_l S_k^(1/2))^(1/2): the Bures distance is tr S_k + tr S_l - 2 F_kl."""
+        if self.is_diagonal and others.is_diagonal:
+            return self._deviations @ others._deviations.T
+        return np.array([[np.linalg.svd(R.T @ L, compute_uv=False).sum() for L in others._roots] for R in self._roots])
+
+    @property
+    def _roots(self):
+        """L with S = L L', one a component."""
+        if self.is_diagonal:
+            return [np.diag(deviations) for deviations in self._deviations]
+        return np.linalg.cholesky(self._covariances)
