@@ -28,8 +28,8 @@ class Gaussian(Initializer):
 
     References
     ----------
-    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm", section 4.2; the linear
-    term of its equation (6) has the wrong sign, that of appendix D has the right one.
+    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm", appendix D, for the cost
+    |x - y|^2; the linear term of its equation (6) has the wrong sign.
     Janati et al. 2020, "Entropic Optimal Transport between Unbalanced Gaussian Measures has a Closed
     Form", theorem 1.
 
@@ -62,8 +62,8 @@ class Gaussian(Initializer):
         """(|u|^2 - u'Mu) / 2 + <u, m1 - m2> at u = x - m1, and half of the constant that f + g has."""
         shift = here.mean - there.mean
         mapped = (here.points @ (there.root.T @ axes)) ** 2 @ self._shares(np.pad(s, (0, len(axes) - len(s))))
-        squares = (here.points**2).sum(axis=1) - mapped
-        return squares / 2 + here.points @ shift + (shift @ shift + self._log_det(s)) / 4
+        quadratic = ((here.points**2).sum(axis=1) - mapped) / 2
+        return quadratic + here.points @ shift + (shift @ shift + self._log_det(s)) / 4
 
     def _shares(self, s):
         """The q of M: s^2 q^2 + q = 1; in the limit s q = 1, where there is mass to be mapped."""

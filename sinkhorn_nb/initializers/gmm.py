@@ -45,7 +45,7 @@ class GMM(Initializer):
 
     References
     ----------
-    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm", section 4.3.
+    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm".
 
     Examples
     --------
@@ -83,13 +83,12 @@ class GMM(Initializer):
         source = self._components(problem.source, None if problem.is_self else self.source, "source")
         target = source if problem.is_self else self._components(problem.target, self.target, "target")
         between, pairs = _between(source, target, problem.eps, solver)
-        pairs += source.n_pairs + n * len(target.weights)
-        f = self._read_out(problem.source.partition, source, target, between, problem.eps)
+        f, more = self._read_out(problem.source.partition, source, target, between, problem.eps)
+        pairs += source.n_pairs + more
         if problem.is_self:
             return Start(f, f, pairs / (n * n))
-        pairs += target.n_pairs + m * len(source.weights)
-        g = self._read_out(problem.target.partition, target, source, between[::-1], problem.eps)
-        return Start(f, g, pairs / (n * m))
+        g, more = self._read_out(problem.target.partition, target, source, between[::-1], problem.eps)
+        return Start(f, g, (pairs + target.n_pairs + more) / (n * m))
 
     def _components(self, measure, mixture, name):
         if mixture is None:
@@ -98,13 +97,13 @@ class GMM(Initializer):
         return Components(mixture)
 
     def _read_out(self, partition, here, there, between, eps):
-        """f at the points of the partition, of the potentials (f, g) of the components here and there."""
+        """f at the points of the partition from the (f, g) of the components here and there, and the pairs treated."""
         f, g = between
         if self.read_out == "posterior":
-            return here.mixture.predict_proba(partition.points) @ f
+            return here.posteriors(partition.points) @ f, len(partition) * len(f)
         means = Measure(there.means, there.weights).partition
         kernel = GibbsKernel(partition, means, eps, "float64")
-        return kernel.softmin(means.sort(g - there.traces / 2))
+        return kernel.softmin(means.sort(g - there.traces / 2)), len(partition) * len(g)
 
 
 def _between(source, target, eps, solver):

@@ -1,10 +1,12 @@
 """Gaussian mixtures: fitted to weighted points, and what the problem between their components needs."""
 
+from copy import copy
+
 import numpy as np
 from scipy.spatial import cKDTree
 
-REGULARISATION = 1e-6  # of the mean variance of the points: what the covariances of components have at least
-TOL, MAX_ITER = 1e-3, 100  # share of the mass that changes its component in a step
+REGULARISATION = 1e-6  # variance added to the components, in those of the points
+TOL, MAX_ITER = 1e-3, 100  # of expectation maximisation: share of the mass that changes its component in a step
 
 
 def fit(partition, n_components, covariance_type, random_state):
@@ -73,7 +75,7 @@ class Components:
     """The Gaussians of a fitted scikit-learn mixture, and the pairs of a point and a component that the fit took."""
 
     def __init__(self, mixture, n_pairs=0):
-        self.mixture, self.n_pairs = mixture, n_pairs
+        self._mixture, self.n_pairs = mixture, n_pairs
         self.weights, self.means = np.asarray(mixture.weights_), np.asarray(mixture.means_)
         (size, d), covariances = self.means.shape, np.asarray(mixture.covariances_)
         self.is_diagonal = mixture.covariance_type in ("diag", "spherical")
@@ -85,13 +87,19 @@ class Components:
             self._covariances = np.broadcast_to(covariances, (size, d, d))
             self.traces = np.trace(self._covariances, axis1=1, axis2=2)
 
+    def posteriors(self, points):
+        """(n, K) probabilities of the components at points; from an origin near them, for squares are subtracted."""
+        origin, centred = self.weights @ self.means, copy(self._mixture)
+        centred.means_ = self.means - origin
+        return centred.predict_proba(points - origin)
+
     def fidelities(self, others):
         """F_kl = tr (S_k^(1/2) S_l S_k^(1/2))^(1/2): the Bures distance is tr S_k + tr S_l - 2 F_kl."""
         if self.is_diagonal and others.is_diagonal:
             return self._deviations @ others._deviations.T
-        return np.array([[np.linalg.svd(R.T @ L, compute_uv=False).sum() for L in others._roots] for R in self._roots])
+        roots, other_roots = self._roots(), others._roots()
+        return np.array([[np.linalg.svd(R.T @ L, compute_uv=False).sum() for L in other_roots] for R in roots])
 
-    @property
     def _roots(self):
         """L with S = L L', one a component."""
         if self.is_diagonal:

@@ -1,0 +1,382 @@
+"""The start from mixtures: fitted to weights, coupled at Bures costs, read out at the points; fitted or given."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import costs, softmin
+from problems import cloud, example, weights
+from scipy.linalg import sqrtm
+from scipy.stats import multivariate_normal
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+
+from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot, sinkhorn_divergence
+from sinkhorn_nb.initializers import GMM, gmm
+from sinkhorn_nb.initializers.mixture import REGULARISATION, Components, fit, improve
+
+KINDS = ("full", "tied", "diag", "spherical")
+READ_OUTS = ("softmin", "posterior")
+
+
+def blobs(n=600, seed=0):
+    """Three groups each, in different proportions; labels of the first."""
+    rng = np.random.default_rng(seed)
+    centres = np.array([[0.0, 0.0], [4.0, 0.0], [2.0, 3.0]])
+    labels = [rng.choice(3, n, p=p) for p in ([0.2, 0.3, 0.5], [0.4, 0.4, 0.2])]
+    x, y = (centres[label] + 0.3 * rng.normal(size=(n, 2)) for label in labels)
+    return x, y @ [[0.8, -0.6], [0.6, 0.8]] + 1.0, labels[0]
+
+
+def problem_of(x, y, a=None, b=None, blur=0.4):
+    return Problem(Measure.of(x, a), Measure.of(y, b), blur**2)
+
+
+def start(problem, initializer):
+    """f and g in the caller's order, and the passes."""
+    f, g, n_passes = initializer(problem, Sinkhorn())
+    return problem.source.partition.restore(f), problem.target.partition.restore(g), n_passes
+
+
+def centred(potential):
+    return potential - potential.mean()
+
+
+def iterations(x, y, init, blur, acceleration="none"):
+    return entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=1e-2, init=init, acceleration=acceleration)).n_iter
+
+
+def parameters(mixture, kind):
+    """Weights, means and covariances, by the first coordinate of the means."""
+    order = np.argsort(mixture.means_[:, 0])
+    covariances = mixture.covariances_ if kind == "tied" else mixture.covariances_[order]
+    return mixture.weights_[order], mixture.means_[order], covariances
+
+
+# The fit
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_weights_are_fitted_as_by_scikit_learn(kind):
+    x, _, labels = blobs()
+    ours = GaussianMixture(3, covariance_type=kind)
+    improve(ours, x, np.full(len(x), 1 / len(x)), np.eye(3)[labels], tol=0, max_iter=50)
+    means = np.stack([x[labels == k].mean(axis=0) for k in range(3)])
+    theirs = GaussianMixture(
+        3, covariance_type=kind, tol=1e-14, max_iter=200, means_init=means, reg_covar=REGULARISATION
+    )
+    for mine, known in zip(parameters(ours, kind), parameters(theirs.fit(x), kind), strict=True):
+        np.testing.assert_allclose(mine, known, atol=1e-8)
+    np.testing.assert_allclose(ours.score_samples(x), theirs.score_samples(x), atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_weight_is_as_many_points(kind):
+    x, _, labels = blobs(200)
+    counts = np.random.default_rng(0).integers(0, 4, size=len(x))
+    weighted, repeated = (GaussianMixture(3, covariance_type=kind) for _ in range(2))
+    shares, every = np.eye(3)[labels], np.repeat(np.arange(len(x)), counts)
+    improve(weighted, x, counts / counts.sum(), shares, tol=0, max_iter=20)
+    improve(repeated, x[every], np.full(len(every), 1 / len(every)), shares[every], tol=0, max_iter=20)
+    for mine, known in zip(parameters(weighted, kind), parameters(repeated, kind), strict=True):
+        np.testing.assert_allclose(mine, known, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_fit_is_a_mixture_in_the_unit_of_the_points(kind):
+    """Its density is that of its weights, means and covariances, and no worse than scikit-learn's."""
+    x = 1e-3 * blobs()[0] + 0.05
+    mixture, _ = fit(Measure.of(x).partition, 3, kind, 0)
+    shape = {"full": (3, 2, 2), "tied": (2, 2), "diag": (3, 2), "spherical": (3,)}[kind]
+    assert mixture.covariances_.shape == shape
+    spread = mixture.covariances_ if kind in ("full", "tied") else [np.eye(2) * v for v in mixture.covariances_]
+    spreads = np.broadcast_to(spread, (3, 2, 2))
+    densities = [multivariate_normal(m, S).pdf(x) for m, S in zip(mixture.means_, spreads, strict=True)]
+    np.testing.assert_allclose(mixture.score_samples(x), np.log(mixture.weights_ @ densities), atol=1e-6)
+    theirs = GaussianMixture(3, covariance_type=kind, random_state=0, reg_covar=1e-12).fit(x)
+    assert mixture.score(x) > theirs.score(x) - 1e-3
+
+
+@given(seed=st.integers(0, 2**32 - 1), exponent=st.integers(-20, 20), kind=st.sampled_from(KINDS))
+def test_scales(seed, exponent, kind):
+    """x -> s x, blur -> s blur gives f -> s^2 f; powers of 2 round nothing."""
+    x, y = np.random.default_rng(seed).normal(size=(2, 30, 2))
+    scale, initializer = 2.0**exponent, GMM(3, kind, random_state=0)
+    plain, scaled = (start(problem_of(s * x, s * y, blur=0.5 * s), initializer) for s in (1.0, scale))
+    for potential, known in zip(scaled[:2], plain[:2], strict=True):
+        np.testing.assert_allclose(potential / scale**2, known, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_regularisation_is_relative(scale):
+    """Points on a line have singular covariances."""
+    x, y = (np.column_stack([points[:, 0], points[:, 0]]) for points in blobs()[:2])
+    plain, scaled = (start(problem_of(s * x, s * y, blur=0.4 * s), GMM(random_state=0)) for s in (1.0, scale))
+    np.testing.assert_allclose(scaled[0] / scale**2, plain[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("read_out", READ_OUTS)
+def test_translations(kind, read_out):
+    x, y, _ = blobs()
+    initializer = GMM(3, kind, random_state=0, read_out=read_out)
+    plain, moved = (start(problem_of(x + t, y + t), initializer) for t in (0.0, 2.0**30))
+    np.testing.assert_allclose(moved[0], plain[0], atol=1e-4)
+
+
+# The problem between the components
+
+
+def gaussians(mixture):
+    """Weights, means and (d, d) covariances."""
+    size, d = mixture.means_.shape
+    kind, covariances = mixture.covariance_type, mixture.covariances_
+    if kind in ("diag", "spherical"):
+        covariances = [np.eye(d) * v for v in covariances]
+    return mixture.weights_, mixture.means_, np.broadcast_to(covariances, (size, d, d))
+
+
+def bures_costs(source, target):
+    """W2^2 / 2 between components."""
+    _, means, spreads = gaussians(source)
+    _, other_means, others = gaussians(target)
+    C = costs(means, other_means)
+    for k, S in enumerate(spreads):
+        root = np.real(sqrtm(S))
+        for other, T in enumerate(others):
+            C[k, other] += np.trace(S + T - 2 * np.real(sqrtm(root @ T @ root))) / 2
+    return C
+
+
+@pytest.mark.parametrize("blur", [0.2, 1.0])
+@pytest.mark.parametrize("kinds", [("full", "full"), ("full", "diag"), ("diag", "spherical"), ("tied", "full")])
+def test_component_potentials_solve_the_problem_with_bures_costs(kinds, blur):
+    x, y = np.random.default_rng(0).normal(size=(2, 300, 3)) ** 3
+    source, target = (
+        GaussianMixture(k, covariance_type=c).fit(z) for k, c, z in zip((4, 6), kinds, (x, y), strict=True)
+    )
+    (f, g), _ = gmm._between(Components(source), Components(target), blur**2, Sinkhorn())
+    C, a, b = bures_costs(source, target), source.weights_, target.weights_
+    plan = np.outer(a, b) * np.exp((f[:, None] + g - C) / blur**2)
+    assert max(np.abs(plan.sum(axis=1) - a).sum(), np.abs(plan.sum(axis=0) - b).sum()) < 1.1e-3
+
+
+def test_component_potentials_of_a_mixture_and_itself():
+    mixture = GaussianMixture(4, random_state=0).fit(cloud(300, 3))
+    components = Components(mixture)
+    (f, g), _ = gmm._between(components, components, 0.01, Sinkhorn())
+    assert f is g
+    rows = np.exp((f[:, None] + f - bures_costs(mixture, mixture)) / 0.01) @ mixture.weights_
+    np.testing.assert_allclose(rows, 1, atol=0.01)
+
+
+# Reading out
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """Mixtures with component potentials set by hand."""
+    x, y, a, b = example(50, 40)
+    source, target = GaussianMixture(3, random_state=0).fit(x), GaussianMixture(2, random_state=0).fit(y)
+    between = np.array([0.3, -0.1, 0.2]), np.array([0.5, 0.1])
+    monkeypatch.setattr(gmm, "_between", lambda *_: (between, 0.0))
+    return problem_of(x, y, a, b), source, target, *between
+
+
+def test_read_out_by_softmin(known):
+    problem, source, target, f, g = known
+    found = start(problem, GMM(source=source, target=target))
+    sides = (problem.source, target, g), (problem.target, source, f)
+    for potential, (measure, mixture, other) in zip(found[:2], sides, strict=True):
+        b, means, spreads = gaussians(mixture)
+        C = costs(measure.points, means) + np.trace(spreads, axis1=1, axis2=2) / 2
+        np.testing.assert_allclose(potential, softmin(problem.eps, C, other, b), atol=1e-12)
+
+
+def test_read_out_by_posteriors(known):
+    problem, source, target, f, g = known
+    found = start(problem, GMM(source=source, target=target, read_out="posterior"))
+    np.testing.assert_allclose(found[0], source.predict_proba(problem.source.points) @ f, atol=1e-12)
+    np.testing.assert_allclose(found[1], target.predict_proba(problem.target.points) @ g, atol=1e-12)
+
+
+@pytest.mark.parametrize("read_out", READ_OUTS)
+def test_fewer_iterations_than_from_zero(read_out):
+    x, y, _ = blobs()
+    assert iterations(x, y, GMM(3, random_state=0, read_out=read_out), 0.4) < iterations(x, y, "zeros", 0.4) / 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_softmin_reads_out_better_than_posteriors_where_shapes_differ(seed):
+    """Not so between equal blobs, where the shift that posteriors stand for is right."""
+    rng = np.random.default_rng(0)
+
+    def mixture():
+        centres, widths, which = rng.random((5, 2)), rng.uniform(0.02, 0.1, 5), rng.integers(5, size=800)
+        return centres[which] + widths[which, None] * rng.normal(size=(800, 2))
+
+    x, y = mixture(), mixture()
+    n_iter = [iterations(x, y, GMM(random_state=seed, read_out=read_out), 0.12) for read_out in READ_OUTS]
+    assert n_iter[0] < n_iter[1] < iterations(x, y, "zeros", 0.12)
+
+
+# As a start
+
+
+@pytest.mark.parametrize("read_out", READ_OUTS)
+@pytest.mark.parametrize("is_self", [True, False])
+def test_the_result_does_not_depend_on_the_start(read_out, is_self):
+    x, y, a, b = example(80, 70, zeros=10)
+    arguments = (x, x, a, a) if is_self else (x, y, a, b)
+    solvers = (Sinkhorn(tol=1e-10, init=init) for init in (GMM(random_state=0, read_out=read_out), "zeros"))
+    mine, zeros = (entropic_ot(*arguments, blur=0.4, solver=solver) for solver in solvers)
+    assert mine.converged
+    assert mine.value == pytest.approx(zeros.value, abs=1e-12)
+    np.testing.assert_allclose(mine.plan.toarray(), zeros.plan.toarray(), atol=1e-10)
+
+
+def test_the_named_start_gives_the_same_bits_again_and_the_other_way_round():
+    x, y, a, b = example(300, 310)
+    solver = Sinkhorn(init="gmm")
+    first, second = (entropic_ot(x, y, a, b, blur=0.3, solver=solver) for _ in range(2))
+    np.testing.assert_array_equal(first.f, second.f)
+    assert entropic_ot(y, x, b, a, blur=0.3, solver=solver).value == first.value
+
+
+def test_random_states():
+    x, y, _ = blobs()
+    problem = problem_of(x, y)
+    same, other = (start(problem, GMM(random_state=np.random.RandomState(s)))[0] for s in (0, 1))
+    np.testing.assert_array_equal(same, start(problem, GMM(random_state=np.random.RandomState(0)))[0])
+    assert (same != other).any()
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """Sizes of the measures that mixtures were fitted to."""
+    sizes, real = [], gmm.fit
+
+    def counted(partition, *arguments):
+        sizes.append(len(partition))
+        return real(partition, *arguments)
+
+    monkeypatch.setattr(gmm, "fit", counted)
+    return sizes
+
+
+def test_a_measure_and_itself_have_one_mixture_and_one_potential(fits):
+    x = cloud(90, 2)
+    f, g, _ = GMM(random_state=0)(problem_of(x, x.copy()), Sinkhorn())
+    assert f is g
+    assert fits == [90]
+
+
+def test_mixtures_already_fitted(fits):
+    x, y, _ = blobs()
+    x = x[:500]
+    mine, theirs = GaussianMixture(3, random_state=0).fit(x), BayesianGaussianMixture(n_components=4, random_state=0)
+    init = GMM(source=mine, target=theirs.fit(y))
+    n_iter = iterations(x, y, init, 0.4)
+    assert n_iter == iterations(y, x, init.T, 0.4) < iterations(x, y, "zeros", 0.4)
+    assert not fits
+    iterations(x, y, GMM(3, source=mine, random_state=0), 0.4)
+    assert fits == [600]
+    iterations(y, x, GMM(3, source=mine, random_state=0), 0.4)
+    assert fits == [600, 500]
+
+
+def test_a_divergence_with_mixtures_already_fitted(fits):
+    """They are for the two measures: each problem of a measure with itself fits its own."""
+    x, y, _ = blobs(300)
+    init = GMM(3, source=GaussianMixture(3).fit(x), target=GaussianMixture(3).fit(y), random_state=0)
+    mine, plain = (
+        sinkhorn_divergence(x, y, blur=0.4, solver=Sinkhorn(tol=1e-9, init=init)) for init in (init, "zeros")
+    )
+    assert mine.value == pytest.approx(plain.value, rel=1e-9)
+    assert fits == [300, 300]
+
+
+def test_passes_are_shares_of_the_pairs():
+    x, y, _ = blobs(400)
+    given = GMM(source=GaussianMixture(3).fit(x), target=GaussianMixture(5).fit(y[:300]))
+    for read_out, pairs in (("softmin", 400 * 5 + 300 * 3), ("posterior", 400 * 3 + 300 * 5)):
+        problem = problem_of(x, y[:300])
+        initializer = GMM(source=given.source, target=given.target, read_out=read_out)
+        least = pairs / (400 * 300)
+        assert least < start(problem, initializer)[2] < least + 15 * 100 / (400 * 300)
+        assert start(problem, GMM(3, random_state=0, read_out=read_out))[2] > least
+
+
+def test_scikit_learn_is_imported_when_needed():
+    code = "import sys, sinkhorn_nb; print(any(name.startswith('sklearn') for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
+
+
+# Any measure
+
+
+ODD = {
+    "fewer points than components": (cloud(3, 2), cloud(4, 2), None, None),
+    "one point": (cloud(1, 2), cloud(9, 2), None, None),
+    "one point each": (cloud(1, 3), cloud(1, 3, shift=1.0), None, None),
+    "one point many times": (np.zeros((20, 2)) + 7.1, cloud(9, 2), None, None),
+    "two points many times": (np.repeat(cloud(2, 2), 10, axis=0), cloud(9, 2), None, None),
+    "nearly the same points": (1.0 + 1e-16 * np.arange(40).reshape(20, 2), cloud(9, 2), None, None),
+    "more coordinates than points": (cloud(12, 30), cloud(8, 30), None, None),
+    "on a line": (np.linspace(0, 1, 30)[:, None] * [1.0, 2.0], cloud(20, 2), None, None),
+    "d = 1": (cloud(30, 1), cloud(20, 1), None, None),
+    "zero weights": (cloud(30, 2), cloud(20, 2), weights(30, zeros=28), weights(20)),
+    "mass 3": (cloud(30, 2), cloud(20, 2), weights(30, 3.0), weights(20, 3.0)),
+    "float32": (cloud(30, 2, "float32"), cloud(20, 2, "float32"), None, None),
+    "far away": (cloud(30, 2) + 1e7, cloud(20, 2) + 1e7, None, None),
+}
+
+
+@pytest.mark.parametrize("read_out", READ_OUTS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_measures(odd, kind, read_out):
+    solver = Sinkhorn(init=GMM(covariance_type=kind, random_state=0, read_out=read_out))
+    divergence = sinkhorn_divergence(*ODD[odd], blur=0.5, solver=solver)
+    assert divergence.converged
+    plain = sinkhorn_divergence(*ODD[odd], blur=0.5)
+    assert divergence.value == pytest.approx(plain.value, abs=divergence.gap + plain.gap + 1e-9)
+
+
+@pytest.mark.parametrize("blur", [1e-4, 1e-2, 10.0, 1e4])
+@pytest.mark.parametrize("read_out", READ_OUTS)
+def test_any_blur_gives_numbers(blur, read_out):
+    f, g, _ = start(problem_of(*example(), blur), GMM(3, random_state=0, read_out=read_out))
+    assert np.isfinite(f).all() and np.isfinite(g).all()
+
+
+BAD = {
+    "no component": ({"n_components": 0}, ValueError, "n_components: expected an integer >= 1, got 0"),
+    "half a component": ({"n_components": 2.5}, TypeError, "n_components: expected an integer"),
+    "unknown type": ({"covariance_type": "round"}, ValueError, "covariance_type: .*'spherical', got 'round'; choose"),
+    "unknown read-out": ({"read_out": "mean"}, ValueError, "read_out: expected one of 'softmin', 'posterior'"),
+    "generator": (
+        {"random_state": np.random.default_rng(0)},
+        TypeError,
+        "random_state: .*RandomState, got Gen",
+    ),
+    "negative seed": ({"random_state": -1}, ValueError, "random_state: expected an integer >= 0"),
+    "not fitted": ({"source": GaussianMixture()}, TypeError, r"source: .*fitted.*got GaussianMixture.*call its fit"),
+    "no mixture": ({"target": 3}, TypeError, "target: expected a fitted .*GaussianMixture, got 3"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_options(case):
+    options, error, message = BAD[case]
+    with pytest.raises(error, match=message):
+        GMM(**options)
+
+
+def test_a_mixture_in_another_dimension():
+    init = GMM(source=GaussianMixture(2).fit(cloud(30, 3)))
+    with pytest.raises(ValueError, match="init: source: expected points in dimension 2 like the data, got dimension 3"):
+        entropic_ot(cloud(9, 2), cloud(10, 2), blur=0.5, solver=Sinkhorn(init=init))
