@@ -3,6 +3,7 @@
 from .. import validation
 from ..solution import Solution
 from .annealed import Annealed
+from .auto import Auto
 from .base import Initializer, Start
 from .coarse import Coarse
 from .gaussian import Gaussian
@@ -15,6 +16,7 @@ __all__ = [
     "GMM",
     "NAMED",
     "Annealed",
+    "Auto",
     "Coarse",
     "DualSort",
     "Gaussian",
@@ -28,7 +30,7 @@ __all__ = [
 ]
 
 NAMED = {
-    "auto": Coarse(),
+    "auto": Auto(),
     "coarse": Coarse(),
     "gaussian": Gaussian(),
     "gmm": GMM(random_state=0),

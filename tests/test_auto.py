@@ -1,0 +1,84 @@
+"""The default start is the best of the cheap ones by the semi-dual, and pays for the comparison."""
+
+import numpy as np
+import pytest
+from problems import PRECISE, example
+
+from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
+from sinkhorn_nb.initializers import Auto, Coarse, Gaussian, Sorting, Zeros
+
+
+def problem(x, y, blur):
+    return Problem(Measure.of(x), Measure.of(y), blur**2)
+
+
+def gaussians(n=1200, d=10):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, n, d))
+    return x, 0.5 + y @ (np.eye(d) + 0.3 * rng.normal(size=(d, d)))
+
+
+def moons(n=1200):
+    angle, rng = np.linspace(0, np.pi, n), np.random.default_rng(0)
+    x = np.column_stack([np.cos(angle), np.sin(angle)])
+    return x + 0.05 * rng.normal(size=(n, 2)), [1.0, 0.5] - x + 0.05 * rng.normal(size=(n, 2))
+
+
+def line(n=1200):
+    rng = np.random.default_rng(0)
+    return rng.random((n, 1)), rng.random((n, 1)) ** 3
+
+
+CASES = {
+    "Gaussians": (gaussians(), 1.5, Gaussian()),
+    "moons": (moons(), 0.1, Coarse()),
+    "a line, small blur": (line(), 0.01, Sorting()),
+    "a line, large blur": (line(), 3.0, Gaussian()),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_best_start_is_taken(case):
+    (x, y), blur, best = CASES[case]
+    start = Auto()(problem(x, y, blur), Sinkhorn())
+    expected = best(problem(x, y, blur), Sinkhorn())
+    np.testing.assert_array_equal(start.f, expected.f)
+    np.testing.assert_array_equal(start.g, expected.g)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_comparison_counts(case):
+    (x, y), blur, _ = CASES[case]
+    likely = Sorting() if x.shape[1] == 1 else Coarse()
+    start, found = Auto()(problem(x, y, blur), Sinkhorn()), likely(problem(x, y, blur), Sinkhorn())
+    assert start.n_passes == pytest.approx(found.n_passes + 3 * 256**2 / (len(x) * len(y)))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_start_takes_far_fewer_iterations(case):
+    (x, y), blur, _ = CASES[case]
+    inits = (Coarse(), Gaussian(), Zeros(), *([Sorting()] if x.shape[1] == 1 else []))
+    fewest = min(entropic_ot(x, y, blur=blur, solver=Sinkhorn(init=init)).n_iter for init in inits)
+    assert entropic_ot(x, y, blur=blur).n_iter <= fewest + 3
+
+
+def test_a_problem_of_a_measure_with_itself_has_the_coarse_start():
+    x, _ = moons()
+    start, coarse = (init(problem(x, x, 0.1), Sinkhorn()) for init in (Auto(), Coarse()))
+    assert start.f is start.g
+    np.testing.assert_array_equal(start.f, coarse.f)
+    assert start.n_passes == coarse.n_passes
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 40), (3, 2), (5, 300)])
+def test_few_points(n, m):
+    x, y, a, b = example(n, m)
+    auto = entropic_ot(x, y, a, b, blur=0.3, solver=Sinkhorn(tol=1e-9))
+    assert auto.value == pytest.approx(entropic_ot(x, y, a, b, blur=0.3, solver=PRECISE).value, rel=1e-8)
+
+
+def test_the_same_bits_from_either_side():
+    x, y = gaussians(500)
+    there, back = entropic_ot(x, y, blur=1.5), entropic_ot(y, x, blur=1.5)
+    assert there.value == back.value
+    np.testing.assert_array_equal(there.f, back.g)
