@@ -154,6 +154,18 @@ def count(name, value, least=1):
     return int(value)
 
 
+def random_state(name, value):
+    """What numpy.random.default_rng makes a generator of: None, an integer or a Generator."""
+    is_integer = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+    if not (value is None or is_integer or isinstance(value, np.random.Generator)):
+        raise TypeError(
+            f"{name}: expected None, an integer or a numpy.random.Generator, got {value!r}; "
+            "pass an integer for draws that can be repeated"
+        )
+    if is_integer and value < 0:
+        raise ValueError(f"{name}: expected an integer >= 0, got {value}; pass a larger one")
+
+
 def choice(name, value, options):
     """One of the options, by equality."""
     if not any(value is option or (isinstance(value, str) and value == option) for option in options):

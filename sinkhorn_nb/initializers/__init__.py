@@ -10,6 +10,7 @@ from .gaussian import Gaussian
 from .given import Potentials, Warm
 from .gmm import GMM
 from .sorting import DualSort, Sorting
+from .subsample import Subsample
 from .zeros import Zeros
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Potentials",
     "Sorting",
     "Start",
+    "Subsample",
     "Warm",
     "Zeros",
     "initializer",
@@ -35,6 +37,7 @@ NAMED = {
     "gaussian": Gaussian(),
     "gmm": GMM(random_state=0),
     "sorting": Sorting(),
+    "subsample": Subsample(random_state=0),
     "zeros": Zeros(),
 }
 
