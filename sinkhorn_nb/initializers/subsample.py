@@ -11,7 +11,7 @@ from ..problem import Problem
 from .annealed import Annealed
 from .base import Initializer, Start, sketch
 
-REDUCTION = 8  # points a stratum: 4 take a pass more at the start and save about that, 16 are worse
+REDUCTION = 8  # points a stratum: 4 take as many passes, 16 take more
 LEAST = 256  # points from which none are drawn
 TOL, MAX_ITER = 1e-2, 60  # the sample is further from the measure: 1e-3 and 5e-2 take as many passes
 
