@@ -111,9 +111,13 @@ class GibbsKernel:
 
     def transport(self, f, g, V):
         """sum_j p_ij b_j V_j for the rows V_j of an (m, k) array."""
+        return self.product(f, g, self._y.weights[:, None] * V)
+
+    def product(self, f, g, V, factors=None):
+        """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j."""
         self._count(1)
         x, y = self._x, self._y
-        return self._backend.transport(x.cloud, x.exponents(f), y.cloud, y.exponents(g), y.weights[:, None] * V)
+        return self._backend.transport(x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors)
 
     def barycenters(self, f, g):
         """(n, d) means of the y_j with weights b_j p_ij, for each i; every row normalised."""

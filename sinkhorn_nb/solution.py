@@ -9,7 +9,7 @@ from . import validation
 from .certificate import certify
 from .dual import Iterate, dual_value, marginal_error
 from .gibbs import GibbsKernel
-from .gradients import envelope
+from .gradients import Differentiable, envelope
 from .measure import Measure
 from .plan import Plan
 from .problem import Problem
@@ -17,7 +17,7 @@ from .status import Status, explain
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class Solution(Differentiable):
     """Dual potentials of OT_eps(a, b) and what follows from them.
 
     Attributes

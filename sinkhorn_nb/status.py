@@ -26,9 +26,16 @@ def explain(status, error, history, tol, dtype):
     return f"{status.value}: {error:.2e} > tol={tol:.2e} after {n_iter} iterations; {cure}"
 
 
-def warn(message):
-    """Warn the caller of a public function that its result has not converged."""
-    warnings.warn(message, import_module(".warning", __package__).ConvergenceWarning, stacklevel=5)
+def warn(message, depth=5):
+    """Warn the caller of a public function, that many calls up, that its result has not converged."""
+    warnings.warn(message, import_module(".warning", __package__).ConvergenceWarning, stacklevel=depth)
+
+
+def warned(result):
+    """A result of a linear solve, with a warning for the caller's caller if that failed."""
+    if not result.linear_solve.converged:
+        warn(result.linear_solve.message, depth=4)
+    return result
 
 
 def _cure(n_iter, least, tol, dtype):

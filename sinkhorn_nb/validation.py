@@ -225,3 +225,20 @@ def shape(name, array, expected, cure):
     if array.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {array.shape}; pass {cure}")
     return array
+
+
+def like(name, value, known):
+    """A float64 array of finite numbers, of the shape of a known one."""
+    array = _real_array(name, value, f"a {known.shape} array").astype(np.float64)
+    shape(name, array, known.shape, "one number or row a point")
+    _check_finite(name, array)
+    return array
+
+
+def factors(name, value, n, m):
+    """A pair of (n, k) and (m, k) arrays."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{name}: expected a pair of ({n}, k) and ({m}, k) arrays, got {value!r}; pass (U, V) for U V'")
+    U, V = (matrix(f"{name}[{k}]", value[k], size).reshape(size, -1) for k, size in enumerate((n, m)))
+    shape(f"{name}[1]", V, (m, U.shape[1]), f"as many columns as {name}[0]")
+    return U, V

@@ -116,10 +116,24 @@ def check_log_sum_exp(t):
 
 def check_transport(t):
     V = np.random.default_rng(0).uniform(0.5, 1.5, size=(t.y.n, 3))
-    t.compare(t.backend.transport(t.X, t.F, t.Y, t.G, V), t.p @ V)
+    t.compare(t.backend.transport(t.X, t.F, t.Y, t.G, V, None), t.p @ V)
 
 
-CHECKS = [check_sums, check_cluster_sums, check_row_sums, check_self_sums, check_log_sum_exp, check_transport]
+def check_transport_with_factors(t):
+    rng = np.random.default_rng(0)
+    A, B, V = (rng.uniform(0.5, 1.5, size=(n, k)) for n, k in ((t.x.n, 5), (t.y.n, 5), (t.y.n, 3)))
+    t.compare(t.backend.transport(t.X, t.F, t.Y, t.G, V, (A, B)), (t.p * (A @ B.T)) @ V)
+
+
+CHECKS = [
+    check_sums,
+    check_cluster_sums,
+    check_row_sums,
+    check_self_sums,
+    check_log_sum_exp,
+    check_transport,
+    check_transport_with_factors,
+]
 
 
 @pytest.mark.parametrize("check", CHECKS)

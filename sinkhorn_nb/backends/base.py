@@ -41,5 +41,7 @@ class Backend(Protocol):
     def log_sum_exp(self, x: Cloud, F: Vector, y: Cloud, G: Vector) -> Vector:
         """log2 sum_j p_ij, online, whatever the size of the exponents."""
 
-    def transport(self, x: Cloud, F: Vector, y: Cloud, G: Vector, V: NDArray[Any]) -> NDArray[np.float64]:
-        """sum_j p_ij V_j for the rows V_j of an (m, k) array."""
+    def transport(
+        self, x: Cloud, F: Vector, y: Cloud, G: Vector, V: NDArray[Any], factors: tuple[NDArray, NDArray] | None
+    ) -> NDArray[np.float64]:
+        """sum_j p_ij V_j for the rows V_j of an (m, k) array; sum_j p_ij <A_i, B_j> V_j for factors (A, B)."""

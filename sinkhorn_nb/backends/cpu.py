@@ -145,12 +145,13 @@ class CpuBackend:
         self._run(x, task, panels((runs.stops - runs.starts) * y.size))
         return x.cut(maxima) + np.log2(x.cut(sums))
 
-    def transport(self, x, F, y, G, V):
+    def transport(self, x, F, y, G, V, factors):
         x_side, y_side, runs, V = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), x.runs(), y.pad(V)
+        A, B = (None, None) if factors is None else (x.pad(factors[0]), y.pad(factors[1]))
         out = np.zeros((x.size, V.shape[1]))
 
         def task(p, bounds):
-            cpu_kernels.panel_transport(x_side, y_side, runs, *bounds, V, out)
+            cpu_kernels.panel_transport(x_side, y_side, runs, *bounds, A, B, V, out)
 
         with single_threaded_blas():
             run(task, panels((runs.stops - runs.starts) * y.size))

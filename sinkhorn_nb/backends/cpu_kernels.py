@@ -10,7 +10,7 @@ import numpy as np
 
 from .jit import kernel, wide_vectors
 from .pointwise import exp2
-from .tiles import add_sums, fill, group_segment, minus, point, segment, shift_columns, shift_rows, tile
+from .tiles import add_sums, fill, group_segment, minus, point, segment, shift_columns, shift_rows, tile, times_inner
 
 ROWS = 128  # of a run, at most
 COLUMNS = 512  # of a tile, at most
@@ -130,8 +130,8 @@ def _maxima(x, y, out):
 
 
 @kernel
-def panel_transport(x, y, runs, first, last, V, out):
-    """out_i = sum_j p_ij V_j."""
+def panel_transport(x, y, runs, first, last, left, right, V, out):
+    """out_i = sum_j p_ij <left_i, right_j> V_j; without the inner products where these are None."""
     wide_vectors()
     scratch, A, B, _ = _scratch(y.weights)
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
@@ -146,6 +146,7 @@ def panel_transport(x, y, runs, first, last, V, out):
             fill(x_tile, A, y_tile, B, pairs)
             for j in range(len(flat)):
                 flat[j] = exp2(flat[j])
+            times_inner(pairs, left, i0, i1, right, j0, j1, scratch)
             out[i0:i1] += np.dot(pairs, V[j0:j1])
 
 

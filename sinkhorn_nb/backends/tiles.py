@@ -177,3 +177,22 @@ def _overload_add_sums(x, F, a, y, G, b, partial, row_sums, column_sums):
                 column_sums[j] += partial[j]
 
     return sums
+
+
+def times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
+    """Multiply the pairs of a tile by <A_i, B_j>; leave them for None."""
+    raise TypeError("for compiled code")
+
+
+@overload(times_inner, jit_options={"fastmath": SUM})
+def _overload_times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
+    if isinstance(A, types.NoneType):
+        return lambda pairs, A, i0, i1, B, j0, j1, scratch: None
+
+    def multiplied(pairs, A, i0, i1, B, j0, j1, scratch):
+        wide_vectors()
+        inner = scratch[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
+        np.dot(A[i0:i1], B[j0:j1].T, inner)
+        pairs *= inner
+
+    return multiplied

@@ -1,5 +1,7 @@
 """Derivatives of values and solutions."""
 
+from .differentiable import Differentiable
 from .envelope import Gradient, envelope
+from .linear_system import LINEAR_TOL
 
-__all__ = ["Gradient", "envelope"]
+__all__ = ["LINEAR_TOL", "Differentiable", "Gradient", "envelope"]

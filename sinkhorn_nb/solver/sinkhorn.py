@@ -165,13 +165,16 @@ def _needed(solution):
 
 
 def _completed(iterate, problem):
-    """Points without mass take the softmin, to which nothing drives them."""
+    """Points without mass take the softmin, to which nothing drives them; and f + c, g - c is made <a, f> = <b, g>."""
     f, g, log_rows, log_columns = (v.copy() for v in iterate)
     for potential, log_sums, measure in ((f, log_rows, problem.source), (g, log_columns, problem.target)):
         inert = measure.partition.probabilities == 0
         potential[inert] -= problem.eps * log_sums[inert]
         log_sums[inert] = 0.0
-    return Iterate(f, f, log_rows, log_rows) if problem.is_self else Iterate(f, g, log_rows, log_columns)
+    if problem.is_self:
+        return Iterate(f, f, log_rows, log_rows)
+    shift = (problem.source.partition.probabilities @ f - problem.target.partition.probabilities @ g) / 2
+    return Iterate(f - shift, g + shift, log_rows, log_columns)
 
 
 class _Best(NamedTuple):

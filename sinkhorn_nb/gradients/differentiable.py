@@ -1,0 +1,123 @@
+"""What a solution offers beyond the gradient of its value: derivatives of everything else that it holds."""
+
+import numpy as np
+
+from .. import validation
+from ..status import warned
+from . import implicit
+from .linear_system import LINEAR_TOL
+
+
+class Differentiable:
+    """Derivatives of potentials, map, plan and gradient of a `problem` with an `iterate`."""
+
+    def pullback(self, f=None, g=None, map=None, plan=None, tol=LINEAR_TOL):
+        """The gradient of a scalar that depends on the potentials, the map and the plan.
+
+        Parameters
+        ----------
+        f, g : (n,) and (m,) array-likes, optional
+            Derivatives of the scalar with respect to `f` and `g`.
+        map : (n, d) array-like, optional
+            Derivatives with respect to `map()`, the images of the source points.
+        plan : pair of (n, k) and (m, k) array-likes, optional
+            U and V such that U V' are the derivatives with respect to the entries of the plan.
+        tol : float
+            Relative residual of the linear system. Beyond that, derivatives are right up to the marginal error.
+
+        Returns
+        -------
+        Gradient
+            x (n, d), y (m, d), a (n,), b (m,) float64 arrays, and the attribute `linear_solve`: residual, n_iter,
+            n_passes, converged.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the linear system was not solved to the tolerance.
+
+        Notes
+        -----
+        Cost: four passes and two for each iteration of the linear solver, two more for a map and two for a plan;
+        in float64, O(n + m) memory, 512 bytes of it for each source point.
+
+        References
+        ----------
+        Thornton & Cuturi 2023, "Rethinking initialization of the Sinkhorn algorithm", section 2.2.
+
+        Examples
+        --------
+        The images of two points move along with what they are mapped to.
+
+        >>> import numpy as np, sinkhorn_nb as snb
+        >>> solution = snb.entropic_ot([[0.0], [1.0]], [[0.0], [3.0]], blur=0.1)
+        >>> solution.pullback(map=np.ones((2, 1))).y.round(3)
+        array([[1.],
+               [1.]])
+        """
+        problem = self.problem
+        f, g = _cotangent("f", f, problem.source.weights), _cotangent("g", g, problem.target.weights)
+        map = _cotangent("map", map, problem.source.points)
+        if plan is not None:
+            plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
+        return warned(implicit.pullback(problem, self.iterate, f, g, map, plan, validation.positive("tol", tol)))
+
+    def pushforward(self, x=None, y=None, a=None, b=None, tol=LINEAR_TOL):
+        """Derivatives of potentials and value along a direction of points and weights.
+
+        Parameters
+        ----------
+        x, y : (n, d) and (m, d) array-likes, optional
+            Velocities of the points; zero by default.
+        a, b : (n,) and (m,) array-likes, optional
+            Changes of the weights, of the same sum; zero by default.
+        tol : float
+            Relative residual of the linear system.
+
+        Returns
+        -------
+        Tangents
+            f (n,), g (m,) and value, and the attribute `linear_solve`.
+
+        Notes
+        -----
+        Cost: four passes and two for each iteration of the linear solver. See `pullback`.
+        """
+        problem = self.problem
+        x, y = _direction("x", x, problem.source.points), _direction("y", y, problem.target.points)
+        a, b = _direction("a", a, problem.source.weights), _direction("b", b, problem.target.weights)
+        return warned(implicit.pushforward(problem, self.iterate, x, y, a, b, validation.positive("tol", tol)))
+
+    def hessian_vector_product(self, dx=None, dy=None, tol=LINEAR_TOL):
+        """The Hessian of the value in (x, y) times (dx, dy), at fixed weights.
+
+        Parameters
+        ----------
+        dx, dy : (n, d) and (m, d) array-likes, optional
+            The direction; zero by default.
+        tol : float
+            Relative residual of the linear system.
+
+        Returns
+        -------
+        HessianProduct
+            x (n, d) and y (m, d), and the attribute `linear_solve`.
+
+        Notes
+        -----
+        Cost: six passes and two for each iteration of the linear solver. See `pullback`.
+        """
+        return warned(self._hessian_vector_product(dx, dy, tol))
+
+    def _hessian_vector_product(self, dx, dy, tol):
+        problem = self.problem
+        dx, dy = _direction("dx", dx, problem.source.points), _direction("dy", dy, problem.target.points)
+        return implicit.hessian_vector_product(problem, self.iterate, dx, dy, validation.positive("tol", tol))
+
+
+def _cotangent(name, value, like):
+    return None if value is None else validation.like(name, value, like)
+
+
+def _direction(name, value, like):
+    return np.zeros(like.shape) if value is None else validation.like(name, value, like)

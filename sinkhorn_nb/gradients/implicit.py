@@ -1,0 +1,243 @@
+"""Derivatives of potentials, maps, plans and gradients, by the implicit function theorem.
+
+All are of the functions as computed: the problem between probabilities a / sum(a) and b / sum(b), its
+potentials with <a, f> = <b, g>, both less eps / 2 log(mass), its plan times mass = (sum(a) + sum(b)) / 2.
+With K as in `LinearSystem`, d log P_ij = da_i / a_i + db_j / b_j + (df_i + dg_j - dC_ij) / eps, and constant
+marginals are df + K c dg = K c dC - eps K db, and so for the columns.
+
+References
+----------
+Thornton & Cuturi 2023, "Rethinking initialization of the Sinkhorn algorithm", section 2.2.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..dual import dual_value
+from .envelope import Gradient
+from .linear_system import LinearSolve, LinearSystem
+
+
+class Reported:
+    """A named tuple with the report of the linear solve that it took, in `linear_solve`."""
+
+    linear_solve: LinearSolve
+
+    @classmethod
+    def of(cls, values, linear_solve):
+        """The tuple of the values, and the report."""
+        reported = cls(*values)
+        reported.linear_solve = linear_solve
+        return reported
+
+
+class ImplicitGradient(Reported, Gradient):
+    """Derivatives of a scalar with respect to the arrays passed in: x (n, d), y (m, d), a (n,), b (m,)."""
+
+
+class _Tangents(NamedTuple):
+    f: np.ndarray
+    g: np.ndarray
+    value: float
+
+
+class Tangents(Reported, _Tangents):
+    """Directional derivatives of f (n,), g (m,) and the value."""
+
+
+class _HessianProduct(NamedTuple):
+    x: np.ndarray
+    y: np.ndarray
+
+
+class HessianProduct(Reported, _HessianProduct):
+    """The Hessian of a value in (x, y) times a direction: x (n, d), y (m, d)."""
+
+
+class _Linearization:
+    """A problem's system with its arrays in the partitions' order, the points centred."""
+
+    def __init__(self, problem, iterate):
+        self.problem, self.iterate = problem, iterate
+        self.source, self.target = problem.source.partition, problem.target.partition
+        self.a, self.b = self.source.probabilities, self.target.probabilities
+        self.x, self.y = self.source.points - problem.centre, self.target.points - problem.centre
+        self.system = LinearSystem(problem, iterate)
+
+
+class _Cotangent:
+    """d scalar = <phi, df> + <psi, dg> + <a, da> + <b, db> + mass d log(mass) + <y, dy> + <K left right', dC>."""
+
+    def __init__(self, linearization):
+        self._of = linearization
+        n, m = len(linearization.a), len(linearization.b)
+        self.phi, self.psi, self.a, self.b, self.mass = np.zeros(n), np.zeros(m), np.zeros(n), np.zeros(m), 0.0
+        self.y, self.size = np.zeros_like(linearization.y), 0.0
+        self.left, self.right = [], []
+
+    def add_potentials(self, f, g):
+        """<f, df> + <g, dg>."""
+        problem = self._of.problem
+        self.phi, self.psi = self.phi + f, self.psi + g
+        self.mass -= problem.eps / 2 * (f.sum() + g.sum())
+
+    def add_plan(self, U, V):
+        """<U V', dP>."""
+        eps, system = self._of.problem.eps, self._of.system
+        U = self._of.problem.mass * U
+        on_a = (U * system.on_rows(system.c[:, None] * V)).sum(axis=1)
+        on_b = (V * system.on_columns(system.r[:, None] * U)).sum(axis=1)
+        self.phi, self.psi = self.phi + system.r * on_a / eps, self.psi + system.c * on_b / eps
+        self.a, self.b, self.mass = self.a + on_a, self.b + on_b, self.mass + system.r @ on_a
+        self._add_factors(-system.r[:, None] * U / eps, system.c[:, None] * V)
+
+    def add_map(self, t):
+        """<t, d(K c y)>, rows normalised: df has no part in it."""
+        eps, system, y = self._of.problem.eps, self._of.system, self._of.y
+        level = (t * system.on_rows(system.c[:, None] * y)).sum(axis=1)
+        sums = system.on_columns(np.column_stack([t, level, np.abs(t).sum(axis=1)]))
+        on_b = (y * sums[:, :-2]).sum(axis=1) - sums[:, -2]
+        self.psi, self.b = self.psi + system.c * on_b / eps, self.b + on_b
+        self.y = self.y + system.c[:, None] * sums[:, :-2]
+        self.size += np.abs(y).max() * np.sqrt(system.c @ sums[:, -1] ** 2) / eps
+        self._add_factors(np.column_stack([-t, level]) / eps, system.c[:, None] * np.column_stack([y, np.ones(len(y))]))
+
+    def pull(self, tol):
+        """The derivatives of the points and weights, and the report of the linear solve."""
+        of, system = self._of, self._of.system
+        self._fix_constant()
+        (u, v), (on_a, on_b), report = self._adjoint(tol)
+        self._add_factors(np.column_stack([u, system.r]), np.column_stack([system.c, v]))
+        factors = np.hstack(self.left), np.hstack(self.right)
+        rows = system.on_rows(np.column_stack([np.ones(len(of.y)), of.y]), factors)
+        columns = system.on_columns(np.column_stack([np.ones(len(of.x)), of.x]), factors)
+        eps, problem = of.problem.eps, of.problem
+        gradient = Gradient(
+            of.source.restore(rows[:, :1] * of.x - rows[:, 1:]),
+            of.target.restore(columns[:, :1] * of.y - columns[:, 1:] + self.y),
+            of.source.restore(_of_weights(self.a - eps * on_a, problem.source, self.mass / problem.mass)),
+            of.target.restore(_of_weights(self.b - eps * on_b, problem.target, self.mass / problem.mass)),
+        )
+        return gradient, report._replace(n_passes=system.n_passes)
+
+    def _fix_constant(self):
+        """Of a cotangent of potentials with <a, f> = <b, g> one of potentials with any constant between them."""
+        of, excess = self._of, (self.phi.sum() - self.psi.sum()) / 2
+        self.phi, self.psi = self.phi - excess * of.a, self.psi + excess * of.b
+        self.a, self.b = self.a - excess * of.iterate.f, self.b + excess * of.iterate.g
+
+    def _adjoint(self, tol):
+        """u + r K v = phi and v + c K'u = psi; and K v, K'u."""
+        system = self._of.system
+        (dense_phi, inert_phi), (dense_psi, inert_psi) = _split(self.phi, system.r), _split(self.psi, system.c)
+        hf = dense_phi - (system.on_rows(inert_psi) if inert_psi.any() else 0.0)
+        hg = dense_psi - (system.on_columns(inert_phi) if inert_phi.any() else 0.0)
+        u, v, report = system.solve(hf, hg, tol, self.size)
+        measures = system.r * u + inert_phi, system.c * v + inert_psi
+        return measures, (dense_phi - u, dense_psi - v), report
+
+    def _add_factors(self, left, right):
+        self.left.append(left)
+        self.right.append(right)
+
+
+def _split(measure, marginal):
+    """The density of a measure where there is mass, and the rest of it."""
+    carries = marginal > 0
+    return np.where(carries, measure, 0.0) / np.where(carries, marginal, 1.0), np.where(carries, 0.0, measure)
+
+
+def _of_weights(on_probabilities, measure, on_mass):
+    """Derivatives in weights from those in the probabilities that they are normalised to, and in the mean mass."""
+    level = measure.partition.probabilities @ on_probabilities
+    return (on_probabilities - level) / measure.mass + on_mass / 2
+
+
+def pullback(problem, iterate, f, g, t, plan, tol):
+    """Derivatives of a scalar from its derivatives in the potentials, the map at the source points and the plan."""
+    of = _Linearization(problem, iterate)
+    cotangent = _Cotangent(of)
+    if f is not None or g is not None:
+        cotangent.add_potentials(_sorted(of.source, f, of.a), _sorted(of.target, g, of.b))
+    if t is not None:
+        cotangent.add_map(of.source.sort(t))
+    if plan is not None:
+        cotangent.add_plan(of.source.sort(plan[0]), of.target.sort(plan[1]))
+    return ImplicitGradient.of(*cotangent.pull(tol))
+
+
+def _sorted(partition, values, like):
+    return np.zeros_like(like) if values is None else partition.sort(values)
+
+
+class _Costs:
+    """What changes of the points do: moments of dC = <x - y, dx - dy> under the plan; one pass a side."""
+
+    def __init__(self, of, dx, dy, da, db):
+        self._of, self.dx, self.dy = of, dx, dy
+        self.rows, self.mean_dy, self.on_rows = self._one_side(
+            of.system.on_rows, of.system.c, (of.x, dx), (of.y, dy), db
+        )
+        self.columns, self.mean_dx, self.on_columns = self._one_side(
+            of.system.on_columns, of.system.r, (of.y, dy), (of.x, dx), da
+        )
+
+    @staticmethod
+    def _one_side(product, marginal, own, other, weights):
+        (x, dx), (y, dy) = own, other
+        d, w = x.shape[1], marginal[:, None]
+        sums = product(np.column_stack([w * y, w * dy, marginal * (y * dy).sum(axis=1), weights]))
+        costs = (x * dx - dx * sums[:, :d] - x * sums[:, d : 2 * d]).sum(axis=1) + sums[:, -2]
+        return costs, sums[:, d : 2 * d], sums[:, -1]
+
+    def solve(self, tol):
+        """The tangents of the potentials, up to the constant between them."""
+        of, eps = self._of, self._of.problem.eps
+        size = max(np.abs(of.x).max(), np.abs(of.y).max()) * max(np.abs(self.dx).max(), np.abs(self.dy).max())
+        return of.system.solve(self.rows - eps * self.on_rows, self.columns - eps * self.on_columns, tol, size)
+
+    def factors(self, df, dg):
+        """A and B with <A_i, B_j> = df_i + dg_j - dC_ij."""
+        of = self._of
+        on_x, on_y = df - (of.x * self.dx).sum(axis=1), dg - (of.y * self.dy).sum(axis=1)
+        A = np.column_stack([on_x, np.ones(len(on_x)), self.dx, of.x])
+        return A, np.column_stack([np.ones(len(on_y)), on_y, of.y, self.dy])
+
+
+def pushforward(problem, iterate, dx, dy, da, db, tol):
+    """Derivatives of potentials and value in a direction of points and weights."""
+    of = _Linearization(problem, iterate)
+    da, d_mass_a = _of_probabilities(of.source.sort(da), problem.source)
+    db, d_mass_b = _of_probabilities(of.target.sort(db), problem.target)
+    costs = _Costs(of, of.source.sort(dx), of.target.sort(dy), da, db)
+    df, dg, report = costs.solve(tol)
+    f, g, eps, mass, d_mass = iterate.f, iterate.g, problem.eps, problem.mass, (d_mass_a + d_mass_b) / 2
+    constant = (of.b @ dg + db @ g - of.a @ df - da @ f) / 2
+    shift = eps / 2 * d_mass / mass
+    by_mass = dual_value(of.a, of.b, *iterate, eps) + eps * (2 * mass - 2 - np.log(mass))
+    d_value = mass * (of.system.r @ costs.rows + da @ f + db @ g) + d_mass * by_mass
+    values = of.source.restore(df + constant - shift), of.target.restore(dg - constant - shift), float(d_value)
+    return Tangents.of(values, report._replace(n_passes=of.system.n_passes))
+
+
+def _of_probabilities(tangent, measure):
+    """Tangents of the probabilities and of the mass from those of the weights."""
+    total = tangent.sum()
+    return (tangent - measure.partition.probabilities * total) / measure.mass, total
+
+
+def hessian_vector_product(problem, iterate, dx, dy, tol):
+    """The derivative of sum_j P_ij (x_i - y_j), and so for y, in a direction of the points."""
+    of = _Linearization(problem, iterate)
+    system, eps = of.system, problem.eps
+    costs = _Costs(of, of.source.sort(dx), of.target.sort(dy), np.zeros_like(of.a), np.zeros_like(of.b))
+    df, dg, report = costs.solve(tol)
+    factors = costs.factors(df, dg)
+    c, r = system.c[:, None], system.r[:, None]
+    rows = system.on_rows(np.column_stack([c, c * of.y]), factors)
+    columns = system.on_columns(np.column_stack([r, r * of.x]), factors)
+    on_x = problem.mass * r * ((rows[:, :1] * of.x - rows[:, 1:]) / eps + costs.dx - costs.mean_dy)
+    on_y = problem.mass * c * ((columns[:, :1] * of.y - columns[:, 1:]) / eps + costs.dy - costs.mean_dx)
+    values = of.source.restore(on_x), of.target.restore(on_y)
+    return HessianProduct.of(values, report._replace(n_passes=system.n_passes))

@@ -1,0 +1,441 @@
+"""Derivatives of potentials, maps, plans and gradients: finite differences, a dense oracle, adjoints, odd problems."""
+
+import pickle
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import Dense
+from problems import cloud, example
+from strategies import pairs
+
+import sinkhorn_nb as snb
+from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence
+from sinkhorn_nb.gradients import linear_system
+
+EXACT = Sinkhorn(tol=1e-13, max_iter=20_000)
+TOL = 1e-11  # of the linear systems
+BLUR = 0.5
+CASES = {
+    "d=1": {"d": 1},
+    "mass 3": {"mass": 3.0},
+    "d=5, many against few": {"n": 40, "m": 9, "d": 5},
+    "zero weights": {"zeros": 4},
+}
+
+
+@pytest.fixture(autouse=True)
+def few_clusters(monkeypatch):
+    """Else the coarse problem of small clouds is the whole of it."""
+    monkeypatch.setattr(linear_system, "CLUSTERS", 4)
+
+
+class Path:
+    """A problem that moves along a random direction of points and weights, the masses staying equal."""
+
+    def __init__(self, weights_move=True, **case):
+        self.x, self.y, self.a, self.b = example(**case)
+        rng = np.random.default_rng(1)
+        self.dx, self.dy = rng.normal(size=self.x.shape), rng.normal(size=self.y.shape)
+        self.da, self.db = np.zeros_like(self.a), np.zeros_like(self.b)
+        if weights_move:
+            self.da, self.db = (w * rng.uniform(-1, 1, len(w)) for w in (self.a, self.b))
+            self.db += self.b * (self.da.sum() - self.db.sum()) / self.b.sum()
+        n, m, d = len(self.x), len(self.y), self.x.shape[1]
+        self.cotangents = {
+            "f": rng.normal(size=n),
+            "g": rng.normal(size=m),
+            "map": rng.normal(size=(n, d)),
+            "plan": (rng.normal(size=(n, 2)), rng.normal(size=(m, 2))),
+        }
+
+    @property
+    def direction(self):
+        return self.dx, self.dy, self.da, self.db
+
+    def arguments(self, t=0.0):
+        return self.x + t * self.dx, self.y + t * self.dy, self.a + t * self.da, self.b + t * self.db
+
+    def solve(self, t=0.0):
+        return entropic_ot(*self.arguments(t), blur=BLUR, solver=EXACT)
+
+    def along(self, gradient):
+        return sum(float((part * step).sum()) for part, step in zip(gradient, self.direction, strict=True))
+
+
+def derivative(function, h=1e-3):
+    """At 0, by central differences of fourth order."""
+    return (8 * (function(h) - function(-h)) - (function(2 * h) - function(-2 * h))) / (12 * h)
+
+
+def assert_close(got, expected, rtol=1e-6):
+    np.testing.assert_allclose(got, expected, rtol=0, atol=rtol * np.abs(expected).max())
+
+
+@pytest.fixture(scope="module", params=CASES)
+def path(request):
+    return Path(**CASES[request.param])
+
+
+SCALARS = {
+    "f": lambda solution, f: f @ solution.f,
+    "g": lambda solution, g: g @ solution.g,
+    "map": lambda solution, t: (t * solution.map()).sum(),
+    "plan": lambda solution, plan: (plan[0] * (solution.plan @ plan[1])).sum(),
+}
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_pullback_is_the_derivative(path, name):
+    cotangent = path.cotangents[name]
+    expected = derivative(lambda t: SCALARS[name](path.solve(t), cotangent))
+    gradient = path.solve().pullback(**{name: cotangent}, tol=TOL)
+    assert path.along(gradient) == pytest.approx(expected, rel=1e-6)
+
+
+def test_cotangents_add_up(path):
+    solution = path.solve()
+    together = solution.pullback(**path.cotangents, tol=TOL)
+    parts = [solution.pullback(**{name: c}, tol=TOL) for name, c in path.cotangents.items()]
+    for got, *terms in zip(together, *parts, strict=True):
+        assert_close(got, sum(terms), rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["f", "g", "value"])
+def test_pushforward_is_the_derivative(path, name):
+    expected = derivative(lambda t: getattr(path.solve(t), name))
+    assert_close(getattr(path.solve().pushforward(*path.direction, tol=TOL), name), expected)
+
+
+@pytest.mark.parametrize("side", ["x", "y"])
+@pytest.mark.parametrize("case", CASES)
+def test_hessian_of_the_value(case, side):
+    path = Path(weights_move=False, **CASES[case])
+    expected = derivative(lambda t: getattr(path.solve(t).gradient(), side))
+    assert_close(getattr(path.solve().hessian_vector_product(path.dx, path.dy, tol=TOL), side), expected)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_hessian_of_the_divergence(case):
+    path = Path(weights_move=False, **CASES[case])
+
+    def gradient(t):
+        found = sinkhorn_divergence(*path.arguments(t), blur=BLUR, solver=EXACT).gradient()
+        return np.concatenate([found.x, found.y])
+
+    product = sinkhorn_divergence(*path.arguments(), blur=BLUR, solver=EXACT).hessian_vector_product(
+        path.dx, path.dy, tol=TOL
+    )
+    assert_close(np.concatenate(product), derivative(gradient))
+
+
+def test_weight_appears_at_points_without_mass():
+    """A one-sided derivative: weights do not go below zero."""
+    x, y, a, b = example(zeros=3)
+    da, db = np.where(a > 0, 0, np.arange(1.0, len(a) + 1)), np.where(b > 0, 0, 2.0)
+    db *= da.sum() / db.sum()
+
+    def at(t):
+        return entropic_ot(x, y, a + t * da, b + t * db, blur=BLUR, solver=EXACT)
+
+    solution, h = at(0), 1e-5
+    one, two = at(h), at(2 * h)
+    tangents = solution.pushforward(a=da, b=db, tol=TOL)
+    for name in ("f", "g", "value"):
+        expected = (4 * getattr(one, name) - getattr(two, name) - 3 * getattr(solution, name)) / (2 * h)
+        assert_close(getattr(tangents, name), expected, rtol=1e-5)
+    cf, cg = np.random.default_rng(0).normal(size=(2, 100))
+    gradient = solution.pullback(f=cf[: len(x)], g=cg[: len(y)], tol=TOL)
+    expected = cf[: len(x)] @ tangents.f + cg[: len(y)] @ tangents.g
+    assert gradient.a @ da + gradient.b @ db == pytest.approx(expected, rel=1e-9)
+
+
+# Dense linear algebra
+
+
+def dense_tangents(path):
+    """df and dg from the constraints P1 = a, P'1 = b and <a, f> = <b, g>, by least squares."""
+    dense = Dense.of(*path.arguments(), blur=BLUR)
+    f, g = dense.potentials
+    shift = (dense.b @ g - dense.a @ f) / (dense.a.sum() + dense.b.sum())
+    P, n = dense.plan, len(f)
+    dC = ((path.x[:, None] - path.y) * (path.dx[:, None] - path.dy)).sum(axis=2)
+    known = P * (path.da[:, None] / dense.a[:, None] + path.db / dense.b - dC / dense.eps)
+    matrix = np.block([[np.diag(P.sum(axis=1)), P], [P.T, np.diag(P.sum(axis=0))]]) / dense.eps
+    right = np.concatenate([path.da - known.sum(axis=1), path.db - known.sum(axis=0)])
+    gauge = path.db @ (g - shift) - path.da @ (f + shift)
+    matrix = np.vstack([matrix, np.concatenate([dense.a, -dense.b])])
+    found = np.linalg.lstsq(matrix, np.append(right, gauge), rcond=None)[0]
+    return found[:n], found[n:]
+
+
+@pytest.mark.parametrize("clusters", [1, 2, 7, 64])
+@pytest.mark.parametrize("case", ["d=1", "mass 3", "d=5, many against few"])
+def test_tangents_against_dense_least_squares(case, clusters, monkeypatch):
+    monkeypatch.setattr(linear_system, "CLUSTERS", clusters)
+    path = Path(**CASES[case])
+    tangents = path.solve().pushforward(*path.direction, tol=TOL)
+    assert tangents.linear_solve.converged
+    assert (tangents.linear_solve.n_iter == 0) == (clusters == 64)
+    for got, expected in zip(tangents, dense_tangents(path), strict=False):
+        assert_close(got, expected, rtol=1e-8)
+
+
+# Laws
+
+
+@given(pairs(), st.integers(0, 2**32 - 1))
+def test_pullback_is_adjoint_to_pushforward(p, seed):
+    solution, rng = entropic_ot(*p[:4], blur=p.blur), np.random.default_rng(seed)
+    scale = np.sqrt(p.size / p.a.sum())
+    dx, dy, f, g = (rng.normal(size=np.shape(like)) for like in p[:4])
+    da, db = p.a * rng.normal(size=len(p.a)), p.b * rng.normal(size=len(p.b))
+    tangents = solution.pushforward(scale * dx, scale * dy, da, db, tol=1e-12)
+    gradient = solution.pullback(f, g, tol=1e-12)
+    terms = np.concatenate([(gradient.x * scale * dx).ravel(), (gradient.y * scale * dy).ravel()])
+    terms = np.concatenate([terms, gradient.a * da, gradient.b * db, f * tangents.f, g * tangents.g])
+    total = f @ tangents.f + g @ tangents.g
+    got = (gradient.x * scale * dx).sum() + (gradient.y * scale * dy).sum() + gradient.a @ da + gradient.b @ db
+    assert got == pytest.approx(total, abs=1e-8 * np.abs(terms).sum() + 1e-12 * scale**2)
+
+
+@given(pairs(), st.integers(0, 2**32 - 1))
+def test_hessians_are_symmetric(p, seed):
+    rng = np.random.default_rng(seed)
+    (ux, uy), (vx, vy) = (tuple(rng.normal(size=z.shape) for z in p[:2]) for _ in range(2))
+    for of in (entropic_ot(*p[:4], blur=p.blur), sinkhorn_divergence(*p[:4], blur=p.blur)):
+        on_u, on_v = of.hessian_vector_product(ux, uy, tol=1e-12), of.hessian_vector_product(vx, vy, tol=1e-12)
+        terms = np.concatenate([(ux * on_v.x).ravel(), (uy * on_v.y).ravel()])
+        got = (vx * on_u.x).sum() + (vy * on_u.y).sum()
+        # The size of a spread over eps: what second derivatives are made of.
+        unit = p.size / p.blur**2
+        assert got == pytest.approx(terms.sum(), abs=1e-9 * (np.abs(terms).sum() + unit))
+
+
+@given(pairs())
+def test_constant_of_the_potentials(p):
+    """<a, f> = <b, g>, so that f alone is a function of the data."""
+    solution = entropic_ot(*p[:4], blur=p.blur)
+    assert p.a @ solution.f == pytest.approx(p.b @ solution.g, abs=1e-12 * p.size)
+
+
+@given(pairs(), st.integers(0, 2**32 - 1))
+def test_the_divergence_is_least_between_equal_measures(p, seed):
+    """S(x + u, x) >= 0 = S(x, x)."""
+    u = np.random.default_rng(seed).normal(size=p.x.shape)
+    divergence = sinkhorn_divergence(p.x, p.x, p.a, p.a, blur=p.blur, solver=Sinkhorn(tol=1e-9))
+    curvature = (u * divergence.hessian_vector_product(dx=u, tol=1e-12).x).sum()
+    assert curvature >= -1e-6 * p.size / p.blur**2
+
+
+def test_potentials_of_the_value():
+    """d value by pulling back what the value is made of, <a, f> + <b, g>: no iterations."""
+    path = Path(weights_move=False)
+    solution = path.solve()
+    gradient, pulled = solution.gradient(), solution.pullback(path.a, path.b)
+    assert pulled.linear_solve.n_iter == 0
+    assert_close(pulled.x, gradient.x, rtol=1e-9)
+    assert_close(pulled.y, gradient.y, rtol=1e-9)
+
+
+def test_transposed():
+    path = Path(mass=3.0)
+    solution, (f, g) = path.solve(), (path.cotangents["f"], path.cotangents["g"])
+    U, V = path.cotangents["plan"]
+    one = solution.pullback(f, g, plan=(U, V), tol=TOL)
+    other = solution.T.pullback(g, f, plan=(V, U), tol=TOL)
+    for name, swapped in zip("xyab", "yxba", strict=True):
+        assert_close(getattr(one, name), getattr(other, swapped), rtol=1e-8)
+
+
+def test_position_changes_nothing():
+    path = Path()
+    moved = entropic_ot(path.x + 2.0**14, path.y + 2.0**14, path.a, path.b, blur=BLUR, solver=EXACT)
+    for got, expected in zip(
+        moved.pullback(**path.cotangents, tol=TOL), path.solve().pullback(**path.cotangents, tol=TOL), strict=True
+    ):
+        assert_close(got, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("init", ["zeros", "coarse", "potentials"])
+def test_the_start_does_not_matter(init):
+    path = Path(n=300, m=280)
+    auto = path.solve()
+    start = (auto.f + 1.0, auto.g - 3.0) if init == "potentials" else init
+    other = entropic_ot(*path.arguments(), blur=BLUR, solver=Sinkhorn(tol=1e-11, init=start))
+    assert_close(other.f, auto.f, rtol=1e-8)
+    for got, expected in zip(other.pullback(**path.cotangents), auto.pullback(**path.cotangents), strict=True):
+        assert_close(got, expected, rtol=1e-8)
+
+
+def test_derivatives_of_a_rough_solution_are_near():
+    path = Path(n=300, m=280)
+    exact = path.solve().pullback(f=path.a * path.cotangents["f"])
+    rough = entropic_ot(*path.arguments(), blur=BLUR).pullback(f=path.a * path.cotangents["f"])
+    assert_close(rough.x, exact.x, rtol=1e-2)
+
+
+# Odd problems
+
+
+def many_at_one_point():
+    return cloud(1, 2), cloud(30, 2), None, None
+
+
+def repeated():
+    return np.repeat(cloud(5, 2), 6, axis=0), np.repeat(cloud(4, 2, shift=0.5), 3, axis=0), None, None
+
+
+def itself():
+    return cloud(20, 2), cloud(20, 2), None, None
+
+
+def wide():
+    return example(d=50)
+
+
+def nearly_all_inert():
+    return example(zeros=22)
+
+
+@pytest.mark.filterwarnings("ignore:the linear system:sinkhorn_nb.ConvergenceWarning")
+@pytest.mark.parametrize("problem", [many_at_one_point, repeated, itself, wide, nearly_all_inert])
+@pytest.mark.parametrize("blur", [0.5, 5.0, 1e-2])
+def test_odd_problems_have_finite_derivatives(problem, blur):
+    solution = entropic_ot(*problem(), blur=blur, solver=Sinkhorn(max_iter=300))
+    (n, d), m = solution.problem.source.points.shape, len(solution.g)
+    gradient = solution.pullback(np.ones(n), np.ones(m), np.ones((n, d)), (np.ones(n), np.ones(m)))
+    product = solution.hessian_vector_product(np.ones((n, d)), np.ones((m, d)))
+    tangents = solution.pushforward(np.ones((n, d)), np.ones((m, d)))
+    for array in (*gradient, *product, *tangents):
+        assert np.isfinite(array).all()
+    np.testing.assert_allclose(tangents.f, 0, atol=1e-7)
+    np.testing.assert_allclose(product.x, 0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:stopped:sinkhorn_nb.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:the linear system:sinkhorn_nb.ConvergenceWarning")
+@pytest.mark.parametrize("init", ["zeros", "auto"])
+@pytest.mark.parametrize("blur", [0.02, 0.0003])
+def test_solutions_far_from_convergence_have_finite_derivatives(init, blur):
+    solution = entropic_ot(*example(), blur=blur, solver=Sinkhorn(max_iter=1, acceleration="none", init=init))
+    gradient = solution.pullback(f=np.ones(23), map=np.ones((23, 2)))
+    assert all(np.isfinite(part).all() for part in gradient)
+    assert gradient.linear_solve.n_passes < 200
+
+
+def apart(gap=20.0):
+    """Two groups that exchange no mass."""
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    x[20:, 0] += gap
+    return x, x + 0.1
+
+
+def test_a_linear_system_that_cannot_be_solved_says_so():
+    solution = entropic_ot(*apart(), blur=0.5)
+    halves = np.repeat([1.0, -1.0], 20)
+    with pytest.warns(snb.ConvergenceWarning, match="larger blur") as caught:
+        gradient = solution.pullback(f=halves)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert not gradient.linear_solve.converged
+    assert gradient.linear_solve.tol < gradient.linear_solve.residual <= 1.0
+    assert np.abs(gradient.x).max() < 1.0
+    with pytest.warns(snb.ConvergenceWarning, match="larger blur") as caught:
+        solution.pushforward(a=halves / 40)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_points_that_exchange_nothing_at_all():
+    """The matrix of the linear system is zero."""
+    x = np.array([[0.0], [1000.0]])
+    with pytest.warns(snb.ConvergenceWarning, match="larger blur"):
+        gradient = entropic_ot(x, x, blur=0.5).pullback(f=[1.0, -1.0])
+    np.testing.assert_allclose(gradient.x, 0, atol=1e-12)
+
+
+def test_groups_apart_are_solved_each_on_its_own():
+    """Cotangents that ask for no exchange between them."""
+    solution = entropic_ot(*apart(), blur=0.5, solver=EXACT)
+    x, y = apart()
+    f = np.random.default_rng(1).normal(size=40)
+    for group in (slice(20), slice(20, 40)):
+        f[group] -= f[group].mean()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gradient = solution.pullback(f=f, tol=1e-9)
+        alone = entropic_ot(x[:20], y[:20], blur=0.5, solver=EXACT).pullback(f=f[:20], tol=1e-9)
+    assert_close(gradient.x[:20], alone.x, rtol=1e-6)
+
+
+def test_linear_systems_of_the_divergence_warn_once():
+    divergence = sinkhorn_divergence(*apart(60.0), blur=0.5, solver=Sinkhorn(max_iter=50))
+    x, y = apart(60.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        product = divergence.hessian_vector_product(np.ones_like(x), np.zeros_like(y), tol=1e-300)
+    assert len(caught) == (not product.linear_solve.converged)
+    assert all(np.isfinite(part).all() for part in product)
+
+
+# What it takes
+
+
+def uniform(n=1500):
+    rng = np.random.default_rng(n)
+    return rng.uniform(size=(n, 2)), rng.uniform(size=(n, 2))
+
+
+def test_passes(monkeypatch):
+    monkeypatch.setattr(linear_system, "CLUSTERS", 64)
+    solution = entropic_ot(*uniform(), blur=0.05 * np.sqrt(2))
+    f = np.random.default_rng(0).normal(size=1500)
+    deflated = solution.pullback(f=f).linear_solve
+    assert deflated.n_passes == 4 + 2 * deflated.n_iter <= 12
+    assert solution.pullback(map=np.ones((1500, 2))).linear_solve.n_passes <= 14
+    monkeypatch.setattr(linear_system, "CLUSTERS", 1)
+    assert solution.pullback(f=f).linear_solve.n_passes > 2 * deflated.n_passes
+
+
+def test_memory_is_linear():
+    n = 3000
+    solution = entropic_ot(*uniform(n), blur=0.2)
+    U = np.ones((n, 3))
+    tracemalloc.start()
+    solution.pullback(U[:, 0], U[:, 0], U[:, :2], (U, U))
+    solution.hessian_vector_product(U[:, :2])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * n * n / 8
+
+
+def test_results_are_tuples_with_a_report():
+    path = Path()
+    solution = path.solve()
+    x, y, a, b = gradient = solution.pullback(f=path.a)
+    assert isinstance(gradient, snb.Gradient)
+    assert (x.shape, y.shape, a.shape, b.shape) == (path.x.shape, path.y.shape, path.a.shape, path.b.shape)
+    again = pickle.loads(pickle.dumps(gradient))
+    assert again.linear_solve == gradient.linear_solve
+    assert "solved" in gradient.linear_solve.message
+    f, g, value = solution.pushforward(x=path.dx)
+    assert (f.shape, g.shape, type(value)) == (path.a.shape, path.b.shape, float)
+    assert isinstance(sum(part.sum() for part in solution.pullback()), float)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"f": np.ones(3)}, ValueError, r"f: expected shape \(23,\), got \(3,\)"),
+        ({"g": np.full(31, np.nan)}, ValueError, "g: expected finite numbers"),
+        ({"map": np.ones(23)}, ValueError, r"map: expected shape \(23, 2\)"),
+        ({"plan": np.ones((23, 31))}, TypeError, r"plan: expected a pair of \(23, k\) and \(31, k\) arrays"),
+        ({"plan": (np.ones((23, 2)), np.ones((31, 3)))}, ValueError, r"plan\[1\]: expected shape \(31, 2\)"),
+        ({"tol": 0.0}, ValueError, "tol: expected a finite number > 0"),
+    ],
+)
+def test_bad_input(arguments, error, text):
+    with pytest.raises(error, match=text):
+        entropic_ot(*example(), blur=BLUR).pullback(**arguments)
