@@ -19,6 +19,7 @@ STEPS = (
     ("memory", ("here", "torch")),
     ("startup", ("here",)),
     ("convergence", ("here",)),
+    ("thornton_cuturi", ("here",)),
 )
 
 

@@ -154,16 +154,16 @@ def count(name, value, least=1):
     return int(value)
 
 
-def random_state(name, value):
-    """What numpy.random.default_rng makes a generator of: None, an integer or a Generator."""
-    is_integer = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
-    if not (value is None or is_integer or isinstance(value, np.random.Generator)):
+def random_state(name, value, generator):
+    """None, an integer >= 0 or a generator of the given kind."""
+    if value is None or isinstance(value, generator):
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(
-            f"{name}: expected None, an integer or a numpy.random.Generator, got {value!r}; "
+            f"{name}: expected None, an integer or a numpy.random.{generator.__name__}, got {value!r}; "
             "pass an integer for draws that can be repeated"
         )
-    if is_integer and value < 0:
-        raise ValueError(f"{name}: expected an integer >= 0, got {value}; pass a larger one")
+    return count(name, value, least=0)
 
 
 def choice(name, value, options):
@@ -179,17 +179,6 @@ def instance(name, value, kind):
     if not isinstance(value, kind):
         raise TypeError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}; pass a {kind.__name__}(...)")
     return value
-
-
-def random_state(name, value):
-    """What scikit-learn takes for one, generators apart that a start could not be repeated with."""
-    if value is None or isinstance(value, np.random.RandomState):
-        return value
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
-        raise TypeError(
-            f"{name}: expected None, an integer or a numpy.random.RandomState, got {value!r}; pass an int to repeat"
-        )
-    return count(name, value, least=0)
 
 
 def fitted_mixture(name, value):

@@ -67,7 +67,7 @@ class GMM(Initializer):
     def __post_init__(self):
         validation.count("n_components", self.n_components)
         validation.choice("covariance_type", self.covariance_type, COVARIANCE_TYPES)
-        validation.random_state("random_state", self.random_state)
+        validation.random_state("random_state", self.random_state, np.random.RandomState)
         validation.choice("read_out", self.read_out, READ_OUTS)
         for name in ("source", "target"):
             validation.fitted_mixture(name, getattr(self, name))

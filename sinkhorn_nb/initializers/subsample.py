@@ -60,7 +60,7 @@ class Subsample(Initializer):
     def __post_init__(self):
         if self.size is not None:
             validation.count("size", self.size)
-        validation.random_state("random_state", self.random_state)
+        validation.random_state("random_state", self.random_state, np.random.Generator)
 
     def __call__(self, problem, solver):
         """The start; that of clouds of at most 256 points, or of `size`, is a higher temperature, or zero."""
