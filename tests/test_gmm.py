@@ -99,6 +99,22 @@ def test_the_fit_is_a_mixture_in_the_unit_of_the_points(kind):
     assert mixture.score(x) > theirs.score(x) - 1e-3
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_component_without_mass_stays_without(kind):
+    x, _, labels = blobs(100)
+    mixture = GaussianMixture(4, covariance_type=kind)
+    improve(mixture, x, np.full(len(x), 1 / len(x)), np.eye(4)[labels])
+    assert mixture.weights_[3] < 1e-9
+    assert np.isfinite(mixture.score_samples(x)).all()
+
+
+def test_components_are_of_the_points_that_carry_mass():
+    x = np.concatenate([cloud(2, 2), 100 + cloud(50, 2)])
+    mixture, _ = fit(Measure.of(x, np.r_[0.3, 0.7, np.zeros(50)]).partition, 5, "full", 0)
+    np.testing.assert_allclose(sorted(mixture.weights_), [0.3, 0.7])
+    assert np.abs(mixture.means_).max() < 10
+
+
 @given(seed=st.integers(0, 2**32 - 1), exponent=st.integers(-20, 20), kind=st.sampled_from(KINDS))
 def test_scales(seed, exponent, kind):
     """x -> s x, blur -> s blur gives f -> s^2 f; powers of 2 round nothing."""

@@ -37,8 +37,8 @@ class Gaussian(Initializer):
     --------
     >>> import numpy as np, sinkhorn_nb as snb
     >>> x, y = np.random.default_rng(0).normal(size=(2, 1000, 2))
-    >>> snb.entropic_ot(x, 2 * y + 1, blur=1.0, solver=snb.Sinkhorn(tol=0.02, init="gaussian")).n_iter
-    1
+    >>> snb.entropic_ot(x, 2 * y + 1, blur=1.0, solver=snb.Sinkhorn(init="gaussian")).converged
+    True
     """
 
     entropic: bool = True

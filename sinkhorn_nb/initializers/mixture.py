@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 REGULARISATION = 1e-6  # variance added to the components, in those of the points
-TOL, MAX_ITER = 1e-3, 100  # of expectation maximisation: share of the mass that changes its component in a step
+TOL, MAX_ITER = 3e-3, 100  # of expectation maximisation: share of the mass that changes its component in a step
 
 
 def fit(partition, n_components, covariance_type, random_state):
@@ -26,7 +26,7 @@ def fit(partition, n_components, covariance_type, random_state):
     n_components = min(n_components, len(np.unique(points, axis=0)))
     centres, _ = kmeans_plusplus(points, n_components, sample_weight=weights, random_state=random_state)
     shares = np.eye(n_components)[cKDTree(centres).query(points)[1]]
-    mixture = GaussianMixture(n_components, covariance_type=covariance_type, random_state=random_state)
+    mixture = GaussianMixture(n_components, covariance_type=covariance_type)
     n_steps = improve(mixture, points, weights, shares)
     mixture.means_ = mean + scale * mixture.means_
     mixture.covariances_ = scale**2 * mixture.covariances_
