@@ -9,7 +9,7 @@ from ..gibbs import GibbsKernel
 
 CLUSTERS = 64  # of the target: their sums are 512 bytes for each point of the source
 LEAST_EIGENVALUE = 1e-10  # of the coarse matrix: below, it is rounding
-LINEAR_TOL = 1e-4  # gradients are then right to 1e-4 or better
+LINEAR_TOL = 1e-4  # gradients are then right to 1e-4 or better at a blur of .05 of the diameter
 LEAST_MASS = 1e-100  # of a point: less is none
 MAX_ITER, PATIENCE = 300, 20  # iterations, and those without a better residual
 ROUNDING = 1e-7  # right-hand sides that cancel to this share of their parts are solved to tol of that
