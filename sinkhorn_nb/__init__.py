@@ -8,6 +8,7 @@ from .gradients import Gradient
 from .measure import Measure
 from .plan import Plan
 from .problem import Problem
+from .soft import SoftValues, soft_quantile, soft_rank, soft_sort
 from .solution import Solution
 from .solver import Sinkhorn
 from .status import Status
@@ -22,10 +23,14 @@ __all__ = [
     "Plan",
     "Problem",
     "Sinkhorn",
+    "SoftValues",
     "Solution",
     "Status",
     "entropic_ot",
     "sinkhorn_divergence",
+    "soft_quantile",
+    "soft_rank",
+    "soft_sort",
 ]
 
 

@@ -224,6 +224,15 @@ def like(name, value, known):
     return array
 
 
+def levels(name, value):
+    """A float64 array, of any shape, of numbers from 0 to 1."""
+    array = _real_array(name, value, "a number or an array").astype(np.float64)
+    outside = array[~((array >= 0) & (array <= 1))]
+    if outside.size:
+        raise ValueError(f"{name}: expected levels from 0 to 1, got {outside[0]}; divide percentages by 100")
+    return array
+
+
 def factors(name, value, n, m):
     """A pair of (n, k) and (m, k) arrays."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:

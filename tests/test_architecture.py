@@ -29,10 +29,14 @@ PUBLIC = [
     "Plan",
     "Problem",
     "Sinkhorn",
+    "SoftValues",
     "Solution",
     "Status",
     "entropic_ot",
     "sinkhorn_divergence",
+    "soft_quantile",
+    "soft_rank",
+    "soft_sort",
 ]
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
 
@@ -86,7 +90,7 @@ def test_doctests(name):
     assert found.failed == 0
 
 
-@pytest.mark.parametrize("name", ["functional", "solver.sinkhorn", "plan"])
+@pytest.mark.parametrize("name", ["functional", "soft", "solver.sinkhorn", "plan"])
 def test_there_are_doctests(name):
     module = importlib.import_module(f"sinkhorn_nb.{name}")
     assert any(test.examples for test in doctest.DocTestFinder().find(module))
