@@ -15,6 +15,7 @@ STEPS = (
     ("passes", ("here", "torch", "ott")),
     ("divergence", ("here", "torch", "ott")),
     ("scaling", ("here", "torch", "ott")),
+    ("implicit", ("here", "ott")),
     ("overhead", ("here",)),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),

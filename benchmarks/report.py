@@ -13,6 +13,8 @@ COLUMNS = {
     "overhead": "n wall_s share_outside passes rounds",
     "memory": "library n after_import_mb peak_mb over_import_mb error",
     "startup": "what median_s min_s rounds",
+    "implicit": "question family library n d tol passes iterations converged relative_error solve_s median_s whole_s"
+    " rounds ours_faster error",
     "thornton_cuturi": "table case n d blur init paper plain_iterations plain_s passes seconds",
     "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
@@ -21,8 +23,9 @@ HEADS = {
     "ours_faster": "sinkhorn_nb is faster by", "ours_faster_per_pass": "faster, whole pass against it",
     "ours_faster_per_update": "faster, per update", "after_import_mb": "after import (MB)", "peak_mb": "peak (MB)",
     "over_import_mb": "over the import (MB)", "marginal_error": "marginal error", "seconds": "time (s)",
-    "plain_iterations": "plain Sinkhorn (iterations)", "plain_s": "plain Sinkhorn (s)",
-    "paper": "the paper's (iterations)", "cpu_share": "cores busy",
+    "relative_error": "error of the derivative (relative)", "solve_s": "solve, median (s)",
+    "whole_s": "solve and derivative, median (s)", "plain_iterations": "plain Sinkhorn (iterations)",
+    "plain_s": "plain Sinkhorn (s)", "paper": "the paper's (iterations)", "cpu_share": "cores busy",
     "value_s": "value alone, median (s)", "wall_s": "median (s)",
     "share_outside": "share outside of the passes", "relative_error_of_value": "error of S (relative)",
 }  # fmt: skip

@@ -29,8 +29,6 @@ class Initializer(ABC):
 
 
 def sketch(solver, problem, init, tol, max_iter, dtype="float32"):
-    """A rough solution of another problem by the same method, in silence."""
-    rough = replace(
-        solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, certify=False, progress=False, callback=None
-    )
-    return rough.attempt(problem)
+    """A rough solution of another problem, in silence, by the default steps whatever the solver's own."""
+    settings = {"acceleration": "auto", "certify": False, "progress": False, "callback": None}
+    return replace(solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, **settings).attempt(problem)

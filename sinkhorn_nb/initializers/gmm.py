@@ -116,7 +116,7 @@ def _between(source, target, eps, solver):
     U, s, Vt = np.linalg.svd(source.fidelities(target), full_matrices=False)
     sides = (source, U * np.sqrt(s)), (target, Vt.T * np.sqrt(s))
     problem = Problem(*(Measure(np.hstack([c.means, p]), c.weights) for c, p in sides), eps)
-    solution = sketch(replace(solver, acceleration="auto"), problem, Coarse(), TOL, MAX_ITER, "float64")
+    solution = sketch(solver, problem, Coarse(), TOL, MAX_ITER, "float64")
     own = [(c.traces - (p**2).sum(axis=1)) / 2 for c, p in sides]
     f, g = solution.f + own[0], solution.g + own[1]
     if source is target:

@@ -7,7 +7,7 @@ from ..dual import Iterate
 FEW, MANY = 64, 128  # clusters
 LARGE = 2**14  # points of the clouds for which many pay: the Newton steps take .1 of a pass, not .3
 GROUPS = 512  # of neighbouring points in the Hessian
-LONGEST_STEP, LARGEST_SHIFT = 8.0, 60.0  # logarithms: e^60 keeps products of float32 sums finite
+LONGEST_STEP, LARGEST_SHIFT = 8.0, 40.0  # logarithms: e^40 times 128 trusted sums is finite in float32
 MOST_STEPS, MOST_HALVINGS = 20, 12
 BACKTRACK = 0.4
 SHARE = 0.03  # of the marginal error that the reduced problem may leave
