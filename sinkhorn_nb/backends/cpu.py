@@ -13,6 +13,7 @@ from . import cpu_kernels
 from .cpu_kernels import COLUMNS, ROWS, Runs, Side
 from .threads import run, single_threaded_blas
 from .tiles import PAD, REGISTER_DIM
+from .tiling import starts_of_pieces
 
 MOST_PANELS = 32  # column sums of a number each: at most 256 bytes a point
 PAIRS_A_PANEL = 2**19  # fewer are not worth a thread's start
@@ -60,11 +61,7 @@ class CpuCloud:
         return self._runs[key]
 
     def _cut_at(self, cuts, bounds):
-        sizes = np.diff(cuts)
-        counts = -(-sizes // ROWS)
-        piece = np.repeat(np.arange(len(sizes)), counts)
-        number = np.arange(len(piece)) - np.repeat(np.cumsum(counts) - counts, counts)
-        starts = cuts[piece] + -(-number * sizes[piece] // counts[piece])
+        starts = starts_of_pieces(cuts, ROWS)
         first = self._slots[starts]
         groups = np.zeros_like(starts) if bounds is None else np.searchsorted(bounds, starts, side="right") - 1
         return Runs(first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups)

@@ -1,0 +1,137 @@
+"""The CUDA backend: clouds stay on the device, vectors travel to it and back at each pass.
+
+The blocks depend on the sizes alone and no two of them add to the same sums, which are added up in
+order: the result is the same bits each time.
+"""
+
+import numpy as np
+
+from .cuda_device import SIMULATOR, cuda
+from .cuda_kernels import Side, log_sums_kernel, log_total_kernel, sums_kernel, total_kernel
+from .cuda_tiles import INERT, shape_of
+from .tiling import starts_of_pieces
+
+PANELS, CHUNKS = 64, 32  # of rows and of columns, at most: partial sums take 8 bytes a point in each
+BLOCKS = PANELS * CHUNKS  # about four waves of them on the largest devices
+THREADS, MOST = (2, 2) if SIMULATOR else (128, 1024)  # of the kernels that add up
+VALUES = (1, 3, 7)  # columns of a matrix in one pass: with a number beside them they fill vector loads
+
+
+class CudaCloud:
+    """Points on the device, with the pieces of rows and of columns that the blocks take."""
+
+    def __init__(self, offsets, centres, bounds):
+        self.n, self.dtype = len(offsets), offsets.dtype
+        self.shape = shape_of(offsets.dtype.name, offsets.shape[1])
+        self._points, self._centres = cuda.to_device(np.ascontiguousarray(offsets)), cuda.to_device(centres)
+        self._bounds, self._pieces = bounds, {}
+
+    def side(self, exponents, values, pieces):
+        """The cloud with exponents and values of its points, as the kernels take it."""
+        exponents = np.clip(exponents, INERT, -INERT)
+        references = np.maximum.reduceat(exponents, self._bounds[:-1])
+        values = np.ascontiguousarray(values, dtype=self.dtype).reshape(self.n, -1)
+        vectors = (cuda.to_device(vector) for vector in (exponents, references, values))
+        return Side(self._points, self._centres, *pieces, *vectors)
+
+    def rows(self, panels, groups=None):
+        """Pieces of rows and the ends of so many panels of them, or of those of the groups between bounds; made once."""
+        key = panels if groups is None else groups.tobytes()
+        if key not in self._pieces:
+            pieces = self._cut(self._bounds if groups is None else np.union1d(self._bounds, groups), self.shape.block)
+            ends = _ends(pieces, panels) if groups is None else np.searchsorted(pieces[:, 0], groups)
+            self._pieces[key] = cuda.to_device(pieces), cuda.to_device(ends)
+        return self._pieces[key]
+
+    def columns(self, chunks):
+        """Pieces of columns and the ends of so many chunks of them; made once."""
+        if -chunks not in self._pieces:
+            pieces = self._cut(self._bounds, self.shape.step, self.shape.tile)
+            self._pieces[-chunks] = cuda.to_device(pieces), cuda.to_device(_ends(pieces, chunks))
+        return self._pieces[-chunks]
+
+    def _cut(self, cuts, least, most=np.inf):
+        """First and last point, and tile, of pieces: smaller ones for smaller clouds."""
+        starts = starts_of_pieces(cuts, min(max(least, self.n // PANELS), most))
+        tiles = np.searchsorted(self._bounds, starts, side="right") - 1
+        return np.column_stack([starts, np.append(starts[1:], self.n), tiles]).astype(np.int64)
+
+
+def _ends(pieces, count):
+    return np.unique(np.linspace(0, len(pieces), count + 1).astype(np.int64))
+
+
+class CudaBackend:
+    """Kernels over tiles of pairs; see `Backend` for what each method answers."""
+
+    points_a_tile = shape_of("float32", 1).tile
+
+    def load(self, offsets, centres, bounds):
+        return CudaCloud(offsets, centres, bounds)
+
+    def sums(self, x, F, a, y, G, b):
+        rows, columns = self._sums(x, F, a, y, G, b, x.rows(PANELS), np.float64)
+        return rows, _total(columns)
+
+    def cluster_sums(self, x, F, a, y, G, b, bounds):
+        rows, columns = self._sums(x, F, a, y, G, b, x.rows(PANELS, bounds), x.dtype)
+        return rows, columns.copy_to_host()[..., 0]
+
+    def self_sums(self, x, F, a):
+        rows, columns = self._sums(x, F, a, x, F, a, x.rows(PANELS), np.float64, is_self=True)
+        return rows + _total(columns)
+
+    def _sums(self, x, F, a, y, G, b, panels, dtype, is_self=False):
+        x_side, y_side = x.side(F, a, panels), y.side(G, b, y.columns(CHUNKS))
+        rows = cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64)
+        columns = cuda.device_array((len(x_side.ends) - 1, y.n, 1), dtype)
+        kernel = sums_kernel(x.dtype.name, x.shape, 1, True, is_self)
+        kernel[(len(columns), len(rows)), x.shape.threads](x_side, y_side, rows, columns)
+        return _total(rows), columns
+
+    def row_sums(self, x, F, y, G, b):
+        return self.transport(x, F, y, G, b[:, None])[:, 0]
+
+    def transport(self, x, F, y, G, V):
+        width = next((k for k in VALUES if k >= V.shape[1]), VALUES[-1])
+        kernel, none = sums_kernel(x.dtype.name, x.shape, width, False, False), cuda.device_array((1, 1, 1), np.float64)
+        panels, chunks = _row_wise(x, y)
+        x_side, out = x.side(F, np.zeros(x.n), panels), np.empty((x.n, V.shape[1]))
+        sums = cuda.device_array((len(chunks[1]) - 1, x.n, width), np.float64)
+        for k in range(0, V.shape[1], width):
+            values = np.zeros((y.n, width), y.dtype)
+            values[:, : V.shape[1] - k] = V[:, k : k + width]
+            kernel[(len(panels[1]) - 1, len(sums)), x.shape.threads](x_side, y.side(G, values, chunks), sums, none)
+            out[:, k : k + width] = _total(sums).reshape(x.n, width)[:, : V.shape[1] - k]
+        return out
+
+    def log_sum_exp(self, x, F, y, G):
+        panels, chunks = _row_wise(x, y)
+        x_side, y_side = x.side(F, np.zeros(x.n), panels), y.side(G, np.zeros(y.n), chunks)
+        maxima, sums = (cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2))
+        kernel, out = log_sums_kernel(x.dtype.name, x.shape), cuda.device_array(x.n, np.float64)
+        kernel[(len(x_side.ends) - 1, len(maxima)), x.shape.threads](x_side, y_side, maxima, sums)
+        log_total_kernel[_grid(x.n), THREADS](_flat(maxima), _flat(sums), out)
+        return out.copy_to_host()
+
+
+def _row_wise(x, y):
+    """Panels of x, and as few chunks of y as give enough blocks."""
+    panels = x.rows(BLOCKS)
+    return panels, y.columns(min(CHUNKS, BLOCKS // (len(panels[1]) - 1)))
+
+
+def _total(parts):
+    """The sums over the first axis, on the host."""
+    parts = _flat(parts)
+    out = cuda.device_array(parts.shape[1], np.float64)
+    total_kernel[_grid(len(out)), THREADS](parts, out)
+    return out.copy_to_host()
+
+
+def _flat(parts):
+    return parts.reshape(parts.shape[0], parts.shape[1] * parts.shape[2])
+
+
+def _grid(count):
+    return min(-(-count // THREADS), MOST)

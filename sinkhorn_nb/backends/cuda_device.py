@@ -1,0 +1,84 @@
+"""The one module that imports numba's CUDA target: which of its packages there is, its device, its gaps."""
+
+import threading
+
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.extending import intrinsic, register_jitable
+
+from . import pointwise
+
+if not hasattr(np, "row_stack"):  # gone from NumPy 2.5; numba-cuda asks for it when it first compiles
+    np.row_stack = np.vstack
+
+from numba import cuda  # the built-in target, or numba-cuda's in its place
+
+SIMULATOR = bool(config.ENABLE_CUDASIM)
+OLDEST = (7, 0)  # compute capability
+CURE = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) on a machine with an NVIDIA GPU and its driver'
+
+# Blocks are as many as the work is large: small passes would warn each time.
+config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
+# Functions called by kernels: plain ones in the simulator, else compiled into them.
+device = register_jitable
+
+
+def _simulated_syncthreads():
+    threading.current_thread().syncthreads()  # the simulator knows cuda.syncthreads in the kernel's own module only
+
+
+syncthreads = _simulated_syncthreads if SIMULATOR else cuda.syncthreads
+
+
+def problem():
+    """Why no GPU can be used, in one line, or None."""
+    if SIMULATOR:
+        return None
+    try:
+        if not cuda.is_available():
+            return _reason(cuda.cuda_error())
+        capability = cuda.get_current_device().compute_capability
+        cuda.cudadrv.nvvm.NVVM()
+    except Exception as error:  # whatever a half-installed driver or toolkit comes up with
+        return _reason(error)
+    if capability < OLDEST:
+        return "the GPU is of compute capability {}.{}, {}.{} is needed".format(*capability, *OLDEST)
+    return None
+
+
+def _reason(error):
+    lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
+    return " ".join(lines) or "no CUDA device was found"
+
+
+def name():
+    """Of the device in use."""
+    if SIMULATOR:
+        return "numba's CUDA simulator"
+    found = cuda.get_current_device()
+    text = found.name.decode() if isinstance(found.name, bytes) else found.name
+    return "{} (compute capability {}.{})".format(text, *found.compute_capability)
+
+
+@intrinsic
+def _machine_exp2(typing_context, t):
+    """2^t by one instruction, relative error 2^-22; 0 and inf beyond the range."""
+
+    def generate(context, builder, signature, arguments):
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
+        return builder.call(ir.InlineAsm(kind, "ex2.approx.ftz.f32 $0, $1;", "=f,f"), arguments)
+
+    return types.float32(types.float32), generate
+
+
+def _simulated_exp2(t):
+    with np.errstate(over="ignore", under="ignore"):
+        return np.exp2(t)
+
+
+EXP2 = {
+    "float32": _simulated_exp2 if SIMULATOR else _machine_exp2,
+    "float64": pointwise.exp2,
+}

@@ -1,0 +1,12 @@
+"""Consecutive points in pieces."""
+
+import numpy as np
+
+
+def starts_of_pieces(cuts, most):
+    """Where pieces of at most so many points start: between any two cuts they are of about equal size."""
+    sizes = np.diff(cuts)
+    counts = -(-sizes // most)
+    owner = np.repeat(np.arange(len(sizes)), counts)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return cuts[owner] + -(-number * sizes[owner] // counts[owner])
