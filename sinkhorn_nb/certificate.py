@@ -17,7 +17,7 @@ class Certificate(NamedTuple):
     n_passes: float
 
 
-def certify(problem, iterate, dtype):
+def certify(problem, iterate, dtype, backend="auto"):
     """A feasible plan near that of the iterate; its cost bounds OT_eps from above, rigorously whatever the pairs were.
 
     With rows exact, P is scaled down to where neither marginal is exceeded, and the missing mass t,
@@ -27,19 +27,19 @@ def certify(problem, iterate, dtype):
     """
     if dtype == "float64":
         if _is_exact(iterate.log_rows):
-            return _rounded(problem, iterate.f, iterate.g, iterate.log_columns)
+            return _rounded(problem, iterate.f, iterate.g, backend, iterate.log_columns)
         if _is_exact(iterate.log_columns):
-            return _rounded(problem.T, iterate.g, iterate.f, iterate.log_rows)
-    return _rounded(problem, iterate.f - problem.eps * iterate.log_rows, iterate.g)
+            return _rounded(problem.T, iterate.g, iterate.f, backend, iterate.log_rows)
+    return _rounded(problem, iterate.f - problem.eps * iterate.log_rows, iterate.g, backend)
 
 
 def _is_exact(log_sums):
     return np.abs(log_sums).max() <= EXACT
 
 
-def _rounded(problem, f, g, log_columns=None):
+def _rounded(problem, f, g, backend, log_columns=None):
     a, b, eps = problem.source.partition.probabilities, problem.target.partition.probabilities, problem.eps
-    kernel = GibbsKernel.of(problem, "float64")
+    kernel = GibbsKernel.of(problem, "float64", backend)
     if log_columns is None:
         _, log_columns = kernel.log_sums(f, g)
     log_y = -np.maximum(log_columns, 0)

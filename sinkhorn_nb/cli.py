@@ -10,7 +10,7 @@ import warnings
 from importlib import metadata
 
 from . import ConvergenceWarning, __version__, cloud_files, demo, plotting
-from .backends import machine
+from .backends import choice, machine
 from .functional import sinkhorn_divergence
 from .solver import Sinkhorn
 from .warmup import KINDS, warm_up
@@ -147,7 +147,7 @@ def _info(options):
         "processor": here.cpu,
         "vectors": f"{here.vector_bits} bits" if here.vector_bits else "unknown",
         "kernel cache": here.cache or "none: no folder can be written, kernels are compiled in every process",
-        "GPU": "none (CPU backend only)",
+        "GPU": choice.describe_gpu(),
     }
     print(_table(facts))
     return OK

@@ -4,8 +4,7 @@ from copy import copy
 
 import numpy as np
 
-from .backends.base import Backend
-from .backends.cpu import CpuBackend
+from .backends.choice import choose
 
 LOG2E = float(np.log2(np.e))
 
@@ -25,13 +24,15 @@ class GibbsKernel:
     eps : float
     dtype : {"float32", "float64"}
         Of the pairs; potentials and sums are float64.
+    backend : {"auto", "cpu", "cuda"}
+        What computes; "auto" takes a GPU where there is one and the pairs are many.
     """
 
-    def __init__(self, x, y, eps, dtype, backend: Backend | None = None):
+    def __init__(self, x, y, eps, dtype, backend="auto"):
         self.eps, self.dtype = eps, dtype
         self.is_symmetric = x is y
         self._counted = [0.0]
-        self._backend = backend or CpuBackend()
+        self._backend = choose(backend, len(x) * len(y))
         self._x = self._side(x)
         self._y = self._x if self.is_symmetric else self._side(y)
 
@@ -40,11 +41,11 @@ class GibbsKernel:
         return _Side(partition.points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
 
     @classmethod
-    def of(cls, problem, dtype, eps=None):
+    def of(cls, problem, dtype, backend="auto", eps=None):
         """The kernel of a problem, at its own temperature unless another is given."""
         source = problem.source.partition
         target = source if problem.is_self else problem.target.partition
-        return cls(source, target, eps or problem.eps, dtype)
+        return cls(source, target, eps or problem.eps, dtype, backend)
 
     @property
     def T(self):

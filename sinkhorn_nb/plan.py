@@ -37,6 +37,7 @@ class Plan:
     problem: Problem
     f: np.ndarray  # of the problem between probabilities, in the caller's order
     g: np.ndarray
+    backend: str = "auto"
 
     __array_ufunc__ = None  # NumPy leaves `array @ plan` to __rmatmul__
 
@@ -48,7 +49,7 @@ class Plan:
     @property
     def T(self):
         """The transposed plan, from target to source."""
-        return Plan(self.problem.T, self.g, self.f)
+        return Plan(self.problem.T, self.g, self.f, self.backend)
 
     def __matmul__(self, v):
         v = validation.matrix("v", v, self.shape[1])
@@ -126,4 +127,4 @@ class Plan:
 
     def _sorted(self):
         source, target = self.problem.source.partition, self.problem.target.partition
-        return GibbsKernel.of(self.problem, "float64"), source.sort(self.f), target.sort(self.g)
+        return GibbsKernel.of(self.problem, "float64", self.backend), source.sort(self.f), target.sort(self.g)

@@ -38,6 +38,8 @@ class Solution(Differentiable):
         The marginal error before each update, all at the problem's temperature.
     dtype : str
         Of the pairs.
+    backend : str
+        As the solver's: it computes plan, map and gradient, too.
     """
 
     problem: Problem
@@ -47,6 +49,7 @@ class Solution(Differentiable):
     history: np.ndarray
     dtype: str
     tol: float
+    backend: str = "auto"
 
     @cached_property
     def f(self):
@@ -85,7 +88,7 @@ class Solution(Differentiable):
 
     @cached_property
     def _certificate(self):
-        return certify(self.problem, self.iterate, self.dtype)
+        return certify(self.problem, self.iterate, self.dtype, self.backend)
 
     @cached_property
     def marginal_error(self):
@@ -118,7 +121,7 @@ class Solution(Differentiable):
     @property
     def plan(self):
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
-        return Plan(self.problem, self._f, self._g)
+        return Plan(self.problem, self._f, self._g, self.backend)
 
     @cached_property
     def transport_cost(self):
@@ -180,7 +183,7 @@ class Solution(Differentiable):
         ----------
         Feydy et al. 2019, equation (10) and section 3.2.
         """
-        return envelope(self.problem, self.iterate, self.dtype, self.value)
+        return envelope(self.problem, self.iterate, self.dtype, self.value, self.backend)
 
     @property
     def _mass_terms(self):
@@ -206,4 +209,4 @@ class Solution(Differentiable):
         validation.same_dimension("x_new", x_new, "the data", target.points)
         validation.blur(self.problem.blur, x_new - self.problem.centre)
         query = Measure.of(x_new).partition
-        return query, GibbsKernel(query, target.partition, self.problem.eps, "float64")
+        return query, GibbsKernel(query, target.partition, self.problem.eps, "float64", self.backend)

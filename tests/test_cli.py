@@ -10,6 +10,7 @@ import pytest
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import cli, demo, plotting
+from sinkhorn_nb.backends import choice
 
 COMMAND = [sys.executable, "-m", "sinkhorn_nb"]
 
@@ -205,7 +206,7 @@ def test_info(capsys):
     assert facts["sinkhorn-nb"] == snb.__version__
     assert {"numba", "llvmlite", "numpy", "scipy", "scikit-learn", "python", "processor", "vectors"} <= facts.keys()
     assert int(facts["threads"]) >= 1
-    assert facts["GPU"] == "none (CPU backend only)"
+    assert facts["GPU"] == choice.describe_gpu()
 
 
 def test_info_without_a_cache_folder(capsys, monkeypatch):

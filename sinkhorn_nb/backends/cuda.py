@@ -35,7 +35,7 @@ class CudaCloud:
         return Side(self._points, self._centres, *pieces, *vectors)
 
     def rows(self, panels, groups=None):
-        """Pieces of rows and the ends of so many panels of them, or of those of the groups between bounds; made once."""
+        """Pieces of rows and the ends of so many panels of them, or of the groups between bounds; made once."""
         key = panels if groups is None else groups.tobytes()
         if key not in self._pieces:
             pieces = self._cut(self._bounds if groups is None else np.union1d(self._bounds, groups), self.shape.block)

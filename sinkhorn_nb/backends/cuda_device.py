@@ -4,22 +4,22 @@ import threading
 
 import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import config, cuda, types  # cuda: the built-in target, or numba-cuda's in its place
 from numba.extending import intrinsic, register_jitable
 
 from . import pointwise
 
 if not hasattr(np, "row_stack"):  # gone from NumPy 2.5; numba-cuda asks for it when it first compiles
-    np.row_stack = np.vstack
-
-from numba import cuda  # the built-in target, or numba-cuda's in its place
+    setattr(np, "row_stack", np.vstack)  # noqa: B010
 
 SIMULATOR = bool(config.ENABLE_CUDASIM)
 OLDEST = (7, 0)  # compute capability
-CURE = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) on a machine with an NVIDIA GPU and its driver'
 
 # Blocks are as many as the work is large: small passes would warn each time.
 config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
+# Registers of a thread: 12 warps on a multiprocessor, and what does not fit is spilt outside of the inner loops.
+kernel = cuda.jit if SIMULATOR else cuda.jit(max_registers=168)
 
 # Functions called by kernels: plain ones in the simulator, else compiled into them.
 device = register_jitable

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import cuda_tiles as tiles
-from .cuda_device import EXP2, cuda, device, syncthreads
+from .cuda_device import EXP2, cuda, device, kernel, syncthreads
 from .pointwise import exp2 as clipped_exp2
 
 
@@ -42,7 +42,8 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
     exponents, add_tile = tiles.exponents_of(dtype, shape), _adding_tile(dtype, shape, n_values, columns_too)
     clear, add_rows, (empty, add_columns) = tiles.clearing(shape), tiles.adding_rows(shape), tiles.adding_columns(shape)
 
-    def kernel(x, y, row_sums, column_sums):
+    @kernel
+    def pass_over(x, y, row_sums, column_sums):
         near = cuda.shared.array(near_shape, number)  # a line each: the simulator tells them apart by that
         beside = cuda.shared.array((tile, width), number)
         shared = cuda.shared.array(block, number)
@@ -77,7 +78,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
                 if columns_too and not (is_self and of_x == of_y):
                     add_columns(own, column_sums, p, j0, j1, me)
 
-    return cuda.jit(kernel)
+    return pass_over
 
 
 def _adding_tile(dtype, shape, n_values, columns_too):
@@ -113,7 +114,8 @@ def log_sums_kernel(dtype, shape):
     exponents, go_on, merge = tiles.exponents_of(dtype, shape), _going_on(dtype, shape), _merging(shape)
     clear, inert = tiles.clearing(shape), number(tiles.INERT)
 
-    def kernel(x, y, maxima, sums):
+    @kernel
+    def pass_over(x, y, maxima, sums):
         near = cuda.shared.array(near_shape, number)
         beside = cuda.shared.array((tile, 1), number)
         shared = cuda.shared.array(block, number)
@@ -141,7 +143,7 @@ def log_sums_kernel(dtype, shape):
                         go_on(t, largest, totals)
                     merge(x, of_x, y, of_y, base, i1, largest, totals, parts, maxima, sums, q, me)
 
-    return cuda.jit(kernel)
+    return pass_over
 
 
 def _going_on(dtype, shape):
@@ -186,7 +188,7 @@ def _merging(shape):
     return merge
 
 
-@cuda.jit
+@kernel
 def total_kernel(parts, out):
     """out_i = sum_q parts_qi, in order."""
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
@@ -196,7 +198,7 @@ def total_kernel(parts, out):
         out[i] = total
 
 
-@cuda.jit
+@kernel
 def log_total_kernel(maxima, sums, out):
     """out_i = log2 sum_q sums_qi 2^maxima_qi."""
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):

@@ -20,12 +20,12 @@ class Gradient(NamedTuple):
     b: np.ndarray
 
 
-def envelope(problem, iterate, dtype, value):
+def envelope(problem, iterate, dtype, value, backend="auto"):
     """d OT_eps: a_i (x_i - sum_j W_ij y_j) with W the row-normalised plan; (T(g), T(f)) in weights.
 
     Rows are normalised with T(g), columns with T(f).
     """
-    kernel = GibbsKernel.of(problem, dtype)
+    kernel = GibbsKernel.of(problem, dtype, backend)
     f, g = iterate.f - problem.eps * iterate.log_rows, iterate.g - problem.eps * iterate.log_columns
     on_x, on_y = problem.source.partition.restore, problem.target.partition.restore
     means = kernel.barycenters(f, g)

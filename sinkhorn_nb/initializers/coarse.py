@@ -45,7 +45,7 @@ class Coarse(Initializer):
         if problem.is_self:
             return Start(f, f, pairs / (n * m))
         if eps > problem.eps:
-            kernel = GibbsKernel.of(problem, "float32").T
+            kernel = GibbsKernel.of(problem, "float32", solver.backend).T
             return Start(f, kernel.softmin(f), pairs / (n * m) + kernel.n_passes)
         g, more = _extended(problem.target.partition, target, solution.T)
         return Start(f, g, (pairs + more) / (n * m))
@@ -56,7 +56,8 @@ def _extended(partition, cells, solution):
     problem, eps, g = solution.problem, solution.problem.eps, solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
     f = solution.iterate.f - eps * solution.iterate.log_rows
-    coarse, extension = GibbsKernel.of(problem, "float32"), GibbsKernel(partition, target, eps, "float32")
+    coarse = GibbsKernel.of(problem, "float32", solution.backend)
+    extension = GibbsKernel(partition, target, eps, "float32", solution.backend)
     slopes = cells.measure.points - source.restore(coarse.barycenters(f, g))
     offsets = partition.points - cells.measure.points[cells.owner]
     guess = source.restore(f)[cells.owner] + np.einsum("ik,ik->i", slopes[cells.owner], offsets)

@@ -68,18 +68,18 @@ class Warm(Initializer):
         validation.same_dimension("init: solution", known.source.points, "the data", problem.source.points)
         if known.is_self != problem.is_self:
             return Coarse()(problem, solver)
-        f, pairs = _extended(self.solution, problem.source)
+        f, pairs = _extended(self.solution, problem.source, solver.backend)
         if problem.is_self:
             return Start(f, f, pairs / (len(f) * len(f)))
-        g, more = _extended(self.solution.T, problem.target)
+        g, more = _extended(self.solution.T, problem.target, solver.backend)
         return Start(f, g, (pairs + more) / (len(f) * len(g)))
 
 
-def _extended(solution, measure):
+def _extended(solution, measure, backend):
     """f of a solution at the points of a measure, in the order of its partition, and the pairs treated."""
     problem = solution.problem
     if problem.source.equals(measure):
         return solution.iterate.f, 0.0
     query, target = measure.partition, problem.target.partition
-    f = GibbsKernel(query, target, problem.eps, "float32").softmin(solution.iterate.g)
+    f = GibbsKernel(query, target, problem.eps, "float32", backend).softmin(solution.iterate.g)
     return f, len(query) * len(target)

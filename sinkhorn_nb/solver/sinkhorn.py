@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import validation
+from ..backends.choice import NAMES
 from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, marginal_error
 from ..gibbs import GibbsKernel
@@ -49,6 +50,9 @@ class Sinkhorn:
         "auto" takes two-level steps: one side exactly and a shift of each of its clusters on the other, mixed.
         "none" is Sinkhorn's alternating iteration; "symmetric" the scheme of Feydy et al. as it is in
         the paper: averaged updates, one iteration at each temperature above the target, from zero.
+    backend : {"auto", "cpu", "cuda"}, default "auto"
+        What computes the passes, those of the solution's plan, map and gradient included. "auto" takes an
+        NVIDIA GPU where there is one and the pairs are many; "cuda" takes it always, or says why it cannot.
     dtype : {None, "float32", "float64"}
         Of the pairs. None iterates in float32 and then, for float64 points or where rounding would spoil
         the tolerance, in float64. Potentials are float64 always.
@@ -78,6 +82,7 @@ class Sinkhorn:
     max_iter: int = 3000
     init: Any = "auto"
     acceleration: str = "auto"
+    backend: str = "auto"
     dtype: str | None = None
     certify: bool = False
     progress: bool = False
@@ -90,6 +95,7 @@ class Sinkhorn:
         if not isinstance(self.init, str):
             object.__setattr__(self, "init", start)
         validation.choice("acceleration", self.acceleration, ACCELERATIONS)
+        validation.choice("backend", self.backend, NAMES)
         validation.choice("dtype", self.dtype, (None, "float32", "float64"))
         validation.choice("certify", self.certify, (False, True))
         validation.choice("progress", self.progress, (False, True))
@@ -203,11 +209,12 @@ class _Descent:
         best = self.iterate(phase, self._solver.max_iter)
         status = Status.CONVERGED if best.error <= self._solver.tol else Status.MAX_ITER
         iterate, history = _completed(best.iterate, self._problem), np.array(self.history)
-        return Solution(self._problem, iterate, status, self.n_passes, history, phase.dtype, self._solver.tol)
+        solver = self._solver
+        return Solution(self._problem, iterate, status, self.n_passes, history, phase.dtype, solver.tol, solver.backend)
 
     def iterate(self, phase, last):
         """THE loop: to the phase's tolerance or iterations, or the last of all; the best iterate."""
-        kernel = GibbsKernel.of(self._problem, phase.dtype, phase.eps)
+        kernel = GibbsKernel.of(self._problem, phase.dtype, self._solver.backend, phase.eps)
         method = self._method(phase)
         last, best, errors = min(self.n_iter + phase.max_iter, last), None, []
         while self.n_iter < last:

@@ -1,0 +1,58 @@
+"""Which backend answers: the CPU, or a GPU where there is one and it pays."""
+
+import ctypes
+import os
+import sys
+from functools import cache
+
+from .base import Backend
+from .cpu import CpuBackend
+
+NAMES = ("auto", "cpu", "cuda")
+WORTHWHILE = 2**26  # pairs a pass from which "auto" takes a GPU; chosen, not measured
+DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+CURE = 'take "auto" or "cpu", or pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
+
+
+def choose(name, n_pairs) -> Backend:
+    """The backend of a name for passes over so many pairs."""
+    if name == "cuda":
+        if (why := no_gpu()) is not None:
+            raise ValueError(f'backend: expected a usable GPU for "cuda", got none: {why}; {CURE}')
+        return _cuda_backend()
+    if name == "auto" and n_pairs >= WORTHWHILE and not _is_simulated() and no_gpu() is None:
+        return _cuda_backend()
+    return CpuBackend()
+
+
+@cache
+def no_gpu():
+    """Why there is no usable GPU, or None; numba's CUDA target is not touched where there is no driver."""
+    try:
+        if not _is_simulated() and "NUMBA_CUDA_DRIVER" not in os.environ:
+            ctypes.CDLL(DRIVER)
+        from . import cuda_device
+    except OSError:
+        return f"the driver's library {DRIVER} was not found"
+    except ImportError as error:
+        return f"numba's CUDA target cannot be imported ({error})"
+    return cuda_device.problem()
+
+
+def describe_gpu():
+    """The GPU in words, or why there is none."""
+    if (why := no_gpu()) is not None:
+        return f"none: {why}"
+    from . import cuda_device
+
+    return cuda_device.name()
+
+
+def _cuda_backend():
+    from .cuda import CudaBackend  # where it is used: importing numba's CUDA target takes a while
+
+    return CudaBackend()
+
+
+def _is_simulated():
+    return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")

@@ -1,0 +1,124 @@
+"""What the CUDA backend must do, on the GPU or, at sizes that it can bear, in numba's simulator.
+
+python -m pytest tests/gpu.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_simulator.py)
+"""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+from pairs import CHECKS, RTOL, Pairs, check_log_sum_exp, check_self_sums, check_sums, check_transport, far
+from problems import example
+
+import sinkhorn_nb as snb
+from sinkhorn_nb.backends import choice
+
+SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
+if choice.no_gpu() is not None:
+    pytest.skip(f"no GPU: {choice.no_gpu()}", allow_module_level=True)
+
+from sinkhorn_nb.backends.cuda import CudaBackend  # noqa: E402
+
+BACKEND, MOST = CudaBackend(), CudaBackend.points_a_tile
+# Dimensions up to 6 have kernels of their own, all others share one.
+DIMENSIONS = (1, 2, 3, 5, 9) if SIMULATED else (1, 2, 3, 4, 5, 6, 7, 64, 784)
+SIZE = (21, 18) if SIMULATED else (3001, 2099)
+EDGES = [(1, 1), (1, 9), (9, 1), (8, 16)] if SIMULATED else [(1, 1), (1, 513), (513, 1), (512, 256), (64, 5000)]
+
+if SIMULATED:
+    sys.setswitchinterval(1e-5)  # its threads wait for each other all the time: 10 times faster
+
+
+def some(n, m, d, dtype):
+    return Pairs.near(n, m, d, dtype, BACKEND, MOST)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("d", [3, 9])
+@pytest.mark.parametrize("dtype", RTOL)
+def test_every_question(check, d, dtype):
+    check(some(*SIZE, d, dtype))
+
+
+@pytest.mark.parametrize("d", DIMENSIONS)
+@pytest.mark.parametrize("dtype", RTOL)
+def test_dimensions(d, dtype):
+    check_sums(some(*SIZE, d, dtype))
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(("n", "m"), EDGES)
+def test_sizes_around_the_edges_of_tiles(check, n, m):
+    check(some(n, m, 2, "float64"))
+
+
+@pytest.mark.parametrize("check", [check_sums, check_log_sum_exp, check_transport])
+@pytest.mark.parametrize(("dtype", "d"), [("float64", 2), ("float32", 2), ("float32", 30)])
+def test_tiles_far_apart(check, dtype, d):
+    """Exponents of size one are differences of thousands: the tiles' centres take care of them."""
+    k = MOST // 8
+    x, y = far([0, 7 * k, 8 * k, 9 * k + 1], d, dtype, 0, axis=0), far([0, 1, 5 * k, 6 * k + 1], d, dtype, 1, axis=1)
+    check(Pairs(x, y, 2 * RTOL[dtype], BACKEND))
+
+
+@pytest.mark.parametrize("k", [1, 3, 4, 9])
+def test_transport_of_several_vectors(k):
+    t = some(9, 11, 2, "float32")
+    V = np.random.default_rng(0).uniform(0.5, 1.5, size=(11, k))
+    t.compare(BACKEND.transport(t.X, t.F, t.Y, t.G, V), t.p @ V)
+
+
+@pytest.mark.parametrize("check", [check_sums, check_self_sums])
+def test_weights_of_zero_are_inert(check):
+    t = some(*SIZE, 2, "float32")
+    t.x.weights[:] = t.a[:] = np.where(np.arange(t.x.n) % 3 == 0, t.a, 0)
+    check(t)
+
+
+def test_exponents_beyond_the_range_are_told():
+    """The sums overflow or vanish: the Gibbs kernel sees that, and asks for the log-sum-exp."""
+    t = some(9, 11, 2, "float32")
+    for shift, expected in ((1e4, np.inf), (-1e4, 0.0)):
+        for sums in BACKEND.sums(t.X, t.F + shift, np.ones(9), t.Y, t.G, np.ones(11)):
+            np.testing.assert_array_equal(sums, expected)
+        log_sums = BACKEND.log_sum_exp(t.X, t.F + shift, t.Y, t.G)
+        np.testing.assert_allclose(log_sums - shift, np.log2(t.p.sum(axis=1)), atol=1e-4)
+
+
+def test_same_bits_each_time():
+    t = some(*SIZE, 3, "float32")
+    first, second = (BACKEND.sums(t.X, t.F, t.a, t.Y, t.G, t.b) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("dtype", RTOL)
+def test_divergence_and_gradient_are_those_of_the_cpu(dtype):
+    x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
+    on_cpu, on_gpu = (
+        snb.sinkhorn_divergence(
+            x.astype(dtype), y.astype(dtype), a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-6, dtype=dtype, backend=name)
+        )
+        for name in ("cpu", "cuda")
+    )
+    atol = {"float32": 3e-6, "float64": 1e-6}[dtype]
+    assert on_gpu.converged and on_gpu.xy.backend == "cuda"
+    assert on_gpu.value == pytest.approx(on_cpu.value, abs=atol**1.5)
+    for expected, got in zip(on_cpu.gradient(), on_gpu.gradient(), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=atol)
+
+
+def test_solution_answers_on_the_gpu():
+    x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
+    on_cpu, on_gpu = (
+        snb.entropic_ot(x, y, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-8, backend=name)) for name in ("cpu", "cuda")
+    )
+    asked = [
+        lambda s: s.plan @ y,
+        lambda s: s.plan.T.sum(axis=1),
+        lambda s: s.map(x[:3] + 5),
+        lambda s: s.potential(x[:3] + 5),
+        lambda s: s.gap,
+    ]
+    for question in asked:
+        np.testing.assert_allclose(question(on_gpu), question(on_cpu), rtol=1e-5, atol=1e-6)
