@@ -8,13 +8,14 @@ import numpy as np
 
 from .cuda_device import SIMULATOR, cuda
 from .cuda_kernels import Side, log_sums_kernel, log_total_kernel, sums_kernel, total_kernel
-from .cuda_tiles import INERT, shape_of
+from .cuda_tiles import INERT, STRETCH, shape_of
 from .tiling import starts_of_pieces
 
 PANELS, CHUNKS = 64, 32  # of rows and of columns, at most: partial sums take 8 bytes a point in each
 BLOCKS = PANELS * CHUNKS  # about four waves of them on the largest devices
 THREADS, MOST = (2, 2) if SIMULATOR else (128, 1024)  # of the kernels that add up
-VALUES = (1, 3, 7)  # columns of a matrix in one pass: with a number beside them they fill vector loads
+# Columns of a matrix in one pass: with a number beside them they fill vector loads, and all fits in registers.
+VALUES = {"float32": (1, 3, 7), "float64": (1, 3)}
 
 
 class CudaCloud:
@@ -23,7 +24,8 @@ class CudaCloud:
     def __init__(self, offsets, centres, bounds):
         self.n, self.dtype = len(offsets), offsets.dtype
         self.shape = shape_of(offsets.dtype.name, offsets.shape[1])
-        self._points, self._centres = cuda.to_device(np.ascontiguousarray(offsets)), cuda.to_device(centres)
+        padding = ((0, 0), (0, 0 if self.shape.few else -offsets.shape[1] % STRETCH))
+        self._points, self._centres = (cuda.to_device(np.pad(points, padding)) for points in (offsets, centres))
         self._bounds, self._pieces = bounds, {}
 
     def side(self, exponents, values, pieces):
@@ -93,7 +95,8 @@ class CudaBackend:
         return self.transport(x, F, y, G, b[:, None])[:, 0]
 
     def transport(self, x, F, y, G, V):
-        width = next((k for k in VALUES if k >= V.shape[1]), VALUES[-1])
+        widths = VALUES[x.dtype.name]
+        width = next((k for k in widths if k >= V.shape[1]), widths[-1])
         kernel, none = sums_kernel(x.dtype.name, x.shape, width, False, False), cuda.device_array((1, 1, 1), np.float64)
         panels, chunks = _row_wise(x, y)
         x_side, out = x.side(F, np.zeros(x.n), panels), np.empty((x.n, V.shape[1]))

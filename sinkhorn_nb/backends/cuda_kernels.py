@@ -39,7 +39,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
     lanes, tile, in_registers, near_shape, held_shape = shape.lanes, shape.tile, shape.few, shape.near, shape.held
     slots, width = tile // step * shape.threads if columns_too else 1, 1 + n_values
     (place, place_parts), (hold, hold_weights) = tiles.placing(dtype, shape, n_values), tiles.holding(dtype, shape)
-    exponents, add_tile = tiles.exponents_of(dtype, shape), _adding_tile(dtype, shape, n_values, columns_too)
+    exponents, add_tile = tiles.exponents_of(shape), _adding_tile(dtype, shape, n_values, columns_too)
     clear, add_rows, (empty, add_columns) = tiles.clearing(shape), tiles.adding_rows(shape), tiles.adding_columns(shape)
 
     @kernel
@@ -82,7 +82,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
 
 
 def _adding_tile(dtype, shape, n_values, columns_too):
-    number, exp2 = np.dtype(dtype).type, EXP2[dtype]
+    exp2 = EXP2[dtype]
     threads, lanes, rows, columns, step = shape.threads, shape.lanes, shape.rows, shape.columns, shape.step
 
     @device
@@ -90,15 +90,17 @@ def _adding_tile(dtype, shape, n_values, columns_too):
         """Add a thread's pairs to its sums of rows and of columns."""
         first, slot = np.uint32(s * np.uint32(step) + me % np.uint32(lanes)), np.uint32(s * np.uint32(threads) + me)
         for c in range(columns):
-            sums[c] = number(0)
             for r in range(rows):
-                pair = exp2(t[r, c])
-                for k in range(n_values):
-                    totals[r, k] += beside[first + c * lanes, 1 + k] * pair
-                sums[c] += a[r] * pair
+                t[r, c] = exp2(t[r, c])
+        for k in range(n_values):
+            for c in range(columns):
+                for r in range(rows):
+                    totals[r, k] += beside[first + c * lanes, 1 + k] * t[r, c]
         if columns_too:
             for c in range(columns):
-                sums[c] += own[slot, c]
+                sums[c] = own[slot, c]
+                for r in range(rows):
+                    sums[c] += a[r] * t[r, c]
             for c in range(columns):
                 own[slot, c] = sums[c]
 
@@ -111,7 +113,7 @@ def log_sums_kernel(dtype, shape):
     number, rows, columns, block, step = np.dtype(dtype).type, shape.rows, shape.columns, shape.block, shape.step
     lanes, tile, in_registers, near_shape, held_shape = shape.lanes, shape.tile, shape.few, shape.near, shape.held
     (place, place_parts), (hold, _) = tiles.placing(dtype, shape, 0), tiles.holding(dtype, shape)
-    exponents, go_on, merge = tiles.exponents_of(dtype, shape), _going_on(dtype, shape), _merging(shape)
+    exponents, go_on, merge = tiles.exponents_of(shape), _going_on(dtype, shape), _merging(shape)
     clear, inert = tiles.clearing(shape), number(tiles.INERT)
 
     @kernel

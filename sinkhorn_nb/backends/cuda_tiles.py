@@ -13,7 +13,7 @@ from .pointwise import add_inner, exponent
 
 INERT = -1e30  # exponent of what fills up a tile
 REGISTER_DIM = 6  # up to here the coordinates of a thread's rows live in registers
-PART = 4  # coordinates of longer points multiplied at a time
+STRETCH, PART = 8, 4  # coordinates of longer points in shared memory, and multiplied, at a time
 
 
 class Shape(NamedTuple):
@@ -49,13 +49,13 @@ class Shape(NamedTuple):
     @property
     def held(self):
         """Room for coordinates of rows: those of one thread in registers, or a part of all in shared memory."""
-        return (self.rows, self.dimension) if self.few else (self.block, 2 * PART + 4)
+        return (self.rows, self.dimension) if self.few else (self.block, STRETCH + 4)
 
     @property
     def near(self):
         """Room for coordinates of columns; widths are those of vector loads that meet no bank twice."""
         if not self.few:
-            return self.step, 2 * PART + 4
+            return self.step, STRETCH + 4
         return self.tile, next(w for w in (1, 2, 4, 8) if w >= self.dimension)
 
 
@@ -63,7 +63,7 @@ def shape_of(dtype, dimension):
     """The shape for points of a dimension: 48 KB of shared memory and about 128 registers a thread at most."""
     dimension = dimension if dimension <= REGISTER_DIM else 0
     if SIMULATOR:
-        return Shape(dimension, 4, 2, 2, 2, 8)
+        return Shape(dimension, 8, 4, 2, 2, 8)
     if dtype == "float64":
         return Shape(dimension, 128, 8, 4, 4 if dimension == 0 else 2, 128)
     if dimension == 0:
@@ -154,9 +154,9 @@ def holding(dtype, shape):
 
 
 @cache
-def exponents_of(dtype, shape):
+def exponents_of(shape):
     """The function that computes a thread's tile t of exponents, in step s of the columns."""
-    number, lanes, groups, rows, columns = np.dtype(dtype).type, shape.lanes, shape.groups, shape.rows, shape.columns
+    lanes, groups, rows, columns = shape.lanes, shape.groups, shape.rows, shape.columns
     step, threads, block = shape.step, shape.threads, shape.block
     point, part = entries(shape.dimension or 1), entries(PART)
 
@@ -170,10 +170,10 @@ def exponents_of(dtype, shape):
 
     @device
     def fetch(points, start, stop, begin, count, out, me):
-        for e in range(me, count * 2 * PART, threads):
-            i, k = start + e // (2 * PART), begin + e % (2 * PART)
-            inside = i < stop and k < points.shape[1]
-            out[e // (2 * PART), e % (2 * PART)] = points[i, k] if inside else number(0)
+        k, first = np.uint32(me % np.uint32(STRETCH)), np.uint32(me // np.uint32(STRETCH))
+        for e in range(count * STRETCH // threads):
+            i = first + np.uint32(e * (threads // STRETCH))
+            out[i, k] = points[min(start + i, stop - 1), begin + k]  # the last point, beyond: its exponents are inert
 
     @device
     def by_part(x, base, i1, y, j0, j1, s, held, near, beside, A, t, me):
@@ -181,12 +181,12 @@ def exponents_of(dtype, shape):
         for c in range(columns):
             for r in range(rows):
                 t[r, c] = A[r] + beside[s * np.uint32(step) + lane + c * lanes, 0]
-        for begin in range(0, x.points.shape[1], 2 * PART):
+        for begin in range(0, x.points.shape[1], STRETCH):
             syncthreads()
             fetch(x.points, base, i1, begin, block, held, me)
             fetch(y.points, j0 + s * step, j1, begin, step, near, me)
             syncthreads()
-            for k in range(0, 2 * PART, PART):
+            for k in range(0, STRETCH, PART):
                 for c in range(columns):
                     yj = part(near, lane + c * lanes, k)
                     for r in range(rows):
