@@ -18,8 +18,8 @@ OLDEST = (7, 0)  # compute capability
 # Blocks are as many as the work is large: small passes would warn each time.
 config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
-# Registers of a thread: 12 warps on a multiprocessor, and what does not fit is spilt outside of the inner loops.
-kernel = cuda.jit if SIMULATOR else cuda.jit(max_registers=168)
+REGISTERS = 168  # of a thread: 12 warps share a multiprocessor; what does not fit is spilt outside of the inner loops
+kernel = cuda.jit if SIMULATOR else cuda.jit(max_registers=REGISTERS)
 
 # Functions called by kernels: plain ones in the simulator, else compiled into them.
 device = register_jitable

@@ -1,0 +1,149 @@
+"""What the kernels become on a GPU: compiled here for several of them, with none at hand.
+
+Needs numba-cuda with the compiler of CUDA (nvidia-cuda-nvcc-cu12); machine code is counted with nvidia-cuda-nvdisasm.
+"""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from numba import float32, float64, int64, types
+
+core = pytest.importorskip("numba.cuda.core", reason="no numba-cuda: pip install numba-cuda nvidia-cuda-nvcc-cu12")
+from numba import cuda  # noqa: E402
+from numba.cuda import dispatcher  # noqa: E402
+
+from sinkhorn_nb.backends import cuda_kernels  # noqa: E402
+from sinkhorn_nb.backends.cuda import VALUES  # noqa: E402
+from sinkhorn_nb.backends.cuda_device import REGISTERS  # noqa: E402
+from sinkhorn_nb.backends.cuda_kernels import Side, log_sums_kernel, sums_kernel  # noqa: E402
+from sinkhorn_nb.backends.cuda_tiles import shape_of  # noqa: E402
+
+if cuda.cuda_paths is None or core.config.ENABLE_CUDASIM:
+    pytest.skip("the simulator compiles nothing", allow_module_level=True)
+
+NUMBERS = {"float32": float32, "float64": float64}
+PASSES = ["sums", "self", "transport", "log_sums"]
+KINDS = [(name, "float32", d) for name in PASSES for d in (3, 64)] + [(name, "float64", 3) for name in PASSES]
+SOME = [("sums", "float32", 3), ("transport", "float32", 64)]
+EACH = [(*kind, (9, 0)) for kind in KINDS] + [(*kind, cc) for cc in ((7, 5), (8, 0)) for kind in SOME]
+EXP2 = "ex2.approx.ftz.f32"
+SHARED_MEMORY = 48 * 1024
+
+
+def kernel_of(name, dtype, d):
+    shape = shape_of(dtype, d)
+    if name == "log_sums":
+        return log_sums_kernel(dtype, shape)
+    if name == "transport":
+        return sums_kernel(dtype, shape, VALUES[dtype][-1], False, False)
+    return sums_kernel(dtype, shape, 1, True, name == "self")
+
+
+def compiled(kernel, arguments, cc):
+    """PTX; numba asks the device it runs on, or a library, for what it can compile: neither need be there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core.config, "FORCE_CUDA_CC", cc)
+        patch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=cc))
+        try:
+            text, _ = cuda.compile_ptx(kernel.py_func, arguments, cc=cc)
+        except Exception as error:
+            if "libnvvm" in str(error).lower():
+                pytest.skip("no libNVVM: pip install nvidia-cuda-nvcc-cu12")
+            raise
+    return text
+
+
+@cache
+def ptx(name, dtype, d, cc=(9, 0)):
+    number, sums = NUMBERS[dtype], float64[:, :, ::1]
+    fields = number[:, ::1], float64[:, ::1], int64[:, ::1], int64[::1], float64[::1], float64[::1], number[:, ::1]
+    side = types.NamedTuple(fields, Side)
+    return compiled(kernel_of(name, dtype, d), (side, side, sums, sums), cc)
+
+
+def hot_blocks(text):
+    """Straight pieces of code with exponentials of a tile."""
+    return [block for block in re.split(r"^\$L\w+:", text, flags=re.MULTILINE) if block.count(EXP2) >= 4]
+
+
+@pytest.mark.parametrize(("name", "dtype", "d", "cc"), EACH)
+def test_registers_and_order(name, dtype, d, cc):
+    """Nothing is kept in (slow) local memory, nothing called, and nothing added in an order that may change."""
+    text = ptx(name, dtype, d, cc)
+    assert f".target sm_{cc[0]}{cc[1]}" in text
+    assert not re.search(r"\.local|\bcall\b|\batom\.|\bred\.", text)
+
+
+@pytest.mark.parametrize(("name", "dtype", "d"), KINDS)
+def test_shared_memory_needs_no_leave(name, dtype, d):
+    sizes = re.findall(r"\.shared .*\[(\d+)\];", ptx(name, dtype, d))
+    assert 0 < sum(map(int, sizes)) <= SHARED_MEMORY
+
+
+@pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize("d", [3, 64])
+def test_exponential_is_one_instruction_and_pairs_are_float32(name, d):
+    blocks = hot_blocks(ptx(name, "float32", d))
+    assert blocks
+    for block in blocks:
+        assert ".f64" not in block and "ex2.approx.f32" not in block
+
+
+def test_double_pairs_are_not_rounded():
+    assert ".f32" not in ptx("sums", "float64", 3)
+
+
+@pytest.mark.parametrize("name", ["total_kernel", "log_total_kernel"])
+def test_kernels_that_add_up(name):
+    kernel, parts = getattr(cuda_kernels, name), [float64[:, ::1]] * (1 + (name == "log_total_kernel"))
+    text = compiled(kernel, (*parts, float64[::1]), (9, 0))
+    assert not re.search(r"\.local|\batom\.|\bred\.", text)
+
+
+def tool(name):
+    """A program of CUDA: on the path, or in a wheel."""
+    wheels = Path(pytest.__file__).parents[1] / "nvidia"
+    found = shutil.which(name) or next(map(str, wheels.glob(f"*/bin/{name}")), None)
+    return found or pytest.skip(f"no {name}: pip install nvidia-cuda-nvcc-cu12 nvidia-cuda-nvdisasm")
+
+
+@cache
+def hot_loop(name, d):
+    """Instructions of the innermost loop with exponentials, on compute capability 9.0, float32."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, code = Path(folder, "k.ptx"), Path(folder, "k.cubin")
+        source.write_text(ptx(name, "float32", d))
+        assembler = [tool("ptxas"), "-arch=sm_90", f"-maxrregcount={REGISTERS}", source, "-o", code]
+        subprocess.run(assembler, check=True, capture_output=True)
+        listing = subprocess.run([tool("nvdisasm"), code], check=True, capture_output=True, text=True).stdout
+    return innermost(listing)
+
+
+def innermost(listing):
+    instructions, labels, loops = [], {}, []
+    for line in listing.splitlines():
+        if label := re.match(r"\s*(\.L_x_\w+):", line):
+            labels[label[1]] = len(instructions)
+        elif found := re.match(r"\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ +)?(.*?);", line):
+            instructions.append(found[1].strip())
+            back = re.match(r"BRA.*`\((\.L_x_\w+)\)", found[1])
+            if back and back[1] in labels:
+                loops.append(instructions[labels[back[1]] :])
+    return min((loop for loop in loops if sum("MUFU.EX2" in line for line in loop) >= 4), key=len)
+
+
+# Measured 5.75, 7.84, 6.62 and 12.9; a pair takes at least the time of 8, that of its exponential.
+@pytest.mark.parametrize(("name", "d", "most"), [("sums", 1, 6.1), ("sums", 3, 7.94), ("self", 3, 7.94)])
+def test_instructions_a_pair(name, d, most):
+    loop = hot_loop(name, d)
+    names = Counter(line.split()[0] for line in loop)
+    assert len(loop) / names["MUFU.EX2"] <= most
+    assert names["LDS.128"] + names["LDS.64"] >= 4
+    assert not [line for line in names if line.startswith(("LDL", "STL", "DFMA", "DADD", "DMUL", "F2F", "LDG"))]
