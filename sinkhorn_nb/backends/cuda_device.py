@@ -62,6 +62,11 @@ def name():
     return "{} (compute capability {}.{})".format(text, *found.compute_capability)
 
 
+def free_memory():
+    """Bytes of the device in use that nobody has taken."""
+    return cuda.current_context().get_memory_info()[0]
+
+
 @intrinsic
 def _machine_exp2(typing_context, t):
     """2^t by one instruction, relative error 2^-22; 0 and inf beyond the range."""

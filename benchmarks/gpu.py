@@ -1,0 +1,144 @@
+"""Is the CUDA backend right, and how fast is it? The tests on this GPU, pairs a second, S_eps and its gradient.
+
+python -m benchmarks.gpu     under 8 minutes on one GPU; --smoke with NUMBA_ENABLE_CUDASIM=1 runs without any.
+
+Times include what travels between host and device. A point is left out when the time is used up.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import sinkhorn_nb as snb
+from sinkhorn_nb.backends import choice
+from sinkhorn_nb.gibbs import GibbsKernel
+from sinkhorn_nb.measure import Measure
+from sinkhorn_nb.problem import Problem
+
+from .divergence import marginal_error
+from .families import diameter, warp
+from .harness import arguments, clock, goal, in_turn, write
+
+LONGEST_S = 420.0
+PASSES = {1: 2**18, 2: 2**18, 3: 2**18, 8: 2**17, 16: 2**17, 64: 2**16, 784: 2**15}  # points for each dimension
+SOLVES = [(10_000, 0.05), (10_000, 0.01), (100_000, 0.05), (100_000, 0.01), (1_000_000, 0.05), (1_000_000, 0.01)]
+LARGEST_ON_CPU = 10_000
+LARGEST_JUDGED = 20_000  # the marginal error of larger ones is that which the solver tells
+
+
+def tested():
+    """What the tests on the GPU say, in one row."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/gpu.py"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    print(done.stdout[-2000:], flush=True)
+    return {"part": "tests", "passed": done.returncode == 0, "says": done.stdout.strip().splitlines()[-1]}
+
+
+def passes(d, n, dtype, rounds):
+    """Pairs a second of the questions that solves ask, with one cloud against another and with itself."""
+    x, y = (Measure.of(points.astype(dtype)) for points in warp(n, d=d))
+    problem = Problem(x, y, (0.05 * diameter(x.points, y.points)) ** 2)
+    cross, own = GibbsKernel.of(problem, dtype, "cuda"), GibbsKernel.of(problem.on_source(), dtype, "cuda")
+    f, g, V, bounds = np.zeros(n), np.zeros(n), np.ones((n, 1)), x.partition.clusters(64)
+    jobs = {
+        "sums": lambda: cross.log_sums(f, g),
+        "cluster_sums": lambda: cross.cluster_sums(f, g, bounds),
+        "self_sums": lambda: own.log_sums(f, f),
+        "softmin": lambda: cross.softmin(g),
+        "transport": lambda: cross.transport(f, g, V),
+    }
+    first = {name: clock(job)[0][-1] for name, job in jobs.items()}  # with compilation
+    for name, timing in in_turn(jobs, rounds, budget_s=5.0, pause_s=0.0).items():
+        pace = {"pairs_per_s": n * n / timing.median()} if timing.times else {}
+        yield (
+            {"part": "passes", "d": d, "n": n, "dtype": dtype, "job": name, "first_s": first[name]}
+            | pace
+            | (timing.summary())
+        )
+
+
+def solve(n, blur, backend, rounds):
+    """Seconds until S_eps and its gradient, and the most memory of the device in use between iterations."""
+    x, y = (points.astype(np.float32) for points in warp(n))
+    length, free = blur * diameter(x, y), []
+    before = free_memory()
+    solver = snb.Sinkhorn(backend=backend, callback=lambda _: free.append(free_memory()))
+
+    def job():
+        divergence = snb.sinkhorn_divergence(x, y, blur=length, solver=solver)
+        yield divergence
+        yield divergence.gradient()
+
+    timing = in_turn({backend: job}, rounds, budget_s=20.0)[backend]
+    row = {
+        "part": "solve",
+        "backend": backend,
+        "n": n,
+        "d": 3,
+        "blur": blur,
+        "peak_device_mb": (before - min(free)) / 1e6,
+    }
+    if not timing.times:
+        return row | timing.summary()
+    divergence = timing.answers[0]
+    error = divergence.marginal_error
+    if n <= LARGEST_JUDGED:
+        error = marginal_error(x, y, length, divergence.xy.f, divergence.xy.g)
+    row |= {"value": divergence.value, "passes": divergence.n_passes, "marginal_error": error}
+    return row | {"value_s": timing.median(0)} | timing.summary()
+
+
+def free_memory():
+    from sinkhorn_nb.backends import cuda_device
+
+    return cuda_device.free_memory()
+
+
+def solves(points, rounds, start):
+    """S_eps and its gradient, on the CPU too where that is quick."""
+    for n, blur in points:
+        for backend in ("cuda", "cpu") if n <= LARGEST_ON_CPU else ("cuda",):
+            if time.perf_counter() - start > LONGEST_S:
+                yield {"part": "solve", "backend": backend, "n": n, "blur": blur, "error": "out of time"}
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", snb.ConvergenceWarning)
+                yield solve(n, blur, backend, rounds)
+
+
+def goals(rows):
+    """Those of one H200."""
+    pace = {(row["job"], row["d"], row["dtype"]): row.get("pairs_per_s") for row in rows if row["part"] == "passes"}
+    million = [row.get("median_s") for row in rows if row["part"] == "solve" and row["n"] == 1_000_000]
+    yield goal("float32 pairs a second, d = 3, one pass", pace.get(("sums", 3, "float32")), "pairs/s", at_least=3.1e12)
+    yield goal("S_eps and gradient, n = 1 000 000, blur .05", next(iter(million), None), "s", at_most=8.0)
+
+
+def main():
+    args = arguments(__doc__)
+    start, device = time.perf_counter(), choice.describe_gpu()
+    if device.startswith("none"):
+        sys.exit(f"GPU: {device}")
+    print(device, flush=True)
+    rows = [] if args.smoke else [tested()]
+    kinds = [(d, n, "float32") for d, n in PASSES.items()] + [(3, 2**16, "float64")]
+    for d, n, dtype in [(2, 12, "float32"), (9, 12, "float32")] if args.smoke else kinds:
+        rows += passes(d, n, dtype, 2 if args.smoke else 5)
+        print(f"passes: d = {d}, n = {n}: done", flush=True)
+    for row in solves([(8, 0.3)] if args.smoke else SOLVES, 1 if args.smoke else 3, start):
+        rows.append(row)
+        print({key: row.get(key) for key in ("backend", "n", "blur", "median_s", "error")}, flush=True)
+    name = re.sub(r"[^a-z0-9]+", "-", device.split(" (")[0].lower()).strip("-")
+    write(
+        args, f"gpu-{name}", rows, goals(rows), device=device, simulated=os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
+    )
+
+
+if __name__ == "__main__":
+    main()
