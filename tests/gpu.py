@@ -63,6 +63,12 @@ def test_sizes_around_the_edges_of_tiles(check, n, m):
     check(some(n, m, 2, "float64"))
 
 
+@pytest.mark.parametrize("check", CHECKS)
+def test_tiles_larger_than_the_shared_memory(check):
+    """They are taken in pieces, as all are in float64."""
+    check(Pairs.near(*SIZE, 2, "float64", BACKEND, 4 * MOST))
+
+
 @pytest.mark.parametrize("check", [check_sums, check_log_sum_exp, check_transport])
 @pytest.mark.parametrize(("dtype", "d"), [("float64", 2), ("float32", 2), ("float32", 30)])
 def test_tiles_far_apart(check, dtype, d):
