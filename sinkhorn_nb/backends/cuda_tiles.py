@@ -13,7 +13,7 @@ from .pointwise import add_inner, exponent
 
 INERT = -1e30  # exponent of what fills up a tile
 REGISTER_DIM = 6  # up to here the coordinates of a thread's rows live in registers
-STRETCH, PART = 8, 4  # coordinates of longer points in shared memory, and multiplied, at a time
+STRETCH = 4  # coordinates of longer points that are multiplied at a time
 
 
 class Shape(NamedTuple):
@@ -49,13 +49,13 @@ class Shape(NamedTuple):
     @property
     def held(self):
         """Room for coordinates of rows: those of one thread in registers, or a part of all in shared memory."""
-        return (self.rows, self.dimension) if self.few else (self.block, STRETCH + 4)
+        return (self.rows, self.dimension) if self.few else (self.block, STRETCH)
 
     @property
     def near(self):
         """Room for coordinates of columns; widths are those of vector loads that meet no bank twice."""
         if not self.few:
-            return self.step, STRETCH + 4
+            return self.step, STRETCH
         return self.tile, next(w for w in (1, 2, 4, 8) if w >= self.dimension)
 
 
@@ -63,7 +63,7 @@ def shape_of(dtype, dimension):
     """The shape for points of a dimension: 48 KB of shared memory and about 128 registers a thread at most."""
     dimension = dimension if dimension <= REGISTER_DIM else 0
     if SIMULATOR:
-        return Shape(dimension, 8, 4, 2, 2, 8)
+        return Shape(dimension, 4, 2, 2, 2, 8)
     if dtype == "float64":
         return Shape(dimension, 128, 8, 4, 4 if dimension == 0 else 2, 128)
     if dimension == 0:
@@ -158,7 +158,7 @@ def exponents_of(shape):
     """The function that computes a thread's tile t of exponents, in step s of the columns."""
     lanes, groups, rows, columns = shape.lanes, shape.groups, shape.rows, shape.columns
     step, threads, block = shape.step, shape.threads, shape.block
-    point, part = entries(shape.dimension or 1), entries(PART)
+    point = entries(shape.dimension or STRETCH)
 
     @device
     def by_coordinate(x, base, i1, y, j0, j1, s, held, near, beside, A, t, me):
@@ -186,11 +186,10 @@ def exponents_of(shape):
             fetch(x.points, base, i1, begin, block, held, me)
             fetch(y.points, j0 + s * step, j1, begin, step, near, me)
             syncthreads()
-            for k in range(0, STRETCH, PART):
-                for c in range(columns):
-                    yj = part(near, lane + c * lanes, k)
-                    for r in range(rows):
-                        t[r, c] = add_inner(t[r, c], part(held, group + r * groups, k), yj)
+            for c in range(columns):
+                yj = point(near, lane + c * lanes, 0)
+                for r in range(rows):
+                    t[r, c] = add_inner(t[r, c], point(held, group + r * groups, 0), yj)
 
     return by_coordinate if shape.few else by_part
 
