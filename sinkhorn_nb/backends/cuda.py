@@ -94,9 +94,14 @@ class CudaBackend:
         return _total(rows), columns
 
     def row_sums(self, x, F, y, G, b):
-        return self.transport(x, F, y, G, b[:, None])[:, 0]
+        return self.transport(x, F, y, G, b[:, None], None)[:, 0]
 
-    def transport(self, x, F, y, G, V):
+    def transport(self, x, F, y, G, V, factors):
+        if factors is not None:  # a pass for every few products of a column of B and one of V
+            A, B = factors
+            products = (B[:, :, None] * V[:, None, :]).reshape(y.n, -1)
+            sums = self.transport(x, F, y, G, products, None).reshape(x.n, A.shape[1], -1)
+            return np.einsum("ir,irk->ik", A, sums)
         widths = VALUES[x.dtype.name]
         width = next((k for k in widths if k >= V.shape[1]), widths[-1])
         kernel, none = sums_kernel(x.dtype.name, x.shape, width, False, False), cuda.device_array((1, 1, 1), np.float64)

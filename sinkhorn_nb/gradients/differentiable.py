@@ -9,7 +9,7 @@ from .linear_system import LINEAR_TOL
 
 
 class Differentiable:
-    """Derivatives of potentials, map, plan and gradient of a `problem` with an `iterate`."""
+    """Derivatives of potentials, map, plan and gradient of a `problem` with an `iterate`, computed by a `backend`."""
 
     def pullback(self, f=None, g=None, map=None, plan=None, tol=LINEAR_TOL):
         """The gradient of a scalar that depends on the potentials, the map and the plan.
@@ -55,12 +55,12 @@ class Differentiable:
         array([[1.],
                [1.]])
         """
-        problem = self.problem
+        problem, tol = self.problem, validation.positive("tol", tol)
         f, g = _cotangent("f", f, problem.source.weights), _cotangent("g", g, problem.target.weights)
         map = _cotangent("map", map, problem.source.points)
         if plan is not None:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
-        return warned(implicit.pullback(problem, self.iterate, f, g, map, plan, validation.positive("tol", tol)))
+        return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol))
 
     def pushforward(self, x=None, y=None, a=None, b=None, tol=LINEAR_TOL):
         """Derivatives of potentials and value along a direction of points and weights.
@@ -83,10 +83,10 @@ class Differentiable:
         -----
         Cost: four passes and two for each iteration of the linear solver. See `pullback`.
         """
-        problem = self.problem
+        problem, tol = self.problem, validation.positive("tol", tol)
         x, y = _direction("x", x, problem.source.points), _direction("y", y, problem.target.points)
         a, b = _direction("a", a, problem.source.weights), _direction("b", b, problem.target.weights)
-        return warned(implicit.pushforward(problem, self.iterate, x, y, a, b, validation.positive("tol", tol)))
+        return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol))
 
     def hessian_vector_product(self, dx=None, dy=None, tol=LINEAR_TOL):
         """The Hessian of the value in (x, y) times (dx, dy), at fixed weights.
@@ -110,9 +110,12 @@ class Differentiable:
         return warned(self._hessian_vector_product(dx, dy, tol))
 
     def _hessian_vector_product(self, dx, dy, tol):
-        problem = self.problem
+        problem, tol = self.problem, validation.positive("tol", tol)
         dx, dy = _direction("dx", dx, problem.source.points), _direction("dy", dy, problem.target.points)
-        return implicit.hessian_vector_product(problem, self.iterate, dx, dy, validation.positive("tol", tol))
+        return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
+
+    def _linearized(self):
+        return implicit.Linearization(self.problem, self.iterate, self.backend)
 
 
 def _cotangent(name, value, like):

@@ -55,15 +55,15 @@ class HessianProduct(Reported, _HessianProduct):
     """The Hessian of a value in (x, y) times a direction: x (n, d), y (m, d)."""
 
 
-class _Linearization:
-    """A problem's system with its arrays in the partitions' order, the points centred."""
+class Linearization:
+    """A problem's system at an iterate, with its arrays in the partitions' order, the points centred."""
 
-    def __init__(self, problem, iterate):
+    def __init__(self, problem, iterate, backend):
         self.problem, self.iterate = problem, iterate
         self.source, self.target = problem.source.partition, problem.target.partition
         self.a, self.b = self.source.probabilities, self.target.probabilities
         self.x, self.y = self.source.points - problem.centre, self.target.points - problem.centre
-        self.system = LinearSystem(problem, iterate)
+        self.system = LinearSystem(problem, iterate, backend)
 
 
 class _Cotangent:
@@ -154,9 +154,8 @@ def _of_weights(on_probabilities, measure, on_mass):
     return (on_probabilities - level) / measure.mass + on_mass / 2
 
 
-def pullback(problem, iterate, f, g, t, plan, tol):
+def pullback(of, f, g, t, plan, tol):
     """Derivatives of a scalar from its derivatives in the potentials, the map at the source points and the plan."""
-    of = _Linearization(problem, iterate)
     cotangent = _Cotangent(of)
     if f is not None or g is not None:
         cotangent.add_potentials(_sorted(of.source, f, of.a), _sorted(of.target, g, of.b))
@@ -205,9 +204,9 @@ class _Costs:
         return A, np.column_stack([np.ones(len(on_y)), on_y, of.y, self.dy])
 
 
-def pushforward(problem, iterate, dx, dy, da, db, tol):
+def pushforward(of, dx, dy, da, db, tol):
     """Derivatives of potentials and value in a direction of points and weights."""
-    of = _Linearization(problem, iterate)
+    problem, iterate = of.problem, of.iterate
     da, d_mass_a = _of_probabilities(of.source.sort(da), problem.source)
     db, d_mass_b = _of_probabilities(of.target.sort(db), problem.target)
     costs = _Costs(of, of.source.sort(dx), of.target.sort(dy), da, db)
@@ -227,10 +226,9 @@ def _of_probabilities(tangent, measure):
     return (tangent - measure.partition.probabilities * total) / measure.mass, total
 
 
-def hessian_vector_product(problem, iterate, dx, dy, tol):
+def hessian_vector_product(of, dx, dy, tol):
     """The derivative of sum_j P_ij (x_i - y_j), and so for y, in a direction of the points."""
-    of = _Linearization(problem, iterate)
-    system, eps = of.system, problem.eps
+    problem, system, eps = of.problem, of.system, of.problem.eps
     costs = _Costs(of, of.source.sort(dx), of.target.sort(dy), np.zeros_like(of.a), np.zeros_like(of.b))
     df, dg, report = costs.solve(tol)
     factors = costs.factors(df, dg)

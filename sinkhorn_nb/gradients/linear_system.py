@@ -69,9 +69,9 @@ class LinearSystem:
     carried along: the equations define what they get.
     """
 
-    def __init__(self, problem, iterate):
+    def __init__(self, problem, iterate, backend):
         eps = problem.eps
-        self._kernel = GibbsKernel.of(problem, "float64")
+        self._kernel = GibbsKernel.of(problem, "float64", backend)
         bounds = problem.target.partition.clusters(CLUSTERS)
         f, g = iterate.f, iterate.g - eps * iterate.log_columns
         log_columns, log_rows, sums = self._kernel.T.cluster_sums(g, f, bounds)

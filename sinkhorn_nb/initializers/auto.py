@@ -30,7 +30,7 @@ class Auto(Initializer):
             return Coarse()(problem, solver)
         likely = Sorting() if problem.source.dimension == 1 else Coarse()
         starts = [initializer(problem, solver) for initializer in (likely, Gaussian(), Zeros())]
-        sample = _Sample(problem)
+        sample = _Sample(problem, solver)
         best = max(starts, key=lambda start: sample.semi_dual(start.f))
         return best._replace(n_passes=sum(start.n_passes for start in starts) + sample.n_passes)
 
@@ -38,11 +38,11 @@ class Auto(Initializer):
 class _Sample:
     """The problem between the middle points of runs of the partitions, each with the mass of its run."""
 
-    def __init__(self, problem):
+    def __init__(self, problem, solver):
         self._rows, x = _strata(problem.source.partition)
         _, y = _strata(problem.target.partition)
         self._source, self._b = x.partition, y.partition.probabilities
-        self._kernel = GibbsKernel(y.partition, x.partition, problem.eps, "float32")
+        self._kernel = GibbsKernel(y.partition, x.partition, problem.eps, "float32", solver.backend)
         self._share = len(x) * len(y) / (len(problem.source) * len(problem.target))
 
     @property

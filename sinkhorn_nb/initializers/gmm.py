@@ -102,7 +102,7 @@ class GMM(Initializer):
         if self.read_out == "posterior":
             return here.posteriors(partition.points) @ f, len(partition) * len(f)
         means = Measure(there.means, there.weights).partition
-        kernel = GibbsKernel(partition, means, eps, "float64")
+        kernel = GibbsKernel(partition, means, eps, "float64", "cpu")  # too few pairs for a device
         return kernel.softmin(means.sort(g - there.traces / 2)), len(partition) * len(g)
 
 

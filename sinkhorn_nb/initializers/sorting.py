@@ -82,7 +82,7 @@ class DualSort(Initializer):
         f = np.zeros(len(source.points))
         for _ in range(self.n_sweeps):
             f = dual_sort_sweep(source.points, target.points, f, EXPONENT)
-        f, kernel = source.restore(f), GibbsKernel.of(problem, "float32").T
+        f, kernel = source.restore(f), GibbsKernel.of(problem, "float32", solver.backend).T
         return Start(f, kernel.softmin(f), self.n_sweeps + kernel.n_passes)
 
 

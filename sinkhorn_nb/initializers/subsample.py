@@ -96,5 +96,5 @@ def draw(partition, count, rng):
 def _extended(partition, solution):
     """The softmin f at all points, and the pairs treated."""
     known = solution.problem.target.partition
-    f = GibbsKernel(partition, known, solution.problem.eps, "float32").softmin(solution.iterate.g)
+    f = GibbsKernel(partition, known, solution.problem.eps, "float32", solution.backend).softmin(solution.iterate.g)
     return f, len(partition) * len(known)
