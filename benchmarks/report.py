@@ -15,7 +15,7 @@ COLUMNS = {
     "startup": "what median_s min_s rounds",
     "implicit": "question family library n d tol passes iterations converged relative_error solve_s median_s whole_s"
     " rounds ours_faster error",
-    "thornton_cuturi": "table case n d blur init paper plain_iterations plain_s passes seconds",
+    "thornton_cuturi": "table case n d blur init paper plain_iterations plain_s passes seconds partitions_s",
     "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
 HEADS = {
@@ -25,7 +25,8 @@ HEADS = {
     "over_import_mb": "over the import (MB)", "marginal_error": "marginal error", "seconds": "time (s)",
     "relative_error": "error of the derivative (relative)", "solve_s": "solve, median (s)",
     "whole_s": "solve and derivative, median (s)", "plain_iterations": "plain Sinkhorn (iterations)",
-    "plain_s": "plain Sinkhorn (s)", "paper": "the paper's (iterations)", "cpu_share": "cores busy",
+    "plain_s": "plain Sinkhorn (s)", "partitions_s": "partitions (s)", "paper": "the paper's (iterations)",
+    "cpu_share": "cores busy",
     "value_s": "value alone, median (s)", "wall_s": "median (s)",
     "share_outside": "share outside of the passes", "relative_error_of_value": "error of S (relative)",
 }  # fmt: skip
