@@ -78,7 +78,7 @@ class GibbsKernel:
         return self._mend(_log(rows), f, g), self._mend_columns(_log(columns), f, g)
 
     def cluster_sums(self, f, g, bounds):
-        """What log_sums gives, and C_kj = sum of a_i p_ij over the i between consecutive bounds, from 0 to n.
+        """What log_sums gives, and `ClusterSums` C_kj of a_i p_ij over the i between consecutive bounds, from 0 to n.
 
         C is None when a column sum had to be recomputed: its parts are not known.
         """
@@ -87,7 +87,7 @@ class GibbsKernel:
         rows, C = self._backend.cluster_sums(
             x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights, bounds
         )
-        columns = C.sum(axis=0, dtype=np.float64)
+        columns = C.columns()
         mended = self._mend_columns(_log(columns), f, g)
         return self._mend(_log(rows), f, g), mended, C if self._is_trusted(_log(columns)).all() else None
 

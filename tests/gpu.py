@@ -82,7 +82,7 @@ def test_tiles_far_apart(check, dtype, d):
 def test_transport_of_several_vectors(k):
     t = some(9, 11, 2, "float32")
     V = np.random.default_rng(0).uniform(0.5, 1.5, size=(11, k))
-    t.compare(BACKEND.transport(t.X, t.F, t.Y, t.G, V), t.p @ V)
+    t.compare(BACKEND.transport(t.X, t.F, t.Y, t.G, V, None), t.p @ V)
 
 
 @pytest.mark.parametrize("check", [check_sums, check_self_sums])

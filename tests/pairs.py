@@ -93,7 +93,22 @@ def check_clusters_between(bounds, t):
     t.compare(rows, t.p @ t.b)
     assert C.dtype == t.x.rounded.dtype
     expected = [t.a[i:j] @ t.p[i:j] for i, j in pairwise(bounds)]
-    np.testing.assert_allclose(C, expected, rtol=t.rtol)
+    check_questions(C, np.array(expected), t.rtol)
+
+
+def check_questions(C, expected, rtol):
+    """What the reduced problem asks of the sums over clusters."""
+    rng, (K, m) = np.random.default_rng(0), expected.shape
+    scales, weights = rng.uniform(0.5, 1.5, size=K), rng.uniform(0.5, 1.5, size=m)
+    np.testing.assert_allclose(C, expected, rtol=rtol)
+    np.testing.assert_allclose(C.columns(), expected.sum(axis=0), rtol=rtol)
+    np.testing.assert_allclose(C.totals(scales), scales @ expected, rtol=rtol)
+    np.testing.assert_allclose(C.shares(weights), expected @ weights, rtol=rtol)
+    for size in {1, min(3, m), m}:
+        whole = m // size * size
+        sums = (expected * weights)[:, :whole].reshape(K, -1, size).sum(axis=2)
+        np.testing.assert_allclose(C.grouped(weights, size), sums, rtol=rtol)
+        assert C.grouped(weights, size).dtype == C.dtype
 
 
 def check_row_sums(t):

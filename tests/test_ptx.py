@@ -100,10 +100,15 @@ def test_double_pairs_are_not_rounded():
     assert ".f32" not in ptx("sums", "float64", 3)
 
 
-@pytest.mark.parametrize("name", ["total_kernel", "log_total_kernel"])
+@pytest.mark.parametrize("name", ["total_kernel", "log_total_kernel", "share_kernel"])
 def test_kernels_that_add_up(name):
-    kernel, parts = getattr(cuda_kernels, name), [float64[:, ::1]] * (1 + (name == "log_total_kernel"))
-    text = compiled(kernel, (*parts, float64[::1]), (9, 0))
+    parts, vector = float64[:, ::1], float64[::1]
+    arguments = {
+        "total_kernel": (float32[:, ::1], vector, vector),
+        "log_total_kernel": (parts, parts, vector),
+        "share_kernel": (float32[:, ::1], vector, int64, parts),
+    }
+    text = compiled(getattr(cuda_kernels, name), arguments[name], (9, 0))
     assert not re.search(r"\.local|\batom\.|\bred\.", text)
 
 

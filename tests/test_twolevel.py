@@ -14,9 +14,11 @@ from strategies import pairs
 
 import sinkhorn_nb.solver.sinkhorn as loop
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
+from sinkhorn_nb.backends.cluster_sums import HostClusterSums
 from sinkhorn_nb.gibbs import GibbsKernel
+from sinkhorn_nb.solver import twolevel
 from sinkhorn_nb.solver.acceleration import Alternating, Anderson
-from sinkhorn_nb.solver.twolevel import LARGEST_SHIFT, SHARE, TwoLevel, best_shifts
+from sinkhorn_nb.solver.twolevel import LARGEST_SHIFT, SHARE, TwoLevel
 
 ROUNDING = {"float32": 1e-5, "float64": 1e-11}  # of a gradient in l1, of a value
 
@@ -27,6 +29,10 @@ ROUNDING = {"float32": 1e-5, "float64": 1e-11}  # of a gradient in l1, of a valu
 def reduced_dual(t, sums, weights, masses):
     carriers = weights > 0
     return masses @ t - weights[carriers] @ np.log(np.exp(t) @ sums[:, carriers].astype(np.float64))
+
+
+def best_shifts(sums, weights, masses, tol):
+    return twolevel.best_shifts(HostClusterSums(sums), weights, masses, tol)
 
 
 def reduced_gradient(t, sums, weights, masses):

@@ -16,6 +16,27 @@ Bounds = NDArray[np.int64]
 Cloud = Any
 
 
+class ClusterSums(Protocol):
+    """C_kj, the sums of a_i p_ij over the rows i of cluster k, kept where they were made."""
+
+    dtype: np.dtype[Any]
+
+    def columns(self) -> Vector:
+        """(m,) sum_k C_kj, added up in float64."""
+
+    def totals(self, scales: Vector) -> Vector:
+        """(m,) sum_k scales_k C_kj."""
+
+    def shares(self, weights: Vector) -> NDArray[Any]:
+        """(K,) sum_j C_kj weights_j."""
+
+    def grouped(self, weights: Vector, size: int) -> NDArray[Any]:
+        """(K, m // size) sums of C_kj weights_j over groups of so many columns in a row; the last few are left out."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """(K, m), on the host."""
+
+
 class Backend(Protocol):
     """One set of kernels on one device."""
 
@@ -29,8 +50,8 @@ class Backend(Protocol):
 
     def cluster_sums(
         self, x: Cloud, F: Vector, a: Vector, y: Cloud, G: Vector, b: Vector, bounds: Bounds
-    ) -> tuple[Vector, NDArray[Any]]:
-        """sum_j b_j p_ij and the (K, m) sums of a_i p_ij over the x_i between consecutive bounds, from 0 to n."""
+    ) -> tuple[Vector, ClusterSums]:
+        """sum_j b_j p_ij and the sums of a_i p_ij over the x_i between consecutive bounds, from 0 to n."""
 
     def self_sums(self, x: Cloud, F: Vector, a: Vector) -> Vector:
         """sum_j a_j p_ij of a cloud with itself, from half of the pairs."""

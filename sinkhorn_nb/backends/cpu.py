@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from . import cpu_kernels
+from .cluster_sums import HostClusterSums
 from .cpu_kernels import COLUMNS, ROWS, Runs, Side
 from .threads import run, single_threaded_blas
 from .tiles import PAD, REGISTER_DIM
@@ -100,7 +101,8 @@ class CpuBackend:
         runs = x.runs(bounds)
         starts = np.flatnonzero(np.diff(runs.groups, prepend=-1))
         todo = panels((runs.stops - runs.starts) * y.size, starts)
-        return self._sums(x, F, a, y, G, b, runs, todo, len(bounds) - 1)
+        rows, columns = self._sums(x, F, a, y, G, b, runs, todo, len(bounds) - 1)
+        return rows, HostClusterSums(columns)
 
     def _sums(self, x, F, a, y, G, b, runs, todo, n_groups):
         x_side, y_side = x.side(F, a), y.side(G, b)

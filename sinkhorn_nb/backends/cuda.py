@@ -1,6 +1,6 @@
 """The CUDA backend: clouds stay on the device, vectors travel to it and back at each pass.
 
-Cluster sums are handed over as an array of the host: at a million points and 128 clusters 512 MB a pass.
+Sums over clusters stay there, too: at a million points and 128 clusters they are 512 MB.
 
 The blocks depend on the sizes alone and no two of them add to the same sums, which are added up in
 order: the result is the same bits each time.
@@ -9,7 +9,7 @@ order: the result is the same bits each time.
 import numpy as np
 
 from .cuda_device import SIMULATOR, cuda
-from .cuda_kernels import Side, log_sums_kernel, log_total_kernel, sums_kernel, total_kernel
+from .cuda_kernels import SHARERS, Side, log_sums_kernel, log_total_kernel, share_kernel, sums_kernel, total_kernel
 from .cuda_tiles import INERT, STRETCH, shape_of
 from .tiling import starts_of_pieces
 
@@ -65,6 +65,30 @@ def _ends(pieces, count):
     return np.unique(np.linspace(0, len(pieces), count + 1).astype(np.int64))
 
 
+class CudaClusterSums:
+    """A (K, m) array of the device behind the questions of `ClusterSums`; all sums are float64."""
+
+    def __init__(self, sums):
+        self._sums, self.dtype = sums, sums.dtype
+
+    def columns(self):
+        return _total(self._sums)
+
+    def totals(self, scales):
+        return _total(self._sums, scales)
+
+    def shares(self, weights):
+        return self.grouped(weights, len(weights))[:, 0]
+
+    def grouped(self, weights, size):
+        out = cuda.device_array((self._sums.shape[0], len(weights) // size), np.float64)
+        share_kernel[out.shape[::-1], SHARERS](self._sums, cuda.to_device(weights), size, out)
+        return out.copy_to_host().astype(self.dtype)
+
+    def __array__(self, dtype=None, copy=None):
+        return self._sums.copy_to_host().astype(dtype or self.dtype, copy=False)
+
+
 class CudaBackend:
     """Kernels over tiles of pairs; see `Backend` for what each method answers."""
 
@@ -79,7 +103,7 @@ class CudaBackend:
 
     def cluster_sums(self, x, F, a, y, G, b, bounds):
         rows, columns = self._sums(x, F, a, y, G, b, x.rows(PANELS, bounds), x.dtype)
-        return rows, columns.copy_to_host()[..., 0]
+        return rows, CudaClusterSums(_flat(columns))
 
     def self_sums(self, x, F, a):
         rows, columns = self._sums(x, F, a, x, F, a, x.rows(PANELS), np.float64, is_self=True)
@@ -131,16 +155,16 @@ def _row_wise(x, y):
     return panels, y.columns(min(CHUNKS, BLOCKS // (len(panels[1]) - 1)))
 
 
-def _total(parts):
-    """The sums over the first axis, on the host."""
+def _total(parts, scales=None):
+    """The sums over the first axis, scaled, on the host."""
     parts = _flat(parts)
-    out = cuda.device_array(parts.shape[1], np.float64)
-    total_kernel[_grid(len(out)), THREADS](parts, out)
+    out, scales = cuda.device_array(parts.shape[1], np.float64), np.ones(len(parts)) if scales is None else scales
+    total_kernel[_grid(len(out)), THREADS](parts, cuda.to_device(scales), out)
     return out.copy_to_host()
 
 
 def _flat(parts):
-    return parts.reshape(parts.shape[0], parts.shape[1] * parts.shape[2])
+    return parts.reshape(parts.shape[0], parts.size // parts.shape[0])
 
 
 def _grid(count):

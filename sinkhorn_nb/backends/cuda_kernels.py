@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import cuda_tiles as tiles
-from .cuda_device import EXP2, cuda, device, kernel, syncthreads
+from .cuda_device import EXP2, SIMULATOR, cuda, device, kernel, syncthreads
 from .pointwise import exp2 as clipped_exp2
+
+SHARERS = 4 if SIMULATOR else 128  # threads that add up one group of cluster sums
 
 
 class Side(NamedTuple):
@@ -191,13 +193,32 @@ def _merging(shape):
 
 
 @kernel
-def total_kernel(parts, out):
-    """out_i = sum_q parts_qi, in order."""
+def total_kernel(parts, scales, out):
+    """out_i = sum_q scales_q parts_qi, in order."""
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
         total = 0.0
         for q in range(parts.shape[0]):
-            total += parts[q, i]
+            total += scales[q] * parts[q, i]
         out[i] = total
+
+
+@kernel
+def share_kernel(sums, weights, size, out):
+    """out_kg = sum of sums_kj weights_j over group g of so many columns; a block each, halves added to halves."""
+    parts = cuda.shared.array(SHARERS, np.float64)
+    g, k, me, total = cuda.blockIdx.x, cuda.blockIdx.y, cuda.threadIdx.x, 0.0
+    for j in range(g * size + me, (g + 1) * size, SHARERS):
+        total += sums[k, j] * weights[j]
+    parts[me] = total
+    syncthreads()
+    half = SHARERS // 2
+    while half > 0:
+        if me < half:
+            parts[me] += parts[me + half]
+        syncthreads()
+        half //= 2
+    if me == 0:
+        out[k, g] = parts[0]
 
 
 @kernel

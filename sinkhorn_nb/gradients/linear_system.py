@@ -81,7 +81,7 @@ class LinearSystem:
         if sums is None:  # not known: the constant is all that is left to deflate
             bounds, images = bounds[[0, -1]], np.ones((1, len(f)))
         else:
-            images = sums.astype(np.float64) * np.exp(-log_rows)
+            images = np.asarray(sums, dtype=np.float64) * np.exp(-log_rows)
         self._coarse = _CoarseSpace(bounds, images, self.r, self.c)
 
     @property

@@ -62,14 +62,14 @@ class _Clusters:
 
 
 def best_shifts(sums, weights, masses, tol):
-    """argmax_t <masses, t> - <weights, log(e^t sums)> for (L, n) sums, and log(e^t sums) there.
+    """argmax_t <masses, t> - <weights, log(e^t sums)> for L x n `ClusterSums`, and log(e^t sums) there.
 
     Newton's method, started from 0, to a gradient of l1 norm tol.
     """
     t, rounding = np.zeros(len(masses)), ROUNDING[sums.dtype.name]
     value, total = _dual(t, sums, weights, masses)
     for _ in range(MOST_STEPS):
-        shares = np.exp(t) * (sums @ (weights / total).astype(sums.dtype))
+        shares = np.exp(t) * sums.shares(weights / total)
         gradient = masses - shares
         if np.abs(gradient).sum() <= tol:
             break
@@ -87,7 +87,7 @@ def best_shifts(sums, weights, masses, tol):
 
 
 def _dual(t, sums, weights, masses):
-    total = (np.exp(t).astype(sums.dtype) @ sums).astype(np.float64)
+    total = sums.totals(np.exp(t))
     with np.errstate(divide="ignore", invalid="ignore"):
         return masses @ t - weights @ np.log(total), total
 
@@ -97,9 +97,7 @@ def _overlaps(t, sums, weights, total):
 
     That makes them too small, and the steps a little short.
     """
-    scale, size = (weights / total).astype(sums.dtype), max(1, len(weights) // GROUPS)
-    whole = len(weights) // size * size
-    groups = np.einsum("lgs,gs->lg", sums[:, :whole].reshape(len(t), -1, size), scale[:whole].reshape(-1, size))
+    groups = sums.grouped(weights / total, max(1, len(weights) // GROUPS))
     groups *= np.exp(t).astype(sums.dtype)[:, None]
     masses = groups.sum(axis=0)
     groups /= np.sqrt(np.where(masses > 0, masses, 1.0))

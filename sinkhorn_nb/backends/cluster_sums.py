@@ -1,0 +1,27 @@
+"""The sums over clusters of rows, C_kj, where the host has them."""
+
+import numpy as np
+
+
+class HostClusterSums:
+    """A (K, m) array behind the questions that the reduced problem asks; see `ClusterSums`."""
+
+    def __init__(self, sums):
+        self._sums, self.dtype = sums, sums.dtype
+
+    def columns(self):
+        return self._sums.sum(axis=0, dtype=np.float64)
+
+    def totals(self, scales):
+        return (scales.astype(self.dtype) @ self._sums).astype(np.float64)
+
+    def shares(self, weights):
+        return self._sums @ weights.astype(self.dtype)
+
+    def grouped(self, weights, size):
+        whole = len(weights) // size * size
+        sums, weights = self._sums[:, :whole], weights[:whole].astype(self.dtype)
+        return np.einsum("kgs,gs->kg", sums.reshape(len(sums), -1, size), weights.reshape(-1, size))
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self._sums, dtype=dtype, copy=copy is not False)
