@@ -112,9 +112,9 @@ SCALING = {"blur": scaling_blur, "n": scaling_n, "d": scaling_d}
 
 
 def unrepeated(records):
-    """Rows of one benchmark from several environments; our own are taken from the first."""
+    """Rows of one benchmark from several environments; our own are taken from the longest."""
     rows, seen = [], set()
-    for record in records:
+    for record in sorted(records, key=lambda record: len(record["rows"]), reverse=True):
         libraries = {row.get("library") for row in record["rows"]}
         rows += [row for row in record["rows"] if row.get("library") not in seen]
         seen |= libraries

@@ -25,14 +25,14 @@ class GibbsKernel:
     dtype : {"float32", "float64"}
         Of the pairs; potentials and sums are float64.
     backend : {"auto", "cpu", "cuda"}
-        What computes; "auto" takes a GPU where there is one and the pairs are many.
+        What computes; "auto" is the CPU.
     """
 
     def __init__(self, x, y, eps, dtype, backend="auto"):
         self.eps, self.dtype = eps, dtype
         self.is_symmetric = x is y
         self._counted = [0.0]
-        self._backend = choose(backend, len(x) * len(y))
+        self._backend = choose(backend)
         self._x = self._side(x)
         self._y = self._x if self.is_symmetric else self._side(y)
 

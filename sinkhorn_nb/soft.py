@@ -59,8 +59,9 @@ class _Grid:
 
     def __init__(self, source):
         self.weights, x = source.probabilities, source.points[:, 0]
-        self.mean = float(self.weights @ x)
-        deviation = float(np.sqrt(self.weights @ (x - self.mean) ** 2))
+        ordered, weights = source.partition.points[:, 0], source.partition.probabilities  # the same bits in any order
+        self.mean = float(weights @ ordered)
+        deviation = float(np.sqrt(weights @ (ordered - self.mean) ** 2))
         self.scale = deviation or 1.0
         self._slope = self.weights * (x - self.mean) / self.scale * (deviation > 0)
         self.unit = WIDTH * ((np.arange(len(x)) + 0.5) / len(x) - 0.5)

@@ -18,6 +18,7 @@ SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 if choice.no_gpu() is not None:
     pytest.skip(f"no GPU: {choice.no_gpu()}", allow_module_level=True)
 
+from sinkhorn_nb.backends import cuda  # noqa: E402
 from sinkhorn_nb.backends.cuda import CudaBackend  # noqa: E402
 
 BACKEND, MOST = CudaBackend(), CudaBackend.points_a_tile
@@ -139,3 +140,13 @@ def test_solution_answers_on_the_gpu():
     ]
     for question in asked:
         np.testing.assert_allclose(question(on_gpu), question(on_cpu), rtol=1e-5, atol=1e-6)
+
+
+def test_too_large_a_problem_is_refused_before_it_starts(monkeypatch):
+    x, y, a, b = example(9, 11, 2)
+    solver = snb.Sinkhorn(backend="cuda")
+    with monkeypatch.context() as patch:
+        patch.setattr(cuda, "free_memory", lambda: 1000)
+        with pytest.raises(MemoryError, match=r"backend: expected \S+ GB free on the GPU for \d+ points"):
+            snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver)
+    assert snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver).converged

@@ -11,7 +11,7 @@ from oracle import Dense, exact_cost
 from strategies import probabilities
 
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot, sinkhorn_divergence
-from sinkhorn_nb.backends.sorted_dual import midpoint_dual, running_sums, staircase
+from sinkhorn_nb.backends.sorted_dual import dual_sort_sweep, midpoint_dual, running_sums, staircase
 from sinkhorn_nb.initializers import DualSort, Sorting, Zeros
 
 EXPONENTS = [1.0, 1.5, 2.0, 3.0]
@@ -290,3 +290,18 @@ def test_dual_sort_refuses_other_problems():
         ValueError, match=r"init: DualSort: expected equal weights, got .* 0.25 to 0.75; use Sorting\(\)"
     ):
         start(problem(np.arange(2.0), np.arange(2.0) + 1, None, [0.25, 0.75]), DualSort())
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+def test_sweeps_are_those_of_the_paper_with_its_costs_transposed(p):
+    """Erratum: f_i <- min_j (C_ij - C_jj + f_j); as printed, with C_ji, the limit is no dual potential."""
+    rng = np.random.default_rng(0)
+    x, y = np.sort(rng.normal(size=30)), np.sort(rng.normal(size=30) + 1)
+    C = np.abs(x[:, None] - y) ** p / p
+    f = np.zeros(30)
+    for _ in range(60):
+        swept = dual_sort_sweep(x, y, f, p)
+        np.testing.assert_allclose(swept, (C - np.diag(C) + f).min(axis=1), atol=1e-12)
+        f = swept
+    g = np.diag(C) - f
+    assert (f[:, None] + g <= C + 1e-12).all()

@@ -1,4 +1,4 @@
-"""Which backend answers: the CPU, or a GPU where there is one and it pays."""
+"""Which backend answers: the CPU, or the GPU that was asked for."""
 
 import ctypes
 import os
@@ -9,18 +9,15 @@ from .base import Backend
 from .cpu import CpuBackend
 
 NAMES = ("auto", "cpu", "cuda")
-WORTHWHILE = 2**26  # pairs a pass from which "auto" takes a GPU; chosen, not measured
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 CURE = 'take "auto" or "cpu", or pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
 
 
-def choose(name, n_pairs) -> Backend:
-    """The backend of a name for passes over so many pairs."""
+def choose(name) -> Backend:
+    """The backend of a name; "auto" is the CPU until the kernels of the GPU have run on one."""
     if name == "cuda":
         if (why := no_gpu()) is not None:
             raise ValueError(f'backend: expected a usable GPU for "cuda", got none: {why}; {CURE}')
-        return _cuda_backend()
-    if name == "auto" and n_pairs >= WORTHWHILE and not _is_simulated() and no_gpu() is None:
         return _cuda_backend()
     return CpuBackend()
 

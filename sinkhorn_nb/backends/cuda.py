@@ -8,13 +8,14 @@ order: the result is the same bits each time.
 
 import numpy as np
 
-from .cuda_device import SIMULATOR, cuda
+from .cuda_device import SIMULATOR, cuda, free_memory
 from .cuda_kernels import SHARERS, Side, log_sums_kernel, log_total_kernel, share_kernel, sums_kernel, total_kernel
 from .cuda_tiles import INERT, STRETCH, shape_of
 from .tiling import starts_of_pieces
 
 PANELS, CHUNKS = 64, 32  # of rows and of columns, at most: partial sums take 8 bytes a point in each
 BLOCKS = PANELS * CHUNKS  # about four waves of them on the largest devices
+CLUSTERS = 128  # whose sums are kept, at most
 THREADS, MOST = (2, 2) if SIMULATOR else (128, 1024)  # of the kernels that add up
 # Columns of a matrix in one pass: with a number beside them they fill vector loads, and all fits in registers.
 VALUES = {"float32": (1, 3, 7), "float64": (1, 3)}
@@ -95,6 +96,13 @@ class CudaBackend:
     points_a_tile = shape_of("float32", 1).tile
 
     def load(self, offsets, centres, bounds):
+        (n, d), number = offsets.shape, offsets.dtype.itemsize
+        needed, free = n * (number * (d + CLUSTERS) + 8 * (PANELS + CHUNKS)), free_memory()
+        if needed > free:
+            raise MemoryError(
+                f"backend: expected {needed / 1e9:.3g} GB free on the GPU for {n} points in dimension {d}, got "
+                f'{free / 1e9:.3g} GB; take backend="cpu", or fewer points'
+            )
         return CudaCloud(offsets, centres, bounds)
 
     def sums(self, x, F, a, y, G, b):
