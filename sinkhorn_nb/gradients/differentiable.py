@@ -39,7 +39,7 @@ class Differentiable:
         Notes
         -----
         Cost: four passes and two for each iteration of the linear solver, two more for a map and two for a plan;
-        in float64, O(n + m) memory, 512 bytes of it for each source point.
+        in float64, O(n + m) memory: 32 MB, or 512 bytes for each source point, are sums over clusters.
 
         References
         ----------

@@ -7,7 +7,8 @@ import numpy as np
 from ..backends.threads import single_threaded_blas
 from ..gibbs import GibbsKernel
 
-CLUSTERS = 64  # of the target: their sums are 512 bytes for each point of the source
+CLUSTERS = 64, 256  # of the target, at least and at most: more save iterations
+SUMS = 2**22  # of them and source points, unless the least is more: 32 MB
 LEAST_EIGENVALUE = 1e-10  # of the coarse matrix: below, it is rounding
 LINEAR_TOL = 1e-4  # gradients are then right to 1e-4 or better at a blur of .05 of the diameter
 LEAST_MASS = 1e-100  # of a point: less is none
@@ -72,7 +73,7 @@ class LinearSystem:
     def __init__(self, problem, iterate, backend):
         eps = problem.eps
         self._kernel = GibbsKernel.of(problem, "float64", backend)
-        bounds = problem.target.partition.clusters(CLUSTERS)
+        bounds = problem.target.partition.clusters(int(np.clip(SUMS // len(problem.source), *CLUSTERS)))
         f, g = iterate.f, iterate.g - eps * iterate.log_columns
         log_columns, log_rows, sums = self._kernel.T.cluster_sums(g, f, bounds)
         self._f, self._g = f - eps * log_rows, g - eps * log_columns
