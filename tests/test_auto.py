@@ -54,6 +54,15 @@ def test_the_comparison_counts(case):
     assert start.n_passes == pytest.approx(found.n_passes + 3 * 256**2 / (len(x) * len(y)))
 
 
+@pytest.mark.parametrize(("n", "d", "is_looked_at"), [(70, 64, True), (80, 65, False), (16 * 65, 65, True)])
+def test_no_gaussian_start_where_it_would_take_longer_than_the_solve(n, d, is_looked_at, monkeypatch):
+    x, y, a, b = example(n, n, d)
+    asked = []
+    monkeypatch.setattr(Gaussian, "__call__", lambda self, *of: asked.append(of) or Zeros()(*of))
+    Auto()(Problem(Measure.of(x, a), Measure.of(y, b), 1.0), Sinkhorn())
+    assert bool(asked) == is_looked_at
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_no_start_takes_far_fewer_iterations(case):
     (x, y), blur, _ = CASES[case]

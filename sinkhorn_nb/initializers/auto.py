@@ -14,6 +14,9 @@ from .zeros import Zeros
 
 # Points of each measure on which starts are compared: so many, and no more than this share of all.
 SAMPLE, SHARE = 256, 1 / 4
+# Axes to which the Gaussian start is looked at: so many, or this share of the points. At d = 784 its matrices take as
+# long as the whole solve of 5000 points.
+AXES, AXES_A_POINT = 64, 1 / 16
 
 
 @dataclass(frozen=True)
@@ -21,18 +24,26 @@ class Auto(Initializer):
     """Of `Coarse` (`Sorting` on a line), `Gaussian` and `Zeros` the one with the largest semi-dual between samples.
 
     <a, f> + <b, T(f)>, T(f) being the softmin, is a lower bound of OT_eps that the solution attains. Problems of a
-    measure with itself have the coarse start.
+    measure with itself have the coarse start; those in more than 64 dimensions, of less than 16 points a dimension,
+    have no Gaussian one.
     """
 
     def __call__(self, problem, solver):
         """The start; the others and the comparison count too."""
         if problem.is_self:
             return Coarse()(problem, solver)
-        likely = Sorting() if problem.source.dimension == 1 else Coarse()
-        starts = [initializer(problem, solver) for initializer in (likely, Gaussian(), Zeros())]
         sample = _Sample(problem, solver)
+        starts = [initializer(problem, solver) for initializer in _candidates(problem)]
         best = max(starts, key=lambda start: sample.semi_dual(start.f))
         return best._replace(n_passes=sum(start.n_passes for start in starts) + sample.n_passes)
+
+
+def _candidates(problem):
+    d, n = problem.source.dimension, min(len(problem.source), len(problem.target))
+    yield Sorting() if d == 1 else Coarse()
+    yield Zeros()
+    if d <= max(AXES, AXES_A_POINT * n):
+        yield Gaussian()
 
 
 class _Sample:
