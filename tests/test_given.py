@@ -1,5 +1,7 @@
 """Potentials and earlier solutions as starts: exact ones stop at once, poor ones cost passes, never correctness."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -90,10 +92,9 @@ def test_a_foreign_start_is_survived(shift, size, seed):
     assert solution.value == pytest.approx(solved_at(0.05).value, rel=1e-9)
 
 
-def solved_at(blur, known={}):  # noqa: B006 - solved once
-    if blur not in known:
-        known[blur] = entropic_ot(*example(), blur=blur, solver=PRECISE)
-    return known[blur]
+@cache
+def solved_at(blur):
+    return entropic_ot(*example(), blur=blur, solver=PRECISE)
 
 
 @pytest.mark.parametrize(
