@@ -9,6 +9,7 @@ from .backends.threads import single_threaded_blas
 
 MOST_AXES = 16  # principal axes that the cuts look at
 SAMPLE = 4096  # points that they are computed from
+RANK = 1e-6  # axes along which points are so much shorter than along the longest are rounding
 
 
 class Partition:
@@ -129,5 +130,14 @@ def _principal_axes(points):
     centred = points - points.mean(axis=0)
     sample = centred[:: -(-len(points) // SAMPLE)]
     with single_threaded_blas():  # the same bits whatever else is running
-        _, axes = np.linalg.eigh(sample.T @ sample)
-        return np.ascontiguousarray(centred @ axes[:, ::-1][:, :MOST_AXES])
+        return np.ascontiguousarray(centred @ _leading_axes(sample))
+
+
+def _leading_axes(points):
+    """Unit vectors (d, at most 16), by the smaller of the two matrices that have them."""
+    n, d = points.shape
+    if n >= d:
+        return np.linalg.eigh(points.T @ points)[1][:, : -MOST_AXES - 1 : -1]
+    axes = points.T @ np.linalg.eigh(points @ points.T)[1][:, : -MOST_AXES - 1 : -1]
+    lengths = np.linalg.norm(axes, axis=0)
+    return axes / np.where(lengths > RANK * lengths.max(), lengths, np.inf)

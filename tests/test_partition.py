@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from problems import cloud, weights
 from strategies import clouds, probabilities
 
+from sinkhorn_nb import partition
 from sinkhorn_nb.partition import Partition
 
 SIZES = [1, 2, 3, 5, 31, 32, 33, 500]
@@ -284,3 +285,19 @@ def test_points_without_mass_are_ordered_and_cost_no_cells():
     masses = partition.centroids(partition.cells(100, 0.0))[1]
     assert_cuts(partition, partition.cells(100, 0.0))
     assert (masses > 0).mean() > 0.9
+
+
+@pytest.mark.parametrize(("n", "d", "rank"), [(30, 100, 30), (30, 31, 5), (2, 50, 1), (40, 39, 39)])
+def test_few_points_in_many_dimensions(n, d, rank):
+    """The axes of fewer points than dimensions, by their inner products, are those of the covariance."""
+    rng = np.random.default_rng([n, d])
+    points = rng.normal(size=(n, rank)) * np.arange(rank, 0, -1) @ np.linalg.qr(rng.normal(size=(d, rank)))[0].T
+    points -= points.mean(axis=0)
+    axes = partition._leading_axes(points)
+    _, vectors = np.linalg.eigh(points.T @ points)
+    lengths = (axes**2).sum(axis=0)
+    for k in range(min(rank, n - 1, 16)):
+        assert lengths[k] == pytest.approx(1)
+        assert abs(axes[:, k] @ vectors[:, -1 - k]) == pytest.approx(1, abs=1e-6)
+    if n < d:
+        np.testing.assert_allclose(lengths[min(rank, n - 1) :], 0, atol=1e-12)
