@@ -237,3 +237,11 @@ def test_far_groups_start_from_a_higher_temperature():
 def test_passes_at_higher_temperatures_are_counted():
     warm = entropic_ot(*far_groups(), blur=1.0)
     assert warm.n_passes >= warm.n_iter + np.log2(1400 / 20)  # at least one for each halving of the blur
+
+
+@pytest.mark.parametrize(("n", "m"), [(3, 5), (7, 7), (8, 20)])
+def test_a_coarse_problem_has_a_cell_at_least(n, m):
+    """Of fewer points than a cell has, too: else it would be as large as the problem, for ever."""
+    x, y = uniform(n)[0], uniform(m)[1]
+    f, g, _ = start(x, y, blur=0.01, initializer=Coarse(least=2))
+    assert np.isfinite(f).all() and np.isfinite(g).all()

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..gibbs import GibbsKernel
+
 
 class Start(NamedTuple):
     """Potentials between probabilities, in the order of the partitions, and the passes they took."""
@@ -32,3 +34,10 @@ def sketch(solver, problem, init, tol, max_iter, dtype="float32"):
     """A rough solution of another problem, in silence, by the default steps whatever the solver's own."""
     settings = {"acceleration": "auto", "certify": False, "progress": False, "callback": None}
     return replace(solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, **settings).attempt(problem)
+
+
+def extended(solution, partition, backend):
+    """The softmin f of a solution at other points, in the order of their partition, and the pairs treated."""
+    known = solution.problem.target.partition
+    f = GibbsKernel(partition, known, solution.problem.eps, "float32", backend).softmin(solution.iterate.g)
+    return f, len(partition) * len(known)

@@ -34,8 +34,8 @@ class Coarse(Initializer):
         n, m = len(problem.source), len(problem.target)
         if min(n, m) <= self.least:
             return Annealed()(problem, solver)
-        source = problem.source.cells(n // self.reduction, RESOLUTION * problem.blur)
-        target = source if problem.is_self else problem.target.cells(m // self.reduction, RESOLUTION * problem.blur)
+        source = self._cells(problem.source, problem.blur)
+        target = source if problem.is_self else self._cells(problem.target, problem.blur)
         eps = max(problem.eps, max(source.measure.spacing, target.measure.spacing) ** 2 / 4)
         if problem.is_self and eps > problem.eps:  # its potentials are those of single points
             return Zeros()(problem, solver)
@@ -49,6 +49,9 @@ class Coarse(Initializer):
             return Start(f, kernel.softmin(f), pairs / (n * m) + kernel.n_passes)
         g, more = _extended(problem.target.partition, target, solution.T)
         return Start(f, g, (pairs + more) / (n * m))
+
+    def _cells(self, measure, blur):
+        return measure.cells(max(1, len(measure) // self.reduction), RESOLUTION * blur)
 
 
 def _extended(partition, cells, solution):

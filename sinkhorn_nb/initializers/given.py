@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import validation
-from ..gibbs import GibbsKernel
 from ..solution import Solution
-from .base import Initializer, Start
+from .base import Initializer, Start, extended
 from .coarse import Coarse
 
 
@@ -68,18 +67,15 @@ class Warm(Initializer):
         validation.same_dimension("init: solution", known.source.points, "the data", problem.source.points)
         if known.is_self != problem.is_self:
             return Coarse()(problem, solver)
-        f, pairs = _extended(self.solution, problem.source, solver.backend)
+        f, pairs = _at(self.solution, problem.source, solver.backend)
         if problem.is_self:
             return Start(f, f, pairs / (len(f) * len(f)))
-        g, more = _extended(self.solution.T, problem.target, solver.backend)
+        g, more = _at(self.solution.T, problem.target, solver.backend)
         return Start(f, g, (pairs + more) / (len(f) * len(g)))
 
 
-def _extended(solution, measure, backend):
+def _at(solution, measure, backend):
     """f of a solution at the points of a measure, in the order of its partition, and the pairs treated."""
-    problem = solution.problem
-    if problem.source.equals(measure):
+    if solution.problem.source.equals(measure):
         return solution.iterate.f, 0.0
-    query, target = measure.partition, problem.target.partition
-    f = GibbsKernel(query, target, problem.eps, "float32", backend).softmin(solution.iterate.g)
-    return f, len(query) * len(target)
+    return extended(solution, measure.partition, backend)

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import validation
-from ..gibbs import GibbsKernel
 from ..measure import Measure
 from ..problem import Problem
 from .annealed import Annealed
-from .base import Initializer, Start, sketch
+from .base import Initializer, Start, extended, sketch
 
 REDUCTION = 8  # points a stratum: 4 take as many passes, 16 take more
 LEAST = 256  # points from which none are drawn
@@ -73,10 +72,10 @@ class Subsample(Initializer):
         level = replace(self, size=None, random_state=rng)
         solution = sketch(solver, Problem(source, target, problem.eps), level, TOL, MAX_ITER)
         pairs = solution.n_passes * len(source) * len(target)
-        f, more = _extended(problem.source.partition, solution)
+        f, more = extended(solution, problem.source.partition, solver.backend)
         if problem.is_self:
             return Start(f, f, (pairs + more) / (n * m))
-        g, as_many = _extended(problem.target.partition, solution.T)
+        g, as_many = extended(solution.T, problem.target.partition, solver.backend)
         return Start(f, g, (pairs + more + as_many) / (n * m))
 
 
@@ -91,10 +90,3 @@ def draw(partition, count, rng):
     drawn = np.clip(drawn, bounds[:-1], bounds[1:] - 1)  # whatever the rounding of the sums
     masses = np.add.reduceat(partition.probabilities[heavy], bounds[:-1])
     return Measure(partition.points[heavy[drawn]], masses)
-
-
-def _extended(partition, solution):
-    """The softmin f at all points, and the pairs treated."""
-    known = solution.problem.target.partition
-    f = GibbsKernel(partition, known, solution.problem.eps, "float32", solution.backend).softmin(solution.iterate.g)
-    return f, len(partition) * len(known)
