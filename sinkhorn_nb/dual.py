@@ -21,6 +21,12 @@ class Iterate(NamedTuple):
         return Iterate(self.g, self.f, self.log_columns, self.log_rows)
 
 
+def balanced(a, b, f, g):
+    """f - c and g + c, which have the same plan, with <a, f> = <b, g>."""
+    c = (a @ f - b @ g) / 2
+    return f - c, g + c
+
+
 def dual_value(a, b, f, g, log_rows, log_columns, eps):
     """The dual objective after one exact update of one side, for probabilities a and b.
 

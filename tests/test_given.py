@@ -54,7 +54,7 @@ def test_a_solution_is_extended_to_new_points():
     solution = entropic_ot(x, y, a, b, blur=0.1, solver=Sinkhorn(tol=1e-6))
     fewer, counted = [], []
     for init in (solution, "zeros"):
-        solver = Sinkhorn(tol=1e-6, init=init)
+        solver = Sinkhorn(tol=1e-3, init=init)
         moved = entropic_ot(
             x[::2] + 0.01, y[:120], a[::2] / a[::2].sum(), b[:120] / b[:120].sum(), blur=0.1, solver=solver
         )
@@ -80,6 +80,17 @@ def test_the_solution_of_a_self_problem_starts_a_self_problem():
     warm = entropic_ot(x, x, a, a, blur=BLUR, solver=Sinkhorn(tol=1e-6, init=solution, dtype="float64"))
     assert warm.n_iter == 1
     np.testing.assert_array_equal(warm.f, warm.g)
+
+
+@pytest.mark.parametrize("acceleration", ["auto", "none"])
+@pytest.mark.parametrize("n", [1, 23])
+def test_large_constants_leave_the_reported_error_true(n, acceleration):
+    x, y, a, b = example(n, n)
+    solver = Sinkhorn(tol=1e-9, init=(np.full(n, 1e7), np.full(n, -1e7)), acceleration=acceleration)
+    solution = entropic_ot(x, y, a, b, blur=BLUR, solver=solver)
+    assert solution.converged
+    rows, columns = solution.plan.sum(axis=1), solution.plan.sum(axis=0)
+    assert max(np.abs(rows - a).sum(), np.abs(columns - b).sum()) <= 1.1e-9 * a.sum()
 
 
 @settings(max_examples=25, deadline=None)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 REGULARISATION = 1e-6  # variance added to the components, in those of the points
+NOTHING = 1e-100  # deviation of points in one place
 TOL, MAX_ITER = 3e-3, 100  # of expectation maximisation: share of the mass that changes its component in a step
 
 
@@ -21,7 +22,7 @@ def fit(partition, n_components, covariance_type, random_state):
     points, weights = partition.points[carriers], partition.probabilities[carriers]
     mean = weights @ points
     points = points - mean
-    scale = np.sqrt(weights @ (points**2).mean(axis=1)) or 1.0
+    scale = np.sqrt(weights @ (points**2).mean(axis=1)) or NOTHING
     points /= scale
     n_components = min(n_components, len(np.unique(points, axis=0)))
     centres, _ = kmeans_plusplus(points, n_components, sample_weight=weights, random_state=random_state)

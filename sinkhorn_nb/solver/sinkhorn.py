@@ -10,7 +10,7 @@ from tqdm import tqdm
 from .. import validation
 from ..backends.choice import NAMES
 from ..backends.threads import single_threaded_blas
-from ..dual import Iterate, marginal_error
+from ..dual import Iterate, balanced, marginal_error
 from ..gibbs import GibbsKernel
 from ..initializers import Zeros, initializer
 from ..solution import Solution
@@ -171,7 +171,7 @@ def _needed(solution):
 
 
 def _completed(iterate, problem):
-    """Points without mass take the softmin, to which nothing drives them; and f + c, g - c is made <a, f> = <b, g>."""
+    """Points without mass take the softmin, to which nothing drives them; and <a, f> = <b, g>."""
     f, g, log_rows, log_columns = (v.copy() for v in iterate)
     for potential, log_sums, measure in ((f, log_rows, problem.source), (g, log_columns, problem.target)):
         inert = measure.partition.probabilities == 0
@@ -179,8 +179,11 @@ def _completed(iterate, problem):
         log_sums[inert] = 0.0
     if problem.is_self:
         return Iterate(f, f, log_rows, log_rows)
-    shift = (problem.source.partition.probabilities @ f - problem.target.partition.probabilities @ g) / 2
-    return Iterate(f - shift, g + shift, log_rows, log_columns)
+    return Iterate(*_balanced(f, g, problem), log_rows, log_columns)
+
+
+def _balanced(f, g, problem):
+    return balanced(problem.source.partition.probabilities, problem.target.partition.probabilities, f, g)
 
 
 class _Best(NamedTuple):
@@ -197,7 +200,9 @@ class _Descent:
         # Feydy's scheme starts from zero, at a temperature of the diameter.
         is_plain = solver.init == "auto" and solver.acceleration == "symmetric"
         start = (Zeros() if is_plain else initializer(solver.init))(problem, solver)
-        self._potentials, self.n_passes = (start.f, start.g), start.n_passes
+        # From the constants that the solution will have: it would lose more digits by a long shift than by a short one.
+        self._potentials = (start.f, start.f) if problem.is_self else _balanced(start.f, start.g, problem)
+        self.n_passes = start.n_passes
         self.history = []
 
     @property
