@@ -194,8 +194,8 @@ def test_pullback_is_adjoint_to_pushforward(p, seed):
     scale = np.sqrt(p.size / p.a.sum())
     dx, dy, f, g = (rng.normal(size=np.shape(like)) for like in p[:4])
     da, db = p.a * rng.normal(size=len(p.a)), p.b * rng.normal(size=len(p.b))
-    tangents = solution.pushforward(scale * dx, scale * dy, da, db, tol=1e-12)
-    gradient = solution.pullback(f, g, tol=1e-12)
+    tangents = solution.pushforward(scale * dx, scale * dy, da, db, tol=1e-11)
+    gradient = solution.pullback(f, g, tol=1e-11)
     terms = np.concatenate([(gradient.x * scale * dx).ravel(), (gradient.y * scale * dy).ravel()])
     terms = np.concatenate([terms, gradient.a * da, gradient.b * db, f * tangents.f, g * tangents.g])
     total = f @ tangents.f + g @ tangents.g
@@ -208,7 +208,7 @@ def test_hessians_are_symmetric(p, seed):
     rng = np.random.default_rng(seed)
     (ux, uy), (vx, vy) = (tuple(rng.normal(size=z.shape) for z in p[:2]) for _ in range(2))
     for of in (entropic_ot(*p[:4], blur=p.blur), sinkhorn_divergence(*p[:4], blur=p.blur)):
-        on_u, on_v = of.hessian_vector_product(ux, uy, tol=1e-12), of.hessian_vector_product(vx, vy, tol=1e-12)
+        on_u, on_v = of.hessian_vector_product(ux, uy, tol=1e-11), of.hessian_vector_product(vx, vy, tol=1e-11)
         terms = np.concatenate([(ux * on_v.x).ravel(), (uy * on_v.y).ravel()])
         got = (vx * on_u.x).sum() + (vy * on_u.y).sum()
         # The size of a spread over eps: what second derivatives are made of.
@@ -228,7 +228,7 @@ def test_the_divergence_is_least_between_equal_measures(p, seed):
     """S(x + u, x) >= 0 = S(x, x)."""
     u = np.random.default_rng(seed).normal(size=p.x.shape)
     divergence = sinkhorn_divergence(p.x, p.x, p.a, p.a, blur=p.blur, solver=Sinkhorn(tol=1e-9))
-    curvature = (u * divergence.hessian_vector_product(dx=u, tol=1e-12).x).sum()
+    curvature = (u * divergence.hessian_vector_product(dx=u, tol=1e-9).x).sum()
     assert curvature >= -1e-6 * p.size / p.blur**2
 
 
