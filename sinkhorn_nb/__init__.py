@@ -3,7 +3,8 @@
 from importlib import import_module
 
 from .divergence import Divergence
-from .functional import entropic_ot, sinkhorn_divergence
+from .divergences import Divergences
+from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences
 from .gradients import Gradient
 from .measure import Measure
 from .plan import Plan
@@ -18,6 +19,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "ConvergenceWarning",
     "Divergence",
+    "Divergences",
     "Gradient",
     "Measure",
     "Plan",
@@ -28,6 +30,7 @@ __all__ = [
     "Status",
     "entropic_ot",
     "sinkhorn_divergence",
+    "sinkhorn_divergences",
     "soft_quantile",
     "soft_rank",
     "soft_sort",

@@ -157,6 +157,12 @@ def diverge(problem, solver, self_x=None, self_y=None):
         self_x = self_y = xy
     xx = self_x or solved.pop(0)
     yy = self_y or solved.pop(0)
+    return assembled(xy, xx, yy)
+
+
+def assembled(xy, xx, yy):
+    """The divergence of three solutions; the self solutions may list the measures' points in another order."""
+    problem = xy.problem
     return Divergence(xy, _in_order_of(problem.on_source(), xx), _in_order_of(problem.on_target(), yy))
 
 

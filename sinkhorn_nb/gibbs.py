@@ -38,7 +38,7 @@ class GibbsKernel:
 
     def _side(self, partition):
         bounds = partition.tiles(self._backend.points_a_tile)
-        return _Side(partition.points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
+        return Side(partition.points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
 
     @classmethod
     def of(cls, problem, dtype, backend="auto", eps=None):
@@ -71,11 +71,11 @@ class GibbsKernel:
         x, y = self._x, self._y
         if self.is_symmetric and f is g:
             self._count(0.5)
-            log_rows = self._mend(_log(self._backend.self_sums(x.cloud, x.exponents(f), x.weights)), f, g)
+            log_rows = self._mend(log(self._backend.self_sums(x.cloud, x.exponents(f), x.weights)), f, g)
             return log_rows, log_rows
         self._count(1)
         rows, columns = self._backend.sums(x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights)
-        return self._mend(_log(rows), f, g), self._mend_columns(_log(columns), f, g)
+        return self._mend(log(rows), f, g), self._mend_columns(log(columns), f, g)
 
     def cluster_sums(self, f, g, bounds):
         """What log_sums gives, and `ClusterSums` C_kj of a_i p_ij over the i between consecutive bounds, from 0 to n.
@@ -88,15 +88,15 @@ class GibbsKernel:
             x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights, bounds
         )
         columns = C.columns()
-        mended = self._mend_columns(_log(columns), f, g)
-        return self._mend(_log(rows), f, g), mended, C if self._is_trusted(_log(columns)).all() else None
+        mended = self._mend_columns(log(columns), f, g)
+        return self._mend(log(rows), f, g), mended, C if self._is_trusted(log(columns)).all() else None
 
     def log_row_sums(self, f, g):
         """log sum_j b_j p_ij alone."""
         self._count(1)
         x, y = self._x, self._y
         return self._mend(
-            _log(self._backend.row_sums(x.cloud, x.exponents(f), y.cloud, y.exponents(g), y.weights)), f, g
+            log(self._backend.row_sums(x.cloud, x.exponents(f), y.cloud, y.exponents(g), y.weights)), f, g
         )
 
     def softmin(self, g, rows=None):
@@ -140,7 +140,7 @@ class GibbsKernel:
         return self.T._mend(log_sums, g, f)
 
 
-class _Side:
+class Side:
     """One cloud, scaled so that exponents are powers of 2, each tile on its own centre."""
 
     def __init__(self, points, weights, bounds, eps, dtype, backend):
@@ -156,14 +156,20 @@ class _Side:
         self.cloud = backend.load(offsets, centres * scale, bounds)
 
     def exponents(self, potential):
+        """F or G, for a potential in units of cost."""
         return self._to_exponent * potential - self._half_squares
 
     def part(self, rows):
         """Some of the points, for which increasing indices are given."""
         bounds = np.unique(np.searchsorted(rows, self._bounds))
-        return _Side(self.points[rows], self.weights[rows], bounds, *self._settings)
+        return Side(self.points[rows], self.weights[rows], bounds, *self._settings)
+
+    def tiles_of(self, rows):
+        """The tiles that `part` has something of."""
+        return np.unique(np.searchsorted(self._bounds, rows, side="right") - 1)
 
 
-def _log(sums):
+def log(sums):
+    """Logarithms; of nothing, -inf."""
     with np.errstate(divide="ignore"):
         return np.log(sums)

@@ -224,6 +224,23 @@ def like(name, value, known):
     return array
 
 
+def sequence(name, value):
+    """A list of at least one entry, of a list, a tuple or an array."""
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        raise TypeError(f"{name}: expected a list of arrays, one a pair, got {type(value).__name__}; pass [...]")
+    if len(value) == 0:
+        raise ValueError(f"{name}: expected at least one array, got none; pass data")
+    return list(value)
+
+
+def same_length(name, value, other_name, other):
+    """Two lists with an entry for each pair."""
+    if len(value) != len(other):
+        raise ValueError(
+            f"{name}: expected {len(other)} arrays like {other_name}, got {len(value)}; pass one for each pair"
+        )
+
+
 def levels(name, value):
     """A float64 array, of any shape, of numbers from 0 to 1."""
     array = _real_array(name, value, "a number or an array").astype(np.float64)

@@ -24,6 +24,7 @@ MODULES = sorted(
 PUBLIC = [
     "ConvergenceWarning",
     "Divergence",
+    "Divergences",
     "Gradient",
     "Measure",
     "Plan",
@@ -34,6 +35,7 @@ PUBLIC = [
     "Status",
     "entropic_ot",
     "sinkhorn_divergence",
+    "sinkhorn_divergences",
     "soft_quantile",
     "soft_rank",
     "soft_sort",

@@ -51,21 +51,27 @@ class CpuCloud:
 
     def cut(self, padded):
         """What `pad` was given: the last axis of an array without its padding."""
+        if padded.ndim == 1:
+            return padded[self._slots]
         pieces = zip(self.bounds[:-1].tolist(), np.diff(self._ends).tolist(), strict=True)
         return np.concatenate([padded[..., start : start + size] for start, size in pieces], axis=-1)
 
-    def runs(self, bounds=None):
-        """Runs of rows that cross no tile and none of the bounds, between which the groups lie; made once."""
+    def runs(self, y, bounds=None, spans=None):
+        """Runs of rows that cross no tile and none of the bounds, between which the groups lie, and what each costs."""
         key = None if bounds is None else bounds.tobytes()
-        if key not in self._runs:
+        if key not in self._runs:  # made once
             self._runs[key] = self._cut_at(self._ends if bounds is None else np.union1d(self._ends, bounds), bounds)
-        return self._runs[key]
+        starts, stops, tiles, groups = self._runs[key]
+        spans = np.broadcast_to([0, len(y.bounds) - 1], (len(self._ends) - 1, 2)) if spans is None else spans
+        begins, ends = spans[tiles, 0], spans[tiles, 1]
+        runs = Runs(starts, stops, tiles, groups, begins, ends)
+        return runs, (stops - starts) * (y.bounds[ends] - y.bounds[begins])
 
     def _cut_at(self, cuts, bounds):
         starts = starts_of_pieces(cuts, ROWS)
         first = self._slots[starts]
         groups = np.zeros_like(starts) if bounds is None else np.searchsorted(bounds, starts, side="right") - 1
-        return Runs(first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups)
+        return first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups
 
 
 def _columns(rows):
@@ -91,16 +97,15 @@ class CpuBackend:
         return CpuCloud(offsets, centres, bounds)
 
     def sums(self, x, F, a, y, G, b):
-        runs = x.runs()
-        todo = panels((runs.stops - runs.starts) * y.size)
+        runs, costs = x.runs(y)
+        todo = panels(costs)
         runs = runs._replace(groups=np.repeat(np.arange(len(todo)), [last - first for _, (first, last) in todo]))
         rows, columns = self._sums(x, F, a, y, G, b, runs, todo, len(todo))
         return rows, columns.sum(axis=0, dtype=np.float64)
 
     def cluster_sums(self, x, F, a, y, G, b, bounds):
-        runs = x.runs(bounds)
-        starts = np.flatnonzero(np.diff(runs.groups, prepend=-1))
-        todo = panels((runs.stops - runs.starts) * y.size, starts)
+        runs, costs = x.runs(y, bounds)
+        todo = panels(costs, np.flatnonzero(np.diff(runs.groups, prepend=-1)))
         rows, columns = self._sums(x, F, a, y, G, b, runs, todo, len(bounds) - 1)
         return rows, HostClusterSums(columns)
 
@@ -115,7 +120,7 @@ class CpuBackend:
         return x.cut(rows), y.cut(columns)
 
     def self_sums(self, x, F, a):
-        side, runs = x.side(F, a), x.runs()
+        side, (runs, _) = x.side(F, a), x.runs(x)
         todo = panels((runs.stops - runs.starts) * (x.size - runs.starts))
         sums = np.zeros((len(todo), x.size))
 
@@ -125,27 +130,30 @@ class CpuBackend:
         self._run(x, task, todo)
         return x.cut(sums.sum(axis=0))
 
-    def row_sums(self, x, F, y, G, b):
-        x_side, y_side, runs, rows = x.side(F, np.zeros(x.n)), y.side(G, b), x.runs(), np.zeros(x.size)
+    def row_sums(self, x, F, y, G, b, spans=None):
+        x_side, y_side, (runs, costs) = x.side(F, np.zeros(x.n)), y.side(G, b), x.runs(y, spans=spans)
+        rows = np.zeros(x.size)
 
         def task(p, bounds):
             cpu_kernels.panel_sums(x_side, y_side, runs, *bounds, rows, None)
 
-        self._run(x, task, panels((runs.stops - runs.starts) * y.size))
+        self._run(x, task, panels(costs))
         return x.cut(rows)
 
-    def log_sum_exp(self, x, F, y, G):
-        x_side, y_side, runs = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), x.runs()
+    def log_sum_exp(self, x, F, y, G, spans=None):
+        x_side, y_side = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n))
+        runs, costs = x.runs(y, spans=spans)
         maxima, sums = np.full(x.size, INERT), np.zeros(x.size)
 
         def task(p, bounds):
             cpu_kernels.panel_log_sum_exp(x_side, y_side, runs, *bounds, maxima, sums)
 
-        self._run(x, task, panels((runs.stops - runs.starts) * y.size))
+        self._run(x, task, panels(costs))
         return x.cut(maxima) + np.log2(x.cut(sums))
 
     def transport(self, x, F, y, G, V, factors):
-        x_side, y_side, runs, V = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), x.runs(), y.pad(V)
+        x_side, y_side, V = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), y.pad(V)
+        runs, costs = x.runs(y)
         A, B = (None, None) if factors is None else (x.pad(factors[0]), y.pad(factors[1]))
         out = np.zeros((x.size, V.shape[1]))
 
@@ -153,7 +161,7 @@ class CpuBackend:
             cpu_kernels.panel_transport(x_side, y_side, runs, *bounds, A, B, V, out)
 
         with single_threaded_blas():
-            run(task, panels((runs.stops - runs.starts) * y.size))
+            run(task, panels(costs))
         return out[x._slots]
 
     def _run(self, x, task, todo):

@@ -31,19 +31,21 @@ class CudaCloud:
         self._points, self._centres = (cuda.to_device(np.pad(points, padding)) for points in (offsets, centres))
         self._bounds, self._pieces = bounds, {}
 
-    def side(self, exponents, values, pieces):
-        """The cloud with exponents and values of its points, as the kernels take it."""
+    def side(self, exponents, values, pieces, spans=None):
+        """The cloud with exponents and values of its points, as the kernels take it; without spans it sees all."""
         exponents = np.clip(exponents, INERT, -INERT)
         references = np.maximum.reduceat(exponents, self._bounds[:-1])
         values = np.ascontiguousarray(values, dtype=self.dtype).reshape(self.n, -1)
-        vectors = (cuda.to_device(vector) for vector in (exponents, references, values))
+        spans = np.tile([0, np.iinfo(np.int64).max], (len(references), 1)) if spans is None else spans
+        vectors = (cuda.to_device(vector) for vector in (exponents, references, spans, values))
         return Side(self._points, self._centres, *pieces, *vectors)
 
     def rows(self, panels, groups=None):
         """Pieces of rows and the ends of so many panels of them, or of the groups between bounds; made once."""
         key = panels if groups is None else groups.tobytes()
         if key not in self._pieces:
-            pieces = self._cut(self._bounds if groups is None else np.union1d(self._bounds, groups), self.shape.block)
+            cuts = self._bounds if groups is None else np.union1d(self._bounds, groups)
+            pieces = self._cut(cuts, max(self.shape.block, self.n // panels))
             ends = _ends(pieces, panels) if groups is None else np.searchsorted(pieces[:, 0], groups)
             self._pieces[key] = cuda.to_device(pieces), cuda.to_device(ends)
         return self._pieces[key]
@@ -51,13 +53,13 @@ class CudaCloud:
     def columns(self, chunks):
         """Pieces of columns and the ends of so many chunks of them; made once."""
         if -chunks not in self._pieces:
-            pieces = self._cut(self._bounds, self.shape.step, self.shape.tile)
+            pieces = self._cut(self._bounds, min(max(self.shape.step, self.n // PANELS), self.shape.tile))
             self._pieces[-chunks] = cuda.to_device(pieces), cuda.to_device(_ends(pieces, chunks))
         return self._pieces[-chunks]
 
-    def _cut(self, cuts, least, most=np.inf):
-        """First and last point, and tile, of pieces: smaller ones for smaller clouds."""
-        starts = starts_of_pieces(cuts, min(max(least, self.n // PANELS), most))
+    def _cut(self, cuts, most):
+        """First and last point, and tile, of pieces of at most so many points."""
+        starts = starts_of_pieces(cuts, most)
         tiles = np.searchsorted(self._bounds, starts, side="right") - 1
         return np.column_stack([starts, np.append(starts[1:], self.n), tiles]).astype(np.int64)
 
@@ -125,20 +127,23 @@ class CudaBackend:
         kernel[(len(columns), len(rows)), x.shape.threads](x_side, y_side, rows, columns)
         return _total(rows), columns
 
-    def row_sums(self, x, F, y, G, b):
-        return self.transport(x, F, y, G, b[:, None], None)[:, 0]
+    def row_sums(self, x, F, y, G, b, spans=None):
+        return self._transport(x, F, y, G, b[:, None], spans)[:, 0]
 
     def transport(self, x, F, y, G, V, factors):
         if factors is not None:  # a pass for every few products of a column of B and one of V
             A, B = factors
             products = (B[:, :, None] * V[:, None, :]).reshape(y.n, -1)
-            sums = self.transport(x, F, y, G, products, None).reshape(x.n, A.shape[1], -1)
+            sums = self._transport(x, F, y, G, products).reshape(x.n, A.shape[1], -1)
             return np.einsum("ir,irk->ik", A, sums)
+        return self._transport(x, F, y, G, V)
+
+    def _transport(self, x, F, y, G, V, spans=None):
         widths = VALUES[x.dtype.name]
         width = next((k for k in widths if k >= V.shape[1]), widths[-1])
         kernel, none = sums_kernel(x.dtype.name, x.shape, width, False, False), cuda.device_array((1, 1, 1), np.float64)
         panels, chunks = _row_wise(x, y)
-        x_side, out = x.side(F, np.zeros(x.n), panels), np.empty((x.n, V.shape[1]))
+        x_side, out = x.side(F, np.zeros(x.n), panels, spans), np.empty((x.n, V.shape[1]))
         sums = cuda.device_array((len(chunks[1]) - 1, x.n, width), np.float64)
         for k in range(0, V.shape[1], width):
             values = np.zeros((y.n, width), y.dtype)
@@ -147,9 +152,9 @@ class CudaBackend:
             out[:, k : k + width] = _total(sums).reshape(x.n, width)[:, : V.shape[1] - k]
         return out
 
-    def log_sum_exp(self, x, F, y, G):
+    def log_sum_exp(self, x, F, y, G, spans=None):
         panels, chunks = _row_wise(x, y)
-        x_side, y_side = x.side(F, np.zeros(x.n), panels), y.side(G, np.zeros(y.n), chunks)
+        x_side, y_side = x.side(F, np.zeros(x.n), panels, spans), y.side(G, np.zeros(y.n), chunks)
         maxima, sums = (cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2))
         kernel, out = log_sums_kernel(x.dtype.name, x.shape), cuda.device_array(x.n, np.float64)
         kernel[(len(x_side.ends) - 1, len(maxima)), x.shape.threads](x_side, y_side, maxima, sums)

@@ -1,5 +1,6 @@
-"""How a problem is solved."""
+"""How a problem is solved, and how many are."""
 
+from .batch import solve_together
 from .sinkhorn import Sinkhorn, solve
 
-__all__ = ["Sinkhorn", "solve"]
+__all__ = ["Sinkhorn", "solve", "solve_together"]

@@ -125,12 +125,16 @@ class Sinkhorn:
 
 
 def solve(solver, problems):
-    """Solutions of several problems, with one warning for all that did not converge."""
-    solutions = [solver.attempt(problem) for problem in problems]
+    """Solutions of several problems, one after another."""
+    return reported([solver.attempt(problem) for problem in problems])
+
+
+def reported(solutions):
+    """The solutions, with one warning for all that did not converge."""
     failed = [s for s in solutions if not s.converged]
     if failed:
         worst = max(failed, key=lambda s: s.marginal_error)
-        warn(worst.message)
+        warn(worst.message, depth=6)
     return solutions
 
 
@@ -170,7 +174,7 @@ def _needed(solution):
     return min(0.5, 0.7 * solution.tol * _scale(solution) / solution.gap)
 
 
-def _completed(iterate, problem):
+def completed(iterate, problem):
     """Points without mass take the softmin, to which nothing drives them; and <a, f> = <b, g>."""
     f, g, log_rows, log_columns = (v.copy() for v in iterate)
     for potential, log_sums, measure in ((f, log_rows, problem.source), (g, log_columns, problem.target)):
@@ -213,7 +217,7 @@ class _Descent:
         """What the last phase comes to."""
         best = self.iterate(phase, self._solver.max_iter)
         status = Status.CONVERGED if best.error <= self._solver.tol else Status.MAX_ITER
-        iterate, history = _completed(best.iterate, self._problem), np.array(self.history)
+        iterate, history = completed(best.iterate, self._problem), np.array(self.history)
         solver = self._solver
         return Solution(self._problem, iterate, status, self.n_passes, history, phase.dtype, solver.tol, solver.backend)
 
