@@ -5,6 +5,7 @@ python -m pytest tests/gpu.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_si
 
 import os
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 if choice.no_gpu() is not None:
     pytest.skip(f"no GPU: {choice.no_gpu()}", allow_module_level=True)
 
-from sinkhorn_nb.backends import cuda  # noqa: E402
+from sinkhorn_nb.backends import cuda, cuda_device  # noqa: E402
 from sinkhorn_nb.backends.cuda import CudaBackend  # noqa: E402
+from sinkhorn_nb.backends.sharded import ShardedBackend  # noqa: E402
 
 BACKEND, MOST = CudaBackend(), CudaBackend.points_a_tile
 # Dimensions up to 6 have kernels of their own, all others share one.
@@ -150,3 +152,62 @@ def test_too_large_a_problem_is_refused_before_it_starts(monkeypatch):
         with pytest.raises(MemoryError, match=r"backend: expected \S+ GB free on the GPU for \d+ points"):
             snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver)
     assert snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver).converged
+
+
+class Gpu:
+    """The one GPU under a number, which threads within it know."""
+
+    here = threading.local()
+
+    def __init__(self, number):
+        self._number, self._gpu = number, cuda_device.cuda.gpus[0]
+
+    def __getattr__(self, name):
+        return getattr(self._gpu, name)
+
+    def __enter__(self):
+        self._gpu.__enter__()
+        self.here.number = self._number
+
+    def __exit__(self, *error):
+        del self.here.number
+        self._gpu.__exit__(*error)
+
+
+@pytest.fixture
+def two_devices(monkeypatch):
+    """They have clouds of their own."""
+    monkeypatch.setattr(cuda_device.cuda, "gpus", [Gpu(0), Gpu(1)])
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_question_to_two_devices(check, two_devices):
+    backend = choice.choose("cuda")
+    assert isinstance(backend, ShardedBackend)
+    check(Pairs.near(*SIZE, 3, "float32", backend, MOST))
+
+
+def test_divergence_of_two_devices_is_that_of_the_cpu(two_devices):
+    arguments = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
+    on_cpu, on_gpus = (
+        snb.sinkhorn_divergence(*arguments, blur=0.5, solver=snb.Sinkhorn(tol=1e-6, backend=name))
+        for name in ("cpu", "cuda")
+    )
+    assert on_gpus.converged
+    assert on_gpus.value == pytest.approx(on_cpu.value, rel=1e-6)
+    for expected, got in zip(on_cpu.gradient(), on_gpus.gradient(), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6)
+
+
+def test_all_devices_are_named(two_devices):
+    assert choice.describe_gpu() == "; ".join(2 * [cuda_device.name(0)])
+
+
+@pytest.mark.parametrize("full", [0, 1])
+def test_each_device_has_a_memory_of_its_own(full, two_devices, monkeypatch):
+    t = Pairs.near(*SIZE, 2, "float32", choice.choose("cuda"), MOST)
+    with monkeypatch.context() as patch:
+        patch.setattr(cuda, "free_memory", lambda: 1000 if Gpu.here.number == full else 1e18)
+        with pytest.raises(MemoryError, match="free on the GPU"):
+            check_sums(t)
+    check_sums(t)

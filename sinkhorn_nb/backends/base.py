@@ -8,6 +8,7 @@ the centre of x_i's tile minus that of y_j's. Only the last term is summed in th
 Spans are a row for each tile of x: the first tile of y that its points see, and the one after the last.
 """
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,6 +44,9 @@ class Backend(Protocol):
     """One set of kernels on one device."""
 
     points_a_tile: int  # at most
+
+    def on_device(self) -> AbstractContextManager[Any]:
+        """What a thread that works with several devices does all the rest within, questions to cluster sums too."""
 
     def load(self, offsets: NDArray[Any], centres: NDArray[np.float64], bounds: Bounds) -> Cloud:
         """Place a cloud of (n, d) offsets, in the pairs' dtype, from the centres of the tiles between bounds."""

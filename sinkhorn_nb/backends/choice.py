@@ -1,4 +1,4 @@
-"""Which backend answers: the CPU, or the GPU that was asked for."""
+"""Which backend answers: the CPU, or the GPUs that were asked for."""
 
 import ctypes
 import os
@@ -7,6 +7,7 @@ from functools import cache
 
 from .base import Backend
 from .cpu import CpuBackend
+from .sharded import ShardedBackend
 
 NAMES = ("auto", "cpu", "cuda")
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
@@ -37,18 +38,20 @@ def no_gpu():
 
 
 def describe_gpu():
-    """The GPU in words, or why there is none."""
+    """The GPUs in words, or why there is none."""
     if (why := no_gpu()) is not None:
         return f"none: {why}"
     from . import cuda_device
 
-    return cuda_device.name()
+    return "; ".join(cuda_device.name(number) for number in cuda_device.devices())
 
 
 def _cuda_backend():
     from .cuda import CudaBackend  # where it is used: importing numba's CUDA target takes a while
+    from .cuda_device import devices
 
-    return CudaBackend()
+    backends = [CudaBackend(number) for number in devices()]
+    return backends[0] if len(backends) == 1 else ShardedBackend(backends)
 
 
 def _is_simulated():

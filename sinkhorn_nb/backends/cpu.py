@@ -92,6 +92,7 @@ class CpuBackend:
     """Compiled loops over tiles of pairs; see `Backend` for what each method answers."""
 
     points_a_tile = COLUMNS
+    on_device = nullcontext
 
     def load(self, offsets, centres, bounds):
         return CpuCloud(offsets, centres, bounds)

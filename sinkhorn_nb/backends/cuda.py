@@ -8,7 +8,7 @@ order: the result is the same bits each time.
 
 import numpy as np
 
-from .cuda_device import SIMULATOR, cuda, free_memory
+from .cuda_device import SIMULATOR, cuda, free_memory, on_device, starting
 from .cuda_kernels import SHARERS, Side, log_sums_kernel, log_total_kernel, share_kernel, sums_kernel, total_kernel
 from .cuda_tiles import INERT, STRETCH, shape_of
 from .tiling import starts_of_pieces
@@ -85,7 +85,9 @@ class CudaClusterSums:
 
     def grouped(self, weights, size):
         out = cuda.device_array((self._sums.shape[0], len(weights) // size), np.float64)
-        share_kernel[out.shape[::-1], SHARERS](self._sums, cuda.to_device(weights), size, out)
+        weights = cuda.to_device(weights)
+        with starting:
+            share_kernel[out.shape[::-1], SHARERS](self._sums, weights, size, out)
         return out.copy_to_host().astype(self.dtype)
 
     def __array__(self, dtype=None, copy=None):
@@ -96,6 +98,12 @@ class CudaBackend:
     """Kernels over tiles of pairs; see `Backend` for what each method answers."""
 
     points_a_tile = shape_of("float32", 1).tile
+
+    def __init__(self, number=0):
+        self._number = number
+
+    def on_device(self):
+        return on_device(self._number)
 
     def load(self, offsets, centres, bounds):
         (n, d), number = offsets.shape, offsets.dtype.itemsize
@@ -123,8 +131,9 @@ class CudaBackend:
         x_side, y_side = x.side(F, a, panels), y.side(G, b, y.columns(CHUNKS))
         rows = cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64)
         columns = cuda.device_array((len(x_side.ends) - 1, y.n, 1), dtype)
-        kernel = sums_kernel(x.dtype.name, x.shape, 1, True, is_self)
-        kernel[(len(columns), len(rows)), x.shape.threads](x_side, y_side, rows, columns)
+        with starting:
+            kernel = sums_kernel(x.dtype.name, x.shape, 1, True, is_self)
+            kernel[(len(columns), len(rows)), x.shape.threads](x_side, y_side, rows, columns)
         return _total(rows), columns
 
     def row_sums(self, x, F, y, G, b, spans=None):
@@ -141,14 +150,16 @@ class CudaBackend:
     def _transport(self, x, F, y, G, V, spans=None):
         widths = VALUES[x.dtype.name]
         width = next((k for k in widths if k >= V.shape[1]), widths[-1])
-        kernel, none = sums_kernel(x.dtype.name, x.shape, width, False, False), cuda.device_array((1, 1, 1), np.float64)
-        panels, chunks = _row_wise(x, y)
+        (panels, chunks), none = _row_wise(x, y), cuda.device_array((1, 1, 1), np.float64)
         x_side, out = x.side(F, np.zeros(x.n), panels, spans), np.empty((x.n, V.shape[1]))
         sums = cuda.device_array((len(chunks[1]) - 1, x.n, width), np.float64)
         for k in range(0, V.shape[1], width):
             values = np.zeros((y.n, width), y.dtype)
             values[:, : V.shape[1] - k] = V[:, k : k + width]
-            kernel[(len(panels[1]) - 1, len(sums)), x.shape.threads](x_side, y.side(G, values, chunks), sums, none)
+            y_side = y.side(G, values, chunks)
+            with starting:
+                kernel = sums_kernel(x.dtype.name, x.shape, width, False, False)
+                kernel[(len(panels[1]) - 1, len(sums)), x.shape.threads](x_side, y_side, sums, none)
             out[:, k : k + width] = _total(sums).reshape(x.n, width)[:, : V.shape[1] - k]
         return out
 
@@ -156,9 +167,12 @@ class CudaBackend:
         panels, chunks = _row_wise(x, y)
         x_side, y_side = x.side(F, np.zeros(x.n), panels, spans), y.side(G, np.zeros(y.n), chunks)
         maxima, sums = (cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2))
-        kernel, out = log_sums_kernel(x.dtype.name, x.shape), cuda.device_array(x.n, np.float64)
-        kernel[(len(x_side.ends) - 1, len(maxima)), x.shape.threads](x_side, y_side, maxima, sums)
-        log_total_kernel[_grid(x.n), THREADS](_flat(maxima), _flat(sums), out)
+        with starting:
+            kernel = log_sums_kernel(x.dtype.name, x.shape)
+            kernel[(len(x_side.ends) - 1, len(maxima)), x.shape.threads](x_side, y_side, maxima, sums)
+        out = cuda.device_array(x.n, np.float64)
+        with starting:
+            log_total_kernel[_grid(x.n), THREADS](_flat(maxima), _flat(sums), out)
         return out.copy_to_host()
 
 
@@ -170,9 +184,10 @@ def _row_wise(x, y):
 
 def _total(parts, scales=None):
     """The sums over the first axis, scaled, on the host."""
-    parts = _flat(parts)
-    out, scales = cuda.device_array(parts.shape[1], np.float64), np.ones(len(parts)) if scales is None else scales
-    total_kernel[_grid(len(out)), THREADS](parts, cuda.to_device(scales), out)
+    parts, scales = _flat(parts), cuda.to_device(np.ones(len(parts)) if scales is None else scales)
+    out = cuda.device_array(parts.shape[1], np.float64)
+    with starting:
+        total_kernel[_grid(len(out)), THREADS](parts, scales, out)
     return out.copy_to_host()
 
 

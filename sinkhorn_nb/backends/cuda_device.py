@@ -21,6 +21,9 @@ config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 REGISTERS = 168  # of a thread: 12 warps share a multiprocessor; what does not fit is spilt outside of the inner loops
 kernel = cuda.jit if SIMULATOR else cuda.jit(max_registers=REGISTERS)
 
+# Held by who makes and starts a kernel. Two threads would compile it twice, and the simulator runs one at a time.
+starting = threading.Lock()
+
 # Functions called by kernels: plain ones in the simulator, else compiled into them.
 device = register_jitable
 
@@ -53,11 +56,22 @@ def _reason(error):
     return " ".join(lines) or "no CUDA device was found"
 
 
-def name():
-    """Of the device in use."""
+def devices():
+    """Numbers of the GPUs that are new enough."""
+    cuda.current_context()  # numba frees memory of any device in the thread that drops it, which must have a context
+    return [number for number, gpu in enumerate(cuda.gpus) if SIMULATOR or gpu.compute_capability >= OLDEST]
+
+
+def on_device(number):
+    """Within it a thread's calls go to that GPU."""
+    return cuda.gpus[number]
+
+
+def name(number):
+    """Of a GPU."""
     if SIMULATOR:
         return "numba's CUDA simulator"
-    found = cuda.get_current_device()
+    found = cuda.gpus[number]
     text = found.name.decode() if isinstance(found.name, bytes) else found.name
     return "{} (compute capability {}.{})".format(text, *found.compute_capability)
 

@@ -1,0 +1,188 @@
+"""Several devices as one: each takes a piece of the rows against all columns, all at the same time.
+
+Sums of rows are put side by side, sums of columns added up in the order of the devices: the result is
+the same bits each time, for the same number of devices.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Device(NamedTuple):
+    """One of the devices; a backend may serve several."""
+
+    number: int
+    backend: Any
+
+
+class Piece(NamedTuple):
+    """Consecutive tiles of a cloud, and their points."""
+
+    tiles: slice
+    points: slice
+
+    def __bool__(self):
+        return self.points.start < self.points.stop
+
+
+class Part(NamedTuple):
+    """What a device has of the sums over clusters: some of them, the first and the last perhaps of some rows only."""
+
+    clusters: slice
+    sums: Any
+
+
+class ShardedCloud:
+    """Points on the host; a device is given the pieces that it is asked about, once."""
+
+    def __init__(self, offsets, centres, bounds):
+        self.n, self.dtype = len(offsets), offsets.dtype
+        self._offsets, self._centres, self._bounds, self._loaded = offsets, centres, bounds, {}
+        self.whole = self._piece(0, len(centres))
+
+    def cut(self, shares):
+        """Pieces between increasing shares of the points, to the nearest tile: some may be empty."""
+        ends = [int(np.abs(self._bounds - share * self.n).argmin()) for share in shares]
+        return [self._piece(*tiles) for tiles in pairwise(ends)]
+
+    def after(self, piece):
+        """All that is behind a piece."""
+        return self._piece(piece.tiles.stop, len(self._centres))
+
+    def on(self, device, piece):
+        """A piece as a cloud of the device, which is the current one."""
+        key = device.number, piece.tiles.start, piece.tiles.stop
+        if key not in self._loaded:
+            bounds = self._bounds[piece.tiles.start : piece.tiles.stop + 1] - piece.points.start
+            self._loaded[key] = device.backend.load(self._offsets[piece.points], self._centres[piece.tiles], bounds)
+        return self._loaded[key]
+
+    def _piece(self, first, last):
+        return Piece(slice(first, last), slice(int(self._bounds[first]), int(self._bounds[last])))
+
+
+class ShardedClusterSums:
+    """Sums over clusters where the devices have them; a cluster that two of them share is added up."""
+
+    def __init__(self, parts):
+        self._parts = parts
+        self.dtype = parts[0][1].sums.dtype
+
+    def columns(self):
+        return sum(self._ask(lambda part: part.sums.columns()))
+
+    def totals(self, scales):
+        return sum(self._ask(lambda part: part.sums.totals(scales[part.clusters])))
+
+    def shares(self, weights):
+        return self._of_clusters(lambda part: part.sums.shares(weights))
+
+    def grouped(self, weights, size):
+        return self._of_clusters(lambda part: part.sums.grouped(weights, size))
+
+    def __array__(self, dtype=None, copy=None):
+        return self._of_clusters(lambda part: np.asarray(part.sums)).astype(dtype or self.dtype, copy=False)
+
+    def _of_clusters(self, question):
+        answers = self._ask(question)
+        out = np.zeros((self._parts[-1][1].clusters.stop, *answers[0].shape[1:]), self.dtype)
+        for (_, part), answer in zip(self._parts, answers, strict=True):
+            out[part.clusters] += answer
+        return out
+
+    def _ask(self, question):
+        return _at_once(lambda _, part: question(part), self._parts)
+
+
+class ShardedBackend:
+    """Backends of one device each, asked together; see `Backend` for what each method answers."""
+
+    on_device = nullcontext
+
+    def __init__(self, backends):
+        self._devices = [Device(number, backend) for number, backend in enumerate(backends)]
+        self._equal = np.linspace(0, 1, len(backends) + 1)
+        self.points_a_tile = min(backend.points_a_tile for backend in backends)
+
+    def load(self, offsets, centres, bounds):
+        return ShardedCloud(offsets, centres, bounds)
+
+    def sums(self, x, F, a, y, G, b):
+        def ask(device, here):
+            X, Y, i = x.on(device, here), y.on(device, y.whole), here.points
+            return device.backend.sums(X, F[i], a[i], Y, G, b)
+
+        rows, columns = zip(*self._ask(ask, x.cut(self._equal)), strict=True)
+        return np.concatenate(rows), sum(columns)
+
+    def cluster_sums(self, x, F, a, y, G, b, bounds):
+        def ask(device, here):
+            X, Y, i = x.on(device, here), y.on(device, y.whole), here.points
+            clusters, ends = _clusters_within(bounds, i)
+            rows, sums = device.backend.cluster_sums(X, F[i], a[i], Y, G, b, ends)
+            return rows, (device, Part(clusters, sums))
+
+        rows, parts = zip(*self._ask(ask, x.cut(self._equal)), strict=True)
+        return np.concatenate(rows), ShardedClusterSums(parts)
+
+    def self_sums(self, x, F, a):
+        """A piece takes the pairs among its points and those with later ones: pieces of about as many pairs."""
+
+        def ask(device, here):
+            X, i = x.on(device, here), here.points
+            found = [(i, device.backend.self_sums(X, F[i], a[i]))]
+            if later := x.after(here):
+                j = later.points
+                found += zip((i, j), device.backend.sums(X, F[i], a[i], x.on(device, later), F[j], a[j]), strict=True)
+            return found
+
+        out = np.zeros(x.n)
+        for found in self._ask(ask, x.cut(1 - np.sqrt(1 - self._equal))):
+            for points, sums in found:
+                out[points] += sums
+        return out
+
+    def row_sums(self, x, F, y, G, b):
+        def ask(device, here):
+            return device.backend.row_sums(x.on(device, here), F[here.points], y.on(device, y.whole), G, b)
+
+        return np.concatenate(self._ask(ask, x.cut(self._equal)))
+
+    def log_sum_exp(self, x, F, y, G):
+        def ask(device, here):
+            return device.backend.log_sum_exp(x.on(device, here), F[here.points], y.on(device, y.whole), G)
+
+        return np.concatenate(self._ask(ask, x.cut(self._equal)))
+
+    def transport(self, x, F, y, G, V, factors):
+        def ask(device, here):
+            X, Y, i = x.on(device, here), y.on(device, y.whole), here.points
+            return device.backend.transport(X, F[i], Y, G, V, factors and (factors[0][i], factors[1]))
+
+        return np.concatenate(self._ask(ask, x.cut(self._equal)))
+
+    def _ask(self, question, pieces):
+        return _at_once(question, [(device, piece) for device, piece in zip(self._devices, pieces, strict=True) if piece])
+
+
+def _clusters_within(bounds, points):
+    """Which clusters some consecutive points are of, and where those start and end among the points."""
+    first = int(np.searchsorted(bounds, points.start, side="right")) - 1
+    last = int(np.searchsorted(bounds, points.stop))
+    return slice(first, last), np.clip(bounds[first : last + 1], points.start, points.stop) - points.start
+
+
+def _at_once(question, askings):
+    """question(device, what) of each (device, what) in order, all at once; none is left at work, whatever happens."""
+
+    def ask(device, what):
+        with device.backend.on_device():
+            return question(device, what)
+
+    with ThreadPoolExecutor(len(askings)) as threads:  # new ones: they survive a fork, and cost less than a pass
+        answers = [threads.submit(ask, *asking) for asking in askings]
+        return [answer.result() for answer in answers]
