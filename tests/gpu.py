@@ -6,6 +6,7 @@ python -m pytest tests/gpu.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_si
 import os
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -201,6 +202,13 @@ def test_divergence_of_two_devices_is_that_of_the_cpu(two_devices):
 
 def test_all_devices_are_named(two_devices):
     assert choice.describe_gpu() == "; ".join(2 * [cuda_device.name(0)])
+
+
+def test_devices_too_old_are_left_out(monkeypatch):
+    monkeypatch.setattr(cuda_device, "SIMULATOR", False)
+    found = [SimpleNamespace(compute_capability=capability) for capability in ((9, 0), (6, 1), (7, 0))]
+    monkeypatch.setattr(cuda_device.cuda, "gpus", found)
+    assert cuda_device.devices() == [0, 2]
 
 
 @pytest.mark.parametrize("full", [0, 1])

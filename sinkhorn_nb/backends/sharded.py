@@ -166,7 +166,8 @@ class ShardedBackend:
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 
     def _ask(self, question, pieces):
-        return _at_once(question, [(device, piece) for device, piece in zip(self._devices, pieces, strict=True) if piece])
+        askings = zip(self._devices, pieces, strict=True)
+        return _at_once(question, [(device, piece) for device, piece in askings if piece])
 
 
 def _clusters_within(bounds, points):
@@ -184,5 +185,4 @@ def _at_once(question, askings):
             return question(device, what)
 
     with ThreadPoolExecutor(len(askings)) as threads:  # new ones: they survive a fork, and cost less than a pass
-        answers = [threads.submit(ask, *asking) for asking in askings]
-        return [answer.result() for answer in answers]
+        return list(threads.map(ask, *zip(*askings, strict=True)))

@@ -52,7 +52,7 @@ class Sinkhorn:
         the paper: averaged updates, one iteration at each temperature above the target, from zero.
     backend : {"auto", "cpu", "cuda"}, default "auto"
         What computes the passes, those of the solution's plan, map and derivatives included. "auto" is the CPU;
-        "cuda", in trial, takes an NVIDIA GPU or says why it cannot.
+        "cuda", in trial, takes the visible NVIDIA GPUs or says why it cannot.
     dtype : {None, "float32", "float64"}
         Of the pairs. None iterates in float32 and then, for float64 points or where rounding would spoil
         the tolerance, in float64. Potentials are float64 always.
