@@ -145,6 +145,17 @@ def test_solution_answers_on_the_gpu():
         np.testing.assert_allclose(question(on_gpu), question(on_cpu), rtol=1e-5, atol=1e-6)
 
 
+def test_many_divergences_are_those_of_the_cpu():
+    sizes = [(9, 11), (1, 5), (4, 12)] if SIMULATED else [(900, 1000), (1, 500), (40, 30)]
+    xs, ys, a, b = map(list, zip(*(example(n, m, 2) for n, m in sizes), strict=True))
+    on_cpu, on_gpu = (
+        snb.sinkhorn_divergences(xs, ys, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-6, backend=name))
+        for name in ("cpu", "cuda")
+    )
+    assert on_gpu.converged.all() and on_gpu[0].xy.backend == "cuda"
+    np.testing.assert_allclose(on_gpu.value, on_cpu.value, rtol=1e-6)
+
+
 def test_too_large_a_problem_is_refused_before_it_starts(monkeypatch):
     x, y, a, b = example(9, 11, 2)
     solver = snb.Sinkhorn(backend="cuda")

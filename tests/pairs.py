@@ -144,10 +144,8 @@ def check_spans(t):
     firsts, lasts = (np.repeat(t.y.bounds[end], np.diff(t.x.bounds))[:, None] for end in spans.T)
     seen = (firsts <= np.arange(t.y.n)) & (np.arange(t.y.n) < lasts)
     t.compare(t.backend.row_sums(t.X, t.F, t.Y, t.G, t.b, spans), (t.p * seen) @ t.b)
-    rows = seen.any(axis=1)
-    with np.errstate(divide="ignore"):
-        got = t.backend.log_sum_exp(t.X, t.F, t.Y, t.G, spans)[rows]
-    expected = logsumexp(np.where(seen, t.exponents, -np.inf)[rows] * np.log(2), axis=1) / np.log(2)
+    expected = logsumexp(np.where(seen, t.exponents, -np.inf) * np.log(2), axis=1) / np.log(2)
+    got = t.backend.log_sum_exp(t.X, t.F, t.Y, t.G, spans)
     np.testing.assert_allclose(got, expected, rtol=t.rtol, atol=t.rtol)
 
 

@@ -66,7 +66,7 @@ class Backend(Protocol):
         """sum_j b_j p_ij, over all j or those that the spans let row i see."""
 
     def log_sum_exp(self, x: Cloud, F: Vector, y: Cloud, G: Vector, spans: Bounds | None = None) -> Vector:
-        """log2 sum_j p_ij, online, whatever the size of the exponents; over all j or those that row i sees."""
+        """log2 sum_j p_ij, online, whatever the size of the exponents; over all j or those, if any, that row i sees."""
 
     def transport(
         self, x: Cloud, F: Vector, y: Cloud, G: Vector, V: NDArray[Any], factors: tuple[NDArray, NDArray] | None

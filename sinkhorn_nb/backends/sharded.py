@@ -146,15 +146,17 @@ class ShardedBackend:
                 out[points] += sums
         return out
 
-    def row_sums(self, x, F, y, G, b):
+    def row_sums(self, x, F, y, G, b, spans=None):
         def ask(device, here):
-            return device.backend.row_sums(x.on(device, here), F[here.points], y.on(device, y.whole), G, b)
+            X, Y, seen = x.on(device, here), y.on(device, y.whole), None if spans is None else spans[here.tiles]
+            return device.backend.row_sums(X, F[here.points], Y, G, b, seen)
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 
-    def log_sum_exp(self, x, F, y, G):
+    def log_sum_exp(self, x, F, y, G, spans=None):
         def ask(device, here):
-            return device.backend.log_sum_exp(x.on(device, here), F[here.points], y.on(device, y.whole), G)
+            X, Y, seen = x.on(device, here), y.on(device, y.whole), None if spans is None else spans[here.tiles]
+            return device.backend.log_sum_exp(X, F[here.points], Y, G, seen)
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 
