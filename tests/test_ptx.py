@@ -63,8 +63,8 @@ def compiled(kernel, arguments, cc):
 @cache
 def ptx(name, dtype, d, cc=(9, 0)):
     number, sums = NUMBERS[dtype], float64[:, :, ::1]
-    fields = number[:, ::1], float64[:, ::1], int64[:, ::1], int64[::1], float64[::1], float64[::1], number[:, ::1]
-    side = types.NamedTuple(fields, Side)
+    table, vector, points = int64[:, ::1], float64[::1], number[:, ::1]
+    side = types.NamedTuple((points, float64[:, ::1], table, int64[::1], vector, vector, table, points), Side)
     return compiled(kernel_of(name, dtype, d), (side, side, sums, sums), cc)
 
 
