@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .backends.home import HOST
 from .gradients import LINEAR_TOL
 from .gradients.envelope import Gradient, with_value
 from .gradients.implicit import HessianProduct
@@ -64,8 +65,8 @@ class Divergence:
     @property
     def n_passes(self):
         """Sweeps over n x m pairs; each solution's own sweeps count by their pairs."""
-        pairs = [(id(s.iterate), s.n_passes * len(s.f) * len(s.g)) for s in self._solutions]
-        return sum(dict(pairs).values()) / (len(self.xy.f) * len(self.xy.g))
+        pairs = [(id(s.iterate), s.n_passes * _n_pairs(s)) for s in self._solutions]
+        return sum(dict(pairs).values()) / _n_pairs(self.xy)
 
     @property
     def marginal_error(self):
@@ -73,9 +74,18 @@ class Divergence:
         return max(solution.marginal_error for solution in self._solutions)
 
     @property
+    def on_host(self):
+        """The divergence with NumPy arrays for all results, wherever the points came from."""
+        if self._home == HOST:
+            return self
+        on_host = {id(solution): solution.on_host for solution in self._solutions}
+        return Divergence(*(on_host[id(solution)] for solution in self._solutions))
+
+    @property
     def potentials(self):
         """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
-        return self.xy.f - self.xx.f, self.xy.g - self.yy.g
+        (f, g), f_self, g_self = self.xy._potentials, self.xx._potentials[0], self.yy._potentials[1]
+        return self._home.send(f - f_self), self._home.send(g - g_self)
 
     def gradient(self):
         """d S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a, and so for y, b.
@@ -89,11 +99,11 @@ class Divergence:
         ----------
         Feydy et al. 2019, equation (10) and section 3.2.
         """
-        cross = self.xy.gradient()
-        on_x = cross if self.xx is self.xy else self.xx.gradient()
-        on_y = on_x if self.yy is self.xx else self.yy.gradient()
+        cross = self.xy.on_host.gradient()
+        on_x = cross if self.xx is self.xy else self.xx.on_host.gradient()
+        on_y = on_x if self.yy is self.xx else self.yy.on_host.gradient()
         gradient = Gradient(cross.x - on_x.x, cross.y - on_y.y, cross.a - on_x.a, cross.b - on_y.b)
-        return with_value(self.value, self.xy.problem, gradient)
+        return with_value(self.value, self.xy.problem, gradient).sent(self._home)
 
     def hessian_vector_product(self, dx=None, dy=None, tol=LINEAR_TOL):
         """The Hessian of S_eps in (x, y) times (dx, dy), at fixed weights.
@@ -132,15 +142,19 @@ class Divergence:
         on_x = self.xx._hessian_vector_product(dx, dx, tol)
         on_y = self.yy._hessian_vector_product(dy, dy, tol)
         solves = [part.linear_solve for part in (cross, on_x, on_y)]
-        pairs = [s.n_passes * len(of.f) * len(of.g) for s, of in zip(solves, self._solutions, strict=True)]
+        pairs = [s.n_passes * _n_pairs(of) for s, of in zip(solves, self._solutions, strict=True)]
         report = LinearSolve(
             max(s.residual for s in solves),
             tol,
             max(s.n_iter for s in solves),
-            sum(pairs) / (len(self.xy.f) * len(self.xy.g)),
+            sum(pairs) / _n_pairs(self.xy),
         )
         of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)  # halves that are equal up to the marginal error
-        return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report))
+        return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(self._home)
+
+    @property
+    def _home(self):
+        return self.xy.problem.home
 
     @property
     def _solutions(self):
@@ -166,8 +180,14 @@ def assembled(xy, xx, yy):
     return Divergence(xy, _in_order_of(problem.on_source(), xx), _in_order_of(problem.on_target(), yy))
 
 
+def _n_pairs(solution):
+    return len(solution.problem.source) * len(solution.problem.target)
+
+
 def _in_order_of(problem, solution):
-    """The solution of the same measures, which may list their points in another order."""
+    """The solution of the same measures, which may list their points in another order and elsewhere."""
     pairs = ((problem.source, solution.problem.source), (problem.target, solution.problem.target))
-    same = all(np.array_equal(mine.partition.order, theirs.partition.order) for mine, theirs in pairs)
+    same = problem.home == solution.problem.home and all(
+        np.array_equal(mine.partition.order, theirs.partition.order) for mine, theirs in pairs
+    )
     return solution if same else replace(solution, problem=problem)

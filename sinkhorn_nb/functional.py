@@ -124,11 +124,14 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     sources, targets = _listed("xs", xs, "a", a), _listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
     measures = {}
-    for points, weights, *names in sources + targets:
-        if (id(points), id(weights)) not in measures:
-            measures[id(points), id(weights)] = Measure.of(points, weights, names)
-    pairs = [[(measures[id(x), id(w)], *names) for x, w, *names in pair] for pair in zip(sources, targets, strict=True)]
-    return diverge_all([_between(*source, *target, blur) for source, target in pairs], _solver(solver))
+    for (x_name, x), (a_name, weights) in sources + targets:
+        if (id(x), id(weights)) not in measures:
+            measures[id(x), id(weights)] = Measure.of(x, weights, (x_name, a_name))
+    problems = []
+    for (x, p), (y, q) in zip(sources, targets, strict=True):
+        source, target = measures[id(x[1]), id(p[1])], measures[id(y[1]), id(q[1])]
+        problems.append(_between(source, target, blur, (x, y, p, q)))
+    return diverge_all(problems, _solver(solver))
 
 
 def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
@@ -181,21 +184,26 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
 
 
 def _problem(x, y, a, b, blur):
-    return _between(Measure.of(x, a, ("x", "a")), "x", "a", Measure.of(y, b, ("y", "b")), "y", "b", blur)
+    named = ("x", x), ("y", y), ("a", a), ("b", b)
+    return _between(Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b")), blur, named)
 
 
-def _between(source, x_name, a_name, target, y_name, b_name, blur):
-    validation.same_dimension(y_name, target.points, x_name, source.points)
-    validation.equal_masses(b_name, target.weights, a_name, source.weights)
-    return Problem(source, target, validation.blur(blur, source.points, target.points) ** 2)
+def _between(source, target, blur, named):
+    """The problem of two measures made of the arrays named: points, points, weights, weights."""
+    (x, _), (y, _), (a, _), (b, _) = named
+    home = validation.home(**dict(named))
+    validation.same_dimension(y, target.points, x, source.points)
+    validation.equal_masses(b, target.weights, a, source.weights)
+    return Problem(source, target, validation.blur(blur, source.points, target.points) ** 2, home)
 
 
 def _listed(name, clouds, weights_name, weights):
-    """The points and weights of each measure, with their names."""
+    """The points and weights of each measure, both as (name, array)."""
     clouds = validation.sequence(name, clouds)
     weights = [None] * len(clouds) if weights is None else validation.sequence(weights_name, weights)
     validation.same_length(weights_name, weights, name, clouds)
-    return [(*pair, f"{name}[{k}]", f"{weights_name}[{k}]") for k, pair in enumerate(zip(clouds, weights, strict=True))]
+    pairs = enumerate(zip(clouds, weights, strict=True))
+    return [((f"{name}[{k}]", x), (f"{weights_name}[{k}]", own)) for k, (x, own) in pairs]
 
 
 def _solver(solver):

@@ -52,16 +52,18 @@ class Plan:
         return Plan(self.problem.T, self.g, self.f, self.backend)
 
     def __matmul__(self, v):
+        return self._send(self._times(v))
+
+    def __rmatmul__(self, u):
+        return self._send(self.T._times(validation.host_array("u", u).T).T)
+
+    def _times(self, v):
         v = validation.matrix("v", v, self.shape[1])
         columns = v.reshape(self.shape[1], -1)
         source, target = self.problem.source, self.problem.target
         kernel, sorted_f, sorted_g = self._sorted()
         products = source.partition.restore(kernel.transport(sorted_f, sorted_g, target.partition.sort(columns)))
         return (self._weights[:, None] * products).reshape(self.shape[0], *v.shape[1:])
-
-    def __rmatmul__(self, u):
-        u = np.asarray(u)
-        return (self.T @ u.T).T
 
     def sum(self, axis=None):
         """Marginals: axis=1 gives the row sums (n,), axis=0 the column sums (m,), None the mass."""
@@ -71,10 +73,13 @@ class Plan:
         kernel, sorted_f, sorted_g = self._sorted()
         log_sums = self.problem.source.partition.restore(kernel.log_row_sums(sorted_f, sorted_g))
         sums = self._weights * np.exp(log_sums)
-        return sums if axis == 1 else float(sums.sum())
+        return self._send(sums) if axis == 1 else float(sums.sum())
 
     def block(self, rows, cols):
         """Dense P[rows][:, cols] for index arrays, slices or booleans."""
+        return self._send(self._block(rows, cols))
+
+    def _block(self, rows, cols):
         source, target = self.problem.source, self.problem.target
         x = np.atleast_2d(source.points[rows]) - self.problem.centre
         y = np.atleast_2d(target.points[cols]) - self.problem.centre
@@ -88,7 +93,7 @@ class Plan:
 
     def row(self, i):
         """Row i, dense (m,)."""
-        return self.block([i], slice(None))[0]
+        return self._send(self._block([i], slice(None))[0])
 
     def toarray(self, max_entries=MAX_ENTRIES):
         """The dense (n, m) plan; refused above max_entries numbers (8 bytes each)."""
@@ -114,12 +119,15 @@ class Plan:
         rows_a_block = max(1, BLOCK_ENTRIES // m)
         for start in range(0, n, rows_a_block):
             rows = slice(start, start + rows_a_block)
-            block = self.block(rows, slice(None))
+            block = self._block(rows, slice(None))
             candidates = np.argpartition(-block, k - 1, axis=1)[:, :k]
             order = np.argsort(-np.take_along_axis(block, candidates, axis=1), axis=1, kind="stable")
             indices[rows] = np.take_along_axis(candidates, order, axis=1)
             values[rows] = np.take_along_axis(block, indices[rows], axis=1)
-        return TopK(indices, values)
+        return TopK(self._send(indices), self._send(values))
+
+    def _send(self, values):
+        return self.problem.home.send(values)
 
     @property
     def _weights(self):

@@ -92,7 +92,7 @@ def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
 def descent(divergence):
     """(n, d) displacements -grad_{x_i} S / a_i; zero where a_i is."""
     a = divergence.xy.problem.source.weights[:, None]
-    gradient = divergence.gradient().x
+    gradient = divergence.on_host.gradient().x
     return -np.divide(gradient, a, out=np.zeros_like(gradient), where=a > 0)
 
 

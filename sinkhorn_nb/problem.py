@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from . import validation
+from .backends.home import HOST, Home
 from .measure import Measure
 
 
@@ -19,11 +20,14 @@ class Problem:
         Measures of the same mass in the same space.
     eps : float
         The temperature, blur**2, in units of cost.
+    home : Home
+        Where the arrays of results go: the host, or the device that the points came from.
     """
 
     source: Measure
     target: Measure
     eps: float
+    home: Home = HOST
 
     def __post_init__(self):
         validation.positive("eps", self.eps)
@@ -48,7 +52,7 @@ class Problem:
     @property
     def T(self):
         """The problem with source and target exchanged."""
-        return Problem(self.target, self.source, self.eps)
+        return Problem(self.target, self.source, self.eps, self.home)
 
     @cached_property
     def is_self(self):
@@ -69,8 +73,8 @@ class Problem:
 
     def on_source(self):
         """OT_eps(a, a)."""
-        return Problem(self.source, self.source, self.eps)
+        return Problem(self.source, self.source, self.eps, self.home)
 
     def on_target(self):
         """OT_eps(b, b)."""
-        return Problem(self.target, self.target, self.eps)
+        return Problem(self.target, self.target, self.eps, self.home)

@@ -30,28 +30,41 @@ class SoftValues(ABC):
     solution: Solution
 
     @property
-    @abstractmethod
     def values(self):
         """The numbers."""
+        return self._send(self._values)
 
-    @abstractmethod
     def pullback(self, cotangent):
         """The gradient (n,) in x of a scalar, from its derivatives with respect to `values`.
 
         The derivatives are those of the converged values, right up to the marginal error; a warning
         tells if their linear system was not solved (see `Solution.pullback`).
         """
+        return self._send(self._pullback(validation.like("cotangent", cotangent, self._values)))
 
     def __array__(self, dtype=None, copy=None):
-        """The values."""
-        return np.array(self.values, dtype=dtype, copy=copy)
+        """The values, on the host."""
+        return np.array(self._values, dtype=dtype, copy=copy)
+
+    @property
+    @abstractmethod
+    def _values(self):
+        """The numbers, on the host."""
+
+    @abstractmethod
+    def _pullback(self, cotangent):
+        """The gradient, on the host."""
+
+    @property
+    def _on_host(self):
+        return self.solution.on_host
+
+    def _send(self, values):
+        return self.solution.problem.home.send(values)
 
     @cached_property
     def _grid(self):
         return _Grid(self.solution.problem.source)
-
-    def _cotangent(self, value):
-        return validation.like("cotangent", value, self.values)
 
 
 class _Grid:
@@ -77,33 +90,32 @@ class _Grid:
 
 class _SoftSort(SoftValues):
     @cached_property
-    def values(self):
-        return self.solution.map_back()[:, 0]
+    def _values(self):
+        return self._on_host.map_back()[:, 0]
 
-    def pullback(self, cotangent):
-        gradient = self.solution.T.pullback(map=self._cotangent(cotangent)[:, None])
+    def _pullback(self, cotangent):
+        gradient = self._on_host.T.pullback(map=cotangent[:, None])
         return gradient.y[:, 0] + self._grid.pull(gradient.x[:, 0])
 
 
 class _SoftRank(SoftValues):
     @cached_property
-    def values(self):
-        return self._middle + (self.solution.map()[:, 0] - self._grid.mean) / self._step
+    def _values(self):
+        return self._middle + (self._on_host.map()[:, 0] - self._grid.mean) / self._step
 
-    def pullback(self, cotangent):
-        cotangent = self._cotangent(cotangent)
-        gradient = self.solution.pullback(map=cotangent[:, None] / self._step)
+    def _pullback(self, cotangent):
+        gradient = self._on_host.pullback(map=cotangent[:, None] / self._step)
         on_mean = -cotangent.sum() / self._step
-        on_scale = -cotangent @ (self.values - self._middle) / self._grid.scale
+        on_scale = -cotangent @ (self._values - self._middle) / self._grid.scale
         return gradient.x[:, 0] + self._grid.pull(gradient.y[:, 0], on_mean, on_scale)
 
     @property
     def _middle(self):
-        return (len(self.solution.f) + 1) / 2
+        return (len(self.solution.problem.source) + 1) / 2
 
     @property
     def _step(self):
-        return self._grid.scale * WIDTH / len(self.solution.f)
+        return self._grid.scale * WIDTH / len(self.solution.problem.source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,15 +123,15 @@ class _SoftQuantile(SoftValues):
     q: np.ndarray
 
     @cached_property
-    def values(self):
-        values = self._sorted.values
+    def _values(self):
+        values = self._sorted._values
         return (1 - self._share) * values[self._below] + self._share * values[self._above]
 
-    def pullback(self, cotangent):
-        cotangent, on_sorted = self._cotangent(cotangent), np.zeros_like(self._sorted.values)
+    def _pullback(self, cotangent):
+        on_sorted = np.zeros_like(self._sorted._values)
         np.add.at(on_sorted, self._below, (1 - self._share) * cotangent)
         np.add.at(on_sorted, self._above, self._share * cotangent)
-        return self._sorted.pullback(on_sorted)
+        return self._sorted._pullback(on_sorted)
 
     @cached_property
     def _sorted(self):
@@ -127,7 +139,7 @@ class _SoftQuantile(SoftValues):
 
     @property
     def _position(self):
-        return self.q * (len(self.solution.g) - 1)
+        return self.q * (len(self.solution.problem.target) - 1)
 
     @property
     def _below(self):
@@ -250,10 +262,11 @@ def soft_quantile(x, q, weights=None, *, blur, solver=None):
 
 
 def _to_grid(x, weights, blur, solver):
+    home = validation.home(x=x, weights=weights)
     x = validation.vector("x", x)[:, None]
     source = Measure.of(x, weights, names=("x", "weights"))
     target = Measure(_Grid(source).points[:, None], np.full(len(x), source.mass / len(x)))
-    problem = Problem(source, target, validation.blur(blur, x, target.points) ** 2)
+    problem = Problem(source, target, validation.blur(blur, x, target.points) ** 2, home)
     solver = Sinkhorn() if solver is None else validation.instance("solver", solver, Sinkhorn)
     solution = solver.attempt(problem)
     if not solution.converged:

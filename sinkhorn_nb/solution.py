@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from . import validation
+from .backends.home import HOST
 from .certificate import certify
 from .dual import Iterate, dual_value, marginal_error
 from .gibbs import GibbsKernel
@@ -51,15 +52,15 @@ class Solution(Differentiable):
     tol: float
     backend: str = "auto"
 
-    @cached_property
+    @property
     def f(self):
         """(n,) potential of the source, in units of cost."""
-        return self._f - self.problem.mass_shift
+        return self.problem.home.send(self._potentials[0])
 
-    @cached_property
+    @property
     def g(self):
         """(m,) potential of the target, in units of cost."""
-        return self._g - self.problem.mass_shift
+        return self.problem.home.send(self._potentials[1])
 
     @cached_property
     def value(self):
@@ -119,6 +120,12 @@ class Solution(Differentiable):
         return transposed
 
     @property
+    def on_host(self):
+        """The solution with NumPy arrays for all results, wherever the points came from."""
+        home = self.problem.home
+        return self if home == HOST else replace(self, problem=replace(self.problem, home=HOST))
+
+    @property
     def plan(self):
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
         return Plan(self.problem, self._f, self._g, self.backend)
@@ -128,7 +135,7 @@ class Solution(Differentiable):
         """<P, C>, one pass."""
         x = self.problem.source.points - self.problem.centre
         y = self.problem.target.points - self.problem.centre
-        moments = self.plan @ np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2])
+        moments = self.on_host.plan @ np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2])
         mass, inner, squares = moments[:, 0], (x * moments[:, 1:-1]).sum(axis=1), moments[:, -1]
         return float(((x**2).sum(axis=1) / 2 * mass - inner + squares).sum())
 
@@ -145,7 +152,7 @@ class Solution(Differentiable):
         (q,) float64 array
         """
         query, kernel = self._kernel_from(x_new)
-        return query.restore(kernel.softmin(self.iterate.g)) - self.problem.mass_shift
+        return self.problem.home.send(query.restore(kernel.softmin(self.iterate.g)) - self.problem.mass_shift)
 
     def potential_back(self, y_new):
         """g at new points, as `potential`."""
@@ -165,7 +172,8 @@ class Solution(Differentiable):
             Means of y under the conditional plan; two passes of q x m pairs.
         """
         query, kernel = self._kernel_from(self.problem.source.points if x_new is None else x_new)
-        return query.restore(kernel.barycenters(kernel.softmin(self.iterate.g), self.iterate.g))
+        images = kernel.barycenters(kernel.softmin(self.iterate.g), self.iterate.g)
+        return self.problem.home.send(query.restore(images))
 
     def map_back(self, y_new=None):
         """The barycentric map from the target to the source, as `map`."""
@@ -183,7 +191,7 @@ class Solution(Differentiable):
         ----------
         Feydy et al. 2019, equation (10) and section 3.2.
         """
-        return envelope(self.problem, self.iterate, self.dtype, self.value, self.backend)
+        return envelope(self.problem, self.iterate, self.dtype, self.value, self.backend).sent(self.problem.home)
 
     @property
     def _mass_terms(self):
@@ -194,6 +202,10 @@ class Solution(Differentiable):
     @property
     def _probabilities(self):
         return self.problem.source.partition.probabilities, self.problem.target.partition.probabilities
+
+    @cached_property
+    def _potentials(self):
+        return self._f - self.problem.mass_shift, self._g - self.problem.mass_shift
 
     @cached_property
     def _f(self):

@@ -5,16 +5,64 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from .backends.choice import INSTALL, no_gpu
+from .backends.home import HOST, Home, is_on_device, is_readable, library_of
+
 MASS_TOLERANCE = 1e-6
 LARGEST_RATIO = 1e50  # of the coordinates to the blur: beyond, squares overflow
 
 
+def home(**arrays):
+    """Where arrays that are computed with together live: all on the host, or all in one library on one device."""
+    (first, known), *others = [(name, _home(name, value)) for name, value in arrays.items() if value is not None]
+    for name, where in others:
+        if where.library != known.library:
+            raise TypeError(
+                f"{name}: expected an array on {known} like {first}, got one on {where}; copy one of them to where the "
+                "other is"
+            )
+        if where.device != known.device:
+            raise ValueError(
+                f"{name}: expected an array on CUDA device {known.device} like {first}, got one on CUDA device "
+                f"{where.device}; copy one of them to the other device"
+            )
+    return known
+
+
+def _home(name, value):
+    if not is_on_device(value):
+        return HOST
+    if library_of(value) == "numba":
+        if (why := no_gpu()) is not None:
+            raise ValueError(
+                f"{name}: expected a usable GPU for a {type(value).__name__} on a device, got none: {why}; pass a copy "
+                f"on the host, or {INSTALL}"
+            )
+        if not is_readable(value):
+            raise TypeError(
+                f"{name}: expected a device array with __cuda_array_interface__, got a {type(value).__name__} that has "
+                f"DLPack alone; pass cupy.from_dlpack({name}) or torch.from_dlpack({name})"
+            )
+    return Home.of(value)
+
+
+def host_array(name, value, what="an array"):
+    """The caller's array on the host; np.asarray where it is there already."""
+    where = _home(name, value)
+    try:
+        return where.fetch(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected {what}, got rows of different lengths; make it rectangular") from error
+    except (RuntimeError, TypeError) as error:  # the words of the library that the array is of
+        raise TypeError(
+            f"{name}: expected {what} that NumPy can read, got {type(value).__name__}: {error}; convert it to a dense "
+            "array of float32 or float64"
+        ) from error
+
+
 def _real_array(name, value, what):
     """A float32 or float64 array of any shape, or a TypeError."""
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}: expected {what}, got rows of different lengths; make it rectangular") from error
+    array = host_array(name, value, what)
     if array.dtype == object:
         try:
             array = array.astype(np.float64)

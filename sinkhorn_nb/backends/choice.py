@@ -11,14 +11,16 @@ from .sharded import ShardedBackend
 
 NAMES = ("auto", "cpu", "cuda")
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-CURE = 'take "auto" or "cpu", or pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
+INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
 
 
 def choose(name) -> Backend:
     """The backend of a name; "auto" is the CPU until the kernels of the GPU have run on one."""
     if name == "cuda":
         if (why := no_gpu()) is not None:
-            raise ValueError(f'backend: expected a usable GPU for "cuda", got none: {why}; {CURE}')
+            raise ValueError(
+                f'backend: expected a usable GPU for "cuda", got none: {why}; take "auto" or "cpu", or {INSTALL}'
+            )
         return _cuda_backend()
     return CpuBackend()
 

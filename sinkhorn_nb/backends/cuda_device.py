@@ -81,6 +81,34 @@ def free_memory():
     return cuda.current_context().get_memory_info()[0]
 
 
+def number_of(array):
+    """Of the device that an array is on: numba's tell, for others it is the device in use."""
+    if SIMULATOR:
+        return 0
+    memory = getattr(array, "gpu_data", None)
+    return (cuda.current_context() if memory is None else memory.context).device.id
+
+
+def to_host(array, number):
+    """A NumPy copy of any array on a device that has the CUDA array interface.
+
+    All work of the device is waited for: interfaces of version 2 tell no stream, and those of version 3 may tell one
+    that is gone.
+    """
+    if SIMULATOR:
+        return array.copy_to_host()
+    with cuda.gpus[number]:
+        interface = {**array.__cuda_array_interface__, "stream": None}
+        cuda.synchronize()
+        return cuda.from_cuda_array_interface(interface, owner=array).copy_to_host()
+
+
+def to_device(host, number):
+    """A copy of a NumPy array on a device."""
+    with cuda.gpus[number]:
+        return cuda.to_device(host)
+
+
 @intrinsic
 def _machine_exp2(typing_context, t):
     """2^t by one instruction, relative error 2^-22; 0 and inf beyond the range."""

@@ -60,7 +60,7 @@ class Differentiable:
         map = _cotangent("map", map, problem.source.points)
         if plan is not None:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
-        return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol))
+        return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(problem.home)
 
     def pushforward(self, x=None, y=None, a=None, b=None, tol=LINEAR_TOL):
         """Derivatives of potentials and value along a direction of points and weights.
@@ -86,7 +86,7 @@ class Differentiable:
         problem, tol = self.problem, validation.positive("tol", tol)
         x, y = _direction("x", x, problem.source.points), _direction("y", y, problem.target.points)
         a, b = _direction("a", a, problem.source.weights), _direction("b", b, problem.target.weights)
-        return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol))
+        return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(problem.home)
 
     def hessian_vector_product(self, dx=None, dy=None, tol=LINEAR_TOL):
         """The Hessian of the value in (x, y) times (dx, dy), at fixed weights.
@@ -107,7 +107,7 @@ class Differentiable:
         -----
         Cost: six passes and two for each iteration of the linear solver. See `pullback`.
         """
-        return warned(self._hessian_vector_product(dx, dy, tol))
+        return warned(self._hessian_vector_product(dx, dy, tol)).sent(self.problem.home)
 
     def _hessian_vector_product(self, dx, dy, tol):
         problem, tol = self.problem, validation.positive("tol", tol)

@@ -19,6 +19,10 @@ class Gradient(NamedTuple):
     a: np.ndarray
     b: np.ndarray
 
+    def sent(self, home):
+        """The derivatives as arrays of another home."""
+        return Gradient(*map(home.send, self))
+
 
 def envelope(problem, iterate, dtype, value, backend="auto"):
     """d OT_eps: a_i (x_i - sum_j W_ij y_j) with W the row-normalised plan; (T(g), T(f)) in weights.

@@ -31,6 +31,10 @@ class Reported:
         reported.linear_solve = linear_solve
         return reported
 
+    def sent(self, home):
+        """The values as arrays of another home, and the report."""
+        return self.of(map(home.send, self), self.linear_solve)
+
 
 class ImplicitGradient(Reported, Gradient):
     """Derivatives of a scalar with respect to the arrays passed in: x (n, d), y (m, d), a (n,), b (m,)."""

@@ -1,0 +1,115 @@
+"""Where arrays come from and results go to: the host, or a CUDA device by way of the library that made them.
+
+Libraries copy their own arrays: they know the stream that an array is computed on, when it is ready, its strides.
+All that have `__cuda_array_interface__` and are none of torch, CuPy and JAX are read, and get results, as numba's.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+
+CUDA = 2, 13  # DLPack's numbers for memory of a CUDA device, plain and managed
+LIBRARIES = {"torch": "torch", "cupy": "cupy", "jax": "jax", "jaxlib": "jax"}  # by the package of an array's class
+
+
+def _torch(host, device):
+    return import_module("torch").asarray(host, device=f"cuda:{device}")
+
+
+def _cupy(host, device):
+    cupy = import_module("cupy")
+    with cupy.cuda.Device(device):
+        return cupy.asarray(host)
+
+
+def _jax(host, device):
+    jax = import_module("jax")
+    gpus = {gpu.local_hardware_id: gpu for gpu in jax.local_devices(backend="gpu")}
+    return jax.device_put(host, gpus[device])
+
+
+def _numba(host, device):
+    return _cuda_device().to_device(host, device)
+
+
+TO_HOST = {
+    "numpy": lambda array, device: array,
+    "torch": lambda array, device: array.cpu(),
+    "cupy": lambda array, device: array.get(),
+    "jax": lambda array, device: array,  # NumPy can read it
+    "numba": lambda array, device: _cuda_device().to_host(array, device),
+}
+FROM_HOST = {"torch": _torch, "cupy": _cupy, "jax": _jax, "numba": _numba}
+
+
+@dataclass(frozen=True)
+class Home:
+    """A library of arrays and the number of one of its CUDA devices."""
+
+    library: str = "numpy"
+    device: int = -1
+
+    @classmethod
+    def of(cls, array):
+        """The home of an array on a device."""
+        if _is_numba(array) or not hasattr(array, "__dlpack_device__"):
+            return cls("numba", _cuda_device().number_of(array))
+        return cls(library_of(array), array.__dlpack_device__()[1])
+
+    def __str__(self):
+        return "the host" if self == HOST else f"CUDA device {self.device}, of {self.library}"
+
+    def fetch(self, array):
+        """A NumPy array with the numbers of one that lives here; errors are the library's own."""
+        return np.asarray(TO_HOST[self.library](array, self.device))
+
+    def send(self, result):
+        """An array of the library with the numbers of a NumPy array; all else is returned as it is."""
+        if self == HOST or not isinstance(result, np.ndarray):
+            return result
+        try:
+            return FROM_HOST[self.library](np.array(result, order="C"), self.device)  # some read it later
+        except Exception as error:  # whatever a library says that is not there, or has no such device
+            raise RuntimeError(
+                f"results: expected {self}, where the arrays came from, got {type(error).__name__}: {error}; "
+                "take those of .on_host, which are NumPy's"
+            ) from error
+
+
+HOST = Home()
+
+
+def library_of(array):
+    """The library that takes care of an array on a device."""
+    packages = (kind.__module__.partition(".")[0] for kind in type(array).__mro__)
+    return next((LIBRARIES[name] for name in packages if name in LIBRARIES), "numba")
+
+
+def is_on_device(value):
+    """Whether an array-like is in the memory of a CUDA device; False for what NumPy may know how to read."""
+    if isinstance(value, np.ndarray):
+        return False
+    if _is_numba(value):
+        return True
+    try:
+        return value.__dlpack_device__()[0] in CUDA
+    except AttributeError:  # no DLPack
+        return hasattr(value, "__cuda_array_interface__")
+    except (BufferError, RuntimeError, TypeError, ValueError):  # spread over devices, symbolic, ...
+        return False
+
+
+def is_readable(array):
+    """Whether an array on a device that is none of the known libraries' can be read."""
+    return _is_numba(array) or hasattr(array, "__cuda_array_interface__")
+
+
+def _is_numba(value):
+    return getattr(type(value), "__cuda_ndarray__", False)  # the simulator's arrays tell no more
+
+
+def _cuda_device():
+    from . import cuda_device  # where it is used: importing numba's CUDA target takes a while
+
+    return cuda_device
