@@ -19,6 +19,7 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
     ----------
     x, y : (n, d) and (m, d) array-likes
         Points. float32 input is computed with float32 pairs, all else ends in float64.
+        Arrays of torch, CuPy, JAX or numba on a GPU make arrays of the same kind of all results.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0 of the same total mass; uniform probabilities by default.
     blur : float
@@ -143,6 +144,7 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     ----------
     x, y : (n, d) and (m, d) array-likes
         Points. float32 input is computed with float32 pairs, all else ends in float64.
+        Arrays of torch, CuPy, JAX or numba on a GPU make arrays of the same kind of all results.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0 of the same total mass; uniform probabilities by default.
     blur : float

@@ -18,12 +18,12 @@ def home(**arrays):
     for name, where in others:
         if where.library != known.library:
             raise TypeError(
-                f"{name}: expected an array on {known} like {first}, got one on {where}; copy one of them to where the "
-                "other is"
+                f"{name}: expected an array {known}, like {first}, got one {where}; copy one of them to "
+                "where the other is"
             )
         if where.device != known.device:
             raise ValueError(
-                f"{name}: expected an array on CUDA device {known.device} like {first}, got one on CUDA device "
+                f"{name}: expected an array on CUDA device {known.device}, like {first}, got one on CUDA device "
                 f"{where.device}; copy one of them to the other device"
             )
     return known

@@ -58,7 +58,7 @@ class Home:
         return cls(library_of(array), array.__dlpack_device__()[1])
 
     def __str__(self):
-        return "the host" if self == HOST else f"CUDA device {self.device}, of {self.library}"
+        return "on the host" if self == HOST else f"of {self.library} on CUDA device {self.device}"
 
     def fetch(self, array):
         """A NumPy array with the numbers of one that lives here; errors are the library's own."""
@@ -72,7 +72,7 @@ class Home:
             return FROM_HOST[self.library](np.array(result, order="C"), self.device)  # some read it later
         except Exception as error:  # whatever a library says that is not there, or has no such device
             raise RuntimeError(
-                f"results: expected {self}, where the arrays came from, got {type(error).__name__}: {error}; "
+                f"results: expected to make arrays {self}, as the points were, got {type(error).__name__}: {error}; "
                 "take those of .on_host, which are NumPy's"
             ) from error
 
