@@ -270,6 +270,7 @@ def test_self_solutions_of_host_arrays_serve_on_the_device():
     got = snb.sinkhorn_divergence(Tensor(X), Tensor(Y), blur=BLUR, solver=PRECISE, self_x=known.xx, self_y=known.yy)
     assert got.value == known.value
     same(got.xx.f, known.xx.f)
+    same(got.yy.g, known.yy.g)
     same(got.gradient().x, known.gradient().x)
 
 
@@ -398,9 +399,7 @@ def test_results_are_pickled_without_the_library(monkeypatch):
     same(again.xy.f, f.numbers)
     same(again.gradient().x, gradient.x.numbers)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(
-        RuntimeError, match=r"^results: expected .* of torch on CUDA device 0, .*; take those of \.on_host"
-    ):
+    with pytest.raises(RuntimeError, match=r"^results: expected .* torch on CUDA device 0.*; take .*\.on_host"):
         _ = again.xy.f
     np.testing.assert_array_equal(again.on_host.xy.f, f.numbers)
 
