@@ -124,10 +124,7 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     """
     sources, targets = _listed("xs", xs, "a", a), _listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
-    measures = {}
-    for (x_name, x), (a_name, weights) in sources + targets:
-        if (id(x), id(weights)) not in measures:
-            measures[id(x), id(weights)] = Measure.of(x, weights, (x_name, a_name))
+    measures = _measures(sources + targets)
     problems = []
     for (x, p), (y, q) in zip(sources, targets, strict=True):
         source, target = measures[id(x[1]), id(p[1])], measures[id(y[1]), id(q[1])]
@@ -206,6 +203,15 @@ def _listed(name, clouds, weights_name, weights):
     validation.same_length(weights_name, weights, name, clouds)
     pairs = enumerate(zip(clouds, weights, strict=True))
     return [((f"{name}[{k}]", x), (f"{weights_name}[{k}]", own)) for k, (x, own) in pairs]
+
+
+def _measures(listed):
+    """One for each pair of arrays, which the caller keeps alive, by their identities."""
+    measures = {}
+    for (x_name, x), (a_name, weights) in listed:
+        if (id(x), id(weights)) not in measures:
+            measures[id(x), id(weights)] = Measure.of(x, weights, (x_name, a_name))
+    return measures
 
 
 def _solver(solver):

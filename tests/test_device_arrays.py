@@ -141,7 +141,7 @@ def libraries(monkeypatch):
     for name, module in LIBRARIES.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(home, "_cuda_device", lambda: NUMBA)
-    monkeypatch.setattr(validation, "no_gpu", lambda: None)
+    monkeypatch.setattr(validation.arrays, "no_gpu", lambda: None)
 
 
 def solve(place, *arrays):
@@ -304,7 +304,7 @@ def test_arrays_on_different_devices():
 
 @pytest.mark.parametrize("kind", [Other, Plain])
 def test_no_gpu_that_can_be_used(kind, monkeypatch):
-    monkeypatch.setattr(validation, "no_gpu", lambda: "the driver's library libcuda.so.1 was not found")
+    monkeypatch.setattr(validation.arrays, "no_gpu", lambda: "the driver's library libcuda.so.1 was not found")
     with pytest.raises(ValueError, match=r"^x: expected a usable GPU .* none: .* libcuda.*; pass .* the host, or pip"):
         solve(kind, X, Y)
     assert solve(np.array, X, Y).converged
@@ -366,7 +366,7 @@ class Interface:
     ],
 )
 def test_host_arrays_of_other_libraries_are_host_arrays(place, monkeypatch):
-    monkeypatch.setattr(validation, "no_gpu", lambda: pytest.fail("looked for"))
+    monkeypatch.setattr(validation.arrays, "no_gpu", lambda: pytest.fail("looked for"))
     got = solve(place, X, Y, A, B)
     assert got.value == solve(np.array, X, Y, A, B).value
     assert type(got.gradient().x) is type(got.xy.f) is np.ndarray

@@ -1,0 +1,89 @@
+"""Settings: lengths, tolerances, counts, names, objects."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+
+LARGEST_RATIO = 1e50  # of the coordinates to the blur: beyond, squares overflow
+
+
+def _real(name, value, what):
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name}: expected {what}, got {value!r}; pass one number")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def blur(value, *clouds):
+    """A positive length whose square, and the clouds' size relative to it, can be represented."""
+    number = _real("blur", value, "a length > 0 in the unit of the points")
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(
+            f"blur: expected a length > 0 in the unit of the points, got {value!r}; try 5 % of the diameter"
+        )
+    size = max((float(np.abs(cloud).max()) for cloud in clouds), default=0.0)
+    if not (0 < number * number < math.inf) or size > LARGEST_RATIO * number:
+        raise ValueError(
+            f"blur: expected a length comparable with the points (largest coordinate {size:.3g}), got {value!r}; "
+            "rescale the points or change blur"
+        )
+    return number
+
+
+def positive(name, value):
+    """A finite number > 0."""
+    number = _real(name, value, "a number > 0")
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"{name}: expected a finite number > 0, got {value!r}; pass a positive number")
+    return number
+
+
+def count(name, value, least=1):
+    """An integer of at least `least`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"{name}: expected an integer >= {least}, got {value!r}; pass an int")
+    if value < least:
+        raise ValueError(f"{name}: expected an integer >= {least}, got {value}; pass a larger one")
+    return int(value)
+
+
+def random_state(name, value, generator):
+    """None, an integer >= 0 or a generator of the given kind."""
+    if value is None or isinstance(value, generator):
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(
+            f"{name}: expected None, an integer or a numpy.random.{generator.__name__}, got {value!r}; "
+            "pass an integer for draws that can be repeated"
+        )
+    return count(name, value, least=0)
+
+
+def choice(name, value, options):
+    """One of the options, by equality."""
+    if not any(value is option or (isinstance(value, str) and value == option) for option in options):
+        known = ", ".join(map(repr, options))
+        raise ValueError(f"{name}: expected one of {known}, got {value!r}; choose one of them")
+    return value
+
+
+def instance(name, value, kind):
+    """An object of the library's own kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}; pass a {kind.__name__}(...)")
+    return value
+
+
+def fitted_mixture(name, value):
+    """None, or a mixture with scikit-learn's attributes of a fitted one."""
+    learned = ("weights_", "means_", "covariances_", "covariance_type", "predict_proba")
+    if value is not None and not all(hasattr(value, attribute) for attribute in learned):
+        raise TypeError(
+            f"{name}: expected a fitted sklearn.mixture.GaussianMixture, got {value!r}; call its fit(points) first"
+        )
+    return value
