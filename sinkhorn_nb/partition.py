@@ -7,6 +7,7 @@ import numpy as np
 from .backends.ordering import median_cuts
 from .backends.threads import single_threaded_blas
 
+TILE = 512  # points of a tile of the kernels, about
 MOST_AXES = 16  # principal axes that the cuts look at
 SAMPLE = 4096  # points that they are computed from
 RANK = 1e-6  # axes along which points are so much shorter than along the longest are rounding
@@ -57,6 +58,15 @@ class Partition:
     def tiles(self, most):
         """Bounds of the largest nodes of one level with at most so many points."""
         return _level(len(self), max(0, (-(-len(self) // most) - 1).bit_length()))
+
+    @cached_property
+    def radius(self):
+        """Root mean square distance of the points from the centres of the tiles that they are in."""
+        bounds = self.tiles(TILE)
+        sizes = np.diff(bounds)
+        centres = np.add.reduceat(self.points, bounds[:-1]) / sizes[:, None]
+        squares = ((self.points - np.repeat(centres, sizes, axis=0)) ** 2).sum(axis=1)
+        return float(np.sqrt(self.probabilities @ squares))
 
     def clusters(self, count):
         """Bounds of about so many nodes, mass times variance the smallest possible; none holds 1/32 of the points."""

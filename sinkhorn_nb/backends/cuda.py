@@ -128,7 +128,7 @@ class CudaBackend:
         return rows + _total(columns)
 
     def _sums(self, x, F, a, y, G, b, panels, dtype, is_self=False):
-        x_side, y_side = x.side(F, a, panels), y.side(G, b, y.columns(CHUNKS))
+        x_side, y_side = x.side(F, a, panels), y.side(G, b, y.columns(_chunks(panels)))
         rows = cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64)
         columns = cuda.device_array((len(x_side.ends) - 1, y.n, 1), dtype)
         with starting:
@@ -179,7 +179,12 @@ class CudaBackend:
 def _row_wise(x, y):
     """Panels of x, and as few chunks of y as give enough blocks."""
     panels = x.rows(BLOCKS)
-    return panels, y.columns(min(CHUNKS, BLOCKS // (len(panels[1]) - 1)))
+    return panels, y.columns(_chunks(panels))
+
+
+def _chunks(panels):
+    """As many as give enough blocks."""
+    return min(CHUNKS, BLOCKS // (len(panels[1]) - 1))
 
 
 def _total(parts, scales=None):

@@ -33,7 +33,6 @@ LEAST_TOL = 1e-12  # float64 sums reach it at any blur
 ROUNDING = 5e-8
 SHARE = 1 / 3  # of the tolerance that rounding may take
 LARGEST_BLUR = 2.0  # in diameters: rounding puts an error of 1e-7 eps on the value
-POINTS_A_TILE = 512
 
 
 def value_tol(problem, solver):
@@ -74,14 +73,5 @@ def _dtypes(problem, solver, tol):
 
 def rounding(problem):
     """Marginal error that float32 pairs are expected to leave."""
-    radii = [partition_radius(m.partition) for m in (problem.source, problem.target)]
+    radii = problem.source.partition.radius, problem.target.partition.radius
     return ROUNDING * (1 + radii[0] * radii[1] / problem.eps)
-
-
-def partition_radius(partition):
-    """Root mean square distance of the points from the centres of their tiles."""
-    bounds = partition.tiles(POINTS_A_TILE)
-    sizes = np.diff(bounds)
-    centres = np.add.reduceat(partition.points, bounds[:-1]) / sizes[:, None]
-    squares = ((partition.points - np.repeat(centres, sizes, axis=0)) ** 2).sum(axis=1)
-    return float(np.sqrt(partition.probabilities @ squares))

@@ -33,6 +33,7 @@ class TwoLevel:
 
     def measure(self, kernel, f, g):
         """One pass: marginals, and the sums over the clusters to be shifted next."""
+        self._sums = None  # free the last ones first: they are the most of the memory
         if self.updates_rows:
             log_columns, log_rows, self._sums = kernel.T.cluster_sums(g, f, self._target.bounds)
         else:
