@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .backends.threads import single_threaded_blas
 from .divergence import assembled
 from .solver import solve_together
 
@@ -63,10 +64,11 @@ class Divergences(Sequence):
 def diverge_all(problems, solver):
     """The divergences of many problems; a measure that is in several of them is compared with itself once."""
     own = {}
-    for problem in problems:
-        if not problem.is_self:
-            for of_one in (problem.on_source(), problem.on_target()):
-                own.setdefault(id(of_one.source), of_one)
+    with single_threaded_blas():  # for all partitions at once: limiting it takes as long as a small one
+        for problem in problems:
+            if not problem.is_self:
+                for of_one in (problem.on_source(), problem.on_target()):
+                    own.setdefault(id(of_one.source), of_one)
     solutions = solve_together(solver, [*problems, *own.values()])
     of_self = dict(zip(own, solutions[len(problems) :], strict=True))
     return Divergences(
