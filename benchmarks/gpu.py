@@ -34,7 +34,7 @@ LARGEST_JUDGED = 20_000  # the marginal error of larger ones is that which the s
 
 def tested():
     """What the tests on the GPU say, in one row."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/gpu.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_backends_agree.py"]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
     print(done.stdout[-2000:], flush=True)
     return {"part": "tests", "passed": done.returncode == 0, "says": done.stdout.strip().splitlines()[-1]}

@@ -4,7 +4,7 @@ from copy import copy
 
 import numpy as np
 
-from .backends.choice import choose
+from .backends.choice import Work, choose
 
 LOG2E = float(np.log2(np.e))
 
@@ -25,14 +25,14 @@ class GibbsKernel:
     dtype : {"float32", "float64"}
         Of the pairs; potentials and sums are float64.
     backend : {"auto", "cpu", "cuda"}
-        What computes; "auto" is the CPU.
+        What computes; "auto" takes a GPU, if there is a good one, for many pairs.
     """
 
     def __init__(self, x, y, eps, dtype, backend="auto"):
         self.eps, self.dtype = eps, dtype
         self.is_symmetric = x is y
         self._counted = [0.0]
-        self._backend = choose(backend)
+        self._backend = choose(backend, Work(len(x), len(y), x.points.shape[1], dtype))
         self._x = self._side(x)
         self._y = self._x if self.is_symmetric else self._side(y)
 

@@ -24,7 +24,7 @@ def run(*arguments, **environment):
 
 
 def test_kernels_in_the_simulator():
-    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "gpu.py", NUMBA_ENABLE_CUDASIM="1")
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_backends_agree.py", NUMBA_ENABLE_CUDASIM="1")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 50 and "skipped" not in done.stdout
 

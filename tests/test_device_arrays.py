@@ -1,6 +1,6 @@
 """Arrays on a GPU go in and come out: fake libraries, whose device memory is the host's, with the calls of the real.
 
-With numba's arrays, those of its simulator or real ones: see gpu.py.
+With numba's arrays, those of its simulator or real ones: see test_backends_agree.py.
 """
 
 import pickle

@@ -8,19 +8,22 @@ from functools import cache
 from .base import Backend
 from .cpu import CpuBackend
 from .sharded import ShardedBackend
+from .trial import Work, is_trusted
 
 NAMES = ("auto", "cpu", "cuda")
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
 
 
-def choose(name) -> Backend:
-    """The backend of a name; "auto" is the CPU until the kernels of the GPU have run on one."""
+def choose(name, work: Work | None = None) -> Backend:
+    """The backend of a name for some work; "auto" takes a GPU for much of it, if a trial says it can be trusted."""
     if name == "cuda":
         if (why := no_gpu()) is not None:
             raise ValueError(
                 f'backend: expected a usable GPU for "cuda", got none: {why}; take "auto" or "cpu", or {INSTALL}'
             )
+        return _cuda_backend()
+    if name == "auto" and work is not None and work.is_much and no_gpu() is None and is_trusted(_cuda_backend, work):
         return _cuda_backend()
     return CpuBackend()
 

@@ -105,9 +105,13 @@ class CudaBackend:
     def on_device(self):
         return on_device(self._number)
 
+    def has_room(self, work):
+        """Whether both clouds of some work would fit."""
+        return _needed(work.n + work.m, work.dimension, np.dtype(work.dtype).itemsize) <= free_memory()
+
     def load(self, offsets, centres, bounds):
-        (n, d), number = offsets.shape, offsets.dtype.itemsize
-        needed, free = n * (number * (d + CLUSTERS) + 8 * (PANELS + CHUNKS)), free_memory()
+        (n, d), free = offsets.shape, free_memory()
+        needed = _needed(n, d, offsets.dtype.itemsize)
         if needed > free:
             raise MemoryError(
                 f"backend: expected {needed / 1e9:.3g} GB free on the GPU for {n} points in dimension {d}, got "
@@ -174,6 +178,11 @@ class CudaBackend:
         with starting:
             log_total_kernel[_grid(x.n), THREADS](_flat(maxima), _flat(sums), out)
         return out.copy_to_host()
+
+
+def _needed(n, d, number):
+    """Bytes for points, their sums over clusters and partial sums."""
+    return n * (number * (d + CLUSTERS) + 8 * (PANELS + CHUNKS))
 
 
 def _row_wise(x, y):

@@ -108,6 +108,10 @@ class ShardedBackend:
         self._equal = np.linspace(0, 1, len(backends) + 1)
         self.points_a_tile = min(backend.points_a_tile for backend in backends)
 
+    def has_room(self, work):
+        """Whether both clouds of some work would fit on each device."""
+        return all(_at_once(lambda device, _: device.backend.has_room(work), [(d, None) for d in self._devices]))
+
     def load(self, offsets, centres, bounds):
         return ShardedCloud(offsets, centres, bounds)
 

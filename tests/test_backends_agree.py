@@ -1,6 +1,6 @@
 """What the CUDA backend must do, on the GPU or, at sizes that it can bear, in numba's simulator.
 
-python -m pytest tests/gpu.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_simulator.py)
+python -m pytest tests/test_backends_agree.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_simulator.py)
 """
 
 import os
@@ -15,7 +15,7 @@ from pairs import CHECKS, RTOL, Pairs, check_log_sum_exp, check_self_sums, check
 from problems import example
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import choice
+from sinkhorn_nb.backends import choice, trial
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 if choice.no_gpu() is not None:
@@ -145,6 +145,13 @@ def test_solution_answers_on_the_gpu():
     ]
     for question in asked:
         np.testing.assert_allclose(question(on_gpu), question(on_cpu), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", RTOL)
+def test_it_can_be_trusted(dtype, monkeypatch):
+    if SIMULATED:
+        monkeypatch.setattr(trial, "TILE", 8)
+    assert trial.agrees(BACKEND, 2, dtype, SIZE if SIMULATED else trial.SIZES)
 
 
 def test_many_divergences_are_those_of_the_cpu():
