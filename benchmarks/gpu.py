@@ -1,4 +1,4 @@
-"""Is the CUDA backend right, and how fast is it? The tests on this GPU, pairs a second, S_eps and its gradient.
+"""Is the CUDA backend right, and how fast is it? The tests on this GPU, pairs a second, batches, S_eps, its gradient.
 
 python -m benchmarks.gpu     under 8 minutes on one GPU; --smoke with NUMBA_ENABLE_CUDASIM=1 runs without any.
 
@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 import warnings
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from sinkhorn_nb.problem import Problem
 
 from .divergence import marginal_error
 from .families import diameter, warp
-from .harness import arguments, clock, goal, in_turn, write
+from .harness import arguments, clock, goal, has, in_turn, write
 
 LONGEST_S = 420.0
 PASSES = {1: 2**18, 2: 2**18, 3: 2**18, 8: 2**17, 16: 2**17, 64: 2**16, 784: 2**15}  # points for each dimension
@@ -112,8 +114,74 @@ def solves(points, rounds, start):
                 yield solve(n, blur, backend, rounds)
 
 
+def batches(n, count, rounds):
+    """Many divergences together, and one after another."""
+    pairs = [[points.astype(np.float32) for points in warp(n, seed)] for seed in range(count)]
+    solver, blur = snb.Sinkhorn(backend="cuda"), 0.05 * diameter(*pairs[0])
+    jobs = {
+        "together": lambda: (
+            snb.sinkhorn_divergences(*map(list, zip(*pairs, strict=True)), blur=blur, solver=solver).value
+        ),
+        "one by one": lambda: [float(snb.sinkhorn_divergence(*pair, blur=blur, solver=solver)) for pair in pairs],
+    }
+    for job in jobs.values():
+        job()  # with compilation
+    timings = in_turn(jobs, rounds, budget_s=20.0)
+    for job, timing in timings.items():
+        pace = {"problems_per_s": count / timing.median()} if timing.times else {}
+        yield {"part": "batch", "job": job, "n": n, "count": count} | pace | timing.summary()
+
+
+def peers(points, rounds):
+    """The same S_eps and gradient by the peers that are installed, with what their values are off by."""
+    losses = {name: loss for name, loss in PEERS.items() if has(loss.module) and has("torch")}
+    for n, blur in points:
+        x, y = (points.astype(np.float32) for points in warp(n))
+        length = blur * diameter(x, y)
+        ours = float(snb.sinkhorn_divergence(x, y, blur=length, solver=snb.Sinkhorn(tol=1e-5, backend="cuda")))
+        for name, loss in losses.items():
+            timing = in_turn({name: loss.job(x, y, length)}, rounds, budget_s=20.0)[name]
+            off = {"relative_error": abs(timing.answers[0] / ours - 1)} if timing.answers else {}
+            yield {"part": "peers", "library": name, "n": n, "blur": blur} | off | timing.summary()
+
+
+class Peer(NamedTuple):
+    """A SamplesLoss in the manner of GeomLoss, whose cost is |x - y|^2 / 2."""
+
+    module: str
+    settings: dict
+
+    def job(self, x, y, blur):
+        """Answers with the value, then the gradient."""
+        import torch
+
+        loss = import_module(self.module).SamplesLoss("sinkhorn", p=2, blur=blur, **self.settings)
+        x, y = (torch.tensor(points, device="cuda", requires_grad=True) for points in (x, y))
+
+        def run():
+            value = loss(x, y)
+            yield value.item()
+            gradient = torch.autograd.grad(value, [x])[0]
+            torch.cuda.synchronize()
+            yield gradient
+
+        return run
+
+
+FLASH = {"scaling": 0.9, "debias": True, "half_cost": True, "autotune": False}
+PEERS = {
+    "GeomLoss, scaling .9, KeOps": Peer("geomloss", {"scaling": 0.9, "backend": "online"}),
+    "FlashSinkhorn, scaling .9, TF32": Peer("flash_sinkhorn", FLASH),
+    "FlashSinkhorn, scaling .9, float32": Peer("flash_sinkhorn", FLASH | {"allow_tf32": False}),
+}
+
+
 def goals(rows):
     """Those of one H200."""
+    together = {row["job"]: row.get("median_s") for row in rows if row["part"] == "batch"}
+    if together.get("together") and together.get("one by one"):
+        gain = together["one by one"] / together["together"]
+        yield goal("128 divergences of n = 1024 together, against a loop", gain, "times as fast", at_least=10)
     pace = {(row["job"], row["d"], row["dtype"]): row.get("pairs_per_s") for row in rows if row["part"] == "passes"}
     million = [row.get("median_s") for row in rows if row["part"] == "solve" and row["n"] == 1_000_000]
     yield goal("float32 pairs a second, d = 3, one pass", pace.get(("sums", 3, "float32")), "pairs/s", at_least=3.1e12)
@@ -131,7 +199,10 @@ def main():
     for d, n, dtype in [(2, 12, "float32"), (9, 12, "float32")] if args.smoke else kinds:
         rows += passes(d, n, dtype, 2 if args.smoke else 5)
         print(f"passes: d = {d}, n = {n}: done", flush=True)
-    for row in solves([(8, 0.3)] if args.smoke else SOLVES, 1 if args.smoke else 3, start):
+    rounds = 1 if args.smoke else 3
+    rows += batches(8, 2, rounds) if args.smoke else batches(1024, 128, rounds)
+    rows += [] if args.smoke else peers([(10_000, 0.05), (100_000, 0.05)], rounds)
+    for row in solves([(8, 0.3)] if args.smoke else SOLVES, rounds, start):
         rows.append(row)
         print({key: row.get(key) for key in ("backend", "n", "blur", "median_s", "error")}, flush=True)
     name = re.sub(r"[^a-z0-9]+", "-", device.split(" (")[0].lower()).strip("-")

@@ -17,6 +17,8 @@ COLUMNS = {
     "implicit": "question family library n d tol passes iterations converged relative_error solve_s median_s whole_s"
     " rounds ours_faster error",
     "thornton_cuturi": "table case n d blur init paper plain_iterations plain_s passes seconds partitions_s",
+    "gpu": "part job backend library d n count dtype blur pairs_per_s problems_per_s value_s median_s rounds"
+    " peak_device_mb passes marginal_error relative_error says error",
     "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
 HEADS = {
@@ -52,10 +54,10 @@ def table(rows, columns):
 
 
 def section(record):
-    name = record["benchmark"]
+    name = record["benchmark"].partition("-")[0]  # gpu-<device>
     rows = record["rows"]
     machine, versions = record["machine"], record["versions"]
-    words = [f"## {name} ({record['environment']})"]
+    words = [f"## {record['benchmark']} ({record['environment']})"]
     if record["smoke"]:
         words.append("**A smoke run: the numbers mean nothing.**")
     words.append(
@@ -87,9 +89,9 @@ def judged(goal):
 
 def read(folder):
     """All results of a folder, in the order of COLUMNS."""
-    order = list(COLUMNS)
+    order = ["passes", *COLUMNS]
     records = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    return sorted(records, key=lambda r: order.index(r["benchmark"]) if r["benchmark"] in order else -1)
+    return sorted(records, key=lambda r: order.index(r["benchmark"].partition("-")[0]))
 
 
 def main():
