@@ -65,8 +65,7 @@ class Solution(Differentiable):
     @cached_property
     def value(self):
         """The dual value, a lower bound of OT_eps whose error is quadratic in the marginal error."""
-        dual = dual_value(*self._probabilities, *self.iterate, self.problem.eps)
-        return self.problem.mass * dual + self._mass_terms
+        return self._transported + self._mass_terms
 
     @cached_property
     def gap(self):
@@ -192,6 +191,11 @@ class Solution(Differentiable):
         Feydy et al. 2019, equation (10) and section 3.2.
         """
         return envelope(self.problem, self.iterate, self.dtype, self.value, self.backend).sent(self.problem.home)
+
+    @cached_property
+    def _transported(self):
+        """The mass times the value between probabilities."""
+        return self.problem.mass * dual_value(*self._probabilities, *self.iterate, self.problem.eps)
 
     @property
     def _mass_terms(self):

@@ -81,6 +81,36 @@ def test_in_any_company_the_same_bits(dtype):
         np.testing.assert_array_equal(turned[0].potentials[0], alone[0].potentials[1])
 
 
+def test_portions_are_of_no_consequence(monkeypatch):
+    _, at_once = together(solver=snb.Sinkhorn())
+    monkeypatch.setattr(batch, "MANY", 40)
+    loads = []
+    monkeypatch.setattr(
+        batch.Blocks, "_load", lambda self, *args, load=batch.Blocks._load: loads.append(1) or load(self, *args)
+    )
+    _, in_portions = together(solver=snb.Sinkhorn())
+    assert in_portions.value.tolist() == at_once.value.tolist()
+    assert len(loads) > 3 * 4
+
+
+def test_a_blur_beyond_all_rounding_is_no_number_less():
+    """It cannot converge, and says so."""
+    x, y = np.array([[0.0], [1.0], [5.0]]), np.array([[0.0], [2.0], [4.0]])
+    with pytest.warns(snb.ConvergenceWarning):
+        (divergence,) = snb.sinkhorn_divergences([x], [y], blur=1e-30, solver=snb.Sinkhorn(max_iter=200))
+    assert not divergence.converged
+    assert np.isfinite(divergence.value)
+
+
+@pytest.mark.parametrize("blur", [1e-6, 1e-3, 1e30])
+def test_blurs_far_from_the_points(blur):
+    x, y = np.array([[0.0], [1.0], [5.0]]), np.array([[0.0], [2.0], [4.0]])
+    (divergence,) = snb.sinkhorn_divergences([x], [y], blur=blur)
+    alone = snb.sinkhorn_divergence(x, y, blur=blur)
+    assert divergence.converged
+    assert divergence.value == pytest.approx(float(alone), rel=1e-6)
+
+
 def test_a_measure_and_itself():
     x, _, a, _ = example(40)
     order = np.random.default_rng(0).permutation(40)

@@ -5,7 +5,7 @@ handed to the other one, with what was reached as their start.
 """
 
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +18,12 @@ from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
 from .acceleration import DUAL_ROUNDING, RIDGE, SELF_STEP, START_ERROR
-from .schedule import phases
+from .schedule import is_limit, phases
 from .sinkhorn import Sinkhorn, completed, reported
 
 LARGEST = 1024  # points of a measure: from there on the two-level steps pay
 RATIO = 4.0  # of the blurs before the last; the first of them is about the root mean square radius
+MANY = 2**17  # points that are treated at once
 MEMORY = 6
 MOST = 60  # iterations, of two passes each
 
@@ -57,12 +58,24 @@ def solve_together(solver, problems):
 
 
 def _alike(solver, problems):
-    """Groups of the tasks that are for this loop: small, and asking for nothing that is a matter of one problem."""
+    """Tasks for this loop, some at a time: small ones of one kind that ask for nothing out of the ordinary."""
     if replace(solver, tol=1e-3, max_iter=3000, dtype=None, backend="auto") != Sinkhorn():
         return []
-    small = [(k, p) for k, p in enumerate(problems) if max(len(p.source), len(p.target)) <= LARGEST]
+    small = [(k, p) for k, p in enumerate(problems) if _is_small(p) and not is_limit(p)]
     tasks = sorted((_Task.of(k, p, solver) for k, p in small), key=lambda task: task.kind)
-    return [list(group) for _, group in groupby(tasks, key=lambda task: task.kind)]
+    groups = [list(group) for _, group in groupby(tasks, key=lambda task: task.kind)]
+    return [portion for group in groups for portion in _portions(group)]
+
+
+def _is_small(problem):
+    return max(len(problem.source), len(problem.target)) <= LARGEST
+
+
+def _portions(tasks):
+    """Parts of the tasks of about `MANY` points: the loop's vectors, a few dozen, are as long."""
+    filled = np.cumsum([len(task.problem.source) + len(task.problem.target) for task in tasks])
+    cuts = np.flatnonzero(np.diff(filled // MANY)) + 1
+    return [tasks[start:stop] for start, stop in pairwise([0, *cuts.tolist(), len(tasks)])]
 
 
 class _Stage(NamedTuple):
@@ -78,7 +91,8 @@ def _gone_on(solver, problem, stage):
     left = solver.max_iter - solution.n_iter
     if stage.is_done or left < 1:
         return solution
-    further = replace(solver, init=Warm(solution), max_iter=left).attempt(problem)
+    init = Warm(solution) if np.isfinite(solution.value) else solver.init
+    further = replace(solver, init=init, max_iter=left).attempt(problem)
     history = np.concatenate([solution.history, further.history])
     return replace(further, solve_passes=solution.solve_passes + further.solve_passes, history=history)
 

@@ -188,8 +188,8 @@ def like(name, value, known):
 
 
 def sequence(name, value):
-    """A list of at least one entry, of a list, a tuple or an array."""
-    if not isinstance(value, (list, tuple, np.ndarray)):
+    """A list of at least one entry, of a list, a tuple or an array of any library."""
+    if not isinstance(value, (list, tuple)) and not getattr(value, "shape", ()):
         raise TypeError(f"{name}: expected a list of arrays, one a pair, got {type(value).__name__}; pass [...]")
     if len(value) == 0:
         raise ValueError(f"{name}: expected at least one array, got none; pass data")

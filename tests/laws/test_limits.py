@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from oracle import exact_cost
 from problems import PRECISE, cloud, example, gaussian_entropic_ot, gaussian_grid
 from strategies import pairs
 
-from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence
+from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence, sinkhorn_divergences
 
 PATIENT = Sinkhorn(tol=1e-4, max_iter=500_000)
 
@@ -41,15 +42,43 @@ def test_plan_tends_to_the_matching():
     np.testing.assert_array_equal(order[solution.plan.topk(1).indices[:, 0]], np.arange(10))
 
 
-@given(pairs())
-def test_large_eps_is_the_distance_of_means(pair):
+SOLVERS = [
+    Sinkhorn(),
+    PRECISE,
+    Sinkhorn(init="zeros"),
+    Sinkhorn(acceleration="none"),
+    Sinkhorn(acceleration="symmetric"),
+]
+
+
+@pytest.mark.parametrize("ratio", [2e3, 1e4, 1e8, 1e12, 1e30])
+@given(pair=pairs(), solver=st.sampled_from(SOLVERS))
+def test_large_eps_is_the_distance_of_means(ratio, pair, solver):
+    """However large: nothing of the size of eps is left of its rounding. Beyond the means, S is spread^4 / eps."""
     x, y, a, b, _ = pair
-    blur = 1e4 * (np.linalg.norm(np.ptp(np.concatenate([x, y]), axis=0)) or 1.0)
-    got = sinkhorn_divergence(x, y, a, b, blur=blur, solver=PRECISE).value
+    extent = np.linalg.norm(np.ptp(np.concatenate([x, y]), axis=0))
+    divergence = sinkhorn_divergence(x, y, a, b, blur=ratio * (extent or 1.0), solver=solver)
     difference = (a @ x - b @ y) / a.sum()
-    size = a.sum() * (np.ptp(np.concatenate([x, y]), axis=0) ** 2).sum()
-    rounding = 1e-15 * a.sum() * blur**2
-    assert got == pytest.approx(a.sum() * difference @ difference / 2, abs=2e-7 * size + rounding)
+    position = np.abs(np.concatenate([x, y])).max()
+    atol = a.sum() * extent**2 * (1 / ratio**2 + 1e-12) + 1e-14 * a.sum() * position**2
+    assert divergence.converged
+    assert divergence.value == pytest.approx(a.sum() * difference @ difference / 2, abs=atol)
+    together = sinkhorn_divergences([x], [y], [a], [b], blur=ratio * (extent or 1.0), solver=solver)
+    assert together.value[0] == divergence.value
+    gradient = divergence.gradient().x
+    np.testing.assert_allclose(gradient, np.outer(a, difference), rtol=0, atol=a.sum() * extent * (1 / ratio + 1e-12))
+
+
+@pytest.mark.parametrize("blur", [90.0, 900.0, 1100.0, 9000.0])
+def test_either_side_of_the_limit(blur):
+    """Iterations and the closed form agree where both are good: S beyond the means is that between Gaussians."""
+    x, y, a, b = example(30, 40, 2)
+    x, y = x / np.ptp(x), y / np.ptp(x)
+    value = sinkhorn_divergence(x, y, a, b, blur=blur, solver=Sinkhorn(tol=1e-12)).value
+    covariances = [np.cov(z.T, aweights=w, bias=True) for z, w in ((x, a), (y, b))]
+    spread = ((covariances[0] - covariances[1]) ** 2).sum() / (4 * blur**2)
+    means = ((a @ x - b @ y) ** 2).sum() / 2
+    assert value == pytest.approx(means + spread, rel=3e-8)
 
 
 @given(pairs())
