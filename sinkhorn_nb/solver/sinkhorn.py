@@ -16,7 +16,7 @@ from ..initializers import Gaussian, Zeros, initializer
 from ..solution import Solution
 from ..status import Status, warn
 from .acceleration import Alternating, Anderson, Symmetric
-from .schedule import is_limit, phases
+from .schedule import LEAST_TOL, is_limit, phases
 from .twolevel import TwoLevel
 
 ACCELERATIONS = ("auto", "none", "symmetric")
@@ -153,12 +153,15 @@ def _iterate(solver, problem):
 
 
 def _limit(problem, solver):
-    """The closed form: iterations would add a rounding of eps 1e-16 to the potentials, and nothing else."""
+    """The closed form, measured once: iterations would add a rounding of eps 1e-16 to the potentials, no more."""
     f, g, n_passes = Gaussian()(problem, solver)
-    nothing = np.zeros(len(f)), np.zeros(len(g))
-    iterate = completed(Iterate(f, g, *nothing), problem)
-    history, dtype = np.zeros(0), solver.dtype or "float64"
-    return Solution(problem, iterate, Status.CONVERGED, n_passes, history, dtype, solver.tol, solver.backend)
+    kernel = GibbsKernel.of(problem, "float64", solver.backend)
+    log_rows, log_columns = (np.where(np.abs(v) <= LEAST_TOL, 0.0, v) for v in kernel.log_sums(f, g))
+    iterate = completed(Iterate(f, g, log_rows, log_columns), problem)
+    probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
+    error = marginal_error(*probabilities, log_rows, log_columns)
+    status, n_passes = Status.CONVERGED if error <= solver.tol else Status.MAX_ITER, n_passes + kernel.n_passes
+    return Solution(problem, iterate, status, n_passes, np.array([error]), "float64", solver.tol, solver.backend)
 
 
 def _certified(descent, solution, phase, solver):
