@@ -3,7 +3,6 @@
 The scalar is <r, f> for standard normal r of mean 0. Passes: `Solution.pullback` on every family, blur .05 of the
 diagonal, the linear system to 1e-3 and to the default. Seconds: n = 4000, d = 3, float32 points, the solve and the
 derivative of both libraries at a marginal error of 1e-3; relative errors against our float64 derivative to 1e-9.
-Soft sorts of n numbers from 0 to 1 at a blur of .02, and their derivatives, to the same error; float32.
 """
 
 import statistics
@@ -16,7 +15,7 @@ from .families import FAMILIES, diameter, warp
 from .harness import arguments, goal, has, in_turn, ratio, write
 
 BLUR, TOL, TOLERANCES, EXACT = 0.05, 1e-3, (1e-3, 1e-4), 1e-9
-N_PASSES, N_TIME, N_SORT, SORT_BLUR = 1500, 4000, (1000, 4000), 0.02
+N_PASSES, N_TIME = 1500, 4000
 
 
 def cotangent(n):
@@ -102,60 +101,7 @@ def times(n, rounds):
         yield row | timing.summary(2)
 
 
-def our_sort(x, r):
-    def job():
-        values = snb.soft_sort(x, blur=SORT_BLUR, solver=snb.Sinkhorn(tol=TOL))
-        yield values.values
-        yield values.pullback(r)
-
-    return job
-
-
-def ott_sort(x, r):
-    """soft_sort.sort without squashing, at the same temperature and threshold; compiled."""
-    import jax
-    import jax.numpy as jnp
-    from ott.tools import soft_sort
-
-    def values(x):
-        settings = {"epsilon": 2 * SORT_BLUR**2, "threshold": TOL, "max_iterations": 2000}
-        return soft_sort.sort(x, squashing_fun=lambda x: x, **settings)
-
-    x, r = jnp.asarray(x), jnp.asarray(r, dtype=jnp.float32)
-    forward = jax.jit(values).lower(x).compile()
-    backward = jax.jit(lambda x: jax.vjp(values, x)[1](r)[0]).lower(x).compile()
-
-    def job():
-        yield np.asarray(forward(x))
-        yield np.asarray(backward(x))  # with another solve
-
-    return job
-
-
-def sorts(sizes, rounds):
-    """One row a library and size, with the seconds of the values alone and of the derivative, solve included."""
-    for n in sizes:
-        x, r = np.random.default_rng(0).random(n).astype(np.float32), cotangent(n)
-        jobs = {"sinkhorn_nb": our_sort(x, r)} | ({"ott soft_sort": ott_sort(x, r)} if has("ott") else {})
-        in_turn({"sinkhorn_nb": jobs["sinkhorn_nb"]}, 1)
-        timings = in_turn(jobs, rounds, budget_s=30.0)
-        for name, timing in timings.items():
-            if name != "sinkhorn_nb":  # ours differentiates the solution that it has
-                for laps in timing.times:
-                    laps[1] -= laps[0]
-            row = {"question": "soft sort", "library": name, "n": n, "d": 1}
-            if timing.times:
-                faster = ratio(timing, timings["sinkhorn_nb"], 0), ratio(timing, timings["sinkhorn_nb"], 1)
-                row |= {"solve_s": timing.median(0), "whole_s": timing.median(1), "values_faster": faster[0]}
-                row |= {"ours_faster": faster[1]}
-            yield row | timing.summary(1)
-
-
 def goals(rows):
-    for row in rows:
-        if row.get("library") == "ott soft_sort":
-            what = f"soft sort and its derivative, n = {row['n']}, against OTT"
-            yield goal(what, row.get("ours_faster"), "times faster", at_least=1)
     for tol in TOLERANCES:
         counted = [row["passes"] for row in rows if row.get("tol") == tol]
         what = f"pullback to {tol:g} at blur {BLUR:g}, {{}} of {len(counted)} families"
@@ -170,7 +116,6 @@ def main():
     args = arguments(__doc__)
     n_passes, n_time = (300, 500) if args.smoke else (N_PASSES, N_TIME)
     rows = [*passes(n_passes), *times(n_time, 2 if args.smoke else 5)]
-    rows += sorts((100,), 2) if args.smoke else sorts(N_SORT, 5)
     write(args, "implicit", rows, goals(rows), blur="a share of the diagonal of the bounding box")
 
 

@@ -15,7 +15,7 @@ COLUMNS = {
     "memory": "library n after_import_mb peak_mb over_import_mb error",
     "startup": "what median_s min_s rounds",
     "implicit": "question family library n d tol passes iterations converged relative_error solve_s median_s whole_s"
-    " rounds values_faster ours_faster error",
+    " rounds ours_faster error",
     "thornton_cuturi": "table case n d blur init paper plain_iterations plain_s passes seconds partitions_s",
     "gpu": "part job backend library d n count dtype blur pairs_per_s problems_per_s value_s median_s rounds"
     " peak_device_mb passes marginal_error relative_error says error",
@@ -30,7 +30,7 @@ HEADS = {
     "relative_error": "error of the derivative (relative)", "solve_s": "solve, median (s)",
     "whole_s": "solve and derivative, median (s)", "plain_iterations": "plain Sinkhorn (iterations)",
     "plain_s": "plain Sinkhorn (s)", "partitions_s": "partitions (s)", "paper": "the paper's (iterations)",
-    "cpu_share": "cores busy", "values_faster": "values alone: faster by",
+    "cpu_share": "cores busy",
     "value_s": "value alone, median (s)", "wall_s": "median (s)",
     "share_outside": "share outside of the passes", "relative_error_of_value": "error of S (relative)",
 }  # fmt: skip
