@@ -48,6 +48,13 @@ def test_without_a_gpu(monkeypatch):
     assert type(choice.choose("auto", MUCH)) is CpuBackend
 
 
+def test_the_simulator_is_no_gpu(gpu, monkeypatch):
+    """It would take hours."""
+    gpu(Gpu)
+    monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "1")
+    assert type(choice.choose("auto", MUCH)) is CpuBackend
+
+
 def test_the_kernel_tells_how_much_work_there_is(gpu, monkeypatch):
     gpu(Gpu)
     asked = []

@@ -23,9 +23,14 @@ def choose(name, work: Work | None = None) -> Backend:
                 f'backend: expected a usable GPU for "cuda", got none: {why}; take "auto" or "cpu", or {INSTALL}'
             )
         return _cuda_backend()
-    if name == "auto" and work is not None and work.is_much and no_gpu() is None and is_trusted(_cuda_backend, work):
+    if name == "auto" and work is not None and work.is_much and _is_there() and is_trusted(_cuda_backend, work):
         return _cuda_backend()
     return CpuBackend()
+
+
+def _is_there():
+    """Whether there is a GPU that somebody may want; the simulator is for tests, which ask for it by name."""
+    return not _is_simulated() and no_gpu() is None
 
 
 @cache

@@ -150,11 +150,8 @@ class _Descent:
         """One iteration at each temperature from the radius down."""
         for level in range(max(self._levels), 0, -1):
             x, y = self._stacks(self._blurs * RATIO**level)
-            kernels, asked, heat = (
-                Blocks(x, y, dtype, self._solver.backend),
-                self._levels >= level,
-                RATIO ** (2 * level),
-            )
+            kernels = Blocks(x, y, dtype, self._solver.backend)
+            asked, heat = self._levels >= level, RATIO ** (2 * level)
             self._u -= heat * kernels.log_row_sums(self._u / heat, self._v / heat, asked)
             self._v -= heat * kernels.T.log_row_sums(self._v / heat, self._u / heat, asked)
             self._passes += 2 * asked
