@@ -73,8 +73,8 @@ class Gaussian(Initializer):
         return significant / np.where(significant, s, 1.0)
 
     def _log_det(self, s):
-        """log det(I + M S1); times eps it vanishes in the limit."""
-        return np.log(np.hypot(s, 0.5) + 0.5).sum() if self.entropic else 0.0
+        """log det(I + M S1), of small s too; times eps it vanishes in the limit."""
+        return np.log1p(s * (s / (np.hypot(s, 0.5) + 0.5))).sum() if self.entropic else 0.0
 
 
 class _Moments:

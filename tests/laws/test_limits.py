@@ -1,5 +1,7 @@
 """Where S_eps and OT_eps are known: eps to 0, eps to infinity, Gaussians, one point."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -79,6 +81,33 @@ def test_either_side_of_the_limit(blur):
     spread = ((covariances[0] - covariances[1]) ** 2).sum() / (4 * blur**2)
     means = ((a @ x - b @ y) ** 2).sum() / 2
     assert value == pytest.approx(means + spread, rel=3e-8)
+
+
+@pytest.mark.parametrize("ratio", [1100, 5000, 10**6])
+def test_beyond_the_limit_against_fifty_digits(ratio):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(-9, 10, size=6), rng.integers(-3, 16, size=5)
+    blur = ratio * int(np.ptp(np.concatenate([x, y])))
+    cross, *own = (in_fifty_digits(p, q, blur) for p, q in ((x, y), (x, x), (y, y)))
+    divergence = sinkhorn_divergence(x[:, None], y[:, None], blur=blur)
+    assert divergence.xy.value == pytest.approx(float(cross), rel=1e-12)
+    assert divergence.value == pytest.approx(float(cross - sum(own) / 2), rel=1e-12)
+
+
+def in_fifty_digits(x, y, blur):
+    """OT_eps between uniform probabilities on integers."""
+    with localcontext() as context:
+        context.prec = 50
+        eps = Decimal(blur) ** 2
+        C = [[Decimal(int(p - q)) ** 2 / 2 for q in y] for p in x]
+        f, g = [Decimal(0)] * len(x), [Decimal(0)] * len(y)
+        for _ in range(20):
+            f = [-eps * (sum(((v - c) / eps).exp() for v, c in zip(g, row, strict=True)) / len(y)).ln() for row in C]
+            g = [
+                -eps * (sum(((u - c) / eps).exp() for u, c in zip(f, row, strict=True)) / len(x)).ln()
+                for row in zip(*C, strict=True)
+            ]
+        return sum(f) / len(x) + sum(g) / len(y)
 
 
 @given(pairs())
