@@ -1,11 +1,11 @@
 """The Sinkhorn divergence: three solutions, read together."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from .backends.home import HOST
+from .caching import cached_property
 from .gradients import LINEAR_TOL
 from .gradients.envelope import Gradient, with_value
 from .gradients.implicit import HessianProduct

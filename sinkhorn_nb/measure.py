@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from . import validation
+from .caching import cached_property
 from .partition import Partition
 
 QUERIES = 1000  # points whose neighbours are looked for

@@ -1,11 +1,10 @@
 """One order of a point cloud for everything: tiles of the kernels, clusters, cells of the coarse start."""
 
-from functools import cached_property
-
 import numpy as np
 
 from .backends.ordering import median_cuts
 from .backends.threads import single_threaded_blas
+from .caching import cached_property
 
 TILE = 512  # points of a tile of the kernels, about
 MOST_AXES = 16  # principal axes that the cuts look at

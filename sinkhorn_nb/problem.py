@@ -1,12 +1,12 @@
 """What is to be solved: two measures, a cost and a temperature."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from . import validation
 from .backends.home import HOST, Home
+from .caching import cached_property
 from .measure import Measure
 
 

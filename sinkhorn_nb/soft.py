@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from . import validation
+from .caching import cached_property
 from .measure import Measure
 from .problem import Problem
 from .solution import Solution

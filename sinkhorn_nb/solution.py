@@ -1,12 +1,12 @@
 """What a solve returns: potentials, and everything that can be read from them."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from . import validation
 from .backends.home import HOST
+from .caching import cached_property
 from .certificate import certify
 from .dual import Iterate, dual_value, marginal_error
 from .gibbs import GibbsKernel

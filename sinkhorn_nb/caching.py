@@ -1,0 +1,24 @@
+"""A cached property without a lock: threads and forked children never wait for each other."""
+
+
+class cached_property:
+    """Compute the attribute when it is first read, then keep it in the instance.
+
+    `functools.cached_property` holds one lock for all instances on Python 3.10 and 3.11. Two threads that read the
+    attribute at the same time here both compute it, to the same value.
+    """
+
+    def __init__(self, function):
+        self._function = function
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+
+    def __set_name__(self, owner, name):
+        self._name = name
+
+    def __get__(self, instance, owner=None):
+        """The value of the instance, or the property itself on the class."""
+        if instance is None:
+            return self
+        value = vars(instance)[self._name] = self._function(instance)
+        return value
