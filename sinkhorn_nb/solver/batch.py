@@ -18,7 +18,7 @@ from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
 from .acceleration import DUAL_ROUNDING, RIDGE, SELF_STEP, START_ERROR
-from .schedule import is_limit, phases
+from .schedule import is_limit, is_rough, phases
 from .sinkhorn import Sinkhorn, completed, reported
 
 LARGEST = 1024  # points of a measure: from there on the two-level steps pay
@@ -38,6 +38,7 @@ class _Task(NamedTuple):
 
     @classmethod
     def of(cls, number, problem, solver):
+        problem = problem.reduced
         is_turned = problem.target.precedes(problem.source)
         return cls(number, problem.T if is_turned else problem, is_turned, phases(problem, solver))
 
@@ -53,7 +54,8 @@ def solve_together(solver, problems):
     with single_threaded_blas():
         for tasks in _alike(solver, problems):
             for task, solution, is_done in zip(tasks, *_solve_alike(solver, tasks), strict=True):
-                solutions[task.number] = _Stage(solution.T if task.is_turned else solution, is_done)
+                solution = solution.T if task.is_turned else solution
+                solutions[task.number] = _Stage(solution.of(problems[task.number]), is_done)
     return reported([_gone_on(solver, *known) for known in zip(problems, solutions, strict=True)])
 
 
@@ -61,14 +63,14 @@ def _alike(solver, problems):
     """Tasks for this loop, some at a time: small ones of one kind that ask for nothing out of the ordinary."""
     if replace(solver, tol=1e-3, max_iter=3000, dtype=None, backend="auto") != Sinkhorn():
         return []
-    small = [(k, p) for k, p in enumerate(problems) if _is_small(p) and not is_limit(p)]
+    small = [(k, p) for k, p in enumerate(problems) if _is_small(p) and not is_limit(p) and not is_rough(p, solver)]
     tasks = sorted((_Task.of(k, p, solver) for k, p in small), key=lambda task: task.kind)
     groups = [list(group) for _, group in groupby(tasks, key=lambda task: task.kind)]
     return [portion for group in groups for portion in _portions(group)]
 
 
 def _is_small(problem):
-    return max(len(problem.source), len(problem.target)) <= LARGEST
+    return max(len(problem.reduced.source), len(problem.reduced.target)) <= LARGEST
 
 
 def _portions(tasks):
@@ -159,6 +161,7 @@ class _Descent:
     def iterate(self, dtype, tols, last):
         """Until the marginal errors are within the tolerances, to the last iteration of all, or for long enough."""
         kernels, mixing = Blocks(self._x, self._y, dtype, self._solver.backend), _Mixing(self._y, DUAL_ROUNDING[dtype])
+        self._best = self._now()._replace(errors=np.full(len(tols), np.inf))
         self.is_done = np.zeros(len(tols), dtype=bool)
         for _ in range(MOST):
             asked = ~self.is_done & (self._n_iter < last)
@@ -166,11 +169,16 @@ class _Descent:
                 break
             dual = self._measure(kernels, asked)
             self._tell(asked)
+            self._best = self._best.improved(self._x, self._y, self._now())
             self.is_done |= self._errors <= tols
             asked &= ~self.is_done
             step = SELF_STEP if self._is_self else 1.0
             moved = mixing.next(self._v, -step * self._log_columns, dual, self._errors, asked)
             self._v = np.where(asked[self._y.owner], moved, self._v)
+        self._u, self._v, self._log_columns, self._errors = self._best
+
+    def _now(self):
+        return _Measured(self._u, self._v, self._log_columns, self._errors)
 
     def _measure(self, kernels, asked):
         """Rows exactly, then the columns; the dual, which no step of the iteration lessens."""
@@ -205,6 +213,26 @@ class _Descent:
         iterate = completed(Iterate(problem.eps * u, problem.eps * v, log_rows, log_columns), problem)
         history = np.array(self._histories[k])
         return Solution(problem, iterate, status, self._passes[k], history, dtype, solver.tol, solver.backend)
+
+
+class _Measured(NamedTuple):
+    """Potentials of all problems and what a pass told of them."""
+
+    u: np.ndarray
+    v: np.ndarray
+    log_columns: np.ndarray
+    errors: np.ndarray
+
+    def improved(self, x, y, other):
+        """The other's parts for the problems whose error is smaller there."""
+        is_better = other.errors < self.errors
+        on_x, on_y = is_better[x.owner], is_better[y.owner]
+        return _Measured(
+            np.where(on_x, other.u, self.u),
+            np.where(on_y, other.v, self.v),
+            np.where(on_y, other.log_columns, self.log_columns),
+            np.where(is_better, other.errors, self.errors),
+        )
 
 
 class _Mixing:
