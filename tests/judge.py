@@ -76,10 +76,9 @@ def _plan(name, solution, state):
             off = np.abs(got - expected) > slack * expected + size + TINY
             if off.any():
                 k = np.unravel_index(np.argmax(np.abs(got - expected) / (expected + TINY)), off.shape)
-                yield (
-                    f"plan {what}",
-                    f"{name}.plan: {what}: expected {expected[k]:.12g} +- {slack:.0e}, got {got[k]:.12g} at {list(map(int, k))}",
-                )
+                kind = "plan entries" if what in ("toarray", "row", "block", "topk") else "plan products"
+                relative = f"{np.abs(got - expected)[k] / (expected[k] + TINY):.1e}, at most {slack:.1e} allowed"
+                yield kind, f"{name}.plan: {what}: expected {expected[k]:.6e}, got {got[k]:.6e}, off by {relative}"
 
 
 def _maps(name, solution, scene, state):

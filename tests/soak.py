@@ -129,7 +129,7 @@ def run(seed, indices):
         problem = draw([seed, index])
         failures = dict(reversed(check(problem)))  # the first of each kind
         n_failed += bool(failures)
-        kinds.update(failures)
+        kinds.update(failures.keys())
         for kind, words in reversed(failures.items()):
             print(f"{seed} {index}: {kind}: {words} | {problem.told}", flush=True)
     print(f"{n_failed} of {len(indices)} problems fail, {time.perf_counter() - start:.0f} s")
