@@ -18,11 +18,12 @@ class Stack(NamedTuple):
     owner: Any  # measure of each point
 
     @classmethod
-    def of(cls, partitions, blurs):
-        """From partitions of points of one dimension."""
+    def of(cls, partitions, origins, blurs):
+        """The measures of partitions of points of one dimension, each seen from its problem's origin."""
         sizes = [len(partition) for partition in partitions]
         owner = np.repeat(np.arange(len(sizes)), sizes)
-        points = np.concatenate([partition.points for partition in partitions]) / np.asarray(blurs)[owner, None]
+        centred = [partition.points - origin for partition, origin in zip(partitions, origins, strict=True)]
+        points = np.concatenate(centred) / np.asarray(blurs)[owner, None]
         probabilities = np.concatenate([partition.probabilities for partition in partitions])
         return cls(points, probabilities, np.concatenate([[0], np.cumsum(sizes)]), owner)
 

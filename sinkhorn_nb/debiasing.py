@@ -26,7 +26,7 @@ def solve_debiased(problem, solver, self_x=None, self_y=None):
         return [*reported([xy]), xy, xy]
     xx = self_x or solver.attempt(problem.on_source())
     yy = self_y or solver.attempt(problem.on_target())
-    xy = _near(solver, problem, xx, yy).attempt(problem)
+    xy = near(solver, problem, xx, yy).attempt(problem)
     reported([xy, *(new for new, known in ((xx, self_x), (yy, self_y)) if known is None)])
     return sharpened(solver, xy, xx, yy)
 
@@ -43,7 +43,7 @@ def difference(xy, xx, yy):
 def sharpened(solver, xy, xx, yy):
     """The solutions, continued until the divergence no longer changes by much of itself."""
     solutions = [xy, xx, yy]
-    if xx is xy or not all(solution.converged for solution in solutions):
+    if xy.problem.is_self or not all(solution.converged for solution in solutions):
         return solutions
     value = difference(*solutions)
     for _ in range(MOST_ROUNDS):
@@ -80,7 +80,7 @@ def _continued(solver, solution, tol):
     return replace(new, status=solution.status, tol=solver.tol, solve_passes=passes, history=history)
 
 
-def _near(solver, problem, xx, yy):
+def near(solver, problem, xx, yy):
     """The solver that starts the cross problem from the self potentials where these are near its own."""
     if solver.acceleration == "symmetric" or initializer(solver.init) != Auto():
         return solver

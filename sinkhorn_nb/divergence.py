@@ -40,7 +40,7 @@ class Divergence:
     @cached_property
     def value(self):
         """S_eps, each term a dual value: the error is quadratic in the marginal errors."""
-        return 0.0 if self.xx is self.xy else difference(self.xy, self.xx, self.yy)
+        return 0.0 if self.xy.problem.is_self else difference(self.xy, self.xx, self.yy)
 
     def __float__(self):
         return self.value
@@ -160,13 +160,13 @@ class Divergence:
 
 def diverge(problem, solver, self_x=None, self_y=None):
     """The divergence of a problem's measures; self solutions already known are used as they are."""
-    return assembled(*solve_debiased(problem, solver, self_x, self_y))
+    return assembled(problem, *solve_debiased(problem, solver, self_x, self_y))
 
 
-def assembled(xy, xx, yy):
-    """The divergence of three solutions; the self solutions may list the measures' points in another order."""
-    problem = xy.problem
-    return Divergence(xy, _for_rows_of(problem.on_source(), xx), _for_rows_of(problem.on_target(), yy))
+def assembled(problem, xy, xx, yy):
+    """The divergence of a problem from three solutions, which may write the measures in other rows."""
+    rows = (problem, xy), (problem.on_source(), xx), (problem.on_target(), yy)
+    return Divergence(*(_for_rows_of(*each) for each in rows))
 
 
 def _n_pairs(solution):

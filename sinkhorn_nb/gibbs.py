@@ -35,13 +35,14 @@ class GibbsKernel:
         self.is_symmetric = x is y
         self._counted = [0.0]
         self._backend = choose(backend, Work(len(x), len(y), x.points.shape[1], dtype))
+        self._origin = (x.points[0] + y.points[0]) / 2  # near the points: their differences keep all digits
         self._x = self._side(x)
         self._y = self._x if self.is_symmetric else self._side(y)
         self._n_pairs = len(x) * len(y)
 
     def _side(self, partition):
-        bounds = partition.tiles(self._backend.points_a_tile)
-        return Side(partition.points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
+        points, bounds = partition.points - self._origin, partition.tiles(self._backend.points_a_tile)
+        return Side(points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
 
     @classmethod
     def of(cls, problem, dtype, backend="auto", eps=None):
@@ -102,11 +103,13 @@ class GibbsKernel:
             log(self._backend.row_sums(x.cloud, x.exponents(f), y.cloud, y.exponents(g), y.weights)), f, g
         )
 
-    def softmin(self, g):
-        """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), online, whatever the potentials.
+    def softmin(self, g, rows=None):
+        """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), online, for any potentials; at all rows or at some.
 
         Right to the rounding of the pairs' dtype in the largest cost across a tile.
         """
+        if rows is not None:
+            return self._at(rows).softmin(g)
         x, y = self._x, self._y
         self._count(1)
         G = y.exponents(g) + LOG2E * log(y.weights)
@@ -132,7 +135,7 @@ class GibbsKernel:
         if len(doubtful):
             rows = self._at(doubtful)
             sums[doubtful] = rows.transport(rows.softmin(g), g, moments)
-        return centre + sums[:, 1:] / sums[:, :1]
+        return self._origin + (centre + sums[:, 1:] / sums[:, :1])
 
     def _at(self, rows):
         """The kernel between some of the x, given by increasing indices, and all y."""
@@ -146,7 +149,7 @@ class GibbsKernel:
     def _mend(self, log_sums, f, g):
         doubtful = np.flatnonzero(~self._is_trusted(log_sums))
         if len(doubtful):
-            log_sums[doubtful] = (f[doubtful] - self._at(doubtful).softmin(g)) / self.eps
+            log_sums[doubtful] = (f[doubtful] - self.softmin(g, doubtful)) / self.eps
         return log_sums
 
     def _mend_columns(self, log_sums, f, g):

@@ -127,12 +127,12 @@ class Measure:
         return values
 
     def collapse(self, values):
-        """Values in the order of the reduced measure's partition from values per row; equal points take the first."""
+        """Values in the order of the reduced measure's partition from values per row; equal points take the largest."""
         if self._reduction is not None:
-            rows = np.full(len(self.reduced), len(self))
             carriers = np.flatnonzero(self._reduction.owner >= 0)
-            np.minimum.at(rows, self._reduction.owner[carriers], carriers)
-            values = values[rows]
+            largest = np.full(len(self.reduced), -np.inf)
+            np.maximum.at(largest, self._reduction.owner[carriers], values[carriers])
+            values = largest
         return self.reduced.partition.sort(values)
 
     @cached_property

@@ -19,7 +19,7 @@ from ..solution import Solution
 from ..status import Status
 from .acceleration import DUAL_ROUNDING, RIDGE, SELF_STEP, START_ERROR
 from .schedule import is_limit, is_rough, phases
-from .sinkhorn import Sinkhorn, completed, reported
+from .sinkhorn import Sinkhorn, completed
 
 LARGEST = 1024  # points of a measure: from there on the two-level steps pay
 RATIO = 4.0  # of the blurs before the last; the first of them is about the root mean square radius
@@ -48,15 +48,17 @@ class _Task(NamedTuple):
         return self.problem.is_self, self.problem.source.dimension, [phase.dtype for phase in self.phases]
 
 
-def solve_together(solver, problems):
-    """Solutions of many problems, each the same in any company."""
+def solve_together(solver, problems, alone=None):
+    """Solutions of many problems, each the same in any company; those not for this loop by `alone(problem)`."""
     solutions = [None] * len(problems)
     with single_threaded_blas():
         for tasks in _alike(solver, problems):
             for task, solution, is_done in zip(tasks, *_solve_alike(solver, tasks), strict=True):
                 solution = solution.T if task.is_turned else solution
                 solutions[task.number] = _Stage(solution.of(problems[task.number]), is_done)
-    return reported([_gone_on(solver, *known) for known in zip(problems, solutions, strict=True)])
+    alone = alone or solver.attempt
+    pairs = zip(problems, solutions, strict=True)
+    return [alone(problem) if stage is None else _gone_on(solver, problem, stage) for problem, stage in pairs]
 
 
 def _alike(solver, problems):
@@ -86,9 +88,7 @@ class _Stage(NamedTuple):
 
 
 def _gone_on(solver, problem, stage):
-    """The solution, by the other loop where there is none or this one gave up."""
-    if stage is None:
-        return solver.attempt(problem)
+    """The solution, by the other loop from there on where this one gave up."""
     solution = stage.solution
     left = solver.max_iter - solution.n_iter
     if stage.is_done or left < 1:
@@ -133,8 +133,11 @@ class _Descent:
             self._start()
 
     def _stacks(self, blurs):
-        x = Stack.of([problem.source.partition for problem in self._problems], blurs)
-        return x, x if self._is_self else Stack.of([problem.target.partition for problem in self._problems], blurs)
+        origins = [problem.centre for problem in self._problems]
+        x = Stack.of([problem.source.partition for problem in self._problems], origins, blurs)
+        if self._is_self:
+            return x, x
+        return x, Stack.of([problem.target.partition for problem in self._problems], origins, blurs)
 
     def _start(self):
         """The potentials that move the mean of each source onto that of its target; levels of annealing from there."""
