@@ -58,7 +58,8 @@ def draw(seed):
     y, order = second(rng, target, kind, x)
     a, b, weighting = weights(rng, len(x), len(y), order)
     x, y, dtype = placed(rng, x, y)
-    diameter = np.linalg.norm(np.ptp(np.concatenate([x, y]).astype(float), axis=0)) or 1.0
+    both = np.concatenate([x, y]).astype(float)
+    diameter = np.linalg.norm(np.ptp(both, axis=0)) or np.abs(both).max() or 1.0
     blur = float(diameter * 10 ** rng.uniform(-4, 3))
     call = str(rng.choice(["ot", "divergence", "divergence", "batch"]))
     settings = setting(rng, d, len(x), len(y), blur)

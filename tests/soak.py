@@ -96,7 +96,7 @@ def symmetries(problem, result):
     rng = np.random.default_rng(problem.seed)
     if problem.call == "batch":
         one, other = result.value
-        if one != other:
+        if one != other and problem.settings.get("init") != "warm":  # of which only one fits
             yield "batch order", f"expected the same bits of (x, y) and (y, x), got {one!r} and {other!r}"
         return
     told = {"exchanged": problem.turned(), "permuted": permuted(problem, rng)}
