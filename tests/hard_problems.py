@@ -1,5 +1,6 @@
 """Random hard problems: every size, scale, mass, weight, kind of cloud and setting that users may come with."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,15 +40,23 @@ class Problem(NamedTuple):
         settings = dict(self.settings)
         if settings.get("init") == "warm":
             rough = snb.Sinkhorn(max_iter=5)
-            settings["init"] = snb.entropic_ot(self.x, self.y, self.a, self.b, blur=2 * self.blur, solver=rough)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                settings["init"] = snb.entropic_ot(self.x, self.y, self.a, self.b, blur=2 * self.blur, solver=rough)
         return snb.Sinkhorn(**settings)
 
-    def turned(self):
-        """The problem with source and target exchanged."""
-        settings = dict(self.settings)
-        if isinstance(settings.get("init"), tuple):
-            settings["init"] = settings["init"][::-1]
-        return self._replace(x=self.y, y=self.x, a=self.b, b=self.a, settings=settings)
+    @property
+    def program(self):
+        """Lines that state the problem."""
+        function = {"ot": "entropic_ot", "divergence": "sinkhorn_divergence", "batch": "sinkhorn_divergence"}[self.call]
+        lines = ["import numpy as np, sinkhorn_nb as snb"]
+        for name, array in zip("xyab", self[1:5], strict=True):
+            lines.append(
+                f"{name} = {'None' if array is None else f'np.array({array.tolist()}, dtype={array.dtype.name!r})'}"
+            )
+        settings = ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
+        lines.append(f"result = snb.{function}(x, y, a, b, blur={self.blur!r}, solver=snb.Sinkhorn({settings}))")
+        return "\n".join(lines)
 
 
 def draw(seed):
@@ -58,7 +67,8 @@ def draw(seed):
     y, order = second(rng, target, kind, x)
     a, b, weighting = weights(rng, len(x), len(y), order)
     x, y, dtype = placed(rng, x, y)
-    diameter = np.linalg.norm(np.ptp(np.concatenate([x, y]).astype(float), axis=0)) or 1.0
+    both = np.concatenate([x, y]).astype(float)
+    diameter = np.linalg.norm(np.ptp(both, axis=0)) or np.abs(both).max() or 1.0
     blur = float(diameter * 10 ** rng.uniform(-4, 3))
     call = str(rng.choice(["ot", "divergence", "divergence", "batch"]))
     settings = setting(rng, d, len(x), len(y), blur)

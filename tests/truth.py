@@ -35,13 +35,15 @@ class Scene:
     b: np.ndarray
     mass: float
     blur: float
+    mismatch: float  # of the two masses, relative
     lenient: bool = False  # allow for coordinates that are rounded at their distance from the origin
 
     @classmethod
     def of(cls, x, y, a, b, blur, lenient=False):
-        mass = (mass_of(a) + mass_of(b)) / 2
+        masses = mass_of(a), mass_of(b)
+        mass, mismatch = sum(masses) / 2, abs(np.diff(masses)[0]) / sum(masses)
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        return cls(x, y, probabilities(a, len(x)), probabilities(b, len(y)), mass, blur, lenient)
+        return cls(x, y, probabilities(a, len(x)), probabilities(b, len(y)), mass, blur, mismatch, lenient)
 
     @property
     def eps(self):
@@ -61,9 +63,9 @@ class Scene:
         return replace(self, x=self.y, y=self.x, a=self.b, b=self.a)
 
     @property
-    def farness(self):
-        """Distance from the origin, in diameters."""
-        return max(np.abs(self.x).max(), np.abs(self.y).max()) / (self.diameter or np.inf)
+    def far(self):
+        """Largest coordinate, in blurs."""
+        return max(np.abs(self.x).max(), np.abs(self.y).max()) / self.blur
 
     @property
     def unit(self):
@@ -77,15 +79,11 @@ class Scene:
 
     def rounding(self, u=0.0, v=0.0, dtype="float64"):
         """Of an exponent at potentials of carriers."""
-        far = self.farness if self.lenient or self.farness > FAR else 0.0
-        size = (
-            2
-            + (self.diameter / self.blur) ** 2 * (1 + far)
-            + np.abs(u).max()
-            + np.abs(v).max()
-            + abs(np.log(self.mass))
-        )
-        return (8 + np.sqrt(self.x.shape[1])) * size * (SINGLE if dtype == "float32" else UNIT)
+        extent, logs = self.diameter / self.blur, abs(np.log(self.mass))
+        size = 2 + extent**2 + np.abs(u).max() + np.abs(v).max() + logs
+        shift = UNIT * self.far if self.lenient or self.far > FAR * extent else 0.0
+        rounding = UNIT * size + shift * (shift + extent) + (SINGLE * size if dtype == "float32" else 0.0)
+        return (8 + np.sqrt(self.x.shape[1])) * rounding
 
     def bracket(self, solution):
         """Bounds of OT_eps between probabilities, the better for a good solution."""
@@ -125,10 +123,20 @@ class State:
 
     @cached_property
     def plan(self):
-        """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps), 0 where a weight is."""
+        """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps)."""
         scene = self.scene
-        logs = self.exponents + log(scene.a)[:, None] + log(scene.b) + np.log(scene.mass)
-        return np.exp(np.minimum(logs, LARGEST_LOG))
+        return scene.mass * np.multiply.outer(scene.a, scene.b) * np.exp(np.minimum(self.exponents, LARGEST_LOG))
+
+    @cached_property
+    def tiny(self):
+        """Less is nothing: products of weights underflow."""
+        return self.scene.mass * 1e-240 + 1e-300
+
+    @cached_property
+    def drift(self):
+        """Weighted means of the update's size, in eps."""
+        scene = self.scene
+        return scene.a @ np.abs(self.log_rows) + scene.b @ np.abs(self.log_columns)
 
     @cached_property
     def map(self):
