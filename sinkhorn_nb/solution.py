@@ -134,10 +134,14 @@ class Solution(Differentiable):
         home = self.problem.home
         return self if home == HOST else self._with(problem=replace(self.problem, home=HOST))
 
-    @property
+    @cached_property
     def plan(self):
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
-        return Plan(self.problem, self._f, self._g, self.backend)
+        return Plan(self.problem, *self._potentials, self.backend)
+
+    def sample(self, k, random_state=None):
+        """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, as `Plan.sample`."""
+        return self.plan.sample(k, random_state)
 
     @cached_property
     def transport_cost(self):
