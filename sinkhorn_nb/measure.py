@@ -135,6 +135,17 @@ class Measure:
             values = largest
         return self.reduced.partition.sort(values)
 
+    def average(self, values):
+        """Means by weight of the values of equal points' rows, in the order of the reduced measure's partition."""
+        if self._reduction is not None:
+            carriers = np.flatnonzero(self._reduction.owner >= 0)
+            owner = self._reduction.owner[carriers]
+            shares = self.probabilities[carriers] / np.bincount(owner, self.probabilities[carriers])[owner]
+            means = np.zeros((len(self.reduced), *values.shape[1:]))
+            np.add.at(means, owner, (shares * values[carriers].T).T)
+            values = means
+        return self.reduced.partition.sort(values)
+
     @cached_property
     def _reduction(self):
         """The reduced measure, or None where every row is a distinct point with mass."""
