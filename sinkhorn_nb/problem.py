@@ -74,6 +74,11 @@ class Problem:
         """(d,) origin of all computations: half way between the centroids."""
         return (self.source.centroid + self.target.centroid) / 2
 
+    @property
+    def origin(self):
+        """(d,) point near the data, the same bits for any order of the rows."""
+        return (self.source.partition.points[0] + self.target.partition.points[0]) / 2
+
     @cached_property
     def diameter(self):
         """Diagonal of the bounding box of the two measures."""
