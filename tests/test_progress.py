@@ -1,6 +1,7 @@
 """The progress bar says what is known: iterations, the marginal error beside the tolerance, the time; and no more."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -13,8 +14,7 @@ from sinkhorn_nb.solver import progress
 @pytest.fixture
 def every_line(monkeypatch):
     """Lines are shown however fast they come."""
-    real = progress.tqdm
-    monkeypatch.setattr(progress, "tqdm", lambda **options: real(mininterval=0, miniters=1, **options))
+    monkeypatch.setattr(progress, "INTERVAL", 0)
 
 
 def lines(capsys):
@@ -71,3 +71,10 @@ def test_it_changes_no_result_and_is_silent_by_default(capsys):
     silent = entropic_ot(*example(), blur=0.3)
     np.testing.assert_array_equal(shown.f, silent.f)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_it_starts_no_thread(shown):
+    """tqdm's monitor lives as long as the process."""
+    entropic_ot(*example(), blur=0.3, solver=Sinkhorn(progress=shown))
+    assert not any("monitor" in type(thread).__name__.lower() for thread in threading.enumerate())

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from sklearn.mixture import GaussianMixture
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, representation
+from sinkhorn_nb.backends.home import Home
 from sinkhorn_nb.divergences import Divergences
 from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.gradients import linear_system
@@ -119,6 +121,11 @@ def test_the_line_of_a_solution_that_has_not_converged():
 def test_lines_of_problems_and_measures(shown):
     assert repr(shown["problem"]) == "Problem(n=23, m=31, d=2, blur=0.5)"
     assert repr(shown["measure"]) == "Measure(n=23, d=2, mass=1, dtype=float64)"
+
+
+def test_the_line_of_a_problem_says_where_its_arrays_go(shown):
+    on_device = replace(shown["problem"], home=Home("torch", 1))
+    assert repr(on_device) == "Problem(n=23, m=31, d=2, blur=0.5, arrays=of torch on CUDA device 1)"
 
 
 def test_lines_of_derivatives_have_shapes(shown):

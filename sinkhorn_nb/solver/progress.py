@@ -5,6 +5,11 @@ import math
 from tqdm import tqdm
 
 FORMAT = "{desc}: {n_fmt} iterations{postfix}, {elapsed}"
+INTERVAL = 0.1  # seconds between two lines, at least
+
+
+class _Line(tqdm):
+    monitor_interval = 0  # no thread of its own: processes that are forked beside one can hang
 
 
 class ProgressBar:
@@ -17,7 +22,7 @@ class ProgressBar:
         self._eps, self._tol = problem.eps, tol
         n, m = len(problem.source), len(problem.target)
         between = f"{n} points with themselves" if problem.is_self else f"{n} and {m} points"
-        self._bar = tqdm(desc=between, bar_format=FORMAT, leave=False)
+        self._bar = _Line(desc=between, bar_format=FORMAT, leave=False, mininterval=INTERVAL, miniters=1)
 
     def __call__(self, iteration):
         """Tell of an iteration."""
