@@ -60,7 +60,7 @@ class Divergences(Represented, Sequence):
 
     def __array__(self, dtype=None, copy=None):
         """The values."""
-        return np.array(self.value, dtype=dtype, copy=copy)
+        return np.array(self.value, dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
 
     def _facts(self):
         count, n_converged = len(self), sum(divergence.converged for divergence in self)

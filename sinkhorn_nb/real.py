@@ -75,7 +75,7 @@ class RealNumber(Real):
 
     def __array__(self, dtype=None, copy=None):
         """The value as a float64 array without axes."""
-        return np.array(float(self), dtype=dtype, copy=copy)
+        return np.array(float(self), dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         """Functions of NumPy see a float, which leaves the precision to the arrays beside it."""

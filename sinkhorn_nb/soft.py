@@ -45,7 +45,7 @@ class SoftValues(Represented, ABC):
 
     def __array__(self, dtype=None, copy=None):
         """The values, on the host."""
-        return np.array(self._values, dtype=dtype, copy=copy)
+        return np.array(self._values, dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
 
     @property
     def _shape(self):

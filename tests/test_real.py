@@ -86,14 +86,11 @@ def divergence():
 
 
 def same(result, expected):
-    """Equal values, NaN included, of the same type; powers of float32 scalars and arrays differ by a rounding."""
+    """Equal values, NaN included, of the same type; NumPy's powers of scalars and of arrays differ by a rounding."""
     assert type(result) is type(expected)
-    assert np.asarray(result).dtype == np.asarray(expected).dtype
-    np.testing.assert_allclose(np.asarray(result), np.asarray(expected), rtol=1.2e-7 if is_float32(expected) else 0)
-
-
-def is_float32(value):
-    return getattr(value, "dtype", None) == np.float32
+    result, expected = np.asarray(result), np.asarray(expected)
+    assert result.dtype == expected.dtype
+    np.testing.assert_allclose(result, expected, rtol=np.finfo(expected.dtype).eps if expected.dtype.kind == "f" else 0)
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=repr)
@@ -157,6 +154,7 @@ def test_numpy_takes_it_for_a_float64_without_axes(divergence):
     assert (array.dtype, array.shape, array[()]) == (np.float64, (), divergence.value)
     assert np.asarray(divergence, dtype=np.float32).dtype == np.float32
     assert np.array([divergence, divergence]).dtype == np.float64
+    assert divergence.__array__() == divergence.__array__(copy=True) == divergence
     target = np.zeros(2)
     target[1] = divergence
     target += divergence
