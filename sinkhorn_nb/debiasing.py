@@ -7,9 +7,10 @@ import numpy as np
 from .initializers import Auto, Debiased, Sorted, initializer
 from .solver import reported
 
-# The error of a dual value is at most about so many times eps times the square of the marginal error; it is a few times
-# that for most problems. Divergences beyond ACCURACY of that bound are as exact as the tolerance promises.
-AMPLIFICATION = 50.0
+# The error of a dual value is at most about so many times eps times the square of the marginal error: after two-level
+# steps, and where only Sinkhorn's iterations were made, which leave masses to be exchanged between far clusters. It is
+# once or a few times that square for most problems. A divergence ACCURACY times as large as the bound is not sharpened.
+TWO_LEVEL, PLAIN = 50.0, 5000.0
 ACCURACY = 20.0
 SHARPENING = 1 / 8  # of the tolerance in each round: what is left of the error is a 64th
 MOST_ROUNDS = 8
@@ -34,36 +35,37 @@ def solve_debiased(problem, solver, self_x=None, self_y=None):
 def difference(xy, xx, yy):
     """S_eps from three dual values; what a mass other than 1 adds to each of them is left out, lest digits are lost.
 
-    It is the same for all three, and of the size of eps. A divergence is not negative: what rounding makes of a smaller
-    difference is 0.
+    It is the same for all three, and of the size of eps. The error of a difference of nearly equal values may make it
+    negative.
     """
-    return max(xy._transported - (xx._transported + yy._transported) / 2, 0.0)
+    return xy._transported - (xx._transported + yy._transported) / 2
 
 
-def sharpened(solver, xy, xx, yy):
+def sharpened(solver, xy, xx, yy, is_plain=False):
     """The solutions, continued until the divergence no longer changes by much of itself."""
     solutions = [xy, xx, yy]
     if xy.problem.is_self or not all(solution.converged for solution in solutions):
         return solutions
+    amplification = PLAIN if is_plain or solver.acceleration != "auto" else TWO_LEVEL
     value = difference(*solutions)
     for _ in range(MOST_ROUNDS):
         error = max(solution.marginal_error for solution in solutions)
-        if value >= ACCURACY * _bound(solutions) or error <= LEAST_ERROR:
+        if value >= ACCURACY * amplification * _squares(solutions) or error <= LEAST_ERROR:
             break
         continued = [_continued(solver, solution, SHARPENING * error) for solution in solutions]
         new = difference(*continued)
-        is_done = abs(new - value) <= LARGEST_CHANGE * new or max(s.marginal_error for s in continued) >= error
-        solutions, value = continued, new
+        is_stuck = max(solution.marginal_error for solution in continued) >= error
+        is_done = is_stuck or abs(new - value) <= LARGEST_CHANGE * new
+        solutions, value, amplification = continued, new, TWO_LEVEL
         if is_done:
             break
     return solutions
 
 
-def _bound(solutions):
-    """The largest error that the divergence is expected to have."""
+def _squares(solutions):
+    """The squares of the marginal errors, in units of the divergence."""
     problem = solutions[0].problem
-    squares = sum(solution.marginal_error**2 for solution in solutions)
-    return AMPLIFICATION * problem.eps * problem.mass * squares
+    return problem.eps * problem.mass * sum(solution.marginal_error**2 for solution in solutions)
 
 
 def _continued(solver, solution, tol):

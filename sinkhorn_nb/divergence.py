@@ -42,7 +42,7 @@ class Divergence(Represented, RealNumber):
     @cached_property
     def value(self):
         """S_eps, each term a dual value: the error is quadratic in the marginal errors."""
-        return 0.0 if self.xy.problem.is_self else difference(self.xy, self.xx, self.yy)
+        return 0.0 if self.xy.problem.is_self else max(difference(self.xy, self.xx, self.yy), 0.0)
 
     def __float__(self):
         return self.value

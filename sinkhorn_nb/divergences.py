@@ -8,7 +8,7 @@ from .backends.threads import single_threaded_blas
 from .debiasing import near, sharpened
 from .divergence import assembled
 from .representation import Represented
-from .solver import reported, solve_together
+from .solver import is_small, reported, solve_together
 
 
 class Divergences(Represented, Sequence):
@@ -90,7 +90,7 @@ def diverge_all(problems, solver):
         crosses = iter(solve_together(solver, [p for p in problems if not p.is_self], alone))
         solved = [(selves(p)[0] if p.is_self else next(crosses), *selves(p)) for p in problems]
         reported([*own.values(), *(xy for xy, _, _ in solved)])
-        finished = [sharpened(solver, *three) for three in solved]
+        finished = [sharpened(solver, *three, is_plain=is_small(three[0].problem)) for three in solved]
     return Divergences(assembled(p, *three) for p, three in zip(problems, finished, strict=True))
 
 

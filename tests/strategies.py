@@ -53,3 +53,14 @@ def pairs(draw, scales=SCALES, dimensions=DIMENSIONS):
     a, b = draw(probabilities(len(x))), draw(probabilities(len(y)))
     extent = np.linalg.norm(np.ptp(np.concatenate([x, y]), axis=0)) or scale
     return Pair(x, y, mass * a, mass * b, float(extent * draw(st.floats(0.2, 2.0))))
+
+
+@st.composite
+def rewritten(draw, x, a):
+    """The same measure in other rows: permuted, with points repeated, weights split and weights of zero added."""
+    rows = np.repeat(np.arange(len(x)), draw(hnp.arrays(np.intp, len(x), elements=st.integers(1, 3))))
+    parts = draw(hnp.arrays(np.float64, len(rows), elements=st.integers(1, 8).map(float)))
+    parts *= (a / np.bincount(rows, parts))[rows]
+    points = np.concatenate([x[rows], x[:1] + 1.0])
+    order = np.array(draw(st.permutations(range(len(points)))))
+    return points[order], np.append(parts, 0.0)[order]

@@ -48,7 +48,7 @@ def test_errors_at_a_larger_blur_say_so(capsys, every_line):
 def test_a_divergence_shows_one_problem_after_another(capsys, every_line):
     sinkhorn_divergence(*example(), blur=0.3, solver=Sinkhorn(progress=True))
     names = list(dict.fromkeys(line.partition(":")[0] for line in lines(capsys)))
-    assert names == ["23 and 31 points", "23 points with themselves", "31 points with themselves"]
+    assert names == ["23 points with themselves", "31 points with themselves", "23 and 31 points"]
 
 
 def test_the_bar_goes_when_the_solve_is_over(capsys):

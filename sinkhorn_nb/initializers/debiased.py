@@ -33,6 +33,8 @@ class Debiased(Initializer):
 
     def __call__(self, problem, solver):
         """Initial potentials; the rows that are looked at count by their share."""
+        if _squared_distance_of_means(problem) > problem.eps:  # twice the divergence is at least as large
+            return Auto()(problem, solver)
         rows, sample = strata(problem.source.partition)
         kernel = GibbsKernel(sample.partition, problem.target.partition, problem.eps, "float32", solver.backend)
         log_sums = kernel.log_row_sums(sample.partition.sort(self.f[rows]), self.g)
@@ -41,3 +43,8 @@ class Debiased(Initializer):
             return Start(self.f, self.g, share)
         start = Auto()(problem, solver)
         return start._replace(n_passes=start.n_passes + share)
+
+
+def _squared_distance_of_means(problem):
+    means = [side.partition.probabilities @ side.partition.points for side in (problem.source, problem.target)]
+    return ((means[0] - means[1]) ** 2).sum()

@@ -1,6 +1,6 @@
 """How a problem is solved, and how many are."""
 
-from .batch import solve_together
+from .batch import is_small, solve_together
 from .sinkhorn import Sinkhorn, reported
 
-__all__ = ["Sinkhorn", "reported", "solve_together"]
+__all__ = ["Sinkhorn", "is_small", "reported", "solve_together"]

@@ -18,8 +18,9 @@ from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
 from .acceleration import DUAL_ROUNDING, RIDGE, SELF_STEP, START_ERROR
+from .descent import completed
 from .schedule import is_limit, is_rough, phases
-from .sinkhorn import Sinkhorn, completed
+from .sinkhorn import Sinkhorn
 
 LARGEST = 1024  # points of a measure: from there on the two-level steps pay
 RATIO = 4.0  # of the blurs before the last; the first of them is about the root mean square radius
@@ -65,13 +66,14 @@ def _alike(solver, problems):
     """Tasks for this loop, some at a time: small ones of one kind that ask for nothing out of the ordinary."""
     if replace(solver, tol=1e-3, max_iter=3000, dtype=None, backend="auto") != Sinkhorn():
         return []
-    small = [(k, p) for k, p in enumerate(problems) if _is_small(p) and not is_limit(p) and not is_rough(p, solver)]
+    small = [(k, p) for k, p in enumerate(problems) if is_small(p) and not is_limit(p) and not is_rough(p, solver)]
     tasks = sorted((_Task.of(k, p, solver) for k, p in small), key=lambda task: task.kind)
     groups = [list(group) for _, group in groupby(tasks, key=lambda task: task.kind)]
     return [portion for group in groups for portion in _portions(group)]
 
 
-def _is_small(problem):
+def is_small(problem):
+    """Whether a problem is small enough for this loop."""
     return max(len(problem.reduced.source), len(problem.reduced.target)) <= LARGEST
 
 

@@ -1,38 +1,27 @@
-"""The loop, written once for every problem and backend."""
+"""The solver: how a problem is solved, from its start to a solution."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import validation
 from ..backends.choice import NAMES
 from ..backends.threads import single_threaded_blas
-from ..dual import Iterate, balanced, marginal_error
+from ..dual import Iterate, marginal_error
 from ..gibbs import GibbsKernel
-from ..initializers import Auto, Gaussian, Zeros
+from ..initializers import Gaussian
 from ..solution import Solution
 from ..status import Status, warn
-from .acceleration import Alternating, Anderson, Symmetric
+from .descent import Descent, Iteration, completed
 from .parameters import Parameters
 from .progress import ProgressBar
-from .schedule import LEAST_TOL, certifying, is_doubtful, is_limit, phases
-from .twolevel import TwoLevel
+from .schedule import LEAST_TOL, certifying, is_limit, phases
 
 ACCELERATIONS = ("auto", "none", "symmetric")
 PROGRESS = 0.9  # the gap of a certified solve falls at least to this share of the last one, or twice does not
-LARGEST_ERROR = 0.5  # marginal error up to which the plan is read at an iterate as it is
-
-
-class Iteration(NamedTuple):
-    """What a callback is told after each iteration."""
-
-    n_iter: int
-    n_passes: float
-    eps: float
-    marginal_error: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -149,7 +138,7 @@ def _iterate(solver, problem):
     if is_limit(problem):
         return _limit(problem, solver)
     with ProgressBar(problem, solver.tol) if solver.progress else nullcontext() as bar:
-        descent = _Descent(solver, problem, bar)
+        descent = Descent(solver, problem, bar)
         *before, final = phases(problem, solver)
         for phase in before:
             descent.iterate(phase, solver.max_iter - 1)
@@ -195,102 +184,3 @@ def _scale(solution):
 def _needed(solution):
     """Share of the marginal error to which it must fall, the gap being proportional to it."""
     return min(0.5, 0.7 * solution.tol * _scale(solution) / solution.gap)
-
-
-def completed(iterate, problem):
-    """The iterate with the constant between its potentials such that <a, f> = <b, g>."""
-    if problem.is_self:
-        return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
-    return iterate._replace(**dict(zip(("f", "g"), _balanced(iterate.f, iterate.g, problem), strict=True)))
-
-
-def _balanced(f, g, problem):
-    return balanced(problem.source.partition.probabilities, problem.target.partition.probabilities, f, g)
-
-
-class _Best(NamedTuple):
-    error: float
-    iterate: Iterate
-
-
-class _Descent:
-    """The potentials on their way through the phases."""
-
-    def __init__(self, solver, problem, bar):
-        self._solver, self._problem = solver, problem
-        self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
-        self._probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
-        # Feydy's scheme starts from zero, at a temperature of the diameter.
-        is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
-        start = (Zeros() if is_plain else solver._start)(problem, solver)
-        # From the constants that the solution will have: it would lose more digits by a long shift than by a short one.
-        self._potentials = (start.f, start.f) if problem.is_self else _balanced(start.f, start.g, problem)
-        self.n_passes = start.n_passes
-        self.history = []
-
-    @property
-    def n_iter(self):
-        return len(self.history)
-
-    def solution(self, phase):
-        """What the last phase comes to."""
-        best = self._checked(self.iterate(phase, self._solver.max_iter), phase)
-        status = self._status(best.error)
-        iterate, history = completed(best.iterate, self._problem), np.array(self.history)
-        solver = self._solver
-        return Solution(self._problem, iterate, status, self.n_passes, history, phase.dtype, solver.tol, solver.backend)
-
-    def _status(self, error):
-        if error <= self._solver.tol:
-            return Status.CONVERGED
-        return Status.MAX_ITER if self.n_iter >= self._solver.max_iter else Status.ROUNDING
-
-    def _checked(self, best, phase):
-        """The best iterate, measured again where its sums cannot be trusted or its rows are far from exact."""
-        iterate, eps = best.iterate, self._problem.eps
-        if best.error > LARGEST_ERROR and not self._problem.is_self:  # exact rows: no entry of the plan exceeds a_i
-            best = self._measured(iterate.f - eps * iterate.log_rows, iterate.g, phase.dtype)
-        if phase.dtype == "float32" and is_doubtful(self._problem, best.error, self._solver.tol):
-            best = self._measured(*best.iterate[:2], "float64")
-        return best
-
-    def _measured(self, f, g, dtype):
-        kernel = GibbsKernel.of(self._problem, dtype, self._solver.backend)
-        iterate = Iterate(f, g, *kernel.log_sums(f, g))
-        self.n_passes += kernel.n_passes
-        return _Best(marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns), iterate)
-
-    def iterate(self, phase, last):
-        """THE loop: to the phase's tolerance or iterations, or the last of all; the best iterate."""
-        kernel = GibbsKernel.of(self._problem, phase.dtype, self._solver.backend, phase.eps)
-        method = self._method(phase)
-        last, best, errors = min(self.n_iter + phase.max_iter, last), None, []
-        while self.n_iter < last:
-            before = kernel.n_passes
-            iterate = method.measure(kernel, *self._potentials)
-            self.n_passes += kernel.n_passes - before
-            error = marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns)
-            errors.append(error)
-            if best is None or error < best.error:
-                best = _Best(error, iterate)
-            self._tell(error, phase.eps)
-            if error <= phase.tol or phase.stalls(errors):
-                break
-            self._potentials = method.next(iterate, error)
-        if best is not None and phase.eps == self._problem.eps:
-            self._potentials = best.iterate[:2]
-        return best
-
-    def _method(self, phase):
-        problem, eps = self._problem, phase.eps
-        if self._solver.acceleration == "symmetric":
-            return Symmetric(problem, eps)
-        if self._solver.acceleration == "none":
-            return Symmetric(problem, eps) if problem.is_self else Alternating(problem, eps)
-        inner = Symmetric(problem, eps) if problem.is_self else TwoLevel(problem, eps)
-        return Anderson(inner, problem, eps, phase.dtype)
-
-    def _tell(self, error, eps):
-        self.history.append(error)
-        for listener in self._listeners:
-            listener(Iteration(self.n_iter, self.n_passes, eps, error))

@@ -1,0 +1,125 @@
+"""The loop, written once for every problem and backend."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..dual import Iterate, balanced, marginal_error
+from ..gibbs import GibbsKernel
+from ..initializers import Auto, Zeros
+from ..solution import Solution
+from ..status import Status
+from .acceleration import Alternating, Anderson, Symmetric
+from .schedule import is_doubtful
+from .twolevel import TwoLevel
+
+LARGEST_ERROR = 0.5  # marginal error up to which the plan is read at an iterate as it is
+
+
+class Iteration(NamedTuple):
+    """What a callback is told after each iteration."""
+
+    n_iter: int
+    n_passes: float
+    eps: float
+    marginal_error: float
+
+
+def completed(iterate, problem):
+    """The iterate with the constant between its potentials such that <a, f> = <b, g>."""
+    if problem.is_self:
+        return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
+    return iterate._replace(**dict(zip(("f", "g"), _balanced(iterate.f, iterate.g, problem), strict=True)))
+
+
+def _balanced(f, g, problem):
+    return balanced(problem.source.partition.probabilities, problem.target.partition.probabilities, f, g)
+
+
+class _Best(NamedTuple):
+    error: float
+    iterate: Iterate
+
+
+class Descent:
+    """The potentials on their way through the phases."""
+
+    def __init__(self, solver, problem, bar):
+        self._solver, self._problem = solver, problem
+        self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
+        self._probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
+        # Feydy's scheme starts from zero, at a temperature of the diameter.
+        is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
+        start = (Zeros() if is_plain else solver._start)(problem, solver)
+        # From the constants that the solution will have: it would lose more digits by a long shift than by a short one.
+        self._potentials = (start.f, start.f) if problem.is_self else _balanced(start.f, start.g, problem)
+        self.n_passes = start.n_passes
+        self.history = []
+
+    @property
+    def n_iter(self):
+        """Iterations so far."""
+        return len(self.history)
+
+    def solution(self, phase):
+        """What the last phase comes to."""
+        best = self._checked(self.iterate(phase, self._solver.max_iter), phase)
+        status = self._status(best.error)
+        iterate, history = completed(best.iterate, self._problem), np.array(self.history)
+        solver = self._solver
+        return Solution(self._problem, iterate, status, self.n_passes, history, phase.dtype, solver.tol, solver.backend)
+
+    def _status(self, error):
+        if error <= self._solver.tol:
+            return Status.CONVERGED
+        return Status.MAX_ITER if self.n_iter >= self._solver.max_iter else Status.ROUNDING
+
+    def _checked(self, best, phase):
+        """The best iterate, measured again where its sums cannot be trusted or its rows are far from exact."""
+        iterate, eps = best.iterate, self._problem.eps
+        if best.error > LARGEST_ERROR and not self._problem.is_self:  # exact rows: no entry of the plan exceeds a_i
+            best = self._measured(iterate.f - eps * iterate.log_rows, iterate.g, phase.dtype)
+        if phase.dtype == "float32" and is_doubtful(self._problem, best.error, self._solver.tol):
+            best = self._measured(*best.iterate[:2], "float64")
+        return best
+
+    def _measured(self, f, g, dtype):
+        kernel = GibbsKernel.of(self._problem, dtype, self._solver.backend)
+        iterate = Iterate(f, g, *kernel.log_sums(f, g))
+        self.n_passes += kernel.n_passes
+        return _Best(marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns), iterate)
+
+    def iterate(self, phase, last):
+        """THE loop: to the phase's tolerance or iterations, or the last of all; the best iterate."""
+        kernel = GibbsKernel.of(self._problem, phase.dtype, self._solver.backend, phase.eps)
+        method = self._method(phase)
+        last, best, errors = min(self.n_iter + phase.max_iter, last), None, []
+        while self.n_iter < last:
+            before = kernel.n_passes
+            iterate = method.measure(kernel, *self._potentials)
+            self.n_passes += kernel.n_passes - before
+            error = marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns)
+            errors.append(error)
+            if best is None or error < best.error:
+                best = _Best(error, iterate)
+            self._tell(error, phase.eps)
+            if error <= phase.tol or phase.stalls(errors):
+                break
+            self._potentials = method.next(iterate, error)
+        if best is not None and phase.eps == self._problem.eps:
+            self._potentials = best.iterate[:2]
+        return best
+
+    def _method(self, phase):
+        problem, eps = self._problem, phase.eps
+        if self._solver.acceleration == "symmetric":
+            return Symmetric(problem, eps)
+        if self._solver.acceleration == "none":
+            return Symmetric(problem, eps) if problem.is_self else Alternating(problem, eps)
+        inner = Symmetric(problem, eps) if problem.is_self else TwoLevel(problem, eps)
+        return Anderson(inner, problem, eps, phase.dtype)
+
+    def _tell(self, error, eps):
+        self.history.append(error)
+        for listener in self._listeners:
+            listener(Iteration(self.n_iter, self.n_passes, eps, error))
