@@ -71,7 +71,7 @@ def draw(seed):
     diameter = np.linalg.norm(np.ptp(both, axis=0)) or np.abs(both).max() or 1.0
     blur = float(diameter * 10 ** rng.uniform(-4, 3))
     call = str(rng.choice(["ot", "divergence", "divergence", "batch"]))
-    settings = setting(rng, d, len(x), len(y), blur)
+    settings = setting(rng, d, len(x), len(y), blur**2 + diameter**2)
     if call == "batch" and isinstance(settings.get("init"), tuple):  # potentials fit one pair alone
         settings["init"] = "auto"
     words = (call, f"{len(x)}x{len(y)}", f"d={d}", str(kind), str(target), weighting, dtype)
@@ -164,14 +164,14 @@ def placed(rng, x, y):
     return *(((z + size * offset) * scale).astype(dtype) for z in (x, y)), words
 
 
-def setting(rng, d, n, m, blur):
+def setting(rng, d, n, m, largest):
     """What differs from the default solver; in half of the cases no more than the most iterations."""
     settings = {"max_iter": 3000 if rng.uniform() < 0.4 else int(10 ** rng.uniform(0, 3.4))}
     if rng.uniform() < 0.4:
         return settings
     init = str(rng.choice(INITS))
     if init == "pair":
-        init = tuple(blur**2 * 10 ** rng.uniform(-3, 4) * rng.normal(size=k) for k in (n, m))
+        init = tuple(largest * 10 ** rng.uniform(-4, 0.5) * rng.normal(size=k) for k in (n, m))
     settings["init"] = "auto" if init == "sorting" and d > 1 else init
     settings["acceleration"] = str(rng.choice(["auto", "auto", "none", "symmetric"]))
     settings["tol"] = 1e-3 if rng.uniform() < 0.4 else 10 ** rng.uniform(-9, -1)
