@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backends.choice import choose
-from .gibbs import LOG2E, TRUSTED, Side, log
+from .gibbs import LOG2E, Side, is_trusted, log
 
 
 class Stack(NamedTuple):
@@ -18,11 +18,12 @@ class Stack(NamedTuple):
     owner: Any  # measure of each point
 
     @classmethod
-    def of(cls, partitions, blurs):
-        """From partitions of points of one dimension."""
+    def of(cls, partitions, origins, blurs):
+        """The measures of partitions of points of one dimension, each seen from its problem's origin."""
         sizes = [len(partition) for partition in partitions]
         owner = np.repeat(np.arange(len(sizes)), sizes)
-        points = np.concatenate([partition.points for partition in partitions]) / np.asarray(blurs)[owner, None]
+        centred = [partition.points - origin for partition, origin in zip(partitions, origins, strict=True)]
+        points = np.concatenate(centred) / np.asarray(blurs)[owner, None]
         probabilities = np.concatenate([partition.probabilities for partition in partitions])
         return cls(points, probabilities, np.concatenate([[0], np.cumsum(sizes)]), owner)
 
@@ -53,14 +54,15 @@ class Blocks:
     """
 
     def __init__(self, x, y, dtype, backend):
-        self._backend, self._trusted = choose(backend), np.log(TRUSTED[dtype])
+        self._backend, self._dtype = choose(backend), dtype
         self._x = self._load(x, dtype)
         self._y = self._x if x is y else self._load(y, dtype)
 
     def _load(self, stack, dtype):
         bounds = np.concatenate([stack.starts[:1], *map(self._tiles, stack.starts[:-1], stack.starts[1:])])
         side = Side(stack.points, stack.probabilities, bounds, 1.0, dtype, self._backend)
-        return _Loaded(side, stack.owner, stack.owner[bounds[:-1]])
+        least_weights = np.minimum.reduceat(stack.probabilities, stack.starts[:-1])
+        return _Loaded(side, stack.owner, stack.owner[bounds[:-1]], np.log(least_weights))
 
     def _tiles(self, start, stop):
         """The ends of tiles of about equal size."""
@@ -83,7 +85,8 @@ class Blocks:
         log_sums = log(self._backend.row_sums(x.cloud, F, y.cloud, G, y.weights, spans))
         rows = asked[self._x.owner]
         log_sums[~rows] = 0.0
-        doubtful = np.flatnonzero(rows & ~(np.abs(log_sums) <= self._trusted))
+        least_weights = self._y.least_log_weights[self._x.owner]
+        doubtful = np.flatnonzero(rows & ~is_trusted(log_sums, least_weights, self._dtype))
         if len(doubtful):
             part, seen = x.part(doubtful), spans[x.tiles_of(doubtful)]
             G += log(y.weights) * LOG2E
@@ -97,3 +100,4 @@ class _Loaded(NamedTuple):
     side: Side
     owner: Any  # problem of each point
     owner_of_tile: Any
+    least_log_weights: Any  # of each problem's points, which all have mass

@@ -11,26 +11,32 @@ EXACT = 1e-9  # rows whose sums are this near to the weights need not be updated
 
 
 class Certificate(NamedTuple):
-    """Cost of a feasible plan, for the problem between probabilities, and the passes it took."""
+    """A dual value and the cost of a feasible plan, which enclose OT_eps between probabilities; and the passes."""
 
+    dual_value: float
     primal_value: float
     n_passes: float
 
 
 def certify(problem, iterate, dtype, backend="auto"):
-    """A feasible plan near that of the iterate; its cost bounds OT_eps from above, rigorously whatever the pairs were.
+    """Bounds of OT_eps from sums in float64: rigorous for an iterate that was found with pairs of any precision.
 
     With rows exact, P is scaled down to where neither marginal is exceeded, and the missing mass t,
     with marginals da and db, is added as E = da db' / t (Altschuler et al. 2017, algorithm 2). The entropy
     of the sum is bounded by convexity: both parts as if disjoint, which costs eps times the entropy of (1 - t, t).
-    One pass in float64 if one side is exact at the iterate, else two.
+    One pass if one side is exact at an iterate in float64, two at others in float64, three at those in float32.
     """
-    if dtype == "float64":
-        if _is_exact(iterate.log_rows):
-            return _rounded(problem, iterate.f, iterate.g, backend, iterate.log_columns)
-        if _is_exact(iterate.log_columns):
-            return _rounded(problem.T, iterate.g, iterate.f, backend, iterate.log_rows)
-    return _rounded(problem, iterate.f - problem.eps * iterate.log_rows, iterate.g, backend)
+    f, g, log_rows, log_columns = iterate
+    if dtype != "float64":
+        kernel = GibbsKernel.of(problem, "float64", backend)
+        log_rows, log_columns = kernel.log_sums(f, g)
+        certificate = _rounded(problem, f - problem.eps * log_rows, g, backend)
+        return certificate._replace(n_passes=certificate.n_passes + kernel.n_passes)
+    if _is_exact(log_rows):
+        return _rounded(problem, f, g, backend, log_columns)
+    if _is_exact(log_columns):
+        return _rounded(problem.T, g, f, backend, log_rows)
+    return _rounded(problem, f - problem.eps * log_rows, g, backend)
 
 
 def _is_exact(log_sums):
@@ -49,7 +55,9 @@ def _rounded(problem, f, g, backend, log_columns=None):
     # Where rows are shrunk by rounding alone, columns are short of exp(log_columns + log_y) by as little.
     columns = np.exp(log_columns + log_y) * np.exp(log_x.min())
     scaled = a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
-    return Certificate(scaled + _missing(problem, a * (1 - rows), b * (1 - columns)), kernel.n_passes)
+    dual = float(a @ f + b @ g - eps * (b @ log_columns))
+    primal = scaled + _missing(problem, a * (1 - rows), b * (1 - columns))
+    return Certificate(dual, float(primal), kernel.n_passes)
 
 
 def _missing(problem, da, db):

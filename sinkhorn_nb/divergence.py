@@ -1,17 +1,15 @@
 """The Sinkhorn divergence: three solutions, read together."""
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from .backends.home import HOST
 from .caching import cached_property
+from .debiasing import difference, solve_debiased
 from .gradients import LINEAR_TOL
 from .gradients.envelope import Gradient, with_value
 from .gradients.implicit import HessianProduct
 from .gradients.linear_system import LinearSolve
 from .solution import Solution
-from .solver import solve
 from .status import warned
 
 
@@ -42,8 +40,7 @@ class Divergence:
     @cached_property
     def value(self):
         """S_eps, each term a dual value: the error is quadratic in the marginal errors."""
-        # What a mass other than 1 adds is the same for all three: of the size of eps, it would cost digits.
-        return self.xy._transported - (self.xx._transported + self.yy._transported) / 2
+        return 0.0 if self.xy.problem.is_self else difference(self.xy, self.xx, self.yy)
 
     def __float__(self):
         return self.value
@@ -99,9 +96,9 @@ class Divergence:
         ----------
         Feydy et al. 2019, equation (10) and section 3.2.
         """
-        cross = self.xy.on_host.gradient()
-        on_x = cross if self.xx is self.xy else self.xx.on_host.gradient()
-        on_y = on_x if self.yy is self.xx else self.yy.on_host.gradient()
+        cross = self.xy._gradient
+        on_x = cross if self.xx is self.xy else self.xx._gradient
+        on_y = on_x if self.yy is self.xx else self.yy._gradient
         gradient = Gradient(cross.x - on_x.x, cross.y - on_y.y, cross.a - on_x.a, cross.b - on_y.b)
         return with_value(self.value, self.xy.problem, gradient).sent(self._home)
 
@@ -163,31 +160,22 @@ class Divergence:
 
 def diverge(problem, solver, self_x=None, self_y=None):
     """The divergence of a problem's measures; self solutions already known are used as they are."""
-    todo = [problem]
-    if not problem.is_self:
-        todo += [p for p, known in ((problem.on_source(), self_x), (problem.on_target(), self_y)) if known is None]
-    xy, *solved = solve(solver, todo)
-    if problem.is_self:
-        self_x = self_y = xy
-    xx = self_x or solved.pop(0)
-    yy = self_y or solved.pop(0)
-    return assembled(xy, xx, yy)
+    return assembled(problem, *solve_debiased(problem, solver, self_x, self_y))
 
 
-def assembled(xy, xx, yy):
-    """The divergence of three solutions; the self solutions may list the measures' points in another order."""
-    problem = xy.problem
-    return Divergence(xy, _in_order_of(problem.on_source(), xx), _in_order_of(problem.on_target(), yy))
+def assembled(problem, xy, xx, yy):
+    """The divergence of a problem from three solutions, which may write the measures in other rows."""
+    rows = (problem, xy), (problem.on_source(), xx), (problem.on_target(), yy)
+    return Divergence(*(_for_rows_of(*each) for each in rows))
 
 
 def _n_pairs(solution):
-    return len(solution.problem.source) * len(solution.problem.target)
+    return len(solution.problem.reduced.source) * len(solution.problem.reduced.target)
 
 
-def _in_order_of(problem, solution):
-    """The solution of the same measures, which may list their points in another order and elsewhere."""
-    pairs = ((problem.source, solution.problem.source), (problem.target, solution.problem.target))
-    same = problem.home == solution.problem.home and all(
-        np.array_equal(mine.partition.order, theirs.partition.order) for mine, theirs in pairs
-    )
-    return solution if same else replace(solution, problem=problem)
+def _for_rows_of(problem, solution):
+    """The solution of the same measures, which may write them in other rows and elsewhere."""
+    known = solution.problem
+    pairs = ((problem.source, known.source), (problem.target, known.target))
+    same = problem.home == known.home and all(mine.has_rows_of(theirs) for mine, theirs in pairs)
+    return solution if same else solution.of(problem)

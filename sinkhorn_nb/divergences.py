@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .backends.threads import single_threaded_blas
+from .debiasing import near, sharpened
 from .divergence import assembled
-from .solver import solve_together
+from .solver import reported, solve_together
 
 
 class Divergences(Sequence):
@@ -63,15 +64,23 @@ class Divergences(Sequence):
 
 def diverge_all(problems, solver):
     """The divergences of many problems; a measure that is in several of them is compared with itself once."""
-    own = {}
     with single_threaded_blas():  # for all partitions at once: limiting it takes as long as a small one
-        for problem in problems:
-            if not problem.is_self:
-                for of_one in (problem.on_source(), problem.on_target()):
-                    own.setdefault(id(of_one.source), of_one)
-    solutions = solve_together(solver, [*problems, *own.values()])
-    of_self = dict(zip(own, solutions[len(problems) :], strict=True))
-    return Divergences(
-        assembled(xy, of_self.get(id(xy.problem.source), xy), of_self.get(id(xy.problem.target), xy))
-        for xy in solutions[: len(problems)]
-    )
+        own = _self_solutions(problems, solver)
+
+        def selves(problem):
+            return own[id(problem.source)], own[id(problem.target)]
+
+        def alone(problem):
+            return near(solver, problem, *selves(problem)).attempt(problem)
+
+        crosses = iter(solve_together(solver, [p for p in problems if not p.is_self], alone))
+        solved = [(selves(p)[0] if p.is_self else next(crosses), *selves(p)) for p in problems]
+        reported([*own.values(), *(xy for xy, _, _ in solved)])
+        finished = [sharpened(solver, *three) for three in solved]
+    return Divergences(assembled(p, *three) for p, three in zip(problems, finished, strict=True))
+
+
+def _self_solutions(problems, solver):
+    """The solution of each measure's problem with itself, by the identity of the measure."""
+    selves = {id(p.source): p.on_source() for p in problems} | {id(p.target): p.on_target() for p in problems}
+    return dict(zip(selves, solve_together(solver, list(selves.values())), strict=True))

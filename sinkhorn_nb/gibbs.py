@@ -8,8 +8,10 @@ from .backends.choice import Work, choose
 
 LOG2E = float(np.log2(np.e))
 
-# Sums further from 1 than this may hide clipped exponents: they are redone as log-sum-exp.
+# Sums further from 1 than this may hide clipped exponents: they are redone as log-sum-exp. A pair that is clipped at
+# 2^126 (2^1022) and has the smallest weight is below the first bound if that weight is small: then the second holds.
 TRUSTED = {"float32": 2.0**60, "float64": 2.0**300}
+CLIPPED = {"float32": 2.0**120, "float64": 2.0**1016}
 
 
 class GibbsKernel:
@@ -33,12 +35,14 @@ class GibbsKernel:
         self.is_symmetric = x is y
         self._counted = [0.0]
         self._backend = choose(backend, Work(len(x), len(y), x.points.shape[1], dtype))
+        self._origin = (x.points[0] + y.points[0]) / 2  # near the points: their differences keep all digits
         self._x = self._side(x)
         self._y = self._x if self.is_symmetric else self._side(y)
+        self._n_pairs = len(x) * len(y)
 
     def _side(self, partition):
-        bounds = partition.tiles(self._backend.points_a_tile)
-        return Side(partition.points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
+        points, bounds = partition.points - self._origin, partition.tiles(self._backend.points_a_tile)
+        return Side(points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
 
     @classmethod
     def of(cls, problem, dtype, backend="auto", eps=None):
@@ -60,7 +64,7 @@ class GibbsKernel:
         return self._counted[0]
 
     def _count(self, passes):
-        self._counted[0] += passes
+        self._counted[0] += passes * len(self._x.points) * len(self._y.points) / self._n_pairs
 
     def log_sums(self, f, g):
         """log sum_j b_j p_ij and log sum_i a_i p_ij: T(g) = f - eps * the first, T(f) = g - eps * the second.
@@ -89,7 +93,7 @@ class GibbsKernel:
         )
         columns = C.columns()
         mended = self._mend_columns(log(columns), f, g)
-        return self._mend(log(rows), f, g), mended, C if self._is_trusted(log(columns)).all() else None
+        return self._mend(log(rows), f, g), mended, C if self.T._is_trusted(log(columns)).all() else None
 
     def log_row_sums(self, f, g):
         """log sum_j b_j p_ij alone."""
@@ -100,19 +104,20 @@ class GibbsKernel:
         )
 
     def softmin(self, g, rows=None):
-        """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), online, whatever the potentials; at some rows or all.
+        """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), online, for any potentials; at all rows or at some.
 
         Right to the rounding of the pairs' dtype in the largest cost across a tile.
         """
-        x, y = self._x if rows is None else self._x.part(rows), self._y
-        self._count(len(x.points) / len(self._x.points))
-        with np.errstate(divide="ignore"):
-            G = y.exponents(g) + np.log2(y.weights)
+        if rows is not None:
+            return self._at(rows).softmin(g)
+        x, y = self._x, self._y
+        self._count(1)
+        G = y.exponents(g) + LOG2E * log(y.weights)
         return -self.eps / LOG2E * self._backend.log_sum_exp(x.cloud, x.exponents(0.0), y.cloud, G)
 
     def transport(self, f, g, V):
-        """sum_j p_ij b_j V_j for the rows V_j of an (m, k) array."""
-        return self.product(f, g, self._y.weights[:, None] * V)
+        """sum_j p_ij b_j V_j for the rows V_j of an (m, k) array; small weights are as exact as large ones."""
+        return self.product(f, g + self.eps * log(self._y.weights), V)
 
     def product(self, f, g, V, factors=None):
         """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j."""
@@ -121,14 +126,25 @@ class GibbsKernel:
         return self._backend.transport(x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors)
 
     def barycenters(self, f, g):
-        """(n, d) means of the y_j with weights b_j p_ij, for each i; every row normalised."""
+        """(n, d) means of the y_j with weights b_j p_ij, for each i; every row normalised, whatever its f_i is."""
         points = self._y.points
         centre = points.mean(axis=0)
-        sums = self.transport(f, g, np.column_stack([np.ones(len(points)), points - centre]))
-        return centre + sums[:, 1:] / sums[:, :1]
+        moments = np.column_stack([np.ones(len(points)), points - centre])
+        sums = self.transport(f, g, moments)
+        doubtful = np.flatnonzero(~(np.abs(log(sums[:, 0])) <= np.log(TRUSTED[self.dtype])))
+        if len(doubtful):
+            rows = self._at(doubtful)
+            sums[doubtful] = rows.transport(rows.softmin(g), g, moments)
+        return self._origin + (centre + sums[:, 1:] / sums[:, :1])
+
+    def _at(self, rows):
+        """The kernel between some of the x, given by increasing indices, and all y."""
+        part = copy(self)
+        part._x, part.is_symmetric = self._x.part(rows), False
+        return part
 
     def _is_trusted(self, log_sums):
-        return np.abs(log_sums) <= np.log(TRUSTED[self.dtype])
+        return is_trusted(log_sums, self._y.least_log_weight, self.dtype)
 
     def _mend(self, log_sums, f, g):
         doubtful = np.flatnonzero(~self._is_trusted(log_sums))
@@ -154,6 +170,7 @@ class Side:
         # Squares of the rounded offsets: the exponents are then those of exact costs between them.
         self._half_squares = np.einsum("ik,ik->i", offsets, offsets, dtype=np.float64) / 2
         self.cloud = backend.load(offsets, centres * scale, bounds)
+        self.least_log_weight = float(np.log(weights[weights > 0].min(initial=1.0)))
 
     def exponents(self, potential):
         """F or G, for a potential in units of cost."""
@@ -167,6 +184,12 @@ class Side:
     def tiles_of(self, rows):
         """The tiles that `part` has something of."""
         return np.unique(np.searchsorted(self._bounds, rows, side="right") - 1)
+
+
+def is_trusted(log_sums, least_log_weight, dtype):
+    """Whether no clipped pair can be hidden in sums with weights that are zero or at least so large."""
+    largest = np.minimum(np.log(TRUSTED[dtype]), np.log(CLIPPED[dtype]) + least_log_weight)
+    return (log_sums >= -np.log(TRUSTED[dtype])) & (log_sums <= largest)
 
 
 def log(sums):

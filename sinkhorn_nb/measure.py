@@ -9,13 +9,21 @@ from scipy.spatial import cKDTree
 
 from . import validation
 from .caching import cached_property
-from .partition import Partition
+from .partition import Partition, canonical_order
 
 QUERIES = 1000  # points whose neighbours are looked for
+WEIGHT_ROUNDING = 1e-13  # relative difference of two weights that are one weight, added up in different ways
 
 
 class Cells(NamedTuple):
     """Groups of neighbouring points: the measure of their centroids, and the cell of each point of the partition."""
+
+    measure: "Measure"
+    owner: np.ndarray
+
+
+class Reduction(NamedTuple):
+    """The measure of the distinct points with mass, and the point of it that each row is; -1 for rows without mass."""
 
     measure: "Measure"
     owner: np.ndarray
@@ -72,7 +80,11 @@ class Measure:
     @cached_property
     def partition(self):
         """The order of the points in which everything is computed; made once."""
-        return Partition(self.points, self.probabilities)
+        return Partition(self.points, self.probabilities, self._order)
+
+    @cached_property
+    def _order(self):
+        return canonical_order(self.points, self.weights)
 
     @cached_property
     def spacing(self):
@@ -95,14 +107,72 @@ class Measure:
     def _cells(self):
         return {}
 
-    def equals(self, other):
-        """Same points with the same weights, in any order."""
+    @property
+    def reduced(self):
+        """The same measure as distinct points with positive weights; the measure itself if it has no others."""
+        return self if self._reduction is None else self._reduction.measure
+
+    @cached_property
+    def inert(self):
+        """Rows of weight zero whose points no row with mass shares: the reduced measure does not know them."""
+        return np.empty(0, dtype=np.intp) if self._reduction is None else np.flatnonzero(self._reduction.owner < 0)
+
+    def expand(self, values, at_inert=0.0):
+        """Values per row from values in the order of the reduced measure's partition; inert rows get their own."""
+        values = self.reduced.partition.restore(values)
+        if self._reduction is None:
+            return values
+        values = values[self._reduction.owner]
+        values[self.inert] = at_inert
+        return values
+
+    def collapse(self, values):
+        """Values in the order of the reduced measure's partition from values per row; equal points take the largest."""
+        if self._reduction is not None:
+            carriers = np.flatnonzero(self._reduction.owner >= 0)
+            largest = np.full(len(self.reduced), -np.inf)
+            np.maximum.at(largest, self._reduction.owner[carriers], values[carriers])
+            values = largest
+        return self.reduced.partition.sort(values)
+
+    @cached_property
+    def _reduction(self):
+        """The reduced measure, or None where every row is a distinct point with mass."""
+        points = self.points[self._order]
+        is_first = np.ones(len(points), dtype=bool)
+        tied = np.flatnonzero(points[1:, 0] == points[:-1, 0]) + 1
+        is_first[tied] = (points[tied] != points[tied - 1]).any(axis=1)
+        if is_first.all() and self.probabilities.all():
+            return None
+        starts = np.flatnonzero(is_first)
+        masses = np.add.reduceat(self.weights[self._order], starts)
+        carries = masses / self.mass > 0  # a weight may be nothing beside the mass
+        owner = np.empty(len(points), dtype=np.intp)
+        owner[self._order] = np.where(carries, np.cumsum(carries) - 1, -1)[np.cumsum(is_first) - 1]
+        return Reduction(Measure(points[starts[carries]], masses[carries]), owner)
+
+    def has_rows_of(self, other):
+        """Whether the other measure has the same rows in the same order."""
         if self is other:
             return True
-        return len(self) == len(other) and self.mass == other.mass and self._first_difference(other) is None
+        return np.array_equal(self.points, other.points) and np.array_equal(self.weights, other.weights)
+
+    def equals(self, other):
+        """Whether this is the same measure, however its rows are ordered, repeated, split or padded with zeros."""
+        if self is other:
+            return True
+        mine, theirs = self.reduced, other.reduced
+        return (
+            len(mine) == len(theirs)
+            and self._mass_ratio(other) <= WEIGHT_ROUNDING
+            and (mine._first_difference(theirs) is None)
+        )
+
+    def _mass_ratio(self, other):
+        return abs(self.mass - other.mass) / max(self.mass, other.mass)
 
     def precedes(self, other):
-        """A total order of measures: by size, then by the first number in which their partitions differ."""
+        """A total order of reduced measures: by size, then by the first number in which their partitions differ."""
         if len(self) != len(other):
             return len(self) < len(other)
         first = self._first_difference(other)
@@ -110,8 +180,11 @@ class Measure:
 
     def _first_difference(self, other):
         mine, theirs = self.partition, other.partition
-        for a, b in ((mine.points, theirs.points), (mine.probabilities, theirs.probabilities)):
-            different = np.flatnonzero(a.ravel() != b.ravel())
+        for a, b, rtol in (
+            (mine.points, theirs.points, 0.0),
+            (mine.probabilities, theirs.probabilities, WEIGHT_ROUNDING),
+        ):
+            different = np.flatnonzero(np.abs(a - b).ravel() > rtol * np.maximum(a, b).ravel())
             if len(different):
                 return a.ravel()[different[0]], b.ravel()[different[0]]
         return None

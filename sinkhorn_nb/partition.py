@@ -22,6 +22,8 @@ class Partition:
     ----------
     points : (n, d) array
     probabilities : (n,) float64 array
+    order : (n,) array, optional
+        The canonical order of the points, if it is known.
 
     Attributes
     ----------
@@ -33,9 +35,9 @@ class Partition:
         In order.
     """
 
-    def __init__(self, points, probabilities):
+    def __init__(self, points, probabilities, order=None):
         points = points.astype(np.float64) + 0.0  # -0.0 is 0.0
-        self.order = _canonical_order(points, probabilities)
+        self.order = canonical_order(points, probabilities) if order is None else order.copy()
         self._depth = (len(points) - 1).bit_length()
         axes = _principal_axes(points[self.order])
         median_cuts(axes, self.order, self._depth)
@@ -122,8 +124,8 @@ def _level(n, level):
     return np.arange(2**level + 1) * n >> level
 
 
-def _canonical_order(points, weights):
-    """Sorted by the coordinates, then the weights."""
+def canonical_order(points, weights):
+    """The order of increasing coordinates; equal points come in the order of their weights."""
     order = np.argsort(points[:, 0], kind="stable")
     first = points[order, 0]
     equal = np.zeros(len(order) + 1, dtype=bool)

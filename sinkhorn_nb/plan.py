@@ -4,13 +4,20 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator
 
 from . import validation
-from .gibbs import GibbsKernel
+from .backends.choice import NAMES
+from .backends.plan_entries import PlanEntries
+from .caching import cached_property
+from .gibbs import LOG2E, GibbsKernel
+from .plan_statistics import Pairs, draw, normalized_entropy
 from .problem import Problem
 
 MAX_ENTRIES = 10**8
-BLOCK_ENTRIES = 2**22
+HIGHEST = 1020.0  # log2 of the largest entry that is read: whatever the potentials, it is finite
+HIGHEST_SHARE = 960.0  # the same for shares of the mass, which are added up
+LARGEST_LOG = 600.0  # of a row sum relative to the weight, so that it stays finite
 
 
 class TopK(NamedTuple):
@@ -20,26 +27,45 @@ class TopK(NamedTuple):
     values: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps), as an (n, m) linear operator.
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan(LinearOperator):
+    """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps), as an (n, m) `scipy.sparse.linalg.LinearOperator`.
 
-    Products cost one pass over the pairs (O(n m d) time, O(n + m) memory), in float64.
+    Products and marginals cost one pass over the pairs (O(n m d) time, O(n + m) memory), in float64, on the
+    backend. Entries (`row`, `block`, `toarray`, `topk`, `sample`, `normalized_entropy`) are read by the CPU whatever
+    the backend, from differences of the coordinates: an entry depends on nothing but its two points.
+
+    Parameters
+    ----------
+    problem : Problem
+    f, g : (n,) and (m,) arrays
+        Potentials in units of cost, as `Solution.f` and `Solution.g`; kept as float64 copies on the host.
+    backend : {"auto", "cpu", "cuda"}
 
     Examples
     --------
     >>> import numpy as np, sinkhorn_nb as snb
     >>> plan = snb.entropic_ot([[0.0], [1.0]], [[0.0], [1.0]], blur=0.1).plan
+    >>> plan
+    Plan(2 x 2, mass=1, blur=0.1)
     >>> np.round(plan @ np.ones(2), 3)
     array([0.5, 0.5])
+    >>> np.round(np.asarray(2 * plan @ plan.T @ np.eye(2)), 3)
+    array([[0.5, 0. ],
+           [0. , 0.5]])
     """
 
     problem: Problem
-    f: np.ndarray  # of the problem between probabilities, in the caller's order
+    f: np.ndarray
     g: np.ndarray
     backend: str = "auto"
 
-    __array_ufunc__ = None  # NumPy leaves `array @ plan` to __rmatmul__
+    dtype = np.dtype(np.float64)
+
+    def __post_init__(self):
+        f = validation.like("f", self.f, self.problem.source.weights)
+        g = validation.like("g", self.g, self.problem.target.weights)
+        vars(self).update(f=f, g=g, backend=validation.choice("backend", self.backend, NAMES))
 
     @property
     def shape(self):
@@ -51,88 +77,175 @@ class Plan:
         """The transposed plan, from target to source."""
         return Plan(self.problem.T, self.g, self.f, self.backend)
 
-    def __matmul__(self, v):
-        return self._send(self._times(v))
+    def _transpose(self):
+        return self.T
+
+    def _adjoint(self):
+        return self.T
+
+    def __repr__(self):
+        return "Plan({} x {}, mass={:.6g}, blur={:.6g})".format(*self.shape, self.problem.mass, self.problem.blur)
+
+    def _repr_html_(self):
+        facts = {"plan": "{} x {}".format(*self.shape), "mass": self.problem.mass, "blur": self.problem.blur}
+        rows = (
+            f"<tr><th>{name}</th><td>{fact if isinstance(fact, str) else format(fact, '.6g')}</td></tr>"
+            for name, fact in facts.items()
+        )
+        return f"<table>{''.join(rows)}</table>"
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError(
+                "copy: expected None or True, got False; the array of a plan is made, there is none to share"
+            )
+        return self._dense(MAX_ENTRIES).astype(dtype or self.dtype, copy=False)
+
+    def dot(self, x):
+        """P x for an array (m,) or (m, k), on the device that it came from; also what `@` and `*` do.
+
+        The product with a number or with another linear operator is a linear operator.
+        """
+        if np.isscalar(x) or isinstance(x, LinearOperator):
+            return super().dot(x)
+        return self._send(self._matmat(x))
 
     def __rmatmul__(self, u):
-        return self._send(self.T._times(validation.host_array("u", u).T).T)
+        if np.isscalar(u):
+            return super().__rmatmul__(u)
+        return self._send(self.T._matmat(validation.host_array("u", u).T).T)
 
-    def _times(self, v):
+    def _matmat(self, v):
         v = validation.matrix("v", v, self.shape[1])
-        columns = v.reshape(self.shape[1], -1)
-        source, target = self.problem.source, self.problem.target
-        kernel, sorted_f, sorted_g = self._sorted()
-        products = source.partition.restore(kernel.transport(sorted_f, sorted_g, target.partition.sort(columns)))
-        return (self._weights[:, None] * products).reshape(self.shape[0], *v.shape[1:])
+        return self._transport(v.reshape(len(v), -1)).reshape(self.shape[0], *v.shape[1:])
+
+    def _matvec(self, v):
+        return self._matmat(v)
+
+    def _rmatmat(self, u):
+        return self.T._matmat(u)
+
+    def _rmatvec(self, u):
+        return self.T._matmat(u)
+
+    def _transport(self, V):
+        """sum_j P_ij V_j for the rows V_j of an (m, k) array."""
+        kernel, f, g = self._kernel()
+        source, target = self.problem.source.partition, self.problem.target.partition
+        products = source.restore(kernel.transport(f, g, target.sort(V)))
+        return np.where(self._weights > 0, self._weights, 0.0)[:, None] * products
 
     def sum(self, axis=None):
         """Marginals: axis=1 gives the row sums (n,), axis=0 the column sums (m,), None the mass."""
         validation.choice("axis", axis, (None, 0, 1))
         if axis == 0:
             return self.T.sum(axis=1)
-        kernel, sorted_f, sorted_g = self._sorted()
-        log_sums = self.problem.source.partition.restore(kernel.log_row_sums(sorted_f, sorted_g))
-        sums = self._weights * np.exp(log_sums)
+        kernel, f, g = self._kernel()
+        log_sums = self.problem.source.partition.restore(kernel.log_row_sums(f, g))
+        sums = self._weights * np.exp(np.minimum(log_sums, LARGEST_LOG))
         return self._send(sums) if axis == 1 else float(sums.sum())
 
     def block(self, rows, cols):
-        """Dense P[rows][:, cols] for index arrays, slices or booleans."""
-        return self._send(self._block(rows, cols))
-
-    def _block(self, rows, cols):
-        source, target = self.problem.source, self.problem.target
-        x = np.atleast_2d(source.points[rows]) - self.problem.centre
-        y = np.atleast_2d(target.points[cols]) - self.problem.centre
-        costs = np.zeros((len(x), len(y)))
-        for k in range(x.shape[1]):
-            costs += (x[:, k, None] - y[None, :, k]) ** 2
-        exponents = (self.f[rows, ..., None] + np.atleast_1d(self.g[cols]) - costs / 2) / self.problem.eps
-        weights = np.multiply.outer(source.probabilities[rows], target.probabilities[cols])
-        with np.errstate(over="ignore"):
-            return self.problem.mass * weights.reshape(costs.shape) * np.exp(exponents)
+        """Dense P[rows][:, cols], two-dimensional, for indices, slices or booleans."""
+        n, m = self.shape
+        rows, cols = validation.indices("rows", rows, n), validation.indices("cols", cols, m)
+        return self._send(self._entries(rows, cols).dense())
 
     def row(self, i):
         """Row i, dense (m,)."""
-        return self._send(self._block([i], slice(None))[0])
+        return self._send(self._entries(validation.indices("i", [i], self.shape[0])).dense()[0])
 
     def toarray(self, max_entries=MAX_ENTRIES):
-        """The dense (n, m) plan; refused above max_entries numbers (8 bytes each)."""
+        """The dense (n, m) plan; refused above max_entries numbers (8 bytes each), as `numpy.asarray(plan)` is."""
+        return self._send(self._dense(max_entries))
+
+    def topk(self, k):
+        """The k largest entries of each row; of equal entries the ones with the lower indices.
+
+        Returns
+        -------
+        TopK
+            indices (n, k) and values (n, k), largest first; O(n m d) time, O(n k + m) memory.
+        """
+        k = min(validation.count("k", k), self.shape[1])
+        return TopK(*map(self._send, self._entries().largest(k)))
+
+    def sample(self, k, random_state=None):
+        """Draw k pairs (i, j) independently from P / sum(P).
+
+        Parameters
+        ----------
+        k : int
+        random_state : None, int or numpy.random.Generator
+
+        Returns
+        -------
+        Pairs
+            rows (k,) and columns (k,), in the order of the draws. At most two passes over the pairs, one once the row
+            sums are known; O(n + m + k) memory.
+        """
+        k = validation.count("k", k)
+        rng = np.random.default_rng(validation.random_state("random_state", random_state, np.random.Generator))
+        return Pairs(*map(self._send, draw(k, rng, self._row_sums[0], self._shares)))
+
+    @cached_property
+    def normalized_entropy(self):
+        """0 for a one-to-one plan, 1 for the independent plan a (x) b.
+
+        (H(P) - max(H(a), H(b))) / min(H(a), H(b)) for the entropy H of probabilities in which equal points count as
+        one: H(P) / log(n) - 1 for n equal weights on both sides. 0 if one side is a single point. Two passes.
+        """
+        return normalized_entropy(self.problem, self._row_sums, self.T._row_sums)
+
+    @cached_property
+    def _row_sums(self):
+        """sum_j P_ij and sum_j P_ij log2 P_ij, of the plan as shares of the mass."""
+        sums, logs = self._shares(slice(None)).sums()
+        if not sums.any():
+            raise ValueError(
+                "plan: expected potentials with a positive sum of P, got 0: each entry is below 1e-308 of the mass; "
+                "take f and g of a solution of this problem"
+            )
+        return sums, logs
+
+    def _dense(self, max_entries):
         n, m = self.shape
         if n * m > max_entries:
             raise ValueError(
                 f"max_entries: expected at least {n * m} for this {n} x {m} plan ({8e-9 * n * m:.1f} GB), got "
                 f"{max_entries}; use plan @ v, block, row or topk, or raise max_entries"
             )
-        return self.block(slice(None), slice(None))
+        return self._entries().dense()
 
-    def topk(self, k):
-        """The k largest entries of each row.
+    def _shares(self, rows):
+        """Entries of some rows relative to the mass."""
+        return self._entries(rows, unit=self.problem.mass, highest=HIGHEST_SHARE)
 
-        Returns
-        -------
-        TopK
-            indices (n, k) and values (n, k), largest first; O(n m d) time, O(m) memory.
-        """
-        n, m = self.shape
-        k = min(validation.count("k", k), m)
-        indices, values = np.empty((n, k), dtype=np.intp), np.empty((n, k))
-        rows_a_block = max(1, BLOCK_ENTRIES // m)
-        for start in range(0, n, rows_a_block):
-            rows = slice(start, start + rows_a_block)
-            block = self._block(rows, slice(None))
-            candidates = np.argpartition(-block, k - 1, axis=1)[:, :k]
-            order = np.argsort(-np.take_along_axis(block, candidates, axis=1), axis=1, kind="stable")
-            indices[rows] = np.take_along_axis(candidates, order, axis=1)
-            values[rows] = np.take_along_axis(block, indices[rows], axis=1)
-        return TopK(self._send(indices), self._send(values))
+    def _entries(self, rows=slice(None), cols=slice(None), unit=1.0, highest=HIGHEST):
+        source, target, eps = self.problem.source, self.problem.target, self.problem.eps
+        power = int(np.frexp(self.problem.blur)[1])  # a power of 2 changes no digit, and keeps squares in range
+        x = np.ldexp(source.points[rows].astype(np.float64), -power)
+        y = np.ldexp(target.points[cols].astype(np.float64), -power)
+        F = _log2_factors(source.weights[rows], self.f[rows] / eps) - np.log2(unit)
+        G = _log2_factors(target.weights[cols], self.g[cols] / eps)
+        return PlanEntries(x, F, y, G, LOG2E / 2 / np.ldexp(eps, -2 * power), highest)
 
-    def _send(self, values):
-        return self.problem.home.send(values)
+    def _kernel(self):
+        """The kernel between the partitions, and the potentials between probabilities in their order."""
+        source, target = self.problem.source.partition, self.problem.target.partition
+        shift = self.problem.mass_shift
+        kernel = GibbsKernel.of(self.problem, "float64", self.backend)
+        return kernel, source.sort(self.f + shift), target.sort(self.g + shift)
 
     @property
     def _weights(self):
         return self.problem.mass * self.problem.source.probabilities
 
-    def _sorted(self):
-        source, target = self.problem.source.partition, self.problem.target.partition
-        return GibbsKernel.of(self.problem, "float64", self.backend), source.sort(self.f), target.sort(self.g)
+    def _send(self, values):
+        return self.problem.home.send(values)
+
+
+def _log2_factors(weights, potentials):
+    """log2 (a_i exp(f_i / eps)), -inf for weights of zero."""
+    with np.errstate(divide="ignore"):
+        return np.where(weights > 0, np.log2(weights) + LOG2E * potentials, -np.inf)

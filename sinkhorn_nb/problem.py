@@ -54,6 +54,16 @@ class Problem:
         """The problem with source and target exchanged."""
         return Problem(self.target, self.source, self.eps, self.home)
 
+    @property
+    def reduced(self):
+        """The same problem between distinct points with positive weights: the one that is solved."""
+        is_reduced = self.source.reduced is self.source and self.target.reduced is self.target
+        return self if is_reduced else self._reduced
+
+    @cached_property
+    def _reduced(self):
+        return Problem(self.source.reduced, self.target.reduced, self.eps, self.home)
+
     @cached_property
     def is_self(self):
         """Source and target are the same measure: one potential serves both."""

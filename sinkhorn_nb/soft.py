@@ -270,5 +270,5 @@ def _to_grid(x, weights, blur, solver):
     solver = Sinkhorn() if solver is None else validation.instance("solver", solver, Sinkhorn)
     solution = solver.attempt(problem)
     if not solution.converged:
-        warn(solution.message, depth=4)
+        warn(solution.message)
     return solution

@@ -10,7 +10,7 @@ from .caching import cached_property
 from .certificate import certify
 from .dual import Iterate, dual_value, marginal_error
 from .gibbs import GibbsKernel
-from .gradients import Differentiable, envelope
+from .gradients import Differentiable, Gradient, envelope, pull, with_value
 from .measure import Measure
 from .plan import Plan
 from .problem import Problem
@@ -72,14 +72,16 @@ class Solution(Differentiable):
         """Certified: value <= OT_eps <= value + gap; linear in the marginal error.
 
         One pass in float64 if one side is exact at the potentials, as after most of the default steps,
-        else two; they are counted in n_passes from then on.
+        else two, and three for solutions with pairs in float32; they are counted in n_passes from then on. The rounding
+        of such pairs may lift the value above OT_eps: |value - OT_eps| <= gap holds for them, too.
 
         References
         ----------
         Altschuler et al. 2017, algorithm 2.
         """
-        primal = self.problem.mass * self._certificate.primal_value
-        return max(primal + self._mass_terms - self.value, 0.0)
+        value, bounds = self._transported, self._certificate
+        mass = self.problem.mass
+        return max(mass * bounds.primal_value - value, value - mass * bounds.dual_value, 0.0)
 
     @property
     def n_passes(self):
@@ -88,7 +90,7 @@ class Solution(Differentiable):
 
     @cached_property
     def _certificate(self):
-        return certify(self.problem, self.iterate, self.dtype, self.backend)
+        return certify(self._solved, self.iterate, self.dtype, self.backend)
 
     @cached_property
     def marginal_error(self):
@@ -113,30 +115,44 @@ class Solution(Differentiable):
     @property
     def T(self):
         """The solution of the transposed problem."""
-        transposed = replace(self, problem=self.problem.T, iterate=self.iterate.T)
-        if "_certificate" in vars(self):  # it holds for both
-            vars(transposed)["_certificate"] = self._certificate
-        return transposed
+        return self._with(problem=self.problem.T, iterate=self.iterate.T)
+
+    def of(self, problem):
+        """The solution of a problem that has the same reduced problem."""
+        return self if problem is self.problem else self._with(problem=problem)
+
+    def _with(self, **changes):
+        """The solution with other fields and the same certificate."""
+        changed = replace(self, **changes)
+        if "_certificate" in vars(self):
+            vars(changed)["_certificate"] = self._certificate
+        return changed
 
     @property
     def on_host(self):
         """The solution with NumPy arrays for all results, wherever the points came from."""
         home = self.problem.home
-        return self if home == HOST else replace(self, problem=replace(self.problem, home=HOST))
+        return self if home == HOST else self._with(problem=replace(self.problem, home=HOST))
 
-    @property
+    @cached_property
     def plan(self):
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
-        return Plan(self.problem, self._f, self._g, self.backend)
+        return Plan(self.problem, *self._potentials, self.backend)
+
+    def sample(self, k, random_state=None):
+        """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, as `Plan.sample`."""
+        return self.plan.sample(k, random_state)
 
     @cached_property
     def transport_cost(self):
         """<P, C>, one pass."""
-        x = self.problem.source.points - self.problem.centre
-        y = self.problem.target.points - self.problem.centre
-        moments = self.on_host.plan @ np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2])
-        mass, inner, squares = moments[:, 0], (x * moments[:, 1:-1]).sum(axis=1), moments[:, -1]
-        return float(((x**2).sum(axis=1) / 2 * mass - inner + squares).sum())
+        source, target = self._solved.source.partition, self._solved.target.partition
+        x, y = source.points - self.problem.centre, target.points - self.problem.centre
+        kernel = GibbsKernel.of(self._solved, "float64", self.backend)
+        moments = np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2])
+        sums = kernel.transport(self.iterate.f, self.iterate.g, moments)
+        costs = (x**2).sum(axis=1) / 2 * sums[:, 0] - (x * sums[:, 1:-1]).sum(axis=1) + sums[:, -1]
+        return float(self.problem.mass * source.probabilities @ costs)
 
     def potential(self, x_new):
         """f at new points: the softmin T(g)(x) = -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps).
@@ -150,8 +166,7 @@ class Solution(Differentiable):
         -------
         (q,) float64 array
         """
-        query, kernel = self._kernel_from(x_new)
-        return self.problem.home.send(query.restore(kernel.softmin(self.iterate.g)) - self.problem.mass_shift)
+        return self.problem.home.send(self._extension(x_new) - self.problem.mass_shift)
 
     def potential_back(self, y_new):
         """g at new points, as `potential`."""
@@ -168,11 +183,14 @@ class Solution(Differentiable):
         Returns
         -------
         (q, d) float64 array
-            Means of y under the conditional plan; two passes of q x m pairs.
+            Means of y under the conditional plan; two passes of q x m pairs, one for the source points.
         """
-        query, kernel = self._kernel_from(self.problem.source.points if x_new is None else x_new)
-        images = kernel.barycenters(kernel.softmin(self.iterate.g), self.iterate.g)
-        return self.problem.home.send(query.restore(images))
+        if x_new is not None:
+            return self.problem.home.send(self._images(x_new))
+        kernel, source = GibbsKernel.of(self._solved, "float64", self.backend), self.problem.source
+        images = kernel.barycenters(self.iterate.f - self.problem.eps * self.iterate.log_rows, self.iterate.g)
+        at_inert = self._images(source.points[source.inert]) if len(source.inert) else 0.0
+        return self.problem.home.send(source.expand(images, at_inert))
 
     def map_back(self, y_new=None):
         """The barycentric map from the target to the source, as `map`."""
@@ -190,7 +208,19 @@ class Solution(Differentiable):
         ----------
         Feydy et al. 2019, equation (10) and section 3.2.
         """
-        return envelope(self.problem, self.iterate, self.dtype, self.value, self.backend).sent(self.problem.home)
+        return with_value(self.value, self.problem, self._gradient).sent(self.problem.home)
+
+    @property
+    def _gradient(self):
+        """The gradient of the value between probabilities times the mass, without the constant of its weights' part."""
+        (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
+        source, target = self.problem.source, self.problem.target
+        return Gradient(
+            pull(source, self.problem.mass, source.expand(on_x)),
+            pull(target, self.problem.mass, target.expand(on_y)),
+            self._at_rows(f),
+            self.T._at_rows(g),
+        )
 
     @cached_property
     def _transported(self):
@@ -205,7 +235,7 @@ class Solution(Differentiable):
 
     @property
     def _probabilities(self):
-        return self.problem.source.partition.probabilities, self.problem.target.partition.probabilities
+        return self._solved.source.partition.probabilities, self._solved.target.partition.probabilities
 
     @cached_property
     def _potentials(self):
@@ -213,16 +243,48 @@ class Solution(Differentiable):
 
     @cached_property
     def _f(self):
-        return self.problem.source.partition.restore(self.iterate.f)
+        return self._at_rows(self.iterate.f)
 
     @cached_property
     def _g(self):
-        return self.problem.target.partition.restore(self.iterate.g)
+        return self.T._at_rows(self.iterate.g)
+
+    @property
+    def _solved(self):
+        return self.problem.reduced
+
+    def _at_rows(self, f):
+        """Potentials per row of the source: those of the points, and at inert rows the softmin."""
+        source = self.problem.source
+        return source.expand(f, self._extension(source.points[source.inert]) if len(source.inert) else 0.0)
+
+    @property
+    def _row_iterate(self):
+        """The iterate in the order of the partitions of the caller's rows, repeated ones and those without mass too."""
+        if self._solved is self.problem:
+            return self.iterate
+        source, target, (_, _, log_rows, log_columns) = self.problem.source, self.problem.target, self.iterate
+        rows, columns = source.expand(log_rows), target.expand(log_columns)
+        return Iterate(
+            source.partition.sort(self._f),
+            target.partition.sort(self._g),
+            source.partition.sort(rows),
+            target.partition.sort(columns),
+        )
+
+    def _extension(self, x_new):
+        """The softmin of g at new points, for the problem between probabilities."""
+        query, kernel = self._kernel_from(x_new)
+        return query.expand(kernel.softmin(self.iterate.g))
+
+    def _images(self, x_new):
+        query, kernel = self._kernel_from(x_new)
+        return query.expand(kernel.barycenters(kernel.softmin(self.iterate.g), self.iterate.g))
 
     def _kernel_from(self, x_new):
         x_new = validation.points("x_new", x_new)
-        target = self.problem.target
+        target = self._solved.target
         validation.same_dimension("x_new", x_new, "the data", target.points)
         validation.blur(self.problem.blur, x_new - self.problem.centre)
-        query = Measure.of(x_new).partition
-        return query, GibbsKernel(query, target.partition, self.problem.eps, "float64", self.backend)
+        query = Measure.of(x_new)
+        return query, GibbsKernel(query.reduced.partition, target.partition, self.problem.eps, "float64", self.backend)

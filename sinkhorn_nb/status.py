@@ -1,10 +1,14 @@
 """How a solve ended; the text of a failure holds the cure."""
 
+import os
+import sys
 import warnings
 from enum import Enum
 from importlib import import_module
 
 import numpy as np
+
+PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 class Status(Enum):
@@ -12,7 +16,9 @@ class Status(Enum):
 
     CONVERGED = "the marginal error is within tol"
     MAX_ITER = "stopped at max_iter before the marginal error was within tol"
+    ROUNDING = "stopped because rounding keeps the marginal error above tol"
     UNCERTIFIED = "stopped at max_iter before the certified gap was within tol of the value"
+    GAP_STALLED = "stopped because the certified gap no longer falls, still above tol of the value"
 
 
 def explain(status, error, history, tol, dtype):
@@ -22,19 +28,28 @@ def explain(status, error, history, tol, dtype):
     n_iter = len(history)
     if status is Status.UNCERTIFIED:
         return f"{status.value}, at a marginal error of {error:.2e}; use a larger max_iter, blur or tol"
+    if status is Status.GAP_STALLED:
+        cure = "Sinkhorn(dtype=None), or " if dtype == "float32" else ""
+        return f"{status.value}, at a marginal error of {error:.2e}; use {cure}a larger blur or tol"
+    if status is Status.ROUNDING:
+        cure = "Sinkhorn(dtype=None), or " if dtype == "float32" else ""
+        return f"{status.value}: {error:.2e} > tol={tol:.2e}; use {cure}a larger blur or tol"
     cure = _cure(n_iter, np.minimum.accumulate(history), tol, dtype)
     return f"{status.value}: {error:.2e} > tol={tol:.2e} after {n_iter} iterations; {cure}"
 
 
-def warn(message, depth=5):
-    """Warn the caller of a public function, that many calls up, that its result has not converged."""
+def warn(message):
+    """Warn that a result has not converged, at the line outside of the library that asked for it."""
+    frame, depth = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, depth = frame.f_back, depth + 1
     warnings.warn(message, import_module(".warning", __package__).ConvergenceWarning, stacklevel=depth)
 
 
 def warned(result):
-    """A result of a linear solve, with a warning for the caller's caller if that failed."""
+    """The result of a linear solve, after a warning if that failed."""
     if not result.linear_solve.converged:
-        warn(result.linear_solve.message, depth=4)
+        warn(result.linear_solve.message)
     return result
 
 

@@ -28,9 +28,9 @@ def problem_of(x, y, a=None, b=None, blur=1.0):
 
 def start(problem, entropic=True):
     """f and g in the caller's order."""
-    f, g, n_passes = Gaussian(entropic)(problem, Sinkhorn())
+    f, g, n_passes = Gaussian(entropic)(problem.reduced, Sinkhorn())
     assert n_passes == 0
-    return problem.source.partition.restore(f), problem.target.partition.restore(g)
+    return problem.source.expand(f, np.nan), problem.target.expand(g, np.nan)
 
 
 def error_of_the_start(problem):
@@ -199,7 +199,8 @@ def test_weights_count_and_points_without_do_not(pair):
     f, g = start(problem_of(*pair))
     for problem in (doubled, stranger):
         other_f, other_g = start(problem)
-        np.testing.assert_allclose(other_f[: len(x)], f, atol=1e-10 * pair.size / pair.a.sum())
+        known = ~np.isnan(f)  # the other rows are no points of the reduced measure
+        np.testing.assert_allclose(other_f[: len(x)][known], f[known], atol=1e-10 * pair.size / pair.a.sum())
         np.testing.assert_allclose(other_g, g, atol=1e-10 * pair.size / pair.a.sum())
 
 

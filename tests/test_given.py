@@ -129,7 +129,7 @@ def test_bad_starts(init, error, text):
 
 
 def test_potentials_of_other_sizes():
-    with pytest.raises(ValueError, match=r"init: f: expected shape \(23,\), got \(31,\); pass one number a point"):
+    with pytest.raises(ValueError, match=r"init: f: expected shape \(23,\), got \(31,\); pass one number per point"):
         again((np.zeros(31), np.zeros(23)))
 
 

@@ -8,7 +8,7 @@ import pytest
 from oracle import Dense
 from problems import PRECISE, cloud, example
 
-from sinkhorn_nb import entropic_ot
+from sinkhorn_nb import Plan, entropic_ot
 
 BLUR = 0.5
 
@@ -73,10 +73,16 @@ def test_blocks_of_single_rows_and_columns_stay_dense_matrices(plans):
     close(plan.block(np.int64(0), [0, 1]), dense[:1, :2])
 
 
-def test_block_out_of_range(plans):
-    plan, dense = plans
-    with pytest.raises(IndexError):
-        plan.block([dense.shape[0]], slice(None))
+@pytest.mark.parametrize("index", [9, [-10], np.ones(8, dtype=bool), [0.5], "first", None, [[0]], (1, slice(2))])
+def test_indices_that_are_none_of_the_plan_are_refused_in_words(index):
+    plan = entropic_ot(cloud(9, 2), cloud(7, 2), blur=1.0).plan
+    words = "expected integers from -9 to 8, a slice or 9 booleans, got .*; choose among the 9"
+    with pytest.raises(IndexError, match=f"^rows: {words}"):
+        plan.block(index, slice(None))
+    with pytest.raises(IndexError, match=f"^cols: {words}"):
+        plan.T.block(slice(None), index)
+    with pytest.raises(IndexError, match=f"^i: {words}"):
+        plan.row(index)
 
 
 def test_rows(plans):
@@ -100,6 +106,30 @@ def test_toarray_refuses_by_itself_what_does_not_fit():
         plan.toarray()
 
 
+def test_conversion_to_an_array(plans):
+    plan, dense = plans
+    close(np.asarray(plan), dense)
+    assert np.asarray(plan, dtype="float32").dtype == np.float32
+    close(np.array(plan, copy=True), dense)
+    with pytest.raises(ValueError, match="copy: expected None or True"):
+        plan.__array__(copy=False)
+
+
+def test_conversion_to_an_array_has_the_guard_of_toarray(monkeypatch, plans):
+    plan, dense = plans
+    monkeypatch.setattr("sinkhorn_nb.plan.MAX_ENTRIES", dense.size - 1)
+    with pytest.raises(ValueError, match="max_entries: expected at least"):
+        np.asarray(plan)
+
+
+def test_plan_in_one_line_and_as_a_table():
+    plan = entropic_ot(*example(mass=3.0), blur=0.5).plan
+    assert repr(plan) == str(plan) == "Plan(23 x 31, mass=3, blur=0.5)"
+    assert repr(plan.T) == "Plan(31 x 23, mass=3, blur=0.5)"
+    table = plan._repr_html_()
+    assert all(cell in table for cell in ("<td>23 x 31</td>", "<td>3</td>", "<td>0.5</td>"))
+
+
 @pytest.mark.parametrize("k", [1, 3, 9, 1000])
 def test_topk(plans, k):
     plan, dense = plans
@@ -110,14 +140,6 @@ def test_topk(plans, k):
     assert all(len(set(row)) == len(row) for row in top.indices)
 
 
-def test_topk_over_several_blocks(monkeypatch, plans):
-    plan, _ = plans
-    expected = plan.topk(3)
-    monkeypatch.setattr("sinkhorn_nb.plan.BLOCK_ENTRIES", 50)
-    for got, whole in zip(plan.topk(3), expected, strict=True):
-        np.testing.assert_array_equal(got, whole)
-
-
 def test_plan_that_is_no_exact_coupling_is_what_its_potentials_say():
     """Products, blocks and sums agree long before convergence."""
     with pytest.warns(match="max_iter"):
@@ -125,6 +147,37 @@ def test_plan_that_is_no_exact_coupling_is_what_its_potentials_say():
     dense = plan.toarray()
     np.testing.assert_allclose(plan @ np.ones(dense.shape[1]), dense.sum(axis=1), rtol=1e-9)
     np.testing.assert_allclose(plan.sum(axis=0), dense.sum(axis=0), rtol=1e-9)
+
+
+def test_plan_of_the_potentials_of_a_solution_is_its_plan():
+    solution = entropic_ot(*example(mass=3.0, zeros=2), blur=BLUR, solver=PRECISE)
+    plan = Plan(solution.problem, solution.f, solution.g)
+    assert plan.sum() == pytest.approx(3.0, rel=1e-9)
+    np.testing.assert_array_equal(plan.toarray(), solution.plan.toarray())
+    np.testing.assert_array_equal(plan @ np.ones(31), solution.plan @ np.ones(31))
+    source, target = solution.problem.source, solution.problem.target
+    costs = ((source.points[:, None] - target.points) ** 2).sum(axis=2) / 2
+    formula = np.exp((solution.f[:, None] + solution.g - costs) / BLUR**2)
+    close(plan.toarray(), np.outer(source.weights, target.weights) * formula)
+
+
+def test_plan_keeps_potentials_of_its_own():
+    solution = entropic_ot(*example(), blur=BLUR)
+    f = solution.f.copy()
+    plan = Plan(solution.problem, f, solution.g.tolist())
+    before = plan.toarray()
+    f[:] = 0
+    np.testing.assert_array_equal(plan.toarray(), before)
+
+
+def test_a_plan_made_by_hand_is_judged():
+    s = entropic_ot(*example(), blur=BLUR)
+    with pytest.raises(ValueError, match=r"^f: expected shape \(23,\), got \(31,\)"):
+        Plan(s.problem, s.g, s.f)
+    with pytest.raises(ValueError, match=r"^g: expected finite numbers, got nan"):
+        Plan(s.problem, s.f, np.full(31, np.nan))
+    with pytest.raises(ValueError, match=r"^backend: expected one of 'auto', 'cpu', 'cuda'"):
+        Plan(s.problem, s.f, s.g, "gpu")
 
 
 def test_pickle_and_frozen(plans):

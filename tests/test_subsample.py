@@ -81,7 +81,7 @@ def uniform(n=2000):
 
 
 def start(initializer, x, y, a=None, b=None, blur=0.1):
-    return initializer(Problem(Measure.of(x, a), Measure.of(y, b), blur**2), Sinkhorn())
+    return initializer(Problem(Measure.of(x, a), Measure.of(y, b), blur**2).reduced, Sinkhorn())
 
 
 FAMILIES = {

@@ -36,6 +36,7 @@ ROUND64 = np.float64(1.5 * 2**52 + 1023)
 # made whole passes 3-5 times slower, and is nothing beside a sum near 1.
 LOW32, HIGH32 = np.float32(-90), np.float32(126)
 LOW64, HIGH64 = np.float64(-900), np.float64(1022)
+SMALLEST64 = np.float64(-1022)  # exponents of entries that are read off a plan; below, these are 0
 
 
 def exp2(t):
@@ -87,3 +88,39 @@ def exponent(F, G, x, y):
 @overload(exponent, jit_options={"fastmath": FORMULA})
 def _overload_exponent(F, G, x, y):
     return lambda F, G, x, y: add_inner(F + G, x, y)
+
+
+def add_squares(t, x, y):
+    """t + |x - y|^2 of two points given as tuples, by differences."""
+    return t + sum((a - b) * (a - b) for a, b in zip(x, y, strict=True))
+
+
+@overload(add_squares, jit_options={"fastmath": FORMULA})
+def _overload_add_squares(t, x, y):
+    if len(x) == 1:
+        return lambda t, x, y: t + (x[0] - y[0]) * (x[0] - y[0])
+    return lambda t, x, y: add_squares(t + (x[0] - y[0]) * (x[0] - y[0]), x[1:], y[1:])
+
+
+def log_entry(F, G, cost):
+    """log2 of an entry of a plan, the same bits for the transposed one."""
+    return (F + G) - cost
+
+
+@overload(log_entry, jit_options={"fastmath": FORMULA})
+def _overload_log_entry(F, G, cost):
+    return lambda F, G, cost: (F + G) - cost
+
+
+def entry(t, highest):
+    """2^t over the whole range of float64: 0 below it, 2^highest above that."""
+    return np.exp2(t)
+
+
+@overload(entry, jit_options={"fastmath": FORMULA})
+def _overload_entry(t, highest):
+    def square_of_root(t, highest):
+        root = exp2(min(t, highest) * 0.5)  # half of the exponent is within the limits of exp2
+        return root * root if t >= SMALLEST64 else 0.0
+
+    return square_of_root

@@ -115,7 +115,7 @@ class Differentiable:
         return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
 
     def _linearized(self):
-        return implicit.Linearization(self.problem, self.iterate, self.backend)
+        return implicit.Linearization(self.problem, self._row_iterate, self.backend)
 
 
 def _cotangent(name, value, like):

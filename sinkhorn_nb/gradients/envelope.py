@@ -24,25 +24,21 @@ class Gradient(NamedTuple):
         return Gradient(*map(home.send, self))
 
 
-def envelope(problem, iterate, dtype, value, backend="auto"):
-    """d OT_eps: a_i (x_i - sum_j W_ij y_j) with W the row-normalised plan; (T(g), T(f)) in weights.
+def envelope(problem, iterate, dtype, backend="auto"):
+    """(T(g), T(f)), the derivatives in weights, and the barycentric images of both sides' points, one pass per side.
 
-    Rows are normalised with T(g), columns with T(f).
+    The derivative in x_i is a_i (x_i - sum_j W_ij y_j), W being the row-normalised plan. Everything is in the order of
+    the partitions. The rows are normalised at T(f), the columns at T(g).
     """
     kernel = GibbsKernel.of(problem, dtype, backend)
     f, g = iterate.f - problem.eps * iterate.log_rows, iterate.g - problem.eps * iterate.log_columns
-    on_x, on_y = problem.source.partition.restore, problem.target.partition.restore
-    means = kernel.barycenters(f, g)
-    means_back = means if problem.is_self else kernel.T.barycenters(g, f)
-    grad_x, grad_y = (
-        _pull(problem.source, problem.mass, on_x(means)),
-        _pull(problem.target, problem.mass, on_y(means_back)),
-    )
-    return with_value(value, problem, Gradient(grad_x, grad_y, on_x(f), on_y(g)))
+    images = kernel.barycenters(f, g)
+    return (f, g), (images, images if problem.is_self else kernel.T.barycenters(g, f))
 
 
-def _pull(measure, mass, barycenters):
-    return (mass * measure.probabilities)[:, None] * (measure.points - barycenters)
+def pull(measure, mass, images):
+    """The derivative of the value in the points of a measure, whose barycentric images are given."""
+    return (mass * measure.probabilities)[:, None] * (measure.points - images)
 
 
 def with_value(value, problem, gradient):

@@ -72,7 +72,9 @@ class LinearSystem:
 
     def __init__(self, problem, iterate, backend):
         eps = problem.eps
-        self._kernel = GibbsKernel.of(problem, "float64", backend)
+        # Of all rows, repeated ones too: their derivatives differ. So two sides of one measure may differ in rows.
+        source, target = problem.source.partition, problem.target.partition
+        self._kernel = GibbsKernel(source, target, eps, "float64", backend)
         bounds = problem.target.partition.clusters(int(np.clip(SUMS // len(problem.source), *CLUSTERS)))
         f, g = iterate.f, iterate.g - eps * iterate.log_columns
         log_columns, log_rows, sums = self._kernel.T.cluster_sums(g, f, bounds)

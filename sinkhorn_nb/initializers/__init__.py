@@ -6,8 +6,9 @@ from .annealed import Annealed
 from .auto import Auto
 from .base import Initializer, Start
 from .coarse import Coarse
+from .debiased import Debiased
 from .gaussian import Gaussian
-from .given import Potentials, Warm
+from .given import Potentials, Sorted, Warm
 from .gmm import GMM
 from .sorting import DualSort, Sorting
 from .subsample import Subsample
@@ -19,10 +20,12 @@ __all__ = [
     "Annealed",
     "Auto",
     "Coarse",
+    "Debiased",
     "DualSort",
     "Gaussian",
     "Initializer",
     "Potentials",
+    "Sorted",
     "Sorting",
     "Start",
     "Subsample",

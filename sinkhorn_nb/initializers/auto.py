@@ -50,8 +50,8 @@ class _Sample:
     """The problem between the middle points of runs of the partitions, each with the mass of its run."""
 
     def __init__(self, problem, solver):
-        self._rows, x = _strata(problem.source.partition)
-        _, y = _strata(problem.target.partition)
+        self._rows, x = strata(problem.source.partition)
+        _, y = strata(problem.target.partition)
         self._source, self._b = x.partition, y.partition.probabilities
         self._kernel = GibbsKernel(y.partition, x.partition, problem.eps, "float32", solver.backend)
         self._share = len(x) * len(y) / (len(problem.source) * len(problem.target))
@@ -67,7 +67,8 @@ class _Sample:
         return float(self._source.probabilities @ f + self._b @ self._kernel.softmin(f))
 
 
-def _strata(partition):
+def strata(partition):
+    """The middle points of runs of a partition, and the measure that gives each the mass of its run."""
     n = len(partition)
     count = max(1, min(SAMPLE, int(SHARE * n)))
     bounds = np.arange(count + 1) * n // count

@@ -26,7 +26,11 @@ class Initializer(ABC):
 
     @property
     def T(self):
-        """What starts the transposed problem alike."""
+        """The same initializer for the transposed problem."""
+        return self
+
+    def reduced(self, problem):
+        """The same initializer for the reduced problem, in which equal points are one."""
         return self
 
 
@@ -38,6 +42,6 @@ def sketch(solver, problem, init, tol, max_iter, dtype="float32"):
 
 def extended(solution, partition, backend):
     """The softmin f of a solution at other points, in the order of their partition, and the pairs treated."""
-    known = solution.problem.target.partition
+    known = solution.problem.reduced.target.partition
     f = GibbsKernel(partition, known, solution.problem.eps, "float32", backend).softmin(solution.iterate.g)
     return f, len(partition) * len(known)

@@ -60,7 +60,7 @@ class Gaussian(Initializer):
 
     def _potential(self, here, there, axes, s):
         """(|u|^2 - u'Mu) / 2 + <u, m1 - m2> at u = x - m1, and half of the constant that f + g has."""
-        shift = here.mean - there.mean
+        shift = (here.mean - there.mean) / here.blur
         mapped = (here.points @ (there.root.T @ axes)) ** 2 @ self._shares(np.pad(s, (0, len(axes) - len(s))))
         quadratic = ((here.points**2).sum(axis=1) - mapped) / 2
         return quadratic + here.points @ shift + (shift @ shift + self._log_det(s)) / 4
@@ -81,7 +81,6 @@ class _Moments:
     """Points from their mean, in units of the blur, and a root R of their covariance R'R."""
 
     def __init__(self, partition, blur):
-        points = partition.points / blur
-        self.mean = partition.probabilities @ points
-        self.points = points - self.mean
+        self.blur, self.mean = blur, partition.probabilities @ partition.points
+        self.points = (partition.points - self.mean) / blur
         self.root = np.linalg.qr(np.sqrt(partition.probabilities)[:, None] * self.points, mode="r")

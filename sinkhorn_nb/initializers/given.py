@@ -32,15 +32,36 @@ class Potentials(Initializer):
         """The pair the other way round."""
         return Potentials(self.g, self.f)
 
-    def __call__(self, problem, solver):
-        """The start, for nothing."""
+    def reduced(self, problem):
+        """The potentials of the rows that stand for the distinct points, of the problem between probabilities."""
         if problem.is_self:
-            return Coarse()(problem, solver)
+            return Coarse()
         source, target = problem.source, problem.target
-        validation.shape("init: f", self.f, (len(source),), "one number a point")
-        validation.shape("init: g", self.g, (len(target),), "one number a point")
+        validation.shape("init: f", self.f, (len(source),), "one number per point")
+        validation.shape("init: g", self.g, (len(target),), "one number per point")
         shift = problem.mass_shift
-        return Start(source.partition.sort(self.f) + shift, target.partition.sort(self.g) + shift, 0.0)
+        return Sorted(source.collapse(self.f) + shift, target.collapse(self.g) + shift)
+
+    def __call__(self, problem, solver):
+        """Initial potentials; needs no pass over the pairs."""
+        return self.reduced(problem)(problem, solver)
+
+
+@dataclass(frozen=True, eq=False)
+class Sorted(Initializer):
+    """Potentials of the problem between probabilities, in the order of the partitions."""
+
+    f: np.ndarray
+    g: np.ndarray
+
+    @property
+    def T(self):
+        """The pair the other way round."""
+        return Sorted(self.g, self.f)
+
+    def __call__(self, problem, solver):
+        """Initial potentials; needs no pass over the pairs."""
+        return Start(self.f, self.g, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +84,7 @@ class Warm(Initializer):
 
     def __call__(self, problem, solver):
         """The start, for a pass a side between new points and old ones."""
-        known = self.solution.problem
+        known = self.solution.problem.reduced
         validation.same_dimension("init: solution", known.source.points, "the data", problem.source.points)
         if known.is_self != problem.is_self:
             return Coarse()(problem, solver)
@@ -76,6 +97,6 @@ class Warm(Initializer):
 
 def _at(solution, measure, backend):
     """f of a solution at the points of a measure, in the order of its partition, and the pairs treated."""
-    if solution.problem.source.equals(measure):
+    if solution.problem.reduced.source.equals(measure):
         return solution.iterate.f, 0.0
     return extended(solution, measure.partition, backend)

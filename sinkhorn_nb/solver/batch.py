@@ -18,8 +18,8 @@ from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
 from .acceleration import DUAL_ROUNDING, RIDGE, SELF_STEP, START_ERROR
-from .schedule import is_limit, phases
-from .sinkhorn import Sinkhorn, completed, reported
+from .schedule import is_limit, is_rough, phases
+from .sinkhorn import Sinkhorn, completed
 
 LARGEST = 1024  # points of a measure: from there on the two-level steps pay
 RATIO = 4.0  # of the blurs before the last; the first of them is about the root mean square radius
@@ -38,6 +38,7 @@ class _Task(NamedTuple):
 
     @classmethod
     def of(cls, number, problem, solver):
+        problem = problem.reduced
         is_turned = problem.target.precedes(problem.source)
         return cls(number, problem.T if is_turned else problem, is_turned, phases(problem, solver))
 
@@ -47,28 +48,31 @@ class _Task(NamedTuple):
         return self.problem.is_self, self.problem.source.dimension, [phase.dtype for phase in self.phases]
 
 
-def solve_together(solver, problems):
-    """Solutions of many problems, each the same in any company."""
+def solve_together(solver, problems, alone=None):
+    """Solutions of many problems, each the same in any company; those not for this loop by `alone(problem)`."""
     solutions = [None] * len(problems)
     with single_threaded_blas():
         for tasks in _alike(solver, problems):
             for task, solution, is_done in zip(tasks, *_solve_alike(solver, tasks), strict=True):
-                solutions[task.number] = _Stage(solution.T if task.is_turned else solution, is_done)
-    return reported([_gone_on(solver, *known) for known in zip(problems, solutions, strict=True)])
+                solution = solution.T if task.is_turned else solution
+                solutions[task.number] = _Stage(solution.of(problems[task.number]), is_done)
+    alone = alone or solver.attempt
+    pairs = zip(problems, solutions, strict=True)
+    return [alone(problem) if stage is None else _gone_on(solver, problem, stage) for problem, stage in pairs]
 
 
 def _alike(solver, problems):
     """Tasks for this loop, some at a time: small ones of one kind that ask for nothing out of the ordinary."""
     if replace(solver, tol=1e-3, max_iter=3000, dtype=None, backend="auto") != Sinkhorn():
         return []
-    small = [(k, p) for k, p in enumerate(problems) if _is_small(p) and not is_limit(p)]
+    small = [(k, p) for k, p in enumerate(problems) if _is_small(p) and not is_limit(p) and not is_rough(p, solver)]
     tasks = sorted((_Task.of(k, p, solver) for k, p in small), key=lambda task: task.kind)
     groups = [list(group) for _, group in groupby(tasks, key=lambda task: task.kind)]
     return [portion for group in groups for portion in _portions(group)]
 
 
 def _is_small(problem):
-    return max(len(problem.source), len(problem.target)) <= LARGEST
+    return max(len(problem.reduced.source), len(problem.reduced.target)) <= LARGEST
 
 
 def _portions(tasks):
@@ -84,9 +88,7 @@ class _Stage(NamedTuple):
 
 
 def _gone_on(solver, problem, stage):
-    """The solution, by the other loop where there is none or this one gave up."""
-    if stage is None:
-        return solver.attempt(problem)
+    """The solution, by the other loop from there on where this one gave up."""
     solution = stage.solution
     left = solver.max_iter - solution.n_iter
     if stage.is_done or left < 1:
@@ -131,8 +133,11 @@ class _Descent:
             self._start()
 
     def _stacks(self, blurs):
-        x = Stack.of([problem.source.partition for problem in self._problems], blurs)
-        return x, x if self._is_self else Stack.of([problem.target.partition for problem in self._problems], blurs)
+        origins = [problem.centre for problem in self._problems]
+        x = Stack.of([problem.source.partition for problem in self._problems], origins, blurs)
+        if self._is_self:
+            return x, x
+        return x, Stack.of([problem.target.partition for problem in self._problems], origins, blurs)
 
     def _start(self):
         """The potentials that move the mean of each source onto that of its target; levels of annealing from there."""
@@ -159,6 +164,7 @@ class _Descent:
     def iterate(self, dtype, tols, last):
         """Until the marginal errors are within the tolerances, to the last iteration of all, or for long enough."""
         kernels, mixing = Blocks(self._x, self._y, dtype, self._solver.backend), _Mixing(self._y, DUAL_ROUNDING[dtype])
+        self._best = self._now()._replace(errors=np.full(len(tols), np.inf))
         self.is_done = np.zeros(len(tols), dtype=bool)
         for _ in range(MOST):
             asked = ~self.is_done & (self._n_iter < last)
@@ -166,11 +172,16 @@ class _Descent:
                 break
             dual = self._measure(kernels, asked)
             self._tell(asked)
+            self._best = self._best.improved(self._x, self._y, self._now())
             self.is_done |= self._errors <= tols
             asked &= ~self.is_done
             step = SELF_STEP if self._is_self else 1.0
             moved = mixing.next(self._v, -step * self._log_columns, dual, self._errors, asked)
             self._v = np.where(asked[self._y.owner], moved, self._v)
+        self._u, self._v, self._log_columns, self._errors = self._best
+
+    def _now(self):
+        return _Measured(self._u, self._v, self._log_columns, self._errors)
 
     def _measure(self, kernels, asked):
         """Rows exactly, then the columns; the dual, which no step of the iteration lessens."""
@@ -205,6 +216,26 @@ class _Descent:
         iterate = completed(Iterate(problem.eps * u, problem.eps * v, log_rows, log_columns), problem)
         history = np.array(self._histories[k])
         return Solution(problem, iterate, status, self._passes[k], history, dtype, solver.tol, solver.backend)
+
+
+class _Measured(NamedTuple):
+    """Potentials of all problems and what a pass told of them."""
+
+    u: np.ndarray
+    v: np.ndarray
+    log_columns: np.ndarray
+    errors: np.ndarray
+
+    def improved(self, x, y, other):
+        """The other's parts for the problems whose error is smaller there."""
+        is_better = other.errors < self.errors
+        on_x, on_y = is_better[x.owner], is_better[y.owner]
+        return _Measured(
+            np.where(on_x, other.u, self.u),
+            np.where(on_y, other.v, self.v),
+            np.where(on_y, other.log_columns, self.log_columns),
+            np.where(is_better, other.errors, self.errors),
+        )
 
 
 class _Mixing:

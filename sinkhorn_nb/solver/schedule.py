@@ -12,18 +12,21 @@ class Phase(NamedTuple):
     dtype: str
     tol: float
     max_iter: float = np.inf
-    rounding: float = 0.0  # marginal error that the pairs are expected to leave; 0 for the last phase
+    rounding: float = 0.0  # marginal error that the pairs are expected to leave
+    is_last: bool = True  # no phase of higher precision follows
 
     def stalls(self, errors):
-        """Whether rounding keeps the error where it is: the last ones made hardly any progress."""
-        if not self.rounding:
+        """Whether rounding keeps the error where it is: the last iterations made hardly any progress."""
+        is_near = min(errors) <= (LAST_NEAR if self.is_last else NEAR) * self.rounding
+        if self.is_last and not is_near:
             return False
-        patience = PATIENCE if min(errors) <= NEAR * self.rounding else LONG_PATIENCE
+        patience = PATIENCE if is_near else LONG_PATIENCE
         return len(errors) > patience and min(errors[-patience:]) > PROGRESS * min(errors[:-patience])
 
 
-# Iterations without this progress before float64 takes over: near the rounding, and far from where it is expected.
-PROGRESS, NEAR, PATIENCE, LONG_PATIENCE = 0.7, 30.0, 8, 50
+# Iterations without this progress before a phase ends: near the rounding, and far from where it is expected. The last
+# phase, after which nothing is better, ends only where the rounding is nearly reached.
+PROGRESS, NEAR, LAST_NEAR, PATIENCE, LONG_PATIENCE = 0.7, 30.0, 4.0, 8, 50
 
 
 RATIO = 0.5  # of the blurs of the paper's annealing
@@ -31,7 +34,9 @@ SMALL_BLUR = 0.1  # in diameters
 LEAST_TOL = 1e-12  # float64 sums reach it at any blur
 # Rounding leaves a marginal error of about this times the radii of the tiles, in blurs, with float32 pairs.
 ROUNDING = 5e-8
-SHARE = 1 / 3  # of the tolerance that rounding may take
+SHARE = 1 / 6  # of the tolerance that rounding may take
+MARGIN = 3.0  # by how much the rounding of the marginal error may exceed what is expected
+UNIT = {"float32": 1.0, "float64": 2.0**-29}  # rounding in units of float32's
 LARGEST_BLUR = 2.0  # in diameters, for float32: rounding puts an error of 1e-7 eps on the value
 # In diameters: from here on the closed form between Gaussians misses the value by 1e-12 of it, and the third
 # moments that it knows nothing of move less than the rounding, 1e-16 eps, of any iteration.
@@ -54,10 +59,12 @@ def is_limit(problem):
 def phases(problem, solver):
     """The paper's annealing where it is asked for, then the target: in float32, and in float64 where that is needed."""
     tol = value_tol(problem, solver)
-    target = [Phase(problem.eps, dtype, tol) for dtype in _dtypes(problem, solver, tol)]
+    expected, dtypes = rounding(problem), _dtypes(problem, solver, tol)
+    target = [Phase(problem.eps, dtype, tol, rounding=expected * UNIT[dtype]) for dtype in dtypes]
     if len(target) > 1:
-        expected = rounding(problem)
-        target[0] = target[0]._replace(tol=max(tol, expected), rounding=expected)
+        target[0] = target[0]._replace(tol=max(tol, expected), is_last=False)
+    elif target[0].dtype == "float32":  # so that the true error is within tol
+        target[0] = target[0]._replace(tol=max(tol - MARGIN * expected, tol / 2))
     return [*_annealing(problem, solver, target[0].dtype), *target]
 
 
@@ -77,6 +84,23 @@ def _dtypes(problem, solver, tol):
     clouds = (problem.source.points, problem.target.points)
     suffices = all(cloud.dtype == np.float32 for cloud in clouds) and rounding(problem) <= SHARE * tol
     return ["float32"] if suffices else ["float32", "float64"]
+
+
+def certifying(phase, solution, share, dtype):
+    """The phase that brings a solution's marginal error down to a share, or to where the precision leaves it."""
+    dtype = dtype or "float64"
+    expected = rounding(solution.problem) * UNIT[dtype]
+    return phase._replace(tol=share * solution.marginal_error, dtype=dtype, rounding=expected)
+
+
+def is_rough(problem, solver):
+    """Whether pairs in float32, which were asked for, can hardly tell the marginal error from their rounding."""
+    return solver.dtype == "float32" and MARGIN * rounding(problem) > solver.tol / 2
+
+
+def is_doubtful(problem, error, tol):
+    """Whether a marginal error measured in float32 may be within tol by its rounding alone."""
+    return error <= tol < error + MARGIN * rounding(problem)
 
 
 def rounding(problem):

@@ -12,14 +12,16 @@ from ..backends.choice import NAMES
 from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, balanced, marginal_error
 from ..gibbs import GibbsKernel
-from ..initializers import Gaussian, Zeros, initializer
+from ..initializers import Auto, Gaussian, Zeros, initializer
 from ..solution import Solution
 from ..status import Status, warn
 from .acceleration import Alternating, Anderson, Symmetric
-from .schedule import LEAST_TOL, is_limit, phases
+from .schedule import LEAST_TOL, certifying, is_doubtful, is_limit, phases
 from .twolevel import TwoLevel
 
 ACCELERATIONS = ("auto", "none", "symmetric")
+PROGRESS = 0.9  # the gap of a certified solve falls at least to this share of the last one, or twice does not
+LARGEST_ERROR = 0.5  # marginal error up to which the plan is read at an iterate as it is
 
 
 class Iteration(NamedTuple):
@@ -120,9 +122,12 @@ class Sinkhorn:
         """As `solve`, without the warning."""
         # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
         with single_threaded_blas():
-            if problem.target.precedes(problem.source):  # the same bits for (a, b) and (b, a)
-                return _iterate(replace(self, init=initializer(self.init).T), problem.T).T
-            return _iterate(self, problem)
+            reduced, start = problem.reduced, initializer(self.init).reduced(problem)
+            if reduced.target.precedes(reduced.source):  # the same bits for (a, b) and (b, a)
+                solution = _iterate(replace(self, init=start.T), reduced.T).T
+            else:
+                solution = _iterate(replace(self, init=start), reduced)
+            return solution.of(problem)
 
 
 def solve(solver, problems):
@@ -135,7 +140,7 @@ def reported(solutions):
     failed = [s for s in solutions if not s.converged]
     if failed:
         worst = max(failed, key=lambda s: s.marginal_error)
-        warn(worst.message, depth=6)
+        warn(worst.message)
     return solutions
 
 
@@ -165,13 +170,16 @@ def _limit(problem, solver):
 
 
 def _certified(descent, solution, phase, solver):
-    """The solution, gone on with until the gap is within the tolerance; in float64, unless the dtype is given."""
-    while not _is_certified(solution) and descent.n_iter < solver.max_iter:
-        descent.n_passes = solution.n_passes
-        phase = phase._replace(tol=solution.marginal_error * _needed(solution), dtype=solver.dtype or "float64")
+    """Continue until the certified gap is within the tolerance or no longer falls; in float64 unless dtype is given."""
+    n_without_progress = 0
+    while not _is_certified(solution) and descent.n_iter < solver.max_iter and n_without_progress < 2:
+        descent.n_passes, gap = solution.n_passes, solution.gap
+        phase = certifying(phase, solution, _needed(solution), solver.dtype)
         solution = descent.solution(phase)
+        n_without_progress = n_without_progress + 1 if solution.gap > PROGRESS * gap else 0
     if solution.converged and not _is_certified(solution):
-        return replace(solution, status=Status.UNCERTIFIED)
+        status = Status.UNCERTIFIED if descent.n_iter >= solver.max_iter else Status.GAP_STALLED
+        return replace(solution, status=status)
     return solution
 
 
@@ -190,15 +198,10 @@ def _needed(solution):
 
 
 def completed(iterate, problem):
-    """Points without mass take the softmin, to which nothing drives them; and <a, f> = <b, g>."""
-    f, g, log_rows, log_columns = (v.copy() for v in iterate)
-    for potential, log_sums, measure in ((f, log_rows, problem.source), (g, log_columns, problem.target)):
-        inert = measure.partition.probabilities == 0
-        potential[inert] -= problem.eps * log_sums[inert]
-        log_sums[inert] = 0.0
+    """The iterate with the constant between its potentials such that <a, f> = <b, g>."""
     if problem.is_self:
-        return Iterate(f, f, log_rows, log_rows)
-    return Iterate(*_balanced(f, g, problem), log_rows, log_columns)
+        return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
+    return iterate._replace(**dict(zip(("f", "g"), _balanced(iterate.f, iterate.g, problem), strict=True)))
 
 
 def _balanced(f, g, problem):
@@ -217,7 +220,7 @@ class _Descent:
         self._solver, self._problem, self._bar = solver, problem, bar
         self._probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
         # Feydy's scheme starts from zero, at a temperature of the diameter.
-        is_plain = solver.init == "auto" and solver.acceleration == "symmetric"
+        is_plain = solver.init == Auto() and solver.acceleration == "symmetric"
         start = (Zeros() if is_plain else initializer(solver.init))(problem, solver)
         # From the constants that the solution will have: it would lose more digits by a long shift than by a short one.
         self._potentials = (start.f, start.f) if problem.is_self else _balanced(start.f, start.g, problem)
@@ -230,11 +233,31 @@ class _Descent:
 
     def solution(self, phase):
         """What the last phase comes to."""
-        best = self.iterate(phase, self._solver.max_iter)
-        status = Status.CONVERGED if best.error <= self._solver.tol else Status.MAX_ITER
+        best = self._checked(self.iterate(phase, self._solver.max_iter), phase)
+        status = self._status(best.error)
         iterate, history = completed(best.iterate, self._problem), np.array(self.history)
         solver = self._solver
         return Solution(self._problem, iterate, status, self.n_passes, history, phase.dtype, solver.tol, solver.backend)
+
+    def _status(self, error):
+        if error <= self._solver.tol:
+            return Status.CONVERGED
+        return Status.MAX_ITER if self.n_iter >= self._solver.max_iter else Status.ROUNDING
+
+    def _checked(self, best, phase):
+        """The best iterate, measured again where its sums cannot be trusted or its rows are far from exact."""
+        iterate, eps = best.iterate, self._problem.eps
+        if best.error > LARGEST_ERROR and not self._problem.is_self:  # exact rows: no entry of the plan exceeds a_i
+            best = self._measured(iterate.f - eps * iterate.log_rows, iterate.g, phase.dtype)
+        if phase.dtype == "float32" and is_doubtful(self._problem, best.error, self._solver.tol):
+            best = self._measured(*best.iterate[:2], "float64")
+        return best
+
+    def _measured(self, f, g, dtype):
+        kernel = GibbsKernel.of(self._problem, dtype, self._solver.backend)
+        iterate = Iterate(f, g, *kernel.log_sums(f, g))
+        self.n_passes += kernel.n_passes
+        return _Best(marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns), iterate)
 
     def iterate(self, phase, last):
         """THE loop: to the phase's tolerance or iterations, or the last of all; the best iterate."""

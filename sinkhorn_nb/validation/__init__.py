@@ -18,6 +18,7 @@ from .arrays import (
     vector,
     weights,
 )
+from .indices import indices
 from .settings import blur, choice, count, fitted_mixture, instance, positive, random_state
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "fitted_mixture",
     "home",
     "host_array",
+    "indices",
     "instance",
     "levels",
     "like",

@@ -1,0 +1,81 @@
+"""Entries of a plan in float64, by rows: dense, the largest, sums, draws. The CPU reads them, in the caller's order.
+
+The panels depend on the sizes alone and share nothing: the result is the same bits for any number of threads.
+"""
+
+import numpy as np
+
+from . import plan_kernels
+from .plan_kernels import COORDINATES, ROWS, Exponents
+from .threads import run
+
+PAIRS_A_PANEL = 2**18
+LARGEST = 1e290  # of F and G: sums of two are finite; its negative stands for a weight of zero
+
+
+class PlanEntries:
+    """P_ij = 2^(F_i + G_j - scale |x_i - y_j|^2).
+
+    Differences are those of the caller's numbers, none is centred, and no square is expanded, so that an entry
+    is right to the rounding of its exponent.
+
+    Parameters
+    ----------
+    x, y : (n, d) and (m, d) float64 arrays
+    F, G : (n,) and (m,) float64 arrays
+        -inf for entries that are exactly zero.
+    scale : float
+    highest : float
+        Exponents are clipped here, so that whatever the potentials, no entry is infinite.
+    """
+
+    def __init__(self, x, F, y, G, scale, highest):
+        F, G = np.clip(F, -LARGEST, LARGEST), np.clip(G, -LARGEST, LARGEST)
+        self._exponents = Exponents(_padded(x), F, np.ascontiguousarray(_padded(y).T), G, float(scale), float(highest))
+        self.shape = len(F), len(G)
+
+    def dense(self):
+        """All of them, (n, m)."""
+        out = np.empty(self.shape)
+        self._run(plan_kernels.panel_entries, out)
+        return out
+
+    def largest(self, k):
+        """Columns (n, k) and values (n, k) of the k largest of each row, largest first, of equal ones the first."""
+        shape = self.shape[0], k
+        columns, values = np.empty(shape, np.int64), np.empty(shape)
+        self._run(plan_kernels.panel_largest, columns, values)
+        order = np.argsort(-values, axis=1, kind="stable")
+        return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
+
+    def sums(self):
+        """sum_j P_ij and sum_j P_ij log2 P_ij, both (n,)."""
+        sums, logs = np.zeros((2, self.shape[0]))
+        self._run(plan_kernels.panel_sums, sums, logs)
+        return sums, logs
+
+    def draws(self, starts, targets):
+        """The column at which the running sum of row i exceeds each of targets[starts[i] : starts[i + 1]].
+
+        These ascend, and stay below the sum of the row by more than rounding.
+        """
+        columns = np.zeros(len(targets), np.int64)
+        self._run(plan_kernels.panel_draws, starts, targets, columns)
+        return columns
+
+    def _run(self, kernel, *arrays):
+        n, m = self.shape
+        size = -(-PAIRS_A_PANEL // (max(m, 1) * ROWS)) * ROWS
+
+        def task(first):
+            kernel(self._exponents, first, min(first + size, n), *arrays)
+
+        run(task, [(first,) for first in range(0, n, size)])
+
+
+def _padded(points):
+    """Points with coordinates of zero up to a multiple of what the kernels read together."""
+    n, d = points.shape
+    out = np.zeros((n, -(-d // COORDINATES) * COORDINATES))
+    out[:, :d] = points
+    return out

@@ -1,0 +1,240 @@
+"""Compiled loops that read entries of a plan, rows `first` to `last`: `ROWS` at a time against `COLUMNS` columns.
+
+An entry has the same bits whichever kernel reads it, and as an entry of the transposed plan.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .jit import kernel, wide_vectors
+from .pointwise import add_squares, entry, log_entry
+
+COORDINATES = 4  # read together: squares are stored once for so many
+ROWS, COLUMNS = 8, 256
+SPARE = 32  # candidates beyond 2 k that a row of the k largest may have before they are cut down
+
+
+class Exponents(NamedTuple):
+    """P_ij = 2^t for t = F_i + G_j - scale |x_i - y_j|^2, at most `highest`."""
+
+    x: Any  # (n, D), D a multiple of COORDINATES
+    F: Any  # with the logarithm of the weight
+    y: Any  # (D, m)
+    G: Any
+    scale: Any
+    highest: Any
+
+
+@kernel
+def panel_entries(p, first, last, out):
+    """out_ij = P_ij for the rows from first to last."""
+    wide_vectors()
+    squares = np.empty((ROWS, COLUMNS))
+    for i0 in range(first, last, ROWS):
+        i1 = min(i0 + ROWS, last)
+        for j0 in range(0, len(p.G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(p.G))
+            _squares(p, i0, i1, j0, j1, squares)
+            for i in range(i0, i1):  # straight to memory, which is slower than they are made
+                _exponentiate(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], out[i][j0:j1])
+
+
+@kernel
+def panel_sums(p, first, last, sums, logs):
+    """sums_i = sum_j P_ij and logs_i = sum_j P_ij log2 P_ij for the rows from first to last."""
+    wide_vectors()
+    squares = np.empty((ROWS, COLUMNS))
+    for i0 in range(first, last, ROWS):
+        i1 = min(i0 + ROWS, last)
+        for j0 in range(0, len(p.G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(p.G))
+            _squares(p, i0, i1, j0, j1, squares)
+            for i in range(i0, i1):
+                total, log = _sum_with_logs(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0])
+                sums[i] += total
+                logs[i] += log
+
+
+@kernel
+def panel_largest(p, first, last, indices, values):
+    """The k largest entries of each row from first to last, in the order of their columns; the first of equal ones."""
+    wide_vectors()
+    k = values.shape[1]
+    squares, tile = np.empty((ROWS, COLUMNS)), np.empty((ROWS, COLUMNS))
+    counts, floors = np.empty(ROWS, np.int64), np.empty(ROWS)
+    most = 2 * k + SPARE
+    room = most + COLUMNS
+    kept, where, scratch = np.empty((ROWS, room)), np.empty((ROWS, room), np.int64), np.empty(room)
+    for i0 in range(first, last, ROWS):
+        i1 = min(i0 + ROWS, last)
+        counts[:] = 0
+        floors[:] = -1.0
+        for j0 in range(0, len(p.G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(p.G))
+            _fill(p, i0, i1, j0, j1, squares, tile)
+            for r in range(i1 - i0):
+                row = tile[r][: j1 - j0]
+                if _count_above(row, floors[r]) > 0:
+                    counts[r] = _keep(row, j0, floors[r], kept[r], where[r], counts[r])
+                if counts[r] > most:
+                    floors[r] = _cut_down(kept[r], where[r], counts[r], k, scratch)
+                    counts[r] = k
+        for r in range(i1 - i0):
+            _cut_down(kept[r], where[r], counts[r], k, scratch)
+            indices[i0 + r] = where[r][:k]
+            values[i0 + r] = kept[r][:k]
+
+
+@kernel
+def panel_draws(p, first, last, starts, targets, columns):
+    """Columns of the draws starts_i to starts_i+1 of row i: the first at which its running sum exceeds the target.
+
+    The targets of a row ascend and are less than its sum. Columns are read as far as the last draw needs.
+    """
+    wide_vectors()
+    squares, tile = np.empty((ROWS, COLUMNS)), np.empty((ROWS, COLUMNS))
+    done, heads = np.empty(ROWS), np.empty(ROWS, np.int64)
+    for i0 in range(first, last, ROWS):
+        i1 = min(i0 + ROWS, last)
+        done[:] = 0
+        heads[: i1 - i0] = starts[i0:i1]
+        left, j0 = starts[i1] - starts[i0], 0
+        while left > 0 and j0 < len(p.G):
+            j1 = min(j0 + COLUMNS, len(p.G))
+            _fill(p, i0, i1, j0, j1, squares, tile)
+            for r in range(i1 - i0):
+                row = tile[r][: j1 - j0]
+                after, head = done[r] + _sum(row), heads[r]
+                heads[r] = _invert(row, j0, done[r], after, targets, columns, head, starts[i0 + r + 1])
+                done[r] = after
+                left -= heads[r] - head
+            j0 = j1
+
+
+@kernel
+def _fill(p, i0, i1, j0, j1, squares, tile):
+    """tile_ij = P_ij for the rows i0 to i1 and the columns j0 to j1."""
+    _squares(p, i0, i1, j0, j1, squares)
+    for i in range(i0, i1):
+        _exponentiate(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], tile[i - i0])
+
+
+@kernel
+def _squares(p, i0, i1, j0, j1, squares):
+    """squares_ij = |x_i - y_j|^2."""
+    squares[: i1 - i0] = 0
+    x, y = p.x, p.y
+    for k in range(0, len(y), COORDINATES):
+        y0, y1, y2, y3 = y[k][j0:j1], y[k + 1][j0:j1], y[k + 2][j0:j1], y[k + 3][j0:j1]
+        for i in range(i0, i1):
+            _add_squares((x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]), y0, y1, y2, y3, squares[i - i0])
+
+
+@kernel
+def _add_squares(xi, y0, y1, y2, y3, row):
+    wide_vectors()
+    for j in range(len(y0)):
+        row[j] = add_squares(row[j], xi, (y0[j], y1[j], y2[j], y3[j]))
+
+
+@kernel
+def _exponentiate(Fi, G, scale, highest, squares, out):
+    wide_vectors()
+    for j in range(len(G)):
+        out[j] = entry(log_entry(Fi, G[j], scale * squares[j]), highest)
+
+
+@kernel
+def _sum(row):
+    wide_vectors()
+    total = 0.0
+    for j in range(len(row)):
+        total += row[j]
+    return total
+
+
+@kernel
+def _sum_with_logs(Fi, G, scale, highest, squares):
+    wide_vectors()
+    total, logs = 0.0, 0.0
+    for j in range(len(G)):
+        t = log_entry(Fi, G[j], scale * squares[j])
+        q = entry(t, highest)
+        total += q
+        logs += q * min(t, highest)
+    return total, logs
+
+
+@kernel
+def _count_above(row, floor):
+    wide_vectors()
+    count = 0
+    for j in range(len(row)):
+        count += row[j] > floor
+    return count
+
+
+@kernel
+def _keep(row, j0, floor, kept, where, count):
+    """Append the entries above the floor to the candidates; their number."""
+    for j in range(len(row)):
+        if row[j] > floor:
+            kept[count], where[count] = row[j], j0 + j
+            count += 1
+    return count
+
+
+@kernel
+def _cut_down(kept, where, count, k, scratch):
+    """Keep the k largest of the candidates, the first of equal ones, in their order; return the least of them."""
+    scratch[:count] = kept[:count]
+    floor = _kth_largest(scratch, count, k)
+    ties = k - _count_above(kept[:count], floor)
+    size = 0
+    for c in range(count):
+        tied = kept[c] == floor and ties > 0
+        ties -= tied
+        if tied or kept[c] > floor:
+            kept[size], where[size] = kept[c], where[c]
+            size += 1
+    return floor
+
+
+@kernel
+def _kth_largest(values, count, k):
+    """Hoare's selection; the values are reordered."""
+    low, high = 0, count - 1
+    while low < high:
+        pivot, i, j = values[(low + high) // 2], low, high
+        while i <= j:
+            while values[i] > pivot:
+                i += 1
+            while values[j] < pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if k - 1 <= j:
+            high = j
+        elif k - 1 >= i:
+            low = i
+        else:
+            break
+    return values[k - 1]
+
+
+@kernel
+def _invert(row, j0, done, after, targets, columns, head, stop):
+    """Columns of the draws from head on whose targets lie before `after`, the sum up to this tile's end; the next."""
+    j, column = 0, j0
+    while head < stop and targets[head] < after:
+        while j < len(row) and done <= targets[head]:
+            if row[j] > 0:
+                column = j0 + j
+            done += row[j]
+            j += 1
+        columns[head] = column
+        head += 1
+    return head

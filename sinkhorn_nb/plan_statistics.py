@@ -1,0 +1,57 @@
+"""Draws from a plan and its entropy, from sums over its rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import entr
+
+MARGIN = 1 - 2.0**-44  # targets keep clear of the row sums, whose last digits depend on the order of summing
+
+
+class Pairs(NamedTuple):
+    """Pairs (rows[q], columns[q]) drawn from a plan, in the order of the draws."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+def draw(k, rng, row_sums, entries_of):
+    """Draw k pairs: the rows by their sums, then the columns by inversion, each row drawn being read once.
+
+    `entries_of(rows)` are the `PlanEntries` of some rows.
+    """
+    u, v = rng.random((2, k))
+    heads = np.cumsum(row_sums)
+    rows = np.searchsorted(heads, heads[-1] * MARGIN * u, side="right")
+    order = np.lexsort((v, rows))
+    drawn, counts = np.unique(rows, return_counts=True)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    columns = np.empty(k, np.int64)
+    columns[order] = entries_of(drawn).draws(starts, MARGIN * (v * row_sums[rows])[order])
+    return rows, columns
+
+
+def normalized_entropy(problem, rows, columns):
+    """1 - I(P) / min(H(a), H(b)) for the mutual information I; it does not see how equal points share their mass.
+
+    `rows` and `columns` are the sums of P_ij and of P_ij log2 P_ij over each row and over each column.
+    """
+    most = min(_entropy_of_points(problem.source), _entropy_of_points(problem.target))
+    if most == 0:
+        return 0.0
+    (row_sums, logs), total = rows, rows[0].sum()
+    joint = np.log(total) - np.log(2) * logs.sum() / total
+    information = _entropy(row_sums) + _entropy(columns[0]) - joint
+    return float(np.clip(1 - information / most, 0, 1))
+
+
+def _entropy(masses):
+    return entr(masses / masses.sum()).sum()
+
+
+def _entropy_of_points(measure):
+    """The entropy of a measure, in which equal points count as one."""
+    order = np.lexsort(measure.points.T)
+    points = measure.points[order]
+    is_new = np.concatenate([[True], (points[1:] != points[:-1]).any(axis=1)])
+    return _entropy(np.add.reduceat(measure.probabilities[order], np.flatnonzero(is_new)))

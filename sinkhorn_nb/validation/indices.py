@@ -1,0 +1,23 @@
+"""Indices of rows and columns."""
+
+import numpy as np
+
+from .arrays import host_array
+
+
+def indices(name, value, size):
+    """(k,) indices from 0 to size - 1, of whatever NumPy indexes an axis by: integers, booleans, a slice."""
+    if not isinstance(value, slice):
+        value = host_array(name, value)
+        value = value.astype(np.intp) if value.size == 0 and value.dtype != bool else value
+    try:
+        chosen = np.arange(size)[value]
+        problem = f"an index of {chosen.ndim} dimensions" if chosen.ndim > 1 else None
+    except IndexError as error:
+        problem = f"one that NumPy refuses ({error})"
+    if problem:
+        raise IndexError(
+            f"{name}: expected integers from {-size} to {size - 1}, a slice or {size} booleans, got {problem}; "
+            f"choose among the {size} there are"
+        )
+    return np.atleast_1d(chosen)
