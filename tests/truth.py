@@ -68,6 +68,12 @@ class Scene:
         return max(np.abs(self.x).max(), np.abs(self.y).max()) / self.blur
 
     @property
+    def alone(self):
+        """Points of x without weight, at which there is none with weight."""
+        carriers = self.x[self.a > 0]
+        return (self.a == 0) & ~(self.x[:, None] == carriers).all(axis=2).any(axis=1)
+
+    @property
     def unit(self):
         """By which values and gaps are divided."""
         return self.mass * self.eps
