@@ -50,13 +50,16 @@ class Problem(NamedTuple):
         """Lines that state the problem."""
         function = {"ot": "entropic_ot", "divergence": "sinkhorn_divergence", "batch": "sinkhorn_divergence"}[self.call]
         lines = ["import numpy as np, sinkhorn_nb as snb"]
-        for name, array in zip("xyab", self[1:5], strict=True):
-            lines.append(
-                f"{name} = {'None' if array is None else f'np.array({array.tolist()}, dtype={array.dtype.name!r})'}"
-            )
-        settings = ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
+        lines += [f"{name} = {_stated(array)}" for name, array in zip("xyab", self[1:5], strict=True)]
+        settings = ", ".join(f"{key}={_stated(value)}" for key, value in self.settings.items())
         lines.append(f"result = snb.{function}(x, y, a, b, blur={self.blur!r}, solver=snb.Sinkhorn({settings}))")
         return "\n".join(lines)
+
+
+def _stated(value):
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_stated, value))})"
+    return f"np.array({value.tolist()}, dtype={value.dtype.name!r})" if isinstance(value, np.ndarray) else repr(value)
 
 
 def draw(seed):

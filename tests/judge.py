@@ -129,7 +129,7 @@ def judge_divergence(divergence, problem, scenes):
     xy, xx, yy = (scene.bracket(solution) for scene, solution in zip(scenes, solutions, strict=True))
     lower, upper = xy.lower - (xx.upper + yy.upper) / 2, xy.upper - (xx.lower + yy.lower) / 2
     states = [State(scene, s.f, s.g, s.dtype) for scene, s in zip(scenes, solutions, strict=True)]
-    rho = sum(state.rho for state in states)
+    rho = sum(state.rho for state in states) + scenes[0].mismatch * (xy.upper + xx.upper + yy.upper)
     rough = rho + sum(s.rho_pairs for s in states if s.rho_pairs > s.rho)
     low, high = lower - divergence.gap / unit - rough, upper + divergence.gap / unit + rough
     if not low <= value / unit <= high:

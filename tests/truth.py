@@ -131,7 +131,8 @@ class State:
     def plan(self):
         """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps)."""
         scene = self.scene
-        return scene.mass * np.multiply.outer(scene.a, scene.b) * np.exp(np.minimum(self.exponents, LARGEST_LOG))
+        logs = self.exponents + (log(scene.mass * scene.a)[:, None] + log(scene.b))  # products of weights underflow
+        return np.exp(np.minimum(logs, LARGEST_LOG))
 
     @cached_property
     def tiny(self):
