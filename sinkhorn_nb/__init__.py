@@ -1,18 +1,23 @@
 """Entropic optimal transport and Sinkhorn divergences: certified, linear in memory, fast on a plain CPU."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from .divergence import Divergence
-from .divergences import Divergences
-from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences
-from .gradients import Gradient
-from .measure import Measure
-from .plan import Plan
-from .problem import Problem
-from .soft import SoftValues, soft_quantile, soft_rank, soft_sort
-from .solution import Solution
-from .solver import Sinkhorn
-from .status import Status
+if TYPE_CHECKING:  # for editors and type checkers; at run time `__getattr__` does the same, later
+    from . import initializers as initializers
+    from . import plotting as plotting
+    from .divergence import Divergence
+    from .divergences import Divergences
+    from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences
+    from .gradients import Gradient
+    from .measure import Measure
+    from .plan import Plan
+    from .problem import Problem
+    from .soft import SoftValues, soft_quantile, soft_rank, soft_sort
+    from .solution import Solution
+    from .solver import Sinkhorn
+    from .status import Status
+    from .warning import ConvergenceWarning
 
 __version__ = "0.1.0.dev0"
 
@@ -36,13 +41,37 @@ __all__ = [
     "soft_sort",
 ]
 
+_HOMES = {
+    "ConvergenceWarning": "warning",
+    "Divergence": "divergence",
+    "Divergences": "divergences",
+    "Gradient": "gradients",
+    "Measure": "measure",
+    "Plan": "plan",
+    "Problem": "problem",
+    "Sinkhorn": "solver",
+    "SoftValues": "soft",
+    "Solution": "solution",
+    "Status": "status",
+    "entropic_ot": "functional",
+    "sinkhorn_divergence": "functional",
+    "sinkhorn_divergences": "functional",
+    "soft_quantile": "soft",
+    "soft_rank": "soft",
+    "soft_sort": "soft",
+}
+_SUBMODULES = ("initializers", "plotting")
+
 
 def __getattr__(name):
-    """ConvergenceWarning, when first asked for: its base class takes a second to import."""
-    if name == "ConvergenceWarning":
-        return import_module(".warning", __name__).ConvergenceWarning
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a public name or submodule when it is first asked for: numba and SciPy take half a second."""
+    if name in _SUBMODULES:
+        return import_module(f".{name}", __name__)
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return value
 
 
 def __dir__():
-    return sorted([*globals(), "ConvergenceWarning"])
+    return sorted([*__all__, *_SUBMODULES, "__version__"])

@@ -54,10 +54,15 @@ def _rounded(problem, f, g, backend, log_columns=None):
     rows = np.minimum(rows, 1)
     # Where rows are shrunk by rounding alone, columns are short of exp(log_columns + log_y) by as little.
     columns = np.exp(log_columns + log_y) * np.exp(log_x.min())
-    scaled = a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
-    dual = float(a @ f + b @ g - eps * (b @ log_columns))
+    level = a @ f + b @ g  # of f + g, apart: sums of rows and of columns differ by their rounding
+    f, g = f - a @ f, g - b @ g
+    scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
     primal = scaled + _missing(problem, a * (1 - rows), b * (1 - columns))
-    return Certificate(dual, float(primal), kernel.n_passes)
+    # Exponents of the size of C / eps are rounded, and sums by as much of themselves.
+    rounding = 4 * np.finfo(float).eps * (1 + problem.diameter**2 / eps)
+    margin = rounding * (a @ np.abs(f) + b @ np.abs(g) + abs(level))
+    dual = level - eps * (b @ log_columns)
+    return Certificate(float(dual - margin), float(primal + margin), kernel.n_passes)
 
 
 def _missing(problem, da, db):

@@ -10,7 +10,7 @@ import warnings
 from importlib import metadata
 
 from . import ConvergenceWarning, __version__, cloud_files, demo, plotting
-from .backends import choice, machine
+from .backends import choice, compilation, machine
 from .functional import sinkhorn_divergence
 from .solver import Sinkhorn
 from .warmup import KINDS, warm_up
@@ -98,8 +98,9 @@ _positive.__name__ = "positive integer"  # argparse prints it
 
 
 def _demo(options):
-    print(f"{demo.TITLE} (the first time, about 10 s to compile)", flush=True)
-    result = _with_warnings(lambda: demo.run(options.n))
+    print(demo.TITLE, flush=True)
+    with compilation.noticed(lambda: print("  compiling, 10 s or more ...", flush=True)):
+        result = _with_warnings(lambda: demo.run(options.n))
     print(demo.report(result, machine.describe().threads), flush=True)
     try:
         demo.draw(result, options.output)

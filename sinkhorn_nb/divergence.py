@@ -9,12 +9,14 @@ from .gradients import LINEAR_TOL
 from .gradients.envelope import Gradient, with_value
 from .gradients.implicit import HessianProduct
 from .gradients.linear_system import LinearSolve
+from .real import RealNumber
+from .representation import Represented
 from .solution import Solution
 from .status import warned
 
 
-@dataclass(frozen=True, eq=False)
-class Divergence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Divergence(Represented, RealNumber):
     """S_eps(a, b) = OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2.
 
     Attributes
@@ -22,7 +24,7 @@ class Divergence:
     xy, xx, yy : Solution
         Of the three problems; xx and yy can be handed to further calls as self_x and self_y.
     value : float
-        Also `float(divergence)`.
+        Also `float(divergence)`. The divergence itself compares, computes, formats and rounds as this number.
     converged : bool
         All three are.
     n_iter : int
@@ -148,6 +150,10 @@ class Divergence:
         )
         of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)  # halves that are equal up to the marginal error
         return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(self._home)
+
+    def _facts(self):
+        outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
+        return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.xy.problem._facts()
 
     @property
     def _home(self):

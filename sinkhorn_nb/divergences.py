@@ -7,10 +7,11 @@ import numpy as np
 from .backends.threads import single_threaded_blas
 from .debiasing import near, sharpened
 from .divergence import assembled
+from .representation import Represented
 from .solver import reported, solve_together
 
 
-class Divergences(Sequence):
+class Divergences(Represented, Sequence):
     """S_eps of many pairs of measures: arrays of what each `Divergence` has, and the divergences themselves.
 
     Attributes
@@ -57,6 +58,19 @@ class Divergences(Sequence):
     def marginal_error(self):
         """(B,) the largest of the three."""
         return self._each("marginal_error", np.float64)
+
+    def __array__(self, dtype=None, copy=None):
+        """The values."""
+        return np.array(self.value, dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
+
+    def _facts(self):
+        count, n_converged = len(self), sum(divergence.converged for divergence in self)
+        facts = {"count": count, "converged": "all" if n_converged == count else f"{n_converged} of {count}"}
+        if count == 0:
+            return {"count": 0}
+        least, largest = min(map(float, self)), max(map(float, self))
+        worst = max(divergence.marginal_error for divergence in self)
+        return facts | {"value": f"{least:.6g} to {largest:.6g}", "marginal_error": f"{worst:.2g} at most"}
 
     def _each(self, name, dtype):
         return np.array([getattr(divergence, name) for divergence in self._divergences], dtype=dtype)

@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from . import validation
 from .caching import cached_property
 from .partition import Partition, canonical_order
+from .representation import Represented
 
 QUERIES = 1000  # points whose neighbours are looked for
 WEIGHT_ROUNDING = 1e-13  # relative difference of two weights that are one weight, added up in different ways
@@ -29,8 +30,8 @@ class Reduction(NamedTuple):
     owner: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Measure:
+@dataclass(frozen=True, eq=False, repr=False)
+class Measure(Represented):
     """The measure sum_i a_i delta_{x_i}.
 
     Parameters
@@ -135,6 +136,17 @@ class Measure:
             values = largest
         return self.reduced.partition.sort(values)
 
+    def average(self, values):
+        """Means by weight of the values of equal points' rows, in the order of the reduced measure's partition."""
+        if self._reduction is not None:
+            carriers = np.flatnonzero(self._reduction.owner >= 0)
+            owner = self._reduction.owner[carriers]
+            shares = self.probabilities[carriers] / np.bincount(owner, self.probabilities[carriers])[owner]
+            means = np.zeros((len(self.reduced), *values.shape[1:]))
+            np.add.at(means, owner, (shares * values[carriers].T).T)
+            values = means
+        return self.reduced.partition.sort(values)
+
     @cached_property
     def _reduction(self):
         """The reduced measure, or None where every row is a distinct point with mass."""
@@ -177,6 +189,10 @@ class Measure:
             return len(self) < len(other)
         first = self._first_difference(other)
         return first is not None and first[0] < first[1]
+
+    def _facts(self):
+        mass = float(self.weights.sum())  # the exact sum of `mass` takes a while
+        return {"n": len(self), "d": self.dimension, "mass": mass, "dtype": self.points.dtype}
 
     def _first_difference(self, other):
         mine, theirs = self.partition, other.partition

@@ -11,6 +11,7 @@ from .backends.choice import NAMES
 from .backends.plan_entries import PlanEntries
 from .caching import cached_property
 from .gibbs import LOG2E, GibbsKernel
+from .plan_points import PlanPoints
 from .plan_statistics import Pairs, draw, normalized_entropy
 from .problem import Problem
 
@@ -18,6 +19,7 @@ MAX_ENTRIES = 10**8
 HIGHEST = 1020.0  # log2 of the largest entry that is read: whatever the potentials, it is finite
 HIGHEST_SHARE = 960.0  # the same for shares of the mass, which are added up
 LARGEST_LOG = 600.0  # of a row sum relative to the weight, so that it stays finite
+LARGEST_SUM = 1e280  # of a product relative to the weight: what is beyond belongs to potentials of no solution
 
 
 class TopK(NamedTuple):
@@ -130,19 +132,18 @@ class Plan(LinearOperator):
 
     def _transport(self, V):
         """sum_j P_ij V_j for the rows V_j of an (m, k) array."""
-        kernel, f, g = self._kernel()
-        source, target = self.problem.source.partition, self.problem.target.partition
-        products = source.restore(kernel.transport(f, g, target.sort(V)))
-        return np.where(self._weights > 0, self._weights, 0.0)[:, None] * products
+        rows, columns = self._points
+        sums = self._kernel.transport(rows.potential, columns.potential, columns.average(V))
+        return rows.expand(np.clip(np.nan_to_num(sums, nan=LARGEST_SUM), -LARGEST_SUM, LARGEST_SUM))
 
     def sum(self, axis=None):
         """Marginals: axis=1 gives the row sums (n,), axis=0 the column sums (m,), None the mass."""
         validation.choice("axis", axis, (None, 0, 1))
         if axis == 0:
             return self.T.sum(axis=1)
-        kernel, f, g = self._kernel()
-        log_sums = self.problem.source.partition.restore(kernel.log_row_sums(f, g))
-        sums = self._weights * np.exp(np.minimum(log_sums, LARGEST_LOG))
+        rows, columns = self._points
+        log_sums = self._kernel.log_row_sums(rows.potential, columns.potential)
+        sums = rows.expand(np.exp(np.minimum(log_sums, LARGEST_LOG)))
         return self._send(sums) if axis == 1 else float(sums.sum())
 
     def block(self, rows, cols):
@@ -230,16 +231,15 @@ class Plan(LinearOperator):
         G = _log2_factors(target.weights[cols], self.g[cols] / eps)
         return PlanEntries(x, F, y, G, LOG2E / 2 / np.ldexp(eps, -2 * power), highest)
 
+    @property
     def _kernel(self):
-        """The kernel between the partitions, and the potentials between probabilities in their order."""
-        source, target = self.problem.source.partition, self.problem.target.partition
-        shift = self.problem.mass_shift
-        kernel = GibbsKernel.of(self.problem, "float64", self.backend)
-        return kernel, source.sort(self.f + shift), target.sort(self.g + shift)
+        return GibbsKernel.of(self.problem.reduced, "float64", self.backend)
 
     @property
-    def _weights(self):
-        return self.problem.mass * self.problem.source.probabilities
+    def _points(self):
+        """The distinct points of both sides."""
+        sides = (self.problem.source, self.f), (self.problem.target, self.g)
+        return [PlanPoints(measure, potential, self.problem) for measure, potential in sides]
 
     def _send(self, values):
         return self.problem.home.send(values)

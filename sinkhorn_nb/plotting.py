@@ -12,40 +12,66 @@ CLOUD_AREA = 18000.0  # of all points of a cloud together, in square typographic
 MARGIN = 0.03  # around the clouds, of their extent
 
 
-def plot_cloud(ax, points, colors=GREY):
+def plot_cloud(ax, points, colors=GREY, heights=None):
     """Scatter the first two coordinates of a cloud, on axes of equal scale without a frame.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-    points : (n, d) array, d >= 2
+    points : (n, d) array
     colors : str or (n,) array
-        One color, or a number a point that the colormap is to show.
+        One color, or a number per point that the colormap is to show.
+    heights : (n,) array, optional
+        The second coordinates of points on a line (d = 1); `levels` of equal weights by default.
     """
+    x, y = _on_page(points, heights)
     area = float(np.clip(CLOUD_AREA / len(points), 0.5, 30))
     colormap = None if isinstance(colors, str) else COLORMAP
-    ax.scatter(points[:, 0], points[:, 1], s=area, c=colors, cmap=colormap, linewidths=0)
-    ax.set_aspect("equal")
-    ax.axis("off")
+    ax.scatter(x, y, s=area, c=colors, cmap=colormap, linewidths=0)
+    _bare(ax, points)
 
 
-def plot_displacement(ax, points, displacement, values, n_arrows=250):
+def plot_displacement(ax, points, displacement, values, n_arrows=250, heights=None):
     """Draw the displacements of some points of a cloud as arrows, to scale.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-    points, displacement : (n, d) arrays, d >= 2
+    points, displacement : (n, d) arrays
     values : (n,) array
         Shown by the colors of the arrows.
     n_arrows : int
         How many, about.
+    heights : (n,) array, optional
+        The second coordinates of points on a line, as in `plot_cloud`.
     """
     shown = slice(None, None, max(1, len(points) // n_arrows))
-    (x, y), (u, v) = points[shown, :2].T, displacement[shown, :2].T
-    ax.quiver(x, y, u, v, values[shown], cmap=COLORMAP, angles="xy", scale_units="xy", scale=1, width=0.006)
-    ax.set_aspect("equal")
-    ax.axis("off")
+    (x, y), (u, v) = _on_page(points, heights), _on_page(displacement, np.zeros(len(points)))
+    arrows = (vector[shown] for vector in (x, y, u, v, values))
+    ax.quiver(*arrows, cmap=COLORMAP, angles="xy", scale_units="xy", scale=1, width=0.006)
+    _bare(ax, points)
+
+
+def levels(points, weights):
+    """The cumulative distribution of points on a line: the share of the mass to the left of each and half of its own.
+
+    Transport on a line keeps them: points move sideways, from the curve of one distribution to that of the other.
+
+    Parameters
+    ----------
+    points : (n, 1) array
+    weights : (n,) array
+
+    Returns
+    -------
+    (n,) float64 array
+        From 0 to 1.
+    """
+    order = np.argsort(points[:, 0], kind="stable")
+    shares = weights[order] / weights.sum()
+    heights = np.empty(len(points))
+    heights[order] = np.cumsum(shares) - shares / 2
+    return heights
 
 
 def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
@@ -57,7 +83,8 @@ def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
     Parameters
     ----------
     divergence : Divergence
-        Between clouds of dimension 2 or more; the first two coordinates are shown.
+        The first two coordinates are shown. Points on a line are drawn at the height of their `levels`: each cloud is
+        the curve of its cumulative distribution.
     times : sequence of float
         Of the frames.
 
@@ -73,14 +100,14 @@ def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
     figure, axes = _row_of_axes(len(times) + 3)
     source, target = divergence.xy.problem.source, divergence.xy.problem.target
     x, y, displacement = source.points, target.points, descent(divergence)
-    height = x[:, 1]
+    x_heights, y_heights = _heights(source), _heights(target)
 
-    plot_cloud(axes[0], x, height)
-    plot_cloud(axes[1], y)
-    plot_displacement(axes[1], x, displacement, height)
+    plot_cloud(axes[0], x, x_heights, x_heights)
+    plot_cloud(axes[1], y, heights=y_heights)
+    plot_displacement(axes[1], x, displacement, x_heights, heights=x_heights)
     for ax, t in zip(axes[2:], times, strict=False):
-        plot_cloud(ax, x + t * displacement, height)
-    plot_cloud(axes[-1], y, INK)
+        plot_cloud(ax, x + t * displacement, x_heights, x_heights)
+    plot_cloud(axes[-1], y, INK, y_heights)
 
     _frame(axes, np.concatenate([source.box, target.box])[:, :2])
     frames = [f"t = {Fraction(t).limit_denominator(100)}" for t in times]
@@ -116,8 +143,29 @@ def _row_of_axes(n):
     return figure, figure.subplots(1, n)
 
 
+def _heights(measure):
+    """The second coordinates; points on a line have their levels."""
+    if measure.dimension > 1:
+        return measure.points[:, 1]
+    return levels(measure.points, measure.weights)
+
+
+def _on_page(points, heights):
+    """The two coordinates that are shown."""
+    if points.shape[1] > 1:
+        return points[:, 0], points[:, 1]
+    return points[:, 0], levels(points, np.ones(len(points))) if heights is None else heights
+
+
+def _bare(ax, points):
+    ax.set_aspect("equal" if points.shape[1] > 1 else "auto")
+    ax.axis("off")
+
+
 def _frame(axes, corners):
+    """Limits that all axes share, around the corners; those of points on a line leave the heights to 0 and 1."""
     low, high = corners.min(axis=0), corners.max(axis=0)
-    margin = MARGIN * (high - low).max()
+    margin = MARGIN * ((high - low).max() or 1.0)
+    bottom, top = (low[1] - margin, high[1] + margin) if len(low) > 1 else (-MARGIN, 1 + MARGIN)
     for ax in axes:
-        ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
+        ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(bottom, top))

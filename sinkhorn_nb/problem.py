@@ -8,10 +8,11 @@ from . import validation
 from .backends.home import HOST, Home
 from .caching import cached_property
 from .measure import Measure
+from .representation import Represented
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+@dataclass(frozen=True, eq=False, repr=False)
+class Problem(Represented):
     """OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b), P1 = a, P'1 = b, for C(x, y) = |x - y|^2 / 2.
 
     Parameters
@@ -74,6 +75,11 @@ class Problem:
         """(d,) origin of all computations: half way between the centroids."""
         return (self.source.centroid + self.target.centroid) / 2
 
+    @property
+    def origin(self):
+        """(d,) point near the data, the same bits for any order of the rows."""
+        return (self.source.partition.points[0] + self.target.partition.points[0]) / 2
+
     @cached_property
     def diameter(self):
         """Diagonal of the bounding box of the two measures."""
@@ -88,3 +94,7 @@ class Problem:
     def on_target(self):
         """OT_eps(b, b)."""
         return Problem(self.target, self.target, self.eps, self.home)
+
+    def _facts(self):
+        sizes = {"n": len(self.source), "m": len(self.target), "d": self.source.dimension, "blur": self.blur}
+        return sizes if self.home == HOST else sizes | {"arrays": self.home}

@@ -9,6 +9,7 @@ from . import validation
 from .caching import cached_property
 from .measure import Measure
 from .problem import Problem
+from .representation import Represented
 from .solution import Solution
 from .solver import Sinkhorn
 from .status import warn
@@ -16,8 +17,8 @@ from .status import warn
 WIDTH = np.sqrt(12)  # of the uniform distribution of variance 1
 
 
-@dataclass(frozen=True, eq=False)
-class SoftValues(ABC):
+@dataclass(frozen=True, eq=False, repr=False)
+class SoftValues(Represented, ABC):
     """Numbers that depend smoothly on x; NumPy takes them for an array.
 
     Attributes
@@ -44,7 +45,16 @@ class SoftValues(ABC):
 
     def __array__(self, dtype=None, copy=None):
         """The values, on the host."""
-        return np.array(self._values, dtype=dtype, copy=copy)
+        return np.array(self._values, dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
+
+    @property
+    def _shape(self):
+        return (len(self.solution.problem.source),)
+
+    def _facts(self):
+        """The values would take a pass."""
+        facts = self.solution._facts()
+        return {"shape": self._shape} | {name: facts[name] for name in ("converged", "marginal_error", "blur")}
 
     @property
     @abstractmethod
@@ -118,7 +128,7 @@ class _SoftRank(SoftValues):
         return self._grid.scale * WIDTH / len(self.solution.problem.source)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class _SoftQuantile(SoftValues):
     q: np.ndarray
 
@@ -136,6 +146,10 @@ class _SoftQuantile(SoftValues):
     @cached_property
     def _sorted(self):
         return _SoftSort(self.solution)
+
+    @property
+    def _shape(self):
+        return self.q.shape
 
     @property
     def _position(self):

@@ -14,11 +14,12 @@ from .gradients import Differentiable, Gradient, envelope, pull, with_value
 from .measure import Measure
 from .plan import Plan
 from .problem import Problem
+from .representation import Represented
 from .status import Status, explain
 
 
-@dataclass(frozen=True, eq=False)
-class Solution(Differentiable):
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution(Represented, Differentiable):
     """Dual potentials of OT_eps(a, b) and what follows from them.
 
     Attributes
@@ -221,6 +222,10 @@ class Solution(Differentiable):
             self._at_rows(f),
             self.T._at_rows(g),
         )
+
+    def _facts(self):
+        outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
+        return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.problem._facts()
 
     @cached_property
     def _transported(self):

@@ -81,8 +81,15 @@ def test_public_names():
 
 
 def test_import_is_light():
-    heavy = ("matplotlib", "torch", "numba.cuda", "hypothesis", "pandas")
+    heavy = ("numpy", "numba", "scipy", "sklearn", "tqdm", "matplotlib")
     done = run(f"import sys, sinkhorn_nb; print([name for name in {heavy} if name in sys.modules])")
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
+
+
+def test_the_first_use_loads_no_optional_dependency():
+    heavy = ("matplotlib", "torch", "numba.cuda", "hypothesis", "pandas")
+    code = f"import sys; from sinkhorn_nb import *; print([name for name in {heavy} if name in sys.modules])"
+    done = run(code)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
 
 

@@ -55,7 +55,7 @@ def test_gap_closes_with_the_marginal_error(mass):
 
 
 def test_gap_of_one_point_is_nothing():
-    assert entropic_ot(np.zeros((1, 2)), np.ones((1, 2)), blur=0.1).gap < 1e-15
+    assert entropic_ot(np.zeros((1, 2)), np.ones((1, 2)), blur=0.1).gap < 1e-12  # the rounding of exponents of 100
 
 
 def averaged(max_iter):

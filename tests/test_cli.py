@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 
@@ -258,6 +259,23 @@ def test_demo_without_matplotlib_says_how_to_get_it(capsys, tmp_path, monkeypatc
     assert code == 0
     assert 'pip install "sinkhorn-nb[plot]"' in out.splitlines()[-1]
     assert not (tmp_path / "demo.png").exists()
+
+
+def test_demo_says_that_it_compiles_only_when_it_does(capsys, tmp_path, monkeypatch):
+    arguments = "demo", "--n", 50, "--output", tmp_path / "demo.png"
+    run(capsys, *arguments)
+    _, out, _ = run(capsys, *arguments)
+    assert not any("compil" in line for line in out.splitlines()[:-1])  # the last has the path of the picture
+    warm_up = demo.warm_up
+
+    def compile_and_warm_up(dtype, d):
+        numba.njit(lambda: 0)()
+        return warm_up(dtype, d)
+
+    monkeypatch.setattr(demo, "warm_up", compile_and_warm_up)
+    _, out, _ = run(capsys, *arguments)
+    assert out.splitlines()[1] == "  compiling, 10 s or more ..."
+    assert sum("compilation" in line for line in out.splitlines()[:-1]) == 1
 
 
 @pytest.mark.parametrize("digit", range(10))

@@ -41,15 +41,6 @@ def test_callback_is_told_every_iteration():
     assert all(later.n_passes > earlier.n_passes for earlier, later in pairwise(told))
 
 
-def test_progress_shows_a_bar(capsys):
-    entropic_ot(X, Y, blur=0.1, solver=Sinkhorn(progress=True))
-    shown = capsys.readouterr()
-    assert "it/s" in shown.err or "%|" in shown.err
-    entropic_ot(X, Y, blur=0.1)
-    quiet = capsys.readouterr()
-    assert quiet.out == quiet.err == ""
-
-
 @pytest.mark.parametrize("call", WAYS)
 def test_one_warning_a_call_at_the_line_of_the_caller(call):
     result, record = caught(call, blur=0.02, solver=Sinkhorn(tol=1e-9, max_iter=10, acceleration="none"))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..gibbs import GibbsKernel
+from ..representation import Represented, arrays
 
 
 class Gradient(NamedTuple):
@@ -18,6 +19,8 @@ class Gradient(NamedTuple):
     y: np.ndarray
     a: np.ndarray
     b: np.ndarray
+
+    __repr__, _repr_html_, _facts = Represented.__repr__, Represented._repr_html_, arrays  # a tuple has no other base
 
     def sent(self, home):
         """The derivatives as arrays of another home."""

@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..dual import dual_value
+from ..representation import Represented, arrays
 from .envelope import Gradient
 from .linear_system import LinearSolve, LinearSystem
 
 
-class Reported:
+class Reported(Represented):
     """A named tuple with the report of the linear solve that it took, in `linear_solve`."""
 
     linear_solve: LinearSolve
@@ -34,6 +35,10 @@ class Reported:
     def sent(self, home):
         """The values as arrays of another home, and the report."""
         return self.of(map(home.send, self), self.linear_solve)
+
+    def _facts(self):
+        solve = self.linear_solve
+        return arrays(self) | {"converged": solve.converged, "residual": f"{solve.residual:.2g}"}
 
 
 class ImplicitGradient(Reported, Gradient):

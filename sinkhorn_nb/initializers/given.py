@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import validation
+from ..representation import Settings
 from ..solution import Solution
 from .base import Initializer, Start, extended
 from .coarse import Coarse
 
 
-@dataclass(frozen=True, eq=False)
-class Potentials(Initializer):
+@dataclass(frozen=True, eq=False, repr=False)
+class Potentials(Settings, Initializer):
     """Given potentials of a problem between two measures; that of a measure with itself starts as by default.
 
     Parameters
@@ -64,8 +65,8 @@ class Sorted(Initializer):
         return Start(self.f, self.g, 0.0)
 
 
-@dataclass(frozen=True, eq=False)
-class Warm(Initializer):
+@dataclass(frozen=True, eq=False, repr=False)
+class Warm(Settings, Initializer):
     """The solution of a similar problem, by its softmin extension where points have moved.
 
     Parameters

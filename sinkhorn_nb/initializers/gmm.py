@@ -9,6 +9,7 @@ from .. import validation
 from ..gibbs import GibbsKernel
 from ..measure import Measure
 from ..problem import Problem
+from ..representation import Settings
 from .base import Initializer, Start, sketch
 from .coarse import Coarse
 from .mixture import Components, fit
@@ -18,8 +19,8 @@ READ_OUTS = ("softmin", "posterior")
 TOL, MAX_ITER = 1e-3, 100
 
 
-@dataclass(frozen=True)
-class GMM(Initializer):
+@dataclass(frozen=True, repr=False)
+class GMM(Settings, Initializer):
     """A mixture for each measure; between components the cost is half the squared Bures-Wasserstein distance.
 
     Parameters

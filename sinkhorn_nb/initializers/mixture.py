@@ -54,7 +54,10 @@ def maximise(mixture, points, masses):
     kind, identity = mixture.covariance_type, np.eye(points.shape[1])
     moments = _variances if kind in ("diag", "spherical") else _covariances
     each = [moments(points - m, w) for m, w in zip(mixture.means_, (masses / totals).T, strict=True)]
-    spreads = np.stack(each) + REGULARISATION * (identity if moments is _covariances else 1.0)
+    # In the unit of each component where that is larger: beside an outlier's variance the rest would be rounding.
+    sizes = [max(1.0, (np.trace(m) if moments is _covariances else m.sum()) / points.shape[1]) for m in each]
+    unit = identity if moments is _covariances else 1.0
+    spreads = np.stack([m + REGULARISATION * size * unit for m, size in zip(each, sizes, strict=True)])
     if kind == "tied":
         spreads = np.tensordot(mixture.weights_, spreads, 1)
     mixture.covariances_ = spreads.mean(axis=1) if kind == "spherical" else spreads

@@ -133,7 +133,7 @@ class _Descent:
             self._start()
 
     def _stacks(self, blurs):
-        origins = [problem.centre for problem in self._problems]
+        origins = [problem.origin for problem in self._problems]
         x = Stack.of([problem.source.partition for problem in self._problems], origins, blurs)
         if self._is_self:
             return x, x

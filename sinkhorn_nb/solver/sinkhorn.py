@@ -1,21 +1,23 @@
 """The loop, written once for every problem and backend."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import validation
 from ..backends.choice import NAMES
 from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, balanced, marginal_error
 from ..gibbs import GibbsKernel
-from ..initializers import Auto, Gaussian, Zeros, initializer
+from ..initializers import Auto, Gaussian, Zeros
 from ..solution import Solution
 from ..status import Status, warn
 from .acceleration import Alternating, Anderson, Symmetric
+from .parameters import Parameters
+from .progress import ProgressBar
 from .schedule import LEAST_TOL, certifying, is_doubtful, is_limit, phases
 from .twolevel import TwoLevel
 
@@ -33,8 +35,8 @@ class Iteration(NamedTuple):
     marginal_error: float
 
 
-@dataclass(frozen=True)
-class Sinkhorn:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sinkhorn(Parameters):
     """How to solve: a coarse start, two-level Sinkhorn steps with Anderson mixing, all in the log domain.
 
     Parameters
@@ -62,7 +64,7 @@ class Sinkhorn:
     certify : bool, default False
         Go on until the certified gap, too, is within tol of the value (of eps, for a value below).
     progress : bool, default False
-        Show a tqdm bar.
+        Show how each solve comes along: iterations, marginal error, time.
     callback : callable, optional
         Called after each iteration with an `Iteration` (n_iter, n_passes, eps, marginal_error).
 
@@ -94,9 +96,7 @@ class Sinkhorn:
     def __post_init__(self):
         validation.positive("tol", self.tol)
         validation.count("max_iter", self.max_iter)
-        start = initializer(self.init)
-        if not isinstance(self.init, str):
-            object.__setattr__(self, "init", start)
+        super().__post_init__()
         validation.choice("acceleration", self.acceleration, ACCELERATIONS)
         validation.choice("backend", self.backend, NAMES)
         validation.choice("dtype", self.dtype, (None, "float32", "float64"))
@@ -122,7 +122,7 @@ class Sinkhorn:
         """As `solve`, without the warning."""
         # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
         with single_threaded_blas():
-            reduced, start = problem.reduced, initializer(self.init).reduced(problem)
+            reduced, start = problem.reduced, self._start.reduced(problem)
             if reduced.target.precedes(reduced.source):  # the same bits for (a, b) and (b, a)
                 solution = _iterate(replace(self, init=start.T), reduced.T).T
             else:
@@ -148,7 +148,7 @@ def _iterate(solver, problem):
     """From the start through the phases to the tolerance."""
     if is_limit(problem):
         return _limit(problem, solver)
-    with tqdm(total=solver.max_iter, disable=not solver.progress, leave=False) as bar:
+    with ProgressBar(problem, solver.tol) if solver.progress else nullcontext() as bar:
         descent = _Descent(solver, problem, bar)
         *before, final = phases(problem, solver)
         for phase in before:
@@ -217,11 +217,12 @@ class _Descent:
     """The potentials on their way through the phases."""
 
     def __init__(self, solver, problem, bar):
-        self._solver, self._problem, self._bar = solver, problem, bar
+        self._solver, self._problem = solver, problem
+        self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
         self._probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
         # Feydy's scheme starts from zero, at a temperature of the diameter.
-        is_plain = solver.init == Auto() and solver.acceleration == "symmetric"
-        start = (Zeros() if is_plain else initializer(solver.init))(problem, solver)
+        is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
+        start = (Zeros() if is_plain else solver._start)(problem, solver)
         # From the constants that the solution will have: it would lose more digits by a long shift than by a short one.
         self._potentials = (start.f, start.f) if problem.is_self else _balanced(start.f, start.g, problem)
         self.n_passes = start.n_passes
@@ -291,7 +292,5 @@ class _Descent:
 
     def _tell(self, error, eps):
         self.history.append(error)
-        self._bar.update()
-        self._bar.set_postfix(marginal_error=f"{error:.1e}", refresh=False)
-        if self._solver.callback is not None:
-            self._solver.callback(Iteration(self.n_iter, self.n_passes, eps, error))
+        for listener in self._listeners:
+            listener(Iteration(self.n_iter, self.n_passes, eps, error))

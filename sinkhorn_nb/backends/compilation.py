@@ -1,0 +1,27 @@
+"""Know when kernels are compiled, which takes seconds, and not loaded from the cache."""
+
+from contextlib import contextmanager
+
+from numba.core import event
+
+
+class _Count(event.Listener):
+    """Counts compilations; tells of the first one."""
+
+    def __init__(self, tell):
+        self.count, self._tell = 0, tell
+
+    def on_start(self, _):
+        self.count += 1
+        if self.count == 1:
+            self._tell()
+
+    def on_end(self, _):
+        """Nothing to do."""
+
+
+@contextmanager
+def noticed(tell=lambda: None):
+    """A context that calls tell() when the first kernel is about to be compiled in it; its `count` of all of them."""
+    with event.install_listener("numba:compile", _Count(tell)) as listener:
+        yield listener

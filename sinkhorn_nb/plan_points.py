@@ -1,0 +1,43 @@
+"""One side of a plan as distinct points: rows of equal points are one row of the kernel, each with its share."""
+
+import numpy as np
+
+
+class PlanPoints:
+    """The points of a measure that carry mass, with potentials between probabilities.
+
+    Rows of equal points may have different potentials, if somebody gave them: a row then has the factor
+    exp((f_i - F) / eps), and F is such that the factors of a point have the mean 1.
+
+    Parameters
+    ----------
+    measure : Measure
+    potential : (n,) array
+        Potentials of the rows, for the measure's mass.
+    problem : Problem
+        The problem whose eps and mass they are for.
+
+    Attributes
+    ----------
+    potential : (k,) array
+        Potentials of the points, in the order of the reduced measure's partition.
+    """
+
+    def __init__(self, measure, potential, problem):
+        self._measure = measure
+        potential = potential + problem.mass_shift
+        largest = measure.collapse(potential)
+        factors = np.exp(np.minimum((potential - measure.expand(largest)) / problem.eps, 0.0))
+        means = measure.average(factors)
+        self.potential = largest + problem.eps * np.log(means)
+        self._factors = factors / measure.expand(means, at_inert=1.0)
+        self._weights = problem.mass * measure.probabilities * self._factors
+
+    def average(self, values):
+        """Values of the points from those of the rows: means by weight."""
+        return self._measure.average((self._factors * values.T).T)
+
+    def expand(self, sums):
+        """Rows of the plan's products from sums between probabilities; zero for rows without mass."""
+        rows = self._measure.expand(sums)
+        return (self._weights * rows.T).T

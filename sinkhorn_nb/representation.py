@@ -1,0 +1,77 @@
+"""How objects show themselves: on one line, and in notebooks as a small table."""
+
+from dataclasses import fields
+from html import escape
+
+LONGEST_SETTING = 160  # characters of the value of one setting
+
+
+class Represented:
+    """An object that shows its `_facts()`, a dictionary of names and values; making it costs no pass over the pairs."""
+
+    def __repr__(self):
+        facts = _known(self)
+        if facts is None:
+            return object.__repr__(self)
+        return f"{_title(self)}({', '.join(f'{name}={text}' for name, text in facts.items())})"
+
+    def _repr_html_(self):
+        facts = _known(self)
+        if facts is None:
+            return None  # the notebook takes the line
+        rows = "".join(
+            f'<tr><th style="text-align: left">{escape(name.replace("_", " "))}</th>'
+            f'<td style="text-align: left">{escape(text)}</td></tr>'
+            for name, text in facts.items()
+        )
+        return f"<table><thead><tr><th colspan=2>{escape(_title(self))}</th></tr></thead><tbody>{rows}</tbody></table>"
+
+
+class Settings:
+    """A dataclass that shows on one line those of its settings that are not the defaults."""
+
+    def __repr__(self):
+        shown = [field for field in fields(self) if field.repr and not _is_default(self, field)]
+        return f"{_title(self)}({', '.join(f'{f.name}={_setting(getattr(self, f.name))}' for f in shown)})"
+
+
+def array(value):
+    """The type and the shape of an array of any library, as float64[200, 2]; a number as it is."""
+    if not getattr(value, "shape", ()):
+        return _text(value)
+    dtype = str(value.dtype).rpartition(".")[-1]  # torch.float64
+    return f"{dtype}[{', '.join(map(str, value.shape))}]"
+
+
+def arrays(named_tuple):
+    """The facts of a named tuple of arrays."""
+    return {name: array(value) for name, value in named_tuple._asdict().items()}
+
+
+def _known(thing):
+    try:
+        return {name: _text(value) for name, value in thing._facts().items()}
+    except Exception:  # debuggers and tracebacks show objects that are only half made
+        return None
+
+
+def _title(thing):
+    return type(thing).__name__.lstrip("_")
+
+
+def _text(value):
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _is_default(thing, field):
+    value = getattr(thing, field.name)
+    return type(value) is type(field.default) and value == field.default
+
+
+def _setting(value):
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_setting, value))})"
+    if getattr(value, "shape", ()):
+        return array(value)
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST_SETTING else text[: LONGEST_SETTING - 3] + "..."

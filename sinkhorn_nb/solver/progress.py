@@ -1,0 +1,39 @@
+"""The progress bar: how far a solve has come, without a guess of how long it will take."""
+
+import math
+
+from tqdm import tqdm
+
+FORMAT = "{desc}: {n_fmt} iterations{postfix}, {elapsed}"
+INTERVAL = 0.1  # seconds between two lines, at least
+
+
+class _Line(tqdm):
+    monitor_interval = 0  # no thread of its own: processes that are forked beside one can hang
+
+
+class ProgressBar:
+    """A line on stderr with the iterations, the marginal error beside the tolerance and the time since the start.
+
+    A callback for the iterations of one solve, and a context that removes the line in the end.
+    """
+
+    def __init__(self, problem, tol):
+        self._eps, self._tol = problem.eps, tol
+        n, m = len(problem.source), len(problem.target)
+        between = f"{n} points with themselves" if problem.is_self else f"{n} and {m} points"
+        self._bar = _Line(desc=between, bar_format=FORMAT, leave=False, mininterval=INTERVAL, miniters=1)
+
+    def __call__(self, iteration):
+        """Tell of an iteration."""
+        warmer = "" if iteration.eps == self._eps else f" at blur {math.sqrt(iteration.eps):.2g}"
+        self._bar.set_postfix_str(
+            f"marginal error {iteration.marginal_error:.1e}{warmer} (tol {self._tol:g})", refresh=False
+        )
+        self._bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._bar.close()

@@ -1,0 +1,65 @@
+"""Compilation is noticed when it happens, and not when kernels come from the cache."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+
+import sinkhorn_nb
+from sinkhorn_nb.backends.compilation import noticed
+
+MODULE = """
+from sinkhorn_nb.backends.jit import kernel
+@kernel
+def plus_one(x):
+    return x + 1
+"""
+SCRIPT = """
+from kernels import plus_one
+from sinkhorn_nb.backends.compilation import noticed
+with noticed() as kernels:
+    plus_one(1)
+    plus_one(2)
+print(kernels.count)
+"""
+
+
+def test_the_first_compilation_is_told_and_all_are_counted():
+    function, told = numba.njit(lambda x: x + 1), []
+    with noticed(lambda: told.append("compiling")) as kernels:
+        assert (told, kernels.count) == ([], 0)
+        function(1)
+        function(1.0)
+        assert (told, kernels.count) == (["compiling"], 2)
+        function(2)
+    function(1j)
+    assert (told, kernels.count) == (["compiling"], 2)
+
+
+def test_it_is_told_before_the_compiler_works():
+    """Its user waits already."""
+
+    def stop():
+        raise KeyboardInterrupt
+
+    function = numba.njit(lambda x: x + 1)
+    try:
+        with noticed(stop):
+            function(1)
+    except KeyboardInterrupt:
+        pass
+    assert function.signatures == []
+
+
+def test_kernels_from_the_cache_are_not_compiled(tmp_path):
+    (tmp_path / "kernels.py").write_text(MODULE)
+    package = str(Path(sinkhorn_nb.__file__).parents[1])
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": package}
+    command = [sys.executable, "-c", SCRIPT]
+    runs = [
+        subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert [int(done.stdout) for done in runs] == [1, 0]
