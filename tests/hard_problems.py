@@ -50,13 +50,16 @@ class Problem(NamedTuple):
         """Lines that state the problem."""
         function = {"ot": "entropic_ot", "divergence": "sinkhorn_divergence", "batch": "sinkhorn_divergence"}[self.call]
         lines = ["import numpy as np, sinkhorn_nb as snb"]
-        for name, array in zip("xyab", self[1:5], strict=True):
-            lines.append(
-                f"{name} = {'None' if array is None else f'np.array({array.tolist()}, dtype={array.dtype.name!r})'}"
-            )
-        settings = ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
+        lines += [f"{name} = {_stated(array)}" for name, array in zip("xyab", self[1:5], strict=True)]
+        settings = ", ".join(f"{key}={_stated(value)}" for key, value in self.settings.items())
         lines.append(f"result = snb.{function}(x, y, a, b, blur={self.blur!r}, solver=snb.Sinkhorn({settings}))")
         return "\n".join(lines)
+
+
+def _stated(value):
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_stated, value))})"
+    return f"np.array({value.tolist()}, dtype={value.dtype.name!r})" if isinstance(value, np.ndarray) else repr(value)
 
 
 def draw(seed):
@@ -71,7 +74,7 @@ def draw(seed):
     diameter = np.linalg.norm(np.ptp(both, axis=0)) or np.abs(both).max() or 1.0
     blur = float(diameter * 10 ** rng.uniform(-4, 3))
     call = str(rng.choice(["ot", "divergence", "divergence", "batch"]))
-    settings = setting(rng, d, len(x), len(y), blur)
+    settings = setting(rng, d, len(x), len(y), blur**2 + diameter**2)
     if call == "batch" and isinstance(settings.get("init"), tuple):  # potentials fit one pair alone
         settings["init"] = "auto"
     words = (call, f"{len(x)}x{len(y)}", f"d={d}", str(kind), str(target), weighting, dtype)
@@ -164,14 +167,14 @@ def placed(rng, x, y):
     return *(((z + size * offset) * scale).astype(dtype) for z in (x, y)), words
 
 
-def setting(rng, d, n, m, blur):
+def setting(rng, d, n, m, largest):
     """What differs from the default solver; in half of the cases no more than the most iterations."""
     settings = {"max_iter": 3000 if rng.uniform() < 0.4 else int(10 ** rng.uniform(0, 3.4))}
     if rng.uniform() < 0.4:
         return settings
     init = str(rng.choice(INITS))
     if init == "pair":
-        init = tuple(blur**2 * 10 ** rng.uniform(-3, 4) * rng.normal(size=k) for k in (n, m))
+        init = tuple(largest * 10 ** rng.uniform(-4, 0.5) * rng.normal(size=k) for k in (n, m))
     settings["init"] = "auto" if init == "sorting" and d > 1 else init
     settings["acceleration"] = str(rng.choice(["auto", "auto", "none", "symmetric"]))
     settings["tol"] = 1e-3 if rng.uniform() < 0.4 else 10 ** rng.uniform(-9, -1)

@@ -31,8 +31,9 @@ def _status(name, solution, problem, state):
         yield "converged", f"{name}: expected True at {solution.marginal_error:.2e} <= {tol:.2e}, got False"
     if solution.n_iter > settings["max_iter"]:
         yield "max_iter", f"{name}: expected n_iter <= {settings['max_iter']}, got {solution.n_iter}"
-    for side, logs, weights in (("f", state.log_rows, state.scene.a), ("g", state.log_columns, state.scene.b)):
-        inert = np.abs(logs[weights == 0]).max(initial=0)
+    scene = state.scene
+    for side, logs, alone in (("f", state.log_rows, scene.alone), ("g", state.log_columns, scene.T.alone)):
+        inert = np.abs(logs[alone]).max(initial=0)
         if not inert <= slack + 1e-9:
             yield "inert", f"{name}: expected the softmin at points of weight 0, got {side} off by {inert:.2e} eps"
 
@@ -71,7 +72,8 @@ def _plan(name, solution, state):
             yield "plan NaN", f"{name}.plan: {what}: expected no NaN, got {np.isnan(got).sum()}"
         elif not state.overflows:
             size = slack * (1 + state.scene.C.max()) * state.plan.sum() if what == "transport_cost" else 0.0
-            off = np.abs(got - expected) > slack * expected + size + state.tiny
+            logs = 2.0**-51 * np.abs(np.log(np.maximum(expected, state.tiny)))  # weights may come as logarithms
+            off = np.abs(got - expected) > (slack + logs) * expected + size + state.tiny
             if off.any():
                 k = np.unravel_index(np.argmax(np.abs(got - expected) / (expected + state.tiny)), off.shape)
                 kind = "plan entries" if what in ("toarray", "row", "block", "topk") else "plan products"
@@ -127,7 +129,7 @@ def judge_divergence(divergence, problem, scenes):
     xy, xx, yy = (scene.bracket(solution) for scene, solution in zip(scenes, solutions, strict=True))
     lower, upper = xy.lower - (xx.upper + yy.upper) / 2, xy.upper - (xx.lower + yy.lower) / 2
     states = [State(scene, s.f, s.g, s.dtype) for scene, s in zip(scenes, solutions, strict=True)]
-    rho = sum(state.rho for state in states)
+    rho = sum(state.rho for state in states) + scenes[0].mismatch * (xy.upper + xx.upper + yy.upper)
     rough = rho + sum(s.rho_pairs for s in states if s.rho_pairs > s.rho)
     low, high = lower - divergence.gap / unit - rough, upper + divergence.gap / unit + rough
     if not low <= value / unit <= high:

@@ -9,7 +9,7 @@ def ways(problem):
     told = {"permuted": (permuted(problem, rng), 1), "exchanged": (exchanged(problem), 1)}
     is_float = problem.a is not None and problem.a.dtype == problem.b.dtype == np.float64
     has_pair = isinstance(problem.settings.get("init"), tuple)
-    if is_float and problem.call != "ot":  # whose value has terms in the mass
+    if is_float and not has_pair and problem.call != "ot":  # potentials and values have terms in the mass
         told["mass x 16"] = problem._replace(a=16 * problem.a, b=16 * problem.b), 16
     if problem.a is not None and not (problem.a.all() and problem.b.all()) and not has_pair:
         told["without inert points"] = carriers(problem), 1

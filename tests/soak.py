@@ -52,8 +52,9 @@ def check(problem):
             failures.append(("late warning", f"expected none when results are read, got {caught[0].message}"))
         return failures + list(_judge_retold(problem, result))
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        return [(type(error).__name__, f"expected no exception, got {error} ({where.filename}:{where.lineno})")]
+        frames = traceback.extract_tb(error.__traceback__)[-4:]
+        where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+        return [(type(error).__name__, f"expected no exception, got {error} ({where})")]
 
 
 def _judge_warnings(result, caught):

@@ -68,6 +68,12 @@ class Scene:
         return max(np.abs(self.x).max(), np.abs(self.y).max()) / self.blur
 
     @property
+    def alone(self):
+        """Points of x without weight, at which there is none with weight."""
+        carriers = self.x[self.a > 0]
+        return (self.a == 0) & ~(self.x[:, None] == carriers).all(axis=2).any(axis=1)
+
+    @property
     def unit(self):
         """By which values and gaps are divided."""
         return self.mass * self.eps
@@ -125,7 +131,8 @@ class State:
     def plan(self):
         """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps)."""
         scene = self.scene
-        return scene.mass * np.multiply.outer(scene.a, scene.b) * np.exp(np.minimum(self.exponents, LARGEST_LOG))
+        logs = self.exponents + (log(scene.mass * scene.a)[:, None] + log(scene.b))  # products of weights underflow
+        return np.exp(np.minimum(logs, LARGEST_LOG))
 
     @cached_property
     def tiny(self):
