@@ -2,6 +2,7 @@
 
 With coordinates scaled by sqrt(log2(e) / eps), F_i = log2(e) f_i / eps - |x_i|^2 / 2 and
 G_j likewise, the Gibbs kernel exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) is 2^(F_i + G_j + <x_i, y_j>).
+Entries that are read off a plan keep the square of the difference: nothing cancels, and each is exact by itself.
 """
 
 import numpy as np
