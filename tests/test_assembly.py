@@ -92,13 +92,13 @@ def test_maximum_of_log_sum_exp_uses_the_widest_registers(kind):
     assert any(packed("max", kind, block) and not FUSED.search(block) for block in blocks)
 
 
-@pytest.mark.parametrize("name", ["_add_squares", "_exponentiate", "_sum_with_logs"])
+@pytest.mark.parametrize("name", ["_add_squares", "_exponentiate", "_sum_entries"])
 def test_loops_that_read_a_plan_use_the_widest_registers(name):
     row = float64[::1]
     arguments = {
         "_add_squares": (types.UniTuple(float64, 4), row, row, row, row, row),
         "_exponentiate": (float64, row, float64, float64, row, row),
-        "_sum_with_logs": (float64, row, float64, float64, row),
+        "_sum_entries": (float64, row, float64, float64, row),
     }[name]
     text = assembly(getattr(plan_kernels, name), *arguments)
     assert not CALL.findall(text)
