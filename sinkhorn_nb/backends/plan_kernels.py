@@ -106,9 +106,9 @@ def panel_draws(p, first, last, starts, targets, columns):
             for i in range(i0, i1):
                 r, head, stop = i - i0, heads[i - i0], starts[i + 1]
                 if head < stop:
-                    _fill(p, i, i + 1, j0, j1, squares, tile)
+                    _squares(p, i, i + 1, j0, j1, squares)
                     row = tile[0][: j1 - j0]
-                    after = done[r] + _sum(row)
+                    after = done[r] + _exponentiate(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[0], row)
                     heads[r] = _invert(row, j0, done[r], after, targets, columns, head, stop)
                     done[r] = after
                     left -= heads[r] - head
@@ -153,17 +153,13 @@ def _add_squares(xi, y0, y1, y2, y3, row):
 
 @kernel
 def _exponentiate(Fi, G, scale, highest, squares, out):
-    wide_vectors()
-    for j in range(len(G)):
-        out[j] = entry(log_root(Fi, G[j], scale * squares[j]), highest)
-
-
-@kernel
-def _sum(row):
+    """Entries of a row, and their sum."""
     wide_vectors()
     total = 0.0
-    for j in range(len(row)):
-        total += row[j]
+    for j in range(len(G)):
+        q = entry(log_root(Fi, G[j], scale * squares[j]), highest)
+        out[j] = q
+        total += q
     return total
 
 
