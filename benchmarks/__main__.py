@@ -17,6 +17,7 @@ STEPS = (
     ("scaling", ("here", "torch", "ott")),
     ("implicit", ("here", "ott")),
     ("overhead", ("here",)),
+    ("plan", ("here",)),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),
     ("convergence", ("here",)),

@@ -12,6 +12,7 @@ COLUMNS = {
     "scaling": "axis blur n d library value_s median_s rounds passes marginal_error error",
     "batch": "n pairs library ms_a_pair rounds relative_error_of_value ours_faster error",
     "overhead": "n wall_s share_outside passes rounds",
+    "plan": "question n d times_a_pass median_s min_s rounds error",
     "memory": "library n after_import_mb peak_mb over_import_mb error",
     "startup": "what median_s min_s rounds",
     "implicit": "question family library n d tol passes iterations converged relative_error solve_s median_s whole_s"
@@ -30,7 +31,7 @@ HEADS = {
     "relative_error": "error of the derivative (relative)", "solve_s": "solve, median (s)",
     "whole_s": "solve and derivative, median (s)", "plain_iterations": "plain Sinkhorn (iterations)",
     "plain_s": "plain Sinkhorn (s)", "partitions_s": "partitions (s)", "paper": "the paper's (iterations)",
-    "cpu_share": "cores busy",
+    "cpu_share": "cores busy", "times_a_pass": "in the time of a pass",
     "value_s": "value alone, median (s)", "wall_s": "median (s)",
     "share_outside": "share outside of the passes", "relative_error_of_value": "error of S (relative)",
 }  # fmt: skip

@@ -187,7 +187,7 @@ class Plan(LinearOperator):
         """
         k = validation.count("k", k)
         rng = np.random.default_rng(validation.random_state("random_state", random_state, np.random.Generator))
-        return Pairs(*map(self._send, draw(k, rng, self._row_sums[0], self._shares)))
+        return Pairs(*map(self._send, draw(k, rng, self._row_sums, self._shares)))
 
     @cached_property
     def normalized_entropy(self):
@@ -196,18 +196,18 @@ class Plan(LinearOperator):
         (H(P) - max(H(a), H(b))) / min(H(a), H(b)) for the entropy H of probabilities in which equal points count as
         one: H(P) / log(n) - 1 for n equal weights on both sides. 0 if one side is a single point. Two passes.
         """
-        return normalized_entropy(self.problem, self._row_sums, self.T._row_sums)
+        return normalized_entropy(self.problem, *self._shares(slice(None)).sums_with_logs(), self.T._row_sums)
 
     @cached_property
     def _row_sums(self):
-        """sum_j P_ij and sum_j P_ij log2 P_ij, of the plan as shares of the mass."""
-        sums, logs = self._shares(slice(None)).sums()
+        """sum_j P_ij, as shares of the mass."""
+        sums = self._shares(slice(None)).sums()
         if not sums.any():
             raise ValueError(
                 "plan: expected potentials with a positive sum of P, got 0: each entry is below 1e-308 of the mass; "
                 "take f and g of a solution of this problem"
             )
-        return sums, logs
+        return sums
 
     def _dense(self, max_entries):
         n, m = self.shape

@@ -31,17 +31,17 @@ def draw(k, rng, row_sums, entries_of):
     return rows, columns
 
 
-def normalized_entropy(problem, rows, columns):
+def normalized_entropy(problem, row_sums, row_logs, column_sums):
     """1 - I(P) / min(H(a), H(b)) for the mutual information I; it does not see how equal points share their mass.
 
-    `rows` and `columns` are the sums of P_ij and of P_ij log2 P_ij over each row and over each column.
+    `row_logs` are the sums of P_ij log2 P_ij over each row.
     """
     most = min(_entropy(measure.reduced.probabilities) for measure in (problem.source, problem.target))
     if most == 0:
         return 0.0
-    (row_sums, logs), total = rows, rows[0].sum()
-    joint = np.log(total) - np.log(2) * logs.sum() / total
-    information = _entropy(row_sums) + _entropy(columns[0]) - joint
+    total = row_sums.sum()
+    joint = np.log(total) - np.log(2) * row_logs.sum() / total
+    information = _entropy(row_sums) + _entropy(column_sums) - joint
     return float(np.clip(1 - information / most, 0, 1))
 
 

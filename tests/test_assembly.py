@@ -7,7 +7,7 @@ import pytest
 from llvmlite import binding
 from numba import float32, float64, int64, types
 
-from sinkhorn_nb.backends import cpu_kernels
+from sinkhorn_nb.backends import cpu_kernels, plan_kernels
 from sinkhorn_nb.backends.cpu_kernels import Runs, Side
 
 CALL = re.compile(r"^\s*(?:call|jmp)q?\s+.*exp", re.MULTILINE)  # exp, exp2, expf, exp2f, vector variants
@@ -47,7 +47,7 @@ def assembly(kernel, *arguments):
     """Of a kernel with the options of the library, compiled here (a cached kernel has no assembly)."""
     options = {name: kernel.targetoptions[name] for name in ("fastmath", "error_model")}
     compiled = numba.njit(**options)(kernel.py_func)
-    compiled.compile(types.void(*arguments))
+    compiled.compile(arguments)
     (text,) = compiled.inspect_asm().values()
     return text
 
@@ -90,3 +90,17 @@ def test_maximum_of_log_sum_exp_uses_the_widest_registers(kind):
     assert not CALL.findall(text)
     blocks = re.split(r"^\.L\w+:", text, flags=re.MULTILINE)
     assert any(packed("max", kind, block) and not FUSED.search(block) for block in blocks)
+
+
+@pytest.mark.parametrize("name", ["_add_squares", "_exponentiate", "_sum_entries"])
+def test_loops_that_read_a_plan_use_the_widest_registers(name):
+    row = float64[::1]
+    arguments = {
+        "_add_squares": (types.UniTuple(float64, 4), row, row, row, row, row),
+        "_exponentiate": (float64, row, float64, float64, row, row),
+        "_sum_entries": (float64, row, float64, float64, row),
+    }[name]
+    text = assembly(getattr(plan_kernels, name), *arguments)
+    assert not CALL.findall(text)
+    assert not GATHER.findall(text)
+    assert len(packed(r"fn?m(?:add|sub)\d+", "f64", text)) >= (4 if name == "_add_squares" else 10)

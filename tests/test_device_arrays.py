@@ -188,6 +188,10 @@ SOLUTION = {
     "toarray": lambda s, put: s.plan.toarray(),
     "topk": lambda s, put: s.plan.topk(2).values,
     "indices of topk": lambda s, put: s.plan.topk(2).indices,
+    "block of indices of topk": lambda s, put: s.plan.block(put(s.on_host.plan.topk(2).indices[0]), slice(3)),
+    "rows of draws": lambda s, put: s.sample(20, 0).rows,
+    "columns of draws": lambda s, put: s.sample(20, 0).columns,
+    "potential of the plan": lambda s, put: s.plan.dot(put(s.on_host.g)),
 }
 
 

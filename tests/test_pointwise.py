@@ -56,3 +56,19 @@ def test_interpreted_formula_is_the_compiled_one():
     compiled = numba.njit(lambda F, G, x, y: pointwise.exponent(F, G, x, y))
     assert compiled(0.3, -0.7, x, y) == pytest.approx(pointwise.exponent(0.3, -0.7, x, y), rel=1e-15)
     assert pointwise.exponent(0.3, -0.7, x, y) == pytest.approx(0.3 - 0.7 + np.dot(x, y), rel=1e-15)
+
+
+@numba.njit
+def entry(t, highest):
+    out = np.empty_like(t)
+    for i in range(len(t)):
+        out[i] = pointwise.entry(t[i], highest)
+    return out
+
+
+def test_entries_of_plans_have_the_whole_range_of_float64():
+    t = np.linspace(-511, 510, 200_001)
+    got = entry(t, 510.0)
+    assert np.max(np.abs(got / np.exp2(2 * t.astype(np.longdouble)) - 1)) < 2e-15
+    np.testing.assert_array_equal(entry(np.array([-1e290, -1e5, np.nextafter(-511, -512)]), 510.0), 0)
+    np.testing.assert_array_equal(entry(np.array([480.0, 481.0, 1e290]), 480.0), 2.0**960)

@@ -31,7 +31,8 @@ class PlanEntries:
 
     def __init__(self, x, F, y, G, scale, highest):
         F, G = np.clip(F, -LARGEST, LARGEST), np.clip(G, -LARGEST, LARGEST)
-        self._exponents = Exponents(_padded(x), F, np.ascontiguousarray(_padded(y).T), G, float(scale), float(highest))
+        y = np.ascontiguousarray(_padded(y).T)
+        self._exponents = Exponents(_padded(x), F / 2, y, G / 2, float(scale / 2), float(highest / 2))
         self.shape = len(F), len(G)
 
     def dense(self):
@@ -49,6 +50,12 @@ class PlanEntries:
         return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
 
     def sums(self):
+        """(n,) sum_j P_ij."""
+        sums = np.zeros(self.shape[0])
+        self._run(plan_kernels.panel_sums, sums, None)
+        return sums
+
+    def sums_with_logs(self):
         """sum_j P_ij and sum_j P_ij log2 P_ij, both (n,)."""
         sums, logs = np.zeros((2, self.shape[0]))
         self._run(plan_kernels.panel_sums, sums, logs)

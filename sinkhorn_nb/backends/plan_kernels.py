@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .jit import kernel, wide_vectors
-from .pointwise import add_squares, entry, log_entry
+from .pointwise import add_squares, entry, log_root
 
 COORDINATES = 4  # read together: squares are stored once for so many
 ROWS, COLUMNS = 8, 256
@@ -16,7 +16,7 @@ SPARE = 32  # candidates beyond 2 k that a row of the k largest may have before 
 
 
 class Exponents(NamedTuple):
-    """P_ij = 2^t for t = F_i + G_j - scale |x_i - y_j|^2, at most `highest`."""
+    """P_ij = 2^(2 t) for t = F_i + G_j - scale |x_i - y_j|^2, at most `highest`: roots are within the range of exp2."""
 
     x: Any  # (n, D), D a multiple of COORDINATES
     F: Any  # with the logarithm of the weight
@@ -42,7 +42,7 @@ def panel_entries(p, first, last, out):
 
 @kernel
 def panel_sums(p, first, last, sums, logs):
-    """sums_i = sum_j P_ij and logs_i = sum_j P_ij log2 P_ij for the rows from first to last."""
+    """sums_i = sum_j P_ij and, unless None, logs_i = sum_j P_ij log2 P_ij for the rows from first to last."""
     wide_vectors()
     squares = np.empty((ROWS, COLUMNS))
     for i0 in range(first, last, ROWS):
@@ -51,9 +51,10 @@ def panel_sums(p, first, last, sums, logs):
             j1 = min(j0 + COLUMNS, len(p.G))
             _squares(p, i0, i1, j0, j1, squares)
             for i in range(i0, i1):
-                total, log = _sum_with_logs(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0])
-                sums[i] += total
-                logs[i] += log
+                F, G, row = p.F[i], p.G[j0:j1], squares[i - i0]
+                sums[i] += _sum_entries(F, G, p.scale, p.highest, row)
+                if logs is not None:
+                    logs[i] += _sum_logs(F, G, p.scale, p.highest, row)
 
 
 @kernel
@@ -93,7 +94,7 @@ def panel_draws(p, first, last, starts, targets, columns):
     The targets of a row ascend and are less than its sum. Columns are read as far as the last draw needs.
     """
     wide_vectors()
-    squares, tile = np.empty((ROWS, COLUMNS)), np.empty((ROWS, COLUMNS))
+    squares, tile = np.empty((1, COLUMNS)), np.empty((1, COLUMNS))
     done, heads = np.empty(ROWS), np.empty(ROWS, np.int64)
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
@@ -102,13 +103,15 @@ def panel_draws(p, first, last, starts, targets, columns):
         left, j0 = starts[i1] - starts[i0], 0
         while left > 0 and j0 < len(p.G):
             j1 = min(j0 + COLUMNS, len(p.G))
-            _fill(p, i0, i1, j0, j1, squares, tile)
-            for r in range(i1 - i0):
-                row = tile[r][: j1 - j0]
-                after, head = done[r] + _sum(row), heads[r]
-                heads[r] = _invert(row, j0, done[r], after, targets, columns, head, starts[i0 + r + 1])
-                done[r] = after
-                left -= heads[r] - head
+            for i in range(i0, i1):
+                r, head, stop = i - i0, heads[i - i0], starts[i + 1]
+                if head < stop:
+                    _squares(p, i, i + 1, j0, j1, squares)
+                    row = tile[0][: j1 - j0]
+                    after = done[r] + _exponentiate(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[0], row)
+                    heads[r] = _invert(row, j0, done[r], after, targets, columns, head, stop)
+                    done[r] = after
+                    left -= heads[r] - head
             j0 = j1
 
 
@@ -123,12 +126,22 @@ def _fill(p, i0, i1, j0, j1, squares, tile):
 @kernel
 def _squares(p, i0, i1, j0, j1, squares):
     """squares_ij = |x_i - y_j|^2."""
-    squares[: i1 - i0] = 0
     x, y = p.x, p.y
     for k in range(0, len(y), COORDINATES):
         y0, y1, y2, y3 = y[k][j0:j1], y[k + 1][j0:j1], y[k + 2][j0:j1], y[k + 3][j0:j1]
         for i in range(i0, i1):
-            _add_squares((x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]), y0, y1, y2, y3, squares[i - i0])
+            xi = x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]
+            if k == 0:
+                _set_squares(xi, y0, y1, y2, y3, squares[i - i0])
+            else:
+                _add_squares(xi, y0, y1, y2, y3, squares[i - i0])
+
+
+@kernel
+def _set_squares(xi, y0, y1, y2, y3, row):
+    wide_vectors()
+    for j in range(len(y0)):
+        row[j] = add_squares(0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
 
 
 @kernel
@@ -140,30 +153,33 @@ def _add_squares(xi, y0, y1, y2, y3, row):
 
 @kernel
 def _exponentiate(Fi, G, scale, highest, squares, out):
-    wide_vectors()
-    for j in range(len(G)):
-        out[j] = entry(log_entry(Fi, G[j], scale * squares[j]), highest)
-
-
-@kernel
-def _sum(row):
+    """Entries of a row, and their sum."""
     wide_vectors()
     total = 0.0
-    for j in range(len(row)):
-        total += row[j]
+    for j in range(len(G)):
+        q = entry(log_root(Fi, G[j], scale * squares[j]), highest)
+        out[j] = q
+        total += q
     return total
 
 
 @kernel
-def _sum_with_logs(Fi, G, scale, highest, squares):
+def _sum_entries(Fi, G, scale, highest, squares):
     wide_vectors()
-    total, logs = 0.0, 0.0
+    total = 0.0
     for j in range(len(G)):
-        t = log_entry(Fi, G[j], scale * squares[j])
-        q = entry(t, highest)
-        total += q
-        logs += q * min(t, highest)
-    return total, logs
+        total += entry(log_root(Fi, G[j], scale * squares[j]), highest)
+    return total
+
+
+@kernel
+def _sum_logs(Fi, G, scale, highest, squares):
+    wide_vectors()
+    total = 0.0
+    for j in range(len(G)):
+        t = log_root(Fi, G[j], scale * squares[j])
+        total += entry(t, highest) * min(t, highest)
+    return 2 * total
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 With coordinates scaled by sqrt(log2(e) / eps), F_i = log2(e) f_i / eps - |x_i|^2 / 2 and
 G_j likewise, the Gibbs kernel exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) is 2^(F_i + G_j + <x_i, y_j>).
+Entries that are read off a plan keep the square of the difference: nothing cancels, and each is exact by itself.
 """
 
 import numpy as np
@@ -36,7 +37,7 @@ ROUND64 = np.float64(1.5 * 2**52 + 1023)
 # made whole passes 3-5 times slower, and is nothing beside a sum near 1.
 LOW32, HIGH32 = np.float32(-90), np.float32(126)
 LOW64, HIGH64 = np.float64(-900), np.float64(1022)
-SMALLEST64 = np.float64(-1022)  # exponents of entries that are read off a plan; below, these are 0
+SMALLEST_ROOT = np.float64(-511)  # exponent of the root of an entry that is read off a plan; below, the entry is 0
 
 
 def exp2(t):
@@ -53,12 +54,25 @@ def _exp2_float32(t):
 
 
 def _exp2_float64(t):
-    t = min(max(t, LOW64), HIGH64)
+    return exp2_within(min(max(t, LOW64), HIGH64))
+
+
+def exp2_within(t):
+    """2^t in float64, for t within its range."""
+    return np.exp2(t)
+
+
+def _exp2_within(t):
     shifted = t + ROUND64
     r = t - (shifted - ROUND64)
     p = ((((B10 * r + B9) * r + B8) * r + B7) * r + B6) * r
     p = (((((p + B5) * r + B4) * r + B3) * r + B2) * r + B1) * r + B0
     return p * int_as_float64(float64_as_int(shifted) << np.int64(52))
+
+
+@overload(exp2_within, jit_options={"fastmath": FORMULA})
+def _overload_exp2_within(t):
+    return _exp2_within
 
 
 @overload(exp2, jit_options={"fastmath": FORMULA})
@@ -102,25 +116,25 @@ def _overload_add_squares(t, x, y):
     return lambda t, x, y: add_squares(t + (x[0] - y[0]) * (x[0] - y[0]), x[1:], y[1:])
 
 
-def log_entry(F, G, cost):
-    """log2 of an entry of a plan, the same bits for the transposed one."""
+def log_root(F, G, cost):
+    """log2 of the root of an entry of a plan, from halves of F, G and the cost; the same bits for its transpose."""
     return (F + G) - cost
 
 
-@overload(log_entry, jit_options={"fastmath": FORMULA})
-def _overload_log_entry(F, G, cost):
+@overload(log_root, jit_options={"fastmath": FORMULA})
+def _overload_log_root(F, G, cost):
     return lambda F, G, cost: (F + G) - cost
 
 
 def entry(t, highest):
-    """2^t over the whole range of float64: 0 below it, 2^highest above that."""
-    return np.exp2(t)
+    """2^(2 t) over the whole range of float64: 0 below it; t is clipped at `highest`."""
+    return np.exp2(t) ** 2
 
 
 @overload(entry, jit_options={"fastmath": FORMULA})
 def _overload_entry(t, highest):
     def square_of_root(t, highest):
-        root = exp2(min(t, highest) * 0.5)  # half of the exponent is within the limits of exp2
-        return root * root if t >= SMALLEST64 else 0.0
+        root = exp2_within(min(t, highest))
+        return root * root if t >= SMALLEST_ROOT else 0.0
 
     return square_of_root
