@@ -1,6 +1,7 @@
 """The loop, written once for every problem and backend."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -143,7 +144,8 @@ def _iterate(solver, problem):
     """From the start through the phases to the tolerance."""
     if is_limit(problem):
         return _limit(problem, solver)
-    with tqdm(total=solver.max_iter, disable=not solver.progress, leave=False) as bar:
+    # No bar unless asked for: tqdm has a lock for all bars, which a forked child may find taken for ever.
+    with tqdm(total=solver.max_iter, leave=False) if solver.progress else nullcontext() as bar:
         descent = _Descent(solver, problem, bar)
         *before, final = phases(problem, solver)
         for phase in before:
@@ -268,7 +270,8 @@ class _Descent:
 
     def _tell(self, error, eps):
         self.history.append(error)
-        self._bar.update()
-        self._bar.set_postfix(marginal_error=f"{error:.1e}", refresh=False)
+        if self._bar is not None:
+            self._bar.update()
+            self._bar.set_postfix(marginal_error=f"{error:.1e}", refresh=False)
         if self._solver.callback is not None:
             self._solver.callback(Iteration(self.n_iter, self.n_passes, eps, error))
