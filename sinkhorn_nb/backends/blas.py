@@ -38,13 +38,13 @@ class _SingleThreadedBlas:
                 self._restore()
 
     def _limit(self):
-        if self._before is not None:
-            return
         if self._libraries is None:
             self._libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
-        self._before = [(library, library.get_num_threads()) for library in self._libraries]
-        for library in self._libraries:
-            library.set_num_threads(1)
+        if self._before is None:  # else the one who left before was interrupted
+            self._before = [(library, library.get_num_threads()) for library in self._libraries]
+        if self._inside.total() == 1:
+            for library in self._libraries:
+                library.set_num_threads(1)
 
     def _restore(self):
         if self._inside or self._before is None:
