@@ -8,7 +8,6 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numba
-import numpy as np
 import pytest
 import threadpoolctl
 from joblib import Parallel, delayed
