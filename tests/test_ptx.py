@@ -65,7 +65,7 @@ def ptx(name, dtype, d, cc=(9, 0)):
     number, sums = NUMBERS[dtype], float64[:, :, ::1]
     table, vector, points = int64[:, ::1], float64[::1], number[:, ::1]
     side = types.NamedTuple((points, float64[:, ::1], table, int64[::1], vector, vector, table, points), Side)
-    return compiled(kernel_of(name, dtype, d), (side, side, sums, sums), cc)
+    return compiled(kernel_of(name, dtype, d), (side, side, sums, sums, int64, int64), cc)
 
 
 def hot_blocks(text):

@@ -50,6 +50,6 @@ def at_once(function, arguments):
         return [future.result() for future in futures]
     finally:
         try:
-            threads.shutdown(wait=False)
-        finally:
             calls.close()
+        finally:
+            threads.shutdown()

@@ -113,6 +113,10 @@ class ShardedBackend:
         """Whether both clouds of some work would fit on each device."""
         return all(_at_once(lambda device, _: device.backend.has_room(work), [(d, None) for d in self._devices]))
 
+    def require_room(self, work):
+        """Raise a MemoryError unless they would."""
+        _at_once(lambda device, _: device.backend.require_room(work), [(d, None) for d in self._devices])
+
     def load(self, offsets, centres, bounds):
         return ShardedCloud(offsets, centres, bounds)
 
