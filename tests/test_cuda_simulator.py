@@ -13,6 +13,8 @@ import sinkhorn_nb as snb
 from sinkhorn_nb.backends import choice
 from sinkhorn_nb.backends.cpu import CpuBackend
 
+pytestmark = pytest.mark.compiler
+
 HERE = Path(__file__).parent
 X = np.linspace(0, 1, 8)[:, None]
 
