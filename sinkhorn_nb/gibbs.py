@@ -34,7 +34,7 @@ class GibbsKernel:
         self.eps, self.dtype = eps, dtype
         self.is_symmetric = x is y
         self._counted = [0.0]
-        self._backend = choose(backend, Work(len(x), len(y), x.points.shape[1], dtype))
+        self._backend = choose(backend, Work(len(x), len(y), x.points.shape[1], dtype, self.is_symmetric))
         self._origin = (x.points[0] + y.points[0]) / 2  # near the points: their differences keep all digits
         self._x = self._side(x)
         self._y = self._x if self.is_symmetric else self._side(y)

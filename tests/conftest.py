@@ -19,12 +19,13 @@ def cache_folder():
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
 os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, os.cpu_count() or 1)))
 
-settings.register_profile(
-    "sinkhorn_nb",
-    deadline=None,
-    max_examples=20,
-    derandomize=False,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],  # the first example compiles
-)
-settings.load_profile("sinkhorn_nb")
+for profile, max_examples in {"quick": 5, "default": 20, "thorough": 500}.items():
+    settings.register_profile(
+        profile,
+        deadline=None,
+        max_examples=max_examples,
+        derandomize=False,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],  # the first example compiles
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -10,6 +10,8 @@ from numba import float32, float64, int64, types
 from sinkhorn_nb.backends import cpu_kernels, plan_kernels
 from sinkhorn_nb.backends.cpu_kernels import Runs, Side
 
+pytestmark = pytest.mark.compiler
+
 CALL = re.compile(r"^\s*(?:call|jmp)q?\s+.*exp", re.MULTILINE)  # exp, exp2, expf, exp2f, vector variants
 GATHER = re.compile(r"^\s*vp?gather", re.MULTILINE)
 FUSED = re.compile(r"^\s*vfn?m(?:add|sub)\d+p", re.MULTILINE)

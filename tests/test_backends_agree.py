@@ -3,51 +3,23 @@
 python -m pytest tests/test_backends_agree.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_simulator.py)
 """
 
-import os
-import sys
-import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from gpus import BACKEND, MOST, SIMULATED, SIZE, Gpu, some
 from numba import cuda as numba_cuda
 from pairs import CHECKS, RTOL, Pairs, check_log_sum_exp, check_self_sums, check_sums, check_transport, far
 from problems import example
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import choice, trial
+from sinkhorn_nb.backends import choice, cuda_device, trial
+from sinkhorn_nb.backends.sharded import ShardedBackend
 
-SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
-if choice.no_gpu() is not None:
-    pytest.skip(f"no GPU: {choice.no_gpu()}", allow_module_level=True)
-
-from sinkhorn_nb.backends import cuda, cuda_device  # noqa: E402
-from sinkhorn_nb.backends.cuda import CudaBackend  # noqa: E402
-from sinkhorn_nb.backends.sharded import ShardedBackend  # noqa: E402
-
-BACKEND, MOST = CudaBackend(), CudaBackend.points_a_tile
 # Dimensions up to 6 have kernels of their own, all others share one.
 DIMENSIONS = (1, 2, 5) if SIMULATED else (1, 2, 3, 4, 5, 6, 7, 64, 784)
-SIZE = (21, 18) if SIMULATED else (3001, 2099)
 LIBRARIES = ["numba"] if SIMULATED else ["numba", "torch", "cupy", "jax"]
 EDGES = [(1, 1), (1, 9), (9, 1), (8, 16)] if SIMULATED else [(1, 1), (1, 513), (513, 1), (512, 256), (64, 5000)]
-
-
-def shared_array(self, shape, dtype, alignment=None):
-    """As the simulator's, which may give two threads an array each, for it looks first and stores later."""
-    caller = sys._getframe(1)
-    return self._allocations.setdefault((caller.f_code, caller.f_lineno), np.empty(shape, dtype))
-
-
-if SIMULATED:
-    from numba.cuda.simulator.kernelapi import FakeCUDAShared
-
-    FakeCUDAShared.array = shared_array
-    sys.setswitchinterval(1e-5)  # its threads wait for each other all the time: 10 times faster
-
-
-def some(n, m, d, dtype):
-    return Pairs.near(n, m, d, dtype, BACKEND, MOST)
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -165,36 +137,6 @@ def test_many_divergences_are_those_of_the_cpu():
     np.testing.assert_allclose(on_gpu.value, on_cpu.value, rtol=1e-6)
 
 
-def test_too_large_a_problem_is_refused_before_it_starts(monkeypatch):
-    x, y, a, b = example(9, 11, 2)
-    solver = snb.Sinkhorn(backend="cuda")
-    with monkeypatch.context() as patch:
-        patch.setattr(cuda, "free_memory", lambda: 1000)
-        with pytest.raises(MemoryError, match=r"backend: expected \S+ GB free on the GPU for \d+ points"):
-            snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver)
-    assert snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver).converged
-
-
-class Gpu:
-    """The one GPU under a number, which threads within it know."""
-
-    here = threading.local()
-
-    def __init__(self, number):
-        self._number, self._gpu = number, cuda_device.cuda.gpus[0]
-
-    def __getattr__(self, name):
-        return getattr(self._gpu, name)
-
-    def __enter__(self):
-        self._gpu.__enter__()
-        self.here.number = self._number
-
-    def __exit__(self, *error):
-        del self.here.number
-        self._gpu.__exit__(*error)
-
-
 @pytest.fixture
 def two_devices(monkeypatch):
     """They have clouds of their own."""
@@ -229,16 +171,6 @@ def test_devices_too_old_are_left_out(monkeypatch):
     found = [SimpleNamespace(compute_capability=capability) for capability in ((9, 0), (6, 1), (7, 0))]
     monkeypatch.setattr(cuda_device.cuda, "gpus", found)
     assert cuda_device.devices() == [0, 2]
-
-
-@pytest.mark.parametrize("full", [0, 1])
-def test_each_device_has_a_memory_of_its_own(full, two_devices, monkeypatch):
-    t = Pairs.near(*SIZE, 2, "float32", choice.choose("cuda"), MOST)
-    with monkeypatch.context() as patch:
-        patch.setattr(cuda, "free_memory", lambda: 1000 if Gpu.here.number == full else 1e18)
-        with pytest.raises(MemoryError, match="free on the GPU"):
-            check_sums(t)
-    check_sums(t)
 
 
 class Numba:

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oracle import Dense
 from problems import example
@@ -235,7 +235,6 @@ def test_a_mixed_iterate_of_lower_dual_is_given_up():
     assert mixing.next(np.array([1.5]), one, np.array([1.0]), 0.1 * one, asked)[0] == 2.5  # with no memory
 
 
-@settings(max_examples=30)
 @given(st.lists(pairs(), min_size=1, max_size=4))
 def test_any_problems(problems):
     """Whatever is solved together, at whatever blurs."""

@@ -10,6 +10,8 @@ import pytest
 
 import sinkhorn_nb
 
+pytestmark = pytest.mark.compiler
+
 CODE = """
 import numpy as np, sinkhorn_nb as snb
 from sinkhorn_nb.backends import cpu_kernels

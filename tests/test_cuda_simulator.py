@@ -13,18 +13,22 @@ import sinkhorn_nb as snb
 from sinkhorn_nb.backends import choice
 from sinkhorn_nb.backends.cpu import CpuBackend
 
+pytestmark = pytest.mark.compiler
+
 HERE = Path(__file__).parent
 X = np.linspace(0, 1, 8)[:, None]
 
 
 def run(*arguments, **environment):
+    environment["PYTHONPATH"] = str(Path(snb.__file__).parents[1])
     return subprocess.run(
         [sys.executable, *arguments], cwd=HERE, capture_output=True, text=True, env=os.environ | environment
     )
 
 
 def test_kernels_in_the_simulator():
-    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_backends_agree.py", NUMBA_ENABLE_CUDASIM="1")
+    files = "test_backends_agree.py", "test_gpu_memory.py"
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, NUMBA_ENABLE_CUDASIM="1")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 50 and "skipped" not in done.stdout
 

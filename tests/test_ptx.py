@@ -29,6 +29,8 @@ from sinkhorn_nb.backends.cuda_tiles import shape_of  # noqa: E402
 if core.config.ENABLE_CUDASIM:
     pytest.skip("the simulator compiles nothing", allow_module_level=True)
 
+pytestmark = pytest.mark.compiler
+
 NUMBERS = {"float32": float32, "float64": float64}
 PASSES = ["sums", "self", "transport", "log_sums"]
 KINDS = [(name, "float32", d) for name in PASSES for d in (3, 64)] + [(name, "float64", 3) for name in PASSES]
@@ -65,7 +67,7 @@ def ptx(name, dtype, d, cc=(9, 0)):
     number, sums = NUMBERS[dtype], float64[:, :, ::1]
     table, vector, points = int64[:, ::1], float64[::1], number[:, ::1]
     side = types.NamedTuple((points, float64[:, ::1], table, int64[::1], vector, vector, table, points), Side)
-    return compiled(kernel_of(name, dtype, d), (side, side, sums, sums), cc)
+    return compiled(kernel_of(name, dtype, d), (side, side, sums, sums, int64, int64), cc)
 
 
 def hot_blocks(text):
@@ -119,14 +121,19 @@ def tool(name):
     return found or pytest.skip(f"no {name}: {INSTALL}")
 
 
+def assembled(text, cc, folder):
+    """The file of machine code, and what the assembler reports of it."""
+    source, code = Path(folder, "k.ptx"), Path(folder, "k.cubin")
+    source.write_text(text)
+    command = [tool("ptxas"), "-v", f"-arch=sm_{cc[0]}{cc[1]}", f"-maxrregcount={REGISTERS}", source, "-o", code]
+    return code, subprocess.run(command, check=True, capture_output=True, text=True).stderr
+
+
 @cache
 def machine_code(name, d):
     """The loops on compute capability 9.0, float32."""
     with tempfile.TemporaryDirectory() as folder:
-        source, code = Path(folder, "k.ptx"), Path(folder, "k.cubin")
-        source.write_text(ptx(name, "float32", d))
-        assembler = [tool("ptxas"), "-arch=sm_90", f"-maxrregcount={REGISTERS}", source, "-o", code]
-        subprocess.run(assembler, check=True, capture_output=True)
+        code, _ = assembled(ptx(name, "float32", d), (9, 0), folder)
         listing = subprocess.run([tool("nvdisasm"), code], check=True, capture_output=True, text=True).stdout
     return loops(listing)
 
@@ -161,3 +168,29 @@ def test_instructions_a_product_of_long_points():
     names = Counter(line.split()[0] for line in loop)
     assert len(loop) / names["FFMA"] <= 1.5
     assert names["LDS.128"] == 16 and not names["LDS"] and not names["LDL"]
+
+
+# Bytes of registers that a thread fetches back from local memory, anywhere in the kernel: for KINDS, as counted.
+SPILLS = {
+    (8, 0): [152, 180, 156, 208, 80, 580, 120, 280, 48, 216, 216, 32],
+    (9, 0): [0, 0, 28, 68, 0, 500, 0, 0, 64, 60, 40, 8],
+}
+SLACK = 64  # bytes that another version of the compilers may add
+
+
+@pytest.mark.parametrize("cc", SPILLS)
+@pytest.mark.parametrize(("name", "dtype", "d"), KINDS)
+def test_spilt_registers(name, dtype, d, cc):
+    """PTX has registers without end: the assembler knows which of them fit. `transport` of long points spills most."""
+    with tempfile.TemporaryDirectory() as folder:
+        _, report = assembled(ptx(name, dtype, d, cc), cc, folder)
+    found = re.search(r"(\d+) bytes spill stores, (\d+) bytes spill loads", report)
+    most = SPILLS[cc][KINDS.index((name, dtype, d))] + SLACK
+    assert max(map(int, found.groups())) <= most
+
+
+# Counted: 36 accesses to local memory beside 4096 products, in `transport` alone.
+@pytest.mark.parametrize(("name", "most"), [("sums", 0), ("self", 0), ("log_sums", 0), ("transport", 38)])
+def test_spilt_registers_in_the_loop_over_pairs_of_long_points(name, most):
+    loop = next(loop for loop in machine_code(name, 64) if sum("MUFU.EX2" in line for line in loop) >= 4)
+    assert sum(line.startswith(("LDL", "STL")) for line in loop) <= most

@@ -1,12 +1,16 @@
 """Which backend "auto" takes: a GPU for much work, if it answers as the CPU does."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import sinkhorn_nb as snb
+from sinkhorn_nb import backends
 from sinkhorn_nb.backends import choice, trial
 from sinkhorn_nb.backends.cluster_sums import HostClusterSums
 from sinkhorn_nb.backends.cpu import CpuBackend
+from sinkhorn_nb.backends.fallback import FallbackBackend
 from sinkhorn_nb.backends.trial import Work, agrees
 
 MUCH = Work(70_000, 70_000, 2, "float32")
@@ -38,7 +42,8 @@ def test_little_work_is_for_the_cpu(monkeypatch):
 
 def test_much_work_is_for_the_gpu(gpu):
     gpu(Gpu)
-    assert type(choice.choose("auto", MUCH)) is Gpu
+    chosen = choice.choose("auto", MUCH)
+    assert type(chosen) is FallbackBackend and type(chosen._backend) is Gpu
     assert type(choice.choose("auto", MUCH._replace(n=2 * 10**6))) is CpuBackend  # no room
     assert type(choice.choose("auto")) is CpuBackend
 
@@ -88,6 +93,34 @@ def test_a_gpu_that_fails_is_left_alone(gpu):
 
     gpu(Broken)
     assert type(choice.choose("auto", MUCH)) is CpuBackend
+
+
+@pytest.mark.parametrize("question", ["__init__", "has_room"])
+def test_a_gpu_that_is_lost_after_its_trial_is_left_alone(gpu, question, monkeypatch):
+    """In a forked child, or when its driver is restarted."""
+
+    class Lost(Gpu):
+        pass
+
+    def fail(*arguments):
+        raise RuntimeError("CUDA initialized before forking")
+
+    gpu(Lost)
+    assert type(choice.choose("auto", MUCH)) is FallbackBackend
+    monkeypatch.setattr(Lost, question, fail)
+    assert type(choice.choose("auto", MUCH)) is CpuBackend
+
+
+def test_a_target_that_cannot_be_imported_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(choice.driver, "library", lambda: None)
+    monkeypatch.setitem(sys.modules, "sinkhorn_nb.backends.cuda_device", None)
+    monkeypatch.delattr(backends, "cuda_device", raising=False)
+    why = choice.no_gpu.__wrapped__()
+    assert "numba's CUDA target cannot be imported" in why
+
+
+def test_points_of_a_problem_with_itself_need_room_once():
+    assert MUCH.n_points == 140_000 and MUCH._replace(is_self=True).n_points == 70_000
 
 
 def off(result):

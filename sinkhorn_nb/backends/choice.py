@@ -1,17 +1,16 @@
 """Which backend answers: the CPU, or the GPUs that were asked for."""
 
-import ctypes
 import os
-import sys
 from functools import cache
 
+from . import driver
 from .base import Backend
 from .cpu import CpuBackend
+from .fallback import FallbackBackend
 from .sharded import ShardedBackend
 from .trial import Work, is_trusted
 
 NAMES = ("auto", "cpu", "cuda")
-DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
 
 
@@ -22,9 +21,12 @@ def choose(name, work: Work | None = None) -> Backend:
             raise ValueError(
                 f'backend: expected a usable GPU for "cuda", got none: {why}; take "auto" or "cpu", or {INSTALL}'
             )
-        return _cuda_backend()
+        backend = _cuda_backend()
+        if work is not None:
+            backend.require_room(work)
+        return backend
     if name == "auto" and work is not None and work.is_much and _is_there() and is_trusted(_cuda_backend, work):
-        return _cuda_backend()
+        return FallbackBackend(_cuda_backend, CpuBackend())
     return CpuBackend()
 
 
@@ -38,11 +40,11 @@ def no_gpu():
     """Why there is no usable GPU, or None; numba's CUDA target is not touched where there is no driver."""
     try:
         if not _is_simulated() and "NUMBA_CUDA_DRIVER" not in os.environ:
-            ctypes.CDLL(DRIVER)
+            driver.library()
         from . import cuda_device
     except OSError:
-        return f"the driver's library {DRIVER} was not found"
-    except ImportError as error:
+        return f"the driver's library {driver.NAME} was not found"
+    except Exception as error:  # whatever does not fit together
         return f"numba's CUDA target cannot be imported ({error})"
     return cuda_device.problem()
 
@@ -58,10 +60,12 @@ def describe_gpu():
 
 def _cuda_backend():
     from .cuda import CudaBackend  # where it is used: importing numba's CUDA target takes a while
-    from .cuda_device import devices
+    from .cuda_device import current, devices
 
-    backends = [CudaBackend(number) for number in devices()]
-    return backends[0] if len(backends) == 1 else ShardedBackend(backends)
+    numbers = devices()
+    if numbers == [current()]:
+        return CudaBackend(*numbers)
+    return ShardedBackend([CudaBackend(number) for number in numbers])  # it enters them
 
 
 def _is_simulated():

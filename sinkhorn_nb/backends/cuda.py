@@ -8,7 +8,7 @@ order: the result is the same bits each time.
 
 import numpy as np
 
-from .cuda_device import SIMULATOR, cuda, free_memory, on_device, starting
+from .cuda_device import SIMULATOR, Resident, cuda, free_memory, on_device, starting, telling_shortage
 from .cuda_kernels import SHARERS, Side, log_sums_kernel, log_total_kernel, share_kernel, sums_kernel, total_kernel
 from .cuda_tiles import INERT, STRETCH, shape_of
 from .tiling import starts_of_pieces
@@ -17,14 +17,19 @@ PANELS, CHUNKS = 64, 32  # of rows and of columns, at most: partial sums take 8 
 BLOCKS = PANELS * CHUNKS  # about four waves of them on the largest devices
 CLUSTERS = 128  # whose sums are kept, at most
 THREADS, MOST = (2, 2) if SIMULATOR else (128, 1024)  # of the kernels that add up
+# Instructions of one launch, about: a tenth of a second on a small GPU, whose display would stop the computation after
+# two seconds, and 10 ms on the largest, where a launch and the waiting for it take 20 us. Ctrl-C is heard in between.
+MOST_A_LAUNCH = 2**38
+COST = {"float32": 1, "float64": 32}  # of one instruction on GPUs for displays
 # Columns of a matrix in one pass: with a number beside them they fill vector loads, and all fits in registers.
 VALUES = {"float32": (1, 3, 7), "float64": (1, 3)}
 
 
-class CudaCloud:
+class CudaCloud(Resident):
     """Points on the device, with the pieces of rows and of columns that the blocks take."""
 
-    def __init__(self, offsets, centres, bounds):
+    def __init__(self, offsets, centres, bounds, number=0):
+        super().__init__(number)
         self.n, self.dtype = len(offsets), offsets.dtype
         self.shape = shape_of(offsets.dtype.name, offsets.shape[1])
         padding = ((0, 0), (0, 0 if self.shape.few else -offsets.shape[1] % STRETCH))
@@ -68,21 +73,25 @@ def _ends(pieces, count):
     return np.unique(np.linspace(0, len(pieces), count + 1).astype(np.int64))
 
 
-class CudaClusterSums:
+class CudaClusterSums(Resident):
     """A (K, m) array of the device behind the questions of `ClusterSums`; all sums are float64."""
 
-    def __init__(self, sums):
+    def __init__(self, sums, number=0):
+        super().__init__(number)
         self._sums, self.dtype = sums, sums.dtype
 
+    @telling_shortage
     def columns(self):
         return _total(self._sums)
 
+    @telling_shortage
     def totals(self, scales):
         return _total(self._sums, scales)
 
     def shares(self, weights):
         return self.grouped(weights, len(weights))[:, 0]
 
+    @telling_shortage
     def grouped(self, weights, size):
         out = cuda.device_array((self._sums.shape[0], len(weights) // size), np.float64)
         weights = cuda.to_device(weights)
@@ -106,27 +115,29 @@ class CudaBackend:
         return on_device(self._number)
 
     def has_room(self, work):
-        """Whether both clouds of some work would fit."""
-        return _needed(work.n + work.m, work.dimension, np.dtype(work.dtype).itemsize) <= free_memory()
+        """Whether the clouds of some work and all sums would fit."""
+        return _needed(work.n_points, work.dimension, np.dtype(work.dtype).itemsize) <= free_memory()
 
+    def require_room(self, work):
+        """Raise a MemoryError unless they would."""
+        _require(work.n_points, work.dimension, np.dtype(work.dtype).itemsize)
+
+    @telling_shortage
     def load(self, offsets, centres, bounds):
-        (n, d), free = offsets.shape, free_memory()
-        needed = _needed(n, d, offsets.dtype.itemsize)
-        if needed > free:
-            raise MemoryError(
-                f"backend: expected {needed / 1e9:.3g} GB free on the GPU for {n} points in dimension {d}, got "
-                f'{free / 1e9:.3g} GB; take backend="cpu", or fewer points'
-            )
-        return CudaCloud(offsets, centres, bounds)
+        _require(*offsets.shape, offsets.dtype.itemsize)
+        return CudaCloud(offsets, centres, bounds, self._number)
 
+    @telling_shortage
     def sums(self, x, F, a, y, G, b):
         rows, columns = self._sums(x, F, a, y, G, b, x.rows(PANELS), np.float64)
         return rows, _total(columns)
 
+    @telling_shortage
     def cluster_sums(self, x, F, a, y, G, b, bounds):
         rows, columns = self._sums(x, F, a, y, G, b, x.rows(PANELS, bounds), x.dtype)
-        return rows, CudaClusterSums(_flat(columns))
+        return rows, CudaClusterSums(_flat(columns), self._number)
 
+    @telling_shortage
     def self_sums(self, x, F, a):
         rows, columns = self._sums(x, F, a, x, F, a, x.rows(PANELS), np.float64, is_self=True)
         return rows + _total(columns)
@@ -137,12 +148,14 @@ class CudaBackend:
         columns = cuda.device_array((len(x_side.ends) - 1, y.n, 1), dtype)
         with starting:
             kernel = sums_kernel(x.dtype.name, x.shape, 1, True, is_self)
-            kernel[(len(columns), len(rows)), x.shape.threads](x_side, y_side, rows, columns)
+        _launch(kernel, x.shape.threads, x_side, y_side, rows, columns)
         return _total(rows), columns
 
+    @telling_shortage
     def row_sums(self, x, F, y, G, b, spans=None):
         return self._transport(x, F, y, G, b[:, None], spans)[:, 0]
 
+    @telling_shortage
     def transport(self, x, F, y, G, V, factors):
         if factors is not None:  # a pass for every few products of a column of B and one of V
             A, B = factors
@@ -163,21 +176,45 @@ class CudaBackend:
             y_side = y.side(G, values, chunks)
             with starting:
                 kernel = sums_kernel(x.dtype.name, x.shape, width, False, False)
-                kernel[(len(panels[1]) - 1, len(sums)), x.shape.threads](x_side, y_side, sums, none)
+            _launch(kernel, x.shape.threads, x_side, y_side, sums, none)
             out[:, k : k + width] = _total(sums).reshape(x.n, width)[:, : V.shape[1] - k]
         return out
 
+    @telling_shortage
     def log_sum_exp(self, x, F, y, G, spans=None):
         panels, chunks = _row_wise(x, y)
         x_side, y_side = x.side(F, np.zeros(x.n), panels, spans), y.side(G, np.zeros(y.n), chunks)
         maxima, sums = (cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2))
         with starting:
             kernel = log_sums_kernel(x.dtype.name, x.shape)
-            kernel[(len(x_side.ends) - 1, len(maxima)), x.shape.threads](x_side, y_side, maxima, sums)
+        _launch(kernel, x.shape.threads, x_side, y_side, maxima, sums)
         out = cuda.device_array(x.n, np.float64)
         with starting:
             log_total_kernel[_grid(x.n), THREADS](_flat(maxima), _flat(sums), out)
         return out.copy_to_host()
+
+
+def _launch(kernel, threads, x, y, *sums):
+    """Make a pass over the pairs of two sides, in launches that are short enough."""
+    chunks, (m, d) = len(y.ends) - 1, y.points.shape
+    instructions = len(x.points) * m * (8 + d) * COST[y.points.dtype.name]
+    pieces = -(-len(y.pieces) // chunks)  # of a chunk
+    step = max(1, int(pieces * MOST_A_LAUNCH / instructions))
+    for start in range(0, pieces, step):
+        if start > 0:
+            cuda.synchronize()
+        with starting:
+            kernel[(len(x.ends) - 1, chunks), threads](x, y, *sums, start, start + step)
+
+
+def _require(n, d, number):
+    """Raise a MemoryError unless there is room for so many points, of numbers of so many bytes."""
+    needed, free = _needed(n, d, number), free_memory()
+    if needed > free:
+        raise MemoryError(
+            f"backend: expected {needed / 1e9:.3g} GB free on the GPU for {n} points in dimension {d}, got "
+            f'{free / 1e9:.3g} GB; take backend="cpu", or fewer points'
+        )
 
 
 def _needed(n, d, number):

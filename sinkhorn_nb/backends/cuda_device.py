@@ -1,13 +1,16 @@
 """The one module that imports numba's CUDA target: which of its packages there is, its device, its gaps."""
 
+import math
 import threading
+from contextlib import suppress
+from functools import wraps
 
 import numpy as np
 from llvmlite import ir
 from numba import config, cuda, types  # cuda: the built-in target, or numba-cuda's in its place
 from numba.extending import intrinsic, register_jitable
 
-from . import pointwise
+from . import driver, forks, pointwise
 
 if not hasattr(np, "row_stack"):  # gone from NumPy 2.5; numba-cuda asks for it when it first compiles
     setattr(np, "row_stack", np.vstack)  # noqa: B010
@@ -22,7 +25,8 @@ REGISTERS = 168  # of a thread: 12 warps share a multiprocessor; what does not f
 kernel = cuda.jit if SIMULATOR else cuda.jit(max_registers=REGISTERS)
 
 # Held by who makes and starts a kernel. Two threads would compile it twice, and the simulator runs one at a time.
-starting = threading.Lock()
+starting = threading.RLock()
+forks.wait_for(starting)
 
 # Functions called by kernels: plain ones in the simulator, else compiled into them.
 device = register_jitable
@@ -76,17 +80,69 @@ def name(number):
     return "{} (compute capability {}.{})".format(text, *found.compute_capability)
 
 
+def current():
+    """Number of the GPU that the calling thread uses."""
+    return 0 if SIMULATOR else cuda.current_context().device.id
+
+
+class Resident:
+    """An object on a GPU. It drops what it has in the GPU's context, whichever thread drops it.
+
+    Numba frees memory in the thread that drops it; in one without a context that fails, and the memory is lost.
+    """
+
+    def __init__(self, number):
+        self._number = number
+
+    def __del__(self):
+        with suppress(Exception), on_device(self._number):
+            vars(self).clear()
+
+
 def free_memory():
-    """Bytes of the device in use that nobody has taken."""
-    return cuda.current_context().get_memory_info()[0]
+    """Bytes of the device in use that nobody has taken; infinite where the memory is managed by somebody who knows."""
+    context = cuda.current_context()
+    # numba keeps dropped arrays for a while. The simulator does not, nor do all plugins.
+    pending = getattr(getattr(context, "memory_manager", None), "deallocations", None)
+    if pending is not None:
+        pending.clear()
+    try:
+        return context.get_memory_info()[0]
+    except NotImplementedError:  # a plugin with a pool
+        return math.inf
+
+
+OUT_OF_MEMORY = 2  # the driver's number
+
+
+def telling_shortage(method):
+    """The method, with numba's error for a lack of memory on the GPU told as a MemoryError with a cure."""
+
+    @wraps(method)
+    def answer(*arguments):
+        try:
+            return method(*arguments)
+        except Exception as error:
+            if getattr(error, "code", None) != OUT_OF_MEMORY:
+                raise
+            raise MemoryError(
+                "backend: expected room on the GPU for the sums of a pass, got none, although there was enough before "
+                'it started; free memory that other programs have taken there, take backend="cpu", or fewer points'
+            ) from error
+
+    return answer
 
 
 def number_of(array):
-    """Of the device that an array is on: numba's tell, for others it is the device in use."""
+    """Number of the device that holds an array; the device in use for one of which the driver knows nothing."""
     if SIMULATOR:
         return 0
     memory = getattr(array, "gpu_data", None)
-    return (cuda.current_context() if memory is None else memory.context).device.id
+    if memory is not None:
+        return memory.context.device.id
+    in_use = current()  # before the driver is asked: this starts it
+    found = driver.device_of(array.__cuda_array_interface__["data"][0])
+    return in_use if found is None else found
 
 
 def to_host(array, number):
@@ -104,9 +160,11 @@ def to_host(array, number):
 
 
 def to_device(host, number):
-    """A copy of a NumPy array on a device."""
+    """A copy of a NumPy array on a device, which is there: readers may be on any stream."""
     with cuda.gpus[number]:
-        return cuda.to_device(host)
+        array = cuda.to_device(host)
+        cuda.synchronize()
+        return array
 
 
 @intrinsic

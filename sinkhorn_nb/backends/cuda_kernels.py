@@ -4,6 +4,9 @@ A block walks over the tiles of its columns, which it keeps in shared memory, an
 panel. Thread (group, lane) treats `rows` x `columns` pairs at a time in registers: rows group,
 group + groups, ... and columns lane, lane + lanes, ... What it adds to a column stays in a place of its
 own. All sums over threads, panels and chunks are made in order: the result is the same bits each time.
+
+One launch takes the pieces `start` to `stop` of each chunk and adds to what earlier ones have left: a long
+pass is made in several launches, and gives the same bits.
 """
 
 import math
@@ -46,7 +49,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
     clear, add_rows, (empty, add_columns) = tiles.clearing(shape), tiles.adding_rows(shape), tiles.adding_columns(shape)
 
     @kernel
-    def pass_over(x, y, row_sums, column_sums):
+    def pass_over(x, y, row_sums, column_sums, start, stop):
         near = cuda.shared.array(near_shape, number)  # a line each: the simulator tells them apart by that
         beside = cuda.shared.array((tile, width), number)
         shared = cuda.shared.array(block, number)
@@ -57,10 +60,11 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
         A, a = cuda.local.array(rows, number), cuda.local.array(rows, number)
         sums = cuda.local.array(columns, number)
         p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
-        clear(x, p, row_sums, q, number(0), me)
-        if columns_too:
-            clear(y, q, column_sums, p, number(0), me)
-        for v in range(y.ends[q], y.ends[q + 1]):
+        if start == 0:
+            clear(x, p, row_sums, q, number(0), me)
+            if columns_too:
+                clear(y, q, column_sums, p, number(0), me)
+        for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
             j0, j1, of_y = y.pieces[v, 0], y.pieces[v, 1], y.pieces[v, 2]
             if not tiles.any_sees(x, p, of_y):
                 continue
@@ -122,7 +126,7 @@ def log_sums_kernel(dtype, shape):
     clear, inert = tiles.clearing(shape), number(tiles.INERT)
 
     @kernel
-    def pass_over(x, y, maxima, sums):
+    def pass_over(x, y, maxima, sums, start, stop):
         near = cuda.shared.array(near_shape, number)
         beside = cuda.shared.array((tile, 1), number)
         shared = cuda.shared.array(block, number)
@@ -131,9 +135,10 @@ def log_sums_kernel(dtype, shape):
         t, A = cuda.local.array((rows, columns), number), cuda.local.array(rows, number)
         largest, totals = cuda.local.array(rows, number), cuda.local.array(rows, number)
         p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
-        clear(x, p, maxima, q, inert, me)
-        clear(x, p, sums, q, number(0), me)
-        for v in range(y.ends[q], y.ends[q + 1]):
+        if start == 0:
+            clear(x, p, maxima, q, inert, me)
+            clear(x, p, sums, q, number(0), me)
+        for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
             j0, j1, of_y = y.pieces[v, 0], y.pieces[v, 1], y.pieces[v, 2]
             if not tiles.any_sees(x, p, of_y):
                 continue

@@ -4,12 +4,13 @@ Sums of rows are put side by side, sums of columns added up in the order of the 
 the same bits each time, for the same number of devices.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from .at_once import at_once
 
 
 class Device(NamedTuple):
@@ -112,6 +113,10 @@ class ShardedBackend:
         """Whether both clouds of some work would fit on each device."""
         return all(_at_once(lambda device, _: device.backend.has_room(work), [(d, None) for d in self._devices]))
 
+    def require_room(self, work):
+        """Raise a MemoryError unless they would."""
+        _at_once(lambda device, _: device.backend.require_room(work), [(d, None) for d in self._devices])
+
     def load(self, offsets, centres, bounds):
         return ShardedCloud(offsets, centres, bounds)
 
@@ -184,11 +189,10 @@ def _clusters_within(bounds, points):
 
 
 def _at_once(question, askings):
-    """question(device, what) of each (device, what) in order, all at once; none is left at work, whatever happens."""
+    """Call question(device, what) for all pairs concurrently and return the answers in order."""
 
     def ask(device, what):
         with device.backend.on_device():
             return question(device, what)
 
-    with ThreadPoolExecutor(len(askings)) as threads:  # new ones: they survive a fork, and cost less than a pass
-        return list(threads.map(ask, *zip(*askings, strict=True)))
+    return at_once(ask, askings)

@@ -4,51 +4,65 @@ Compared with numba's parallel loops this may be called from several threads at 
 fork, answers Ctrl-C between panels, and compiles in a fraction of the time.
 """
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numba
-import scipy.linalg.cython_blas  # noqa: F401  (the BLAS that numba calls: load it before it is limited)
-import threadpoolctl
+from numba.np.ufunc import parallel
+
+from . import forks
+from .blas import single_threaded_blas
+
+__all__ = ["run", "single_threaded_blas"]
 
 
 class _Pool:
-    """One executor a process, made when first needed."""
+    """One executor per process, made when it is first needed."""
 
     def __init__(self):
-        self.reset()
-        if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
-            os.register_at_fork(after_in_child=self.reset)
+        self._lock, self._executor = threading.RLock(), None
+        self._here = threading.local()
+        forks.wait_for(self._lock, self._forget)  # a child has none of its parent's threads
 
-    def reset(self):
-        self._lock = threading.Lock()
+    def _forget(self):
         self._executor = None
 
+    def _mark(self):
+        self._here.is_worker = True
+
+    def is_here(self):
+        """Whether the calling thread is one of the pool's."""
+        return getattr(self._here, "is_worker", False)
+
     def submit(self, function):
+        """Have a thread of the pool call the function; a RuntimeError where no thread can be started."""
         with self._lock:
             if self._executor is None:
-                self._executor = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "sinkhorn_nb")
-        return self._executor.submit(function)
+                self._executor = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "sinkhorn_nb", self._mark)
+            return self._executor.submit(function)
 
 
 _pool = _Pool()
+_launching = threading.RLock()
+forks.wait_for(_launching)
 
 
 def run(task, panels):
     """Call task(*panel) for each panel, in any order, on numba.get_num_threads() threads."""
-    queue = iter(panels)
-    n_threads = min(numba.get_num_threads(), len(panels))
+    queue, futures = iter(panels), []
 
     def work():
         for panel in queue:
             task(*panel)
 
-    if n_threads == 1:
+    if (n_threads := _threads_for(len(panels))) == 1:
         return work()
-    futures = [_pool.submit(work) for _ in range(n_threads)]
     try:
+        try:
+            for _ in range(n_threads):
+                futures.append(_pool.submit(work))
+        except RuntimeError:  # no new threads: the interpreter is about to end
+            work()
         for future in futures:
             future.result()
     except BaseException:
@@ -57,39 +71,18 @@ def run(task, panels):
         raise
 
 
-class _SingleThreadedBlas:
-    """While anybody is inside, BLAS keeps to one thread: the panels are parallel already."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._controller = None
-        self._limit = None
-
-    @contextmanager
-    def __call__(self):
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._controller = self._controller or threadpoolctl.ThreadpoolController()
-                self._limit = self._controller.limit(limits=1, user_api="blas")
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if self._inside == 0:
-                    _claim_blas()
-                    self._limit.restore_original_limits()
-                    _claim_blas()
+def _threads_for(n_panels):
+    """At most one per panel; one within a thread of the pool, which would otherwise wait for itself."""
+    return 1 if n_panels == 1 or _pool.is_here() else min(_n_threads(), n_panels)
 
 
-def _claim_blas():
-    """Since threadpoolctl 3.8 only the first thread to set OpenBLAS's threads may set them again: end its reign."""
-    controller = getattr(threadpoolctl, "OpenBLASController", None)
-    release = getattr(controller, "clear_controlling_thread", None)
-    if release is not None:
-        release(force=True)
+def _n_threads():
+    """numba.get_num_threads() without its lock.
 
-
-single_threaded_blas = _SingleThreadedBlas()
+    Parent and forked children share that lock: if one of them is killed while it holds it, all others stop.
+    """
+    ask = getattr(parallel, "_get_num_threads", None)
+    if ask is not None:
+        return ask()
+    with _launching:
+        return numba.get_num_threads()

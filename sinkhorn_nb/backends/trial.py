@@ -14,12 +14,18 @@ RTOL = {"float32": 1e-4, "float64": 1e-9}
 
 
 class Work(NamedTuple):
-    """Passes between clouds of n and m points."""
+    """Passes between clouds of n and m points, which may be the same cloud."""
 
     n: int
     m: int
     dimension: int
     dtype: str
+    is_self: bool = False
+
+    @property
+    def n_points(self):
+        """Points of all clouds."""
+        return self.n if self.is_self else self.n + self.m
 
     @property
     def is_much(self):
@@ -29,7 +35,10 @@ class Work(NamedTuple):
 
 def is_trusted(make, work):
     """Whether the backend that `make` makes passes the trial and has room for the work."""
-    return _passes(make, min(work.dimension, MOST_DIMENSIONS), work.dtype) and make().has_room(work)
+    try:
+        return _passes(make, min(work.dimension, MOST_DIMENSIONS), work.dtype) and make().has_room(work)
+    except Exception:  # a forked child, a lost device
+        return False
 
 
 @cache

@@ -137,6 +137,7 @@ def _iterate(solver, problem):
     """From the start through the phases to the tolerance."""
     if is_limit(problem):
         return _limit(problem, solver)
+    # No bar unless asked for: tqdm has a lock for all bars, which a forked child may find taken for ever.
     with ProgressBar(problem, solver.tol) if solver.progress else nullcontext() as bar:
         descent = Descent(solver, problem, bar)
         *before, final = phases(problem, solver)

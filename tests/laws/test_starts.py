@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oracle import Dense
 from strategies import pairs
@@ -35,19 +35,16 @@ def check(pair, init):
 
 
 @pytest.mark.parametrize("name", ANYWHERE)
-@settings(max_examples=15, deadline=None)
 @given(pair=pairs())
 def test_no_start_matters(name, pair):
     check(pair, ANYWHERE[name])
 
 
-@settings(max_examples=25, deadline=None)
 @given(pair=pairs(dimensions=st.just(1)))
 def test_sorting_does_not_matter(pair):
     check(pair, Sorting())
 
 
-@settings(max_examples=25, deadline=None)
 @given(pair=pairs(), seed=st.integers(0, 2**32 - 1), size=st.sampled_from([1e-2, 1.0, 1e4]))
 def test_given_potentials_do_not_matter(pair, seed, size):
     rng = np.random.default_rng(seed)
@@ -55,7 +52,6 @@ def test_given_potentials_do_not_matter(pair, seed, size):
     check(pair, Potentials(f, g))
 
 
-@settings(max_examples=25, deadline=None)
 @given(pair=pairs(), moved=st.floats(-2, 2), ratio=st.sampled_from([0.3, 1.0, 3.0]))
 def test_an_earlier_solution_does_not_matter(pair, moved, ratio):
     x, y, a, b, blur = pair

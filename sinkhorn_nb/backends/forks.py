@@ -1,0 +1,23 @@
+"""Forks of a process with several threads: a child has one of them, and must find no lock held by another.
+
+A lock that another thread holds at the time of a fork is never released in the child, which waits for it for ever.
+Therefore a fork waits until nobody else holds the locks that are named here: at most as long as a compilation takes.
+"""
+
+import os
+
+from numba.core.compiler_lock import global_compiler_lock
+
+
+def wait_for(lock, then=lambda: None):
+    """Let forks wait until no other thread holds a reentrant lock; call `then()` in each child."""
+
+    def release_in_child():
+        lock.release()
+        then()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=release_in_child)
+
+
+wait_for(global_compiler_lock)  # numba's own: it is held while a kernel is compiled or loaded
