@@ -1,7 +1,7 @@
 """The front door: arrays in, one frozen result out."""
 
 from . import validation
-from .divergence import diverge
+from .divergence import Divergence, diverge
 from .divergences import diverge_all
 from .measure import Measure
 from .problem import Problem
@@ -9,6 +9,7 @@ from .solution import Solution
 from .solver import Sinkhorn
 
 
+@validation.native_names
 def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None, self_y=None):
     """Sinkhorn divergence S_eps(a, b) between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
 
@@ -70,6 +71,7 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
     return diverge(problem, solver, self_x, self_y)
 
 
+@validation.native_names
 def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     """Sinkhorn divergences of many pairs of weighted point clouds, solved together.
 
@@ -132,6 +134,7 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     return diverge_all(problems, _solver(solver))
 
 
+@validation.native_names
 def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     """Entropic optimal transport OT_eps between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
 
@@ -183,6 +186,7 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
 
 
 def _problem(x, y, a, b, blur):
+    validation.points_first(x, y, a, b)
     named = ("x", x), ("y", y), ("a", a), ("b", b)
     return _between(Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b")), blur, named)
 
@@ -192,8 +196,12 @@ def _between(source, target, blur, named):
     (x, _), (y, _), (a, _), (b, _) = named
     home = validation.home(**dict(named))
     validation.same_dimension(y, target.points, x, source.points)
-    validation.equal_masses(b, target.weights, a, source.weights)
-    return Problem(source, target, validation.blur(blur, source.points, target.points) ** 2, home)
+    validation.same_meaning(y, target.traits, x, source.traits)
+    rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
+    validation.equal_masses(b, target.weights, a, source.weights, rounding)
+    blur = validation.blur(blur, source.points, target.points)
+    validation.resolved(blur, (x, source), (y, target))
+    return Problem(source, target, blur**2, home)
 
 
 def _listed(name, clouds, weights_name, weights):
@@ -219,6 +227,9 @@ def _solver(solver):
 
 
 def _check_self(name, known, own, eps):
+    if isinstance(known, Divergence):
+        own_name = {"self_x": "xx", "self_y": "yy"}[name]
+        raise TypeError(f"{name}: expected a Solution, got the Divergence that it belongs to; pass its .{own_name}")
     validation.instance(name, known, Solution)
     problem = known.problem
     if not (problem.is_self and problem.source.equals(own) and problem.eps == eps):

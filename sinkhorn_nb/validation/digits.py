@@ -1,0 +1,75 @@
+"""Whether float64 holds the points finely enough for a blur."""
+
+import numpy as np
+
+# (extent / blur)^2 float64 rounding is then 1: exponents, and with them plans, are noise beyond.
+LARGEST_EXTENT = 1e8
+COARSEST = 1 / 4  # of the blur: spacing of float64 at the largest coordinate
+LARGEST_ROUNDING = 2.0**-20  # of the blur: what may be lost where subtracting an origin first loses nothing
+
+
+def resolved(blur, *sides):
+    """Sides are (name, measure); what is beyond float64 is told with the column that is to blame."""
+    for name, measure in sides:
+        _check_rounding(blur, name, measure)
+    _check_extent(blur, sides)
+    for name, measure in sides:
+        _check_spacing(blur, name, measure)
+
+
+def _check_rounding(blur, name, measure):
+    rounding = measure.traits.rounding
+    if rounding > LARGEST_ROUNDING * blur:
+        raise ValueError(
+            f"{name}: expected numbers that float64 holds to a millionth of the blur {blur:.3g}, got some that it rounds "
+            f"by {rounding:.3g}; {_origin(name)}"
+        )
+
+
+def _check_extent(blur, sides):
+    """The extent of a column over both sides, points without mass left out."""
+    boxes = np.stack([measure.box for _, measure in sides])
+    extents = boxes[:, 1].max(axis=0) - boxes[:, 0].min(axis=0)
+    column = int(np.argmax(extents))
+    if extents[column] <= LARGEST_EXTENT * blur:
+        return
+    name, row, coordinate = _extreme(column, sides)
+    label = sides[0][1].traits.column(column)
+    raise ValueError(
+        f"blur: expected at least 1e-08 of the extent of the points, {extents[column]:.3g} in {label}, got {blur:.3g}, "
+        f"which float64 cannot resolve; remove or rescale {label} (it is {coordinate:.3g} at row {row} of {name}; a point "
+        f"that stands for a missing value or infinity has to go), or take a blur above {1e-8 * extents[column]:.1g}"
+    )
+
+
+def _extreme(column, sides):
+    """The side, the row and the coordinate that lie farthest from the others in a column, mass or none."""
+    middle = np.median(np.concatenate([measure.points[measure.weights > 0, column] for _, measure in sides]))
+    found = []
+    for name, measure in sides:
+        distances = np.where(measure.weights > 0, np.abs(measure.points[:, column] - middle), -1.0)
+        row = int(np.argmax(distances))
+        found.append((float(distances[row]), name, row, float(measure.points[row, column])))
+    return max(found, key=lambda one: one[0])[1:]
+
+
+def _check_spacing(blur, name, measure):
+    """An offset common to all points, that of float numbers: integers were exact."""
+    if measure.traits.is_exact:
+        return
+    largest = np.abs(measure.box).max(axis=0)
+    column = int(np.argmax(largest))
+    spacing = float(np.spacing(largest[column]))
+    if spacing > COARSEST * blur:
+        raise ValueError(
+            f"{name}: expected coordinates that float64 tells apart at a distance of the blur {blur:.3g}, got "
+            f"{largest[column]:.3g} in {measure.traits.column(column)}, where its numbers are {spacing:.3g} apart; "
+            f"{_origin(name)}"
+        )
+
+
+def _origin(name):
+    return (
+        "subtract one origin from all points while they are in the type in which they are exact, such as "
+        f"{name} - origin with integers and origin = x[0] for both sides"
+    )
