@@ -1,6 +1,7 @@
 """The front door: arrays in, one frozen result out."""
 
 from . import validation
+from .backends.home import HOST
 from .divergence import Divergence, diverge
 from .divergences import diverge_all
 from .measure import Measure
@@ -130,7 +131,9 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     problems = []
     for (x, p), (y, q) in zip(sources, targets, strict=True):
         source, target = measures[id(x[1]), id(p[1])], measures[id(y[1]), id(q[1])]
-        problems.append(_between(source, target, blur, (x, y, p, q)))
+        named = (x, y, p, q)
+        home = validation.home(**dict(named))
+        problems.append(between(source, target, blur, [name for name, _ in named], home))
     return diverge_all(problems, _solver(solver))
 
 
@@ -187,14 +190,13 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
 
 def _problem(x, y, a, b, blur):
     validation.points_first(x, y, a, b)
-    named = ("x", x), ("y", y), ("a", a), ("b", b)
-    return _between(Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b")), blur, named)
+    home = validation.home(x=x, y=y, a=a, b=b)
+    return between(Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b")), blur, home=home)
 
 
-def _between(source, target, blur, named):
-    """The problem of two measures made of the arrays named: points, points, weights, weights."""
-    (x, _), (y, _), (a, _), (b, _) = named
-    home = validation.home(**dict(named))
+def between(source, target, blur, names=("x", "y", "a", "b"), home=HOST):
+    """The problem of two measures; the names are those of their points and weights, for messages."""
+    x, y, a, b = names
     validation.same_dimension(y, target.points, x, source.points)
     validation.same_meaning(y, target.traits, x, source.traits)
     rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)

@@ -103,9 +103,10 @@ def _no_number(value, array):
 
 
 def _column(value, where):
-    """The name of an entry's column in a data frame."""
-    names = getattr(value, "columns", None)
-    return f" (row {where[0]}, column {names[where[1]]!r})" if hasattr(value, "to_numpy") and len(where) == 2 else ""
+    """The row and the name of the column of an entry of a data frame."""
+    if not hasattr(value, "columns") or len(where) != 2:
+        return ""
+    return f" (row {where[0]}, column {value.columns[where[1]]!r})"
 
 
 def check_finite(name, array, value=None):

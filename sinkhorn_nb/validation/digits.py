@@ -21,8 +21,8 @@ def _check_rounding(blur, name, measure):
     rounding = measure.traits.rounding
     if rounding > LARGEST_ROUNDING * blur:
         raise ValueError(
-            f"{name}: expected numbers that float64 holds to a millionth of the blur {blur:.3g}, got some that it rounds "
-            f"by {rounding:.3g}; {_origin(name)}"
+            f"{name}: expected numbers that float64 holds to a millionth of the blur {blur:.3g}, got some that it "
+            f"rounds by {rounding:.3g}; {_origin(name)}"
         )
 
 
@@ -36,9 +36,10 @@ def _check_extent(blur, sides):
     name, row, coordinate = _extreme(column, sides)
     label = sides[0][1].traits.column(column)
     raise ValueError(
-        f"blur: expected at least 1e-08 of the extent of the points, {extents[column]:.3g} in {label}, got {blur:.3g}, "
-        f"which float64 cannot resolve; remove or rescale {label} (it is {coordinate:.3g} at row {row} of {name}; a point "
-        f"that stands for a missing value or infinity has to go), or take a blur above {1e-8 * extents[column]:.1g}"
+        f"blur: expected at least 1e-8 of the extent of the points, which is {extents[column]:.3g} in {label}, got "
+        f"{blur:.3g}, beyond what float64 resolves; rescale or remove {label}, or if {coordinate:.3g} at row {row} of "
+        f"{name} stands for a missing value or infinity, remove that row; or use a blur above "
+        f"{extents[column] / LARGEST_EXTENT:.1g}"
     )
 
 

@@ -35,12 +35,13 @@ class Traits(NamedTuple):
         return f"column {k if self.columns is None else repr(self.columns[k])}"
 
 
+PLAIN = Traits()
+
+
 def refuse_what_numpy_misreads(name, value, what):
     """Masked entries, sparse matrices and paths: numpy.asarray takes them for something else."""
     if isinstance(value, (str, os.PathLike)):
-        raise TypeError(
-            f"{name}: expected {what}, got the text {os.fspath(value)!r}; if it is the path of a file, {LOAD}"
-        )
+        raise TypeError(f"{name}: expected {what}, got {os.fspath(value)!r}; if it is the path of a file, {LOAD}")
     if issparse(value) or (hasattr(value, "toarray") and hasattr(value, "nnz")):
         raise TypeError(
             f"{name}: expected {what}, got a sparse {type(value).__name__}; pass {name}.toarray(), or first reduce the "
@@ -158,8 +159,8 @@ def same_meaning(name, traits, other_name, other):
     """Two clouds are measured in one unit, and their columns are the same ones in the same order."""
     if traits.unit != other.unit:
         raise TypeError(
-            f"{name}: expected numbers {_in(other.unit)} like {other_name}, got numbers {_in(traits.unit)}; convert both "
-            "to one unit and pass their numbers (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
+            f"{name}: expected numbers {_in(other.unit)} like {other_name}, got numbers {_in(traits.unit)}; convert "
+            "both to one unit and pass their numbers (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
         )
     if None in (traits.columns, other.columns) or traits.columns == other.columns:
         return
@@ -170,8 +171,8 @@ def same_meaning(name, traits, other_name, other):
             f"{name}[{list(other.columns)!r}]"
         )
     raise ValueError(
-        f"{name}: expected the columns {known} of {other_name}, got {_listed(traits.columns)}; choose the same ones, or "
-        "pass .to_numpy() to compare by position"
+        f"{name}: expected the columns {known} of {other_name}, got {_listed(traits.columns)}; choose the same ones, "
+        "or pass .to_numpy() to compare by position"
     )
 
 
