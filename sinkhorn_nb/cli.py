@@ -115,9 +115,7 @@ def _divergence(options):
     names = options.A, options.B, f"{options.A}: weights a", f"{options.B}: weights a"
     solver = Sinkhorn(tol=options.tol, max_iter=options.max_iter)
     start = time.perf_counter()
-    result = _with_warnings(
-        lambda: diverge(functional.between(source, target, options.blur, names), solver)
-    )
+    result = _with_warnings(lambda: diverge(functional.between(source, target, options.blur, names), solver))
     facts = {
         "value": result.value,
         "converged": result.converged,

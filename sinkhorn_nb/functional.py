@@ -190,8 +190,8 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
 
 def _problem(x, y, a, b, blur):
     validation.points_first(x, y, a, b)
-    home = validation.home(x=x, y=y, a=a, b=b)
-    return between(Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b")), blur, home=home)
+    source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
+    return between(source, target, blur, home=validation.home(x=x, y=y, a=a, b=b))
 
 
 def between(source, target, blur, names=("x", "y", "a", "b"), home=HOST):

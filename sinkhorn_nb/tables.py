@@ -51,7 +51,7 @@ def _header(lines):
         return None
     if all(set(line) <= DIGITS for line in lines[1:]):
         raise ValueError(
-            f"expected a header or numbers in the first line, got {lines[0]!r}, which may be the names that pandas gives "
+            f"expected a header or numbers in the first line, got {lines[0]!r}, which may be names that pandas gave "
             "to columns or a point; write names such as x0,x1 over the columns, or 0.0 in place of 0 for a point"
         )
     return first
