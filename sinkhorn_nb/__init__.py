@@ -4,7 +4,7 @@ from importlib import import_module
 
 from .divergence import Divergence
 from .divergences import Divergences
-from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences
+from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
 from .gradients import Gradient
 from .measure import Measure
 from .plan import Plan
@@ -34,6 +34,7 @@ __all__ = [
     "soft_quantile",
     "soft_rank",
     "soft_sort",
+    "suggest_blur",
 ]
 
 

@@ -188,6 +188,42 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     return _solver(solver).solve(_problem(x, y, a, b, blur))
 
 
+def suggest_blur(x, y=None, fraction=0.05):
+    """A blur to start from: a fraction of the diameter, the diagonal of the bounding box of all points.
+
+    Parameters
+    ----------
+    x, y : (n, d) and (m, d) array-likes
+        The points to be compared; y may be left out.
+    fraction : float, default 0.05
+        Above 0, at most 1.
+
+    Returns
+    -------
+    float
+        A length in the unit of the points, which must have one unit for all columns: scale them first if they do not.
+
+    Raises
+    ------
+    ValueError, TypeError
+        On bad input, and if all points are equal: no length is any better than another.
+
+    Examples
+    --------
+    >>> import sinkhorn_nb as snb
+    >>> snb.suggest_blur([[0.0, 0.0], [3.0, 4.0]])
+    0.25
+    """
+    fraction = validation.share("fraction", fraction)
+    source = Measure.of(x, names=("x", "a"))
+    target = source if y is None else Measure.of(y, names=("y", "b"))
+    _comparable(source, target, "x", "y")
+    diameter = Problem(source, target, 1.0).diameter
+    if diameter == 0:
+        raise ValueError("x: expected at least two different points, got equal ones; pass data, or choose any blur > 0")
+    return fraction * diameter
+
+
 def _problem(x, y, a, b, blur):
     validation.points_first(x, y, a, b)
     source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
@@ -197,13 +233,18 @@ def _problem(x, y, a, b, blur):
 def between(source, target, blur, names=("x", "y", "a", "b"), home=HOST):
     """The problem of two measures; the names are those of their points and weights, for messages."""
     x, y, a, b = names
-    validation.same_dimension(y, target.points, x, source.points)
-    validation.same_meaning(y, target.traits, x, source.traits)
+    _comparable(source, target, x, y)
     rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
     validation.equal_masses(b, target.weights, a, source.weights, rounding)
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, (x, source), (y, target))
     return Problem(source, target, blur**2, home)
+
+
+def _comparable(source, target, x, y):
+    """Points with the same coordinates, in one unit."""
+    validation.same_dimension(y, target.points, x, source.points)
+    validation.same_meaning(y, target.traits, x, source.traits)
 
 
 def _listed(name, clouds, weights_name, weights):

@@ -154,7 +154,7 @@ class Measure:
         carries = masses / self.mass > 0  # a weight may be nothing beside the mass
         owner = np.empty(len(points), dtype=np.intp)
         owner[self._order] = np.where(carries, np.cumsum(carries) - 1, -1)[np.cumsum(is_first) - 1]
-        return Reduction(Measure(points[starts[carries]], masses[carries]), owner)
+        return Reduction(Measure(points[starts[carries]], masses[carries], self.traits), owner)
 
     def has_rows_of(self, other):
         """Whether the other measure has the same rows in the same order."""

@@ -12,6 +12,7 @@ from .dual import Iterate, dual_value, marginal_error
 from .gibbs import GibbsKernel
 from .gradients import Differentiable, Gradient, envelope, pull, with_value
 from .measure import Measure
+from .outlook import advice
 from .plan import Plan
 from .problem import Problem
 from .status import Status, explain
@@ -110,7 +111,8 @@ class Solution(Differentiable):
     @property
     def message(self):
         """The status, the error reached and, where it failed, the cure."""
-        return explain(self.status, self.marginal_error, self.history, self.tol, self.dtype)
+        hint = None if self.converged else advice(self.problem)
+        return explain(self.status, self.marginal_error, self.history, self.tol, self.dtype, hint)
 
     @property
     def T(self):

@@ -21,8 +21,8 @@ class Status(Enum):
     GAP_STALLED = "stopped because the certified gap no longer falls, still above tol of the value"
 
 
-def explain(status, error, history, tol, dtype):
-    """The status with the error reached and the smallest safe cure."""
+def explain(status, error, history, tol, dtype, advice=None):
+    """The status with the error reached and the smallest safe cure: the advice, if there is any."""
     if status is Status.CONVERGED:
         return f"{status.value}: {error:.2e} <= {tol:.2e}"
     n_iter = len(history)
@@ -34,7 +34,7 @@ def explain(status, error, history, tol, dtype):
     if status is Status.ROUNDING:
         cure = "Sinkhorn(dtype=None), or " if dtype == "float32" else ""
         return f"{status.value}: {error:.2e} > tol={tol:.2e}; use {cure}a larger blur or tol"
-    cure = _cure(n_iter, np.minimum.accumulate(history), tol, dtype)
+    cure = advice or _cure(n_iter, np.minimum.accumulate(history), tol, dtype)
     return f"{status.value}: {error:.2e} > tol={tol:.2e} after {n_iter} iterations; {cure}"
 
 

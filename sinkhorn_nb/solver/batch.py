@@ -14,6 +14,7 @@ from ..backends.threads import single_threaded_blas
 from ..blocks import Blocks, Stack
 from ..dual import LARGEST_LOG, Iterate
 from ..initializers import Warm
+from ..outlook import watched
 from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
@@ -56,7 +57,7 @@ def solve_together(solver, problems):
             for task, solution, is_done in zip(tasks, *_solve_alike(solver, tasks), strict=True):
                 solution = solution.T if task.is_turned else solution
                 solutions[task.number] = _Stage(solution.of(problems[task.number]), is_done)
-    return reported([_gone_on(solver, *known) for known in zip(problems, solutions, strict=True)])
+    return reported([_gone_on(solver, problems, *known) for known in zip(problems, solutions, strict=True)])
 
 
 def _alike(solver, problems):
@@ -85,16 +86,16 @@ class _Stage(NamedTuple):
     is_done: bool
 
 
-def _gone_on(solver, problem, stage):
+def _gone_on(solver, problems, problem, stage):
     """The solution, by the other loop where there is none or this one gave up."""
     if stage is None:
-        return solver.attempt(problem)
+        return watched(solver, problem, problems).attempt(problem)
     solution = stage.solution
     left = solver.max_iter - solution.n_iter
     if stage.is_done or left < 1:
         return solution
     init = Warm(solution) if np.isfinite(solution.value) else solver.init
-    further = replace(solver, init=init, max_iter=left).attempt(problem)
+    further = replace(watched(solver, problem, problems), init=init, max_iter=left).attempt(problem)
     history = np.concatenate([solution.history, further.history])
     return replace(further, solve_passes=solution.solve_passes + further.solve_passes, history=history)
 

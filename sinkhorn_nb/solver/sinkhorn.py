@@ -13,6 +13,7 @@ from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, balanced, marginal_error
 from ..gibbs import GibbsKernel
 from ..initializers import Auto, Gaussian, Zeros, initializer
+from ..outlook import was_told, watched
 from ..solution import Solution
 from ..status import Status, warn
 from .acceleration import Alternating, Anderson, Symmetric
@@ -132,12 +133,14 @@ class Sinkhorn:
 
 def solve(solver, problems):
     """Solutions of several problems, one after another."""
-    return reported([solver.attempt(problem) for problem in problems])
+    return reported([watched(solver, problem).attempt(problem) for problem in problems])
 
 
 def reported(solutions):
-    """The solutions, with one warning for all that did not converge."""
+    """The solutions, with one warning for all that did not converge, unless there was one on the way."""
     failed = [s for s in solutions if not s.converged]
+    if any(was_told(s.problem) for s in solutions):
+        return solutions
     if failed:
         worst = max(failed, key=lambda s: s.marginal_error)
         warn(worst.message)
