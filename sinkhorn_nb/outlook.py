@@ -11,7 +11,7 @@ FINEST = 1e-4  # of the diameter: blurs below take thousands of iterations, if t
 USUAL = 0.05  # of the diameter: what the how-to recommends to start from
 DIFFERENT_UNITS = 1e3  # ratio of the extents of two columns
 # A solve that is not done by then is worth a word: half a second, on two slow cores.
-PATIENCE, SECONDS_PER_ITERATION, PAIRS_PER_SECOND = 0.5, 5e-3, 2e8
+PATIENCE, SECONDS_PER_ITERATION, PAIRS_PER_SECOND = 0.5, 8e-3, 2e8
 
 
 def advice(problem):

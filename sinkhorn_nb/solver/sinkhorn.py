@@ -93,8 +93,8 @@ class Sinkhorn:
     callback: Callable[[Iteration], Any] | None = None
 
     def __post_init__(self):
-        validation.positive("tol", self.tol)
-        validation.count("max_iter", self.max_iter)
+        object.__setattr__(self, "tol", validation.positive("tol", self.tol))
+        object.__setattr__(self, "max_iter", validation.count("max_iter", self.max_iter))
         start = initializer(self.init)
         if not isinstance(self.init, str):
             object.__setattr__(self, "init", start)

@@ -137,9 +137,7 @@ def cloud(name, value, dimension=None):
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(f"{name}: expected at least one point and one coordinate, got shape {array.shape}; pass data")
     check_finite(name, array, value)
-    rounding = meaning.rounding(raw)
-    is_exact = raw.dtype.kind in "iu" and rounding == 0
-    traits = Traits(meaning.columns(value, array.shape[1]), meaning.unit(name, value), rounding, is_exact)
+    traits = Traits(meaning.columns(value, array.shape[1]), meaning.unit(name, value), meaning.rounding(raw))
     return np.ascontiguousarray(array), traits
 
 

@@ -7,6 +7,11 @@ LARGEST_EXTENT = 1e8
 COARSEST = 1 / 4  # of the blur: spacing of float64 at the largest coordinate
 LARGEST_ROUNDING = 2.0**-20  # of the blur: what may be lost where subtracting an origin first loses nothing
 
+ORIGIN = (
+    "subtract one origin from the points of both sides while they are in the type in which they are exact: with "
+    "integers x - x[0] and y - x[0]"
+)
+
 
 def resolved(blur, *sides):
     """Sides are (name, measure); what is beyond float64 is told with the column that is to blame."""
@@ -22,7 +27,7 @@ def _check_rounding(blur, name, measure):
     if rounding > LARGEST_ROUNDING * blur:
         raise ValueError(
             f"{name}: expected numbers that float64 holds to a millionth of the blur {blur:.3g}, got some that it "
-            f"rounds by {rounding:.3g}; {_origin(name)}"
+            f"rounds by {rounding:.3g}; {ORIGIN}"
         )
 
 
@@ -44,20 +49,23 @@ def _check_extent(blur, sides):
 
 
 def _extreme(column, sides):
-    """The side, the row and the coordinate that lie farthest from the others in a column, mass or none."""
+    """The side, row and coordinate farthest from the median of a column; the largest where two are as far."""
     middle = np.median(np.concatenate([measure.points[measure.weights > 0, column] for _, measure in sides]))
-    found = []
-    for name, measure in sides:
-        distances = np.where(measure.weights > 0, np.abs(measure.points[:, column] - middle), -1.0)
-        row = int(np.argmax(distances))
-        found.append((float(distances[row]), name, row, float(measure.points[row, column])))
-    return max(found, key=lambda one: one[0])[1:]
+    ends = [
+        (name, int(row), float(measure.points[row, column]))
+        for name, measure in sides
+        for row in _ends(np.where(measure.weights > 0, measure.points[:, column], np.nan))
+    ]
+    farthest = max(abs(coordinate - middle) for *_, coordinate in ends)
+    return max((end for end in ends if abs(end[2] - middle) > 0.9 * farthest), key=lambda end: abs(end[2]))
+
+
+def _ends(values):
+    return np.nanargmin(values), np.nanargmax(values)
 
 
 def _check_spacing(blur, name, measure):
-    """An offset common to all points, that of float numbers: integers were exact."""
-    if measure.traits.is_exact:
-        return
+    """An offset common to all points; tiles and starts have centers of their own, which are rounded."""
     largest = np.abs(measure.box).max(axis=0)
     column = int(np.argmax(largest))
     spacing = float(np.spacing(largest[column]))
@@ -65,12 +73,5 @@ def _check_spacing(blur, name, measure):
         raise ValueError(
             f"{name}: expected coordinates that float64 tells apart at a distance of the blur {blur:.3g}, got "
             f"{largest[column]:.3g} in {measure.traits.column(column)}, where its numbers are {spacing:.3g} apart; "
-            f"{_origin(name)}"
+            f"{ORIGIN}"
         )
-
-
-def _origin(name):
-    return (
-        "subtract one origin from all points while they are in the type in which they are exact, such as "
-        f"{name} - origin with integers and origin = x[0] for both sides"
-    )

@@ -20,14 +20,12 @@ class Traits(NamedTuple):
     columns : names of the coordinates, or None
     unit : text, or None
     rounding : bound of the error of a coordinate after the conversion to float64
-    is_exact : whether the points came as integers
     mass_rounding : relative error of the mass that the weights' own precision allows
     """
 
     columns: tuple | None = None
     unit: str | None = None
     rounding: float = 0.0
-    is_exact: bool = False
     mass_rounding: float = 0.0
 
     def column(self, k):
@@ -56,8 +54,8 @@ def _refuse_mask(name, value, what):
     rows = ".any(axis=1)" if mask.ndim == 2 else ""
     raise ValueError(
         f"{name}: expected {what} without masked entries, got {np.count_nonzero(mask)} of them, the first at index "
-        f"{np.argwhere(mask)[0].tolist()}; drop their rows, and those of the weights alike: with "
-        f"keep = ~numpy.ma.getmaskarray({name}){rows}, pass {name}.data[keep]"
+        f"{np.argwhere(mask)[0].tolist()}; drop their rows, and those of the weights alike: "
+        f"v.data[~numpy.ma.getmaskarray(v){rows}] of a masked array v"
     )
 
 
@@ -167,12 +165,12 @@ def same_meaning(name, traits, other_name, other):
     known = _listed(other.columns)
     if sorted(map(str, traits.columns)) == sorted(map(str, other.columns)):
         raise ValueError(
-            f"{name}: expected columns in the order of {other_name}, {known}, got {_listed(traits.columns)}; pass "
-            f"{name}[{list(other.columns)!r}]"
+            f"{name}: expected columns in the order of {other_name}, {known}, got {_listed(traits.columns)}; put "
+            f"them in that order: {name}[{list(other.columns)!r}]"
         )
     raise ValueError(
         f"{name}: expected the columns {known} of {other_name}, got {_listed(traits.columns)}; choose the same ones, "
-        "or pass .to_numpy() to compare by position"
+        "or compare by position without names: .to_numpy(), or a file without a header"
     )
 
 
