@@ -128,12 +128,7 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     sources, targets = _listed("xs", xs, "a", a), _listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
     measures = _measures(sources + targets)
-    problems = []
-    for (x, p), (y, q) in zip(sources, targets, strict=True):
-        source, target = measures[id(x[1]), id(p[1])], measures[id(y[1]), id(q[1])]
-        named = (x, y, p, q)
-        home = validation.home(**dict(named))
-        problems.append(between(source, target, blur, [name for name, _ in named], home))
+    problems = [_pair(*of_x, *of_y, measures, blur) for of_x, of_y in zip(sources, targets, strict=True)]
     return diverge_all(problems, _solver(solver))
 
 
@@ -263,6 +258,13 @@ def _measures(listed):
         if (id(x), id(weights)) not in measures:
             measures[id(x), id(weights)] = Measure.of(x, weights, (x_name, a_name))
     return measures
+
+
+def _pair(x, a, y, b, measures, blur):
+    """The problem of one pair of clouds; x, a, y and b are tuples of a name and an array."""
+    source, target = measures[id(x[1]), id(a[1])], measures[id(y[1]), id(b[1])]
+    named = dict([x, y, a, b])
+    return between(source, target, blur, tuple(named), validation.home(**named))
 
 
 def _solver(solver):

@@ -8,6 +8,9 @@ import numpy as np
 from .status import warn
 
 FINEST = 1e-4  # of the diameter: blurs below take thousands of iterations, if they converge at all
+# Iterations expected where the blur is below the distance of neighbors: that alone says little, since sparse points in
+# many dimensions and small clouds are solved in a few.
+MANY = 100
 USUAL = 0.05  # of the diameter: what the how-to recommends to start from
 DIFFERENT_UNITS = 1e3  # ratio of the extents of two columns
 # A solve that is not done by then is worth a word: half a second, on two slow cores.
@@ -19,7 +22,7 @@ def advice(problem):
     diameter = problem.diameter
     if 0 < problem.blur < FINEST * diameter:
         reason = f"{problem.blur / diameter:.1e} of the diameter {diameter:.3g}{_widest(problem)}"
-    elif problem.blur < (spacing := _spacing(problem)):
+    elif expected_iterations(problem) > MANY and problem.blur < (spacing := _spacing(problem)):
         reason = f"below {spacing:.3g}, the distance of neighboring points (the diameter is {diameter:.3g})"
     else:
         return None

@@ -97,7 +97,7 @@ def test_the_advice_works():
 
 def test_small_blurs_that_are_solved_at_once_are_not_told():
     x = np.random.default_rng(0).random((100, 2))
-    solution, texts = told(lambda: entropic_ot(x, x + 1e-6, blur=1e-5))
+    solution, texts = told(lambda: entropic_ot(x, x + 1e-5, blur=1e-4))
     assert outlook.advice(solution.problem) is not None
     assert solution.converged and texts == []
 
@@ -109,6 +109,14 @@ def test_a_blur_below_the_spacing_of_the_points():
     spacing = min(problem.source.spacing, problem.target.spacing)
     assert f"is below {spacing:.3g}, the distance of neighboring points" in outlook.advice(problem)
     assert outlook.advice(problem_of(x, y, 1.01 * spacing)) is None
+    assert outlook.advice(problem_of(x, y, 0.1)) is None  # below the spacing, and solved in a few iterations
+
+
+def test_solves_that_are_expected_to_be_short_are_left_alone_however_long_they_take():
+    plain = Sinkhorn(acceleration="none", init="zeros")
+    solution, texts = told(lambda: entropic_ot(cloud(40, 2), cloud(30, 2, shift=0.5), blur=0.1, solver=plain))
+    assert solution.n_iter > 100 and solution.problem.blur < solution.problem.source.spacing
+    assert texts == []
 
 
 def test_ordinary_failures_keep_the_cure_of_more_iterations():
