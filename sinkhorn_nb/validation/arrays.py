@@ -127,6 +127,7 @@ def points(name, value, dimension=None):
 
 def cloud(name, value, dimension=None):
     """The points, and what else is known about them; the dimension, if known, is for the message alone."""
+    meaning.refuse_path(name, value, "an (n, d) array of points")
     raw = host_array(name, value, "an (n, d) array of points")
     array = converted(name, value, raw, "an (n, d) array of points")
     if array.ndim != 2:

@@ -28,6 +28,7 @@ def masses(name, value, n):
     if value is None:
         return np.full(n, 1 / n), 0.0
     what = f"an ({n},) array of weights"
+    meaning.refuse_path(name, value, what)
     raw = host_array(name, value, what)
     array = converted(name, value, raw, what).astype(np.float64)
     if array.shape != (n,):

@@ -36,10 +36,14 @@ class Traits(NamedTuple):
 PLAIN = Traits()
 
 
-def refuse_what_numpy_misreads(name, value, what):
-    """Masked entries, sparse matrices and paths: numpy.asarray takes them for something else."""
+def refuse_path(name, value, what):
+    """The name of a file in place of what is in it."""
     if isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name}: expected {what}, got {os.fspath(value)!r}; if it is the path of a file, {LOAD}")
+
+
+def refuse_what_numpy_misreads(name, value, what):
+    """Masked entries and sparse matrices: numpy.asarray takes them for something else."""
     if issparse(value) or (hasattr(value, "toarray") and hasattr(value, "nnz")):
         raise TypeError(
             f"{name}: expected {what}, got a sparse {type(value).__name__}; pass {name}.toarray(), or first reduce the "
