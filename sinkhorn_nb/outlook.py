@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from .status import warn
+from .status import is_too_slow, warn
 
 FINEST = 1e-4  # of the diameter: blurs below take thousands of iterations, if they converge at all
 # Iterations expected where the blur is below the distance of neighbors: that alone says little, since sparse points in
@@ -44,10 +44,11 @@ def watched(solver, problem, company=()):
     """The solver, with a callback that warns in the first second of a solve if the blur is too small for the data.
 
     Many such problems are solved in no time, for instance those of sorted or of nearly equal clouds: a solve has
-    to take half a second before a word is said. One warning is enough for all problems of the company.
+    to take half a second, and not to be on its way to tol within max_iter, before a word is said. One warning is enough
+    for all problems of the company.
     """
     vars(problem).pop("_was_told", None)  # by an earlier solve
-    return replace(solver, callback=_Watch(problem, company, solver.callback))
+    return replace(solver, callback=_Watch(solver, problem, company))
 
 
 def was_told(problem):
@@ -56,18 +57,24 @@ def was_told(problem):
 
 
 class _Watch:
-    def __init__(self, problem, company, callback):
-        self._problem, self._company, self._callback = problem, company, callback
+    def __init__(self, solver, problem, company):
+        self._solver, self._problem, self._company = solver, problem, company
+        self._errors = []
         n_pairs = len(problem.source) * len(problem.target)
         self._due = ceil(PATIENCE / (SECONDS_PER_ITERATION + n_pairs / PAIRS_PER_SECOND))
 
     def __call__(self, iteration):
-        if iteration.n_iter == self._due and not any(map(was_told, (self._problem, *self._company))):
-            self._tell()
-        if self._callback is not None:
-            self._callback(iteration)
+        self._errors.append(iteration.marginal_error)
+        if len(self._errors) == self._due:
+            self._due *= 2  # what goes well now may slow down later
+            if is_too_slow(self._errors, self._solver.tol, self._solver.max_iter):
+                self._tell()
+        if self._solver.callback is not None:
+            self._solver.callback(iteration)
 
     def _tell(self):
+        if any(map(was_told, (self._problem, *self._company))):
+            return
         if (text := advice(self._problem)) is not None:
             vars(self._problem)["_was_told"] = True
             warn(text[0].upper() + text[1:])
