@@ -8,7 +8,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time `__getattr__` do
     from . import plotting as plotting
     from .divergence import Divergence
     from .divergences import Divergences
-    from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences
+    from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
     from .gradients import Gradient
     from .measure import Measure
     from .plan import Plan
@@ -39,6 +39,7 @@ __all__ = [
     "soft_quantile",
     "soft_rank",
     "soft_sort",
+    "suggest_blur",
 ]
 
 _HOMES = {
@@ -59,6 +60,7 @@ _HOMES = {
     "soft_quantile": "soft",
     "soft_rank": "soft",
     "soft_sort": "soft",
+    "suggest_blur": "functional",
 }
 _SUBMODULES = ("initializers", "plotting")
 

@@ -9,9 +9,9 @@ import time
 import warnings
 from importlib import metadata
 
-from . import ConvergenceWarning, __version__, cloud_files, demo, plotting
+from . import ConvergenceWarning, __version__, cloud_files, demo, functional, plotting
 from .backends import choice, compilation, machine
-from .functional import sinkhorn_divergence
+from .divergence import diverge
 from .solver import Sinkhorn
 from .warmup import KINDS, warm_up
 
@@ -113,13 +113,10 @@ def _demo(options):
 
 def _divergence(options):
     source, target = cloud_files.read(options.A), cloud_files.read(options.B)
+    names = options.A, options.B, f"{options.A}: weights a", f"{options.B}: weights a"
     solver = Sinkhorn(tol=options.tol, max_iter=options.max_iter)
     start = time.perf_counter()
-    result = _with_warnings(
-        lambda: sinkhorn_divergence(
-            source.points, target.points, source.weights, target.weights, blur=options.blur, solver=solver
-        )
-    )
+    result = _with_warnings(lambda: diverge(functional.between(source, target, options.blur, names), solver))
     facts = {
         "value": result.value,
         "converged": result.converged,

@@ -3,10 +3,12 @@
 import io
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from . import tables
 from .measure import Measure
 
 
@@ -17,7 +19,8 @@ def read(path):
     ----------
     path : str or Path
         .npy: the points, (n, d). .npz: points in the array "x", or else in the first one, and
-        weights in "a" if there. .csv: one row of numbers a point, under a header or none.
+        weights in "a" if there. .csv: one row of numbers per point, under a header or none, as
+        `tables.parse` reads it; the names of a header are the measure's columns.
 
     Returns
     -------
@@ -33,17 +36,18 @@ def read(path):
     if reader is None:
         raise ValueError(f"{path}: expected a file named .npy, .npz or .csv; save the points as one of them")
     try:
-        points, weights = reader(path)
+        points, weights, columns = reader(path)
     except OSError as error:
         raise OSError(f"{path}: {error.strerror or error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path}: {error}") from error
-    return Measure.of(points, weights, names=(str(path), f"{path}: weights a"))
+    measure = Measure.of(points, weights, names=(str(path), f"{path}: weights a"))
+    return replace(measure, traits=measure.traits._replace(columns=columns))
 
 
 def _npy(path):
     with open(path, "rb") as file:
-        return _array(file), None
+        return _array(file), None, None
 
 
 def _npz(path):
@@ -54,7 +58,7 @@ def _npz(path):
         first = "x" if "x" in names else names[0]
         points = _array(io.BytesIO(archive.read(f"{first}.npy")))
         has_weights = "a" in names and first != "a"
-        return points, _array(io.BytesIO(archive.read("a.npy"))) if has_weights else None
+        return points, _array(io.BytesIO(archive.read("a.npy"))) if has_weights else None, None
 
 
 def _array(file):
@@ -63,18 +67,5 @@ def _array(file):
 
 
 def _csv(path):
-    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    lines = [line for line in lines if line.strip()]
-    if lines and not _is_numeric(lines[0]):
-        lines = lines[1:]
-    if not lines:
-        raise ValueError("expected rows of numbers, got none; write one point a line, its coordinates between commas")
-    return np.loadtxt(lines, delimiter=",", ndmin=2, comments=None), None
-
-
-def _is_numeric(line):
-    try:
-        [float(field) for field in line.split(",")]
-    except ValueError:
-        return False
-    return True
+    table = tables.parse(Path(path).read_text(encoding="utf-8-sig"))
+    return table.numbers, None, table.columns

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from .initializers import Auto, Debiased, Sorted, initializer
+from .outlook import watched
 from .solver import reported
 
 # The error of a dual value is at most about so many times eps times the square of the marginal error: after two-level
@@ -27,7 +28,7 @@ def solve_debiased(problem, solver, self_x=None, self_y=None):
         return [*reported([xy]), xy, xy]
     xx = self_x or solver.attempt(problem.on_source())
     yy = self_y or solver.attempt(problem.on_target())
-    xy = near(solver, problem, xx, yy).attempt(problem)
+    xy = near(watched(solver, problem), problem, xx, yy).attempt(problem)
     reported([xy, *(new for new, known in ((xx, self_x), (yy, self_y)) if known is None)])
     return sharpened(solver, xy, xx, yy)
 

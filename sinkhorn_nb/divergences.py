@@ -7,6 +7,7 @@ import numpy as np
 from .backends.threads import single_threaded_blas
 from .debiasing import near, sharpened
 from .divergence import assembled
+from .outlook import watched
 from .representation import Represented
 from .solver import is_small, reported, solve_together
 
@@ -85,7 +86,7 @@ def diverge_all(problems, solver):
             return own[id(problem.source)], own[id(problem.target)]
 
         def alone(problem):
-            return near(solver, problem, *selves(problem)).attempt(problem)
+            return near(watched(solver, problem, problems), problem, *selves(problem)).attempt(problem)
 
         crosses = iter(solve_together(solver, [p for p in problems if not p.is_self], alone))
         solved = [(selves(p)[0] if p.is_self else next(crosses), *selves(p)) for p in problems]

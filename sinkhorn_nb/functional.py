@@ -1,7 +1,8 @@
 """The front door: arrays in, one frozen result out."""
 
 from . import validation
-from .divergence import diverge
+from .backends.home import HOST
+from .divergence import Divergence, diverge
 from .divergences import diverge_all
 from .measure import Measure
 from .problem import Problem
@@ -9,6 +10,7 @@ from .solution import Solution
 from .solver import Sinkhorn
 
 
+@validation.native_names
 def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None, self_y=None):
     """Sinkhorn divergence S_eps(a, b) between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
 
@@ -70,6 +72,7 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
     return diverge(problem, solver, self_x, self_y)
 
 
+@validation.native_names
 def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     """Sinkhorn divergences of many pairs of weighted point clouds, solved together.
 
@@ -125,13 +128,11 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     sources, targets = _listed("xs", xs, "a", a), _listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
     measures = _measures(sources + targets)
-    problems = []
-    for (x, p), (y, q) in zip(sources, targets, strict=True):
-        source, target = measures[id(x[1]), id(p[1])], measures[id(y[1]), id(q[1])]
-        problems.append(_between(source, target, blur, (x, y, p, q)))
+    problems = [_pair(*of_x, *of_y, measures, blur) for of_x, of_y in zip(sources, targets, strict=True)]
     return diverge_all(problems, _solver(solver))
 
 
+@validation.native_names
 def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     """Entropic optimal transport OT_eps between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
 
@@ -182,18 +183,63 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     return _solver(solver).solve(_problem(x, y, a, b, blur))
 
 
+def suggest_blur(x, y=None, fraction=0.05):
+    """A blur to start from: a fraction of the diameter, the diagonal of the bounding box of all points.
+
+    Parameters
+    ----------
+    x, y : (n, d) and (m, d) array-likes
+        The points to be compared; y may be left out.
+    fraction : float, default 0.05
+        Above 0, at most 1.
+
+    Returns
+    -------
+    float
+        A length in the unit of the points, which must have one unit for all columns: scale them first if they do not.
+
+    Raises
+    ------
+    ValueError, TypeError
+        On bad input, and if all points are equal: no length is any better than another.
+
+    Examples
+    --------
+    >>> import sinkhorn_nb as snb
+    >>> snb.suggest_blur([[0.0, 0.0], [3.0, 4.0]])
+    0.25
+    """
+    fraction = validation.share("fraction", fraction)
+    source = Measure.of(x, names=("x", "a"))
+    target = source if y is None else Measure.of(y, names=("y", "b"))
+    _comparable(source, target, "x", "y")
+    diameter = Problem(source, target, 1.0).diameter
+    if diameter == 0:
+        raise ValueError("x: expected at least two different points, got equal ones; pass data, or choose any blur > 0")
+    return fraction * diameter
+
+
 def _problem(x, y, a, b, blur):
-    named = ("x", x), ("y", y), ("a", a), ("b", b)
-    return _between(Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b")), blur, named)
+    validation.points_first(x, y, a, b)
+    source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
+    return between(source, target, blur, home=validation.home(x=x, y=y, a=a, b=b))
 
 
-def _between(source, target, blur, named):
-    """The problem of two measures made of the arrays named: points, points, weights, weights."""
-    (x, _), (y, _), (a, _), (b, _) = named
-    home = validation.home(**dict(named))
+def between(source, target, blur, names=("x", "y", "a", "b"), home=HOST):
+    """The problem of two measures; the names are those of their points and weights, for messages."""
+    x, y, a, b = names
+    _comparable(source, target, x, y)
+    rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
+    validation.equal_masses(b, target.weights, a, source.weights, rounding)
+    blur = validation.blur(blur, source.points, target.points)
+    validation.resolved(blur, (x, source), (y, target))
+    return Problem(source, target, blur**2, home)
+
+
+def _comparable(source, target, x, y):
+    """Points with the same coordinates, in one unit."""
     validation.same_dimension(y, target.points, x, source.points)
-    validation.equal_masses(b, target.weights, a, source.weights)
-    return Problem(source, target, validation.blur(blur, source.points, target.points) ** 2, home)
+    validation.same_meaning(y, target.traits, x, source.traits)
 
 
 def _listed(name, clouds, weights_name, weights):
@@ -214,11 +260,21 @@ def _measures(listed):
     return measures
 
 
+def _pair(x, a, y, b, measures, blur):
+    """The problem of one pair of clouds; x, a, y and b are tuples of a name and an array."""
+    source, target = measures[id(x[1]), id(a[1])], measures[id(y[1]), id(b[1])]
+    named = dict([x, y, a, b])
+    return between(source, target, blur, tuple(named), validation.home(**named))
+
+
 def _solver(solver):
     return Sinkhorn() if solver is None else validation.instance("solver", solver, Sinkhorn)
 
 
 def _check_self(name, known, own, eps):
+    if isinstance(known, Divergence):
+        own_name = {"self_x": "xx", "self_y": "yy"}[name]
+        raise TypeError(f"{name}: expected a Solution, got the Divergence that it belongs to; pass its .{own_name}")
     validation.instance(name, known, Solution)
     problem = known.problem
     if not (problem.is_self and problem.source.equals(own) and problem.eps == eps):

@@ -38,16 +38,21 @@ class Measure(Represented):
     ----------
     points : (n, d) float32 or float64 array
     weights : (n,) float64 array, >= 0, with a positive sum
+    traits : Traits
+        What else is known about the numbers as they came: columns, unit, rounding.
     """
 
     points: np.ndarray
     weights: np.ndarray
+    traits: validation.Traits = validation.PLAIN
 
     @classmethod
     def of(cls, points, weights=None, names=("points", "weights")):
         """Validate user input; weights default to uniform probabilities."""
-        points = np.array(validation.points(names[0], points))  # a copy: results read it later
-        return cls(points, validation.weights(names[1], weights, len(points)))
+        points, traits = validation.cloud(names[0], points)
+        weights, mass_rounding = validation.masses(names[1], weights, len(points))
+        points = np.array(points)  # a copy: results read it later
+        return cls(points, weights, traits._replace(mass_rounding=mass_rounding))
 
     def __len__(self):
         return len(self.points)
@@ -161,7 +166,7 @@ class Measure(Represented):
         carries = masses / self.mass > 0  # a weight may be nothing beside the mass
         owner = np.empty(len(points), dtype=np.intp)
         owner[self._order] = np.where(carries, np.cumsum(carries) - 1, -1)[np.cumsum(is_first) - 1]
-        return Reduction(Measure(points[starts[carries]], masses[carries]), owner)
+        return Reduction(Measure(points[starts[carries]], masses[carries], self.traits), owner)
 
     def has_rows_of(self, other):
         """Whether the other measure has the same rows in the same order."""

@@ -12,7 +12,6 @@ from .problem import Problem
 from .representation import Represented
 from .solution import Solution
 from .solver import Sinkhorn
-from .status import warn
 
 WIDTH = np.sqrt(12)  # of the uniform distribution of variance 1
 
@@ -168,6 +167,7 @@ class _SoftQuantile(SoftValues):
         return self._position - self._below
 
 
+@validation.native_names
 def soft_sort(x, weights=None, *, blur, solver=None):
     """The numbers in increasing order, smoothly: the i-th is a mean of x around its i-th smallest value.
 
@@ -207,6 +207,7 @@ def soft_sort(x, weights=None, *, blur, solver=None):
     return _SoftSort(_to_grid(x, weights, blur, solver))
 
 
+@validation.native_names
 def soft_rank(x, weights=None, *, blur, solver=None):
     """The ranks of the numbers, smoothly: 1 for the smallest, n for the largest.
 
@@ -241,6 +242,7 @@ def soft_rank(x, weights=None, *, blur, solver=None):
     return _SoftRank(_to_grid(x, weights, blur, solver))
 
 
+@validation.native_names
 def soft_quantile(x, q, weights=None, *, blur, solver=None):
     """Quantiles of the numbers, smoothly: `soft_sort`, interpolated as `numpy.quantile` interpolates sorted numbers.
 
@@ -277,12 +279,10 @@ def soft_quantile(x, q, weights=None, *, blur, solver=None):
 
 def _to_grid(x, weights, blur, solver):
     home = validation.home(x=x, weights=weights)
-    x = validation.vector("x", x)[:, None]
-    source = Measure.of(x, weights, names=("x", "weights"))
-    target = Measure(_Grid(source).points[:, None], np.full(len(x), source.mass / len(x)))
-    problem = Problem(source, target, validation.blur(blur, x, target.points) ** 2, home)
+    validation.vector("x", x)
+    source = Measure.of(validation.host_array("x", x)[:, None], weights, names=("x", "weights"))  # in its own dtype
+    target = Measure(_Grid(source).points[:, None], np.full(len(source), source.mass / len(source)))
+    blur = validation.blur(blur, source.points, target.points)
+    validation.resolved(blur, ("x", source))
     solver = Sinkhorn() if solver is None else validation.instance("solver", solver, Sinkhorn)
-    solution = solver.attempt(problem)
-    if not solution.converged:
-        warn(solution.message)
-    return solution
+    return solver.solve(Problem(source, target, blur**2, home))

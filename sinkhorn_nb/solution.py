@@ -12,6 +12,7 @@ from .dual import Iterate, dual_value, marginal_error
 from .gibbs import GibbsKernel
 from .gradients import Differentiable, Gradient, envelope, pull, with_value
 from .measure import Measure
+from .outlook import advice
 from .plan import Plan
 from .problem import Problem
 from .representation import Represented
@@ -111,7 +112,8 @@ class Solution(Represented, Differentiable):
     @property
     def message(self):
         """The status, the error reached and, where it failed, the cure."""
-        return explain(self.status, self.marginal_error, self.history, self.tol, self.dtype)
+        hint = None if self.converged else advice(self.problem)
+        return explain(self.status, self.marginal_error, self.history, self.tol, self.dtype, hint)
 
     @property
     def T(self):
@@ -167,7 +169,7 @@ class Solution(Represented, Differentiable):
         -------
         (q,) float64 array
         """
-        return self.problem.home.send(self._extension(x_new) - self.problem.mass_shift)
+        return self.problem.home.send(self._extension(self._new_points(x_new)) - self.problem.mass_shift)
 
     def potential_back(self, y_new):
         """g at new points, as `potential`."""
@@ -187,7 +189,7 @@ class Solution(Represented, Differentiable):
             Means of y under the conditional plan; two passes of q x m pairs, one for the source points.
         """
         if x_new is not None:
-            return self.problem.home.send(self._images(x_new))
+            return self.problem.home.send(self._images(self._new_points(x_new)))
         kernel, source = GibbsKernel.of(self._solved, "float64", self.backend), self.problem.source
         images = kernel.barycenters(self.iterate.f - self.problem.eps * self.iterate.log_rows, self.iterate.g)
         at_inert = self._images(source.points[source.inert]) if len(source.inert) else 0.0
@@ -287,9 +289,14 @@ class Solution(Represented, Differentiable):
         return query.expand(kernel.barycenters(kernel.softmin(self.iterate.g), self.iterate.g))
 
     def _kernel_from(self, x_new):
-        x_new = validation.points("x_new", x_new)
-        target = self._solved.target
-        validation.same_dimension("x_new", x_new, "the data", target.points)
         validation.blur(self.problem.blur, x_new - self.problem.centre)
-        query = Measure.of(x_new)
+        query, target = Measure.of(x_new), self._solved.target
         return query, GibbsKernel(query.reduced.partition, target.partition, self.problem.eps, "float64", self.backend)
+
+    def _new_points(self, x_new):
+        """The caller's points, which are in the unit of the source's and have their columns."""
+        source = self.problem.source
+        x_new, traits = validation.cloud("x_new", x_new, source.dimension)
+        validation.same_dimension("x_new", x_new, "the data", source.points)
+        validation.same_meaning("x_new", traits, "the data", source.traits)
+        return x_new

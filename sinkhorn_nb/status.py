@@ -10,6 +10,8 @@ import numpy as np
 
 PACKAGE = os.path.dirname(__file__) + os.sep
 
+FEW = 8  # errors from which no decay can be read
+
 
 class Status(Enum):
     """Members are messages."""
@@ -21,8 +23,8 @@ class Status(Enum):
     GAP_STALLED = "stopped because the certified gap no longer falls, still above tol of the value"
 
 
-def explain(status, error, history, tol, dtype):
-    """The status with the error reached and the smallest safe cure."""
+def explain(status, error, history, tol, dtype, advice=None):
+    """The status with the error reached and the smallest safe cure: the advice, if there is any."""
     if status is Status.CONVERGED:
         return f"{status.value}: {error:.2e} <= {tol:.2e}"
     n_iter = len(history)
@@ -33,8 +35,8 @@ def explain(status, error, history, tol, dtype):
         return f"{status.value}, at a marginal error of {error:.2e}; use {cure}a larger blur or tol"
     if status is Status.ROUNDING:
         cure = "Sinkhorn(dtype=None), or " if dtype == "float32" else ""
-        return f"{status.value}: {error:.2e} > tol={tol:.2e}; use {cure}a larger blur or tol"
-    cure = _cure(n_iter, np.minimum.accumulate(history), tol, dtype)
+        return f"{status.value}: {error:.2e} > tol={tol:.2e}; {advice or f'use {cure}a larger blur or tol'}"
+    cure = advice or _cure(n_iter, np.minimum.accumulate(history), tol, dtype)
     return f"{status.value}: {error:.2e} > tol={tol:.2e} after {n_iter} iterations; {cure}"
 
 
@@ -61,6 +63,12 @@ def _cure(n_iter, least, tol, dtype):
     return f"try Sinkhorn(max_iter={_iterations_needed(n_iter, least, tol)}), or a larger blur or tol"
 
 
+def is_too_slow(errors, tol, max_iter):
+    """Whether errors so far do not promise tol within max_iter; the first few promise nothing."""
+    least = np.minimum.accumulate(errors)
+    return len(least) < FEW or _stalls(least) or _iterations_needed(len(least), least, tol) > max_iter
+
+
 def _stalls(least):
     """Whether the least error of the last half is hardly below that of the first."""
     return len(least) > 20 and least[-1] > 0.9 * least[len(least) // 2]
@@ -69,7 +77,7 @@ def _stalls(least):
 def _iterations_needed(n_iter, least, tol):
     """Extrapolated from the decay over the last half, with a margin; four times as many for lack of one."""
     n, half = len(least), len(least) // 2
-    if n < 8 or not 0 < least[-1] < least[half]:
+    if n < FEW or not 0 < least[-1] < least[half]:
         needed = 4 * n_iter
     else:
         needed = n_iter + 4 / 3 * (n - 1 - half) * np.log(least[-1] / tol) / np.log(least[half] / least[-1])

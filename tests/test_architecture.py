@@ -39,6 +39,7 @@ PUBLIC = [
     "soft_quantile",
     "soft_rank",
     "soft_sort",
+    "suggest_blur",
 ]
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
 

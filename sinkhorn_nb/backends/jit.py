@@ -5,8 +5,10 @@ and must not be reassociated (`FORMULA`); sums may be (`SUM`). LLVM keeps the fl
 instruction when it inlines one into the other.
 """
 
+from functools import wraps
+
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
 from numba.extending import intrinsic
 
 FORMULA = {"contract", "nsz", "nnan", "ninf"}
@@ -16,10 +18,25 @@ SUM = True
 def kernel(function):
     """Compile a loop over pairs: releases the GIL, cached on disk where a folder can be written."""
     options = {"nogil": True, "fastmath": SUM, "error_model": "numpy"}
+    if config.DISABLE_JIT:
+        return _refusing(function)
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder to keep its cache in
         return njit(**options)(function)
+
+
+def _refusing(function):
+    """Numba itself cannot compile what is built on intrinsics while its compiler is switched off."""
+
+    @wraps(function)
+    def refuse(*args):
+        raise RuntimeError(
+            "NUMBA_DISABLE_JIT: expected 0, got 1: the kernels of sinkhorn_nb cannot run as Python; "
+            "unset the variable, or set numba.config.DISABLE_JIT = 0 before sinkhorn_nb is imported"
+        )
+
+    return refuse
 
 
 @intrinsic

@@ -13,6 +13,7 @@ from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, marginal_error
 from ..gibbs import GibbsKernel
 from ..initializers import Gaussian
+from ..outlook import was_told, watched
 from ..solution import Solution
 from ..status import Status, warn
 from .descent import Descent, Iteration, completed
@@ -83,8 +84,8 @@ class Sinkhorn(Parameters):
     callback: Callable[[Iteration], Any] | None = None
 
     def __post_init__(self):
-        validation.positive("tol", self.tol)
-        validation.count("max_iter", self.max_iter)
+        object.__setattr__(self, "tol", validation.positive("tol", self.tol))
+        object.__setattr__(self, "max_iter", validation.count("max_iter", self.max_iter))
         super().__post_init__()
         validation.choice("acceleration", self.acceleration, ACCELERATIONS)
         validation.choice("backend", self.backend, NAMES)
@@ -121,12 +122,14 @@ class Sinkhorn(Parameters):
 
 def solve(solver, problems):
     """Solutions of several problems, one after another."""
-    return reported([solver.attempt(problem) for problem in problems])
+    return reported([watched(solver, problem).attempt(problem) for problem in problems])
 
 
 def reported(solutions):
-    """The solutions, with one warning for all that did not converge."""
+    """The solutions, with one warning for all that did not converge, unless there was one on the way."""
     failed = [s for s in solutions if not s.converged]
+    if any(was_told(s.problem) for s in solutions):
+        return solutions
     if failed:
         worst = max(failed, key=lambda s: s.marginal_error)
         warn(worst.message)

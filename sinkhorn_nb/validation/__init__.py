@@ -1,7 +1,7 @@
 """The only judge of user input: every message names the argument, what was expected, what came, what to do."""
 
 from .arrays import (
-    equal_masses,
+    cloud,
     factors,
     home,
     host_array,
@@ -14,16 +14,21 @@ from .arrays import (
     same_length,
     sequence,
     shape,
-    uniform,
     vector,
-    weights,
 )
+from .digits import resolved
+from .foreign import native_names, points_first
 from .indices import indices
-from .settings import blur, choice, count, fitted_mixture, instance, positive, random_state
+from .masses import equal_masses, masses, uniform, weights
+from .meaning import PLAIN, Traits, same_meaning
+from .settings import blur, choice, count, fitted_mixture, instance, positive, random_state, share
 
 __all__ = [
+    "PLAIN",
+    "Traits",
     "blur",
     "choice",
+    "cloud",
     "count",
     "equal_masses",
     "factors",
@@ -34,15 +39,21 @@ __all__ = [
     "instance",
     "levels",
     "like",
+    "masses",
     "matrix",
+    "native_names",
     "on_a_line",
     "points",
+    "points_first",
     "positive",
     "random_state",
+    "resolved",
     "same_dimension",
     "same_length",
+    "same_meaning",
     "sequence",
     "shape",
+    "share",
     "uniform",
     "vector",
     "weights",

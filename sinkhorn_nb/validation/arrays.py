@@ -4,8 +4,11 @@ import numpy as np
 
 from ..backends.choice import INSTALL, no_gpu
 from ..backends.home import HOST, Home, is_on_device, is_readable, library_of
+from . import meaning
+from .meaning import Traits
 
-MASS_TOLERANCE = 1e-6
+DATES = "turn dates into numbers, such as (dates - dates.min()) / numpy.timedelta64(1, 's')"
+BATCHES = "sinkhorn_divergences(xs, ys) takes batches of clouds; one cloud has one row per point"
 
 
 def home(**arrays):
@@ -44,9 +47,10 @@ def _home(name, value):
 
 def host_array(name, value, what="an array"):
     """The caller's array on the host; np.asarray where it is there already."""
+    meaning.refuse_what_numpy_misreads(name, value, what)
     where = _home(name, value)
     try:
-        return where.fetch(value)
+        return where.fetch(meaning.without_unit(value))
     except ValueError as error:
         raise ValueError(f"{name}: expected {what}, got rows of different lengths; make it rectangular") from error
     except (RuntimeError, TypeError) as error:  # the words of the library that the array is of
@@ -56,44 +60,94 @@ def host_array(name, value, what="an array"):
         ) from error
 
 
-def _real_array(name, value, what):
+def real_array(name, value, what):
     """A float32 or float64 array of any shape, or a TypeError."""
-    array = host_array(name, value, what)
+    return converted(name, value, host_array(name, value, what), what)
+
+
+def converted(name, value, array, what):
+    """The caller's value, already an array, in float32 or float64."""
+    expected = f"{name}: expected {what} of real numbers, got"
     if array.dtype == object:
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"{name}: expected {what} of real numbers, got {type(value).__name__} with entries that are not "
-                "numbers; convert it with numpy.asarray(..., dtype=float)"
-            ) from error
+            raise TypeError(f"{expected} {type(value).__name__} with {_no_number(value, array)}") from error
     if array.dtype.kind == "c":
-        raise TypeError(f"{name}: expected {what} of real numbers, got complex ones; pass the real and imaginary parts")
+        raise TypeError(f"{expected} complex ones; pass the real and imaginary parts")
+    if array.dtype.kind in "mM":
+        raise TypeError(f"{expected} dates or durations, dtype {array.dtype}{_column(value, [0, 0])}; {DATES}")
+    if array.dtype.names:
+        raise TypeError(
+            f"{expected} records of {array.dtype.names}; use numpy.lib.recfunctions.structured_to_unstructured"
+        )
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: expected {what} of real numbers, got dtype {array.dtype}; convert it to float")
+        raise TypeError(f"{expected} dtype {array.dtype}; convert it to float")
     return array.astype(np.float32 if array.dtype in (np.float16, np.float32) else np.float64, copy=False)
 
 
-def _check_finite(name, array):
+def _no_number(value, array):
+    """The first entry of an array of objects that is no number, where it is, and what to do."""
+    for where in np.ndindex(array.shape):
+        try:
+            float(array[where])
+        except (TypeError, ValueError):
+            break
+    entry = array[where]
+    cure = "convert it with numpy.asarray(..., dtype=float)"
+    if hasattr(entry, "year") or isinstance(entry, (np.datetime64, np.timedelta64)):
+        cure = DATES
+    elif type(entry).__name__ in ("NAType", "NaTType"):
+        cure = "remove or impute missing entries"
+    return f"entries that are not numbers, {entry!r} at index {list(where)}{_column(value, where)}; {cure}"
+
+
+def _column(value, where):
+    """The row and the name of the column of an entry of a data frame."""
+    if not hasattr(value, "columns") or len(where) != 2:
+        return ""
+    return f" (row {where[0]}, column {value.columns[where[1]]!r})"
+
+
+def check_finite(name, array, value=None):
+    """Neither nan nor infinity."""
     finite = np.isfinite(array)
     if not finite.all():
         where = np.argwhere(~finite)[0].tolist()
         raise ValueError(
-            f"{name}: expected finite numbers, got {array[tuple(where)]} at index {where} "
+            f"{name}: expected finite numbers, got {array[tuple(where)]} at index {where}{_column(value, where)} "
             f"({np.count_nonzero(~finite)} such entries); remove or impute them"
         )
 
 
-def points(name, value):
+def points(name, value, dimension=None):
     """An (n, d) array of points, n and d at least 1; the caller's array is never written to."""
-    array = _real_array(name, value, "an (n, d) array of points")
+    return cloud(name, value, dimension)[0]
+
+
+def cloud(name, value, dimension=None):
+    """The points, and what else is known about them; the dimension, if known, is for the message alone."""
+    meaning.refuse_path(name, value, "an (n, d) array of points")
+    raw = host_array(name, value, "an (n, d) array of points")
+    array = converted(name, value, raw, "an (n, d) array of points")
     if array.ndim != 2:
-        cure = "reshape(-1, 1) for points on a line" if array.ndim == 1 else "reshape it to one row a point"
-        raise ValueError(f"{name}: expected an (n, d) array of points, got shape {array.shape}; use {cure}")
+        raise ValueError(
+            f"{name}: expected an (n, d) array of points, got shape {array.shape}; "
+            f"{_cure_of_shape(name, array.shape, dimension)}"
+        )
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(f"{name}: expected at least one point and one coordinate, got shape {array.shape}; pass data")
-    _check_finite(name, array)
-    return np.ascontiguousarray(array)
+    check_finite(name, array, value)
+    traits = Traits(meaning.columns(value, array.shape[1]), meaning.unit(name, value), meaning.rounding(raw))
+    return np.ascontiguousarray(array), traits
+
+
+def _cure_of_shape(name, shape, dimension):
+    if len(shape) == 1 and shape[0] == dimension and dimension > 1:
+        return f"use {name}[None, :] for one point"
+    if len(shape) == 1:
+        return "use reshape(-1, 1) for points on a line"
+    return BATCHES if len(shape) == 3 else "pass one row per point"
 
 
 def same_dimension(name, value, other_name, other):
@@ -114,61 +168,21 @@ def on_a_line(name, value):
         )
 
 
-def uniform(name, value, n):
-    """n equal weights."""
-    if len(value) != n:
-        raise ValueError(f"{name}: expected as many points on both sides, got {n} and {len(value)}; use Sorting()")
-    if not np.allclose(value, value[0], rtol=MASS_TOLERANCE, atol=0):
-        raise ValueError(
-            f"{name}: expected equal weights, got weights from {value.min():.3g} to {value.max():.3g}; use Sorting()"
-        )
-
-
-def weights(name, value, n):
-    """An (n,) array of weights >= 0, not all zero; uniform probabilities for None."""
-    if value is None:
-        return np.full(n, 1 / n)
-    array = _real_array(name, value, f"an ({n},) array of weights").astype(np.float64)
-    if array.shape != (n,):
-        raise ValueError(f"{name}: expected {n} weights, one a point, got shape {array.shape}; pass one number a point")
-    _check_finite(name, array)
-    if (array < 0).any():
-        i = int(np.argmin(array))
-        raise ValueError(f"{name}: expected weights >= 0, got {array[i]} at index {i}; remove or clip negative weights")
-    if not array.any():
-        raise ValueError(f"{name}: expected at least one weight > 0, got all zeros; pass weights with a positive sum")
-    with np.errstate(over="ignore"):
-        overflows = not np.isfinite(array.sum())
-    if overflows:
-        raise ValueError(f"{name}: expected a finite sum, got an overflow; divide the weights by their largest")
-    return array
-
-
-def equal_masses(name, value, other_name, other):
-    """A balanced problem moves all the mass of one measure onto the other."""
-    mass, other_mass = value.sum(), other.sum()
-    if abs(mass - other_mass) > MASS_TOLERANCE * max(mass, other_mass):
-        raise ValueError(
-            f"{name}: expected the total mass of {other_name} ({other_mass:.9g}), got {mass:.9g}; "
-            f"divide each of them by its sum to compare probabilities"
-        )
-
-
 def matrix(name, value, n):
     """An (n,) or (n, k) array of finite numbers, to be multiplied by a plan."""
-    array = _real_array(name, value, f"an ({n},) or ({n}, k) array").astype(np.float64)
+    array = real_array(name, value, f"an ({n},) or ({n}, k) array").astype(np.float64)
     if array.ndim not in (1, 2) or array.shape[0] != n:
         raise ValueError(f"{name}: expected shape ({n},) or ({n}, k), got {array.shape}; pass one row a point")
-    _check_finite(name, array)
+    check_finite(name, array)
     return array
 
 
 def vector(name, value):
     """A copy, (n,) float64, of finite numbers."""
-    array = np.array(_real_array(name, value, "an (n,) array"), dtype=np.float64)
+    array = np.array(real_array(name, value, "an (n,) array"), dtype=np.float64)
     if array.ndim != 1:
         raise ValueError(f"{name}: expected an (n,) array, got shape {array.shape}; pass one number a point")
-    _check_finite(name, array)
+    check_finite(name, array)
     return array
 
 
@@ -181,9 +195,9 @@ def shape(name, array, expected, cure):
 
 def like(name, value, known):
     """A float64 array of finite numbers, of the shape of a known one."""
-    array = _real_array(name, value, f"a {known.shape} array").astype(np.float64)
+    array = real_array(name, value, f"a {known.shape} array").astype(np.float64)
     shape(name, array, known.shape, "one number or row a point")
-    _check_finite(name, array)
+    check_finite(name, array)
     return array
 
 
@@ -206,7 +220,7 @@ def same_length(name, value, other_name, other):
 
 def levels(name, value):
     """A float64 array, of any shape, of numbers from 0 to 1."""
-    array = _real_array(name, value, "a number or an array").astype(np.float64)
+    array = real_array(name, value, "a number or an array").astype(np.float64)
     outside = array[~((array >= 0) & (array <= 1))]
     if outside.size:
         raise ValueError(f"{name}: expected levels from 0 to 1, got {outside[0]}; divide percentages by 100")

@@ -5,12 +5,19 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from .meaning import number_without_unit
+
 LARGEST_RATIO = 1e50  # of the coordinates to the blur: beyond, squares overflow
 
 
+def _scalar(name, value):
+    """The entry of an array without axes, of any library."""
+    number_without_unit(name, value)
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
 def _real(name, value, what):
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
+    value = _scalar(name, value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name}: expected {what}, got {value!r}; pass one number")
     try:
@@ -43,8 +50,17 @@ def positive(name, value):
     return number
 
 
+def share(name, value):
+    """A number above 0 and at most 1."""
+    number = _real(name, value, "a share of 1")
+    if not 0 < number <= 1:
+        raise ValueError(f"{name}: expected a number above 0 and at most 1, got {value!r}; pass 0.05 for 5 %")
+    return number
+
+
 def count(name, value, least=1):
     """An integer of at least `least`."""
+    value = _scalar(name, value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"{name}: expected an integer >= {least}, got {value!r}; pass an int")
     if value < least:

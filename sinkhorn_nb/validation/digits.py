@@ -1,0 +1,77 @@
+"""Whether float64 holds the points finely enough for a blur."""
+
+import numpy as np
+
+# (extent / blur)^2 float64 rounding is then 1: exponents, and with them plans, are noise beyond.
+LARGEST_EXTENT = 1e8
+COARSEST = 1 / 4  # of the blur: spacing of float64 at the largest coordinate
+LARGEST_ROUNDING = 2.0**-20  # of the blur: what may be lost where subtracting an origin first loses nothing
+
+ORIGIN = (
+    "subtract one origin from the points of both sides while they are in the type in which they are exact: with "
+    "integers x - x[0] and y - x[0]"
+)
+
+
+def resolved(blur, *sides):
+    """Sides are (name, measure); what is beyond float64 is told with the column that is to blame."""
+    for name, measure in sides:
+        _check_rounding(blur, name, measure)
+    _check_extent(blur, sides)
+    for name, measure in sides:
+        _check_spacing(blur, name, measure)
+
+
+def _check_rounding(blur, name, measure):
+    rounding = measure.traits.rounding
+    if rounding > LARGEST_ROUNDING * blur:
+        raise ValueError(
+            f"{name}: expected numbers that float64 holds to a millionth of the blur {blur:.3g}, got some that it "
+            f"rounds by {rounding:.3g}; {ORIGIN}"
+        )
+
+
+def _check_extent(blur, sides):
+    """The extent of a column over both sides, points without mass left out."""
+    boxes = np.stack([measure.box for _, measure in sides])
+    extents = boxes[:, 1].max(axis=0) - boxes[:, 0].min(axis=0)
+    column = int(np.argmax(extents))
+    if extents[column] <= LARGEST_EXTENT * blur:
+        return
+    name, row, coordinate = _extreme(column, sides)
+    label = sides[0][1].traits.column(column)
+    raise ValueError(
+        f"blur: expected at least 1e-8 of the extent of the points, which is {extents[column]:.3g} in {label}, got "
+        f"{blur:.3g}, beyond what float64 resolves; rescale or remove {label}, or if {coordinate:.3g} at row {row} of "
+        f"{name} stands for a missing value or infinity, remove that row; or use a blur above "
+        f"{extents[column] / LARGEST_EXTENT:.1g}"
+    )
+
+
+def _extreme(column, sides):
+    """The side, row and coordinate farthest from the median of a column; the largest where two are as far."""
+    middle = np.median(np.concatenate([measure.points[measure.weights > 0, column] for _, measure in sides]))
+    ends = [
+        (name, int(row), float(measure.points[row, column]))
+        for name, measure in sides
+        for row in _ends(np.where(measure.weights > 0, measure.points[:, column], np.nan))
+    ]
+    farthest = max(abs(coordinate - middle) for *_, coordinate in ends)
+    return max((end for end in ends if abs(end[2] - middle) > 0.9 * farthest), key=lambda end: abs(end[2]))
+
+
+def _ends(values):
+    return np.nanargmin(values), np.nanargmax(values)
+
+
+def _check_spacing(blur, name, measure):
+    """An offset common to all points; tiles and starts have centers of their own, which are rounded."""
+    largest = np.abs(measure.box).max(axis=0)
+    column = int(np.argmax(largest))
+    spacing = float(np.spacing(largest[column]))
+    if spacing > COARSEST * blur:
+        raise ValueError(
+            f"{name}: expected coordinates that float64 tells apart at a distance of the blur {blur:.3g}, got "
+            f"{largest[column]:.3g} in {measure.traits.column(column)}, where its numbers are {spacing:.3g} apart; "
+            f"{ORIGIN}"
+        )

@@ -1,0 +1,78 @@
+"""Keywords and orders of arguments of other libraries, translated in the error."""
+
+import inspect
+import math
+from functools import wraps
+
+SOLVER = ("tol", "max_iter", "init", "acceleration", "backend", "dtype", "certify", "progress", "callback")
+# The names that other libraries have for what the solver's options are.
+OPTIONS = {
+    "threshold": "tol",
+    "stopThr": "tol",
+    "numItermax": "max_iter",
+    "max_iterations": "max_iter",
+    "maxiter": "max_iter",
+    "verbose": "progress",
+    **{name: name for name in SOLVER},
+}
+# Of each keyword for the temperature: eps / blur**2, and whose convention that is.
+TEMPERATURES = {
+    "eps": (1, "C = |x - y|^2 / 2"),
+    "epsilon": (2, "the cost |x - y|^2 of OTT"),
+    "reg": (2, "the cost |x - y|^2 of POT"),
+}
+OTHERS = {
+    "scaling": "leave it out: the accuracy is that of Sinkhorn(tol=...), whatever the number of iterations",
+    "debias": "call sinkhorn_divergence for debias=True, entropic_ot for debias=False",
+    "sigma": "pass blur, a length",
+}
+
+
+def native_names(function):
+    """Decorate a public function: keywords of other libraries are a TypeError with their translation."""
+    own = inspect.signature(function).parameters
+    foreign = {*TEMPERATURES, *OPTIONS, *OTHERS} - own.keys()
+
+    @wraps(function)
+    def checked(*args, **kwargs):
+        for name in kwargs.keys() & foreign:
+            raise TypeError(
+                f"{name}: expected a keyword of {function.__name__}, got one of another function; "
+                f"{_translation(name, kwargs[name])}"
+            )
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _translation(name, value):
+    if name in OPTIONS:
+        return f"pass solver=Sinkhorn({OPTIONS[name]}=...)"
+    if name in OTHERS:
+        return OTHERS[name]
+    factor, cost = TEMPERATURES[name]
+    of_blur = "blur**2" if factor == 1 else f"{factor} * blur**2"
+    return f"pass blur={_blur(value, factor)}: {name} = {of_blur} for {cost}"
+
+
+def _blur(value, factor):
+    try:
+        return f"{math.sqrt(float(value) / factor):.4g}"
+    except (TypeError, ValueError):
+        return "..."
+
+
+def points_first(x, y, a, b):
+    """Refuse the order (a, x, b, y) of GeomLoss, weights before points, by the numbers of axes."""
+    if [_n_axes(v) for v in (x, y, a, b)] == [1, 2, 1, 2]:
+        raise TypeError(
+            "x: expected points (n, d) first, got weights (n,), as in the order (a, x, b, y) of other libraries; "
+            "pass (x, y, a, b)"
+        )
+
+
+def _n_axes(value):
+    """The number of axes of an array or of nested lists, without a conversion."""
+    if isinstance(value, (list, tuple)):
+        return 1 + (_n_axes(value[0]) if len(value) else 0)
+    return len(getattr(value, "shape", ()))

@@ -1,0 +1,66 @@
+"""Weights, and the masses of two measures."""
+
+import numpy as np
+
+from . import meaning
+from .arrays import check_finite, converted, host_array
+
+MASS_TOLERANCE = 1e-6
+
+
+def uniform(name, value, n):
+    """n equal weights."""
+    if len(value) != n:
+        raise ValueError(f"{name}: expected as many points on both sides, got {n} and {len(value)}; use Sorting()")
+    if not np.allclose(value, value[0], rtol=MASS_TOLERANCE, atol=0):
+        raise ValueError(
+            f"{name}: expected equal weights, got weights from {value.min():.3g} to {value.max():.3g}; use Sorting()"
+        )
+
+
+def weights(name, value, n):
+    """An (n,) array of weights >= 0, not all zero; uniform probabilities for None."""
+    return masses(name, value, n)[0]
+
+
+def masses(name, value, n):
+    """The weights, and the relative error of their sum that the dtype in which they came allows."""
+    if value is None:
+        return np.full(n, 1 / n), 0.0
+    what = f"an ({n},) array of weights"
+    meaning.refuse_path(name, value, what)
+    raw = host_array(name, value, what)
+    array = converted(name, value, raw, what).astype(np.float64)
+    if array.shape != (n,):
+        raise ValueError(
+            f"{name}: expected {n} weights, one per point, got shape {array.shape}; {_cure_of_shape(array.shape, n)}"
+        )
+    check_finite(name, array)
+    if (array < 0).any():
+        i = int(np.argmin(array))
+        raise ValueError(f"{name}: expected weights >= 0, got {array[i]} at index {i}; remove or clip negative weights")
+    if not array.any():
+        raise ValueError(f"{name}: expected at least one weight > 0, got all zeros; pass weights with a positive sum")
+    with np.errstate(over="ignore"):
+        overflows = not np.isfinite(array.sum())
+    if overflows:
+        raise ValueError(f"{name}: expected a finite sum, got an overflow; divide the weights by their largest")
+    return array, meaning.mass_rounding(raw.dtype, n)
+
+
+def _cure_of_shape(shape, n):
+    if shape == ():
+        return "pass one number per point (a blur goes by its name: blur=...)"
+    if len(shape) == 2 and n in shape and 1 in shape:
+        return "use .ravel()"
+    return "pass one number per point"
+
+
+def equal_masses(name, value, other_name, other, rounding=0.0):
+    """A balanced problem moves all the mass of one measure onto the other, up to the rounding of the weights."""
+    mass, other_mass = value.sum(), other.sum()
+    if abs(mass - other_mass) > max(MASS_TOLERANCE, rounding) * max(mass, other_mass):
+        raise ValueError(
+            f"{name}: expected the total mass of {other_name} ({other_mass:.9g}), got {mass:.9g}; "
+            f"divide each of them by its sum to compare probabilities"
+        )

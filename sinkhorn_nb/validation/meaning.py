@@ -1,0 +1,186 @@
+"""What a plain array would lose: masks, units, the names and the order of columns, digits beyond float64.
+
+Judged on the caller's own objects, before NumPy converts them. Other libraries are recognized by their attributes and
+never imported.
+"""
+
+import os
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+
+LOAD = "load it first: numpy.load(path), or numpy.loadtxt(path, delimiter=',')"
+
+
+class Traits(NamedTuple):
+    """What is known about points and weights beyond their numbers in float64.
+
+    columns : names of the coordinates, or None
+    unit : text, or None
+    rounding : bound of the error of a coordinate after the conversion to float64
+    mass_rounding : relative error of the mass that the weights' own precision allows
+    """
+
+    columns: tuple | None = None
+    unit: str | None = None
+    rounding: float = 0.0
+    mass_rounding: float = 0.0
+
+    def column(self, k):
+        """A coordinate as its owner calls it."""
+        return f"column {k if self.columns is None else repr(self.columns[k])}"
+
+
+PLAIN = Traits()
+
+
+def refuse_path(name, value, what):
+    """The name of a file in place of what is in it."""
+    if isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name}: expected {what}, got {os.fspath(value)!r}; if it is the path of a file, {LOAD}")
+
+
+def refuse_what_numpy_misreads(name, value, what):
+    """Masked entries and sparse matrices: numpy.asarray takes them for something else."""
+    if issparse(value) or (hasattr(value, "toarray") and hasattr(value, "nnz")):
+        raise TypeError(
+            f"{name}: expected {what}, got a sparse {type(value).__name__}; pass {name}.toarray(), or first reduce the "
+            "number of columns"
+        )
+    if any(np.ma.is_masked(part) for part in _parts(value)):
+        _refuse_mask(name, value, what)
+
+
+def _refuse_mask(name, value, what):
+    mask = np.ma.getmaskarray(np.ma.array(value))
+    rows = ".any(axis=1)" if mask.ndim == 2 else ""
+    raise ValueError(
+        f"{name}: expected {what} without masked entries, got {np.count_nonzero(mask)} of them, the first at index "
+        f"{np.argwhere(mask)[0].tolist()}; drop their rows, and those of the weights alike: "
+        f"v.data[~numpy.ma.getmaskarray(v){rows}] of a masked array v"
+    )
+
+
+def _parts(value):
+    """The value itself, or those entries of a list that may have a mask or a unit."""
+    if isinstance(value, (list, tuple)):
+        return [part for part in value if type(part) not in (list, tuple, float, int)]
+    return [value]
+
+
+def columns(value, d):
+    """The names of the d columns of a data frame, or None for arrays and for pandas' default, 0 to d - 1."""
+    names = getattr(value, "columns", None)
+    if not hasattr(value, "iloc") and hasattr(value, "column_names"):  # of pyarrow
+        names = value.column_names
+    try:
+        names = tuple(names)
+    except TypeError:
+        return None
+    named = all(isinstance(name, (str, tuple, int, float, np.generic)) for name in names)
+    return names if named and len(names) == d and names != tuple(range(d)) else None
+
+
+def unit(name, value):
+    """The unit of an array of astropy, pint, unyt or xarray as text, or None."""
+    units = {_unit(part) for part in _parts(value)}
+    if len(units) > 1:
+        raise TypeError(
+            f"{name}: expected entries in one unit, got {' and '.join(sorted(map(str, units)))}; convert them to one"
+        )
+    return units.pop() if units else None
+
+
+def _unit(value):
+    if hasattr(value, "iloc"):  # a data frame, whose attributes are its columns
+        return None
+    found = getattr(value, "unit", None)
+    found = getattr(value, "units", None) if found is None else found
+    if found is None or hasattr(found, "dims"):  # a coordinate of xarray by that name
+        return None
+    text = str(found)
+    return None if text in ("", "dimensionless") else text
+
+
+def number_without_unit(name, value):
+    """A length, a tolerance: plain numbers."""
+    if not isinstance(value, str) and (found := _unit(value)) is not None:
+        raise TypeError(
+            f"{name}: expected a plain number, in the unit of the points, got one in {found}; convert it to that unit "
+            "and pass its number (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
+        )
+    return value
+
+
+def without_unit(value):
+    """The numbers of an array of pint, which warns when NumPy takes them."""
+    return value.magnitude if hasattr(value, "magnitude") and hasattr(value, "units") else value
+
+
+def rounding(array):
+    """A bound of the error that the conversion of an array of any dtype to float64 makes."""
+    if array.dtype == object:
+        return max(map(_error, array.ravel()), default=0.0)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        return _error_of_integers(array)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return float(np.abs(array - array.astype(np.float64)).max(initial=0))
+    return 0.0
+
+
+def _error_of_integers(array):
+    if array.size == 0 or max(int(array.max()), -int(array.min())) <= 2**53:
+        return 0.0
+    number = array.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # 2.0**63 is beyond int64
+        changed = number.astype(array.dtype) != array
+    return float(np.spacing(np.abs(number[changed])).max(initial=0)) / 2
+
+
+def _error(number):
+    try:
+        return 0.0 if float(number) == number else float(abs(Fraction(number) - Fraction(float(number))))
+    except (OverflowError, TypeError, ValueError):  # infinite, or no number: judged elsewhere
+        return 0.0
+
+
+def mass_rounding(dtype, n):
+    """Relative error of the sum of n probabilities of a dtype.
+
+    Each is wrong by eps / 2, and all of them by the rounding of the sum that they were divided by: about sqrt(n) eps,
+    with a margin of 4. Beyond 1 % of the mass the weights are not what they were meant to be.
+    """
+    if dtype.kind != "f" or dtype.itemsize > 4:
+        return 0.0
+    return min(4 * float(np.finfo(dtype).eps) * np.sqrt(n), 0.01)
+
+
+def same_meaning(name, traits, other_name, other):
+    """Two clouds are measured in one unit, and their columns are the same ones in the same order."""
+    if traits.unit != other.unit:
+        raise TypeError(
+            f"{name}: expected numbers {_in(other.unit)} like {other_name}, got numbers {_in(traits.unit)}; convert "
+            "both to one unit and pass their numbers (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
+        )
+    if None in (traits.columns, other.columns) or traits.columns == other.columns:
+        return
+    known = _listed(other.columns)
+    if sorted(map(str, traits.columns)) == sorted(map(str, other.columns)):
+        raise ValueError(
+            f"{name}: expected columns in the order of {other_name}, {known}, got {_listed(traits.columns)}; put "
+            f"them in that order: {name}[{list(other.columns)!r}]"
+        )
+    raise ValueError(
+        f"{name}: expected the columns {known} of {other_name}, got {_listed(traits.columns)}; choose the same ones, "
+        "or compare by position without names: .to_numpy(), or a file without a header"
+    )
+
+
+def _in(text):
+    return "without a unit" if text is None else f"in {text}"
+
+
+def _listed(names, most=8):
+    return "[" + ", ".join([*map(repr, names[:most]), *(["..."] if len(names) > most else [])]) + "]"
