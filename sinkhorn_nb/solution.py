@@ -4,14 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import validation
 from .backends.home import HOST
 from .caching import cached_property
 from .certificate import certify
 from .dual import Iterate, dual_value, marginal_error
+from .extension import Extension, iterate_of_rows, new_points
 from .gibbs import GibbsKernel
 from .gradients import Differentiable, Gradient, envelope, pull, with_value
-from .measure import Measure
 from .outlook import advice
 from .plan import Plan
 from .problem import Problem
@@ -169,7 +168,7 @@ class Solution(Represented, Differentiable):
         -------
         (q,) float64 array
         """
-        return self.problem.home.send(self._extension(self._new_points(x_new)) - self.problem.mass_shift)
+        return self.problem.home.send(self._extension.potential(self._new(x_new)) - self.problem.mass_shift)
 
     def potential_back(self, y_new):
         """g at new points, as `potential`."""
@@ -189,11 +188,9 @@ class Solution(Represented, Differentiable):
             Means of y under the conditional plan; two passes of q x m pairs, one for the source points.
         """
         if x_new is not None:
-            return self.problem.home.send(self._images(self._new_points(x_new)))
-        kernel, source = GibbsKernel.of(self._solved, "float64", self.backend), self.problem.source
-        images = kernel.barycenters(self.iterate.f - self.problem.eps * self.iterate.log_rows, self.iterate.g)
-        at_inert = self._images(source.points[source.inert]) if len(source.inert) else 0.0
-        return self.problem.home.send(source.expand(images, at_inert))
+            return self.problem.home.send(self._extension.images(self._new(x_new)))
+        f = self.iterate.f - self.problem.eps * self.iterate.log_rows
+        return self.problem.home.send(self._extension.images_of_rows(f))
 
     def map_back(self, y_new=None):
         """The barycentric map from the target to the source, as `map`."""
@@ -221,8 +218,8 @@ class Solution(Represented, Differentiable):
         return Gradient(
             pull(source, self.problem.mass, source.expand(on_x)),
             pull(target, self.problem.mass, target.expand(on_y)),
-            self._at_rows(f),
-            self.T._at_rows(g),
+            self._extension.at_rows(f),
+            self.T._extension.at_rows(g),
         )
 
     def _facts(self):
@@ -250,53 +247,24 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def _f(self):
-        return self._at_rows(self.iterate.f)
+        return self._extension.at_rows(self.iterate.f)
 
     @cached_property
     def _g(self):
-        return self.T._at_rows(self.iterate.g)
+        return self.T._extension.at_rows(self.iterate.g)
 
     @property
     def _solved(self):
         return self.problem.reduced
 
-    def _at_rows(self, f):
-        """Potentials per row of the source: those of the points, and at inert rows the softmin."""
-        source = self.problem.source
-        return source.expand(f, self._extension(source.points[source.inert]) if len(source.inert) else 0.0)
+    def _new(self, x_new):
+        return new_points("x_new", x_new, self.problem.source)
+
+    @property
+    def _extension(self):
+        return Extension(self.problem, self.iterate.g, self.backend)
 
     @property
     def _row_iterate(self):
-        """The iterate in the order of the partitions of the caller's rows, repeated ones and those without mass too."""
-        if self._solved is self.problem:
-            return self.iterate
-        source, target, (_, _, log_rows, log_columns) = self.problem.source, self.problem.target, self.iterate
-        rows, columns = source.expand(log_rows), target.expand(log_columns)
-        return Iterate(
-            source.partition.sort(self._f),
-            target.partition.sort(self._g),
-            source.partition.sort(rows),
-            target.partition.sort(columns),
-        )
-
-    def _extension(self, x_new):
-        """The softmin of g at new points, for the problem between probabilities."""
-        query, kernel = self._kernel_from(x_new)
-        return query.expand(kernel.softmin(self.iterate.g))
-
-    def _images(self, x_new):
-        query, kernel = self._kernel_from(x_new)
-        return query.expand(kernel.barycenters(kernel.softmin(self.iterate.g), self.iterate.g))
-
-    def _kernel_from(self, x_new):
-        validation.blur(self.problem.blur, x_new - self.problem.centre)
-        query, target = Measure.of(x_new), self._solved.target
-        return query, GibbsKernel(query.reduced.partition, target.partition, self.problem.eps, "float64", self.backend)
-
-    def _new_points(self, x_new):
-        """The caller's points, which are in the unit of the source's and have their columns."""
-        source = self.problem.source
-        x_new, traits = validation.cloud("x_new", x_new, source.dimension)
-        validation.same_dimension("x_new", x_new, "the data", source.points)
-        validation.same_meaning("x_new", traits, "the data", source.traits)
-        return x_new
+        """The iterate for all rows, repeated ones and those without mass, too."""
+        return iterate_of_rows(self.problem, self.iterate, self._f, self._g)

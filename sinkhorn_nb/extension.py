@@ -1,0 +1,73 @@
+"""Potentials and maps beyond the points that were solved for: at new points, and at all rows of the caller."""
+
+import numpy as np
+
+from . import validation
+from .dual import Iterate
+from .gibbs import GibbsKernel
+from .measure import Measure
+
+
+class Extension:
+    """The softmin extension of the target's potential to any points of the source's space.
+
+    Parameters
+    ----------
+    problem : Problem
+        The caller's; the potentials are those of its reduced problem.
+    g : (k,) array
+        The potential of the target between probabilities, in the order of the reduced partition.
+    backend : str
+        As the solver's.
+    """
+
+    def __init__(self, problem, g, backend):
+        self._problem, self._g, self._backend = problem, g, backend
+
+    def potential(self, points):
+        """T(g) at the points, between probabilities: -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps)."""
+        query, kernel = self._kernel_from(points)
+        return query.expand(kernel.softmin(self._g))
+
+    def images(self, points):
+        """The means of the target's points under the conditional plan at the points."""
+        query, kernel = self._kernel_from(points)
+        return query.expand(kernel.barycenters(kernel.softmin(self._g), self._g))
+
+    def at_rows(self, f):
+        """The source's potential per row of the caller, from that of the points: rows without mass have T(g)."""
+        source = self._problem.source
+        return source.expand(f, self.potential(source.points[source.inert]) if len(source.inert) else 0.0)
+
+    def images_of_rows(self, f):
+        """The barycentric images of the caller's rows; one pass, for f is T(g) at the points."""
+        problem, source = self._problem, self._problem.source
+        images = GibbsKernel.of(problem.reduced, "float64", self._backend).barycenters(f, self._g)
+        return source.expand(images, self.images(source.points[source.inert]) if len(source.inert) else 0.0)
+
+    def _kernel_from(self, points):
+        problem, query = self._problem, Measure.of(points)
+        validation.blur(problem.blur, points - problem.centre)
+        x, y = query.reduced.partition, problem.reduced.target.partition
+        return query, GibbsKernel(x, y, problem.eps, "float64", self._backend)
+
+
+def new_points(name, points, source):
+    """The caller's points, which are in the unit of the source's and have their columns."""
+    points, traits = validation.cloud(name, points, source.dimension)
+    validation.same_dimension(name, points, "the data", source.points)
+    validation.same_meaning(name, traits, "the data", source.traits)
+    return points
+
+
+def iterate_of_rows(problem, iterate, f, g):
+    """The iterate in the order of the partitions of all rows, from potentials per row.
+
+    Rows of equal points have the same marginal ratios; those without mass are exact.
+    """
+    if problem.reduced is problem:
+        return iterate
+    sides = (problem.source, f, iterate.log_rows), (problem.target, g, iterate.log_columns)
+    potentials = [measure.partition.sort(potential) for measure, potential, _ in sides]
+    ratios = [measure.partition.sort(measure.expand(np.asarray(logs))) for measure, _, logs in sides]
+    return Iterate(*potentials, *ratios)
