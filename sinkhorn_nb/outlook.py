@@ -48,7 +48,7 @@ def watched(solver, problem, company=()):
     for all problems of the company.
     """
     vars(problem).pop("_was_told", None)  # by an earlier solve
-    return replace(solver, callback=_Watch(solver, problem, company))
+    return replace(solver, init=solver._start, callback=_Watch(solver, problem, company))  # not read again
 
 
 def was_told(problem):

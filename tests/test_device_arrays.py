@@ -451,8 +451,6 @@ def test_numba_copies_from_the_arrays_device_after_all_work_there(monkeypatch):
     assert log == ["device 3", "waited", None, "left"]
 
 
-def test_number_of_the_device(monkeypatch):
-    context = SimpleNamespace(device=SimpleNamespace(id=2))
-    monkeypatch.setattr(cuda_device, "cuda", SimpleNamespace(current_context=lambda: context))
+def test_number_of_the_device():
     of_numba = SimpleNamespace(gpu_data=SimpleNamespace(context=SimpleNamespace(device=SimpleNamespace(id=1))))
-    assert (cuda_device.number_of(of_numba), cuda_device.number_of(Plain([]))) == (1, 2)
+    assert cuda_device.number_of(of_numba) == 1

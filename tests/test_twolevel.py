@@ -12,7 +12,7 @@ from problems import example
 from scipy.optimize import minimize
 from strategies import pairs
 
-import sinkhorn_nb.solver.sinkhorn as loop
+import sinkhorn_nb.solver.descent as loop
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
 from sinkhorn_nb.backends.cluster_sums import HostClusterSums
 from sinkhorn_nb.gibbs import GibbsKernel

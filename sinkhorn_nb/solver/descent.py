@@ -51,8 +51,7 @@ class Descent:
         # Feydy's scheme starts from zero, at a temperature of the diameter.
         is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
         start = (Zeros() if is_plain else solver._start)(problem, solver)
-        # From the constants that the solution will have: it would lose more digits by a long shift than by a short one.
-        self._potentials = (start.f, start.f) if problem.is_self else _balanced(start.f, start.g, problem)
+        self._move_to(start.f, start.g)
         self.n_passes = start.n_passes
         self.history = []
 
@@ -105,10 +104,14 @@ class Descent:
             self._tell(error, phase.eps)
             if error <= phase.tol or phase.stalls(errors):
                 break
-            self._potentials = method.next(iterate, error)
+            self._move_to(*method.next(iterate, error))
         if best is not None and phase.eps == self._problem.eps:
             self._potentials = best.iterate[:2]
         return best
+
+    def _move_to(self, f, g):
+        """Keep the constants that the solution will have: a long shift at the end would cost digits."""
+        self._potentials = (f, f) if self._problem.is_self else _balanced(f, g, self._problem)
 
     def _method(self, phase):
         problem, eps = self._problem, phase.eps

