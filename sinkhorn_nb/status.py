@@ -34,8 +34,10 @@ def explain(status, error, history, tol, dtype, advice=None):
         cure = "Sinkhorn(dtype=None), or " if dtype == "float32" else ""
         return f"{status.value}, at a marginal error of {error:.2e}; use {cure}a larger blur or tol"
     if status is Status.ROUNDING:
-        cure = "Sinkhorn(dtype=None), or " if dtype == "float32" else ""
-        return f"{status.value}: {error:.2e} > tol={tol:.2e}; {advice or f'use {cure}a larger blur or tol'}"
+        cure = "use Sinkhorn(dtype=None), or a larger blur or tol"
+        if dtype != "float32":
+            cure = advice or "use a larger blur or tol"
+        return f"{status.value}: {error:.2e} > tol={tol:.2e}; {cure}"
     cure = advice or _cure(n_iter, np.minimum.accumulate(history), tol, dtype)
     return f"{status.value}: {error:.2e} > tol={tol:.2e} after {n_iter} iterations; {cure}"
 

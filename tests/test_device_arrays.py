@@ -449,8 +449,3 @@ def test_numba_copies_from_the_arrays_device_after_all_work_there(monkeypatch):
     array.numbers, array.__cuda_array_interface__ = x, {"version": 3, "stream": 12345}
     np.testing.assert_array_equal(cuda_device.to_host(array, 3), np.repeat(X[:3, :1], 4, axis=1))
     assert log == ["device 3", "waited", None, "left"]
-
-
-def test_number_of_the_device():
-    of_numba = SimpleNamespace(gpu_data=SimpleNamespace(context=SimpleNamespace(device=SimpleNamespace(id=1))))
-    assert cuda_device.number_of(of_numba) == 1

@@ -35,6 +35,7 @@ LEAST_TOL = 1e-12  # float64 sums reach it at any blur
 # Rounding leaves a marginal error of about this times the radii of the tiles, in blurs, with float32 pairs.
 ROUNDING = 5e-8
 SHARE = 1 / 6  # of the tolerance that rounding may take
+LARGEST_ROUNDING = 0.1  # marginal error from which on iterations in float32 are none
 MARGIN = 3.0  # by how much the rounding of the marginal error may exceed what is expected
 UNIT = {"float32": 1.0, "float64": 2.0**-29}  # rounding in units of float32's
 LARGEST_BLUR = 2.0  # in diameters, for float32: rounding puts an error of 1e-7 eps on the value
@@ -79,7 +80,7 @@ def _annealing(problem, solver, dtype):
 def _dtypes(problem, solver, tol):
     if solver.dtype is not None:
         return [solver.dtype]
-    if problem.blur > LARGEST_BLUR * problem.diameter:
+    if problem.blur > LARGEST_BLUR * problem.diameter or rounding(problem) > LARGEST_ROUNDING:
         return ["float64"]
     clouds = (problem.source.points, problem.target.points)
     suffices = all(cloud.dtype == np.float32 for cloud in clouds) and rounding(problem) <= SHARE * tol
