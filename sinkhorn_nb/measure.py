@@ -161,12 +161,21 @@ class Measure(Represented):
         is_first[tied] = (points[tied] != points[tied - 1]).any(axis=1)
         if is_first.all() and self.probabilities.all():
             return None
-        starts = np.flatnonzero(is_first)
-        masses = np.add.reduceat(self.weights[self._order], starts)
+        starts, groups = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+        masses = self._masses_of(groups)
         carries = masses / self.mass > 0  # a weight may be nothing beside the mass
         owner = np.empty(len(points), dtype=np.intp)
-        owner[self._order] = np.where(carries, np.cumsum(carries) - 1, -1)[np.cumsum(is_first) - 1]
+        owner[self._order] = np.where(carries, np.cumsum(carries) - 1, -1)[groups]
         return Reduction(Measure(points[starts[carries]], masses[carries], self.traits), owner)
+
+    def _masses_of(self, groups):
+        """Sums of the weights of groups of rows that follow each other; the same bits with weights of zero between."""
+        weights = self.weights[self._order]
+        positive = np.flatnonzero(weights)
+        starts = np.flatnonzero(np.diff(groups[positive], prepend=-1))
+        masses = np.zeros(groups[-1] + 1)
+        masses[groups[positive][starts]] = np.add.reduceat(weights[positive], starts)
+        return masses
 
     def has_rows_of(self, other):
         """Whether the other measure has the same rows in the same order."""

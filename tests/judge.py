@@ -99,7 +99,9 @@ def _gradient(name, solution, scene, state):
     for what, got, at in (("x", gradient.x, state), ("y", gradient.y, back)):
         weights = at.scene.mass * at.scene.a
         longest = np.sqrt(2 * at.scene.C.max(axis=1)) * scene.blur
-        if (np.linalg.norm(got, axis=1) > weights * longest * 1.01 + weights * at.rho * scene.diameter + at.tiny).any():
+        if (
+            np.hypot.reduce(got, axis=1) > weights * longest * 1.01 + weights * at.rho * scene.diameter + at.tiny
+        ).any():
             yield "gradient size", f"{name}: gradient().{what}: expected at most weight times distance, got more"
         expected = weights[:, None] * (at.scene.x - at.scene.y[0] - at.map)
         off = np.linalg.norm(got - expected, axis=1).sum() / (scene.mass * (scene.diameter or 1.0))
@@ -148,7 +150,7 @@ def _divergence_gradient(divergence, states):
         yield "S gradient NaN", "S: gradient(): expected finite numbers"
         return
     for what, got, weights in (("x", gradient.x, scene.a), ("y", gradient.y, scene.b)):
-        if (np.linalg.norm(got, axis=1) > scene.mass * weights * scene.diameter * 2.02 + states[0].tiny).any():
+        if (np.hypot.reduce(got, axis=1) > scene.mass * weights * scene.diameter * 2.02 + states[0].tiny).any():
             yield "S gradient size", f"S: gradient().{what}: expected at most twice weight times diameter, got more"
     if not divergence.converged:
         return
