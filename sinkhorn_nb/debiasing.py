@@ -6,7 +6,7 @@ import numpy as np
 
 from .dual import LARGEST_LOG
 from .initializers import Auto, Debiased, Sorted, initializer
-from .outlook import watched
+from .outlook import Watch
 from .solver import reported
 
 # The error of a dual value is at most about so many times what an exact update would gain: after two-level steps, and
@@ -23,13 +23,14 @@ LEAST_ERROR = 1e-9  # marginal error, in float64, below which rounding decides
 
 def solve_debiased(problem, solver, self_x=None, self_y=None):
     """The solutions xy, xx and yy, with one warning for all that did not converge."""
+    watch = Watch(solver)
     if problem.is_self:
-        xy = solver.attempt(problem)
-        return [*reported([xy]), xy, xy]
+        xy = watch.over(problem).attempt(problem)
+        return [*reported([xy], watch), xy, xy]
     xx = self_x or solver.attempt(problem.on_source())
     yy = self_y or solver.attempt(problem.on_target())
-    xy = near(watched(solver, problem), problem, xx, yy).attempt(problem)
-    reported([xy, *(new for new, known in ((xx, self_x), (yy, self_y)) if known is None)])
+    xy = near(watch.over(problem), problem, xx, yy).attempt(problem)
+    reported([xy, *(new for new, known in ((xx, self_x), (yy, self_y)) if known is None)], watch)
     return sharpened(solver, xy, xx, yy)
 
 

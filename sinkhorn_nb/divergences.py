@@ -7,7 +7,7 @@ import numpy as np
 from .backends.threads import single_threaded_blas
 from .debiasing import near, sharpened
 from .divergence import assembled
-from .outlook import watched
+from .outlook import Watch
 from .representation import Represented
 from .solver import is_small, reported, solve_together
 
@@ -80,22 +80,23 @@ class Divergences(Represented, Sequence):
 def diverge_all(problems, solver):
     """The divergences of many problems; a measure that is in several of them is compared with itself once."""
     with single_threaded_blas():  # for all partitions at once: limiting it takes as long as a small one
-        own = _self_solutions(problems, solver)
+        watch = Watch(solver)
+        own = _self_solutions(problems, solver, watch)
 
         def selves(problem):
             return own[id(problem.source)], own[id(problem.target)]
 
         def alone(problem):
-            return near(watched(solver, problem, problems), problem, *selves(problem)).attempt(problem)
+            return near(watch.over(problem), problem, *selves(problem)).attempt(problem)
 
-        crosses = iter(solve_together(solver, [p for p in problems if not p.is_self], alone))
+        crosses = iter(solve_together(solver, [p for p in problems if not p.is_self], watch, alone))
         solved = [(selves(p)[0] if p.is_self else next(crosses), *selves(p)) for p in problems]
-        reported([*own.values(), *(xy for xy, _, _ in solved)])
+        reported([*own.values(), *(xy for xy, _, _ in solved)], watch)
         finished = [sharpened(solver, *three, is_plain=is_small(three[0].problem)) for three in solved]
     return Divergences(assembled(p, *three) for p, three in zip(problems, finished, strict=True))
 
 
-def _self_solutions(problems, solver):
+def _self_solutions(problems, solver, watch):
     """The solution of each measure's problem with itself, by the identity of the measure."""
     selves = {id(p.source): p.on_source() for p in problems} | {id(p.target): p.on_target() for p in problems}
-    return dict(zip(selves, solve_together(solver, list(selves.values())), strict=True))
+    return dict(zip(selves, solve_together(solver, list(selves.values()), watch), strict=True))

@@ -40,25 +40,37 @@ def expected_iterations(problem):
     return (problem.diameter / problem.blur) ** 1.5 / 25
 
 
-def watched(solver, problem, company=()):
-    """The solver, with a callback that warns in the first second of a solve if the blur is too small for the data.
+class Watch:
+    """Watches the solves of one call, to warn once, in the first second, if a blur is too small for the data.
 
     Many such problems are solved in no time, for instance those of sorted or of nearly equal clouds: a solve has
-    to take half a second, and not to be on its way to tol within max_iter, before a word is said. One warning is enough
-    for all problems of the company.
+    to take half a second, and not to be on its way to tol within max_iter, before a word is said.
+
+    Attributes
+    ----------
+    has_warned : bool
     """
-    vars(problem).pop("_was_told", None)  # by an earlier solve
-    return replace(solver, init=solver._start, callback=_Watch(solver, problem, company))  # not read again
+
+    def __init__(self, solver):
+        self._solver, self.has_warned = solver, False
+
+    def over(self, problem):
+        """The solver of a problem, with a callback that watches it."""
+        solver = self._solver  # its start is not read again: the caller's arrays may have changed
+        return replace(solver, init=solver._start, callback=_Progress(self, problem, solver))
+
+    def warn(self, problem):
+        """Warn, unless there was a warning or the blur is large enough."""
+        if not self.has_warned and (text := advice(problem)) is not None:
+            self.has_warned = True
+            warn(text[0].upper() + text[1:])
 
 
-def was_told(problem):
-    """Whether the last solve of a problem gave the warning."""
-    return "_was_told" in vars(problem)
+class _Progress:
+    """The errors of one solve, looked at after half a second and whenever twice as many are known."""
 
-
-class _Watch:
-    def __init__(self, solver, problem, company):
-        self._solver, self._problem, self._company = solver, problem, company
+    def __init__(self, watch, problem, solver):
+        self._watch, self._problem, self._solver = watch, problem, solver
         self._errors = []
         n_pairs = len(problem.source) * len(problem.target)
         self._due = ceil(PATIENCE / (SECONDS_PER_ITERATION + n_pairs / PAIRS_PER_SECOND))
@@ -68,16 +80,9 @@ class _Watch:
         if len(self._errors) == self._due:
             self._due *= 2  # what goes well now may slow down later
             if is_too_slow(self._errors, self._solver.tol, self._solver.max_iter):
-                self._tell()
+                self._watch.warn(self._problem)
         if self._solver.callback is not None:
             self._solver.callback(iteration)
-
-    def _tell(self):
-        if any(map(was_told, (self._problem, *self._company))):
-            return
-        if (text := advice(self._problem)) is not None:
-            vars(self._problem)["_was_told"] = True
-            warn(text[0].upper() + text[1:])
 
 
 def _spacing(problem):

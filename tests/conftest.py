@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -28,4 +29,6 @@ for profile, max_examples in {"quick": 5, "default": 20, "thorough": 500}.items(
         print_blob=True,
         suppress_health_check=[HealthCheck.too_slow],  # the first example compiles
     )
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with Ctrl-C ignored
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -14,7 +14,6 @@ from ..backends.threads import single_threaded_blas
 from ..blocks import Blocks, Stack
 from ..dual import LARGEST_LOG, Iterate
 from ..initializers import Warm
-from ..outlook import watched
 from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
@@ -50,7 +49,7 @@ class _Task(NamedTuple):
         return self.problem.is_self, self.problem.source.dimension, [phase.dtype for phase in self.phases]
 
 
-def solve_together(solver, problems, alone=None):
+def solve_together(solver, problems, watch, alone=None):
     """Solutions of many problems, each the same in any company; those not for this loop by `alone(problem)`."""
     solutions = [None] * len(problems)
     with single_threaded_blas():
@@ -58,9 +57,11 @@ def solve_together(solver, problems, alone=None):
             for task, solution, is_done in zip(tasks, *_solve_alike(solver, tasks), strict=True):
                 solution = solution.T if task.is_turned else solution
                 solutions[task.number] = _Stage(solution.of(problems[task.number]), is_done)
-    alone = alone or (lambda problem: watched(solver, problem, problems).attempt(problem))
+    alone = alone or (lambda problem: watch.over(problem).attempt(problem))
     pairs = zip(problems, solutions, strict=True)
-    return [alone(problem) if stage is None else _gone_on(solver, problems, problem, stage) for problem, stage in pairs]
+    return [
+        alone(problem) if stage is None else _gone_on(watch.over(problem), problem, stage) for problem, stage in pairs
+    ]
 
 
 def _alike(solver, problems):
@@ -90,14 +91,14 @@ class _Stage(NamedTuple):
     is_done: bool
 
 
-def _gone_on(solver, problems, problem, stage):
+def _gone_on(solver, problem, stage):
     """The solution, by the other loop from there on where this one gave up."""
     solution = stage.solution
     left = solver.max_iter - solution.n_iter
     if stage.is_done or left < 1:
         return solution
     init = Warm(solution) if np.isfinite(solution.value) else solver.init
-    further = replace(watched(solver, problem, problems), init=init, max_iter=left).attempt(problem)
+    further = replace(solver, init=init, max_iter=left).attempt(problem)
     history = np.concatenate([solution.history, further.history])
     return replace(further, solve_passes=solution.solve_passes + further.solve_passes, history=history)
 

@@ -13,7 +13,7 @@ from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, marginal_error
 from ..gibbs import GibbsKernel
 from ..initializers import Gaussian
-from ..outlook import was_told, watched
+from ..outlook import Watch
 from ..solution import Solution
 from ..status import Status, warn
 from .descent import Descent, Iteration, completed
@@ -122,15 +122,14 @@ class Sinkhorn(Parameters):
 
 def solve(solver, problems):
     """Solutions of several problems, one after another."""
-    return reported([watched(solver, problem).attempt(problem) for problem in problems])
+    watch = Watch(solver)
+    return reported([watch.over(problem).attempt(problem) for problem in problems], watch)
 
 
-def reported(solutions):
+def reported(solutions, watch):
     """The solutions, with one warning for all that did not converge, unless there was one on the way."""
     failed = [s for s in solutions if not s.converged]
-    if any(was_told(s.problem) for s in solutions):
-        return solutions
-    if failed:
+    if failed and not watch.has_warned:
         worst = max(failed, key=lambda s: s.marginal_error)
         warn(worst.message)
     return solutions
