@@ -8,6 +8,7 @@ from .dual import LARGEST_LOG
 from .initializers import Auto, Debiased, Sorted, initializer
 from .outlook import Watch
 from .solver import reported
+from .status import Status
 
 # The error of a dual value is at most about so many times what an exact update would gain: after two-level steps, and
 # where only Sinkhorn's iterations were made, which leave masses to be exchanged between far clusters. It is once or a
@@ -30,8 +31,10 @@ def solve_debiased(problem, solver, self_x=None, self_y=None):
     xx = self_x or solver.attempt(problem.on_source())
     yy = self_y or solver.attempt(problem.on_target())
     xy = near(watch.over(problem), problem, xx, yy).attempt(problem)
-    reported([xy, *(new for new, known in ((xx, self_x), (yy, self_y)) if known is None)], watch)
-    return sharpened(solver, xy, xx, yy)
+    solutions = sharpened(solver, xy, xx, yy)
+    known = (None, self_x, self_y)
+    reported([solution for solution, given in zip(solutions, known, strict=True) if solution is not given], watch)
+    return solutions
 
 
 def difference(xy, xx, yy):
@@ -46,7 +49,8 @@ def difference(xy, xx, yy):
 def sharpened(solver, xy, xx, yy, is_plain=False):
     """The solutions, continued until the divergence no longer changes by much of itself.
 
-    It is right to a few per cent then, or to 1e-9 eps. The schemes that are there for comparison stay as they are.
+    It is right to a few per cent then, or to 1e-9 eps; if iterations run out before, the cross problem's status says
+    so. The schemes that are there for comparison stay as they are.
     """
     solutions = [xy, xx, yy]
     if xy.problem.is_self or solver.acceleration != "auto" or not all(s.converged for s in solutions):
@@ -63,8 +67,12 @@ def sharpened(solver, xy, xx, yy, is_plain=False):
         starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
         left = max(solution.marginal_error for solution in solutions)
         changes = [abs(new._transported - old._transported) for new, old in zip(solutions, before, strict=True)]
-        if sum(changes) <= LARGEST_CHANGE * difference(*solutions) or left >= error or left <= LEAST_ERROR:
+        if left >= error:  # nothing more to be had
             break
+        if sum(changes) <= LARGEST_CHANGE * difference(*solutions) or left <= LEAST_ERROR:
+            return solutions
+    if solutions[0].n_iter >= solver.max_iter:
+        solutions[0] = replace(solutions[0], status=Status.UNSETTLED)
     return solutions
 
 

@@ -91,8 +91,8 @@ def diverge_all(problems, solver):
 
         crosses = iter(solve_together(solver, [p for p in problems if not p.is_self], watch, alone))
         solved = [(selves(p)[0] if p.is_self else next(crosses), *selves(p)) for p in problems]
-        reported([*own.values(), *(xy for xy, _, _ in solved)], watch)
         finished = [sharpened(solver, *three, is_plain=is_small(three[0].problem)) for three in solved]
+        reported([*own.values(), *(xy for xy, _, _ in finished)], watch)
     return Divergences(assembled(p, *three) for p, three in zip(problems, finished, strict=True))
 
 

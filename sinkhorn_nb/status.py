@@ -19,6 +19,7 @@ class Status(Enum):
     CONVERGED = "the marginal error is within tol"
     MAX_ITER = "stopped at max_iter before the marginal error was within tol"
     ROUNDING = "stopped because rounding keeps the marginal error above tol"
+    UNSETTLED = "stopped at max_iter while the divergence, a small difference of values, still changed"
     UNCERTIFIED = "stopped at max_iter before the certified gap was within tol of the value"
     GAP_STALLED = "stopped because the certified gap no longer falls, still above tol of the value"
 
@@ -28,7 +29,7 @@ def explain(status, error, history, tol, dtype, advice=None):
     if status is Status.CONVERGED:
         return f"{status.value}: {error:.2e} <= {tol:.2e}"
     n_iter = len(history)
-    if status is Status.UNCERTIFIED:
+    if status in (Status.UNCERTIFIED, Status.UNSETTLED):
         return f"{status.value}, at a marginal error of {error:.2e}; use a larger max_iter, blur or tol"
     if status is Status.GAP_STALLED:
         cure = "Sinkhorn(dtype=None), or " if dtype == "float32" else ""

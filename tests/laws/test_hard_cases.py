@@ -117,3 +117,18 @@ def test_a_gap_that_rounding_keeps_above_the_tolerance_ends_the_solve():
 def test_a_plan_has_the_potentials_of_its_solution():
     solution = entropic_ot(*LINE, np.ones(3), np.ones(3), blur=1.0)
     assert snb.Plan(solution.problem, solution.f, solution.g).sum() == pytest.approx(3.0, rel=1e-5)
+
+
+def test_a_divergence_that_iterations_leave_unsettled_is_not_converged():
+    """The marginal error does not see small masses that have far to go."""
+    x, y = [[1367.0, 916.0], [38.6, 25.8]], [[1367.001, 916.001], [38.601, 25.801]]
+    solver = Sinkhorn(max_iter=2)
+    divergence = quietly(
+        sinkhorn_divergences, [x], [y], [[4e-8, 1 - 4e-8]], [[1.6e-4, 1 - 1.6e-4]], blur=1.3, solver=solver
+    )[0]
+    assert divergence.marginal_error <= 1e-3
+    assert not divergence.converged
+    assert "while the divergence, a small difference of values, still changed" in divergence.xy.message
+    settled = sinkhorn_divergence(x, y, [4e-8, 1 - 4e-8], [1.6e-4, 1 - 1.6e-4], blur=1.3)
+    expected = Dense.of(x, y, [4e-8, 1 - 4e-8], [1.6e-4, 1 - 1.6e-4], blur=1.3).divergence
+    assert settled.value == pytest.approx(expected, rel=0.05)
