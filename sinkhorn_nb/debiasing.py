@@ -61,15 +61,14 @@ def sharpened(solver, xy, xx, yy, is_plain=False):
     if is_plain:  # nobody has looked yet whether the self potentials are near those of the cross problem
         starts[0] = Debiased(xx.iterate.f, yy.iterate.f, otherwise=starts[0])
     for _ in range(MOST_ROUNDS):
-        error = max(solution.marginal_error for solution in solutions)
+        tol = SHARPENING * max(solution.marginal_error for solution in solutions)
         pairs = zip(solutions, starts, strict=True)
-        before, solutions = solutions, [_continued(solver, *pair, SHARPENING * error) for pair in pairs]
+        before, solutions = solutions, [_continued(solver, *pair, tol) for pair in pairs]
         starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
-        left = max(solution.marginal_error for solution in solutions)
         changes = [abs(new._transported - old._transported) for new, old in zip(solutions, before, strict=True)]
-        if left >= error:  # nothing more to be had
+        if any(solution.marginal_error > tol for solution in solutions):  # there is no more to be had
             break
-        if sum(changes) <= LARGEST_CHANGE * difference(*solutions) or left <= LEAST_ERROR:
+        if sum(changes) <= LARGEST_CHANGE * difference(*solutions) or tol <= LEAST_ERROR:
             return solutions
     if solutions[0].n_iter >= solver.max_iter:
         solutions[0] = replace(solutions[0], status=Status.UNSETTLED)

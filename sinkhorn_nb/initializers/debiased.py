@@ -9,6 +9,7 @@ from .auto import Auto, strata
 from .base import Initializer, Start
 
 NEAR = 0.1  # marginal error, on a sample of rows, up to which the measures count as nearly equal
+LARGEST_LOG = 1.0  # of the ratio of any marginal: small masses that have far to go are not seen by the error
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +34,26 @@ class Debiased(Initializer):
         return Debiased(self.g, self.f, self.otherwise.T)
 
     def __call__(self, problem, solver):
-        """Initial potentials; the rows that are looked at count by their share."""
+        """Initial potentials; the rows and columns that are looked at count by their share."""
         if _squared_distance_of_means(problem) > problem.eps:  # twice the divergence is at least as large
             return self.otherwise(problem, solver)
-        rows, sample = strata(problem.source.partition)
-        kernel = GibbsKernel(sample.partition, problem.target.partition, problem.eps, "float32", solver.backend)
-        log_sums = kernel.log_row_sums(sample.partition.sort(self.f[rows]), self.g)
-        share = kernel.n_passes * len(rows) / len(problem.source)
-        if sample.partition.probabilities @ np.abs(np.expm1(np.minimum(log_sums, 1.0))) <= NEAR:
-            return Start(self.f, self.g, share)
-        start = self.otherwise(problem, solver)
-        return start._replace(n_passes=start.n_passes + share)
+        source, target = problem.source.partition, problem.target.partition
+        is_near, n_passes = True, 0.0
+        for sides in ((source, self.f, target, self.g), (target, self.g, source, self.f)):
+            if is_near:
+                is_near, share = _is_near(*sides, problem.eps, solver.backend)
+                n_passes += share
+        start = Start(self.f, self.g, 0.0) if is_near else self.otherwise(problem, solver)
+        return start._replace(n_passes=start.n_passes + n_passes)
+
+
+def _is_near(x, f, y, g, eps, backend):
+    """Whether the marginals of a sample of rows are nearly exact, and the passes that this took."""
+    rows, sample = strata(x)
+    kernel = GibbsKernel(sample.partition, y, eps, "float32", backend)
+    log_sums = kernel.log_row_sums(sample.partition.sort(f[rows]), g)
+    error = sample.partition.probabilities @ np.abs(np.expm1(np.minimum(log_sums, LARGEST_LOG)))
+    return error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG, kernel.n_passes * len(rows) / len(x)
 
 
 def _squared_distance_of_means(problem):
