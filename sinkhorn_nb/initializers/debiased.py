@@ -1,4 +1,4 @@
-"""The potentials of two self problems as a start of the cross problem: right for nearly equal measures."""
+"""The potentials of two self problems as a start of the cross problem: a good one for nearly equal measures."""
 
 from dataclasses import dataclass, field
 
@@ -33,7 +33,7 @@ class Debiased(Initializer):
         return Debiased(self.g, self.f, self.otherwise.T)
 
     def __call__(self, problem, solver):
-        """Initial potentials; the rows that are looked at count by their share."""
+        """Initial potentials; the pass over the sampled rows counts by their share."""
         if _squared_distance_of_means(problem) > problem.eps:  # twice the divergence is at least as large
             return self.otherwise(problem, solver)
         rows, sample = strata(problem.source.partition)
