@@ -38,9 +38,9 @@ def solve_debiased(problem, solver, self_x=None, self_y=None):
 
 
 def difference(xy, xx, yy):
-    """S_eps from three dual values; what a mass other than 1 adds to each of them is left out, lest digits are lost.
+    """S_eps from three dual values, without the terms that a mass other than 1 adds to each: they would cost digits.
 
-    It is the same for all three, and of the size of eps. The error of a difference of nearly equal values may make it
+    The terms are the same in all three, and of the size of eps. Errors of nearly equal values may make the difference
     negative.
     """
     return xy._transported - (xx._transported + yy._transported) / 2
@@ -49,8 +49,8 @@ def difference(xy, xx, yy):
 def sharpened(solver, xy, xx, yy, is_plain=False):
     """The solutions, continued until the divergence no longer changes by much of itself.
 
-    It is right to a few per cent then, or to 1e-9 eps; if iterations run out before, the cross problem's status says
-    so. The schemes that are there for comparison stay as they are.
+    The divergence is then right to a few per cent, or to 1e-9 eps; if iterations run out before, the status of the
+    cross problem says so. The schemes of the papers stay as they are.
     """
     solutions = [xy, xx, yy]
     if xy.problem.is_self or solver.acceleration != "auto" or not all(s.converged for s in solutions):
@@ -76,7 +76,7 @@ def sharpened(solver, xy, xx, yy, is_plain=False):
 
 
 def _gain(solution):
-    """What exact updates of both sides would add to the dual value: eps times the KL divergences of the marginals."""
+    """The gain in dual value of the better exact update: eps times the larger KL divergence of the two marginals."""
     problem, iterate = solution.problem, solution.iterate
     sides = (problem.reduced.source, iterate.log_rows), (problem.reduced.target, iterate.log_columns)
     divergences = [
@@ -86,7 +86,7 @@ def _gain(solution):
 
 
 def _continued(solver, solution, start, tol):
-    """The solution at a smaller marginal error, if iterations are left for it; converged as it was."""
+    """Continue a solution to a smaller marginal error, if iterations are left; its status stays as it was."""
     left = solver.max_iter - solution.n_iter
     if solution.marginal_error <= tol or left < 1:
         return solution

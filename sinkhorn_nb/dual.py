@@ -1,4 +1,4 @@
-"""What one pass tells of a pair of potentials: the dual value and the marginal error."""
+"""Dual value and marginal error of a pair of potentials, from the sums of one pass."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class Iterate(NamedTuple):
 
     @property
     def T(self):
-        """That of the transposed problem."""
+        """The iterate of the transposed problem."""
         return Iterate(self.g, self.f, self.log_columns, self.log_rows)
 
 

@@ -48,7 +48,7 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
 
     Notes
     -----
-    Cost: O(n m d) time an iteration, O(n + m) memory beyond the points.
+    Cost: O(n m d) time per iteration, O(n + m) memory beyond the points.
 
     References
     ----------
@@ -95,7 +95,7 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     Returns
     -------
     Divergences
-        Arrays value, converged, n_iter, n_passes, marginal_error, one number a pair; [k] is the k-th `Divergence`.
+        Arrays value, converged, n_iter, n_passes, marginal_error, one number per pair; [k] is the k-th `Divergence`.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
 
     Notes
     -----
-    Cost: O(sum_k n_k m_k d_k) time an iteration, O(sum_k (n_k + m_k)) memory. Clouds of up to 1024 points take
+    Cost: O(sum_k n_k m_k d_k) time per iteration, O(sum_k (n_k + m_k)) memory. Clouds of up to 1024 points take
     annealed Sinkhorn iterations with Anderson mixing, larger ones and those on which these fail the steps
     of `sinkhorn_divergence`.
 
@@ -167,7 +167,7 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
 
     Notes
     -----
-    Cost: O(n m d) time an iteration, O(n + m) memory beyond the points.
+    Cost: O(n m d) time per iteration, O(n + m) memory beyond the points.
 
     References
     ----------

@@ -15,7 +15,7 @@ CLIPPED = {"float32": 2.0**120, "float64": 2.0**1016}
 
 
 class GibbsKernel:
-    """p_ij = exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) for any potentials, one pass over the pairs a question.
+    """p_ij = exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) for any potentials, one pass over the pairs per question.
 
     Everything is in the order of the partitions.
 
@@ -69,7 +69,7 @@ class GibbsKernel:
     def log_sums(self, f, g):
         """log sum_j b_j p_ij and log sum_i a_i p_ij: T(g) = f - eps * the first, T(f) = g - eps * the second.
 
-        Both come from one exponential a pair. Where a sum leaves the trusted range, it is
+        Both come from one exponential per pair. Where a sum leaves the trusted range, it is
         recomputed by log-sum-exp.
         """
         x, y = self._x, self._y
@@ -82,7 +82,7 @@ class GibbsKernel:
         return self._mend(log(rows), f, g), self._mend_columns(log(columns), f, g)
 
     def cluster_sums(self, f, g, bounds):
-        """What log_sums gives, and `ClusterSums` C_kj of a_i p_ij over the i between consecutive bounds, from 0 to n.
+        """As `log_sums`, with column sums by cluster of rows: C_kj sums a_i p_ij over bounds[k] <= i < bounds[k + 1].
 
         C is None when a column sum had to be recomputed: its parts are not known.
         """
@@ -126,7 +126,7 @@ class GibbsKernel:
         return self._backend.transport(x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors)
 
     def barycenters(self, f, g):
-        """(n, d) means of the y_j with weights b_j p_ij, for each i; every row normalised, whatever its f_i is."""
+        """(n, d) means of the y_j with weights b_j p_ij, for each i; every row normalised, for any f_i."""
         points = self._y.points
         centre = points.mean(axis=0)
         moments = np.column_stack([np.ones(len(points)), points - centre])

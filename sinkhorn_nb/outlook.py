@@ -1,4 +1,4 @@
-"""What a solve has to expect of its blur: one that is too small for the data is told early, with one that is not."""
+"""Early warning of a blur that is too small for the data, with one that is not."""
 
 from dataclasses import replace
 from math import ceil
@@ -33,7 +33,7 @@ def advice(problem):
 
 
 def expected_iterations(problem):
-    """A rough number, that of iterations between random clouds of some hundred points in two and three dimensions.
+    """A rough number of iterations, fitted to random clouds of some hundred points in two and three dimensions.
 
     40 to 130 of them at a blur of 1 % of the diameter, 830 to 7300 at 0.1 %, 3600 to more than 20 000 at 0.03 %.
     """

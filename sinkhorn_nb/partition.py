@@ -70,7 +70,7 @@ class Partition:
         return float(np.sqrt(self.probabilities @ squares))
 
     def clusters(self, count):
-        """Bounds of about so many nodes, mass times variance the smallest possible; none holds 1/32 of the points."""
+        """Bounds of about `count` clusters, split by mass times variance; nodes of more than n / 32 points go first."""
         masses, variances, sizes = self._nodes
         keys = np.where(sizes > max(1, len(self) // 32), np.inf, masses * variances)
         return self._split(keys, count)

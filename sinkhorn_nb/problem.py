@@ -1,4 +1,4 @@
-"""What is to be solved: two measures, a cost and a temperature."""
+"""A problem to be solved: two measures, a cost and a temperature."""
 
 from dataclasses import dataclass
 

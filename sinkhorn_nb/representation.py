@@ -1,4 +1,4 @@
-"""How objects show themselves: on one line, and in notebooks as a small table."""
+"""Objects that show themselves on one line, and in notebooks as a small table."""
 
 from dataclasses import fields
 from html import escape
@@ -7,7 +7,7 @@ LONGEST_SETTING = 160  # characters of the value of one setting
 
 
 class Represented:
-    """An object that shows its `_facts()`, a dictionary of names and values; making it costs no pass over the pairs."""
+    """An object that shows its `_facts()`, a dictionary of names and values that takes no pass over the pairs."""
 
     def __repr__(self):
         facts = _known(self)

@@ -77,7 +77,7 @@ class SoftValues(Represented, ABC):
 
 
 class _Grid:
-    """As many numbers as x has, evenly spaced, with its mean and standard deviation; 1 for that of equal numbers."""
+    """Evenly spaced numbers, as many as x has, with its mean and standard deviation (1 if all are equal)."""
 
     def __init__(self, source):
         self.weights, x = source.probabilities, source.points[:, 0]

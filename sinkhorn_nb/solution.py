@@ -1,4 +1,4 @@
-"""What a solve returns: potentials, and everything that can be read from them."""
+"""The result of a solve: potentials, and everything that can be read from them."""
 
 from dataclasses import dataclass, replace
 
@@ -197,7 +197,7 @@ class Solution(Represented, Differentiable):
         return self.T.map(y_new)
 
     def gradient(self):
-        """d value by the envelope theorem, one pass a side.
+        """The gradient of the value by the envelope theorem; one pass per side.
 
         Returns
         -------
@@ -233,7 +233,7 @@ class Solution(Represented, Differentiable):
 
     @property
     def _mass_terms(self):
-        """What eps KL(P | a (x) b) has beyond mass times that of probabilities."""
+        """The part of OT_eps that depends on the mass M alone: eps M (M - 1 - log M)."""
         mass = self.problem.mass
         return self.problem.eps * mass * (mass - 1 - float(np.log(mass)))
 

@@ -1,4 +1,4 @@
-"""How a solve ended; the text of a failure holds the cure."""
+"""The status of a solve; the text of a failure holds the cure."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ FEW = 8  # errors from which no decay can be read
 
 
 class Status(Enum):
-    """Members are messages."""
+    """Ways in which a solve ends; the values are messages."""
 
     CONVERGED = "the marginal error is within tol"
     MAX_ITER = "stopped at max_iter before the marginal error was within tol"

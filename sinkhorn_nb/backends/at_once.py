@@ -1,11 +1,11 @@
-"""Calls at the same time, none of which is left at work."""
+"""Concurrent calls, all of which have ended when the answers are returned."""
 
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 
 class _Round:
-    """The calls of one round. Once it is closed none of them is at work, and none begins."""
+    """The calls of one round. Once the round is closed, no call is at work and none can begin."""
 
     def __init__(self):
         self._changed, self._at_work, self._is_closed = threading.Condition(), 0, False

@@ -1,4 +1,4 @@
-"""What a backend answers: passes over all pairs (i, j) of two clouds.
+"""The protocol of a backend: sums over all pairs (i, j) of two clouds.
 
 Vectors come in and go out as NumPy float64 arrays; clouds stay with the backend. A cloud is cut
 into tiles; its points are given by their tile's centre and the offset from it, scaled so that
@@ -46,13 +46,13 @@ class Backend(Protocol):
     points_a_tile: int  # at most
 
     def on_device(self) -> AbstractContextManager[Any]:
-        """What a thread that works with several devices does all the rest within, questions to cluster sums too."""
+        """A context for all other calls of a thread, also those on `ClusterSums`, when several devices are in use."""
 
     def load(self, offsets: NDArray[Any], centres: NDArray[np.float64], bounds: Bounds) -> Cloud:
         """Place a cloud of (n, d) offsets, in the pairs' dtype, from the centres of the tiles between bounds."""
 
     def sums(self, x: Cloud, F: Vector, a: Vector, y: Cloud, G: Vector, b: Vector) -> tuple[Vector, Vector]:
-        """sum_j b_j p_ij and sum_i a_i p_ij, from one exponential a pair."""
+        """sum_j b_j p_ij and sum_i a_i p_ij, from one exponential per pair."""
 
     def cluster_sums(
         self, x: Cloud, F: Vector, a: Vector, y: Cloud, G: Vector, b: Vector, bounds: Bounds
@@ -66,7 +66,7 @@ class Backend(Protocol):
         """sum_j b_j p_ij, over all j or those that the spans let row i see."""
 
     def log_sum_exp(self, x: Cloud, F: Vector, y: Cloud, G: Vector, spans: Bounds | None = None) -> Vector:
-        """log2 sum_j p_ij, online, whatever the size of the exponents; over all j or those, if any, that row i sees."""
+        """log2 sum_j p_ij, online, for exponents of any size; over all j or those, if any, that row i sees."""
 
     def transport(
         self, x: Cloud, F: Vector, y: Cloud, G: Vector, V: NDArray[Any], factors: tuple[NDArray, NDArray] | None

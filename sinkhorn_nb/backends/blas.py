@@ -57,7 +57,7 @@ class _SingleThreadedBlas:
         self._before = None
 
     def _forget_other_threads(self):
-        """In a forked child: nobody but the thread that forked can be inside."""
+        """Keep only the thread that forked: a child has no other."""
         me = threading.get_ident()
         self._inside = +Counter({me: self._inside[me]})
         self._restore()

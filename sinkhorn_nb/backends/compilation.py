@@ -1,4 +1,4 @@
-"""Know when kernels are compiled, which takes seconds, and not loaded from the cache."""
+"""Notice when kernels are compiled, which takes seconds, instead of being loaded from the cache."""
 
 from contextlib import contextmanager
 
@@ -6,7 +6,7 @@ from numba.core import event
 
 
 class _Count(event.Listener):
-    """Counts compilations; tells of the first one."""
+    """Counts compilations and announces the first one."""
 
     def __init__(self, tell):
         self.count, self._tell = 0, tell
@@ -22,6 +22,6 @@ class _Count(event.Listener):
 
 @contextmanager
 def noticed(tell=lambda: None):
-    """A context that calls tell() when the first kernel is about to be compiled in it; its `count` of all of them."""
+    """A context that calls tell() before its first kernel is compiled; yields an object with the `count` of kernels."""
     with event.install_listener("numba:compile", _Count(tell)) as listener:
         yield listener

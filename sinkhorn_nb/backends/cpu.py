@@ -50,7 +50,7 @@ class CpuCloud:
         return out
 
     def cut(self, padded):
-        """What `pad` was given: the last axis of an array without its padding."""
+        """Remove the padding from the last axis of an array; the inverse of `pad`."""
         if padded.ndim == 1:
             return padded[self._slots]
         pieces = zip(self.bounds[:-1].tolist(), np.diff(self._ends).tolist(), strict=True)

@@ -115,11 +115,11 @@ class CudaBackend:
         return on_device(self._number)
 
     def has_room(self, work):
-        """Whether the clouds of some work and all sums would fit."""
+        """Whether all clouds and sums fit into the free memory."""
         return _needed(work.n_points, work.dimension, np.dtype(work.dtype).itemsize) <= free_memory()
 
     def require_room(self, work):
-        """Raise a MemoryError unless they would."""
+        """Raise a MemoryError unless all clouds and sums fit."""
         _require(work.n_points, work.dimension, np.dtype(work.dtype).itemsize)
 
     @telling_shortage
@@ -229,7 +229,7 @@ def _row_wise(x, y):
 
 
 def _chunks(panels):
-    """As many as give enough blocks."""
+    """The number of chunks that gives enough blocks."""
     return min(CHUNKS, BLOCKS // (len(panels[1]) - 1))
 
 

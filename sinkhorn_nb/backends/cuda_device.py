@@ -67,12 +67,12 @@ def devices():
 
 
 def on_device(number):
-    """Within it a thread's calls go to that GPU."""
+    """A context in which a thread's calls go to that GPU."""
     return cuda.gpus[number]
 
 
 def name(number):
-    """Of a GPU."""
+    """Name and compute capability of a GPU, for display."""
     if SIMULATOR:
         return "numba's CUDA simulator"
     found = cuda.gpus[number]
@@ -100,7 +100,7 @@ class Resident:
 
 
 def free_memory():
-    """Bytes of the device in use that nobody has taken; infinite where the memory is managed by somebody who knows."""
+    """Free bytes of the device in use; infinite if a plugin manages the memory and does not tell."""
     context = cuda.current_context()
     # numba keeps dropped arrays for a while. The simulator does not, nor do all plugins.
     pending = getattr(getattr(context, "memory_manager", None), "deallocations", None)
@@ -116,7 +116,7 @@ OUT_OF_MEMORY = 2  # the driver's number
 
 
 def telling_shortage(method):
-    """The method, with numba's error for a lack of memory on the GPU told as a MemoryError with a cure."""
+    """Decorate a method: numba's error for a lack of memory on the GPU becomes a MemoryError with a cure."""
 
     @wraps(method)
     def answer(*arguments):
@@ -134,7 +134,7 @@ def telling_shortage(method):
 
 
 def number_of(array):
-    """Number of the device that holds an array; the device in use for one of which the driver knows nothing."""
+    """Number of the device that holds an array; the device in use if the driver does not know."""
     if SIMULATOR:
         return 0
     memory = getattr(array, "gpu_data", None)
@@ -160,7 +160,7 @@ def to_host(array, number):
 
 
 def to_device(host, number):
-    """A copy of a NumPy array on a device, which is there: readers may be on any stream."""
+    """Copy a NumPy array to a device and wait for it, so that readers may be on any stream."""
     with cuda.gpus[number]:
         array = cuda.to_device(host)
         cuda.synchronize()

@@ -17,7 +17,7 @@ STRETCH = 4  # coordinates of longer points that are multiplied at a time
 
 
 class Shape(NamedTuple):
-    """Of a block: threads, `lanes` of them side by side along the columns; rows and columns of one thread at a time."""
+    """Shape of a thread block: `lanes` of its `threads` lie along the columns; each takes `rows` x `columns` pairs."""
 
     dimension: int  # of the points; 0 stands for more than REGISTER_DIM
     threads: int

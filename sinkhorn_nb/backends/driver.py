@@ -1,4 +1,4 @@
-"""The library of NVIDIA's driver, asked directly for what numba cannot tell in all its versions."""
+"""The library of NVIDIA's driver, asked directly because not all versions of numba pass the answer on."""
 
 import ctypes
 import os

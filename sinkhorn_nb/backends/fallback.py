@@ -1,4 +1,4 @@
-"""A GPU that nobody asked for: if it fails in the middle of a solve, the CPU goes on."""
+"""A backend for GPUs that `backend="auto"` has chosen: if the GPU fails during a solve, the CPU continues."""
 
 import warnings
 from contextlib import nullcontext
@@ -22,7 +22,7 @@ class FallbackCloud:
 
 
 class FallbackClusterSums:
-    """Sums over clusters where the backend has them; computed again by the other one if it fails."""
+    """Cluster sums of the backend in use. If it fails, the other one computes them again."""
 
     def __init__(self, sums, again):
         self._sums, self._again, self.dtype = sums, again, sums.dtype
@@ -51,7 +51,7 @@ class FallbackClusterSums:
 
 
 class FallbackBackend:
-    """The backend that `make` makes until it fails, then the other; see `Backend` for what each method answers."""
+    """Uses the backend that `make` returns until it fails, then the other; the methods are those of `Backend`."""
 
     on_device = nullcontext
 
@@ -100,7 +100,7 @@ class FallbackBackend:
         return question(self._backend)
 
     def _give_up(self, error):
-        """Go on with the other backend; its own errors are those of the question."""
+        """Continue with the other backend; errors of that one are raised."""
         if getattr(self, "_backend", None) is self._other:
             raise error
         self._backend = self._other

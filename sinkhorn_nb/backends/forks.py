@@ -1,4 +1,4 @@
-"""Forks of a process with several threads: a child has one of them, and must find no lock held by another.
+"""Forks of a process with several threads: the child has one thread, and no lock may be held by another one.
 
 A lock that another thread holds at the time of a fork is never released in the child, which waits for it for ever.
 Therefore a fork waits until nobody else holds the locks that are named here: at most as long as a compilation takes.

@@ -1,4 +1,4 @@
-"""Where arrays come from and results go to: the host, or a CUDA device by way of the library that made them.
+"""The home of the caller's arrays, where results go: the host, or a CUDA device by way of the arrays' library.
 
 Libraries copy their own arrays: they know the stream that an array is computed on, when it is ready, its strides.
 All that have `__cuda_array_interface__` and are none of torch, CuPy and JAX are read, and get results, as numba's.

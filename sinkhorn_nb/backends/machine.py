@@ -1,4 +1,4 @@
-"""What the kernels run on: threads, processor, vector width, folder of the compiled code."""
+"""The machine that runs the kernels: threads, processor, vector width, folder of the compiled code."""
 
 from typing import NamedTuple
 

@@ -26,7 +26,7 @@ class PlanEntries:
         -inf for entries that are exactly zero.
     scale : float
     highest : float
-        Exponents are clipped here, so that whatever the potentials, no entry is infinite.
+        Exponents are clipped here, so that no entry is infinite, for any potentials.
     """
 
     def __init__(self, x, F, y, G, scale, highest):
@@ -62,9 +62,9 @@ class PlanEntries:
         return sums, logs
 
     def draws(self, starts, targets):
-        """The column at which the running sum of row i exceeds each of targets[starts[i] : starts[i + 1]].
+        """Columns at which the running sum of row i exceeds each of targets[starts[i] : starts[i + 1]].
 
-        These ascend, and stay below the sum of the row by more than rounding.
+        The targets ascend, and stay below the sum of the row by more than rounding.
         """
         columns = np.zeros(len(targets), np.int64)
         self._run(plan_kernels.panel_draws, starts, targets, columns)

@@ -31,7 +31,7 @@ class Piece(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a device has of the sums over clusters: some of them, the first and the last perhaps of some rows only."""
+    """Cluster sums held by one device. Its first and last cluster may be incomplete."""
 
     clusters: slice
     sums: Any

@@ -35,7 +35,7 @@ class _Pool:
         return getattr(self._here, "is_worker", False)
 
     def submit(self, function):
-        """Have a thread of the pool call the function; a RuntimeError where no thread can be started."""
+        """Call the function in a thread of the pool; raise a RuntimeError if no thread can be started."""
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "sinkhorn_nb", self._mark)

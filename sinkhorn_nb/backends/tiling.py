@@ -4,7 +4,7 @@ import numpy as np
 
 
 def starts_of_pieces(cuts, most):
-    """Where pieces of at most so many points start: between any two cuts they are of about equal size."""
+    """Starts of pieces of at most `most` points. Between two consecutive cuts they are of about equal size."""
     sizes = np.diff(cuts)
     counts = -(-sizes // most)
     owner = np.repeat(np.arange(len(sizes)), counts)

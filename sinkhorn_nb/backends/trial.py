@@ -1,4 +1,4 @@
-"""Whether a GPU that nobody asked for is taken: there must be work for it, and it must give what the CPU gives."""
+"""Decide whether `backend="auto"` uses a GPU: the problem must be large, and the GPU must give the CPU's answers."""
 
 from functools import cache
 from typing import NamedTuple

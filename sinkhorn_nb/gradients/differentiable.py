@@ -1,4 +1,4 @@
-"""What a solution offers beyond the gradient of its value: derivatives of everything else that it holds."""
+"""Derivatives of everything that a solution holds besides its value: potentials, map and plan."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Gradients of optimal values by the envelope theorem: no linear system, one pass a side."""
+"""Gradients of optimal values by the envelope theorem: no linear system, one pass per side."""
 
 from typing import NamedTuple
 

@@ -131,7 +131,7 @@ class _Cotangent:
         return gradient, report._replace(n_passes=system.n_passes)
 
     def _fix_constant(self):
-        """Of a cotangent of potentials with <a, f> = <b, g> one of potentials with any constant between them."""
+        """Remove the normalization <a, f> = <b, g> from the cotangent: it then suits potentials with any constant."""
         of, excess = self._of, (self.phi.sum() - self.psi.sum()) / 2
         self.phi, self.psi = self.phi - excess * of.a, self.psi + excess * of.b
         self.a, self.b = self.a - excess * of.iterate.f, self.b + excess * of.iterate.g
@@ -180,7 +180,7 @@ def _sorted(partition, values, like):
 
 
 class _Costs:
-    """What changes of the points do: moments of dC = <x - y, dx - dy> under the plan; one pass a side."""
+    """First-order change of the cost when points move: moments of dC = <x - y, dx - dy>; one pass per side."""
 
     def __init__(self, of, dx, dy, da, db):
         self._of, self.dx, self.dy = of, dx, dy

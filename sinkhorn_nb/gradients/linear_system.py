@@ -18,7 +18,7 @@ LARGEST = 1e100  # of sums: what points without mass far from each other would d
 
 
 class LinearSolve(NamedTuple):
-    """How a linear solve went.
+    """Report of a linear solve.
 
     Attributes
     ----------

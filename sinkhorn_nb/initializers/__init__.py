@@ -1,4 +1,4 @@
-"""Where a solve starts: the initializers, and their names."""
+"""The initializers, which decide where a solve starts, and their names."""
 
 from .. import validation
 from ..solution import Solution
@@ -46,7 +46,7 @@ NAMED = {
 
 
 def initializer(init):
-    """That which a name, a solution or a pair of potentials stands for."""
+    """The `Initializer` for a name, a `Solution` or a pair of potentials."""
     if isinstance(init, Initializer):
         return init
     if isinstance(init, Solution):

@@ -21,10 +21,10 @@ AXES, AXES_A_POINT = 64, 1 / 16
 
 @dataclass(frozen=True)
 class Auto(Initializer):
-    """Of `Coarse` (`Sorting` on a line), `Gaussian` and `Zeros` the one with the largest semi-dual between samples.
+    """Take the best of `Coarse` (`Sorting` on a line), `Gaussian` and `Zeros`, by their semi-duals between samples.
 
     <a, f> + <b, T(f)>, T(f) being the softmin, is a lower bound of OT_eps that the solution attains. Problems of a
-    measure with itself have the coarse start; those in more than 64 dimensions, of less than 16 points a dimension,
+    measure with itself have the coarse start; those in more than 64 dimensions, of less than 16 points per dimension,
     have no Gaussian one.
     """
 
@@ -58,11 +58,11 @@ class _Sample:
 
     @property
     def n_passes(self):
-        """Over the pairs of the whole problem."""
+        """Passes so far, as shares of the pairs of the whole problem."""
         return self._share * self._kernel.n_passes
 
     def semi_dual(self, f):
-        """In units of cost."""
+        """The semi-dual value of f between the samples, in units of cost."""
         f = self._source.sort(f[self._rows])
         return float(self._source.probabilities @ f + self._b @ self._kernel.softmin(f))
 

@@ -1,4 +1,4 @@
-"""What an initializer is and returns, and how it solves an easier problem."""
+"""The interface of initializers, and the rough solution of an easier problem."""
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
@@ -35,7 +35,7 @@ class Initializer(ABC):
 
 
 def sketch(solver, problem, init, tol, max_iter, dtype="float32"):
-    """A rough solution of another problem, in silence, by the default steps whatever the solver's own."""
+    """Solve an easier problem roughly, by the default steps, without warnings or progress."""
     settings = {"acceleration": "auto", "certify": False, "progress": False, "callback": None}
     return replace(solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, **settings).attempt(problem)
 

@@ -1,4 +1,4 @@
-"""The potentials of two self problems as a start of the cross problem: right for nearly equal measures."""
+"""The potentials of two self problems as a start of the cross problem: a good one for nearly equal measures."""
 
 from dataclasses import dataclass, field
 
@@ -34,7 +34,7 @@ class Debiased(Initializer):
         return Debiased(self.g, self.f, self.otherwise.T)
 
     def __call__(self, problem, solver):
-        """Initial potentials; the rows and columns that are looked at count by their share."""
+        """Initial potentials; the passes over sampled rows and columns count by their share."""
         if _squared_distance_of_means(problem) > problem.eps:  # twice the divergence is at least as large
             return self.otherwise(problem, solver)
         source, target = problem.source.partition, problem.target.partition

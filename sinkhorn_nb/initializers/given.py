@@ -1,4 +1,4 @@
-"""Starts that somebody has already: potentials, or the solution of another problem."""
+"""Starts that are known already: potentials, or the solution of another problem."""
 
 from dataclasses import dataclass
 
@@ -84,7 +84,7 @@ class Warm(Settings, Initializer):
         return Warm(self.solution.T)
 
     def __call__(self, problem, solver):
-        """The start, for a pass a side between new points and old ones."""
+        """The start, for a pass per side between new points and old ones."""
         known = self.solution.problem.reduced
         validation.same_dimension("init: solution", known.source.points, "the data", problem.source.points)
         if known.is_self != problem.is_self:

@@ -75,7 +75,7 @@ class GMM(Settings, Initializer):
 
     @property
     def T(self):
-        """With the mixtures exchanged."""
+        """The initializer with the mixtures exchanged."""
         return replace(self, source=self.target, target=self.source)
 
     def __call__(self, problem, solver):

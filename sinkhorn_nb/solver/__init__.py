@@ -1,4 +1,4 @@
-"""How a problem is solved, and how many are."""
+"""Solvers of one problem and of many."""
 
 from .batch import is_small, solve_together
 from .sinkhorn import Sinkhorn, reported

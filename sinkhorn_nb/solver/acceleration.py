@@ -110,7 +110,7 @@ class Anderson:
         return mixed if np.isfinite(mixed).all() else after
 
     def _centred(self, f, g):
-        """With <a, f> = <b, g>, lest rounding drives the constant between f and g to any size."""
+        """Fix the constant by <a, f> = <b, g>; rounding would let it drift."""
         if self._is_self:
             return f, g
         shift = (self._a @ f - self._b @ g) / 2

@@ -1,7 +1,7 @@
 """Many small problems at once: every pass, and every line of the loop, serves all that are not yet solved.
 
-One at a time, small problems spend their time between the passes. Those that this loop gives up are
-handed to the other one, with what was reached as their start.
+For small problems the overhead between passes dominates. Those that this loop does not solve are
+continued in the main loop from where they stopped.
 """
 
 from dataclasses import replace
@@ -45,7 +45,7 @@ class _Task(NamedTuple):
 
     @property
     def kind(self):
-        """What tasks that go together have in common."""
+        """Tasks of equal kind can be solved together."""
         return self.problem.is_self, self.problem.source.dimension, [phase.dtype for phase in self.phases]
 
 
@@ -65,7 +65,7 @@ def solve_together(solver, problems, watch, alone=None):
 
 
 def _alike(solver, problems):
-    """Tasks for this loop, some at a time: small ones of one kind that ask for nothing out of the ordinary."""
+    """Group the small problems with default settings by kind, in portions of limited size."""
     if replace(solver, tol=1e-3, max_iter=3000, dtype=None, backend="auto") != Sinkhorn():
         return []
     small = [(k, p) for k, p in enumerate(problems) if is_small(p) and not is_limit(p) and not is_rough(p, solver)]
@@ -92,7 +92,7 @@ class _Stage(NamedTuple):
 
 
 def _gone_on(solver, problem, stage):
-    """The solution, by the other loop from there on where this one gave up."""
+    """The solution, continued in the main loop if this one has stopped before the tolerance."""
     solution = stage.solution
     left = solver.max_iter - solution.n_iter
     if stage.is_done or left < 1:
@@ -208,7 +208,7 @@ class _Descent:
             self._histories[k].append(self._errors[k])
 
     def solutions(self, dtype):
-        """Of all problems."""
+        """The solutions of all problems, in the order given."""
         u, v = (self._v, self._v) if self._is_self else (self._u, self._v)
         log_rows = self._log_columns if self._is_self else np.zeros(len(u))
         parts = (self._x.parts(u), self._y.parts(v), self._x.parts(log_rows), self._y.parts(self._log_columns))
@@ -259,7 +259,7 @@ class _Mixing:
         self._best_dual, self._n_seen = np.full(count, -np.inf), 0
 
     def next(self, v, residual, dual, errors, asked):
-        """What follows v of a plain step by the residual; the fallback where the dual has fallen."""
+        """The next iterate: mixed, or the last plain step for problems whose dual value has dropped."""
         fell = self._has_last & ~(dual >= self._best_dual - self._slack)
         self._best_dual = np.maximum(self._best_dual, np.where(asked, dual, -np.inf))
         near = asked & ~fell & (errors < START_ERROR)

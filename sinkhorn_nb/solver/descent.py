@@ -17,7 +17,7 @@ LARGEST_ERROR = 0.5  # marginal error up to which the plan is read at an iterate
 
 
 class Iteration(NamedTuple):
-    """What a callback is told after each iteration."""
+    """Report of one iteration, passed to a callback."""
 
     n_iter: int
     n_passes: float
@@ -61,7 +61,7 @@ class Descent:
         return len(self.history)
 
     def solution(self, phase):
-        """What the last phase comes to."""
+        """Run the last phase and return the solution."""
         best = self._checked(self.iterate(phase, self._solver.max_iter), phase)
         status = self._status(best.error)
         iterate, history = completed(best.iterate, self._problem), np.array(self.history)
@@ -110,7 +110,7 @@ class Descent:
         return best
 
     def _move_to(self, f, g):
-        """Keep the constants that the solution will have: a long shift at the end would cost digits."""
+        """Keep <a, f> = <b, g> all the way: a large shift at the end would cost digits."""
         self._potentials = (f, f) if self._problem.is_self else _balanced(f, g, self._problem)
 
     def _method(self, phase):

@@ -1,4 +1,4 @@
-"""The progress bar: how far a solve has come, without a guess of how long it will take."""
+"""The progress bar: the progress of a solve, without a guess of how long it will take."""
 
 import math
 

@@ -104,7 +104,7 @@ class Sinkhorn(Parameters):
 
         Notes
         -----
-        Cost: O(n m d) time an iteration, O(n + m) memory beyond the points.
+        Cost: O(n m d) time per iteration, O(n + m) memory beyond the points.
         """
         return solve(self, [problem])[0]
 
@@ -136,7 +136,7 @@ def reported(solutions, watch):
 
 
 def _iterate(solver, problem):
-    """From the start through the phases to the tolerance."""
+    """Run the phases, from the start to the tolerance."""
     if is_limit(problem):
         return _limit(problem, solver)
     # No bar unless asked for: tqdm has a lock for all bars, which a forked child may find taken for ever.
@@ -180,7 +180,7 @@ def _is_certified(solution):
 
 
 def _scale(solution):
-    """What the gap is compared with: the value, or where that is nothing the temperature."""
+    """Scale of the gap: the value, or eps times the mass if that is larger."""
     return max(abs(solution.value), solution.problem.eps * solution.problem.mass)
 
 

@@ -12,7 +12,7 @@ BATCHES = "sinkhorn_divergences(xs, ys) takes batches of clouds; one cloud has o
 
 
 def home(**arrays):
-    """Where arrays that are computed with together live: all on the host, or all in one library on one device."""
+    """The common home of all arrays of a call: the host, or one library on one device."""
     (first, known), *others = [(name, _home(name, value)) for name, value in arrays.items() if value is not None]
     for name, where in others:
         if where.library != known.library:

@@ -1,4 +1,4 @@
-"""Whether float64 holds the points finely enough for a blur."""
+"""Check that float64 resolves the points finely enough for a blur."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ ORIGIN = (
 
 
 def resolved(blur, *sides):
-    """Sides are (name, measure); what is beyond float64 is told with the column that is to blame."""
+    """Raise a ValueError that names the column if the blur is beyond float64; sides are (name, measure)."""
     for name, measure in sides:
         _check_rounding(blur, name, measure)
     _check_extent(blur, sides)
@@ -32,7 +32,7 @@ def _check_rounding(blur, name, measure):
 
 
 def _check_extent(blur, sides):
-    """The extent of a column over both sides, points without mass left out."""
+    """Check the extent of each column over both sides, without points of weight zero."""
     boxes = np.stack([measure.box for _, measure in sides])
     extents = boxes[:, 1].max(axis=0) - boxes[:, 0].min(axis=0)
     column = int(np.argmax(extents))
@@ -65,7 +65,7 @@ def _ends(values):
 
 
 def _check_spacing(blur, name, measure):
-    """An offset common to all points; tiles and starts have centers of their own, which are rounded."""
+    """Check the distance from the origin: centers of tiles and starts are rounded as coarsely as the points."""
     largest = np.abs(measure.box).max(axis=0)
     column = int(np.argmax(largest))
     spacing = float(np.spacing(largest[column]))

@@ -57,7 +57,7 @@ def _cure_of_shape(shape, n):
 
 
 def equal_masses(name, value, other_name, other, rounding=0.0):
-    """A balanced problem moves all the mass of one measure onto the other, up to the rounding of the weights."""
+    """Check that both measures have the same mass, up to the rounding of their weights."""
     mass, other_mass = value.sum(), other.sum()
     if abs(mass - other_mass) > max(MASS_TOLERANCE, rounding) * max(mass, other_mass):
         raise ValueError(

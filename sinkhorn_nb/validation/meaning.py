@@ -1,4 +1,4 @@
-"""What a plain array would lose: masks, units, the names and the order of columns, digits beyond float64.
+"""Meaning that a plain array would lose: masks, units, names and order of columns, digits beyond float64.
 
 Judged on the caller's own objects, before NumPy converts them. Other libraries are recognized by their attributes and
 never imported.
@@ -15,7 +15,7 @@ LOAD = "load it first: numpy.load(path), or numpy.loadtxt(path, delimiter=',')"
 
 
 class Traits(NamedTuple):
-    """What is known about points and weights beyond their numbers in float64.
+    """Facts about points and weights that their float64 numbers do not show.
 
     columns : names of the coordinates, or None
     unit : text, or None
@@ -37,13 +37,13 @@ PLAIN = Traits()
 
 
 def refuse_path(name, value, what):
-    """The name of a file in place of what is in it."""
+    """Refuse the name of a file in place of its contents."""
     if isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name}: expected {what}, got {os.fspath(value)!r}; if it is the path of a file, {LOAD}")
 
 
 def refuse_what_numpy_misreads(name, value, what):
-    """Masked entries and sparse matrices: numpy.asarray takes them for something else."""
+    """Refuse masked entries and sparse matrices, which numpy.asarray misreads."""
     if issparse(value) or (hasattr(value, "toarray") and hasattr(value, "nnz")):
         raise TypeError(
             f"{name}: expected {what}, got a sparse {type(value).__name__}; pass {name}.toarray(), or first reduce the "
@@ -105,7 +105,7 @@ def _unit(value):
 
 
 def number_without_unit(name, value):
-    """A length, a tolerance: plain numbers."""
+    """A setting such as a length or a tolerance, refused if it has a unit."""
     if not isinstance(value, str) and (found := _unit(value)) is not None:
         raise TypeError(
             f"{name}: expected a plain number, in the unit of the points, got one in {found}; convert it to that unit "
@@ -158,7 +158,7 @@ def mass_rounding(dtype, n):
 
 
 def same_meaning(name, traits, other_name, other):
-    """Two clouds are measured in one unit, and their columns are the same ones in the same order."""
+    """Check that two clouds have one unit, and the same columns in the same order."""
     if traits.unit != other.unit:
         raise TypeError(
             f"{name}: expected numbers {_in(other.unit)} like {other_name}, got numbers {_in(traits.unit)}; convert "
