@@ -70,7 +70,7 @@ def sharpened(solver, xy, xx, yy, is_plain=False):
             break
         if sum(changes) <= LARGEST_CHANGE * difference(*solutions) or tol <= LEAST_ERROR:
             return solutions
-    if solutions[0].n_iter >= solver.max_iter:
+    if any(solution.n_iter >= solver.max_iter for solution in solutions):
         solutions[0] = replace(solutions[0], status=Status.UNSETTLED)
     return solutions
 
