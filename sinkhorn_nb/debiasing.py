@@ -7,7 +7,7 @@ import numpy as np
 from .dual import LARGEST_LOG
 from .initializers import Auto, Debiased, Sorted, initializer
 from .outlook import Watch
-from .solver import reported
+from .solver import is_small, reported, solve_from, solve_together, suits
 from .status import Status
 
 # The error of a dual value is at most about so many times what an exact update would gain: after two-level steps, and
@@ -28,9 +28,14 @@ def solve_debiased(problem, solver, self_x=None, self_y=None):
     if problem.is_self:
         xy = watch.over(problem).attempt(problem)
         return [*reported([xy], watch), xy, xy]
-    xx = self_x or solver.attempt(problem.on_source())
-    yy = self_y or solver.attempt(problem.on_target())
-    xy = near(watch.over(problem), problem, xx, yy).attempt(problem)
+    selves = (self_x, problem.on_source()), (self_y, problem.on_target())
+    solved = iter(solve_together(solver, [of_one for given, of_one in selves if given is None], watch, solver.attempt))
+    xx, yy = (given or next(solved) for given, _ in selves)
+
+    def alone(problem):
+        return near(watch.over(problem), problem, xx, yy).attempt(problem)
+
+    (xy,) = solve_together(solver, [problem], watch, alone)
     solutions = sharpened(solver, xy, xx, yy)
     known = (None, self_x, self_y)
     reported([solution for solution, given in zip(solutions, known, strict=True) if solution is not given], watch)
@@ -46,13 +51,13 @@ def difference(xy, xx, yy):
     return xy._transported - (xx._transported + yy._transported) / 2
 
 
-def sharpened(solver, xy, xx, yy, is_plain=False):
+def sharpened(solver, xy, xx, yy):
     """The solutions, continued until the divergence no longer changes by much of itself.
 
     The divergence is then right to a few per cent, or to 1e-9 eps; if iterations run out before, the status of the
     cross problem says so. The schemes of the papers stay as they are.
     """
-    solutions = [xy, xx, yy]
+    solutions, is_plain = [xy, xx, yy], suits(solver) and is_small(xy.problem)
     if xy.problem.is_self or solver.acceleration != "auto" or not all(s.converged for s in solutions):
         return solutions
     if difference(*solutions) >= ACCURACY * (PLAIN if is_plain else TWO_LEVEL) * sum(map(_gain, solutions)):
@@ -90,8 +95,8 @@ def _continued(solver, solution, start, tol):
     left = solver.max_iter - solution.n_iter
     if solution.marginal_error <= tol or left < 1:
         return solution
-    further = replace(solver, tol=tol, init=start, max_iter=left, certify=False, dtype=solver.dtype or "float64")
-    new = further.attempt(solution.problem)
+    further = replace(solver, tol=tol, max_iter=left, certify=False, dtype=solver.dtype or "float64")
+    new = solve_from(further, solution.problem, start)
     passes, history = solution.solve_passes + new.solve_passes, np.concatenate([solution.history, new.history])
     if new.marginal_error > solution.marginal_error:
         new = solution

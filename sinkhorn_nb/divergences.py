@@ -9,7 +9,7 @@ from .debiasing import near, sharpened
 from .divergence import assembled
 from .outlook import Watch
 from .representation import Represented
-from .solver import is_small, reported, solve_together
+from .solver import reported, solve_together
 
 
 class Divergences(Represented, Sequence):
@@ -91,7 +91,7 @@ def diverge_all(problems, solver):
 
         crosses = iter(solve_together(solver, [p for p in problems if not p.is_self], watch, alone))
         solved = [(selves(p)[0] if p.is_self else next(crosses), *selves(p)) for p in problems]
-        finished = [sharpened(solver, *three, is_plain=is_small(three[0].problem)) for three in solved]
+        finished = [sharpened(solver, *three) for three in solved]
         reported([*own.values(), *(xy for xy, _, _ in finished)], watch)
     return Divergences(assembled(p, *three) for p, three in zip(problems, finished, strict=True))
 

@@ -57,6 +57,6 @@ def test_mass_that_moves_between_few_points_is_seen(share):
 
 def test_clouds_far_apart_take_no_more_passes_for_it():
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 500, 2))
+    x, y = rng.normal(size=(2, 1500, 2))
     divergence, alone = sinkhorn_divergence(x, y + 1, blur=0.3), entropic_ot(x, y + 1, blur=0.3)
     assert divergence.xy.n_passes == alone.n_passes
