@@ -55,10 +55,11 @@ def sharpened(solver, xy, xx, yy):
     """The solutions, continued until the divergence no longer changes by much of itself.
 
     The divergence is then right to a few per cent, or to 1e-9 eps; if iterations run out before, the status of the
-    cross problem says so. The schemes of the papers stay as they are.
+    cross problem says so. Schemes of the papers are continued with two-level steps.
     """
-    solutions, is_plain = [xy, xx, yy], suits(solver) and is_small(xy.problem)
-    if xy.problem.is_self or solver.acceleration != "auto" or not all(s.converged for s in solutions):
+    solutions = [xy, xx, yy]
+    is_plain = solver.acceleration != "auto" or (suits(solver) and is_small(xy.problem))
+    if xy.problem.is_self or not all(s.converged for s in solutions):
         return solutions
     if difference(*solutions) >= ACCURACY * (PLAIN if is_plain else TWO_LEVEL) * sum(map(_gain, solutions)):
         return solutions
@@ -66,18 +67,26 @@ def sharpened(solver, xy, xx, yy):
     if is_plain:  # nobody has looked yet whether the self potentials are near those of the cross problem
         starts[0] = Debiased(xx.iterate.f, yy.iterate.f, otherwise=starts[0])
     for _ in range(MOST_ROUNDS):
-        tol = SHARPENING * max(solution.marginal_error for solution in solutions)
-        pairs = zip(solutions, starts, strict=True)
-        before, solutions = solutions, [_continued(solver, *pair, tol) for pair in pairs]
+        before, tols = solutions, _tolerances(solutions)
+        solutions = [_continued(solver, *each) for each in zip(solutions, starts, tols, strict=True)]
         starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
-        changes = [abs(new._transported - old._transported) for new, old in zip(solutions, before, strict=True)]
-        if any(solution.marginal_error > tol for solution in solutions):  # there is no more to be had
+        if any(new.marginal_error > tol for new, tol in zip(solutions, tols, strict=True)):  # no more is to be had
             break
-        if sum(changes) <= LARGEST_CHANGE * difference(*solutions) or tol <= LEAST_ERROR:
+        changes = [abs(new._transported - old._transported) for new, old in zip(solutions, before, strict=True)]
+        value, gains = difference(*solutions), sum(map(_gain, solutions))
+        if max(tols) <= LEAST_ERROR or (sum(changes) <= LARGEST_CHANGE * value and ACCURACY * gains <= value):
             return solutions
     if any(solution.n_iter >= solver.max_iter for solution in solutions):
         solutions[0] = replace(solutions[0], status=Status.UNSETTLED)
     return solutions
+
+
+def _tolerances(solutions):
+    """An eighth of the largest marginal error; of its own for a solution whose dual value has much to gain."""
+    common = SHARPENING * max(solution.marginal_error for solution in solutions)
+    least = difference(*solutions) / (5 * ACCURACY)
+    own = [solution.marginal_error if _gain(solution) > least else np.inf for solution in solutions]
+    return [max(min(common, SHARPENING * error), SHARPENING * LEAST_ERROR) for error in own]
 
 
 def _gain(solution):
@@ -95,7 +104,8 @@ def _continued(solver, solution, start, tol):
     left = solver.max_iter - solution.n_iter
     if solution.marginal_error <= tol or left < 1:
         return solution
-    further = replace(solver, tol=tol, max_iter=left, certify=False, dtype=solver.dtype or "float64")
+    settings = {"acceleration": "auto", "certify": False, "dtype": solver.dtype or "float64"}
+    further = replace(solver, tol=tol, max_iter=left, **settings)
     new = solve_from(further, solution.problem, start)
     passes, history = solution.solve_passes + new.solve_passes, np.concatenate([solution.history, new.history])
     if new.marginal_error > solution.marginal_error:

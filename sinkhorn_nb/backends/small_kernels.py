@@ -16,6 +16,7 @@ from .small_mixing import MEMORY, mix, remember
 RATIO = 16.0  # of the temperatures before the last
 START_ERROR = 0.5  # marginal error from which on iterates are mixed
 SELF_STEP = 2.0 / 3.0  # share of the way from v to T(v) in problems of a measure with itself
+FURTHEST = 30.0  # bits of any marginal ratio up to which iterates are mixed: the error does not see small masses
 LARGEST_LOG = 1000.0  # bits of a marginal ratio, so that the error stays a finite number
 DRIFT = 25.0  # bits that v may move from the reference before the kernel is built anew
 LEAST_SUM = 2.0**-700  # of a column: less may be lost among entries that are clipped at 2^-900
@@ -144,6 +145,16 @@ def anneal(C, a, b, n_levels, u, v, K, room):
 
 
 @kernel
+def _center(b, v):
+    """Subtract the mean, which u makes up for: rounding would let it drift."""
+    mean = 0.0
+    for j in range(len(v)):
+        mean += b[j] * v[j]
+    for j in range(len(v)):
+        v[j] -= mean
+
+
+@kernel
 def _measure(C, a, b, is_self, u, v, logs, K, room):
     """Make u exact for v; the logs of the other marginal's ratios there, the dual value, and whether K still serves."""
     wide_vectors()
@@ -192,9 +203,10 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
             n_builds += 1
         dual, serves = _measure(C, a, b, is_self, u, v, logs, K, room)
         is_stale = not serves
-        error = 0.0
+        error, furthest = 0.0, 0.0
         for j in range(len(v)):
             error += b[j] * abs(exp2(min(logs[j], LARGEST_LOG)) - 1.0)
+            furthest = max(furthest, abs(logs[j]))
         history[n_iter] = error
         n_iter += 1
         if error < least_error:
@@ -209,7 +221,7 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
         best_dual = max(best_dual, dual)
         for j in range(len(v)):
             room.residual[j] = -step * logs[j]
-        is_mixed = error < START_ERROR
+        is_mixed = error < START_ERROR and furthest < FURTHEST
         if is_mixed and has_last:
             n_seen = remember(mixing, n_seen, b, v, room.residual, room.last, room.last_residual)
         room.last[:], room.last_residual[:] = v, room.residual
@@ -218,5 +230,7 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
         room.plain[:] = v
         if is_mixed and n_seen > 0:
             mix(mixing, min(n_seen, MEMORY), b, room.residual, v)
+        if not is_self:
+            _center(b, v)
         has_last = has_fallback = is_mixed
     return n_iter, n_builds, least_error
