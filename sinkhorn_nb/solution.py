@@ -139,7 +139,8 @@ class Solution(Represented, Differentiable):
     @cached_property
     def plan(self):
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
-        return Plan(self.problem, *self._potentials, self.backend)
+        plan = Plan(self.problem, *self._potentials, self.backend)
+        return plan.knowing(self.iterate.log_rows) if self.dtype == "float64" else plan
 
     def sample(self, k, random_state=None):
         """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, as `Plan.sample`."""
