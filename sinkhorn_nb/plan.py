@@ -189,11 +189,6 @@ class Plan(LinearOperator):
         rng = np.random.default_rng(validation.random_state("random_state", random_state, np.random.Generator))
         return Pairs(*map(self._send, draw(k, rng, self._log_sums, self._conditional)))
 
-    def knowing(self, log_rows):
-        """This plan, the logarithms of its marginal's ratios known, as an `Iterate` has them in float64."""
-        vars(self).update(_log_rows=log_rows)
-        return self
-
     @cached_property
     def normalized_entropy(self):
         """0 for a one-to-one plan, 1 for the independent plan a (x) b.
@@ -263,6 +258,12 @@ class Plan(LinearOperator):
 
     def _send(self, values):
         return self.problem.home.send(values)
+
+
+def with_log_rows(plan, log_rows):
+    """The plan, which from now on knows its sums over rows as an `Iterate` has them, measured in float64."""
+    vars(plan)["_log_rows"] = log_rows
+    return plan
 
 
 def _log2_factors(weights, potentials):

@@ -12,7 +12,7 @@ from .extension import Extension, iterate_of_rows, new_points
 from .gibbs import GibbsKernel
 from .gradients import Differentiable, Gradient, envelope, pull, with_value
 from .outlook import advice
-from .plan import Plan
+from .plan import Plan, with_log_rows
 from .problem import Problem
 from .representation import Represented
 from .status import Status, explain
@@ -140,7 +140,7 @@ class Solution(Represented, Differentiable):
     def plan(self):
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
         plan = Plan(self.problem, *self._potentials, self.backend)
-        return plan.knowing(self.iterate.log_rows) if self.dtype == "float64" else plan
+        return with_log_rows(plan, self.iterate.log_rows) if self.dtype == "float64" else plan
 
     def sample(self, k, random_state=None):
         """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, as `Plan.sample`."""

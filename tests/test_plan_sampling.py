@@ -99,9 +99,11 @@ def test_draws_read_each_pair_twice_where_the_sums_are_those_of_another_precisio
 
 
 @pytest.mark.parametrize("case", [{"mass": 3.0, "zeros": 2}, {"n": 40, "m": 40, "d": 1}, {"d": 30}])
+@pytest.mark.parametrize("acceleration", ["auto", "none", "symmetric"])
 @pytest.mark.parametrize("tol", [0.1, 1e-10])
-def test_sums_known_from_the_solution_are_those_of_the_plan(case, tol):
-    solution = entropic_ot(*example(**case), blur=0.5, solver=snb.Sinkhorn(tol=tol, max_iter=10**5))
+def test_sums_known_from_the_solution_are_those_of_the_plan(case, acceleration, tol):
+    solver = snb.Sinkhorn(tol=tol, max_iter=10**5, acceleration=acceleration)
+    solution = entropic_ot(*example(**case), blur=0.5, solver=solver)
     fresh = Plan(solution.problem, solution.f, solution.g)
     with np.errstate(divide="ignore"):
         expected = np.log(solution.plan.toarray().sum(axis=1))
