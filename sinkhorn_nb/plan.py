@@ -182,12 +182,12 @@ class Plan(LinearOperator):
         Returns
         -------
         Pairs
-            rows (k,) and columns (k,), in the order of the draws. At most two passes over the pairs, one once the row
-            sums are known; O(n + m + k) memory.
+            rows (k,) and columns (k,), in the order of the draws. At most two passes over the pairs, one where the
+            row sums are known, as after a solve in float64; O(n + m + k) memory.
         """
         k = validation.count("k", k)
         rng = np.random.default_rng(validation.random_state("random_state", random_state, np.random.Generator))
-        return Pairs(*map(self._send, draw(k, rng, self._row_sums, self._shares)))
+        return Pairs(*map(self._send, draw(k, rng, self._log_sums, self._conditional)))
 
     @cached_property
     def normalized_entropy(self):
@@ -197,6 +197,17 @@ class Plan(LinearOperator):
         one: H(P) / log(n) - 1 for n equal weights on both sides. 0 if one side is a single point. Two passes.
         """
         return normalized_entropy(self.problem, *self._shares(slice(None)).sums_with_logs(), self.T._row_sums)
+
+    @cached_property
+    def _log_rows(self):
+        """Logarithms of the sums between probabilities, of the distinct points."""
+        rows, columns = self._points
+        return self._kernel.log_row_sums(rows.potential, columns.potential)
+
+    @cached_property
+    def _log_sums(self):
+        """log sum_j P_ij, whatever its size."""
+        return self._points[0].log_sums(self._log_rows)
 
     @cached_property
     def _row_sums(self):
@@ -220,14 +231,18 @@ class Plan(LinearOperator):
 
     def _shares(self, rows):
         """Entries of some rows relative to the mass."""
-        return self._entries(rows, unit=self.problem.mass, highest=HIGHEST_SHARE)
+        return self._entries(rows, log2_unit=np.log2(self.problem.mass), highest=HIGHEST_SHARE)
 
-    def _entries(self, rows=slice(None), cols=slice(None), unit=1.0, highest=HIGHEST):
+    def _conditional(self, rows):
+        """Entries of some rows relative to the sum of each."""
+        return self._entries(rows, log2_unit=LOG2E * self._log_sums[rows], highest=HIGHEST_SHARE)
+
+    def _entries(self, rows=slice(None), cols=slice(None), log2_unit=0.0, highest=HIGHEST):
         source, target, eps = self.problem.source, self.problem.target, self.problem.eps
         power = int(np.frexp(self.problem.blur)[1])  # a power of 2 changes no digit, and keeps squares in range
         x = np.ldexp(source.points[rows].astype(np.float64), -power)
         y = np.ldexp(target.points[cols].astype(np.float64), -power)
-        F = _log2_factors(source.weights[rows], self.f[rows] / eps) - np.log2(unit)
+        F = _log2_factors(source.weights[rows], self.f[rows] / eps) - log2_unit
         G = _log2_factors(target.weights[cols], self.g[cols] / eps)
         return PlanEntries(x, F, y, G, LOG2E / 2 / np.ldexp(eps, -2 * power), highest)
 
@@ -243,6 +258,12 @@ class Plan(LinearOperator):
 
     def _send(self, values):
         return self.problem.home.send(values)
+
+
+def with_log_rows(plan, log_rows):
+    """The plan, which from now on knows its sums over rows as an `Iterate` has them, measured in float64."""
+    vars(plan)["_log_rows"] = log_rows
+    return plan
 
 
 def _log2_factors(weights, potentials):

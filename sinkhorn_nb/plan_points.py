@@ -33,6 +33,11 @@ class PlanPoints:
         self._factors = factors / measure.expand(means, at_inert=1.0)
         self._weights = problem.mass * measure.probabilities * self._factors
 
+    def log_sums(self, log_sums):
+        """Logarithms of the plan's row sums from those between probabilities; -inf for rows without mass."""
+        with np.errstate(divide="ignore"):
+            return np.log(self._weights) + self._measure.expand(log_sums)
+
     def average(self, values):
         """Values of the points from those of the rows: means by weight."""
         return self._measure.average((self._factors * values.T).T)

@@ -5,8 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import entr
 
-MARGIN = 1 - 2.0**-44  # targets keep clear of the row sums, whose last digits depend on the order of summing
-
 
 class Pairs(NamedTuple):
     """Pairs (rows[q], columns[q]) drawn from a plan, in the order of the draws."""
@@ -15,19 +13,19 @@ class Pairs(NamedTuple):
     columns: np.ndarray
 
 
-def draw(k, rng, row_sums, entries_of):
+def draw(k, rng, log_sums, conditional):
     """Draw k pairs: the rows by their sums, then the columns by inversion, each row drawn being read once.
 
-    `entries_of(rows)` are the `PlanEntries` of some rows.
+    `conditional(rows)` are the `PlanEntries` of some rows, each divided by its sum.
     """
     u, v = rng.random((2, k))
-    heads = np.cumsum(row_sums)
-    rows = np.searchsorted(heads, heads[-1] * MARGIN * u, side="right")
+    heads = np.cumsum(np.exp(log_sums - log_sums.max()))
+    rows = np.searchsorted(heads, heads[-1] * u, side="right")
     order = np.lexsort((v, rows))
     drawn, counts = np.unique(rows, return_counts=True)
     starts = np.concatenate([[0], np.cumsum(counts)])
     columns = np.empty(k, np.int64)
-    columns[order] = entries_of(drawn).draws(starts, MARGIN * (v * row_sums[rows])[order])
+    columns[order] = conditional(drawn).draws(starts, v[order])
     return rows, columns
 
 

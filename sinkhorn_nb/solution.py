@@ -12,7 +12,7 @@ from .extension import Extension, iterate_of_rows, new_points
 from .gibbs import GibbsKernel
 from .gradients import Differentiable, Gradient, envelope, pull, with_value
 from .outlook import advice
-from .plan import Plan
+from .plan import Plan, with_log_rows
 from .problem import Problem
 from .representation import Represented
 from .status import Status, explain
@@ -91,7 +91,10 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def _certificate(self):
-        return certify(self._solved, self.iterate, self.dtype, self.backend)
+        problem, iterate = self._solved, self.iterate
+        if problem.target.precedes(problem.source):  # the same bits for (a, b) and (b, a)
+            problem, iterate = problem.T, iterate.T
+        return certify(problem, iterate, self.dtype, self.backend)
 
     @cached_property
     def marginal_error(self):
@@ -139,7 +142,8 @@ class Solution(Represented, Differentiable):
     @cached_property
     def plan(self):
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
-        return Plan(self.problem, *self._potentials, self.backend)
+        plan = Plan(self.problem, *self._potentials, self.backend)
+        return with_log_rows(plan, self.iterate.log_rows) if self.dtype == "float64" else plan
 
     def sample(self, k, random_state=None):
         """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, as `Plan.sample`."""
@@ -152,7 +156,7 @@ class Solution(Represented, Differentiable):
         x, y = source.points - self.problem.centre, target.points - self.problem.centre
         kernel = GibbsKernel.of(self._solved, "float64", self.backend)
         moments = np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2])
-        sums = kernel.transport(self.iterate.f, self.iterate.g, moments)
+        sums = np.nan_to_num(kernel.transport(self.iterate.f, self.iterate.g, moments))
         costs = (x**2).sum(axis=1) / 2 * sums[:, 0] - (x * sums[:, 1:-1]).sum(axis=1) + sums[:, -1]
         return float(self.problem.mass * source.probabilities @ costs)
 
@@ -243,7 +247,10 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def _potentials(self):
-        return self._f - self.problem.mass_shift, self._g - self.problem.mass_shift
+        potentials = self._f - self.problem.mass_shift, self._g - self.problem.mass_shift
+        for potential in potentials:
+            potential.setflags(write=False)  # everything else is read from them
+        return potentials
 
     @cached_property
     def _f(self):

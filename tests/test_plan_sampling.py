@@ -7,6 +7,7 @@ from problems import PRECISE, cloud, example, weights
 import sinkhorn_nb as snb
 from sinkhorn_nb import Plan, entropic_ot
 from sinkhorn_nb.backends.plan_entries import PlanEntries
+from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.plan_statistics import Pairs
 
 K = 100_000
@@ -14,7 +15,7 @@ CASES = {
     "uneven": example(n=5, m=7, mass=3.0, zeros=1),
     "one row": example(n=1, m=9),
     "one column": example(n=9, m=1),
-    "several tiles": (cloud(3, 1), cloud(600, 1), weights(3), weights(600, zeros=200)),
+    "several tiles": (cloud(3, 1), cloud(2600, 1), weights(3), weights(2600, zeros=200)),
 }
 
 
@@ -62,21 +63,99 @@ def test_requests_for_draws_are_judged():
         solution.sample(1, random_state="seed")
 
 
-def test_draws_read_each_pair_twice_at_most(monkeypatch):
-    read = []
+@pytest.fixture
+def passes(monkeypatch):
+    """What is read, by name, in pairs."""
+    read = {"sums": [], "draws": []}
 
-    def counted(method):
-        return lambda self, *args: read.append(self.shape[0] * self.shape[1]) or method(self, *args)
+    def counted(name, method):
+        return lambda self, *args: read[name].append(shape(self)) or method(self, *args)
 
-    for name in ("sums", "draws"):
-        monkeypatch.setattr(PlanEntries, name, counted(getattr(PlanEntries, name)))
+    def shape(kernel):
+        return kernel.shape if isinstance(kernel, PlanEntries) else (len(kernel._x.points), len(kernel._y.points))
+
+    monkeypatch.setattr(PlanEntries, "draws", counted("draws", PlanEntries.draws))
+    monkeypatch.setattr(GibbsKernel, "log_row_sums", counted("sums", GibbsKernel.log_row_sums))
+    return read
+
+
+def test_draws_read_each_pair_once_where_the_solution_knows_the_sums(passes):
     n, m = 60, 70
     plan = entropic_ot(cloud(n, 2), cloud(m, 2), blur=0.5).plan
     plan.sample(10 * n, 0)
-    assert n * m < sum(read) <= 2 * n * m
-    read.clear()
-    plan.sample(3, 0)  # the sums are known, and three rows are read at most
-    assert 0 < sum(read) <= 3 * m
+    plan.sample(1, 0)
+    assert passes == {"sums": [], "draws": [(n, m), (1, m)]}
+
+
+def test_draws_read_each_pair_twice_where_the_sums_are_those_of_another_precision_or_of_no_solution(passes):
+    n, m = 60, 70
+    solution = entropic_ot(cloud(n, 2), cloud(m, 2), blur=0.5, solver=snb.Sinkhorn(dtype="float32"))
+    for plan in (solution.plan, Plan(solution.problem, solution.f, solution.g)):
+        plan.sample(10 * n, 0)
+        plan.sample(10 * n, 0)  # the sums are known by now
+        assert passes == {"sums": [(n, m)], "draws": 2 * [(n, m)]}
+        passes["sums"].clear()
+        passes["draws"].clear()
+
+
+@pytest.mark.parametrize("case", [{"mass": 3.0, "zeros": 2}, {"n": 40, "m": 40, "d": 1}, {"d": 30}])
+@pytest.mark.parametrize("acceleration", ["auto", "none", "symmetric"])
+@pytest.mark.parametrize("tol", [0.1, 1e-10])
+def test_sums_known_from_the_solution_are_those_of_the_plan(case, acceleration, tol):
+    solver = snb.Sinkhorn(tol=tol, max_iter=10**5, acceleration=acceleration)
+    solution = entropic_ot(*example(**case), blur=0.5, solver=solver)
+    fresh = Plan(solution.problem, solution.f, solution.g)
+    with np.errstate(divide="ignore"):
+        expected = np.log(solution.plan.toarray().sum(axis=1))
+    np.testing.assert_allclose(solution.plan._log_sums, expected, atol=1e-11)
+    np.testing.assert_allclose(fresh._log_sums, expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("tol", [0.1, 1e-10])
+def test_draws_from_rows_of_equal_points(tol):
+    """Each row has its share, and a row without mass has none."""
+    x, a = np.repeat(cloud(4, 2), 2, axis=0), np.array([1, 3, 2, 2, 0, 1, 0, 0]) / 9
+    solution = entropic_ot(x, cloud(5, 2), a, blur=0.5, solver=snb.Sinkhorn(tol=tol))
+    P = solution.plan.toarray() / solution.plan.sum()
+    for plan in (solution.plan, Plan(solution.problem, solution.f, solution.g)):
+        counts = np.zeros(P.shape)
+        np.add.at(counts, tuple(plan.sample(K, 0)), 1)
+        assert (counts[P == 0] == 0).all()
+        assert (np.abs(counts - K * P) <= 5 * np.sqrt(K * P * (1 - P)) + 5).all()
+
+
+@pytest.mark.parametrize("shift", [-1e6, -800.0, 600.0, 1e6])
+def test_draws_do_not_see_a_constant_in_the_potentials(shift):
+    """Sums and entries may be beyond the range of numbers: their ratios are not."""
+    s = entropic_ot(*example(zeros=2), blur=0.5)
+    one, other = s.plan.sample(1000, 0), Plan(s.problem, s.f + shift * s.problem.eps, s.g).sample(1000, 0)
+    for drawn, expected in zip(other, one, strict=True):
+        np.testing.assert_array_equal(drawn, expected)
+
+
+def row_of_ones(m, positive):
+    """One row whose entries are 1 in the first `positive` columns and 0 in all others."""
+    G = np.where(np.arange(m) < positive, 0.0, -np.inf)
+    return PlanEntries(np.zeros((1, 1)), np.zeros(1), np.zeros((m, 1)), G, 1.0, 900.0)
+
+
+@pytest.mark.parametrize(("m", "positive"), [(7, 7), (7, 5), (5000, 5000), (5000, 4097), (5000, 3), (4096, 4096)])
+def test_target_at_or_above_the_sum_has_the_last_column_with_mass(m, positive):
+    targets = np.array([0.5, positive - 0.5, positive, positive + 1.0])
+    columns = row_of_ones(m, positive).draws(np.array([0, 4]), targets)
+    np.testing.assert_array_equal(columns, [0, positive - 1, positive - 1, positive - 1])
+
+
+def test_targets_above_the_sum_of_one_row_leave_the_others_alone():
+    x = np.zeros((3, 1))
+    entries = PlanEntries(x, np.zeros(3), np.zeros((2000, 1)), np.zeros(2000), 1.0, 900.0)
+    columns = entries.draws(np.array([0, 2, 3, 4]), np.array([10.5, 3000.0, 5000.0, 1999.5]))
+    np.testing.assert_array_equal(columns, [10, 1999, 1999, 1999])
+
+
+def test_draws_run_through_columns_of_several_tiles():
+    columns = row_of_ones(5000, 5000).draws(np.array([0, 5000]), np.arange(5000.0))
+    np.testing.assert_array_equal(columns, np.arange(5000))
 
 
 def test_draws_of_a_transposed_plan():

@@ -10,6 +10,7 @@ from problems import PRECISE, cloud, example
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, entropic_ot
+from sinkhorn_nb.gibbs import GibbsKernel
 
 BLUR = 0.5
 CASES = {
@@ -79,6 +80,17 @@ def test_maps(solved):
     np.testing.assert_allclose(solution.map_back()[dense.b > 0], (columns @ dense.x)[dense.b > 0], atol=1e-8)
     np.testing.assert_allclose(solution.map(), solution.map(dense.x), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(solution.map_back(), solution.map_back(dense.y), rtol=1e-12, atol=1e-12)
+
+
+def test_map_of_the_data_is_one_pass(solved, monkeypatch):
+    """Rows without mass alone are read twice, as new points are."""
+    solution, dense = solved
+    kernels, make = [], GibbsKernel.__init__
+    monkeypatch.setattr(GibbsKernel, "__init__", lambda self, *args: make(self, *args) or kernels.append(self))
+    solution.map()
+    pairs = [(len(kernel._x.points) * len(kernel._y.points), kernel.n_passes) for kernel in kernels]
+    carried, inert = (dense.a > 0).sum() * (dense.b > 0).sum(), (dense.a == 0).sum() * (dense.b > 0).sum()
+    assert pairs == [(carried, 1.0), (inert, 2.0)][: 2 if inert else 1]
 
 
 def test_extended_potentials(solved):

@@ -64,7 +64,7 @@ class PlanEntries:
     def draws(self, starts, targets):
         """Columns at which the running sum of row i exceeds each of targets[starts[i] : starts[i + 1]].
 
-        The targets ascend, and stay below the sum of the row by more than rounding.
+        Targets ascend; one that is not below the sum, if only by rounding, gets the last column with an entry above 0.
         """
         columns = np.zeros(len(targets), np.int64)
         self._run(plan_kernels.panel_draws, starts, targets, columns)

@@ -12,6 +12,7 @@ from .pointwise import add_squares, entry, log_root
 
 COORDINATES = 4  # read together: squares are stored once for so many
 ROWS, COLUMNS = 8, 256
+DRAWN = 1024  # columns at a time of a row that is read alone: the start of a loop costs less beside them
 SPARE = 32  # candidates beyond 2 k that a row of the k largest may have before they are cut down
 
 
@@ -30,6 +31,15 @@ class Exponents(NamedTuple):
 def panel_entries(p, first, last, out):
     """out_ij = P_ij for the rows from first to last."""
     wide_vectors()
+    x, y = p.x, p.y
+    if len(y) == COORDINATES:  # no squares to store: nearly twice as fast
+        for j0 in range(0, len(p.G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(p.G))
+            y0, y1, y2, y3 = y[0][j0:j1], y[1][j0:j1], y[2][j0:j1], y[3][j0:j1]
+            for i in range(first, last):
+                xi = x[i, 0], x[i, 1], x[i, 2], x[i, 3]
+                _exponentiate_few(xi, y0, y1, y2, y3, p.F[i], p.G[j0:j1], p.scale, p.highest, out[i][j0:j1])
+        return
     squares = np.empty((ROWS, COLUMNS))
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
@@ -91,10 +101,11 @@ def panel_largest(p, first, last, indices, values):
 def panel_draws(p, first, last, starts, targets, columns):
     """Columns of the draws starts_i to starts_i+1 of row i: the first at which its running sum exceeds the target.
 
-    The targets of a row ascend and are less than its sum. Columns are read as far as the last draw needs.
+    The targets of a row ascend. Columns are read as far as the last draw needs; what exceeds the whole sum gets the
+    last column with an entry above 0.
     """
     wide_vectors()
-    squares, tile = np.empty((1, COLUMNS)), np.empty((1, COLUMNS))
+    squares, tile = np.empty((1, DRAWN)), np.empty((1, DRAWN))
     done, heads = np.empty(ROWS), np.empty(ROWS, np.int64)
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
@@ -102,17 +113,36 @@ def panel_draws(p, first, last, starts, targets, columns):
         heads[: i1 - i0] = starts[i0:i1]
         left, j0 = starts[i1] - starts[i0], 0
         while left > 0 and j0 < len(p.G):
-            j1 = min(j0 + COLUMNS, len(p.G))
+            j1 = min(j0 + DRAWN, len(p.G))
             for i in range(i0, i1):
                 r, head, stop = i - i0, heads[i - i0], starts[i + 1]
                 if head < stop:
+                    G = p.G[j0:j1]
                     _squares(p, i, i + 1, j0, j1, squares)
-                    row = tile[0][: j1 - j0]
-                    after = done[r] + _exponentiate(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[0], row)
-                    heads[r] = _invert(row, j0, done[r], after, targets, columns, head, stop)
+                    after = done[r] + _sum_entries(p.F[i], G, p.scale, p.highest, squares[0])
+                    if targets[head] < after:  # few tiles hold draws: what is only added is not stored
+                        row = tile[0][: j1 - j0]
+                        _exponentiate(p.F[i], G, p.scale, p.highest, squares[0], row)
+                        heads[r] = _invert(row, j0, done[r], after, targets, columns, head, stop)
+                        left -= heads[r] - head
                     done[r] = after
-                    left -= heads[r] - head
             j0 = j1
+        for i in range(i0, i1):
+            head, stop = heads[i - i0], starts[i + 1]
+            if head < stop:
+                columns[head:stop] = _last_positive(p, i, squares, tile)
+
+
+@kernel
+def _last_positive(p, i, squares, tile):
+    """The last column of row i whose entry is above 0; 0 if there is none."""
+    for j0 in range((len(p.G) - 1) // DRAWN * DRAWN, -1, -DRAWN):
+        j1 = min(j0 + DRAWN, len(p.G))
+        _fill(p, i, i + 1, j0, j1, squares, tile)
+        for j in range(j1 - 1, j0 - 1, -1):
+            if tile[0, j - j0] > 0:
+                return j
+    return 0
 
 
 @kernel
@@ -153,14 +183,18 @@ def _add_squares(xi, y0, y1, y2, y3, row):
 
 @kernel
 def _exponentiate(Fi, G, scale, highest, squares, out):
-    """Entries of a row, and their sum."""
     wide_vectors()
-    total = 0.0
     for j in range(len(G)):
-        q = entry(log_root(Fi, G[j], scale * squares[j]), highest)
-        out[j] = q
-        total += q
-    return total
+        out[j] = entry(log_root(Fi, G[j], scale * squares[j]), highest)
+
+
+@kernel
+def _exponentiate_few(xi, y0, y1, y2, y3, Fi, G, scale, highest, out):
+    """The same from the points, for which squares need no place."""
+    wide_vectors()
+    for j in range(len(G)):
+        square = add_squares(0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
+        out[j] = entry(log_root(Fi, G[j], scale * square), highest)
 
 
 @kernel

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import validation
+from ..backends.threads import single_threaded_blas
 from ..status import warned
 from . import implicit
 from .linear_system import LINEAR_TOL
@@ -60,7 +61,8 @@ class Differentiable:
         map = _cotangent("map", map, problem.source.points)
         if plan is not None:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
-        return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(problem.home)
+        with single_threaded_blas():  # its idle threads spin on the cores that the passes need
+            return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(problem.home)
 
     def pushforward(self, x=None, y=None, a=None, b=None, tol=LINEAR_TOL):
         """Derivatives of potentials and value along a direction of points and weights.
@@ -86,7 +88,8 @@ class Differentiable:
         problem, tol = self.problem, validation.positive("tol", tol)
         x, y = _direction("x", x, problem.source.points), _direction("y", y, problem.target.points)
         a, b = _direction("a", a, problem.source.weights), _direction("b", b, problem.target.weights)
-        return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(problem.home)
+        with single_threaded_blas():
+            return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(problem.home)
 
     def hessian_vector_product(self, dx=None, dy=None, tol=LINEAR_TOL):
         """The Hessian of the value in (x, y) times (dx, dy), at fixed weights.
@@ -112,7 +115,8 @@ class Differentiable:
     def _hessian_vector_product(self, dx, dy, tol):
         problem, tol = self.problem, validation.positive("tol", tol)
         dx, dy = _direction("dx", dx, problem.source.points), _direction("dy", dy, problem.target.points)
-        return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
+        with single_threaded_blas():
+            return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
 
     def _linearized(self):
         return implicit.Linearization(self.problem, self._row_iterate, self.backend)

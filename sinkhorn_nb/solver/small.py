@@ -15,6 +15,7 @@ from ..gibbs import LOG2E
 from ..initializers import Sorted
 from ..solution import Solution
 from ..status import Status
+from .acceleration import START_ERROR
 from .descent import completed
 from .schedule import is_limit, value_tol
 from .sinkhorn import Sinkhorn
@@ -49,7 +50,12 @@ def solve_together(solver, problems, watch, alone=None):
             solution = solution.T if task.is_turned else solution
             solutions[task.number] = solution.of(problems[task.number])
         pairs = zip(problems, solutions, strict=True)
-        return [alone(p) if known is None else _continued(solver, p, known, watch) for p, known in pairs]
+        return [alone(p) if _is_poor(known) else _continued(solver, p, known, watch) for p, known in pairs]
+
+
+def _is_poor(solution):
+    """Whether there is no solution, or one that is no better than any start."""
+    return solution is None or not (solution.converged or solution.marginal_error <= START_ERROR)
 
 
 def solve_from(solver, problem, start):
@@ -138,7 +144,7 @@ def _continued(solver, problem, solution, watch=None):
     left = solver.max_iter - solution.n_iter
     if solution.history.min() <= value_tol(problem, solver) or left < 1:
         return solution
-    start = Sorted(solution.iterate.f, solution.iterate.g) if np.isfinite(solution.value) else solver._start
+    start = Sorted(solution.iterate.f, solution.iterate.g) if not _is_poor(solution) else solver._start
     main = watch.over(problem) if watch is not None else solver
     further = replace(main, init=start, max_iter=left).attempt(problem)
     history = np.concatenate([solution.history, further.history])
