@@ -50,7 +50,15 @@ def solve_together(solver, problems, watch, alone=None):
             solution = solution.T if task.is_turned else solution
             solutions[task.number] = solution.of(problems[task.number])
         pairs = zip(problems, solutions, strict=True)
-        return [alone(p) if _is_poor(known) else _continued(solver, p, known, watch) for p, known in pairs]
+        return [_finished(solver, p, known, alone, watch) for p, known in pairs]
+
+
+def _finished(solver, problem, solution, alone, watch):
+    """The solution, continued or, where it is not worth it, started anew in the main loop; all passes count."""
+    if not _is_poor(solution):
+        return _continued(solver, problem, solution, watch)
+    found = alone(problem)
+    return found if solution is None else replace(found, solve_passes=found.solve_passes + solution.solve_passes)
 
 
 def _is_poor(solution):
