@@ -109,9 +109,9 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
 
     Notes
     -----
-    Cost: O(sum_k n_k m_k d_k) time per iteration, O(sum_k (n_k + m_k)) memory. Clouds of up to 1024 points take
-    annealed Sinkhorn iterations with Anderson mixing, larger ones and those on which these fail the steps
-    of `sinkhorn_divergence`.
+    Cost: O(sum_k n_k m_k d_k) time per iteration, O(sum_k (n_k + m_k)) memory and 4 MB per thread. Each pair of up to
+    512 by 512 points takes annealed Sinkhorn iterations with Anderson mixing, in float64 and in the cache of a core;
+    larger ones and those on which these fail take the steps of `entropic_ot`.
 
     References
     ----------
