@@ -14,7 +14,10 @@ LARGEST_LOG = 1.0  # of the ratio of any marginal: small masses that have far to
 
 @dataclass(frozen=True, eq=False)
 class Debiased(Initializer):
-    """Potentials f_aa and g_bb of the self problems where they nearly solve the cross problem; otherwise another start.
+    """Potentials of the self problems and a translation where they nearly solve the cross problem; else another start.
+
+    The start is f_aa and g_bb plus the linear functions that move the mean of one measure onto that of the other: it
+    solves the cross problem of a measure and its translation.
 
     As the kernel is positive definite, the dual value there is at least (OT_eps(a, a) + OT_eps(b, b)) / 2: the
     divergence of nearly equal measures, a small difference of large numbers, starts from the right side of zero.
@@ -35,15 +38,19 @@ class Debiased(Initializer):
 
     def __call__(self, problem, solver):
         """Initial potentials; the passes over sampled rows and columns count by their share."""
-        if _squared_distance_of_means(problem) > problem.eps:  # twice the divergence is at least as large
-            return self.otherwise(problem, solver)
         source, target = problem.source.partition, problem.target.partition
+        means = [side.probabilities @ side.points for side in (source, target)]
+        shift = means[1] - means[0]
+        if shift @ shift > problem.eps:  # twice the divergence is at least as large
+            return self.otherwise(problem, solver)
+        f = self.f - (source.points - means[0]) @ shift + shift @ shift / 4
+        g = self.g + (target.points - means[1]) @ shift + shift @ shift / 4
         is_near, n_passes = True, 0.0
-        for sides in ((source, self.f, target, self.g), (target, self.g, source, self.f)):
+        for sides in ((source, f, target, g), (target, g, source, f)):
             if is_near:
                 is_near, share = _is_near(*sides, problem.eps, solver.backend)
                 n_passes += share
-        start = Start(self.f, self.g, 0.0) if is_near else self.otherwise(problem, solver)
+        start = Start(f, g, 0.0) if is_near else self.otherwise(problem, solver)
         return start._replace(n_passes=start.n_passes + n_passes)
 
 
@@ -54,8 +61,3 @@ def _is_near(x, f, y, g, eps, backend):
     log_sums = kernel.log_row_sums(sample.partition.sort(f[rows]), g)
     error = sample.partition.probabilities @ np.abs(np.expm1(np.minimum(log_sums, LARGEST_LOG)))
     return error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG, kernel.n_passes * len(rows) / len(x)
-
-
-def _squared_distance_of_means(problem):
-    means = [side.partition.probabilities @ side.partition.points for side in (problem.source, problem.target)]
-    return ((means[0] - means[1]) ** 2).sum()
