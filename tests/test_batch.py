@@ -159,8 +159,7 @@ def test_those_given_up_are_solved_all_the_same(monkeypatch):
     (divergence,) = snb.sinkhorn_divergences([x], [y], blur=0.15, solver=PRECISE)
     assert divergence.converged
     assert divergence.value == pytest.approx(expected.value, rel=1e-9)
-    assert divergence.xy.n_iter > 2 * 7
-    assert divergence.xy.n_passes > 2 * 2 * 7
+    assert divergence.xy.n_passes > 2 * 7
 
 
 @pytest.mark.parametrize("settings", [{"init": "zeros"}, {"acceleration": "none"}, {"certify": True}])
