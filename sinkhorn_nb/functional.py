@@ -229,6 +229,7 @@ def between(source, target, blur, names=("x", "y", "a", "b"), home=HOST):
     """The problem of two measures; the names are those of their points and weights, for messages."""
     x, y, a, b = names
     _comparable(source, target, x, y)
+    validation.same_unit(b, target.traits.mass_unit, a, source.traits.mass_unit)
     rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
     validation.equal_masses(b, target.weights, a, source.weights, rounding)
     blur = validation.blur(blur, source.points, target.points)

@@ -203,7 +203,34 @@ def test_other_columns_are_refused_and_those_without_names_taken_by_position():
         assert sinkhorn_divergence(x, y, blur=0.3).value == VALUE
 
 
+def test_integer_names_of_two_frames_are_compared():
+    x, y = Frame(X, [0, 1]), Frame(Y, range(2))
+    assert sinkhorn_divergence(x, y, blur=0.3).value == VALUE
+    with pytest.raises(ValueError, match=r"^y: expected columns in the order of x, .*got \[1, 0\].*y\[\[0, 1\]\]"):
+        sinkhorn_divergence(x, Frame(Y[:, ::-1], [1, 0]), blur=0.3)
+    with pytest.raises(ValueError, match=r"^y: expected columns in the order of x, \[1, 0\], got \[0, 1\]"):
+        sinkhorn_divergence(Frame(X[:, ::-1], [1, 0]), y, blur=0.3)
+    with pytest.raises(ValueError, match=r"^y: expected the columns \[0, 1\] of x, got \[2, 3\].*to_numpy"):
+        sinkhorn_divergence(x, Frame(Y, [2, 3]), blur=0.3)
+    with pytest.raises(ValueError, match=r"^x_new: expected columns in the order of the data, \[0, 1\]"):
+        entropic_ot(x, y, blur=0.3).map(Frame(X[:, ::-1], [1, 0]))
+    assert sinkhorn_divergence(Frame(X, [3, 2]), Y, blur=0.3).value == VALUE
+
+
 # Masses
+
+
+def test_units_of_weights_that_differ_are_refused_and_one_unit_is_accepted():
+    a, b = np.full(6, 1 / 6), np.full(5, 1 / 5)
+    of_a = Quantity.of(a, "kg")
+    assert sinkhorn_divergence(X, Y, of_a, Quantity.of(b, "kg"), blur=0.3).value == pytest.approx(VALUE, rel=1e-12)
+    for other in (Quantity.of(b, "g"), b, None):
+        with pytest.raises(TypeError, match=r"^b: expected numbers in kg like a, got .*to_value"):
+            sinkhorn_divergence(X, Y, of_a, other, blur=0.3)
+    with pytest.raises(TypeError, match=r"^b\[0\]: expected numbers in kg like a\[0\], got numbers in g"):
+        snb.sinkhorn_divergences([X], [Y], [of_a], [Quantity.of(b, "g")], blur=0.3)
+    with pytest.raises(TypeError, match=r"^a: expected entries in one unit, got g and kg"):
+        entropic_ot([[0.0], [1.0]], [[0.0]], [Quantity.of(1, "kg"), Quantity.of(1, "g")], blur=0.3)
 
 
 def test_the_mass_check_knows_the_precision_of_the_weights():

@@ -20,7 +20,7 @@ from .digits import resolved
 from .foreign import native_names, points_first
 from .indices import indices
 from .masses import equal_masses, masses, uniform, weights
-from .meaning import PLAIN, Traits, same_meaning
+from .meaning import PLAIN, Traits, same_meaning, same_unit
 from .settings import blur, choice, count, fitted_mixture, instance, positive, random_state, share
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "same_dimension",
     "same_length",
     "same_meaning",
+    "same_unit",
     "sequence",
     "shape",
     "share",

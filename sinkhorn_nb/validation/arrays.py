@@ -138,7 +138,8 @@ def cloud(name, value, dimension=None):
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(f"{name}: expected at least one point and one coordinate, got shape {array.shape}; pass data")
     check_finite(name, array, value)
-    traits = Traits(meaning.columns(value, array.shape[1]), meaning.unit(name, value), meaning.rounding(raw))
+    names, unit = meaning.columns(value, array.shape[1]), meaning.unit(name, value)
+    traits = Traits(columns=names, unit=unit, rounding=meaning.rounding(raw))
     return np.ascontiguousarray(array), traits
 
 

@@ -6,6 +6,7 @@ never imported.
 
 import os
 from fractions import Fraction
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +20,14 @@ class Traits(NamedTuple):
 
     columns : names of the coordinates, or None
     unit : text, or None
+    mass_unit : that of the weights
     rounding : bound of the error of a coordinate after the conversion to float64
     mass_rounding : relative error of the mass that the weights' own precision allows
     """
 
     columns: tuple | None = None
     unit: str | None = None
+    mass_unit: str | None = None
     rounding: float = 0.0
     mass_rounding: float = 0.0
 
@@ -71,7 +74,7 @@ def _parts(value):
 
 
 def columns(value, d):
-    """The names of the d columns of a data frame, or None for arrays and for pandas' default, 0 to d - 1."""
+    """The names of the d columns of a data frame, or None for arrays."""
     names = getattr(value, "columns", None)
     if not hasattr(value, "iloc") and hasattr(value, "column_names"):  # of pyarrow
         names = value.column_names
@@ -80,7 +83,7 @@ def columns(value, d):
     except TypeError:
         return None
     named = all(isinstance(name, (str, tuple, int, float, np.generic)) for name in names)
-    return names if named and len(names) == d and names != tuple(range(d)) else None
+    return names if named and len(names) == d else None
 
 
 def unit(name, value):
@@ -159,12 +162,8 @@ def mass_rounding(dtype, n):
 
 def same_meaning(name, traits, other_name, other):
     """Check that two clouds have one unit, and the same columns in the same order."""
-    if traits.unit != other.unit:
-        raise TypeError(
-            f"{name}: expected numbers {_in(other.unit)} like {other_name}, got numbers {_in(traits.unit)}; convert "
-            "both to one unit and pass their numbers (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
-        )
-    if None in (traits.columns, other.columns) or traits.columns == other.columns:
+    same_unit(name, traits.unit, other_name, other.unit)
+    if traits.columns == other.columns or _is_by_position(traits.columns, other.columns):
         return
     known = _listed(other.columns)
     if sorted(map(str, traits.columns)) == sorted(map(str, other.columns)):
@@ -176,6 +175,23 @@ def same_meaning(name, traits, other_name, other):
         f"{name}: expected the columns {known} of {other_name}, got {_listed(traits.columns)}; choose the same ones, "
         "or compare by position without names: .to_numpy(), or a file without a header"
     )
+
+
+def same_unit(name, own, other_name, other):
+    """Check that two units, each a text or None, are one."""
+    if own != other:
+        raise TypeError(
+            f"{name}: expected numbers {_in(other)} like {other_name}, got numbers {_in(own)}; convert "
+            "both to one unit and pass their numbers (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
+        )
+
+
+def _is_by_position(names, others):
+    """Whether one of two sides has no names: an array, or a frame numbered by pandas beside one with texts."""
+    if None in (names, others):
+        return True
+    default = tuple(range(len(names)))
+    return default in (names, others) and not all(isinstance(name, Integral) for name in names + others)
 
 
 def _in(text):
