@@ -169,6 +169,32 @@ def test_floats_too_coarse_for_the_blur_are_refused():
         sinkhorn_divergence(TIMES.astype(float), TIMES + 50.0, blur=10.0)
 
 
+@pytest.mark.parametrize(("dtype", "far", "apart"), [("f4", 1e8, "8"), (">f4", 1e8, "8"), ("f2", 1024.0, "1")])
+def test_points_rounded_before_they_came_are_refused_with_a_cure_that_works(dtype, far, apart):
+    x, y = np.add(X, far), np.add(Y, far)
+    with pytest.raises(ValueError, match=rf"^x: .* float{8 * int(dtype[-1])} .* are {apart} apart; .*astype\(float\)"):
+        sinkhorn_divergence(x.astype(dtype), y, blur=0.3)
+    with pytest.raises(ValueError, match=r"^y: .*apart"):
+        sinkhorn_divergence(x, y.astype(dtype), blur=0.3)
+    with pytest.raises(ValueError, match=r"^x: .*apart"):
+        snb.soft_sort(x[:, 0].astype(dtype), blur=0.3)
+    origin = x[0]
+    moved = sinkhorn_divergence((x - origin).astype(dtype), (y - origin).astype(dtype), blur=0.3)
+    assert moved.value == pytest.approx(VALUE, rel=1e-2)
+    exact = sinkhorn_divergence(x.astype(dtype).astype(float), y.astype(dtype).astype(float), blur=0.3)
+    assert exact.xy.problem.source.points.dtype == np.float64
+
+
+def test_rounded_points_without_mass_and_those_of_a_large_blur_are_accepted():
+    x = np.vstack([X, [1e8, 1e8]]).astype(np.float32)
+    got = sinkhorn_divergence(x, Y, [*np.full(6, 1 / 6), 0.0], blur=0.3).value
+    assert got == pytest.approx(VALUE, rel=1e-3)
+    far = np.float32([[2.0**20], [2.0**20 + 1]])  # 1 / 8 apart
+    sinkhorn_divergence(far, far, blur=0.5)
+    with pytest.raises(ValueError, match=r"^x: .*are 0\.125 apart"):
+        sinkhorn_divergence(far, far, blur=0.49)
+
+
 def test_a_coordinate_that_stands_for_infinity_is_named():
     x, y = [[2.2, 2.3], [0.5, 1e16]], [[5.7, 18.1], [2.8, 1e16]]
     with pytest.raises(ValueError, match=r"^blur: .*column 1, got 0.1.*1e\+16 at row 1 of x .*remove that row"):

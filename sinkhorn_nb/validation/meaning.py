@@ -23,6 +23,7 @@ class Traits(NamedTuple):
     mass_unit : that of the weights
     rounding : bound of the error of a coordinate after the conversion to float64
     mass_rounding : relative error of the mass that the weights' own precision allows
+    short : float32 or float16 if the coordinates came in it, or None
     """
 
     columns: tuple | None = None
@@ -30,6 +31,7 @@ class Traits(NamedTuple):
     mass_unit: str | None = None
     rounding: float = 0.0
     mass_rounding: float = 0.0
+    short: np.dtype | None = None
 
     def column(self, k):
         """A coordinate as its owner calls it."""
@@ -122,6 +124,11 @@ def without_unit(value):
     return value.magnitude if hasattr(value, "magnitude") and hasattr(value, "units") else value
 
 
+def is_short(dtype):
+    """Whether a type is float32 or float16, in any order of its bytes."""
+    return dtype.kind == "f" and dtype.itemsize <= 4
+
+
 def rounding(array):
     """A bound of the error that the conversion of an array of any dtype to float64 makes."""
     if array.dtype == object:
@@ -155,7 +162,7 @@ def mass_rounding(dtype, n):
     Each is wrong by eps / 2, and all of them by the rounding of the sum that they were divided by: about sqrt(n) eps,
     with a margin of 4. Beyond 1 % of the mass the weights are not what they were meant to be.
     """
-    if dtype.kind != "f" or dtype.itemsize > 4:
+    if not is_short(dtype):
         return 0.0
     return min(4 * float(np.finfo(dtype).eps) * np.sqrt(n), 0.01)
 
