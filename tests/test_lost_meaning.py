@@ -301,6 +301,19 @@ MESSAGES = {
     "GeomLoss's scaling": (lambda: sinkhorn_divergence(X, Y, blur=1, scaling=0.9), TypeError, "^scaling: .*tol"),
     "a solver's option": (lambda: snb.soft_sort([1.0], blur=1, max_iter=3), TypeError, r"Sinkhorn\(max_iter="),
     "one point": (lambda: solution().map(X[0]), ValueError, r"^x_new: .*x_new\[None, :\]"),
+    "a blur by position": (
+        lambda: sinkhorn_divergence(X, Y, 0.1),
+        TypeError,
+        r"^blur: expected a keyword of sinkhorn_divergence, got 0.1 by position; pass blur=0.1$",
+    ),
+    "a blur after the weights": (lambda: entropic_ot(X, Y, None, None, 0.1), TypeError, r"^blur: .*pass blur=0.1$"),
+    "a blur of a sort by position": (lambda: snb.soft_sort([1.0], np.float32(0.5)), TypeError, "pass blur=0.5$"),
+    "a blur of a quantile by position": (lambda: snb.soft_quantile([1.0], 0.5, 0.1), TypeError, "pass blur=0.1$"),
+    "no blur": (
+        lambda: snb.soft_quantile([1.0], 0.5),
+        TypeError,
+        "^blur: .*got none; pass blur=",
+    ),
     "a blur among the weights": (lambda: entropic_ot(X, Y, 0.1, blur=1), ValueError, r"^a: .*blur=\.\.\."),
     "a column of weights": (lambda: entropic_ot(X, Y, np.ones((6, 1)), blur=1), ValueError, r"^a: .*\.ravel\(\)"),
     "a divergence for a solution": (
