@@ -21,7 +21,7 @@ from .foreign import native_names, points_first
 from .indices import indices
 from .masses import equal_masses, masses, uniform, weights
 from .meaning import PLAIN, Traits, same_meaning, same_unit
-from .settings import blur, choice, count, fitted_mixture, instance, positive, random_state, share
+from .settings import blur, choice, count, entry, fitted_mixture, instance, positive, random_state, share
 
 __all__ = [
     "PLAIN",
@@ -30,6 +30,7 @@ __all__ = [
     "choice",
     "cloud",
     "count",
+    "entry",
     "equal_masses",
     "factors",
     "fitted_mixture",

@@ -5,6 +5,8 @@ import math
 from functools import wraps
 from numbers import Real
 
+from .settings import entry
+
 SOLVER = ("tol", "max_iter", "init", "acceleration", "backend", "dtype", "certify", "progress", "callback")
 # The names that other libraries have for what the solver's options are.
 OPTIONS = {
@@ -51,8 +53,8 @@ def native_names(function):
 
 def _missing_blur(function_name, arrays):
     """The message for a call without blur, which may be among what ought to be arrays of weights."""
-    for value in arrays:
-        if isinstance(value, Real) or (getattr(value, "shape", None) == () and hasattr(value, "item")):
+    for value in map(entry, arrays):
+        if isinstance(value, Real):
             number = f"{float(value):.6g}"
             return f"blur: expected a keyword of {function_name}, got {number} by position; pass blur={number}"
     return (
