@@ -44,7 +44,7 @@ def native_names(function):
                 f"{name}: expected a keyword of {function.__name__}, got one of another function; "
                 f"{_translation(name, kwargs[name])}"
             )
-        if "blur" not in kwargs:
+        if "blur" not in kwargs and kwargs.keys() <= own.keys():  # Python names those it does not know
             raise TypeError(_missing_blur(function.__name__, args[n_required:]))
         return function(*args, **kwargs)
 
