@@ -1,5 +1,7 @@
 """The front door: arrays in, one frozen result out."""
 
+import math
+
 from . import validation
 from .backends.home import HOST
 from .divergence import Divergence, diverge
@@ -216,6 +218,8 @@ def suggest_blur(x, y=None, fraction=0.05):
     diameter = Problem(source, target, 1.0).diameter
     if diameter == 0:
         raise ValueError("x: expected at least two different points, got equal ones; pass data, or choose any blur > 0")
+    if math.isinf(diameter):
+        raise ValueError("x: expected points less far apart, got a diameter beyond float64; rescale all points alike")
     return fraction * diameter
 
 
@@ -229,6 +233,7 @@ def between(source, target, blur, names=("x", "y", "a", "b"), home=HOST):
     """The problem of two measures; the names are those of their points and weights, for messages."""
     x, y, a, b = names
     _comparable(source, target, x, y)
+    validation.same_unit(b, target.traits.mass_unit, a, source.traits.mass_unit)
     rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
     validation.equal_masses(b, target.weights, a, source.weights, rounding)
     blur = validation.blur(blur, source.points, target.points)

@@ -39,7 +39,7 @@ class Measure(Represented):
     points : (n, d) float32 or float64 array
     weights : (n,) float64 array, >= 0, with a positive sum
     traits : Traits
-        What else is known about the numbers as they came: columns, unit, rounding.
+        What else is known about the numbers as they came: columns, units, rounding.
     """
 
     points: np.ndarray
@@ -50,9 +50,9 @@ class Measure(Represented):
     def of(cls, points, weights=None, names=("points", "weights")):
         """Validate user input; weights default to uniform probabilities."""
         points, traits = validation.cloud(names[0], points)
-        weights, mass_rounding = validation.masses(names[1], weights, len(points))
+        weights, mass_rounding, mass_unit = validation.masses(names[1], weights, len(points))
         points = np.array(points)  # a copy: results read it later
-        return cls(points, weights, traits._replace(mass_rounding=mass_rounding))
+        return cls(points, weights, traits._replace(mass_rounding=mass_rounding, mass_unit=mass_unit))
 
     def __len__(self):
         return len(self.points)

@@ -14,6 +14,7 @@ from .gibbs import LOG2E, GibbsKernel
 from .plan_points import PlanPoints
 from .plan_statistics import Pairs, draw, normalized_entropy
 from .problem import Problem
+from .representation import Represented
 
 MAX_ENTRIES = 10**8
 HIGHEST = 1020.0  # log2 of the largest entry that is read: whatever the potentials, it is finite
@@ -30,7 +31,7 @@ class TopK(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Plan(LinearOperator):
+class Plan(Represented, LinearOperator):
     """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps), as an (n, m) `scipy.sparse.linalg.LinearOperator`.
 
     Products and marginals cost one pass over the pairs (O(n m d) time, O(n + m) memory), in float64, on the
@@ -49,7 +50,7 @@ class Plan(LinearOperator):
     >>> import numpy as np, sinkhorn_nb as snb
     >>> plan = snb.entropic_ot([[0.0], [1.0]], [[0.0], [1.0]], blur=0.1).plan
     >>> plan
-    Plan(2 x 2, mass=1, blur=0.1)
+    Plan(n=2, m=2, mass=1, blur=0.1)
     >>> np.round(plan @ np.ones(2), 3)
     array([0.5, 0.5])
     >>> np.round(np.asarray(2 * plan @ plan.T @ np.eye(2)), 3)
@@ -85,16 +86,8 @@ class Plan(LinearOperator):
     def _adjoint(self):
         return self.T
 
-    def __repr__(self):
-        return "Plan({} x {}, mass={:.6g}, blur={:.6g})".format(*self.shape, self.problem.mass, self.problem.blur)
-
-    def _repr_html_(self):
-        facts = {"plan": "{} x {}".format(*self.shape), "mass": self.problem.mass, "blur": self.problem.blur}
-        rows = (
-            f"<tr><th>{name}</th><td>{fact if isinstance(fact, str) else format(fact, '.6g')}</td></tr>"
-            for name, fact in facts.items()
-        )
-        return f"<table>{''.join(rows)}</table>"
+    def _facts(self):
+        return dict(zip("nm", self.shape, strict=True)) | {"mass": self.problem.mass, "blur": self.problem.blur}
 
     def __array__(self, dtype=None, copy=None):
         if copy is False:
@@ -108,11 +101,22 @@ class Plan(LinearOperator):
 
         The product with a number or with another linear operator is a linear operator.
         """
+        x = validation.entry(x)
         if np.isscalar(x) or isinstance(x, LinearOperator):
             return super().dot(x)
         return self._send(self._matmat(x))
 
+    def __rmul__(self, u):
+        return super().__rmul__(validation.entry(u))
+
+    def __truediv__(self, number):
+        return super().__truediv__(validation.entry(number))
+
+    def __matmul__(self, v):
+        return super().__matmul__(validation.entry(v))
+
     def __rmatmul__(self, u):
+        u = validation.entry(u)
         if np.isscalar(u):
             return super().__rmatmul__(u)
         return self._send(self.T._matmat(validation.host_array("u", u).T).T)
@@ -136,15 +140,20 @@ class Plan(LinearOperator):
         sums = self._kernel.transport(rows.potential, columns.potential, columns.average(V))
         return rows.expand(np.clip(np.nan_to_num(sums, nan=LARGEST_SUM), -LARGEST_SUM, LARGEST_SUM))
 
-    def sum(self, axis=None):
-        """Marginals: axis=1 gives the row sums (n,), axis=0 the column sums (m,), None the mass."""
-        validation.choice("axis", axis, (None, 0, 1))
-        if axis == 0:
+    def sum(self, axis=None, *, out=None):
+        """Marginals: axis=1 or -1 gives the row sums (n,), axis=0 or -2 the column sums (m,), None the mass.
+
+        `numpy.sum(plan)` passes `out`, which has to be None.
+        """
+        validation.choice("axis", axis, (None, 0, 1, -1, -2))
+        if out is not None:
+            raise TypeError(f"out: expected None, got {type(out).__name__}; copy the result into it")
+        if axis in (0, -2):
             return self.T.sum(axis=1)
         rows, columns = self._points
         log_sums = self._kernel.log_row_sums(rows.potential, columns.potential)
         sums = rows.expand(np.exp(np.minimum(log_sums, LARGEST_LOG)))
-        return self._send(sums) if axis == 1 else float(sums.sum())
+        return float(sums.sum()) if axis is None else self._send(sums)
 
     def block(self, rows, cols):
         """Dense P[rows][:, cols], two-dimensional, for indices, slices or booleans."""

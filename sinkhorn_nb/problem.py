@@ -1,5 +1,6 @@
 """A problem to be solved: two measures, a cost and a temperature."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +87,7 @@ class Problem(Represented):
         """Diagonal of the bounding box of the two measures."""
         low = np.minimum(self.source.box[0], self.target.box[0])
         high = np.maximum(self.source.box[1], self.target.box[1])
-        return float(np.linalg.norm(high - low))
+        return math.dist(low.tolist(), high.tolist())  # squares of no length overflow in it
 
     def on_source(self):
         """OT_eps(a, a)."""

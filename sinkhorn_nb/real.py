@@ -70,6 +70,14 @@ class RealNumber(Real):
     def __int__(self):
         return int(float(self))
 
+    def as_integer_ratio(self):
+        """The integers whose ratio the value is exactly."""
+        return float(self).as_integer_ratio()
+
+    def is_integer(self):
+        """Whether the value is an integer."""
+        return float(self).is_integer()
+
     def __format__(self, spec):
         return format(float(self), spec)
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+MISSING = "", "NA"  # as pandas and R write what is not there
+SEPARATORS = ";\t "
 DIGITS = frozenset("0123456789,+- \"'")
 
 
@@ -31,7 +33,11 @@ def parse(text):
     n_labels = 0 if header is None else _n_labels(header, width)
     if n_labels and any(len(_fields(row)) != width for row in rows):
         raise ValueError(f"expected {width} columns in every row, as in the first; complete the others")
-    numbers = _numbers(rows, range(n_labels, width) if n_labels else None)
+    try:
+        numbers = _numbers(rows, range(n_labels, width) if n_labels else None)
+    except ValueError:
+        _refuse_fields(text.splitlines(), header is not None, n_labels)
+        raise
     names = None if header is None else tuple(header[-numbers.shape[1] :])
     return Table(numbers, names if names != tuple(map(str, range(numbers.shape[1]))) else None)
 
@@ -46,6 +52,8 @@ def _header(lines):
         return None
     first = _fields(lines[0])
     if not all(map(_is_number, first)):
+        if (column := _missing_name(first)) is not None:
+            raise ValueError(_no_number(first[column], 1, column))
         return first
     if first != [str(k) for k in range(len(first))]:
         return None
@@ -55,6 +63,40 @@ def _header(lines):
             "to columns or a point; write names such as x0,x1 over the columns, or 0.0 in place of 0 for a point"
         )
     return first
+
+
+def _missing_name(first):
+    """The index of a field of the first line that is there neither as a name nor as a number, or None."""
+    names = first[1:]
+    is_index = first[0] == "" and names and (all(map(str.isdigit, names)) or not all(map(_is_number, names)))
+    return next((k for k, field in enumerate(first) if field in MISSING and not (k == 0 and is_index)), None)
+
+
+def _refuse_fields(lines, has_header, n_labels):
+    """Raise an error that names the first field below the header that is no number, if there is one."""
+    numbered = [(k, line) for k, line in enumerate(lines, 1) if line.strip()][has_header:]
+    for k, line in numbered:
+        for column, field in enumerate(_fields(line)[n_labels:], n_labels):
+            if not _is_number(field):
+                raise ValueError(_other_separator(field, k, line) or _no_number(field, k, column))
+
+
+def _no_number(field, k, column):
+    return (
+        f"expected a number in every field, got {repr(field) if field else 'none'} in line {k}, field {column + 1}; "
+        "write the number, or leave out the line, and commas at the ends of lines"
+    )
+
+
+def _other_separator(field, k, line):
+    """The message for numbers that are separated by something else, or None."""
+    for mark in SEPARATORS:
+        parts = field.split(mark)
+        if len(parts) > 1 and all(part == "" or _is_number(part) for part in parts):
+            decimals = "write decimal points for the commas, then " if "," in line else ""
+            cure = f"{decimals}replace each by a comma"
+            return f"expected commas between numbers, got {mark!r} in line {k}, {line!r}; {cure}"
+    return None
 
 
 def _is_number(field):

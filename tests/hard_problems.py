@@ -73,6 +73,8 @@ def draw(seed):
     both = np.concatenate([x, y]).astype(float)
     diameter = np.linalg.norm(np.ptp(both, axis=0)) or np.abs(both).max() or 1.0
     blur = float(diameter * 10 ** rng.uniform(-4, 3))
+    if x.dtype == np.float32 and np.spacing(np.abs(both).max().astype(np.float32)) > blur / 4:
+        x, y, dtype = x.astype(float), y.astype(float), f"{dtype}/in float64"  # float32 is refused for this blur
     call = str(rng.choice(["ot", "divergence", "divergence", "batch"]))
     settings = setting(rng, d, len(x), len(y), blur**2 + diameter**2)
     if call == "batch" and isinstance(settings.get("init"), tuple):  # potentials fit one pair alone

@@ -47,6 +47,7 @@ FORMS = {
     "negative strides": lambda x: x[::-1, ::-1].copy()[::-1, ::-1],
     "big endian": lambda x: x.astype(">f8"),
     "float16": lambda x: x.astype(np.float16),
+    "float32, big-endian": lambda x: x.astype(">f4"),
     "float32": lambda x: x.astype(np.float32),
     "long double": lambda x: x.astype(np.longdouble),
 }
@@ -65,6 +66,13 @@ def divergence(x, y, a=None, b=None, blur=BLUR, solver=PRECISE):
 def test_forms_of_arrays(form):
     x, y = FORMS[form](X), FORMS[form](Y)
     assert divergence(x, y).value == pytest.approx(Dense.of(X, Y, blur=BLUR).divergence, rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ">f2", np.float32, ">f4", "<f4"])
+def test_short_floats_of_any_byte_order_are_computed_in_float32(dtype):
+    points = entropic_ot(X.astype(dtype), Y, blur=BLUR).problem.source.points
+    assert points.dtype == np.float32 and points.dtype.isnative
+    np.testing.assert_array_equal(points, X)
 
 
 @pytest.mark.parametrize("form", ["list", "tuple", "array-like", "objects", "read-only", "float32"])

@@ -169,6 +169,32 @@ def test_floats_too_coarse_for_the_blur_are_refused():
         sinkhorn_divergence(TIMES.astype(float), TIMES + 50.0, blur=10.0)
 
 
+@pytest.mark.parametrize(("dtype", "far", "apart"), [("f4", 1e8, "8"), (">f4", 1e8, "8"), ("f2", 1024.0, "1")])
+def test_points_rounded_before_they_came_are_refused_with_a_cure_that_works(dtype, far, apart):
+    x, y = np.add(X, far), np.add(Y, far)
+    with pytest.raises(ValueError, match=rf"^x: .* float{8 * int(dtype[-1])} .* are {apart} apart; .*astype\(float\)"):
+        sinkhorn_divergence(x.astype(dtype), y, blur=0.3)
+    with pytest.raises(ValueError, match=r"^y: .*apart"):
+        sinkhorn_divergence(x, y.astype(dtype), blur=0.3)
+    with pytest.raises(ValueError, match=r"^x: .*apart"):
+        snb.soft_sort(x[:, 0].astype(dtype), blur=0.3)
+    origin = x[0]
+    moved = sinkhorn_divergence((x - origin).astype(dtype), (y - origin).astype(dtype), blur=0.3)
+    assert moved.value == pytest.approx(VALUE, rel=1e-2)
+    exact = sinkhorn_divergence(x.astype(dtype).astype(float), y.astype(dtype).astype(float), blur=0.3)
+    assert exact.xy.problem.source.points.dtype == np.float64
+
+
+def test_rounded_points_without_mass_and_those_of_a_large_blur_are_accepted():
+    x = np.vstack([X, [1e8, 1e8]]).astype(np.float32)
+    got = sinkhorn_divergence(x, Y, [*np.full(6, 1 / 6), 0.0], blur=0.3).value
+    assert got == pytest.approx(VALUE, rel=1e-3)
+    far = np.float32([[2.0**20], [2.0**20 + 1]])  # 1 / 8 apart
+    sinkhorn_divergence(far, far, blur=0.5)
+    with pytest.raises(ValueError, match=r"^x: .*are 0\.125 apart"):
+        sinkhorn_divergence(far, far, blur=0.49)
+
+
 def test_a_coordinate_that_stands_for_infinity_is_named():
     x, y = [[2.2, 2.3], [0.5, 1e16]], [[5.7, 18.1], [2.8, 1e16]]
     with pytest.raises(ValueError, match=r"^blur: .*column 1, got 0.1.*1e\+16 at row 1 of x .*remove that row"):
@@ -203,7 +229,34 @@ def test_other_columns_are_refused_and_those_without_names_taken_by_position():
         assert sinkhorn_divergence(x, y, blur=0.3).value == VALUE
 
 
+def test_integer_names_of_two_frames_are_compared():
+    x, y = Frame(X, [0, 1]), Frame(Y, range(2))
+    assert sinkhorn_divergence(x, y, blur=0.3).value == VALUE
+    with pytest.raises(ValueError, match=r"^y: expected columns in the order of x, .*got \[1, 0\].*y\[\[0, 1\]\]"):
+        sinkhorn_divergence(x, Frame(Y[:, ::-1], [1, 0]), blur=0.3)
+    with pytest.raises(ValueError, match=r"^y: expected columns in the order of x, \[1, 0\], got \[0, 1\]"):
+        sinkhorn_divergence(Frame(X[:, ::-1], [1, 0]), y, blur=0.3)
+    with pytest.raises(ValueError, match=r"^y: expected the columns \[0, 1\] of x, got \[2, 3\].*to_numpy"):
+        sinkhorn_divergence(x, Frame(Y, [2, 3]), blur=0.3)
+    with pytest.raises(ValueError, match=r"^x_new: expected columns in the order of the data, \[0, 1\]"):
+        entropic_ot(x, y, blur=0.3).map(Frame(X[:, ::-1], [1, 0]))
+    assert sinkhorn_divergence(Frame(X, [3, 2]), Y, blur=0.3).value == VALUE
+
+
 # Masses
+
+
+def test_units_of_weights_that_differ_are_refused_and_one_unit_is_accepted():
+    a, b = np.full(6, 1 / 6), np.full(5, 1 / 5)
+    of_a = Quantity.of(a, "kg")
+    assert sinkhorn_divergence(X, Y, of_a, Quantity.of(b, "kg"), blur=0.3).value == pytest.approx(VALUE, rel=1e-12)
+    for other in (Quantity.of(b, "g"), b, None):
+        with pytest.raises(TypeError, match=r"^b: expected numbers in kg like a, got .*to_value"):
+            sinkhorn_divergence(X, Y, of_a, other, blur=0.3)
+    with pytest.raises(TypeError, match=r"^b\[0\]: expected numbers in kg like a\[0\], got numbers in g"):
+        snb.sinkhorn_divergences([X], [Y], [of_a], [Quantity.of(b, "g")], blur=0.3)
+    with pytest.raises(TypeError, match=r"^a: expected entries in one unit, got g and kg"):
+        entropic_ot([[0.0], [1.0]], [[0.0]], [Quantity.of(1, "kg"), Quantity.of(1, "g")], blur=0.3)
 
 
 def test_the_mass_check_knows_the_precision_of_the_weights():
@@ -248,6 +301,19 @@ MESSAGES = {
     "GeomLoss's scaling": (lambda: sinkhorn_divergence(X, Y, blur=1, scaling=0.9), TypeError, "^scaling: .*tol"),
     "a solver's option": (lambda: snb.soft_sort([1.0], blur=1, max_iter=3), TypeError, r"Sinkhorn\(max_iter="),
     "one point": (lambda: solution().map(X[0]), ValueError, r"^x_new: .*x_new\[None, :\]"),
+    "a blur by position": (
+        lambda: sinkhorn_divergence(X, Y, 0.1),
+        TypeError,
+        r"^blur: expected a keyword of sinkhorn_divergence, got 0.1 by position; pass blur=0.1$",
+    ),
+    "a blur after the weights": (lambda: entropic_ot(X, Y, None, None, 0.1), TypeError, r"^blur: .*pass blur=0.1$"),
+    "a blur of a sort by position": (lambda: snb.soft_sort([1.0], np.float32(0.5)), TypeError, "pass blur=0.5$"),
+    "a blur of a quantile by position": (lambda: snb.soft_quantile([1.0], 0.5, 0.1), TypeError, "pass blur=0.1$"),
+    "no blur": (
+        lambda: snb.soft_quantile([1.0], 0.5),
+        TypeError,
+        "^blur: .*got none; pass blur=",
+    ),
     "a blur among the weights": (lambda: entropic_ot(X, Y, 0.1, blur=1), ValueError, r"^a: .*blur=\.\.\."),
     "a column of weights": (lambda: entropic_ot(X, Y, np.ones((6, 1)), blur=1), ValueError, r"^a: .*\.ravel\(\)"),
     "a divergence for a solution": (

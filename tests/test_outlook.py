@@ -142,6 +142,16 @@ def test_columns_of_one_unit_are_not_blamed():
 # suggest_blur
 
 
+@pytest.mark.parametrize("scale", [1e-320, 1e-200, 1e200, 1e307])
+def test_the_suggested_blur_is_a_share_of_any_diameter(scale):
+    assert suggest_blur(np.multiply([[0.0, 0.0], [3.0, 4.0]], scale)) == pytest.approx(0.25 * scale, rel=1e-2)
+
+
+def test_no_blur_is_suggested_for_a_diameter_beyond_float64():
+    with pytest.raises(ValueError, match=r"^x: expected points .*, got a diameter beyond float64; rescale"):
+        suggest_blur([[-1.5e308], [1.5e308]])
+
+
 def test_suggested_blur_is_a_share_of_the_diameter():
     assert suggest_blur([[0.0, 0.0], [3.0, 0.0]], [[1.0, 4.0]]) == pytest.approx(0.25)
     assert suggest_blur([[0.0], [1.0]], fraction=0.5) == 0.5

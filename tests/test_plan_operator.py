@@ -72,6 +72,33 @@ def test_arithmetic_of_linear_operators(plan, dense):
         2.0 @ plan
 
 
+def test_arrays_without_axes_are_scalars(plan, dense):
+    V, two = np.random.default_rng(1).normal(size=(31, 2)), np.array(2.0)
+    for operator, matrix in (
+        (two * plan, 2 * dense),
+        (plan * two, 2 * dense),
+        (plan.dot(two), 2 * dense),
+        (plan / two, dense / 2),
+        (plan - plan * two, -dense),
+    ):
+        assert isinstance(operator, LinearOperator)
+        close(operator @ V, matrix @ V)
+    for product in (lambda: plan @ two, lambda: two @ plan):
+        with pytest.raises(ValueError, match="Scalar operands"):
+            product()
+
+
+def test_sums_of_numpy_and_axes_from_the_end(plan, dense):
+    for axis in (None, 0, 1, -1, -2):
+        np.testing.assert_allclose(plan.sum(axis=axis), dense.sum(axis=axis), atol=1e-12)
+        np.testing.assert_allclose(np.sum(plan, axis=axis), dense.sum(axis=axis), atol=1e-12)
+    assert type(np.sum(plan)) is float
+    with pytest.raises(ValueError, match=r"^axis: expected one of None, 0, 1, -1, -2, got 2"):
+        plan.sum(axis=2)
+    with pytest.raises(TypeError, match=r"^out: expected None, got ndarray; copy the result"):
+        np.sum(plan, axis=1, out=np.zeros(23))
+
+
 def test_singular_values(plan, dense):
     found = np.sort(svds(plan, k=3, random_state=0, return_singular_vectors=False))
     np.testing.assert_allclose(found, np.sort(np.linalg.svd(dense)[1])[-3:], rtol=1e-8)

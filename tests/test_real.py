@@ -5,6 +5,7 @@ import math
 import numbers
 import operator
 import pickle
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -137,6 +138,19 @@ def test_it_formats_as_a_number(divergence, spec):
 def test_it_rounds(divergence):
     assert round(divergence, 3) == round(float(divergence), 3)
     assert type(round(divergence, 3)) is float
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_it_is_the_ratio_of_integers_that_the_float_is(number):
+    assert Number(number).as_integer_ratio() == number.as_integer_ratio()
+    assert Number(number).is_integer() is number.is_integer()
+
+
+def test_it_becomes_a_fraction_and_a_decimal(divergence):
+    assert Fraction(*divergence.as_integer_ratio()) == Fraction(divergence.value)
+    assert Decimal(float(divergence)) == divergence
+    if sys.version_info >= (3, 14):  # older ones take floats alone
+        assert Fraction(divergence) == Fraction(divergence.value)
 
 
 def test_lists_of_them_sort_and_sum():

@@ -36,6 +36,7 @@ def shown(divergence):
     return {
         "divergence": divergence,
         "solution": solution,
+        "plan": solution.plan,
         "problem": solution.problem,
         "measure": solution.problem.source,
         "gradient": divergence.gradient(),
@@ -50,7 +51,7 @@ def shown(divergence):
 
 
 NAMES = [
-    *("divergence", "solution", "problem", "measure", "gradient", "divergences", "no divergences"),
+    *("divergence", "solution", "plan", "problem", "measure", "gradient", "divergences", "no divergences"),
     *("soft_sort", "soft_quantile", "pullback", "pushforward", "hessian"),
 ]
 

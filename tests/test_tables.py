@@ -50,6 +50,38 @@ def test_rows_of_different_lengths_are_refused(text):
         tables.parse(text)
 
 
+NO_NUMBERS = {
+    "an empty field": (
+        "1,2\n\n3,\n",
+        r"^expected a number in every field, got none in line 3, field 2; .*leave out",
+    ),
+    "an empty field under names": ("a,b\n1,2\n,4\n", "got none in line 3, field 1;"),
+    "an empty field under an index": (",a,b\n0,1,2\n1,3,\n", "got none in line 3, field 3;"),
+    "an empty field in the first line": ("1,\n2,3\n", "got none in line 1, field 2;"),
+    "an empty field at the very start": (",2.5\n2,3\n", "got none in line 1, field 1;"),
+    "commas at the ends": ("a,b,\n1,2,\n", "got none in line 1, field 3; .*commas at the ends"),
+    "NA of R": ('"a","b"\n1,NA\n', "got 'NA' in line 2, field 2; .*leave out the"),
+    "NA of R in the first line": ("1,NA\n2,3\n", "got 'NA' in line 1, field 2;"),
+    "semicolons": ("1;2\n3;4\n", r"^expected commas between numbers, got ';' in line 2, '3;4'; replace each"),
+    "semicolons under names": ("a;b\n1;2\n", "got ';' in line 2, '1;2'"),
+    "semicolons and decimal commas": (
+        "a;b\n1,5;2,5\n",
+        "got ';' in line 2, '1,5;2,5'; write decimal .* then replace",
+    ),
+    "semicolons in one line": ("1;2\n", "its coordinates between commas"),
+    "tabs": ("1\t2\n3\t4\n", r"got '\\t' in line 2"),
+    "spaces": ("x y\n3 4\n", r"got ' ' in line 2"),
+    "words": ("x,y\n3,four; five\n", r"expected a number in every field, got 'four; five' in line 2, field 2;"),
+}
+
+
+@pytest.mark.parametrize("case", NO_NUMBERS)
+def test_fields_that_are_no_numbers_are_refused_with_a_cure(case):
+    text, message = NO_NUMBERS[case]
+    with pytest.raises(ValueError, match=message):
+        tables.parse(text)
+
+
 def test_integers_keep_their_digits():
     numbers = tables.parse(f"t\n{2**60 + 1}\n-{2**60 + 3}\n").numbers
     assert numbers.ravel().tolist() == [2**60 + 1, -(2**60) - 3]

@@ -20,8 +20,8 @@ from .digits import resolved
 from .foreign import native_names, points_first
 from .indices import indices
 from .masses import equal_masses, masses, uniform, weights
-from .meaning import PLAIN, Traits, same_meaning
-from .settings import blur, choice, count, fitted_mixture, instance, positive, random_state, share
+from .meaning import PLAIN, Traits, same_meaning, same_unit
+from .settings import blur, choice, count, entry, fitted_mixture, instance, positive, random_state, share
 
 __all__ = [
     "PLAIN",
@@ -30,6 +30,7 @@ __all__ = [
     "choice",
     "cloud",
     "count",
+    "entry",
     "equal_masses",
     "factors",
     "fitted_mixture",
@@ -51,6 +52,7 @@ __all__ = [
     "same_dimension",
     "same_length",
     "same_meaning",
+    "same_unit",
     "sequence",
     "shape",
     "share",

@@ -83,7 +83,7 @@ def converted(name, value, array, what):
         )
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{expected} dtype {array.dtype}; convert it to float")
-    return array.astype(np.float32 if array.dtype in (np.float16, np.float32) else np.float64, copy=False)
+    return array.astype(np.float32 if meaning.is_short(array.dtype) else np.float64, copy=False)
 
 
 def _no_number(value, array):
@@ -138,7 +138,9 @@ def cloud(name, value, dimension=None):
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(f"{name}: expected at least one point and one coordinate, got shape {array.shape}; pass data")
     check_finite(name, array, value)
-    traits = Traits(meaning.columns(value, array.shape[1]), meaning.unit(name, value), meaning.rounding(raw))
+    names, unit = meaning.columns(value, array.shape[1]), meaning.unit(name, value)
+    short = raw.dtype.newbyteorder("=") if meaning.is_short(raw.dtype) else None
+    traits = Traits(columns=names, unit=unit, rounding=meaning.rounding(raw), short=short)
     return np.ascontiguousarray(array), traits
 
 

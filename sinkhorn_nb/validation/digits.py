@@ -1,15 +1,20 @@
-"""Check that float64 resolves the points finely enough for a blur."""
+"""Check that float64, and the type in which the points came, resolves them finely enough for a blur."""
 
 import numpy as np
 
 # (extent / blur)^2 float64 rounding is then 1: exponents, and with them plans, are noise beyond.
 LARGEST_EXTENT = 1e8
-COARSEST = 1 / 4  # of the blur: spacing of float64 at the largest coordinate
+COARSEST = 1 / 4  # of the blur: spacing of floats at the largest coordinate
 LARGEST_ROUNDING = 2.0**-20  # of the blur: what may be lost where subtracting an origin first loses nothing
 
 ORIGIN = (
     "subtract one origin from the points of both sides while they are in the type in which they are exact: with "
     "integers x - x[0] and y - x[0]"
+)
+
+UNROUNDED = (
+    "pass the points in float64, as they were before they were rounded, or subtract one origin from those of both "
+    "sides before that; if none was rounded, pass "
 )
 
 
@@ -68,10 +73,11 @@ def _check_spacing(blur, name, measure):
     """Check the distance from the origin: centers of tiles and starts are rounded as coarsely as the points."""
     largest = np.abs(measure.box).max(axis=0)
     column = int(np.argmax(largest))
-    spacing = float(np.spacing(largest[column]))
+    dtype = np.dtype(float) if measure.traits.short is None else measure.traits.short
+    spacing = float(np.spacing(largest[column].astype(dtype)))
     if spacing > COARSEST * blur:
         raise ValueError(
-            f"{name}: expected coordinates that float64 tells apart at a distance of the blur {blur:.3g}, got "
+            f"{name}: expected coordinates that {dtype} tells apart at a distance of the blur {blur:.3g}, got "
             f"{largest[column]:.3g} in {measure.traits.column(column)}, where its numbers are {spacing:.3g} apart; "
-            f"{ORIGIN}"
+            f"{ORIGIN if measure.traits.short is None else f'{UNROUNDED}{name}.astype(float)'}"
         )

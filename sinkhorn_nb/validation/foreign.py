@@ -1,8 +1,11 @@
-"""Keywords and orders of arguments of other libraries, translated in the error."""
+"""Keywords and orders of arguments that other libraries have, put right in the error."""
 
 import inspect
 import math
 from functools import wraps
+from numbers import Real
+
+from .settings import entry
 
 SOLVER = ("tol", "max_iter", "init", "acceleration", "backend", "dtype", "certify", "progress", "callback")
 # The names that other libraries have for what the solver's options are.
@@ -29,8 +32,9 @@ OTHERS = {
 
 
 def native_names(function):
-    """Decorate a public function: keywords of other libraries are a TypeError with their translation."""
+    """Decorate a public function of a blur: what other libraries call otherwise is a TypeError with its translation."""
     own = inspect.signature(function).parameters
+    n_required = sum(p.default is p.empty and p.kind is not p.KEYWORD_ONLY for p in own.values())
     foreign = {*TEMPERATURES, *OPTIONS, *OTHERS} - own.keys()
 
     @wraps(function)
@@ -40,9 +44,23 @@ def native_names(function):
                 f"{name}: expected a keyword of {function.__name__}, got one of another function; "
                 f"{_translation(name, kwargs[name])}"
             )
+        if "blur" not in kwargs and kwargs.keys() <= own.keys():  # Python names those it does not know
+            raise TypeError(_missing_blur(function.__name__, args[n_required:]))
         return function(*args, **kwargs)
 
     return checked
+
+
+def _missing_blur(function_name, arrays):
+    """The message for a call without blur, which may be among what ought to be arrays of weights."""
+    for value in map(entry, arrays):
+        if isinstance(value, Real):
+            number = f"{float(value):.6g}"
+            return f"blur: expected a keyword of {function_name}, got {number} by position; pass blur={number}"
+    return (
+        "blur: expected a length > 0 in the unit of the points, got none; pass blur=..., 5 % of the diameter to start "
+        "from"
+    )
 
 
 def _translation(name, value):

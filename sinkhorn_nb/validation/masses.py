@@ -24,9 +24,9 @@ def weights(name, value, n):
 
 
 def masses(name, value, n):
-    """The weights, and the relative error of their sum that the dtype in which they came allows."""
+    """The weights, the relative error of their sum that the dtype in which they came allows, and their unit."""
     if value is None:
-        return np.full(n, 1 / n), 0.0
+        return np.full(n, 1 / n), 0.0, None
     what = f"an ({n},) array of weights"
     meaning.refuse_path(name, value, what)
     raw = host_array(name, value, what)
@@ -45,7 +45,7 @@ def masses(name, value, n):
         overflows = not np.isfinite(array.sum())
     if overflows:
         raise ValueError(f"{name}: expected a finite sum, got an overflow; divide the weights by their largest")
-    return array, meaning.mass_rounding(raw.dtype, n)
+    return array, meaning.mass_rounding(raw.dtype, n), meaning.unit(name, value)
 
 
 def _cure_of_shape(shape, n):

@@ -6,6 +6,7 @@ never imported.
 
 import os
 from fractions import Fraction
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -19,14 +20,18 @@ class Traits(NamedTuple):
 
     columns : names of the coordinates, or None
     unit : text, or None
+    mass_unit : that of the weights
     rounding : bound of the error of a coordinate after the conversion to float64
     mass_rounding : relative error of the mass that the weights' own precision allows
+    short : float32 or float16 if the coordinates came in it, or None
     """
 
     columns: tuple | None = None
     unit: str | None = None
+    mass_unit: str | None = None
     rounding: float = 0.0
     mass_rounding: float = 0.0
+    short: np.dtype | None = None
 
     def column(self, k):
         """A coordinate as its owner calls it."""
@@ -71,7 +76,7 @@ def _parts(value):
 
 
 def columns(value, d):
-    """The names of the d columns of a data frame, or None for arrays and for pandas' default, 0 to d - 1."""
+    """The names of the d columns of a data frame, or None for arrays."""
     names = getattr(value, "columns", None)
     if not hasattr(value, "iloc") and hasattr(value, "column_names"):  # of pyarrow
         names = value.column_names
@@ -80,7 +85,7 @@ def columns(value, d):
     except TypeError:
         return None
     named = all(isinstance(name, (str, tuple, int, float, np.generic)) for name in names)
-    return names if named and len(names) == d and names != tuple(range(d)) else None
+    return names if named and len(names) == d else None
 
 
 def unit(name, value):
@@ -119,6 +124,11 @@ def without_unit(value):
     return value.magnitude if hasattr(value, "magnitude") and hasattr(value, "units") else value
 
 
+def is_short(dtype):
+    """Whether a type is float32 or float16, in any order of its bytes."""
+    return dtype.kind == "f" and dtype.itemsize <= 4
+
+
 def rounding(array):
     """A bound of the error that the conversion of an array of any dtype to float64 makes."""
     if array.dtype == object:
@@ -152,19 +162,15 @@ def mass_rounding(dtype, n):
     Each is wrong by eps / 2, and all of them by the rounding of the sum that they were divided by: about sqrt(n) eps,
     with a margin of 4. Beyond 1 % of the mass the weights are not what they were meant to be.
     """
-    if dtype.kind != "f" or dtype.itemsize > 4:
+    if not is_short(dtype):
         return 0.0
     return min(4 * float(np.finfo(dtype).eps) * np.sqrt(n), 0.01)
 
 
 def same_meaning(name, traits, other_name, other):
     """Check that two clouds have one unit, and the same columns in the same order."""
-    if traits.unit != other.unit:
-        raise TypeError(
-            f"{name}: expected numbers {_in(other.unit)} like {other_name}, got numbers {_in(traits.unit)}; convert "
-            "both to one unit and pass their numbers (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
-        )
-    if None in (traits.columns, other.columns) or traits.columns == other.columns:
+    same_unit(name, traits.unit, other_name, other.unit)
+    if traits.columns == other.columns or _is_by_position(traits.columns, other.columns):
         return
     known = _listed(other.columns)
     if sorted(map(str, traits.columns)) == sorted(map(str, other.columns)):
@@ -176,6 +182,23 @@ def same_meaning(name, traits, other_name, other):
         f"{name}: expected the columns {known} of {other_name}, got {_listed(traits.columns)}; choose the same ones, "
         "or compare by position without names: .to_numpy(), or a file without a header"
     )
+
+
+def same_unit(name, own, other_name, other):
+    """Check that two units, each a text or None, are one."""
+    if own != other:
+        raise TypeError(
+            f"{name}: expected numbers {_in(other)} like {other_name}, got numbers {_in(own)}; convert "
+            "both to one unit and pass their numbers (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
+        )
+
+
+def _is_by_position(names, others):
+    """Whether one of two sides has no names: an array, or a frame numbered by pandas beside one with texts."""
+    if None in (names, others):
+        return True
+    default = tuple(range(len(names)))
+    return default in (names, others) and not all(isinstance(name, Integral) for name in names + others)
 
 
 def _in(text):

@@ -10,10 +10,14 @@ from .meaning import number_without_unit
 LARGEST_RATIO = 1e50  # of the coordinates to the blur: beyond, squares overflow
 
 
-def _scalar(name, value):
-    """The entry of an array without axes, of any library."""
-    number_without_unit(name, value)
+def entry(value):
+    """The entry of an array without axes, of any library; all else as it is."""
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
+def _scalar(name, value):
+    number_without_unit(name, value)
+    return entry(value)
 
 
 def _real(name, value, what):
