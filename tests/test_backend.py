@@ -185,6 +185,18 @@ def test_barycenters():
     np.testing.assert_allclose(t.kernel.barycenters(f, g), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize(("dtype", "size", "atol"), [("float64", 1000.0, 1e-12), ("float32", 500.0, 1e-6)])
+def test_barycenters_do_not_depend_on_the_potential_of_their_own_point(dtype, size, atol):
+    """Rows that are off by hundreds of eps are clipped at one power of 2 in all columns: they are redone."""
+    t = Potentials(40, 60, 2, dtype)
+    f, g = random_potentials(t)
+    exponents, _, log_b = t.log_plan(f, g)
+    plan = np.exp(exponents + log_b)
+    expected = plan @ t.Y.points / plan.sum(axis=1, keepdims=True)
+    off = size * t.eps * np.resize([1.0, -1.0, 0.0], 40)
+    np.testing.assert_allclose(t.kernel.barycenters(f + off, g), expected, atol=atol)
+
+
 def test_sort_and_restore_are_inverse():
     rng = np.random.default_rng(0)
     partition, values = Partition(cloud(1000, 3), weights(1000)), rng.normal(size=(1000, 2))

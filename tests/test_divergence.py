@@ -128,6 +128,15 @@ def test_equal_measures_are_solved_once():
     assert divergence.n_passes == divergence.xy.n_passes
 
 
+def test_a_solution_that_serves_several_terms_is_counted_once():
+    """The same measure in other rows is solved once, whatever arrays its solution is read in."""
+    x, _, a, _ = example()
+    divergence = sinkhorn_divergence(x, x[::-1], a, a[::-1], blur=BLUR)
+    assert divergence.xy is not divergence.yy
+    assert divergence.xy.iterate is divergence.yy.iterate
+    assert divergence.n_passes == divergence.xy.n_passes
+
+
 def test_pickle_and_frozen(solved):
     divergence, _ = solved
     copy = pickle.loads(pickle.dumps(divergence))

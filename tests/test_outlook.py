@@ -10,6 +10,7 @@ import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, entropic_ot, outlook, sinkhorn_divergence, suggest_blur
 from sinkhorn_nb.measure import Measure
 from sinkhorn_nb.problem import Problem
+from sinkhorn_nb.solver.descent import Iteration
 from sinkhorn_nb.status import is_too_slow
 
 
@@ -119,6 +120,25 @@ def test_errors_that_fall_fast_enough_are_on_their_way_whatever_the_diameter():
     assert is_too_slow(falling, tol=1e-8, max_iter=100)
     assert is_too_slow(np.full(60, 0.3), tol=1e-8, max_iter=10**6)
     assert is_too_slow(falling[:4], tol=1e-8, max_iter=300)  # too few to tell
+
+
+def test_a_solve_that_slows_down_later_is_looked_at_again():
+    """Half a second goes well, then nothing moves: a word comes once twice as many errors are known."""
+    problem = problem_of(X, Y, 0.05)
+    watched = outlook.Watch(Sinkhorn()).over(problem).callback
+    first = watched._due  # iterations in half a second
+    errors = np.append(0.9 ** np.arange(first), np.full(3 * first, 0.9**first))
+
+    def tell(start, end):
+        for k in range(start, end):
+            watched(Iteration(k + 1, k + 1.0, problem.eps, errors[k]))
+
+    assert 10 < first < 100
+    assert told(lambda: tell(0, first))[1] == []
+    assert told(lambda: tell(first, 2 * first - 1))[1] == []
+    (text,) = told(lambda: tell(2 * first - 1, 2 * first))[1]
+    assert text.startswith("The blur 0.05 is ")
+    assert told(lambda: tell(2 * first, 4 * first))[1] == []  # once is enough
 
 
 def test_solves_that_are_expected_to_be_short_are_left_alone_however_long_they_take():

@@ -184,3 +184,19 @@ def test_pickle_and_frozen(plans):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(plan)).toarray(), plan.toarray())
     with pytest.raises(dataclasses.FrozenInstanceError):
         plan.f = 0
+
+
+def test_rows_of_equal_points_with_potentials_of_their_own_take_part_by_their_factors():
+    """Rows of one point may have different potentials in a plan made by hand: each row counts as the matrix says."""
+    x, y = [[0.0], [1.0]], [[0.0], [0.0], [1.0]]
+    solution = entropic_ot(x, y, blur=1.0)
+    plan = Plan(solution.problem, solution.f, solution.g + np.array([0.3, -0.3, 0.0]))
+    costs = (np.subtract.outer([0.0, 1.0], [0.0, 0.0, 1.0])) ** 2 / 2
+    dense = np.exp(plan.f[:, None] + plan.g - costs) / 6
+    u, v = np.array([2.0, -1.0]), np.array([1.0, 5.0, 0.0])
+    close(plan.toarray(), dense)
+    close(plan @ v, dense @ v)
+    close(plan.T @ u, dense.T @ u)
+    close(plan.sum(axis=0), dense.sum(axis=0))
+    close(plan.sum(axis=1), dense.sum(axis=1))
+    assert plan.sum() == pytest.approx(dense.sum(), rel=1e-12)

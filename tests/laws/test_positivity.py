@@ -45,6 +45,17 @@ def test_nearly_equal_clouds_are_right_at_the_default_tolerance(seed, shift):
     assert many.value[0] == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("blur", [0.25, 1.0, 2.5])
+def test_divergences_far_below_the_error_of_their_terms_are_sharpened_more_than_once(seed, blur):
+    """Of 1e-10 eps, where one round leaves errors as large as themselves."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(40, 2))
+    y = x + 1e-5 * rng.normal(size=x.shape)
+    expected = Dense.of(x, y, blur=blur).divergence
+    assert sinkhorn_divergence(x, y, blur=blur).value == pytest.approx(expected, rel=0.05)
+
+
 @pytest.mark.parametrize("share", [1e-4, 1e-2])
 def test_mass_that_moves_between_few_points_is_seen(share):
     x = np.arange(30.0)[:, None]

@@ -1,0 +1,196 @@
+"""The compiled solver of small problems, asked without the library around it, against the dense oracle."""
+
+from dataclasses import dataclass, field
+
+import numba
+import numpy as np
+import pytest
+from oracle import Dense
+from problems import example
+
+from sinkhorn_nb.backends import small_problems
+from sinkhorn_nb.backends.small_kernels import log2
+from sinkhorn_nb.backends.small_problems import Problems, solve_all
+
+LOG2E = np.log2(np.e)
+
+
+@dataclass
+class Case:
+    """One problem; a start is v in bits."""
+
+    x: np.ndarray
+    y: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    blur: float = 0.3
+    tol: float = 1e-10
+    start: np.ndarray | None = None
+    is_self: bool = False
+    dense: Dense = field(init=False)
+
+    def __post_init__(self):
+        self.dense = Dense.of(self.x, self.y, self.a, self.b, blur=self.blur)
+
+    @property
+    def bits(self):
+        """C_ij in bits."""
+        return self.dense.C / self.unit
+
+    @property
+    def unit(self):
+        """The cost that is one bit."""
+        return self.dense.eps / LOG2E
+
+
+def case(n=23, m=31, d=2, **settings):
+    return Case(*example(n, m, d), **settings)
+
+
+def own(n=23, d=2, **settings):
+    """A problem of a measure with itself."""
+    x, _, a, _ = example(n, n, d)
+    return Case(x, x, a, a, is_self=True, **settings)
+
+
+@dataclass
+class Answer:
+    u: np.ndarray
+    v: np.ndarray
+    logs: np.ndarray
+    history: np.ndarray
+    n_kernels: int
+    n_levels: int
+    error: float
+
+    @property
+    def bytes(self):
+        """All of it, to the bit."""
+        arrays = [array.tobytes() for array in (self.u, self.v, self.logs, self.history)]
+        return (*arrays, self.n_kernels, self.n_levels, self.error)
+
+
+def ends(sizes):
+    return np.cumsum([0, *sizes])
+
+
+def solved(cases, max_iter=500):
+    """Answers to all cases in one call."""
+    starts = [np.zeros(len(c.y)) if c.start is None else c.start for c in cases]
+    problems = Problems(
+        x=np.concatenate([c.x.ravel() for c in cases]),
+        y=np.concatenate([c.y.T.ravel() for c in cases]),
+        a=np.concatenate([c.a for c in cases]),
+        b=np.concatenate([c.b for c in cases]),
+        x_ends=ends(len(c.x) for c in cases),
+        y_ends=ends(len(c.y) for c in cases),
+        x_blocks=ends(c.x.size for c in cases),
+        y_blocks=ends(c.y.size for c in cases),
+        dimensions=np.array([c.x.shape[1] for c in cases]),
+        scales=np.array([LOG2E / 2 / c.dense.eps for c in cases]),
+        is_self=np.array([c.is_self for c in cases]),
+        tols=np.array([c.tol for c in cases]),
+        starts=np.concatenate(starts),
+        is_started=np.array([c.start is not None for c in cases]),
+    )
+    found = solve_all(problems, max_iter)
+    us = np.split(found.u, problems.x_ends[1:-1])
+    vs, logs = (np.split(part, problems.y_ends[1:-1]) for part in (found.v, found.logs))
+    rest = zip(found.histories, found.counts.tolist(), found.errors.tolist(), strict=True)
+    return [
+        Answer(u, v, log, history[:n_iter].copy(), n_kernels, n_levels, error)
+        for u, v, log, (history, (n_iter, n_kernels, n_levels), error) in zip(us, vs, logs, rest, strict=True)
+    ]
+
+
+def alone(case, max_iter=500):
+    (answer,) = solved([case], max_iter)
+    return answer
+
+
+def log_column_sums(case, u, v):
+    """log2 sum_i a_i 2^(u_i + v_j - C_ij), for any potentials."""
+    exponents = u[:, None] + v - case.bits + np.log2(case.a)[:, None]
+    return np.logaddexp2.reduce(exponents, axis=0)
+
+
+def log_row_sums(case, u, v):
+    return np.logaddexp2.reduce(u[:, None] + v - case.bits + np.log2(case.b), axis=1)
+
+
+def check_that_all_is_true(case, answer, atol=1e-9):
+    """What is said of the potentials, whether they solve the problem or not."""
+    u, v = (answer.v, answer.v) if case.is_self else (answer.u, answer.v)
+    if not case.is_self:
+        np.testing.assert_allclose(log_row_sums(case, u, v), 0.0, atol=atol)
+    np.testing.assert_allclose(answer.logs, log_column_sums(case, u, v), rtol=1e-12, atol=atol)
+    errors = case.b @ np.abs(np.exp2(np.minimum(answer.logs, 1000)) - 1)
+    assert answer.error == pytest.approx(errors, rel=1e-9, abs=1e-14)
+    assert answer.error == answer.history.min()
+
+
+def check_that_it_is_solved(case, answer):
+    """Value, plan and potentials are those of the oracle."""
+    check_that_all_is_true(case, answer)
+    assert answer.error <= case.tol
+    assert (answer.history[:-1] > case.tol).all()
+    u, v, dense = answer.u, answer.v, case.dense
+    value = case.unit * (case.a @ u + case.b @ v)
+    assert value == pytest.approx(dense.value, rel=1e-9, abs=1e-9 * dense.eps)
+    plan = np.outer(case.a, case.b) * np.exp2(u[:, None] + v - case.bits)
+    np.testing.assert_allclose(plan, dense.plan, atol=1e-9)
+    if case.is_self:
+        np.testing.assert_allclose(case.unit * v, dense.symmetric_potential, atol=1e-6 * dense.eps)
+
+
+SIZES = [(1, 1), (1, 9), (9, 1), (2, 2), (23, 31), (31, 23), (64, 17), (5, 200)]
+
+
+@pytest.mark.parametrize(("n", "m"), SIZES)
+@pytest.mark.parametrize("blur", [0.1, 1.0, 30.0])
+def test_problems_of_all_sizes_are_solved(n, m, blur):
+    problem = case(n, m, blur=blur)
+    check_that_it_is_solved(problem, alone(problem))
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 7, 40])
+def test_problems_of_all_dimensions_are_solved(d):
+    for problem in (case(d=d, blur=1.0), own(d=d, blur=1.0)):
+        check_that_it_is_solved(problem, alone(problem))
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 40])
+@pytest.mark.parametrize("blur", [0.1, 1.0, 30.0])
+def test_problems_of_a_measure_with_itself_are_solved(n, blur):
+    problem = own(n, blur=blur)
+    answer = alone(problem)
+    check_that_it_is_solved(problem, answer)
+    assert answer.n_levels == 0
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 3, 5])
+def test_what_is_said_of_a_solve_that_is_not_done_is_true(max_iter):
+    for problem in (case(blur=0.05), own(blur=0.05), case(blur=0.05, start=np.linspace(-40, 40, 31))):
+        answer = alone(problem, max_iter)
+        assert len(answer.history) == max_iter
+        assert answer.error > problem.tol
+        check_that_all_is_true(problem, answer)
+
+
+def test_iterations_end_at_the_tolerance():
+    loose, tight = (alone(case(blur=0.1, tol=tol)) for tol in (1e-2, 1e-6))
+    assert len(loose.history) < len(tight.history)
+    np.testing.assert_array_equal(loose.history, tight.history[: len(loose.history)])
+    assert loose.error <= 1e-2 < loose.history[:-1].min()
+
+
+@pytest.mark.parametrize("make", [case, own])
+def test_a_given_start_is_where_the_iterations_begin(make):
+    known = alone(make())
+    again = alone(make(start=known.v))
+    assert (len(again.history), again.n_levels) == (1, 0)
+    assert again.error == pytest.approx(known.error, rel=1e-3)
+    start = np.random.default_rng(0).normal(size=len(known.v))
+    problem = make(start=start)
+    np.testing.assert_allclose(alone(problem, 1).v, start)
+    check_that_it_is_solved(problem, alone(problem))
