@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass, field
 
-import numba
 import numpy as np
 import pytest
 from oracle import Dense
 from problems import example
 
-from sinkhorn_nb.backends import small_problems
-from sinkhorn_nb.backends.small_kernels import log2
 from sinkhorn_nb.backends.small_problems import Problems, solve_all
 
 LOG2E = np.log2(np.e)

@@ -15,7 +15,6 @@ from ..gibbs import LOG2E
 from ..initializers import Sorted
 from ..solution import Solution
 from ..status import Status
-from .acceleration import START_ERROR
 from .descent import completed
 from .schedule import is_limit, value_tol
 from .sinkhorn import Sinkhorn
@@ -41,29 +40,33 @@ class _Task(NamedTuple):
 
 
 def solve_together(solver, problems, watch, alone=None):
-    """Solutions of many problems, each the same in any company; those that are not small by `alone(problem)`."""
+    """Solutions of many problems, each the same in any company.
+
+    Those that are not small, and those that the compiled solver leaves unsolved, by `alone(problem)`.
+    """
     alone = alone or (lambda problem: watch.over(problem).attempt(problem))
     solutions = [None] * len(problems)
     with single_threaded_blas():
-        tasks = [_Task.of(k, p) for k, p in enumerate(problems) if suits(solver) and is_small(p)]
+        tasks = [_Task.of(k, p) for k, p in enumerate(problems) if is_small(p)] if suits(solver) else []
         for task, solution in zip(tasks, _solve_tasks(solver, tasks), strict=True):
             solution = solution.T if task.is_turned else solution
             solutions[task.number] = solution.of(problems[task.number])
         pairs = zip(problems, solutions, strict=True)
-        return [_finished(solver, p, known, alone, watch) for p, known in pairs]
+        return [_finished(solver, problem, solution, alone) for problem, solution in pairs]
 
 
-def _finished(solver, problem, solution, alone, watch):
-    """The solution, continued or, where it is not worth it, started anew in the main loop; all passes count."""
-    if not _is_poor(solution):
-        return _continued(solver, problem, solution, watch)
+def _finished(solver, problem, solution, alone):
+    """The solution, or one by the main loop where there is none or it is unsolved; all passes count."""
+    if solution is None:
+        return alone(problem)
+    if _is_done(solver, solution):
+        return solution
     found = alone(problem)
-    return found if solution is None else replace(found, solve_passes=found.solve_passes + solution.solve_passes)
+    return replace(found, solve_passes=found.solve_passes + solution.solve_passes)
 
 
-def _is_poor(solution):
-    """Whether there is no solution, or one that is no better than any start."""
-    return solution is None or not (solution.converged or solution.marginal_error <= START_ERROR)
+def _is_done(solver, solution):
+    return solution.n_iter >= solver.max_iter or solution.history.min() <= value_tol(solution.problem, solver)
 
 
 def solve_from(solver, problem, start):
@@ -73,8 +76,13 @@ def solve_from(solver, problem, start):
     task = _Task.of(0, problem)
     start = (start.T if task.is_turned else start)(task.problem, solver)
     (solution,) = _solve_tasks(solver, [task], [start.g])
-    solution = replace(solution, solve_passes=solution.solve_passes + start.n_passes)
-    return _continued(solver, problem, (solution.T if task.is_turned else solution).of(problem))
+    solution = (solution.T if task.is_turned else solution).of(problem)
+    passes, history = solution.solve_passes + start.n_passes, solution.history
+    if not _is_done(solver, solution):
+        init = Sorted(solution.iterate.f, solution.iterate.g)
+        solution = replace(solver, init=init, max_iter=solver.max_iter - solution.n_iter).attempt(problem)
+        passes, history = passes + solution.solve_passes, np.concatenate([history, solution.history])
+    return replace(solution, solve_passes=passes, history=history)
 
 
 def suits(solver):
@@ -145,15 +153,3 @@ def _solution(problem, solver, u, v, logs, history, counts, error):
     passes = float(n_iter + n_kernels + 2 * n_levels)  # a kernel is built by one, an iteration reads it once
     settings = "float64", solver.tol, solver.backend
     return Solution(problem, completed(iterate, problem), status, passes, history[:n_iter].copy(), *settings)
-
-
-def _continued(solver, problem, solution, watch=None):
-    """The solution, continued in the main loop if it has stopped before the tolerance."""
-    left = solver.max_iter - solution.n_iter
-    if solution.history.min() <= value_tol(problem, solver) or left < 1:
-        return solution
-    start = Sorted(solution.iterate.f, solution.iterate.g) if not _is_poor(solution) else solver._start
-    main = watch.over(problem) if watch is not None else solver
-    further = replace(main, init=start, max_iter=left).attempt(problem)
-    history = np.concatenate([solution.history, further.history])
-    return replace(further, solve_passes=solution.solve_passes + further.solve_passes, history=history)
