@@ -194,3 +194,82 @@ def test_a_given_start_is_where_the_iterations_begin(make):
     problem = make(start=start)
     np.testing.assert_allclose(alone(problem, 1).v, start)
     check_that_it_is_solved(problem, alone(problem))
+
+
+def test_columns_that_nobody_sees_are_measured_all_the_same():
+    """Half of the targets are 1000 blurs away from all sources: their sums are 2^-700 000, and less than any number."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(10, 2)), rng.normal(size=(12, 2))
+    y[::2, 0] += 1000.0
+    problem = Case(x, y, np.full(10, 0.1), np.full(12, 1 / 12), blur=1.0, start=np.zeros(12))
+    first = alone(problem, 1)
+    assert first.logs[::2].max() < -700_000
+    check_that_all_is_true(problem, first)
+    for max_iter in (2, 3, 50):
+        check_that_all_is_true(problem, alone(problem, max_iter))
+
+
+def test_far_clusters_are_found_from_higher_temperatures():
+    """Of the masses that they need, at distances of 1000 blurs; the start is not given, hence annealed."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2, 12, 2))
+    x[::3] += [1000.0, 0.0]
+    y[::3] += [0.0, 1000.0]
+    problem = Case(x, y, np.full(12, 1 / 12), np.full(12, 1 / 12), blur=1.0)
+    answer = alone(problem)
+    assert answer.n_levels > 0
+    check_that_all_is_true(problem, answer, atol=1e-8)
+    assert answer.error <= problem.tol
+    assert len(answer.history) < len(alone(Case(x, y, problem.a, problem.b, 1.0, start=np.zeros(12))).history)
+
+
+def test_the_kernel_is_built_anew_where_the_potential_has_moved_far():
+    """By hundreds of bits from the start, in steps that one reference does not serve."""
+    problem = case(blur=0.1, start=np.linspace(-300, 300, 31))
+    answer = alone(problem)
+    assert np.ptp(answer.v - problem.start) > 300
+    assert 1 < answer.n_kernels < len(answer.history)
+    check_that_it_is_solved(problem, answer)
+
+
+def scattered(seed):
+    """Uneven weights, a blur below the distance of neighbors: Anderson mixing overshoots."""
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(3, 30, size=2)
+    x, y = rng.normal(size=(n, 2)), rng.normal(size=(m, 2)) + rng.normal(size=2)
+    a, b = rng.exponential(size=n) ** 2 + 1e-3, rng.exponential(size=m) ** 2 + 1e-3
+    return Case(x, y, a / a.sum(), b / b.sum(), blur=rng.uniform(0.1, 0.4), tol=1e-8)
+
+
+def test_mixing_that_lowers_the_dual_is_taken_back():
+    """Else half of these problems are not solved at all."""
+    answers = solved([scattered(seed) for seed in range(40)], 400)
+    assert max(answer.error for answer in answers) <= 1e-8
+
+
+def test_the_same_bits_in_any_company_and_on_any_number_of_threads(monkeypatch):
+    """Sizes and dimensions of all kinds in one call, in either order, in few and many panels."""
+    cases = [case(n, m, d) for (n, m), d in zip(SIZES, [1, 2, 3, 7, 1, 40, 2, 5], strict=True)]
+    cases += [own(1), own(20, 3), own(33, 1), case(start=np.linspace(-5, 5, 31)), case(blur=0.05, tol=1e-3)]
+    expected = [alone(problem).bytes for problem in cases]
+    before = numba.get_num_threads()
+    try:
+        for pairs_a_panel in (1, 1000, small_problems.PAIRS_A_PANEL):
+            monkeypatch.setattr(small_problems, "PAIRS_A_PANEL", pairs_a_panel)
+            for n_threads in (1, 2):
+                numba.set_num_threads(n_threads)
+                assert [answer.bytes for answer in solved(cases)] == expected
+                assert [answer.bytes for answer in solved(cases[::-1])] == expected[::-1]
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_binary_logarithms_are_right_to_their_last_digits():
+    rng = np.random.default_rng(0)
+    root, tiny, huge = np.sqrt(2), np.finfo(float).tiny, np.finfo(float).max
+    special = [tiny, huge, 1.0, root, 1 / root, *np.nextafter([1.0, 1.0, root, root], [0.0, 2.0, 0.0, 2.0])]
+    z = np.concatenate([special, np.exp2(rng.uniform(-1022, 1023, 2000)), rng.uniform(0.5, 2.0, 2000)])
+    found, expected = np.array([log2(v) for v in z]), np.log2(z)
+    assert (np.abs(found - expected) <= 1e-15 * (1 + np.abs(expected))).all()
+    powers = np.arange(-1022, 1024)
+    assert [log2(v) for v in np.exp2(powers)] == powers.tolist()
