@@ -191,6 +191,7 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
     wide_vectors()
     logs, n_iter, n_builds, n_seen, n_within = np.empty(len(v)), 0, 0, 0, 0
     is_stale, has_last, has_fallback, best_dual, least_error = True, False, False, -np.inf, np.inf
+    least_unevenness = np.inf
     step = SELF_STEP if is_self else 1.0
     while n_iter < max_iter:
         if not is_stale:
@@ -214,8 +215,9 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
                 unevenness = max(unevenness, abs(logs[j]))
         history[n_iter] = error
         n_iter += 1
-        if error < least_error or error <= tol:
-            least_error = error
+        is_better = unevenness < least_unevenness if error <= tol and least_error <= tol else error < least_error
+        if is_better:
+            least_error, least_unevenness = error, unevenness
             best[0][:], best[1][:], best[2][:] = u, v, logs
         if error <= tol:
             n_within += 1
@@ -228,7 +230,7 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
         best_dual = max(best_dual, dual)
         for j in range(len(v)):
             room.residual[j] = -step * logs[j]
-        is_mixed = error < START_ERROR and furthest < FURTHEST
+        is_mixed = tol < error < START_ERROR and furthest < FURTHEST  # plain steps bring tiny masses home
         if is_mixed and has_last:
             n_seen = remember(mixing, n_seen, b, v, room.residual, room.last, room.last_residual)
         room.last[:], room.last_residual[:] = v, room.residual

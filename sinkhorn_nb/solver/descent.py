@@ -42,6 +42,13 @@ def _balanced(f, g, problem):
 class _Best(NamedTuple):
     error: float
     iterate: Iterate
+    unevenness: float = 0.0
+
+    def is_better(self, other, tol):
+        """Whether to prefer this iterate: by its error, and where both are within tol by its unevenness."""
+        if max(self.error, other.error) <= tol:
+            return self.unevenness < other.unevenness
+        return self.error < other.error
 
 
 class Descent:
@@ -105,22 +112,23 @@ class Descent:
             self.n_passes += kernel.n_passes - before
             error = marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns)
             errors.append(error)
+            new = _Best(error, iterate, self._unevenness(iterate))
             is_within = error <= phase.tol
-            if best is None or error < best.error or is_within:
-                best = _Best(error, iterate)
+            if best is None or new.is_better(best, phase.tol):
+                best = new
             self._tell(error, phase.eps)
             n_within += is_within
-            if (is_within and (n_within > EXTRA or self._is_even(iterate))) or phase.stalls(errors):
+            if (is_within and (n_within > EXTRA or new.unevenness <= UNEVEN)) or phase.stalls(errors):
                 break
             self._move_to(*method.next(iterate, error))
         if best is not None and phase.eps == self._problem.eps:
             self._potentials = best.iterate[:2]
         return best
 
-    def _is_even(self, iterate):
-        """Whether the marginals of tiny masses, which the error does not see, are nearly exact, too."""
+    def _unevenness(self, iterate):
+        """The largest log of a marginal's ratio at tiny masses, which the error does not see."""
         sides = zip(self._tiny, (iterate.log_rows, iterate.log_columns), strict=True)
-        return all(np.abs(logs[tiny]).max(initial=0.0) <= UNEVEN for tiny, logs in sides)
+        return max(np.abs(logs[tiny]).max(initial=0.0) for tiny, logs in sides)
 
     def _move_to(self, f, g):
         """Keep <a, f> = <b, g> all the way: a large shift at the end would cost digits."""
