@@ -9,8 +9,6 @@ from oracle import Dense
 from problems import example
 
 from sinkhorn_nb.backends import small_problems
-from sinkhorn_nb.backends.small_kernels import log2
-from sinkhorn_nb.backends.small_mixing import MEMORY, Mixing, mix, remember
 from sinkhorn_nb.backends.small_problems import Problems, solve_all
 
 LOG2E = np.log2(np.e)
@@ -211,20 +209,22 @@ def test_columns_that_nobody_sees_are_measured_all_the_same():
 
 
 def test_far_clusters_are_found_from_higher_temperatures():
-    """At distances of 300 blurs, in fewer iterations than from a given start of zeros, which is not annealed."""
+    """At distances of 300 blurs, where the potential that moves the mean, not annealed, is nothing like a start."""
     warm, cold = [], []
     for seed in (1, 2, 3):
         x, y = np.random.default_rng(seed).normal(size=(2, 12, 2))
         x[::3] += [300.0, 0.0]
         y[::3] += [0.0, 300.0]
-        for answers, start in ((warm, None), (cold, np.zeros(12))):
+        moves_mean = LOG2E * (y - y.mean(axis=0)) @ (y.mean(axis=0) - x.mean(axis=0))
+        for answers, start in ((warm, None), (cold, moves_mean)):
             problem = Case(x, y, np.full(12, 1 / 12), np.full(12, 1 / 12), blur=1.0, tol=1e-6, start=start)
             answers.append(alone(problem, 1000))
             check_that_all_is_true(problem, answers[-1], atol=1e-8)
             assert answers[-1].error <= problem.tol
     assert {answer.n_levels for answer in warm} == {5}
     assert {answer.n_levels for answer in cold} == {0}
-    assert sum(len(answer.history) for answer in warm) < sum(len(answer.history) for answer in cold)
+    for annealed, moved in zip(warm, cold, strict=True):
+        assert annealed.history[0] < moved.history[0] / 2
 
 
 def test_the_kernel_is_built_anew_where_the_potential_has_moved_far():
@@ -267,32 +267,6 @@ def test_small_masses_are_not_lost_on_the_way_to_the_tolerance(seed):
     assert np.abs(answer.logs).max() < 30
 
 
-def test_a_difference_of_nothing_is_not_remembered():
-    """It has no direction: its unit vector would be NaN."""
-    m = 3
-    mixing = Mixing(np.zeros((MEMORY, m)), np.zeros((MEMORY, m)), np.zeros((MEMORY, MEMORY)), np.zeros(MEMORY))
-    v, residual = np.arange(3.0), np.ones(3)
-    assert remember(mixing, 0, np.full(m, 1 / 3), v, residual, v - 1, residual.copy()) == 0
-    assert remember(mixing, 0, np.full(m, 1 / 3), v, residual, v - 1, residual + 1) == 1
-    assert np.isfinite(mixing.changes).all()
-
-
-def test_mixing_solves_affine_equations_of_few_unknowns():
-    """The residual r = A (w - v) is undone by as many differences as there are unknowns."""
-    rng = np.random.default_rng(0)
-    m, weights = 4, np.array([0.1, 0.2, 0.3, 0.4])
-    A, w = np.diag([0.2, 0.5, 0.7, 0.9]) + 0.05 * rng.normal(size=(m, m)), rng.normal(size=m)
-    mixing = Mixing(np.zeros((MEMORY, m)), np.zeros((MEMORY, m)), np.zeros((MEMORY, MEMORY)), np.zeros(MEMORY))
-    n_seen, last, last_residual = 0, np.zeros(m), A @ w
-    for v in rng.normal(size=(m, m)):
-        residual = A @ (w - v)
-        n_seen = remember(mixing, n_seen, weights, v, residual, last, last_residual)
-        last, last_residual = v, residual
-    v = last + last_residual
-    mix(mixing, n_seen, weights, last_residual, v)
-    np.testing.assert_allclose(v, w, atol=1e-4)  # a ridge is on the Gram matrix
-
-
 def test_the_same_bits_in_any_company_and_on_any_number_of_threads(monkeypatch):
     """Sizes and dimensions of all kinds in one call, in either order, in few and many panels."""
     cases = [case(n, m, d) for (n, m), d in zip(SIZES, [1, 2, 3, 7, 1, 40, 2, 5], strict=True)]
@@ -302,20 +276,9 @@ def test_the_same_bits_in_any_company_and_on_any_number_of_threads(monkeypatch):
     try:
         for pairs_a_panel in (1, 1000, small_problems.PAIRS_A_PANEL):
             monkeypatch.setattr(small_problems, "PAIRS_A_PANEL", pairs_a_panel)
-            for n_threads in (1, 2):
+            for n_threads in {1, min(2, numba.config.NUMBA_NUM_THREADS)}:
                 numba.set_num_threads(n_threads)
                 assert [answer.bytes for answer in solved(cases)] == expected
                 assert [answer.bytes for answer in solved(cases[::-1])] == expected[::-1]
     finally:
         numba.set_num_threads(before)
-
-
-def test_binary_logarithms_are_right_to_their_last_digits():
-    rng = np.random.default_rng(0)
-    root, tiny, huge = np.sqrt(2), np.finfo(float).tiny, np.finfo(float).max
-    special = [tiny, huge, 1.0, root, 1 / root, *np.nextafter([1.0, 1.0, root, root], [0.0, 2.0, 0.0, 2.0])]
-    z = np.concatenate([special, np.exp2(rng.uniform(-1022, 1023, 2000)), rng.uniform(0.5, 2.0, 2000)])
-    found, expected = np.array([log2(v) for v in z]), np.log2(z)
-    assert (np.abs(found - expected) <= 1e-15 * (1 + np.abs(expected))).all()
-    powers = np.arange(-1022, 1024)
-    assert [log2(v) for v in np.exp2(powers)] == powers.tolist()
