@@ -58,7 +58,8 @@ def _rounded(problem, f, g, backend, log_columns=None):
     f, g = f - a @ f, g - b @ g
     scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
     primal = scaled + _missing(problem, a * (1 - rows), b * (1 - columns))
-    # Exponents of the size of C / eps, or of the potentials, are rounded, sums by as much of themselves; so much mass may go as far as it can.
+    # Exponents of the size of C / eps or of the potentials are rounded, and sums by as much of themselves. So much mass
+    # may go as far as it can.
     costs = 1 + (problem.diameter**2 + np.abs(f).max() + np.abs(g).max()) / eps
     margin = 4 * np.finfo(float).eps * costs**2 * eps
     dual = level - eps * (b @ log_columns)
