@@ -156,7 +156,7 @@ def assert_tells_the_truth(solution, dense, tol):
     slack = {"float32": 1e-6, "float64": 1e-14}[solution.dtype] * exponents
     assert solution.marginal_error == pytest.approx(true, rel=1e-4 if is_single else 1e-9, abs=slack)
     assert solution.converged == (solution.marginal_error <= tol)
-    if solution.history.min() <= 0.5:  # beyond, one side is made exact in the end
+    if solution.history[-1] <= 0.5:  # beyond, one side may have been made exact in the end
         assert solution.history.min() <= solution.marginal_error * (1 + 1e-9) + slack
     assert 1 <= solution.n_iter == len(solution.history)
 
