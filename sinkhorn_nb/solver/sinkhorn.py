@@ -181,7 +181,7 @@ def _is_certified(solution):
 
 def _scale(solution):
     """Scale of the gap: the value, or eps times the mass if that is larger."""
-    return max(abs(solution.value), solution.problem.eps * solution.problem.mass)
+    return max(abs(solution._transported), solution.problem.eps * solution.problem.mass)
 
 
 def _needed(solution):
