@@ -13,10 +13,12 @@ class HostClusterSums:
         return self._sums.sum(axis=0, dtype=np.float64)
 
     def totals(self, scales):
-        return (scales.astype(self.dtype) @ self._sums).astype(np.float64)
+        with _silent_blas():
+            return (scales.astype(self.dtype) @ self._sums).astype(np.float64)
 
     def shares(self, weights):
-        return self._sums @ weights.astype(self.dtype)
+        with _silent_blas():
+            return self._sums @ weights.astype(self.dtype)
 
     def grouped(self, weights, size):
         whole = len(weights) // size * size
@@ -25,3 +27,8 @@ class HostClusterSums:
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self._sums, dtype=dtype, copy=copy is not False)
+
+
+def _silent_blas():
+    """Ignore the flags of BLAS: its vector kernels also compute on lanes that belong to nobody, now and then with NaN."""
+    return np.errstate(invalid="ignore", over="ignore", divide="ignore")
