@@ -30,5 +30,5 @@ class HostClusterSums:
 
 
 def _silent_blas():
-    """Ignore the flags of BLAS: its vector kernels also compute on lanes that belong to nobody, now and then with NaN."""
+    """Ignore the flags of BLAS: its vector kernels also compute on lanes that belong to nobody, at times with NaN."""
     return np.errstate(invalid="ignore", over="ignore", divide="ignore")
