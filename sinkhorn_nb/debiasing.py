@@ -15,6 +15,7 @@ from .status import Status
 # few times the gain for most problems. A divergence ACCURACY times as large is not sharpened.
 TWO_LEVEL, PLAIN = 50.0, 1e4
 ACCURACY = 20.0
+FINE = 1e-3  # of the diameter: at smaller blurs, small masses that have far to go make any such bound too small
 # Each round brings the marginal errors down to this share, and the errors of the values as far or farther. A round that
 # changes the values by less than LARGEST_CHANGE of the divergence is the last; less after Sinkhorn's iterations, whose
 # slowest modes hardly show in the marginal error.
@@ -35,7 +36,7 @@ def solve_debiased(problem, solver, self_x=None, self_y=None):
     xx, yy = (given or next(solved) for given, _ in selves)
 
     def alone(problem):
-        return near(watch.over(problem), problem, xx, yy).attempt(problem)
+        return near(watch.over(problem), xx, yy).attempt(problem)
 
     (xy,) = solve_together(solver, [problem], watch, alone)
     solutions = sharpened(solver, xy, xx, yy)
@@ -63,7 +64,9 @@ def sharpened(solver, xy, xx, yy):
     is_plain = solver.acceleration != "auto" or (suits(solver) and is_small(xy.problem))
     if xy.problem.is_self or not all(s.converged for s in solutions):
         return solutions
-    if difference(*solutions) >= ACCURACY * (PLAIN if is_plain else TWO_LEVEL) * sum(map(_gain, solutions)):
+    is_fine = xy.problem.blur < FINE * xy.problem.diameter
+    amplification = PLAIN if is_plain else TWO_LEVEL
+    if not is_fine and difference(*solutions) >= ACCURACY * amplification * sum(map(_gain, solutions)):
         return solutions
     largest_change = LARGEST_PLAIN_CHANGE if is_plain else LARGEST_CHANGE
     starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
@@ -116,7 +119,7 @@ def _continued(solver, solution, start, tol):
     return replace(new, status=solution.status, tol=solver.tol, solve_passes=passes, history=history)
 
 
-def near(solver, problem, xx, yy):
+def near(solver, xx, yy):
     """The solver that starts the cross problem from the self potentials where these are near its own."""
     if solver.acceleration == "symmetric" or initializer(solver.init) != Auto():
         return solver

@@ -87,7 +87,7 @@ def diverge_all(problems, solver):
             return own[id(problem.source)], own[id(problem.target)]
 
         def alone(problem):
-            return near(watch.over(problem), problem, *selves(problem)).attempt(problem)
+            return near(watch.over(problem), *selves(problem)).attempt(problem)
 
         crosses = iter(solve_together(solver, [p for p in problems if not p.is_self], watch, alone))
         solved = [(selves(p)[0] if p.is_self else next(crosses), *selves(p)) for p in problems]

@@ -142,9 +142,6 @@ def judge_divergence(divergence, problem, scenes):
     is_plain = problem.settings.get("acceleration", "auto") != "auto"  # whose error is that of the slowest mode
     tol = solutions[0].tol
     allowed = 0.05 * upper + rough + (1e-8 if tol <= 1e-3 else tol**2) + (0.1 * tol if is_plain else 0)
-    extent = scenes[0].diameter / scenes[0].blur
-    if extent > 1e3:  # a blur that is told to be too small: masses of a millionth may not get there
-        allowed += 1e-6 * extent**2 / 2
     if divergence.converged and not lower - allowed <= value / unit <= upper + allowed:
         yield "S accuracy", f"S: expected [{lower:.4e}, {upper:.4e}] eps +- {allowed:.1e}, got {value / unit:.4e}"
     yield from _divergence_gradient(divergence, states)

@@ -112,12 +112,12 @@ def _log_sum(row, half):
     """max_j row_j and sum_j 2^(row_j - max); the maximum by halves, for LLVM leaves a plain one scalar."""
     wide_vectors()
     size = len(row) // 2
-    _maxima(row[:size], row[size:], half)
+    larger(row[:size], row[size:], half)
     while size > 1:
         if size % 2:
             half[0] = max(half[0], half[size - 1])
         size //= 2
-        _maxima(half[:size], half[size : 2 * size], half)
+        larger(half[:size], half[size : 2 * size], half)
     largest, total = half[0], row[0] - row[0]
     for j in range(len(row)):
         total += exp2(row[j] - largest)
@@ -125,7 +125,8 @@ def _log_sum(row, half):
 
 
 @kernel
-def _maxima(x, y, out):
+def larger(x, y, out):
+    """out_k is the larger of x_k and y_k."""
     wide_vectors()
     for k in range(len(x)):
         out[k] = max(x[k], y[k])

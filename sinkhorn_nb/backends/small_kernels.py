@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .cpu_kernels import larger
 from .jit import float64_as_int, int_as_float64, kernel, wide_vectors
 from .pointwise import exp2
 from .small_mixing import MEMORY, mix, remember
@@ -60,19 +61,12 @@ def _largest(values, half):
     """The largest value, by halves: LLVM leaves a plain maximum scalar."""
     wide_vectors()
     size = (len(values) + 1) // 2
-    _maxima(values[:size], values[len(values) - size :], half)
+    larger(values[:size], values[len(values) - size :], half)
     while size > 1:
         k = (size + 1) // 2
-        _maxima(half[:k], half[size - k : size], half)
+        larger(half[:k], half[size - k : size], half)
         size = k
     return half[0]
-
-
-@kernel
-def _maxima(x, y, out):
-    wide_vectors()
-    for k in range(len(x)):
-        out[k] = max(x[k], y[k])
 
 
 @kernel
@@ -190,7 +184,7 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
     """
     wide_vectors()
     logs, n_iter, n_builds, n_seen, n_within = np.empty(len(v)), 0, 0, 0, 0
-    is_stale, has_last, has_fallback, best_dual, least_error = True, False, False, -np.inf, np.inf
+    is_stale, has_last, best_dual, least_error = True, False, -np.inf, np.inf
     least_unevenness = np.inf
     step = SELF_STEP if is_self else 1.0
     while n_iter < max_iter:
@@ -223,9 +217,9 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
             n_within += 1
             if unevenness <= UNEVEN or n_within > EXTRA:
                 break
-        if has_fallback and not dual >= best_dual - DUAL_ROUNDING:
+        if has_last and not dual >= best_dual - DUAL_ROUNDING:
             v[:] = room.plain
-            has_last, has_fallback, n_seen = False, False, 0
+            has_last, n_seen = False, 0
             continue
         best_dual = max(best_dual, dual)
         for j in range(len(v)):
@@ -241,5 +235,5 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
             mix(mixing, min(n_seen, MEMORY), b, room.residual, v)
         if not is_self:
             _center(b, v)
-        has_last = has_fallback = is_mixed
+        has_last = is_mixed
     return n_iter, n_builds, least_error

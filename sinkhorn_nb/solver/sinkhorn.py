@@ -109,7 +109,7 @@ class Sinkhorn(Parameters):
         return solve(self, [problem])[0]
 
     def attempt(self, problem):
-        """As `solve`, without the warning."""
+        """Solve one problem as `solve` does, without the warning."""
         # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
         with single_threaded_blas():
             reduced, start = problem.reduced, self._start.reduced(problem)

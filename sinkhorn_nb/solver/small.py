@@ -135,7 +135,7 @@ def _ends(sizes):
 
 
 def _parts(answers, problems):
-    """What belongs to each problem."""
+    """Split the answers into those of each problem."""
     x_cuts = np.cumsum([len(problem.source) for problem in problems])[:-1]
     y_cuts = np.cumsum([len(problem.target) for problem in problems])[:-1]
     u, v, logs = np.split(answers.u, x_cuts), np.split(answers.v, y_cuts), np.split(answers.logs, y_cuts)
