@@ -1,5 +1,7 @@
 """Entropic optimal transport and Sinkhorn divergences: certified, linear in memory, fast on a plain CPU."""
 
+import os
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -63,15 +65,19 @@ _HOMES = {
     "suggest_blur": "functional",
 }
 _SUBMODULES = ("initializers", "plotting")
+_importing = threading.RLock()  # two threads within SciPy's cycles of imports are told of a deadlock by Python
+
+if hasattr(os, "register_at_fork"):  # no thread of the parent goes on in a child
+    os.register_at_fork(after_in_child=lambda: globals().update(_importing=threading.RLock()))
 
 
 def __getattr__(name):
     """Import a public name or submodule when it is first asked for: numba and SciPy take half a second."""
-    if name in _SUBMODULES:
-        return import_module(f".{name}", __name__)
-    if name not in _HOMES:
+    if name not in _SUBMODULES and name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    with _importing:
+        module = import_module(f".{_HOMES.get(name, name)}", __name__)
+    value = globals()[name] = module if name in _SUBMODULES else getattr(module, name)
     return value
 
 

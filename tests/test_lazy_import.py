@@ -1,6 +1,7 @@
 """Public names are imported when first asked for, and behave as if they had been there all along."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_unknown_names_are_attribute_errors():
 def test_type_checkers_see_what_is_there_at_run_time():
     """The names imported for type checkers, from the modules that they come from at run time."""
     tree = ast.parse(Path(sinkhorn_nb.__file__).read_text(encoding="utf-8"))
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    block = next(node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     static = {alias.name: node.module for node in block.body for alias in node.names}
     assert static == sinkhorn_nb._HOMES | dict.fromkeys(SUBMODULES)
     assert sorted(sinkhorn_nb._HOMES) == sinkhorn_nb.__all__
@@ -93,3 +94,25 @@ print(len(found) == 12 and all(found.values()))
 """
     for _ in range(3):
         assert printed(code) == "True"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_child_imports_though_a_thread_of_its_parent_was_importing():
+    code = """
+import os, threading
+import sinkhorn_nb as snb
+is_held, is_done = threading.Event(), threading.Event()
+def hold():
+    with snb._importing:
+        is_held.set()
+        is_done.wait()
+threading.Thread(target=hold, daemon=True).start()
+is_held.wait()
+child = os.fork()
+if child == 0:
+    snb.Status
+    os._exit(7)
+is_done.set()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert printed(code) == "7"
