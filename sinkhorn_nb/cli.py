@@ -11,7 +11,7 @@ from importlib import metadata
 
 from . import ConvergenceWarning, __version__, cloud_files, demo, functional, plotting
 from .backends import choice, compilation, machine
-from .divergence import diverge
+from .divergences import diverge
 from .solver import Sinkhorn
 from .warmup import KINDS, warm_up
 

@@ -21,6 +21,19 @@ class Iterate(NamedTuple):
         return Iterate(self.g, self.f, self.log_columns, self.log_rows)
 
 
+class Normal(NamedTuple):
+    """An iterate in the order of the normal forms of two measures, and their probabilities."""
+
+    iterate: Iterate
+    a: np.ndarray
+    b: np.ndarray
+
+    @property
+    def T(self):
+        """That of the transposed problem."""
+        return Normal(self.iterate.T, self.b, self.a)
+
+
 def balanced(a, b, f, g):
     """f - c and g + c, which have the same plan, with <a, f> = <b, g>."""
     c = (a @ f - b @ g) / 2

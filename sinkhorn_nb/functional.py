@@ -4,12 +4,13 @@ import math
 
 from . import validation
 from .backends.home import HOST
-from .divergence import Divergence, diverge
+from .clouds import Clouds
+from .divergence import Divergence
 from .divergences import diverge_all
 from .measure import Measure
 from .problem import Problem
 from .solution import Solution
-from .solver import Sinkhorn
+from .solver import DEFAULT, Sinkhorn
 
 
 @validation.native_names
@@ -67,11 +68,11 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
     >>> np.allclose(divergence.gradient().x.sum(), -2.0, atol=1e-3)
     True
     """
-    problem, solver = _problem(x, y, a, b, blur), _solver(solver)
-    for name, known, own in (("self_x", self_x, problem.source), ("self_y", self_y, problem.target)):
-        if known is not None:
-            _check_self(name, known, own, problem.eps)
-    return diverge(problem, solver, self_x, self_y)
+    validation.points_first(x, y, a, b)
+    solver = _solver(solver)
+    clouds, numbers, blur, homes = _compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], blur)
+    selves = _selves(clouds, numbers.tolist(), blur, {"self_x": self_x, "self_y": self_y})
+    return diverge_all(clouds, numbers[:1], numbers[1:], blur**2, solver, homes, selves)[0]
 
 
 @validation.native_names
@@ -129,9 +130,9 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     """
     sources, targets = _listed("xs", xs, "a", a), _listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
-    measures = _measures(sources + targets)
-    problems = [_pair(*of_x, *of_y, measures, blur) for of_x, of_y in zip(sources, targets, strict=True)]
-    return diverge_all(problems, _solver(solver))
+    clouds, numbers, blur, homes = _compared(sources, targets, blur)
+    count = len(sources)
+    return diverge_all(clouds, numbers[:count], numbers[count:], blur**2, _solver(solver), homes)
 
 
 @validation.native_names
@@ -256,24 +257,33 @@ def _listed(name, clouds, weights_name, weights):
     return [((f"{name}[{k}]", x), (f"{weights_name}[{k}]", own)) for k, (x, own) in pairs]
 
 
-def _measures(listed):
-    """One for each pair of arrays, which the caller keeps alive, by their identities."""
-    measures = {}
-    for (x_name, x), (a_name, weights) in listed:
-        if (id(x), id(weights)) not in measures:
-            measures[id(x), id(weights)] = Measure.of(x, weights, (x_name, a_name))
-    return measures
-
-
-def _pair(x, a, y, b, measures, blur):
-    """The problem of one pair of clouds; x, a, y and b are tuples of a name and an array."""
-    source, target = measures[id(x[1]), id(a[1])], measures[id(y[1]), id(b[1])]
-    named = dict([x, y, a, b])
-    return between(source, target, blur, tuple(named), validation.home(**named))
+def _compared(sources, targets, blur):
+    """The clouds of all pairs, the numbers of sources and targets one after another, the blur, and a home per pair."""
+    clouds, numbers = Clouds.of(sources + targets)
+    blur = validation.blur(blur)
+    pairs = list(zip(sources, targets, numbers[: len(sources)], numbers[len(sources) :], strict=True))
+    if clouds.surely_fit(numbers[: len(sources)], numbers[len(sources) :], blur):
+        return clouds, numbers, blur, [HOST] * len(pairs)
+    homes = []
+    for (x, a), (y, b), i, j in pairs:
+        named = dict([x, y, a, b])
+        homes.append(validation.home(**named))
+        between(clouds.measure(i), clouds.measure(j), blur, tuple(named), homes[-1])
+    return clouds, numbers, blur, homes
 
 
 def _solver(solver):
-    return Sinkhorn() if solver is None else validation.instance("solver", solver, Sinkhorn)
+    return DEFAULT if solver is None else validation.instance("solver", solver, Sinkhorn)
+
+
+def _selves(clouds, numbers, blur, given):
+    """The self solutions that are known already, by the numbers of their clouds."""
+    known = [
+        (k, name, solution) for k, (name, solution) in zip(numbers, given.items(), strict=True) if solution is not None
+    ]
+    for k, name, solution in known:
+        _check_self(name, solution, clouds.measure(k), blur**2)
+    return {k: solution for k, _, solution in known}
 
 
 def _check_self(name, known, own, eps):

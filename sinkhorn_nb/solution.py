@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .backends.home import HOST
-from .caching import cached_property
+from .caching import cached_property, know
 from .certificate import certify
-from .dual import Iterate, dual_value, marginal_error
+from .dual import Iterate, Normal, dual_value, marginal_error
 from .extension import Extension, iterate_of_rows, new_points
 from .gibbs import GibbsKernel
 from .gradients import Differentiable, Gradient, envelope, pull, with_value
@@ -45,7 +45,7 @@ class Solution(Represented, Differentiable):
     """
 
     problem: Problem
-    iterate: Iterate
+    found: Iterate | Normal
     status: Status
     solve_passes: float
     history: np.ndarray
@@ -62,6 +62,18 @@ class Solution(Represented, Differentiable):
     def g(self):
         """(m,) potential of the target, in units of cost."""
         return self.problem.home.send(self._potentials[1])
+
+    @cached_property
+    def iterate(self):
+        """The iterate in the order of the partitions; small problems are solved in that of the normal forms."""
+        if isinstance(self.found, Iterate):
+            return self.found
+        f, g, log_rows, log_columns = self.found.iterate
+        source, target = self.problem.source, self.problem.target
+        new_f, new_rows = source.from_normal_form(f), source.from_normal_form(log_rows)
+        if g is f:
+            return Iterate(new_f, new_f, new_rows, new_rows)
+        return Iterate(new_f, target.from_normal_form(g), new_rows, target.from_normal_form(log_columns))
 
     @cached_property
     def value(self):
@@ -120,7 +132,7 @@ class Solution(Represented, Differentiable):
     @property
     def T(self):
         """The solution of the transposed problem."""
-        return self._with(problem=self.problem.T, iterate=self.iterate.T)
+        return self._with(problem=self.problem.T, found=self.found.T)
 
     def of(self, problem):
         """The solution of a problem that has the same reduced problem."""
@@ -128,10 +140,8 @@ class Solution(Represented, Differentiable):
 
     def _with(self, **changes):
         """The solution with other fields and the same certificate."""
-        changed = replace(self, **changes)
-        if "_certificate" in vars(self):
-            vars(changed)["_certificate"] = self._certificate
-        return changed
+        known = {name: vars(self)[name] for name in ("_certificate", "_dual", "marginal_error") if name in vars(self)}
+        return know(replace(self, **changes), **known)
 
     @property
     def on_host(self):
@@ -233,7 +243,11 @@ class Solution(Represented, Differentiable):
     @cached_property
     def _transported(self):
         """The mass times the value between probabilities."""
-        return self.problem.mass * dual_value(*self._probabilities, *self.iterate, self.problem.eps)
+        return self.problem.mass * self._dual
+
+    @cached_property
+    def _dual(self):
+        return dual_value(*self._probabilities, *self.iterate, self.problem.eps)
 
     @property
     def _mass_terms(self):
@@ -254,11 +268,20 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def _f(self):
+        """The potential per row, between probabilities; rows without mass have T(g)."""
+        if isinstance(self.found, Normal) and (self.problem.source.normal_form.owner >= 0).all():
+            return self.found.iterate.f[self.problem.source.normal_form.owner]
         return self._extension.at_rows(self.iterate.f)
 
-    @cached_property
+    @property
     def _g(self):
-        return self.T._extension.at_rows(self.iterate.g)
+        return self.T._f
+
+    @property
+    def _n_pairs(self):
+        """Pairs of distinct points with mass: what a pass treats."""
+        f, g = (self.found if isinstance(self.found, Iterate) else self.found.iterate)[:2]
+        return len(f) * len(g)
 
     @property
     def _solved(self):

@@ -120,6 +120,9 @@ class Sinkhorn(Parameters):
             return solution.of(problem)
 
 
+DEFAULT = Sinkhorn()
+
+
 def solve(solver, problems):
     """Solutions of several problems, one after another."""
     watch = Watch(solver)

@@ -1,6 +1,7 @@
 """The only judge of user input: every message names the argument, what was expected, what came, what to do."""
 
 from .arrays import (
+    are_plain,
     cloud,
     factors,
     home,
@@ -16,7 +17,7 @@ from .arrays import (
     shape,
     vector,
 )
-from .digits import resolved
+from .digits import resolved, surely_resolved
 from .foreign import native_names, points_first
 from .indices import indices
 from .masses import equal_masses, masses, uniform, weights
@@ -26,6 +27,7 @@ from .settings import blur, choice, count, entry, fitted_mixture, instance, posi
 __all__ = [
     "PLAIN",
     "Traits",
+    "are_plain",
     "blur",
     "choice",
     "cloud",
@@ -56,6 +58,7 @@ __all__ = [
     "sequence",
     "shape",
     "share",
+    "surely_resolved",
     "uniform",
     "vector",
     "weights",

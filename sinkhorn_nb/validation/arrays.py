@@ -144,6 +144,17 @@ def cloud(name, value, dimension=None):
     return np.ascontiguousarray(array), traits
 
 
+def are_plain(clouds, weights):
+    """Whether all are NumPy's own arrays of the usual types and shapes, of which nothing can be lost or misread."""
+    return all(
+        type(x) is np.ndarray and x.ndim == 2 and x.size > 0 and x.dtype.isnative and x.dtype.char in "fd"
+        for x in clouds
+    ) and all(
+        a is None or (type(a) is np.ndarray and a.shape == x.shape[:1] and a.dtype.isnative and a.dtype.char == "d")
+        for x, a in zip(clouds, weights, strict=True)
+    )
+
+
 def _cure_of_shape(name, shape, dimension):
     if len(shape) == 1 and shape[0] == dimension and dimension > 1:
         return f"use {name}[None, :] for one point"
