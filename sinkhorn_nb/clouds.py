@@ -7,7 +7,7 @@ import numpy as np
 
 from . import validation
 from .backends.normal_forms import Rows, normal_forms
-from .caching import cached_property
+from .caching import cached_property, know
 from .measure import Measure, NormalForm
 
 LARGEST_WEIGHT = 1e200  # the sum of any number of which is finite
@@ -86,8 +86,9 @@ class Clouds:
             is_short = self._are_short[k]
             points = points.astype(np.float32) if is_short else points
             traits = validation.PLAIN._replace(short=np.dtype(np.float32)) if is_short else validation.PLAIN
-            self._measures[k] = Measure(points, rows.weights[span], traits)
-            vars(self._measures[k]).update(mass=float(self.masses[k]))
+            self._measures[k] = know(Measure(points, rows.weights[span], traits), mass=float(self.masses[k]))
+            if "forms" in vars(self):
+                know(self._measures[k], normal_form=self.normal_form(k))
         return self._measures[k]
 
     @cached_property

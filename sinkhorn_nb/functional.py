@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from . import validation
 from .backends.home import HOST
 from .clouds import Clouds
@@ -131,8 +133,9 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     sources, targets = _listed("xs", xs, "a", a), _listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
     clouds, numbers, blur, homes = _compared(sources, targets, blur)
-    count = len(sources)
-    return diverge_all(clouds, numbers[:count], numbers[count:], blur**2, _solver(solver), homes)
+    count, is_stacked = len(sources), isinstance(xs, np.ndarray) and isinstance(ys, np.ndarray)
+    pairs = clouds, numbers[:count], numbers[count:]
+    return diverge_all(*pairs, blur**2, _solver(solver), homes, is_stacked=is_stacked)
 
 
 @validation.native_names

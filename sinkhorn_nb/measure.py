@@ -195,11 +195,12 @@ class Measure(Represented):
     @cached_property
     def normal_form(self):
         """The normal form: small problems are solved in its order."""
-        reduced, owner = self.reduced, np.empty(len(self._order), dtype=np.intp)
-        if self._reduction is None:
-            owner[self._order] = np.arange(len(owner))
-            return NormalForm(self.points[self._order], self.probabilities[self._order], owner)
-        return NormalForm(reduced.points, reduced.probabilities, self._reduction.owner)
+        if self._reduction is not None:
+            reduced = self.reduced
+            return NormalForm(reduced.points.astype(np.float64), reduced.probabilities, self._reduction.owner)
+        owner = np.empty(len(self), dtype=np.intp)
+        owner[self._order] = np.arange(len(self))
+        return NormalForm(self.points[self._order].astype(np.float64), self.probabilities[self._order], owner)
 
     def from_normal_form(self, values):
         """Values in the order of the reduced measure's partition from values in that of the normal form."""

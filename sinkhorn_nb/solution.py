@@ -10,7 +10,7 @@ from .certificate import certify
 from .dual import Iterate, Normal, dual_value, marginal_error
 from .extension import Extension, iterate_of_rows, new_points
 from .gibbs import GibbsKernel
-from .gradients import Differentiable, Gradient, envelope, pull, with_value
+from .gradients import Differentiable, Gradient, envelope, envelope_of_normal_forms, pull, with_value
 from .outlook import advice
 from .plan import Plan, with_log_rows
 from .problem import Problem
@@ -227,14 +227,15 @@ class Solution(Represented, Differentiable):
     @property
     def _gradient(self):
         """The gradient of the value between probabilities times the mass, without the constant of its weights' part."""
-        (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
-        source, target = self.problem.source, self.problem.target
-        return Gradient(
-            pull(source, self.problem.mass, source.expand(on_x)),
-            pull(target, self.problem.mass, target.expand(on_y)),
-            self._extension.at_rows(f),
-            self.T._extension.at_rows(g),
-        )
+        source, target, is_small = self.problem.source, self.problem.target, isinstance(self.found, Normal)
+        if is_small:
+            (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, self.found)
+            on_x, on_y = source.normal_form.expand(on_x), target.normal_form.expand(on_y)
+        else:
+            (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
+            on_x, on_y = source.expand(on_x), target.expand(on_y)
+        mass = self.problem.mass
+        return Gradient(pull(source, mass, on_x), pull(target, mass, on_y), self._per_row(f), self.T._per_row(g))
 
     def _facts(self):
         outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
@@ -268,10 +269,17 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def _f(self):
-        """The potential per row, between probabilities; rows without mass have T(g)."""
-        if isinstance(self.found, Normal) and (self.problem.source.normal_form.owner >= 0).all():
-            return self.found.iterate.f[self.problem.source.normal_form.owner]
-        return self._extension.at_rows(self.iterate.f)
+        """The potential per row, between probabilities."""
+        return self._per_row(self.found.iterate.f if isinstance(self.found, Normal) else self.found.f)
+
+    def _per_row(self, f):
+        """The source's potential per row from that of the points as `found` has them; rows without mass have T(g)."""
+        if not isinstance(self.found, Normal):
+            return self._extension.at_rows(f)
+        form = self.problem.source.normal_form
+        if (form.owner >= 0).all():
+            return f[form.owner]
+        return self._extension.at_rows(self.problem.source.from_normal_form(f))
 
     @property
     def _g(self):

@@ -17,6 +17,7 @@ TINY, UNEVEN, EXTRA = 1e-3, 0.15, 6
 FURTHEST = 30.0  # bits of any marginal ratio up to which iterates are mixed: the error does not see small masses
 LARGEST_LOG = 1000.0  # bits of a marginal ratio, so that the error stays a finite number
 DUAL_ROUNDING = 1e-12  # in bits
+NO_VALUE = -1e300  # compiled code knows no infinite numbers
 # A divergence is a small difference of dual values. The error of such a value is at most about AMPLIFICATION times what
 # an exact update would gain, which is large after Sinkhorn's iterations alone: they leave masses to be exchanged
 # between far clusters. A divergence SAFETY times as large is accurate enough. Otherwise the marginal error is brought
@@ -30,7 +31,7 @@ LEAST_ERROR = 1e-9
 class Aim(NamedTuple):
     """What the accuracy of a value is measured by, in bits: a divergence is the value less `base`."""
 
-    base: Any  # half of the values of the two self problems; -inf where the value itself is wanted
+    base: Any  # half of the values of the two self problems; NO_VALUE where the value itself is wanted
     gain: Any  # the most that the values of the self problems may gain
     is_fine: Any  # whether the blur is so small that no estimate of the accuracy is to be trusted at first
 
@@ -109,8 +110,8 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
     """
     wide_vectors()
     logs, n_iter, n_builds, n_seen, n_within, n_rounds = np.empty(len(v)), 0, 0, 0, 0, 0
-    is_stale, has_last, best_dual, least_error, is_accurate = not is_built, False, -np.inf, np.inf, False
-    least_unevenness, value, gain, last_value = np.inf, 0.0, 0.0, 0.0
+    is_stale, has_last, best_dual, least_error, is_accurate = not is_built, False, NO_VALUE, -NO_VALUE, False
+    least_unevenness, value, gain, last_value = -NO_VALUE, 0.0, 0.0, 0.0
     while n_iter < max_iter:
         if is_stale or _has_moved_far(v, room.reference):
             build_at(C, b, v, K, room)

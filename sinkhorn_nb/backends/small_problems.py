@@ -7,7 +7,7 @@ import numpy as np
 
 from .jit import kernel, wide_vectors
 from .pointwise import LOG2E
-from .small_descent import START_ERROR, Aim, judge, solve
+from .small_descent import NO_VALUE, START_ERROR, Aim, judge, solve
 from .small_kernels import RATIO, Room, anneal, build_at, copy, fill, measure
 from .small_mixing import MEMORY, Mixing
 from .threads import run
@@ -29,7 +29,10 @@ class Problems(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """The best potentials of each problem in bits, log2 of the ratios of its second marginal, and how it went."""
+    """The best potentials of each problem in bits, log2 of the ratios of its second marginal, and how it went.
+
+    Of problems that were passed over: zeros, NO_VALUE and an infinite error.
+    """
 
     u: Any
     v: Any
@@ -47,8 +50,8 @@ class Answers(NamedTuple):
     def room(cls, n, m, max_iter):
         """Room for the answers of problems of n by m points."""
         ends, count = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in (n, m)], len(n)
-        u, v, logs = np.empty(ends[0][-1]), np.empty(ends[1][-1]), np.empty(ends[1][-1])
-        values, gains, errors = np.zeros(count), np.zeros(count), np.full(count, np.inf)
+        u, v, logs = np.zeros(ends[0][-1]), np.zeros(ends[1][-1]), np.zeros(ends[1][-1])
+        values, gains, errors = np.full(count, NO_VALUE), np.zeros(count), np.full(count, np.inf)
         counts, are_accurate = np.zeros((count, 3), dtype=np.int64), np.zeros(count, dtype=np.bool_)
         return cls(u, v, logs, *ends, values, gains, errors, counts, are_accurate, np.empty((count, max_iter)))
 
@@ -151,7 +154,7 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         room = _room(n, m)
         u, v, n_levels, is_built, n_builds = np.empty(n), np.zeros(m), 0, False, 0
         v_first, v_last = answers.v_ends[q], answers.v_ends[q + 1]
-        aim = Aim(-np.inf, 0.0, False)
+        aim = Aim(NO_VALUE, 0.0, False)
         if not is_self:
             base = (own.values[c] + own.values[e]) / 2.0
             aim = Aim(base, (own.gains[c] + own.gains[e]) / 2.0, problems.are_fine[q])
@@ -205,6 +208,11 @@ def solve_all(forms, problems, own, max_iter):
     def task(first, last):
         solve_range(forms, problems, own, first, last, np.empty((2, pairs[first:last].max())), answers)
 
-    cuts = np.flatnonzero(np.diff(np.cumsum(pairs) // PAIRS_A_PANEL)) + 1
-    run(task, list(pairwise([0, *cuts.tolist(), len(pairs)])))
+    run(task, panels(pairs))
     return answers
+
+
+def panels(pairs):
+    """Ranges of problems with so many pairs each, every range with work enough for a thread."""
+    cuts = np.flatnonzero(np.diff(np.cumsum(pairs) // PAIRS_A_PANEL)) + 1
+    return list(pairwise([0, *cuts.tolist(), len(pairs)]))

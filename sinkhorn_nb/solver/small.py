@@ -3,20 +3,22 @@
 The others, and those that this leaves unsolved, go to the main loop.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from ..backends.normal_forms import survey
+from ..backends.small_gradients import Solved, gradients
 from ..backends.small_problems import Answers, Problems, solve_all
 from ..caching import cached_property, know
+from ..clouds import Clouds
 from ..dual import Iterate, Normal, balanced
 from ..gibbs import LOG2E
 from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
 from .schedule import LIMIT, value_tols
-from .sinkhorn import DEFAULT
 
 LARGEST = 2**18  # pairs: from there on the two-level steps need less time
 MOST_ROWS = 2**26  # pairs of rows, before equal points are merged
@@ -25,7 +27,8 @@ SMALLEST_BLUR = 3e-5  # of the diameter: the rounding of potentials of 1e9 eps i
 FINE = 1e-3  # of the diameter: at smaller blurs, small masses that have far to go make any estimate too small
 MOST = 300  # iterations: what is not solved by then needs two-level steps
 SELF_TOL = 1e-7  # of self problems, which are solved in a few iterations: their values are then beyond doubt
-UNIT_OF_PASSES = np.array([1.0, 1.0, 2.0])  # an iteration reads a kernel once, one builds it, a level does both
+# Passes for an iteration, which reads the kernel, for building it, and for a level of annealing, which does both.
+PASSES, SELF_PASSES = np.array([1.0, 1.0, 2.0]), np.array([0.5, 1.0, 0.0])
 
 
 def suits(solver, selves=()):
@@ -36,12 +39,16 @@ def suits(solver, selves=()):
     if not all(isinstance(known.found, Normal) and known.marginal_error <= SELF_TOL for known in selves):
         return False
     is_usual = solver.backend in ("auto", "cpu") and solver.dtype in (None, "float64")
-    known = {"tol", "max_iter", "backend", "dtype"}
-    usual = DEFAULT._compared
+    known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))
     return is_usual and all(value == usual[name] for name, value in solver._compared.items() if name not in known)
 
 
-def solve_small(clouds, sources, targets, eps, solver, selves=None):
+@cache
+def _defaults(kind):
+    return kind()._compared
+
+
+def solve_small(clouds, sources, targets, eps, solver, selves=None, is_debiased=True):
     """Solve what is small among the problems between pairs of clouds, each cloud's problem with itself only once.
 
     Parameters
@@ -54,6 +61,8 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None):
         One that suits.
     selves : dict, optional
         Self solutions by the numbers of their clouds, which are to be returned as they are.
+    is_debiased : bool
+        Whether divergences are wanted, which ask for more accurate values and for the self problems.
 
     Returns
     -------
@@ -61,24 +70,40 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None):
     """
     forms, blur, max_iter = clouds.forms, np.sqrt(eps), min(MOST, solver.max_iter)
     facts, everyone = survey(forms, sources, targets), np.arange(len(clouds))
-    same = _same(everyone, sources, targets, facts.relations == 0)
+    are_equal = facts.relations == 0
+    same = _same(everyone, sources, targets, are_equal)
     own_facts = survey(forms, everyone, everyone)
     own_tols = value_tols(blur, own_facts.diameters, solver.tol)
     own_are_small = _are_small(forms, own_facts, everyone, everyone, blur)
     are_wanted = own_are_small & (same == everyone)
+    if not is_debiased:
+        are_wanted &= np.isin(everyone, same[sources[are_equal]])
     own_problems = _problems(own_facts, everyone, everyone, eps, np.minimum(own_tols, SELF_TOL), are_wanted)
     own = solve_all(forms, own_problems, None, max_iter)
     own_are_solved = own_are_small & ((own.errors <= own_tols) | (own.counts[:, 0] >= solver.max_iter))[same]
 
     tols = value_tols(blur, facts.diameters, solver.tol)
     first, second = np.where(facts.relations > 0, (targets, sources), (sources, targets))  # the same bits for (b, a)
-    are_ready = own_are_solved[sources] & own_are_solved[targets]
-    are_wanted = are_ready & _are_small(forms, facts, first, second, blur) & (facts.relations != 0)
-    cross = solve_all(forms, _problems(facts, same[first], same[second], eps, tols, are_wanted), own, max_iter)
+    are_ready = own_are_solved[sources] & own_are_solved[targets] | ~(is_debiased | are_equal)
+    are_wanted = are_ready & _are_small(forms, facts, first, second, blur) & ~are_equal
+    cross = solve_all(
+        forms, _problems(facts, same[first], same[second], eps, tols, are_wanted, is_debiased), own, max_iter
+    )
     are_done = (cross.errors <= tols) & cross.are_accurate | (cross.counts[:, 0] >= solver.max_iter)
-    are_solved = are_ready & (are_done | (facts.relations == 0))
+    are_solved = are_ready & (are_done | are_equal)
     found = Found(own, cross, same, facts.relations, are_solved, own_are_solved)
     return SmallSolutions(clouds, sources, targets, eps, solver, found, selves)
+
+
+def solve_one_small(problem, solver):
+    """The solution of a problem, and the passes made for it; None for the solution if it is not small or unsolved."""
+    clouds, numbers = Clouds.of_measures([problem.source, problem.target]), np.arange(2)
+    if not suits(solver) or len(problem.source) * len(problem.target) > MOST_ROWS:
+        return None, 0.0
+    small = solve_small(clouds, numbers[:1], numbers[1:], problem.eps, solver, is_debiased=False)
+    if not small.are_solved[0]:
+        return None, small.passes_spent(0)
+    return small.solution(0).of(problem), 0.0
 
 
 def _same(everyone, sources, targets, are_equal):
@@ -98,9 +123,9 @@ def _are_small(forms, facts, first, second, blur):
     return fits & (is_usual | (facts.diameters == 0))
 
 
-def _problems(facts, first, second, eps, tols, are_wanted):
+def _problems(facts, first, second, eps, tols, are_wanted, is_debiased=False):
     count = len(first)
-    are_fine = np.sqrt(eps) < FINE * facts.diameters
+    are_fine = is_debiased & (np.sqrt(eps) < FINE * facts.diameters)
     scales = np.full(count, LOG2E / 2 / eps)
     return Problems(first, second, scales, tols, are_fine, are_wanted, np.empty(0), np.zeros(count, dtype=bool))
 
@@ -141,11 +166,14 @@ class SmallSolutions:
     @cached_property
     def value(self):
         """(B,) S_eps."""
-        unit, masses = self.eps / LOG2E, self.clouds.masses
-        cross = (masses[self.sources] + masses[self.targets]) / 2 * (unit * self._cross.values)
-        of_x, of_y = (masses[k] * (unit * self._own.values[self._same[k]]) for k in (self.sources, self.targets))
+        unit, masses, are_solved = self.eps / LOG2E, self.clouds.masses, self.are_solved & ~self.are_equal
+        cross = (
+            (masses[self.sources] + masses[self.targets]) / 2 * (unit * np.where(are_solved, self._cross.values, 0.0))
+        )
+        sides = (self.sources, self._x), (self.targets, self._y)
+        of_x, of_y = (masses[k] * (unit * np.where(are_solved, self._own.values[s], 0.0)) for k, s in sides)
         differences = cross - (of_x + of_y) / 2
-        return np.where(self.are_equal, 0.0, np.maximum(differences, 0.0))
+        return np.maximum(differences, 0.0)
 
     @cached_property
     def converged(self):
@@ -166,8 +194,8 @@ class SmallSolutions:
     def n_passes(self):
         """(B,) sweeps over the n x m pairs of each."""
         sizes = np.diff(self.clouds.forms.ends)
-        own, pairs = self._own.counts @ UNIT_OF_PASSES * sizes**2, sizes[self.sources] * sizes[self.targets]
-        cross = np.where(self.are_equal, 0.0, self._cross.counts @ UNIT_OF_PASSES * pairs)
+        own, pairs = self._own.counts @ SELF_PASSES * sizes**2, sizes[self.sources] * sizes[self.targets]
+        cross = np.where(self.are_equal, 0.0, self._cross.counts @ PASSES * pairs)
         return (cross + own[self._x] + np.where(self._x == self._y, 0.0, own[self._y])) / pairs
 
     def _largest(self, of_cross, of_self):
@@ -175,7 +203,7 @@ class SmallSolutions:
 
     def passes_spent(self, q):
         """Passes made for the problem between the clouds of a pair, solved or not."""
-        return float(self._cross.counts[q] @ UNIT_OF_PASSES)
+        return float(self._cross.counts[q] @ PASSES)
 
     def solved_self(self, k):
         """The solution of the problem of a cloud with itself, or None if that is not solved."""
@@ -205,22 +233,42 @@ class SmallSolutions:
     def solutions(self, q):
         """Those of the problem between the clouds of a pair and of each of them with itself; equal ones have one."""
         i, j = int(self.sources[q]), int(self.targets[q])
-        xx = self.self_solution(i)
-        return (xx, xx, xx) if self.are_equal[q] else (self._solved(self.problem(q), q), xx, self.self_solution(j))
+        if self.are_equal[q]:
+            return (self.self_solution(i),) * 3
+        return self.solution(q), self.self_solution(i), self.self_solution(j)
 
-    def _solved(self, problem, q):
+    def solution(self, q):
+        """That of the problem between the clouds of a pair."""
+        if self.are_equal[q]:
+            return self.self_solution(int(self.sources[q]))
         is_turned, cross, unit = self._relations[q] > 0, self._cross, self.eps / LOG2E
         a, b = (self.clouds.normal_form(k[q]).probabilities for k in (self.sources, self.targets))
         a, b = (b, a) if is_turned else (a, b)
         u_span, v_span = slice(*cross.u_ends[q : q + 2]), slice(*cross.v_ends[q : q + 2])
         f, g = balanced(a, b, unit * cross.u[u_span], unit * cross.v[v_span])
         found = Normal(Iterate(f, g, np.zeros(len(f)), cross.logs[v_span] / LOG2E), a, b)
-        return self._solution(problem, found.T if is_turned else found, cross, q)
+        return self._solution(self.problem(q), found.T if is_turned else found, cross, q)
+
+    def has_inert_rows(self, q):
+        """Whether a cloud of a pair has rows without mass: their potentials take a softmin each."""
+        return bool(self._have_inert_rows[self.sources[q]] or self._have_inert_rows[self.targets[q]])
+
+    @cached_property
+    def _have_inert_rows(self):
+        return np.minimum.reduceat(self.clouds.forms.owners, self.clouds.rows.ends[:-1]) < 0
+
+    def gradients(self):
+        """The gradients of the divergences per row of the caller, in flat arrays; rows without mass have zeros."""
+        are_wanted, scale = self.are_solved & ~self.are_equal, LOG2E / 2 / self.eps
+        pairs = self.sources, self.targets, self._relations > 0, are_wanted, scale, self.eps / LOG2E, self.value
+        solved = Solved(*pairs, self._same, self.clouds.masses)
+        return gradients(self.clouds.forms, self.clouds.rows, solved, self._own, self._cross)
 
     def _solution(self, problem, found, answers, q):
         n_iter, error = answers.counts[q, 0], float(answers.errors[q])
         status = Status.CONVERGED if answers.are_accurate[q] else Status.UNSETTLED
         status = status if error <= self._tol else Status.MAX_ITER
-        passes, history = float(answers.counts[q] @ UNIT_OF_PASSES), answers.histories[q, :n_iter].copy()
+        units = SELF_PASSES if problem.is_self else PASSES
+        passes, history = float(answers.counts[q] @ units), answers.histories[q, :n_iter].copy()
         solution = Solution(problem, found, status, passes, history, "float64", self._tol, self._backend)
         return know(solution, marginal_error=error, _dual=float(self.eps / LOG2E * answers.values[q]))
