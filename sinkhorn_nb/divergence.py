@@ -65,8 +65,8 @@ class Divergence(Represented, RealNumber):
     @property
     def n_passes(self):
         """Sweeps over n x m pairs; each solution's own sweeps count by their pairs."""
-        pairs = [(id(s.found), s.n_passes * s._n_pairs) for s in self._solutions]
-        return sum(dict(pairs).values()) / self.xy._n_pairs
+        pairs = [(id(s.found), s.n_passes * s.found.n_pairs) for s in self._solutions]
+        return sum(dict(pairs).values()) / self.xy.found.n_pairs
 
     @property
     def marginal_error(self):
@@ -141,12 +141,12 @@ class Divergence(Represented, RealNumber):
         on_x = self.xx._hessian_vector_product(dx, dx, tol)
         on_y = self.yy._hessian_vector_product(dy, dy, tol)
         solves = [part.linear_solve for part in (cross, on_x, on_y)]
-        pairs = [s.n_passes * of._n_pairs for s, of in zip(solves, self._solutions, strict=True)]
+        pairs = [s.n_passes * of.found.n_pairs for s, of in zip(solves, self._solutions, strict=True)]
         report = LinearSolve(
             max(s.residual for s in solves),
             tol,
             max(s.n_iter for s in solves),
-            sum(pairs) / self.xy._n_pairs,
+            sum(pairs) / self.xy.found.n_pairs,
         )
         of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)  # halves that are equal up to the marginal error
         return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(self._home)

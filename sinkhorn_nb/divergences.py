@@ -180,7 +180,7 @@ def diverge_all(clouds, sources, targets, eps, solver, homes, selves=None, is_st
         problem = Problem(clouds.measure(i), clouds.measure(j), eps, homes[q])
         xy, xx, yy = solve_debiased(problem, solver, watch, of_itself(i), of_itself(j))
         if small is not None and xy is not xx:
-            xy = replace(xy, solve_passes=xy.solve_passes + small.passes_spent(q))
+            xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
         others[q] = assembled(problem, xy, xx, yy)
     pairs = Pairs(small, others, homes)
     _report(pairs, watch, list((selves or {}).values()))

@@ -16,6 +16,11 @@ class Iterate(NamedTuple):
     log_columns: np.ndarray
 
     @property
+    def n_pairs(self):
+        """Pairs of distinct points with mass: a pass treats them."""
+        return len(self.f) * len(self.g)
+
+    @property
     def T(self):
         """The iterate of the transposed problem."""
         return Iterate(self.g, self.f, self.log_columns, self.log_rows)
@@ -29,8 +34,18 @@ class Normal(NamedTuple):
     b: np.ndarray
 
     @property
+    def n_pairs(self):
+        """Pairs of points."""
+        return self.iterate.n_pairs
+
+    @property
+    def f(self):
+        """The potential of the source, in the order of its normal form."""
+        return self.iterate.f
+
+    @property
     def T(self):
-        """That of the transposed problem."""
+        """The same for the transposed problem."""
         return Normal(self.iterate.T, self.b, self.a)
 
 

@@ -8,7 +8,7 @@ from .backends.home import HOST
 from .caching import cached_property, know
 from .certificate import certify
 from .dual import Iterate, Normal, dual_value, marginal_error
-from .extension import Extension, iterate_of_rows, new_points
+from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
 from .gibbs import GibbsKernel
 from .gradients import Differentiable, Gradient, envelope, envelope_of_normal_forms, pull, with_value
 from .outlook import advice
@@ -66,14 +66,8 @@ class Solution(Represented, Differentiable):
     @cached_property
     def iterate(self):
         """The iterate in the order of the partitions; small problems are solved in that of the normal forms."""
-        if isinstance(self.found, Iterate):
-            return self.found
-        f, g, log_rows, log_columns = self.found.iterate
-        source, target = self.problem.source, self.problem.target
-        new_f, new_rows = source.from_normal_form(f), source.from_normal_form(log_rows)
-        if g is f:
-            return Iterate(new_f, new_f, new_rows, new_rows)
-        return Iterate(new_f, target.from_normal_form(g), new_rows, target.from_normal_form(log_columns))
+        is_in_order = isinstance(self.found, Iterate)
+        return self.found if is_in_order else iterate_of_normal_forms(self.problem, self.found.iterate)
 
     @cached_property
     def value(self):
@@ -270,7 +264,7 @@ class Solution(Represented, Differentiable):
     @cached_property
     def _f(self):
         """The potential per row, between probabilities."""
-        return self._per_row(self.found.iterate.f if isinstance(self.found, Normal) else self.found.f)
+        return self._per_row(self.found.f)
 
     def _per_row(self, f):
         """The source's potential per row from that of the points as `found` has them; rows without mass have T(g)."""
@@ -284,12 +278,6 @@ class Solution(Represented, Differentiable):
     @property
     def _g(self):
         return self.T._f
-
-    @property
-    def _n_pairs(self):
-        """Pairs of distinct points with mass: what a pass treats."""
-        f, g = (self.found if isinstance(self.found, Iterate) else self.found.iterate)[:2]
-        return len(f) * len(g)
 
     @property
     def _solved(self):

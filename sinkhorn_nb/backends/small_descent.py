@@ -17,6 +17,9 @@ TINY, UNEVEN, EXTRA = 1e-3, 0.15, 6
 FURTHEST = 30.0  # bits of any marginal ratio up to which iterates are mixed: the error does not see small masses
 LARGEST_LOG = 1000.0  # bits of a marginal ratio, so that the error stays a finite number
 DUAL_ROUNDING = 1e-12  # in bits
+# Once so many pairs have been treated, and so many iterations made, the least error is looked at, then again after twice
+# as many: if it has not fallen to this share since the last look, two-level steps need less time.
+PAIRS_BEFORE_LOOK, FIRST_LOOK, PROGRESS = 2**22, 32, 0.5
 NO_VALUE = -1e300  # compiled code knows no infinite numbers
 # A divergence is a small difference of dual values. The error of such a value is at most about AMPLIFICATION times what
 # an exact update would gain, which is large after Sinkhorn's iterations alone: they leave masses to be exchanged
@@ -112,6 +115,7 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
     logs, n_iter, n_builds, n_seen, n_within, n_rounds = np.empty(len(v)), 0, 0, 0, 0, 0
     is_stale, has_last, best_dual, least_error, is_accurate = not is_built, False, NO_VALUE, -NO_VALUE, False
     least_unevenness, value, gain, last_value = -NO_VALUE, 0.0, 0.0, 0.0
+    next_look, last_error = max(FIRST_LOOK, PAIRS_BEFORE_LOOK // C.size), START_ERROR
     while n_iter < max_iter:
         if is_stale or _has_moved_far(v, room.reference):
             build_at(C, b, v, K, room)
@@ -135,6 +139,10 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
                 if is_accurate:
                     break
                 n_rounds, n_within, last_value, tol = n_rounds + 1, 0, value, max(SHARPENING * least_error, LEAST_ERROR)
+        if n_iter == next_look:
+            if least_error > PROGRESS * last_error:
+                break
+            next_look, last_error = 2 * n_iter, least_error
         if has_last and not dual >= best_dual - DUAL_ROUNDING:
             copy(room.plain, v)
             has_last, n_seen = False, 0

@@ -135,7 +135,7 @@ def _solution(solver, problem, watch):
     solution, n_passes = solve_one_small(problem, solver)
     if solution is None:
         solution = watch.over(problem).attempt(problem)
-        solution = replace(solution, solve_passes=solution.solve_passes + n_passes)
+        solution = solution._with(solve_passes=solution.solve_passes + n_passes)
     return solution
 
 

@@ -80,7 +80,7 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, is_debiased=
         are_wanted &= np.isin(everyone, same[sources[are_equal]])
     own_problems = _problems(own_facts, everyone, everyone, eps, np.minimum(own_tols, SELF_TOL), are_wanted)
     own = solve_all(forms, own_problems, None, max_iter)
-    own_are_solved = own_are_small & ((own.errors <= own_tols) | (own.counts[:, 0] >= solver.max_iter))[same]
+    own_are_solved = own_are_small & (own.errors <= own_tols)[same]
 
     tols = value_tols(blur, facts.diameters, solver.tol)
     first, second = np.where(facts.relations > 0, (targets, sources), (sources, targets))  # the same bits for (b, a)
@@ -89,8 +89,7 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, is_debiased=
     cross = solve_all(
         forms, _problems(facts, same[first], same[second], eps, tols, are_wanted, is_debiased), own, max_iter
     )
-    are_done = (cross.errors <= tols) & cross.are_accurate | (cross.counts[:, 0] >= solver.max_iter)
-    are_solved = are_ready & (are_done | are_equal)
+    are_solved = are_ready & ((cross.errors <= tols) & cross.are_accurate | are_equal)
     found = Found(own, cross, same, facts.relations, are_solved, own_are_solved)
     return SmallSolutions(clouds, sources, targets, eps, solver, found, selves)
 
@@ -147,8 +146,8 @@ class SmallSolutions:
     Attributes
     ----------
     are_solved : (B,) bool array
-        Whether all that was asked for was reached, or max_iter. Everything else is about these.
-    value, converged, n_iter, n_passes, marginal_error : (B,) arrays
+        Whether all that was asked for was reached. Everything else is about these.
+    value, n_iter, n_passes, marginal_error : (B,) arrays
         Those of the divergences.
     """
 
@@ -175,10 +174,10 @@ class SmallSolutions:
         differences = cross - (of_x + of_y) / 2
         return np.maximum(differences, 0.0)
 
-    @cached_property
+    @property
     def converged(self):
-        """(B,) whether all three solutions of a pair are within tol, and the divergence no longer changes."""
-        return (self.marginal_error <= self._tol) & (self._cross.are_accurate | self.are_equal)
+        """(B,) all of them are."""
+        return self.are_solved
 
     @cached_property
     def n_iter(self):
@@ -266,9 +265,7 @@ class SmallSolutions:
 
     def _solution(self, problem, found, answers, q):
         n_iter, error = answers.counts[q, 0], float(answers.errors[q])
-        status = Status.CONVERGED if answers.are_accurate[q] else Status.UNSETTLED
-        status = status if error <= self._tol else Status.MAX_ITER
         units = SELF_PASSES if problem.is_self else PASSES
         passes, history = float(answers.counts[q] @ units), answers.histories[q, :n_iter].copy()
-        solution = Solution(problem, found, status, passes, history, "float64", self._tol, self._backend)
+        solution = Solution(problem, found, Status.CONVERGED, passes, history, "float64", self._tol, self._backend)
         return know(solution, marginal_error=error, _dual=float(self.eps / LOG2E * answers.values[q]))
