@@ -127,7 +127,7 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     >>> snb.sinkhorn_divergences(clouds, [cloud + 2.0 for cloud in clouds], blur=0.05).value.round(3)
     array([2., 2., 2.])
     """
-    sources, targets = _listed("xs", xs, "a", a), _listed("ys", ys, "b", b)
+    sources, targets = listed("xs", xs, "a", a), listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
     measures = _measures(sources + targets)
     problems = [_pair(*of_x, *of_y, measures, blur) for of_x, of_y in zip(sources, targets, strict=True)]
@@ -247,11 +247,11 @@ def _comparable(source, target, x, y):
     validation.same_meaning(y, target.traits, x, source.traits)
 
 
-def _listed(name, clouds, weights_name, weights):
+def listed(name, clouds, weights_name, weights, each="pair"):
     """The points and weights of each measure, both as (name, array)."""
-    clouds = validation.sequence(name, clouds)
-    weights = [None] * len(clouds) if weights is None else validation.sequence(weights_name, weights)
-    validation.same_length(weights_name, weights, name, clouds)
+    clouds = validation.sequence(name, clouds, each)
+    weights = [None] * len(clouds) if weights is None else validation.sequence(weights_name, weights, each)
+    validation.same_length(weights_name, weights, name, clouds, each)
     pairs = enumerate(zip(clouds, weights, strict=True))
     return [((f"{name}[{k}]", x), (f"{weights_name}[{k}]", own)) for k, (x, own) in pairs]
 

@@ -17,11 +17,11 @@ from .arrays import (
     vector,
 )
 from .digits import resolved
-from .foreign import native_names, points_first
+from .foreign import native_names, no_weights, points_first
 from .indices import indices
 from .masses import equal_masses, masses, uniform, weights
 from .meaning import PLAIN, Traits, same_meaning, same_unit
-from .settings import blur, choice, count, entry, fitted_mixture, instance, positive, random_state, share
+from .settings import blur, choice, count, entry, fitted_mixture, instance, jobs, positive, random_state, share
 
 __all__ = [
     "PLAIN",
@@ -38,11 +38,13 @@ __all__ = [
     "host_array",
     "indices",
     "instance",
+    "jobs",
     "levels",
     "like",
     "masses",
     "matrix",
     "native_names",
+    "no_weights",
     "on_a_line",
     "points",
     "points_first",

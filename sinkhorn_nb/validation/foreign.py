@@ -89,6 +89,12 @@ def points_first(x, y, a, b):
         )
 
 
+def no_weights(name, listed, cure):
+    """Refuse arrays of weights, each with one axis, where clouds are expected."""
+    if all(_n_axes(value) == 1 for value in listed):
+        raise TypeError(f"{name}: expected clouds of points (n, d), got arrays (n,), as weights are; {cure}")
+
+
 def _n_axes(value):
     """The number of axes of an array or of nested lists, without a conversion."""
     if isinstance(value, (list, tuple)):
