@@ -25,22 +25,21 @@ class Parcel:
 
 
 def spread(function, tasks, n_jobs):
-    """Yield function(*task) for all tasks, in the order in which they are done.
+    """Yield a parcel of what function(*task) returns for each task, in the order in which they are done.
 
-    `tasks` is read as far as there are jobs to do them. The jobs share the threads of this process, or as many of
-    their own: each takes its part.
+    `tasks` is read as far as there are jobs to do them. A job takes its share of the threads that this process has,
+    in any process.
     """
     backend, _ = get_active_backend()
     return_as = "generator_unordered" if backend.supports_return_generator else "list"
     n_threads = max(1, threads.count() // effective_n_jobs(n_jobs))
     parallel = Parallel(n_jobs=n_jobs, return_as=return_as)
-    for answer in parallel(delayed(_at_work)(n_threads, function, *task) for task in tasks):
-        yield answer.contents[0]
+    yield from parallel(delayed(_at_work)(n_threads, function, *task) for task in tasks)
 
 
 def _at_work(n_threads, function, *task):
     with threads.at_most(n_threads):
-        return Parcel(function(*task))
+        return Parcel(*function(*task))
 
 
 def _unpacked(data):

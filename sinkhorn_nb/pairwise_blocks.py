@@ -54,7 +54,8 @@ def _done(function, tasks, what, total, effort, report):
     """The rows and the answer of each task when it is done."""
     bar = counter(what, total) if effort.progress else nullcontext()
     with bar, closing(spread(function, tasks, effort.n_jobs)) as answers:
-        for rows, answer, said in answers:
+        for parcel in answers:
+            rows, answer, said = parcel.contents
             report.hear(said)
             yield rows, answer
             if effort.progress:
@@ -85,7 +86,8 @@ def _chunks(numbers, sizes, n_jobs):
 
 def _blocks(pairs, sizes, n_jobs):
     """Rows of `pairs`, those of one task together: squares of the table, since their pairs have few clouds."""
-    edge = isqrt(_most(len(pairs), np.mean(sizes[pairs[:, 0]] * sizes[pairs[:, 1]]), n_jobs))
+    most = _most(len(pairs), np.mean(sizes[pairs[:, 0]] * sizes[pairs[:, 1]]), n_jobs)
+    edge = isqrt(most) if most < len(pairs) else len(sizes)
     squares = pairs // edge
     order = np.lexsort(squares.T)
     cuts = np.flatnonzero(np.diff(squares[order], axis=0).any(axis=1)) + 1
