@@ -118,17 +118,8 @@ def _checked(named, blur):
         meanings.setdefault((measure.traits.columns, measure.traits.unit), (name, measure.traits))
     for (other_name, other), (name, traits) in combinations(meanings.values(), 2):
         validation.same_meaning(name, traits, other_name, other)
-    _same_masses(named)
+    names, weights = [a for _, a, _ in named], [measure.weights for _, _, measure in named]
+    validation.one_mass(names, weights, [measure.traits.mass_rounding for _, _, measure in named])
     blur = validation.blur(blur, *(measure.points for _, _, measure in named))
     validation.resolved(blur, *((name, measure) for name, _, measure in named))
     return blur
-
-
-def _same_masses(named):
-    """Any two of the masses agree, up to the rounding of the weights."""
-    masses = np.array([measure.weights.sum() for _, _, measure in named])
-    for k in {int(masses.argmin()), int(masses.argmax())}:
-        _, other_name, other = named[k]
-        for _, name, measure in named:
-            rounding = max(measure.traits.mass_rounding, other.traits.mass_rounding)
-            validation.equal_masses(name, measure.weights, other_name, other.weights, rounding)

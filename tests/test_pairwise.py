@@ -9,7 +9,7 @@ from problems import cloud, weights
 from sklearn.cluster import DBSCAN
 
 import sinkhorn_nb as snb
-from sinkhorn_nb import pairwise_blocks, pairwise_values
+from sinkhorn_nb import pairwise, pairwise_blocks, pairwise_values
 from sinkhorn_nb.solver import progress, small
 
 SIZES = [23, 1, 31, 12, 40, 9, 17]
@@ -73,6 +73,11 @@ def test_an_array_in_several_places_is_one_cloud(compared):
     assert found[0, 2] == 0.0 and found[0].tolist() == found[2].tolist()
 
 
+def test_an_array_in_several_places_is_stored_once():
+    _, named = pairwise._numbered(3 * [(("clouds[0]", CLOUDS[0]), ("weights[0]", None))])
+    assert len(named) == 1
+
+
 def test_equal_points_with_other_weights_are_another_cloud():
     found = table([CLOUDS[0], CLOUDS[0]], weights=[None, weights(23)])
     assert found[0, 1] > 0
@@ -85,6 +90,13 @@ def test_reordered_copies_are_at_no_distance():
     assert found[:3, :3].tolist() == np.zeros((3, 3)).tolist()
     assert len(set(found[3, :2].tolist())) == 1
     assert found[3, 2] == pytest.approx(found[3, 0], rel=1e-9)
+
+
+def test_nearly_equal_clouds_are_solved_as_accurately_as_in_single_calls():
+    x = CLOUDS[4]
+    near = x + 1e-5 * np.random.default_rng(0).normal(size=x.shape)
+    single = snb.sinkhorn_divergence(x, near, blur=BLUR)
+    assert table([x, near])[0, 1] == pytest.approx(float(single), rel=1e-9)
 
 
 def test_one_cloud_has_nothing_to_be_compared_with(compared):
@@ -303,8 +315,16 @@ def test_columns_in_another_order_are_told_wherever_they_are():
 
 
 def test_masses_that_drift_apart_are_told():
-    """Neighbors agree to 1e-6; the first and the last do not."""
-    drifting = [np.full(3, (1 + k * 7e-7) / 3) for k in range(3)]
-    assert table([X, X + 1], None, drifting[:2]).shape == (2, 2)
-    with pytest.raises(ValueError, match=re.escape("weights[2]: expected the total mass of weights[0]")):
-        table([X, X + 1, X + 2], None, drifting)
+    """The first agrees to 1e-6 with both others, which do not agree with each other."""
+    drifting = [np.full(3, (1 + drift) / 3) for drift in (7e-7, 0.0, 14e-7)]
+    clouds = [X, X + 1, X + 2]
+    assert table(clouds[:2], None, drifting[:2]).shape == (2, 2)
+    with pytest.raises(ValueError, match=re.escape("weights[2]: expected the total mass of weights[1]")):
+        table(clouds, None, drifting)
+
+
+def test_weights_in_float32_may_differ_by_their_rounding():
+    x, heavier = cloud(100, 2), np.full(100, (1 + 3e-6) / 100)
+    assert table([x, x + 1], None, [None, heavier.astype(np.float32)])[0, 1] > 0
+    with pytest.raises(ValueError, match=re.escape("weights[1]: expected the total mass of weights[0]")):
+        table([x, x + 1], None, [None, heavier])

@@ -19,7 +19,7 @@ from .arrays import (
 from .digits import resolved
 from .foreign import native_names, no_weights, points_first
 from .indices import indices
-from .masses import equal_masses, masses, uniform, weights
+from .masses import equal_masses, masses, one_mass, uniform, weights
 from .meaning import PLAIN, Traits, same_meaning, same_unit
 from .settings import blur, choice, count, entry, fitted_mixture, instance, jobs, positive, random_state, share
 
@@ -46,6 +46,7 @@ __all__ = [
     "native_names",
     "no_weights",
     "on_a_line",
+    "one_mass",
     "points",
     "points_first",
     "positive",
