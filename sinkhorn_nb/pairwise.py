@@ -52,6 +52,15 @@ def pairwise_sinkhorn_divergence(
     ConvergenceWarning
         Once, if the tolerance was not reached for all pairs.
 
+    Notes
+    -----
+    Cost: O(n m d) time per iteration of each two different clouds and of each with itself. Memory beyond the clouds and
+    the table: the solutions of at most 1024 pairs per job.
+
+    References
+    ----------
+    Feydy et al. 2019, "Interpolating between Optimal Transport and MMD using Sinkhorn Divergences", equation (3).
+
     Examples
     --------
     >>> import numpy as np, sinkhorn_nb as snb
@@ -65,14 +74,18 @@ def pairwise_sinkhorn_divergence(
 
 def _listed(clouds, others, weights, other_weights):
     """The clouds of the rows and those of the columns, with their names and weights."""
-    rows = listed("clouds", clouds, "weights", weights, "cloud")
-    if others is None:
-        if other_weights is not None:
-            raise TypeError("other_weights: expected None without others, got weights; pass others, or weights=[...]")
-        return rows, rows
-    columns = listed("others", others, "other_weights", other_weights, "cloud")
-    validation.no_weights("others", [x for (_, x), _ in columns], "pass weights by name: weights=[...]")
-    return rows, columns
+    rows = _clouds("clouds", clouds, "weights", weights)
+    if others is not None:
+        return rows, _clouds("others", others, "other_weights", other_weights)
+    if other_weights is not None:
+        raise TypeError("other_weights: expected None without others, got weights; pass others, or weights=[...]")
+    return rows, rows
+
+
+def _clouds(name, clouds, weights_name, weights):
+    found = listed(name, clouds, weights_name, weights, "cloud")
+    validation.several_clouds(name, [x for (_, x), _ in found])
+    return found
 
 
 def _effort(solver, n_jobs, progress):
@@ -97,15 +110,15 @@ def _table(rows, columns, blur, effort):
     return value[places].reshape(low.shape)
 
 
-def _numbered(listed):
+def _numbered(clouds):
     """The number of each cloud, and the names and the measure by number; arrays in several places are one cloud."""
     numbers, named = {}, []
-    for (x_name, x), (a_name, a) in listed:
+    for (x_name, x), (a_name, a) in clouds:
         if (id(x), id(a)) not in numbers:
             numbers[id(x), id(a)] = len(named)
             named.append((x_name, a_name, Measure.of(x, a, (x_name, a_name))))
-    validation.home(**{name: array for pair in listed for name, array in pair})
-    return [numbers[id(x), id(a)] for (_, x), (_, a) in listed], named
+    validation.home(**{name: array for pair in clouds for name, array in pair})
+    return [numbers[id(x), id(a)] for (_, x), (_, a) in clouds], named
 
 
 def _checked(named, blur):

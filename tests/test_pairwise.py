@@ -92,11 +92,14 @@ def test_reordered_copies_are_at_no_distance():
     assert found[3, 2] == pytest.approx(found[3, 0], rel=1e-9)
 
 
-def test_nearly_equal_clouds_are_solved_as_accurately_as_in_single_calls():
+@pytest.mark.parametrize("largest", [small.LARGEST, 100])
+def test_nearly_equal_clouds_are_solved_as_accurately_as_in_single_calls(monkeypatch, largest):
+    monkeypatch.setattr(small, "LARGEST", largest)
     x = CLOUDS[4]
     near = x + 1e-5 * np.random.default_rng(0).normal(size=x.shape)
     single = snb.sinkhorn_divergence(x, near, blur=BLUR)
     assert table([x, near])[0, 1] == pytest.approx(float(single), rel=1e-9)
+    assert table([x, near]).tolist() == pairs([x, near], [x, near]).tolist()
 
 
 def test_one_cloud_has_nothing_to_be_compared_with(compared):
@@ -249,32 +252,13 @@ UNEVEN = [np.ones(3), 2 * np.ones(3)]
         (([X, X[0]],), {}, ValueError, "clouds[1]: expected an (n, d) array of points, got shape (2,)"),
         (([X, X[:, :1]],), {}, ValueError, "clouds[1]: expected points in dimension 2 like clouds[0], got dimension 1"),
         (([X], [X[:, :1]]), {}, ValueError, "others[0]: expected points in dimension 2 like clouds[0], got dimension"),
-        (
-            ([X, X], None, [None]),
-            {},
-            ValueError,
-            "expected 2 arrays like clouds, got 1; pass one for each cloud",
-        ),
+        (([X, X], None, [None]), {}, ValueError, "expected 2 arrays like clouds, got 1; pass one for each cloud"),
         (([X], None, [np.ones(2)]), {}, ValueError, "weights[0]: expected 3 weights, one per point, got shape (2,)"),
         (([X, X + 1], None, UNEVEN), {}, ValueError, "weights[1]: expected the total mass of weights[0] (3), got 6"),
-        (
-            ([X], [X]),
-            {"other_weights": [np.ones(3)]},
-            ValueError,
-            "other_weights[0]: expected the total mass of",
-        ),
-        (
-            ([X], [np.ones(3)]),
-            {},
-            TypeError,
-            "others: expected clouds of points (n, d), got arrays (n,), as weights",
-        ),
-        (
-            ([X],),
-            {"other_weights": [None]},
-            TypeError,
-            "other_weights: expected None without others, got weights",
-        ),
+        (([X], [X]), {"other_weights": [np.ones(3)]}, ValueError, "other_weights[0]: expected the total mass of"),
+        (([X], [np.ones(3)]), {}, TypeError, "others: expected a list of clouds (n, d), got one of arrays (n,)"),
+        (([X],), {"other_weights": [None]}, TypeError, "other_weights: expected None without others, got weights"),
+        ((X,), {}, TypeError, "clouds: expected a list of clouds (n, d), got one of arrays (n,), such as weights"),
         (([X],), {"blur": -1.0}, ValueError, "blur: expected a length > 0"),
         (([X, X + 1e9],), {}, ValueError, "blur: expected at least 1e-8 of the extent of the points"),
         (([X],), {"solver": "fast"}, TypeError, "solver: expected a Sinkhorn, got str"),

@@ -17,7 +17,7 @@ from .arrays import (
     vector,
 )
 from .digits import resolved
-from .foreign import native_names, no_weights, points_first
+from .foreign import native_names, points_first, several_clouds
 from .indices import indices
 from .masses import equal_masses, masses, one_mass, uniform, weights
 from .meaning import PLAIN, Traits, same_meaning, same_unit
@@ -44,7 +44,6 @@ __all__ = [
     "masses",
     "matrix",
     "native_names",
-    "no_weights",
     "on_a_line",
     "one_mass",
     "points",
@@ -57,6 +56,7 @@ __all__ = [
     "same_meaning",
     "same_unit",
     "sequence",
+    "several_clouds",
     "shape",
     "share",
     "uniform",
