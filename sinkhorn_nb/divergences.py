@@ -146,6 +146,14 @@ class Pairs:
 
 
 def diverge_all(clouds, sources, targets, eps, solver, homes, selves=None, is_stacked=False):
+    """The divergences of pairs of clouds, as `solve_pairs`, with one warning for all that did not converge."""
+    watch = Watch(solver)
+    pairs = solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves)
+    _report(pairs, watch, list((selves or {}).values()))
+    return Divergences(pairs, np.arange(len(sources)), is_stacked)
+
+
+def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None):
     """The divergences of pairs of clouds; a cloud that is in several of them is compared with itself once.
 
     Parameters
@@ -155,18 +163,19 @@ def diverge_all(clouds, sources, targets, eps, solver, homes, selves=None, is_st
         Numbers of the clouds of each pair.
     eps : float
     solver : Sinkhorn
+    watch : Watch
     homes : list of Home
         Where the arrays of each result go.
     selves : dict, optional
         Self solutions that are known already by the numbers of their clouds; they are used as they are.
-    is_stacked : bool
-        Whether gradients are to be stacked, too.
+
+    Returns
+    -------
+    Pairs
     """
-    own = dict(selves or {})
-    n_pairs = clouds.sizes[sources] * clouds.sizes[targets]
-    is_small = suits(solver, own.values()) and n_pairs.min() <= MOST_ROWS
+    own, others = dict(selves or {}), {}
+    is_small = suits(solver) and (clouds.sizes[sources] * clouds.sizes[targets]).min() <= MOST_ROWS
     small = solve_small(clouds, sources, targets, eps, solver, selves) if is_small else None
-    watch, others = Watch(solver), {}
 
     def of_itself(k):
         if k not in own:
@@ -182,9 +191,7 @@ def diverge_all(clouds, sources, targets, eps, solver, homes, selves=None, is_st
         if small is not None and xy is not xx:
             xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
         others[q] = assembled(problem, xy, xx, yy)
-    pairs = Pairs(small, others, homes)
-    _report(pairs, watch, list((selves or {}).values()))
-    return Divergences(pairs, np.arange(len(sources)), is_stacked)
+    return Pairs(small, others, homes)
 
 
 def diverge(problem, solver):

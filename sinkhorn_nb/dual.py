@@ -27,11 +27,15 @@ class Iterate(NamedTuple):
 
 
 class Normal(NamedTuple):
-    """An iterate in the order of the normal forms of two measures, and their probabilities."""
+    """An iterate in the order of the normal forms of two measures, and their probabilities.
+
+    `answer` is what the compiled solver of small problems said of a self problem, in its own units.
+    """
 
     iterate: Iterate
     a: np.ndarray
     b: np.ndarray
+    answer: tuple | None = None
 
     @property
     def n_pairs(self):

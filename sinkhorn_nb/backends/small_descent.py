@@ -17,8 +17,8 @@ TINY, UNEVEN, EXTRA = 1e-3, 0.15, 6
 FURTHEST = 30.0  # bits of any marginal ratio up to which iterates are mixed: the error does not see small masses
 LARGEST_LOG = 1000.0  # bits of a marginal ratio, so that the error stays a finite number
 DUAL_ROUNDING = 1e-12  # in bits
-# Once so many pairs have been treated, and so many iterations made, the least error is looked at, then again after twice
-# as many: if it has not fallen to this share since the last look, two-level steps need less time.
+# Once so many pairs have been treated and so many iterations made, the least error is looked at, then again after twice
+# as many. If it has not fallen to this share since the last look, two-level steps need less time.
 PAIRS_BEFORE_LOOK, FIRST_LOOK, PROGRESS = 2**22, 32, 0.5
 NO_VALUE = -1e300  # compiled code knows no infinite numbers
 # A divergence is a small difference of dual values. The error of such a value is at most about AMPLIFICATION times what

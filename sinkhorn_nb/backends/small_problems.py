@@ -55,6 +55,30 @@ class Answers(NamedTuple):
         counts, are_accurate = np.zeros((count, 3), dtype=np.int64), np.zeros(count, dtype=np.bool_)
         return cls(u, v, logs, *ends, values, gains, errors, counts, are_accurate, np.empty((count, max_iter)))
 
+    def of(self, q):
+        """The answer to one problem, apart from its history."""
+        u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
+        numbers = self.values[q], self.gains[q], self.errors[q], self.counts[q].copy()
+        return Answer(self.u[u].copy(), self.v[v].copy(), self.logs[v].copy(), *numbers)
+
+    def put(self, q, answer):
+        """Write the answer to one problem, which is accurate."""
+        u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
+        self.u[u], self.v[v], self.logs[v], self.values[q], self.gains[q], self.errors[q], self.counts[q] = answer
+        self.are_accurate[q] = True
+
+
+class Answer(NamedTuple):
+    """The answer to one problem, as in `Answers`."""
+
+    u: Any
+    v: Any
+    logs: Any
+    value: Any
+    gain: Any
+    error: Any
+    counts: Any
+
 
 @kernel
 def squared_distances(x, y, scale, out):

@@ -31,13 +31,8 @@ SELF_TOL = 1e-7  # of self problems, which are solved in a few iterations: their
 PASSES, SELF_PASSES = np.array([1.0, 1.0, 2.0]), np.array([0.5, 1.0, 0.0])
 
 
-def suits(solver, selves=()):
-    """Whether a solver asks for nothing that the compiled solver of small problems does not do.
-
-    Self solutions that are known must be its own: it finds these again, to the bit.
-    """
-    if not all(isinstance(known.found, Normal) and known.marginal_error <= SELF_TOL for known in selves):
-        return False
+def suits(solver):
+    """Whether a solver asks for nothing that the compiled solver of small problems does not do."""
     is_usual = solver.backend in ("auto", "cpu") and solver.dtype in (None, "float64")
     known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))
     return is_usual and all(value == usual[name] for name, value in solver._compared.items() if name not in known)
@@ -60,7 +55,7 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, is_debiased=
     solver : Sinkhorn
         One that suits.
     selves : dict, optional
-        Self solutions by the numbers of their clouds, which are to be returned as they are.
+        Self solutions that are known already by the numbers of their clouds; they are used as they are.
     is_debiased : bool
         Whether divergences are wanted, which ask for more accurate values and for the self problems.
 
@@ -75,11 +70,15 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, is_debiased=
     own_facts = survey(forms, everyone, everyone)
     own_tols = value_tols(blur, own_facts.diameters, solver.tol)
     own_are_small = _are_small(forms, own_facts, everyone, everyone, blur)
-    are_wanted = own_are_small & (same == everyone)
+    selves = selves or {}
+    known = {k: own.found.answer for k, own in selves.items() if isinstance(own.found, Normal) and own.found.answer}
+    are_wanted = own_are_small & (same == everyone) & ~np.isin(everyone, list(selves))
     if not is_debiased:
         are_wanted &= np.isin(everyone, same[sources[are_equal]])
     own_problems = _problems(own_facts, everyone, everyone, eps, np.minimum(own_tols, SELF_TOL), are_wanted)
     own = solve_all(forms, own_problems, None, max_iter)
+    for k, answer in known.items():
+        own.put(k, answer)
     own_are_solved = own_are_small & (own.errors <= own_tols)[same]
 
     tols = value_tols(blur, facts.diameters, solver.tol)
@@ -221,7 +220,7 @@ class SmallSolutions:
     def _solved_self(self, problem, k):
         span, a = slice(*self._own.v_ends[k : k + 2]), self.clouds.normal_form(k).probabilities
         f, logs = self.eps / LOG2E * self._own.v[span], self._own.logs[span] / LOG2E
-        return self._solution(problem, Normal(Iterate(f, f, logs, logs), a, a), self._own, k)
+        return self._solution(problem, Normal(Iterate(f, f, logs, logs), a, a, self._own.of(k)), self._own, k)
 
     def problem(self, q):
         """The problem between the clouds of a pair."""

@@ -18,11 +18,11 @@ from .arrays import (
     vector,
 )
 from .digits import resolved, surely_resolved
-from .foreign import native_names, points_first
+from .foreign import native_names, points_first, several_clouds
 from .indices import indices
-from .masses import equal_masses, masses, uniform, weights
+from .masses import equal_masses, masses, one_mass, uniform, weights
 from .meaning import PLAIN, Traits, same_meaning, same_unit
-from .settings import blur, choice, count, entry, fitted_mixture, instance, positive, random_state, share
+from .settings import blur, choice, count, entry, fitted_mixture, instance, jobs, positive, random_state, share
 
 __all__ = [
     "PLAIN",
@@ -40,12 +40,14 @@ __all__ = [
     "host_array",
     "indices",
     "instance",
+    "jobs",
     "levels",
     "like",
     "masses",
     "matrix",
     "native_names",
     "on_a_line",
+    "one_mass",
     "points",
     "points_first",
     "positive",
@@ -56,6 +58,7 @@ __all__ = [
     "same_meaning",
     "same_unit",
     "sequence",
+    "several_clouds",
     "shape",
     "share",
     "surely_resolved",
