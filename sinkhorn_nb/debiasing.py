@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from .dual import LARGEST_LOG
-from .initializers import Auto, Debiased, Sorted, initializer
+from .initializers import Auto, Debiased, Resumed, Sorted
 from .outlook import Watch
-from .solver import is_small, reported, solve_from, solve_together, suits
+from .solver import is_small, reported, solve_from, solve_together, suits, value_tol
 from .status import Status
 
 # The error of a dual value is at most about so many times what an exact update would gain: after two-level steps, and
@@ -31,6 +31,7 @@ def solve_debiased(problem, solver, self_x=None, self_y=None):
     if problem.is_self:
         xy = watch.over(problem).attempt(problem)
         return [*reported([xy], watch), xy, xy]
+    self_x, self_y = self_x or unchanged(solver, problem.on_source()), self_y or unchanged(solver, problem.on_target())
     selves = (self_x, problem.on_source()), (self_y, problem.on_target())
     solved = iter(solve_together(solver, [of_one for given, of_one in selves if given is None], watch, solver.attempt))
     xx, yy = (given or next(solved) for given, _ in selves)
@@ -120,7 +121,27 @@ def _continued(solver, solution, start, tol):
 
 
 def near(solver, xx, yy):
-    """The solver that starts the cross problem from the self potentials where these are near its own."""
-    if solver.acceleration == "symmetric" or initializer(solver.init) != Auto():
+    """The solver that starts the cross problem from the self potentials where these are near its own.
+
+    An earlier divergence tells what the cross problem's potentials have beyond these.
+    """
+    if isinstance(solver._start, Resumed):
+        return replace(solver, init=solver._start.beside(xx, yy))
+    if solver.acceleration == "symmetric" or solver._start != Auto():
         return solver
     return replace(solver, init=Debiased(xx.iterate.f, yy.iterate.f))
+
+
+def unchanged(solver, problem):
+    """The solution of this very self problem in an earlier divergence, if it is as accurate as the solver asks for."""
+    if not isinstance(solver._start, Resumed) or solver.certify:
+        return None
+    for known in (solver._start.xx, solver._start.yy):
+        is_known = known.problem.eps == problem.eps and known.problem.source.equals(problem.source)
+        has_pairs = known.dtype == (solver.dtype or known.dtype) and (
+            known.dtype == "float64" or problem.source.points.dtype == np.float32
+        )
+        if is_known and has_pairs and known.converged and known.marginal_error <= value_tol(problem, solver):
+            settings = {"tol": solver.tol, "backend": solver.backend}
+            return replace(known, problem=problem, solve_passes=0.0, history=known.history[:0], **settings)
+    return None
