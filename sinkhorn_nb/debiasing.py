@@ -22,6 +22,7 @@ FINE = 1e-3  # of the diameter: at smaller blurs, small masses that have far to 
 SHARPENING = 1 / 8
 LARGEST_CHANGE, LARGEST_PLAIN_CHANGE = 1 / 4, 1 / 20
 MOST_ROUNDS = 8
+FAR_BELOW = 10.0  # times smaller than the divergence whose solutions it starts from
 LEAST_ERROR = 1e-9  # marginal error, in float64, below which rounding decides
 
 
@@ -62,9 +63,10 @@ def sharpened(solver, xy, xx, yy):
     cross problem says so. Schemes of the papers are continued with two-level steps.
     """
     solutions = [xy, xx, yy]
-    is_plain = solver.acceleration != "auto" or (suits(solver) and is_small(xy.problem))
     if xy.problem.is_self or not all(s.converged for s in solutions):
         return solutions
+    is_plain = solver.acceleration != "auto" or (suits(solver) and is_small(xy.problem))
+    is_plain = is_plain or _is_far_below_the_start(solver, difference(*solutions))
     is_fine = xy.problem.blur < FINE * xy.problem.diameter
     amplification = PLAIN if is_plain else TWO_LEVEL
     if not is_fine and difference(*solutions) >= ACCURACY * amplification * sum(map(_gain, solutions)):
@@ -86,6 +88,12 @@ def sharpened(solver, xy, xx, yy):
     if any(solution.n_iter >= solver.max_iter for solution in solutions):
         solutions[0] = replace(solutions[0], status=Status.UNSETTLED)
     return solutions
+
+
+def _is_far_below_the_start(solver, value):
+    """Whether what an earlier divergence has left at small masses, which the errors do not show, may be too much."""
+    start = solver._start
+    return isinstance(start, Resumed) and value < difference(start.xy, start.xx, start.yy) / FAR_BELOW
 
 
 def _tolerances(solutions):
