@@ -66,7 +66,9 @@ def sharpened(solver, xy, xx, yy):
     if xy.problem.is_self or not all(s.converged for s in solutions):
         return solutions
     is_plain = solver.acceleration != "auto" or (suits(solver) and is_small(xy.problem))
-    is_plain = is_plain or _is_far_below_the_start(solver, difference(*solutions))
+    if _is_far_below_the_start(solver, difference(*solutions)):
+        start = Debiased(xx.iterate.f, yy.iterate.f, otherwise=Sorted(xy.iterate.f, xy.iterate.g))
+        solutions[0] = _continued(solver, xy, start, SHARPENING * xy.marginal_error)
     is_fine = xy.problem.blur < FINE * xy.problem.diameter
     amplification = PLAIN if is_plain else TWO_LEVEL
     if not is_fine and difference(*solutions) >= ACCURACY * amplification * sum(map(_gain, solutions)):
