@@ -18,6 +18,8 @@ STEPS = (
     ("implicit", ("here", "ott")),
     ("overhead", ("here",)),
     ("plan", ("here",)),
+    ("small", ("here", "torch")),
+    ("flow", ("here", "torch")),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),
     ("convergence", ("here",)),
