@@ -11,7 +11,7 @@ from problems import cloud, example
 from sinkhorn_nb import ConvergenceWarning, Measure, Sinkhorn, entropic_ot, sinkhorn_divergence, sinkhorn_divergences
 from sinkhorn_nb.initializers import Resumed
 from sinkhorn_nb.initializers.moved import along_geodesic, of_self, translated
-from sinkhorn_nb.initializers.tracks import Track
+from sinkhorn_nb.initializers.tracks import Track, updated
 
 BLUR, RATE = 0.1, 0.1
 
@@ -34,6 +34,11 @@ def known_flow(n, is_warm):
     return flow(n, 8, is_warm)
 
 
+@cache
+def long_flow():
+    return flow(150, 40, is_warm=True)
+
+
 def solved(tol=1e-3, init="auto", blur=BLUR, **kwargs):
     """The divergence of an example, with pairs in float64."""
     return sinkhorn_divergence(*example(**kwargs), blur=blur, solver=Sinkhorn(tol=tol, init=init, dtype="float64"))
@@ -49,9 +54,9 @@ def test_a_step_of_a_flow_takes_a_few_passes(n):
         assert divergence.yy.n_passes == divergence.yy.n_iter == 0
 
 
-def test_a_warm_flow_takes_little_more_than_half_of_the_passes_of_a_cold_one():
+def test_a_warm_flow_takes_little_more_than_half_of_the_passes_of_a_cold_one_from_the_first_step():
     warm, cold = (sum(each.n_passes for each in known_flow(600, is_warm)[1:]) for is_warm in (True, False))
-    assert warm < 0.6 * cold
+    assert warm < 0.55 * cold
 
 
 def test_a_warm_flow_goes_where_a_cold_one_goes():
@@ -59,13 +64,28 @@ def test_a_warm_flow_goes_where_a_cold_one_goes():
         assert warm.value == pytest.approx(cold.value, rel=1e-3)
 
 
+def test_the_error_of_a_solution_is_mended_by_the_step_that_it_tells():
+    """At no pass: the next problem starts nearer than this one has ended."""
+    first, exact = solved(tol=1e-2), solved(tol=1e-9)
+    for known, best in ((first.xx, exact.xx), (first.yy, exact.yy), (first.xy, exact.xy), (first.xy.T, exact.xy.T)):
+        off = [f - best.iterate.f for f in (updated(known), known.iterate.f)]
+        assert np.ptp(off[0]) <= np.ptp(off[1])
+    for known, best in ((first.xx, exact.xx), (first.yy, exact.yy)):
+        off = [np.abs(f - best.iterate.f).mean() for f in (updated(known), known.iterate.f)]
+        assert off[0] < 0.5 * off[1]
+
+
 def test_noise_in_the_steps_leaves_the_start_useful():
     warm, cold = (sum(each.n_passes for each in flow(600, 5, w, noise=0.1)[1:]) for w in (True, False))
-    assert warm < 0.8 * cold
+    assert warm < 0.7 * cold
+
+
+def test_a_long_flow_takes_less_than_four_passes_a_step():
+    assert np.mean([divergence.n_passes for divergence in long_flow()[5:]]) <= 3.6
 
 
 def test_errors_do_not_build_up_over_many_steps():
-    divergence = flow(150, 30, is_warm=True)[-1]
+    divergence = long_flow()[-1]
     x, y = divergence.xy.problem.source.points, divergence.xy.problem.target.points
     expected = Dense.of(x.astype(np.float64), y.astype(np.float64), blur=BLUR)
     assert divergence.value == pytest.approx(expected.divergence, rel=0.01)
@@ -277,7 +297,7 @@ def test_the_potential_of_a_measure_with_itself_follows_its_density(factor):
     before, after = (entropic_ot(z, z, blur=0.05, solver=Sinkhorn(tol=1e-6)) for z in (x, factor * x))
     path = Track.of(before.problem.source, after.problem.source)
     off = np.abs(of_self(path, before, after.problem.source, 0.05**2) - after.iterate.f).mean()
-    assert off <= 0.3 * np.abs(path.carried(before) - after.iterate.f).mean() + 1e-12
+    assert off <= 0.3 * np.abs(path.carried(before) - after.iterate.f).mean() + 1e-8
 
 
 def test_rows_correspond_if_they_have_moved_little_from_a_translation():

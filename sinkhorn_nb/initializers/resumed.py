@@ -10,7 +10,7 @@ from ..solution import Solution
 from .base import Initializer
 from .given import Sorted, Warm
 from .moved import along_geodesic, of_self
-from .tracks import Track
+from .tracks import Track, updated
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,8 +68,8 @@ class Resumed(Settings, Initializer):
             return Warm(self.xy).reduced(problem)
         f, g = x.carried(self.xy) - x.carried(self.xx), y.carried(self.xy.T) - y.carried(self.yy)
         f, g = along_geodesic(x, f, y, g)
-        own_f = of_self(x, self.xx, problem.source, problem.eps) if xx is None else xx.iterate.f
-        own_g = of_self(y, self.yy, problem.target, problem.eps) if yy is None else yy.iterate.f
+        own_f = of_self(x, self.xx, problem.source, problem.eps) if xx is None else updated(xx)
+        own_g = of_self(y, self.yy, problem.target, problem.eps) if yy is None else updated(yy)
         return Sorted(own_f + f, own_g + g)
 
     def _sides(self, problem):

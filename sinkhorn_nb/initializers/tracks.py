@@ -9,6 +9,8 @@ from ..measure import Measure
 # Rows are the same points in other places if, apart from a translation, they have moved by at most this share of the
 # variance of the cloud. Rows drawn anew are twice the variance away from each other.
 FAR = 1 / 4
+SELF_STEP = 2 / 3  # as of the solver
+LARGEST_ERROR = 0.1  # marginal error up to which the next step is one in the right direction
 
 
 class Track(NamedTuple):
@@ -40,13 +42,26 @@ class Track(NamedTuple):
         return float(self.probabilities @ ((self.after - self.before) ** 2).sum(axis=1))
 
     def carried(self, solution):
-        """The potential f that a solution has at the points before the move."""
-        return self.measure.collapse(solution._f) if self.has_moved else solution.iterate.f
+        """The potential f that a solution has at the points before the move, after the step that its errors tell."""
+        f = updated(solution)
+        return self.measure.collapse(solution._extension.at_rows(f)) if self.has_moved else f
 
     def centred(self):
         """The points before and after the move, each from their mean, and the two means."""
         means = self.probabilities @ self.before, self.probabilities @ self.after
         return self.before - means[0], self.after - means[1], *means
+
+
+def updated(solution):
+    """f after the next step, which takes no pass; f as it is if the next step of a problem is that of g."""
+    f, _, log_rows, log_columns = solution.iterate
+    if solution.marginal_error > LARGEST_ERROR:
+        return f
+    if solution.problem.is_self:
+        return f - SELF_STEP * solution.problem.eps * log_rows
+    source, target = solution._probabilities
+    is_next = source @ np.abs(log_rows) >= target @ np.abs(log_columns)
+    return f - solution.problem.eps * log_rows if is_next else f
 
 
 def variance(points, probabilities):
