@@ -129,6 +129,7 @@ def test_a_certified_solve_certifies_self_solutions_too():
     first = solved()
     again = sinkhorn_divergence(*example(), blur=BLUR, solver=Sinkhorn(init=first, certify=True))
     for solution in (again.xx, again.yy):
+        assert solution.n_iter > 0
         assert solution.gap <= 1e-3 * max(abs(solution.value), BLUR**2)
 
 
@@ -160,16 +161,26 @@ def test_weights_that_change_take_no_pass_for_the_start(n, m):
     assert again.value == pytest.approx(expected, rel=1e-3)
 
 
-@pytest.mark.parametrize("shift", [1e-4, 1e-2])
-def test_a_warm_start_leaves_small_divergences_right(shift):
-    """A start that is not known to be on the right side of zero."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(60, 2))
-    y = x + shift * rng.normal(size=x.shape)
-    first = sinkhorn_divergence(x + 0.1 * rng.normal(size=x.shape), y, blur=0.1)
-    warm = sinkhorn_divergence(x, y, blur=0.1, solver=Sinkhorn(init=first))
+@pytest.mark.parametrize("seed", [1, 4, 21, 32])
+def test_a_divergence_far_below_the_one_it_starts_from_is_right(seed):
+    """What is left of the other one at small masses, unseen by the marginal errors, took 20 to 30 % off."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(30, 2))
+    y = x + 0.003 * rng.normal(size=x.shape)
+    first = sinkhorn_divergence(x + 0.2 * rng.normal(size=x.shape), y, blur=0.2)
+    warm = sinkhorn_divergence(x, y, blur=0.2, solver=Sinkhorn(init=first))
     assert warm.converged and warm.value >= 0
-    assert warm.value == pytest.approx(Dense.of(x, y, blur=0.1).divergence, rel=0.05)
+    assert warm.value == pytest.approx(Dense.of(x, y, blur=0.2).divergence, rel=0.05)
+
+
+def test_the_problem_between_two_measures_starts_from_their_own_new_solutions():
+    """Nearer than from what their potentials are expected to be, which a plain problem starts from."""
+    first = known_flow(600, True)[0]
+    x, y = first.xy.problem.source.points, first.xy.problem.target.points
+    moved, solver = x - 0.3 * len(x) * first.gradient().x, Sinkhorn(init=first)
+    beside = sinkhorn_divergence(moved, y, blur=BLUR, solver=solver).xy
+    alone = entropic_ot(moved, y, blur=BLUR, solver=solver)
+    assert beside.history[0] < 0.5 * alone.history[0]
 
 
 def test_clouds_that_meet_and_part_again_are_served():

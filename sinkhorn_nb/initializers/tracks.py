@@ -10,7 +10,6 @@ from ..measure import Measure
 # variance of the cloud. Rows drawn anew are twice the variance away from each other.
 FAR = 1 / 4
 SELF_STEP = 2 / 3  # as of the solver
-LARGEST_ERROR = 0.1  # marginal error up to which the next step is one in the right direction
 
 
 class Track(NamedTuple):
@@ -55,8 +54,6 @@ class Track(NamedTuple):
 def updated(solution):
     """f after the next step, which takes no pass; f as it is if the next step of a problem is that of g."""
     f, _, log_rows, log_columns = solution.iterate
-    if solution.marginal_error > LARGEST_ERROR:
-        return f
     if solution.problem.is_self:
         return f - SELF_STEP * solution.problem.eps * log_rows
     source, target = solution._probabilities
