@@ -48,11 +48,10 @@ class Resumed(Settings, Initializer):
 
     def reduced(self, problem):
         """The start of the reduced problem; a problem of a measure with itself has that of the nearer measure."""
-        known, points = self.xy.problem.source.points, problem.source.points
-        validation.same_dimension("init: divergence", known, "the data", points)
-        if problem.is_self:
-            return _of_self(min((self.xx, self.yy), key=lambda known: _distance(known, problem)), problem)
-        return self._between(problem, None, None)
+        if not problem.is_self:
+            return self._between(problem, None, None)
+        self._check(problem)
+        return Warm(min((self.xx, self.yy), key=lambda known: _distance(known, problem))).reduced(problem)
 
     def __call__(self, problem, solver):
         """The start; passes are needed only where the points do not correspond to the earlier ones."""
@@ -63,7 +62,9 @@ class Resumed(Settings, Initializer):
         return _Beside(self, xx, yy)
 
     def _between(self, problem, xx, yy):
-        x, y = (Track.of(old, new) for old, new in self._sides(problem))
+        self._check(problem)
+        known = self.xy.problem
+        x, y = Track.of(known.source, problem.source), Track.of(known.target, problem.target)
         if x is None or y is None:
             return Warm(self.xy).reduced(problem)
         f, g = x.carried(self.xy) - x.carried(self.xx), y.carried(self.xy.T) - y.carried(self.yy)
@@ -72,9 +73,9 @@ class Resumed(Settings, Initializer):
         own_g = of_self(y, self.yy, problem.target, problem.eps) if yy is None else updated(yy)
         return Sorted(own_f + f, own_g + g)
 
-    def _sides(self, problem):
-        known = self.xy.problem
-        return (known.source, problem.source), (known.target, problem.target)
+    def _check(self, problem):
+        points = self.xy.problem.source.points
+        validation.same_dimension("init: divergence", points, "the data", problem.source.points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +88,11 @@ class _Beside(Initializer):
 
     def reduced(self, problem):
         """The start of the reduced problem."""
-        validation.same_dimension(
-            "init: divergence", self.earlier.xy.problem.source.points, "the data", problem.source.points
-        )
         return self.earlier._between(problem, self.xx, self.yy)
 
     def __call__(self, problem, solver):
         """As that of the earlier divergence."""
         return self.reduced(problem)(problem, solver)
-
-
-def _of_self(known, problem):
-    track = Track.of(known.problem.source, problem.source)
-    if track is None:
-        return Warm(known).reduced(problem)
-    f = of_self(track, known, problem.source, problem.eps)
-    return Sorted(f, f)
 
 
 def _distance(known, problem):
