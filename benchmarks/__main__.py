@@ -19,6 +19,8 @@ STEPS = (
     ("overhead", ("here",)),
     ("plan", ("here",)),
     ("pairwise", ("here", "torch")),
+    ("small", ("here", "torch")),
+    ("flow", ("here", "torch")),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),
     ("convergence", ("here",)),

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from .dual import LARGEST_LOG
-from .initializers import Auto, Debiased, Sorted, initializer
+from .initializers import Auto, Debiased, Resumed, Sorted
+from .solver import value_tol
 from .status import Status
 
 # The error of a dual value is at most about so many times what an exact update would gain: after two-level steps, and
@@ -20,6 +21,7 @@ FINE = 1e-3  # of the diameter: at smaller blurs, small masses that have far to 
 SHARPENING = 1 / 8
 LARGEST_CHANGE, LARGEST_PLAIN_CHANGE = 1 / 4, 1 / 20
 MOST_ROUNDS = 8
+FAR_BELOW = 10.0  # times smaller than the divergence whose solutions it starts from
 LEAST_ERROR = 1e-9  # marginal error, in float64, below which rounding decides
 
 
@@ -47,9 +49,12 @@ def sharpened(solver, xy, xx, yy):
     cross problem says so. Schemes of the papers are continued with two-level steps.
     """
     solutions = [xy, xx, yy]
-    is_plain = solver.acceleration != "auto"
     if xy.problem.is_self or not all(s.converged for s in solutions):
         return solutions
+    is_plain = solver.acceleration != "auto"
+    if _is_far_below_the_start(solver, difference(*solutions)):
+        start = Debiased(xx.iterate.f, yy.iterate.f, otherwise=Sorted(xy.iterate.f, xy.iterate.g))
+        solutions[0] = _continued(solver, xy, start, SHARPENING * xy.marginal_error)
     is_fine = xy.problem.blur < FINE * xy.problem.diameter
     amplification = PLAIN if is_plain else TWO_LEVEL
     if not is_fine and difference(*solutions) >= ACCURACY * amplification * sum(map(_gain, solutions)):
@@ -69,6 +74,12 @@ def sharpened(solver, xy, xx, yy):
     if any(solution.n_iter >= solver.max_iter for solution in solutions):
         solutions[0] = replace(solutions[0], status=Status.UNSETTLED)
     return solutions
+
+
+def _is_far_below_the_start(solver, value):
+    """Whether what an earlier divergence has left at small masses, which the errors do not show, may be too much."""
+    start = solver._start
+    return isinstance(start, Resumed) and value < difference(start.xy, start.xx, start.yy) / FAR_BELOW
 
 
 def _tolerances(solutions):
@@ -104,7 +115,27 @@ def _continued(solver, solution, start, tol):
 
 
 def near(solver, xx, yy):
-    """The solver that starts the cross problem from the self potentials where these are near its own."""
-    if solver.acceleration == "symmetric" or initializer(solver.init) != Auto():
+    """The solver that starts the cross problem from the self potentials where these are near its own.
+
+    An earlier divergence tells what the cross problem's potentials have beyond these.
+    """
+    if isinstance(solver._start, Resumed):
+        return replace(solver, init=solver._start.beside(xx, yy))
+    if solver.acceleration == "symmetric" or solver._start != Auto():
         return solver
     return replace(solver, init=Debiased(xx.iterate.f, yy.iterate.f))
+
+
+def unchanged(solver, problem):
+    """The solution of this very self problem in an earlier divergence, if it is as accurate as the solver asks for."""
+    if not isinstance(solver._start, Resumed) or solver.certify:
+        return None
+    for known in (solver._start.xx, solver._start.yy):
+        is_known = known.problem.eps == problem.eps and known.problem.source.equals(problem.source)
+        has_pairs = known.dtype == (solver.dtype or known.dtype) and (
+            known.dtype == "float64" or problem.source.points.dtype == np.float32
+        )
+        if is_known and has_pairs and known.converged and known.marginal_error <= value_tol(problem, solver):
+            settings = {"tol": solver.tol, "backend": solver.backend}
+            return replace(known, problem=problem, solve_passes=0.0, history=known.history[:0], **settings)
+    return None

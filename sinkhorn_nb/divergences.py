@@ -8,13 +8,14 @@ import numpy as np
 from .backends.home import HOST
 from .caching import cached_property
 from .clouds import Clouds
-from .debiasing import solve_debiased
+from .debiasing import FAR_BELOW, difference, solve_debiased, unchanged
 from .divergence import assembled
 from .gradients import Gradient
+from .initializers import Resumed
 from .outlook import Watch
 from .problem import Problem
 from .representation import Represented
-from .solver import MOST_ROWS, reported, solve_small, suits
+from .solver import MOST_ROWS, carried, reported, solve_small, suits
 
 
 class Divergences(Represented, Sequence):
@@ -174,14 +175,15 @@ def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None
     Pairs
     """
     own, others = dict(selves or {}), {}
-    is_small = suits(solver) and (clouds.sizes[sources] * clouds.sizes[targets]).min() <= MOST_ROWS
-    small = solve_small(clouds, sources, targets, eps, solver, selves) if is_small else None
+    small = None
+    if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= MOST_ROWS:
+        small = _solve_small(clouds, sources, targets, eps, solver, selves)
 
     def of_itself(k):
         if k not in own:
-            known = None if small is None else small.solved_self(k)
-            measure = clouds.measure(k)
-            own[k] = known or solver.attempt(Problem(measure, measure, eps))
+            known, measure = None if small is None else small.solved_self(k), clouds.measure(k)
+            problem = Problem(measure, measure, eps)
+            own[k] = known or unchanged(solver, problem) or solver.attempt(problem)
         return own[k]
 
     for q in range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist():
@@ -192,6 +194,23 @@ def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None
             xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
         others[q] = assembled(problem, xy, xx, yy)
     return Pairs(small, others, homes)
+
+
+def _solve_small(clouds, sources, targets, eps, solver, selves):
+    """The small ones, a single one from an earlier divergence that it resembles; None if the solver does not suit."""
+    earlier, starts = solver._start, None
+    if isinstance(earlier, Resumed) and len(sources) == 1:
+        numbers = sources[0], targets[0]
+        starts = carried(earlier, *map(clouds.measure, numbers))
+        found = {k: unchanged(solver, Problem(clouds.measure(k), clouds.measure(k), eps)) for k in numbers}
+        selves = {k: own for k, own in found.items() if own is not None} | (selves or {})
+    if not suits(solver, starts):
+        return None
+    small = solve_small(clouds, sources, targets, eps, solver, selves, starts)
+    # Far below, what the start has left at small masses, which the errors do not show, may be too much.
+    if starts is not None and small.value[0] < difference(earlier.xy, earlier.xx, earlier.yy) / FAR_BELOW:
+        small = solve_small(clouds, sources, targets, eps, solver, selves)
+    return small
 
 
 def diverge(problem, solver):

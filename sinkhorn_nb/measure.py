@@ -230,7 +230,7 @@ class Measure(Represented):
         return abs(self.mass - other.mass) / max(self.mass, other.mass)
 
     def precedes(self, other):
-        """A total order of reduced measures: by size, then by the first number in which their partitions differ."""
+        """A total order of reduced measures: by size, then by the first number in which their normal forms differ."""
         if len(self) != len(other):
             return len(self) < len(other)
         first = self._first_difference(other)
@@ -241,7 +241,7 @@ class Measure(Represented):
         return {"n": len(self), "d": self.dimension, "mass": mass, "dtype": self.points.dtype}
 
     def _first_difference(self, other):
-        mine, theirs = self.partition, other.partition
+        mine, theirs = self.normal_form, other.normal_form
         for a, b, rtol in (
             (mine.points, theirs.points, 0.0),
             (mine.probabilities, theirs.probabilities, WEIGHT_ROUNDING),

@@ -113,7 +113,7 @@ def solved_at(blur):
         (
             3,
             TypeError,
-            "init: expected a name, an Initializer, a Solution or a pair (f, g), got int; pass one of 'auto'",
+            "init: expected a name, an Initializer, a Solution, a Divergence or a pair (f, g), got int; pass one of",
         ),
         ("fourier", ValueError, "init: expected one of 'auto', "),
         (("a", "b"), TypeError, "init: f: expected an (n,) array of real numbers"),

@@ -9,7 +9,7 @@ from problems import example
 from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 
-from sinkhorn_nb import Sinkhorn, entropic_ot
+from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence
 from sinkhorn_nb.initializers import GMM, Gaussian, Potentials, Subsample, Warm
 
 X, Y, A, B = example()
@@ -19,6 +19,7 @@ INITS = {
     "an initializer": Subsample(random_state=np.random.default_rng(0)),
     "fitted mixtures": GMM(source=GaussianMixture(2).fit(X), target=GaussianMixture(3).fit(Y)),
     "a solution": SOLUTION,
+    "a divergence": sinkhorn_divergence(X, Y, A, B, blur=0.5),
     "arrays": (SOLUTION.f, SOLUTION.g),
     "lists": (SOLUTION.f.tolist(), SOLUTION.g.tolist()),
     "potentials": Potentials(SOLUTION.f, SOLUTION.g),

@@ -13,11 +13,11 @@ def main():
     angles, radii = 2 * np.pi * rng.random(N), np.sqrt(rng.random(N)) / 2
     y = np.column_stack([2 + radii * np.cos(angles), 0.5 + radii * np.sin(angles)])
 
-    self_y = None
+    solver = snb.Sinkhorn()
     for step in range(N_STEPS + 1):
-        divergence = snb.sinkhorn_divergence(x, y, blur=BLUR, self_y=self_y)
-        self_y = divergence.yy
-        print(f"step {step}: S = {divergence.value:.3e} after {divergence.n_iter} iterations")
+        divergence = snb.sinkhorn_divergence(x, y, blur=BLUR, solver=solver)
+        solver = snb.Sinkhorn(init=divergence)  # each step starts from the last one
+        print(f"step {step}: S = {divergence.value:.3e} after {divergence.n_passes:.1f} passes")
         x = x - RATE * N * divergence.gradient().x  # uniform weights: 1 / a_i = N
 
 

@@ -42,6 +42,13 @@ def copy(values, out):
 
 
 @kernel
+def add(values, out):
+    """Add one vector to another."""
+    for j in range(len(values)):
+        out[j] += values[j]
+
+
+@kernel
 def fill(value, out):
     """Set all numbers to one."""
     for j in range(len(out)):

@@ -8,7 +8,7 @@ import numpy as np
 from .jit import kernel, wide_vectors
 from .pointwise import LOG2E
 from .small_descent import NO_VALUE, START_ERROR, Aim, judge, solve
-from .small_kernels import RATIO, Room, anneal, build_at, copy, fill, measure
+from .small_kernels import RATIO, Room, add, anneal, build_at, copy, fill, measure
 from .small_mixing import MEMORY, Mixing
 from .threads import run
 
@@ -24,7 +24,7 @@ class Problems(NamedTuple):
     tols: Any
     are_fine: Any  # whether the blur is so small that no estimate of the accuracy is to be trusted at first
     are_wanted: Any  # the others are passed over
-    starts: Any  # of v, laid out as the answers
+    starts: Any  # of v, laid out as the answers; beyond the second cloud's own v where the two are different
     are_started: Any  # whether the start of each is given
 
 
@@ -61,11 +61,13 @@ class Answers(NamedTuple):
         numbers = self.values[q], self.gains[q], self.errors[q], self.counts[q].copy()
         return Answer(self.u[u].copy(), self.v[v].copy(), self.logs[v].copy(), *numbers)
 
-    def put(self, q, answer):
-        """Write the answer to one problem, which is accurate."""
+    def put(self, q, answer, is_free):
+        """Write the answer to one problem, which is accurate; it may count as found without an iteration."""
         u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
         self.u[u], self.v[v], self.logs[v], self.values[q], self.gains[q], self.errors[q], self.counts[q] = answer
         self.are_accurate[q] = True
+        if is_free:
+            self.counts[q] = 0
 
 
 class Answer(NamedTuple):
@@ -149,14 +151,28 @@ def _starts_near(C, a, b, own, u, v, K, room):
     """Whether v and the potential of the second cloud with itself nearly solve the problem: moved there, K built."""
     plain, logs = room.plain, room.residual
     copy(v, plain)
-    for j in range(len(v)):
-        v[j] += own[j]
+    add(own, v)
     build_at(C, b, v, K, room)
     measure(C, a, b, False, u, v, logs, K, room)
     error = judge(b, logs)[0]
     if not error < START_ERROR:
         copy(plain, v)
     return error < START_ERROR
+
+
+@kernel
+def _start(x, y, a, b, scale, C, own_v, u, v, K, room):
+    """Move v near the solution; whether K is built there, how many kernels were, and the levels of annealing."""
+    distance, spread = _moments(x, y, a, b, scale, v)
+    n_builds = 0
+    if distance <= LOG2E / 2:  # otherwise twice the divergence is at least eps
+        n_builds = 1
+        if _starts_near(C, a, b, own_v, u, v, K, room):
+            return True, n_builds, 0
+    radius = 2.0 * np.sqrt(2.0 * spread)
+    n_levels = int(np.ceil(np.log(max(radius, 1.0)) / np.log(np.sqrt(RATIO))))
+    anneal(C, a, b, n_levels, u, v, K, room)
+    return False, n_builds, n_levels
 
 
 @kernel
@@ -182,17 +198,13 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         if not is_self:
             base = (own.values[c] + own.values[e]) / 2.0
             aim = Aim(base, (own.gains[c] + own.gains[e]) / 2.0, problems.are_fine[q])
+        own_v = own.v[own.v_ends[e] : own.v_ends[e + 1]]
         if problems.are_started[q]:
             copy(problems.starts[v_first:v_last], v)
+            if not is_self:
+                add(own_v, v)
         elif not is_self:
-            distance, spread = _moments(x, y, a, b, scale, v)
-            if distance <= LOG2E / 2:  # otherwise twice the divergence is at least eps
-                n_builds = 1
-                is_built = _starts_near(C, a, b, own.v[own.v_ends[e] : own.v_ends[e + 1]], u, v, K, room)
-            if not is_built:
-                radius = 2.0 * np.sqrt(2.0 * spread)
-                n_levels = int(np.ceil(np.log(max(radius, 1.0)) / np.log(np.sqrt(RATIO))))
-                anneal(C, a, b, n_levels, u, v, K, room)
+            is_built, n_builds, n_levels = _start(x, y, a, b, scale, C, own_v, u, v, K, room)
         mixing = Mixing(np.empty((MEMORY, m)), np.empty((MEMORY, m)), np.empty((MEMORY, MEMORY)), np.empty(MEMORY))
         best_u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
         best = best_u, answers.v[v_first:v_last], answers.logs[v_first:v_last]

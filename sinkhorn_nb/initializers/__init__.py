@@ -10,6 +10,7 @@ from .debiased import Debiased
 from .gaussian import Gaussian
 from .given import Potentials, Sorted, Warm
 from .gmm import GMM
+from .resumed import Resumed
 from .sorting import DualSort, Sorting
 from .subsample import Subsample
 from .zeros import Zeros
@@ -25,6 +26,7 @@ __all__ = [
     "Gaussian",
     "Initializer",
     "Potentials",
+    "Resumed",
     "Sorted",
     "Sorting",
     "Start",
@@ -46,7 +48,7 @@ NAMED = {
 
 
 def initializer(init):
-    """The `Initializer` for a name, a `Solution` or a pair of potentials."""
+    """The `Initializer` for a name, a `Solution`, a `Divergence` or a pair of potentials."""
     if isinstance(init, Initializer):
         return init
     if isinstance(init, Solution):
@@ -55,7 +57,15 @@ def initializer(init):
         return Potentials(*init)
     if isinstance(init, str):
         return NAMED[validation.choice("init", init, tuple(NAMED))]
+    if _is_divergence(init):
+        return Resumed(init.xy, init.xx, init.yy)
     raise TypeError(
-        f"init: expected a name, an Initializer, a Solution or a pair (f, g), got {type(init).__name__}; "
-        f"pass one of {', '.join(map(repr, NAMED))}, an object of sinkhorn_nb.initializers, a Solution or potentials"
+        f"init: expected a name, an Initializer, a Solution, a Divergence or a pair (f, g), got {type(init).__name__}; "
+        f"pass one of {', '.join(map(repr, NAMED))}, an object of sinkhorn_nb.initializers, an earlier result or "
+        "potentials"
     )
+
+
+def _is_divergence(init):
+    """Whether these are the three solutions of a divergence, whose class is made of things above this layer."""
+    return all(isinstance(getattr(init, name, None), Solution) for name in ("xy", "xx", "yy"))

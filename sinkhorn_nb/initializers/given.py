@@ -9,6 +9,8 @@ from ..representation import Settings
 from ..solution import Solution
 from .base import Initializer, Start, extended
 from .coarse import Coarse
+from .moved import of_self, translated
+from .tracks import Track
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,7 +69,7 @@ class Sorted(Initializer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Warm(Settings, Initializer):
-    """The solution of a similar problem, by its softmin extension where points have moved.
+    """The solution of a similar problem: the potential of each point that has moved, or their softmin extension.
 
     Parameters
     ----------
@@ -83,21 +85,48 @@ class Warm(Settings, Initializer):
         """The transposed solution."""
         return Warm(self.solution.T)
 
-    def __call__(self, problem, solver):
-        """The start, for a pass per side between new points and old ones."""
-        known = self.solution.problem.reduced
+    def reduced(self, problem):
+        """The start of the reduced problem, in which each row has the potential of the old row, if it is near that."""
+        known = self.solution.problem
         validation.same_dimension("init: solution", known.source.points, "the data", problem.source.points)
         if known.is_self != problem.is_self:
-            return Coarse()(problem, solver)
-        f, pairs = _at(self.solution, problem.source, solver.backend)
+            return Coarse()
+        x = Track.of(known.source, problem.source)
+        if problem.is_self:
+            f = None if x is None else of_self(x, self.solution, problem.source, problem.eps)
+            return Extended(self.solution, f, f)
+        y = Track.of(known.target, problem.target)
+        f = None if x is None else x.carried(self.solution)
+        g = None if y is None else y.carried(self.solution.T)
+        return Extended(self.solution, f, g) if f is None or g is None else Sorted(*translated(x, f, y, g))
+
+    def __call__(self, problem, solver):
+        """The start, for a pass per side whose points are not the old ones."""
+        return self.reduced(problem)(problem, solver)
+
+
+@dataclass(frozen=True, eq=False)
+class Extended(Initializer):
+    """Potentials of the reduced problem, in the order of the partitions; one that is None is a softmin extension."""
+
+    solution: Solution
+    f: np.ndarray | None
+    g: np.ndarray | None
+
+    @property
+    def T(self):
+        """The pair the other way round."""
+        return Extended(self.solution.T, self.g, self.f)
+
+    def __call__(self, problem, solver):
+        """The start, for a pass per extension, between new points and old ones."""
+        f, pairs = _at(self.solution, self.f, problem.source, solver.backend)
         if problem.is_self:
             return Start(f, f, pairs / (len(f) * len(f)))
-        g, more = _at(self.solution.T, problem.target, solver.backend)
+        g, more = _at(self.solution.T, self.g, problem.target, solver.backend)
         return Start(f, g, (pairs + more) / (len(f) * len(g)))
 
 
-def _at(solution, measure, backend):
-    """f of a solution at the points of a measure, in the order of its partition, and the pairs treated."""
-    if solution.problem.reduced.source.equals(measure):
-        return solution.iterate.f, 0.0
-    return extended(solution, measure.partition, backend)
+def _at(solution, f, measure, backend):
+    """f, or where it is not known that of the solution at the points of a measure; and the pairs treated."""
+    return (f, 0.0) if f is not None else extended(solution, measure.partition, backend)

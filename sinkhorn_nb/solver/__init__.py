@@ -1,6 +1,8 @@
 """Solvers of one problem and of many."""
 
+from .schedule import value_tol
 from .sinkhorn import DEFAULT, Sinkhorn, reported
-from .small import MOST_ROWS, SmallSolutions, solve_small, suits
+from .small import MOST_ROWS, solve_small, suits
+from .small_starts import carried
 
-__all__ = ["DEFAULT", "MOST_ROWS", "Sinkhorn", "SmallSolutions", "reported", "solve_small", "suits"]
+__all__ = ["DEFAULT", "MOST_ROWS", "Sinkhorn", "carried", "reported", "solve_small", "suits", "value_tol"]

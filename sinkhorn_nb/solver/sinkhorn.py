@@ -37,10 +37,11 @@ class Sinkhorn(Parameters):
         r_i being the ratio of the plan's marginal to a_i.
     max_iter : int, default 3000
         Iterations at most, each one pass over the pairs (half a pass for self problems).
-    init : str, Initializer, Solution or pair of arrays, default "auto"
+    init : str, Initializer, Solution, Divergence or pair of arrays, default "auto"
         The start; it changes the number of passes, not the result. One of "auto", "coarse", "gaussian", "gmm",
         "subsample", "zeros" and, for points on a line, "sorting"; an object of `sinkhorn_nb.initializers`; the
-        solution of a similar problem; or potentials (f, g).
+        solution of a similar problem; a similar divergence, for all three problems of the next one; or potentials
+        (f, g).
     acceleration : {"auto", "none", "symmetric"}
         "auto" takes two-level steps: one side exactly and a shift of each of its clusters on the other, mixed.
         "none" is Sinkhorn's alternating iteration; "symmetric" the scheme of Feydy et al. as it is in

@@ -1,0 +1,86 @@
+"""Potentials after a move of the points, from those before it, at no pass over the pairs."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from .tracks import variance
+
+LEAST_FIT = 1 / 2  # share of the moves that a geodesic explains, from which on they count as moves along it
+CLUSTERS, POINTS_PER_PARAMETER = 8, 8  # in which the density is followed: so many, of at least so many points
+LARGEST_LOG = 2.0  # of the change of a density
+WIDE = 1 / 4  # of the variance: with a larger eps the potential hardly knows of the density
+
+
+def of_self(track, solution, measure, eps):
+    """The potential of a measure with itself: minus eps / 2 times the logarithm of the density, up to its smoothing."""
+    f = track.carried(solution)
+    n, d = track.after.shape
+    count = min(CLUSTERS, n // (POINTS_PER_PARAMETER * (d + 1)))
+    if not track.has_moved or count < 1 or eps > WIDE * variance(track.after, track.probabilities):
+        return f
+    bounds = measure.reduced.partition.clusters(count)
+    volumes = [_log_volume(track.before[i:j], track.after[i:j]) for i, j in pairwise(bounds)]
+    return f + eps / 2 * np.repeat(volumes, np.diff(bounds))
+
+
+def _log_volume(before, after):
+    """Logarithm of the change of volume under the linear map that fits the moves of some points."""
+    before, after = before - before.mean(axis=0), after - after.mean(axis=0)
+    moves = np.linalg.lstsq(before, after - before, rcond=1e-6)[0]
+    return np.clip(np.linalg.slogdet(np.eye(len(moves)) + moves)[1], -LARGEST_LOG, LARGEST_LOG)
+
+
+def translated(x, f, y, g):
+    """The potentials between two measures, exact where each has been translated."""
+    return _moved(x, f, y, g, lambda points, move, potential: 0.0)
+
+
+def along_geodesic(x, f, y, g):
+    """The debiased potentials f_ab - f_aa and g_ab - g_bb between two measures.
+
+    Exact without regularization where the points have gone some share of their way to the other measure, as in a
+    gradient flow: the rest of the way is the rest of the same geodesic. Otherwise as `translated`.
+    """
+    return _moved(x, f, y, g, _share)
+
+
+def _moved(x, f, y, g, share):
+    """Potentials between two measures, of which each has gone some share of the way to the other.
+
+    Translations do not change the potentials between the centred measures, which have f + g = C on the support of the
+    plan. If x_i goes the share s of its way and y_j the share t, the costs on it are C (1 - s - t)^2; f loses s C
+    besides the share s + t of itself.
+    """
+    x_before, x_after, x_mean, new_x_mean = x.centred()
+    y_before, y_after, y_mean, new_y_mean = y.centred()
+    f, g = f - _linear(x_before, x_mean - y_mean), g - _linear(y_before, y_mean - x_mean)
+    s, t = share(x_before, x_after - x_before, f), share(y_before, y_after - y_before, g)
+    rest = max(1 - s - t, 0.0)
+    f, g = rest * (f - _lost(x_after - x_before, s)), rest * (g - _lost(y_after - y_before, t))
+    return f + _linear(x_after, new_x_mean - new_y_mean), g + _linear(y_after, new_y_mean - new_x_mean)
+
+
+def _linear(points, shift):
+    """The potential of a translation by -shift at points from their mean, and half of its constant."""
+    return points @ shift + shift @ shift / 4
+
+
+def _lost(moves, share):
+    """share * C = |move|^2 / (2 share), C being |move / share|^2 / 2."""
+    return (moves**2).sum(axis=1) / (2 * share) if share else 0.0
+
+
+def _share(points, moves, potential):
+    """The s for which the moves are nearly -s times the gradient of the potential, or 0 if there is none.
+
+    A potential's differences between neighbours are integrals of its gradient along the segment: no gradient is needed.
+    """
+    steps, differences = np.diff(points, axis=0), np.diff(potential)
+    along = np.einsum("ik,ik->i", (moves[1:] + moves[:-1]) / 2, steps)
+    squares = np.einsum("ik,ik->i", steps, steps)
+    weights = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)  # equal points may have parted
+    product, size, total = (weights @ part for part in (along * differences, differences**2, along**2))
+    if not product**2 >= LEAST_FIT * size * total > 0:
+        return 0.0
+    return float(np.clip(-product / size, -1.0, 1.0))

@@ -1,0 +1,103 @@
+"""The three solutions of an earlier divergence as the starts of the next one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import validation
+from ..representation import Settings
+from ..solution import Solution
+from .base import Initializer
+from .given import Sorted, Warm
+from .moved import along_geodesic, of_self
+from .tracks import Track, updated
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Resumed(Settings, Initializer):
+    """The solutions of an earlier divergence, each of which starts the same problem of the next one.
+
+    Where the points have moved, row i being the same point, the potentials of a measure with itself follow the density,
+    and the difference to them of those between the two measures follows the geodesic from one to the other: a gradient
+    flow goes along it. This takes no pass over the pairs. Otherwise it is as `Warm`.
+
+    Parameters
+    ----------
+    xy, xx, yy : Solution
+        Of an earlier divergence of any points, weights and blur.
+
+    Examples
+    --------
+    >>> import numpy as np, sinkhorn_nb as snb
+    >>> x, y = np.random.default_rng(0).random((2, 600, 2))
+    >>> first = snb.sinkhorn_divergence(x, y + 1, blur=0.1)
+    >>> moved = x - 0.1 * len(x) * first.gradient().x
+    >>> second = snb.sinkhorn_divergence(moved, y + 1, blur=0.1, solver=snb.Sinkhorn(init=first))
+    >>> second.n_passes < first.n_passes / 2
+    True
+    """
+
+    xy: Solution
+    xx: Solution
+    yy: Solution
+
+    @property
+    def T(self):
+        """The solutions of the transposed problems."""
+        return Resumed(self.xy.T, self.yy, self.xx)
+
+    def reduced(self, problem):
+        """The start of the reduced problem; a problem of a measure with itself has that of the nearer measure."""
+        if not problem.is_self:
+            return self._between(problem, None, None)
+        self._check(problem)
+        return Warm(min((self.xx, self.yy), key=lambda known: _distance(known, problem))).reduced(problem)
+
+    def __call__(self, problem, solver):
+        """The start; passes are needed only where the points do not correspond to the earlier ones."""
+        return self.reduced(problem)(problem, solver)
+
+    def beside(self, xx, yy):
+        """The start of the problem between two measures whose own solutions are known."""
+        return _Beside(self, xx, yy)
+
+    def _between(self, problem, xx, yy):
+        self._check(problem)
+        known = self.xy.problem
+        x, y = Track.of(known.source, problem.source), Track.of(known.target, problem.target)
+        if x is None or y is None:
+            return Warm(self.xy).reduced(problem)
+        f, g = x.carried(self.xy) - x.carried(self.xx), y.carried(self.xy.T) - y.carried(self.yy)
+        f, g = along_geodesic(x, f, y, g)
+        own_f = of_self(x, self.xx, problem.source, problem.eps) if xx is None else updated(xx)
+        own_g = of_self(y, self.yy, problem.target, problem.eps) if yy is None else updated(yy)
+        return Sorted(own_f + f, own_g + g)
+
+    def _check(self, problem):
+        points = self.xy.problem.source.points
+        validation.same_dimension("init: divergence", points, "the data", problem.source.points)
+
+
+@dataclass(frozen=True, eq=False)
+class _Beside(Initializer):
+    """The start between two measures by an earlier divergence and their own solutions."""
+
+    earlier: Resumed
+    xx: Solution
+    yy: Solution
+
+    def reduced(self, problem):
+        """The start of the reduced problem."""
+        return self.earlier._between(problem, self.xx, self.yy)
+
+    def __call__(self, problem, solver):
+        """As that of the earlier divergence."""
+        return self.reduced(problem)(problem, solver)
+
+
+def _distance(known, problem):
+    """Mean square moves from the known measure to another; where rows do not correspond, by the means alone."""
+    track = Track.of(known.problem.source, problem.source)
+    if track is not None:
+        return 0, track.length
+    return 1, float(np.sum((known.problem.source.centroid - problem.source.centroid) ** 2))

@@ -1,0 +1,74 @@
+"""The points of one measure before and after a move: which is which."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..measure import Measure
+
+# Rows are the same points in other places if, apart from a translation, they have moved by at most this share of the
+# variance of the cloud. Rows drawn anew are twice the variance away from each other.
+FAR = 1 / 4
+SELF_STEP = 2 / 3  # as of the solver
+
+
+class Track(NamedTuple):
+    """The points of a measure before and after a move, in the order of the new partition."""
+
+    before: np.ndarray
+    after: np.ndarray
+    probabilities: np.ndarray
+    measure: Measure | None  # the new one, whose rows correspond to the old ones; None if the two are equal
+
+    @classmethod
+    def of(cls, old, new):
+        """The track from one measure to another, or None if their points do not correspond."""
+        partition = new.reduced.partition
+        if old.equals(new):
+            return cls(partition.points, partition.points, partition.probabilities, None)
+        if not have_same_rows(old, new):
+            return None
+        return cls(new.average(old.points.astype(np.float64)), partition.points, partition.probabilities, new)
+
+    @property
+    def has_moved(self):
+        """Whether any point has."""
+        return self.measure is not None
+
+    @property
+    def length(self):
+        """The mean square of the moves."""
+        return float(self.probabilities @ ((self.after - self.before) ** 2).sum(axis=1))
+
+    def carried(self, solution):
+        """The potential f that a solution has at the points before the move, after the step that its errors tell."""
+        f = updated(solution)
+        return self.measure.collapse(solution._extension.at_rows(f)) if self.has_moved else f
+
+    def centred(self):
+        """The points before and after the move, each from their mean, and the two means."""
+        means = self.probabilities @ self.before, self.probabilities @ self.after
+        return self.before - means[0], self.after - means[1], *means
+
+
+def updated(solution):
+    """f after the next step, which takes no pass; f as it is if the next step of a problem is that of g."""
+    f, _, log_rows, log_columns = solution.iterate
+    if solution.problem.is_self:
+        return f - SELF_STEP * solution.problem.eps * log_rows
+    source, target = solution._probabilities
+    is_next = source @ np.abs(log_rows) >= target @ np.abs(log_columns)
+    return f - solution.problem.eps * log_rows if is_next else f
+
+
+def variance(points, probabilities):
+    """The mean square distance from the mean."""
+    return float(probabilities @ ((points - probabilities @ points) ** 2).sum(axis=1))
+
+
+def have_same_rows(old, new):
+    """Whether the rows of two measures are the same points in other places."""
+    if old.points.shape != new.points.shape:
+        return False
+    before, after = (measure.points.astype(np.float64) for measure in (old, new))
+    return variance(after - before, new.probabilities) <= FAR * variance(before, new.probabilities)

@@ -1,0 +1,159 @@
+"""Solutions that the compiled solver of small problems has found, as arrays and as objects."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..backends.small_gradients import Solved, gradients
+from ..backends.small_problems import Answers
+from ..caching import cached_property, know
+from ..dual import Iterate, Normal, balanced
+from ..gibbs import LOG2E
+from ..problem import Problem
+from ..solution import Solution
+from ..status import Status
+
+# Passes for an iteration, which reads the kernel, for building it, and for a level of annealing, which does both.
+PASSES, SELF_PASSES = np.array([1.0, 1.0, 2.0]), np.array([0.5, 1.0, 0.0])
+
+
+class Found(NamedTuple):
+    """What the compiled solver found for clouds and for pairs of them."""
+
+    own: Answers  # of each cloud with itself
+    cross: Answers
+    same: np.ndarray  # the number of the cloud whose self problem stands for that of each
+    relations: np.ndarray  # as in a Survey
+    are_solved: np.ndarray  # pairs
+    own_are_solved: np.ndarray  # clouds
+
+
+class SmallSolutions:
+    """The solutions of small problems between pairs of clouds, as arrays, and one by one when they are asked for.
+
+    Attributes
+    ----------
+    are_solved : (B,) bool array
+        Whether all that was asked for was reached. Everything else is about these.
+    value, n_iter, n_passes, marginal_error : (B,) arrays
+        Those of the divergences.
+    """
+
+    def __init__(self, clouds, sources, targets, eps, solver, found, selves=None):
+        self.clouds, self.sources, self.targets, self.eps = clouds, sources, targets, eps
+        self._own, self._cross, self._same, self._relations, self.are_solved, self._own_are_solved = found
+        self._tol, self._backend, self._self_solutions = solver.tol, solver.backend, dict(selves or {})
+        self._x, self._y = self._same[sources], self._same[targets]
+
+    @cached_property
+    def are_equal(self):
+        """(B,) whether the two clouds are the same measure: its problem with itself serves."""
+        return self._relations == 0
+
+    @cached_property
+    def value(self):
+        """(B,) S_eps."""
+        unit, masses, are_solved = self.eps / LOG2E, self.clouds.masses, self.are_solved & ~self.are_equal
+        cross = (
+            (masses[self.sources] + masses[self.targets]) / 2 * (unit * np.where(are_solved, self._cross.values, 0.0))
+        )
+        sides = (self.sources, self._x), (self.targets, self._y)
+        of_x, of_y = (masses[k] * (unit * np.where(are_solved, self._own.values[s], 0.0)) for k, s in sides)
+        differences = cross - (of_x + of_y) / 2
+        return np.maximum(differences, 0.0)
+
+    @property
+    def converged(self):
+        """(B,) all of them are."""
+        return self.are_solved
+
+    @cached_property
+    def n_iter(self):
+        """(B,) the most iterations of the three."""
+        return self._largest(self._cross.counts[:, 0], self._own.counts[:, 0])
+
+    @cached_property
+    def marginal_error(self):
+        """(B,) the largest of the three."""
+        return self._largest(np.where(self.are_equal, 0.0, self._cross.errors), self._own.errors)
+
+    @cached_property
+    def n_passes(self):
+        """(B,) sweeps over the n x m pairs of each."""
+        sizes = np.diff(self.clouds.forms.ends)
+        own, pairs = self._own.counts @ SELF_PASSES * sizes**2, sizes[self.sources] * sizes[self.targets]
+        cross = np.where(self.are_equal, 0.0, self._cross.counts @ PASSES * pairs)
+        return (cross + own[self._x] + np.where(self._x == self._y, 0.0, own[self._y])) / pairs
+
+    def _largest(self, of_cross, of_self):
+        return np.maximum(of_cross, np.maximum(of_self[self._x], of_self[self._y]))
+
+    def passes_spent(self, q):
+        """Passes made for the problem between the clouds of a pair, solved or not."""
+        return float(self._cross.counts[q] @ PASSES)
+
+    def solved_self(self, k):
+        """The solution of the problem of a cloud with itself, or None if that is not solved."""
+        return self.self_solution(k) if self._own_are_solved[k] else None
+
+    def self_solution(self, k):
+        """The solution of the problem of a cloud with itself."""
+        if k not in self._self_solutions:
+            measure, first = self.clouds.measure(k), int(self._same[k])
+            problem = know(Problem(measure, measure, self.eps), is_self=True)
+            self._self_solutions[k] = (
+                self._solved_self(problem, k) if first == k else self.self_solution(first).of(problem)
+            )
+        return self._self_solutions[k]
+
+    def _solved_self(self, problem, k):
+        span, a = slice(*self._own.v_ends[k : k + 2]), self.clouds.normal_form(k).probabilities
+        f, logs = self.eps / LOG2E * self._own.v[span], self._own.logs[span] / LOG2E
+        return self._solution(problem, Normal(Iterate(f, f, logs, logs), a, a, self._own.of(k)), self._own, k)
+
+    def problem(self, q):
+        """The problem between the clouds of a pair."""
+        i, j = int(self.sources[q]), int(self.targets[q])
+        problem = Problem(self.clouds.measure(i), self.clouds.measure(j), self.eps)
+        return know(problem, is_self=bool(self.are_equal[q]))
+
+    def solutions(self, q):
+        """Those of the problem between the clouds of a pair and of each of them with itself; equal ones have one."""
+        i, j = int(self.sources[q]), int(self.targets[q])
+        if self.are_equal[q]:
+            return (self.self_solution(i),) * 3
+        return self.solution(q), self.self_solution(i), self.self_solution(j)
+
+    def solution(self, q):
+        """That of the problem between the clouds of a pair."""
+        if self.are_equal[q]:
+            return self.self_solution(int(self.sources[q]))
+        is_turned, cross, unit = self._relations[q] > 0, self._cross, self.eps / LOG2E
+        a, b = (self.clouds.normal_form(k[q]).probabilities for k in (self.sources, self.targets))
+        a, b = (b, a) if is_turned else (a, b)
+        u_span, v_span = slice(*cross.u_ends[q : q + 2]), slice(*cross.v_ends[q : q + 2])
+        f, g = balanced(a, b, unit * cross.u[u_span], unit * cross.v[v_span])
+        found = Normal(Iterate(f, g, np.zeros(len(f)), cross.logs[v_span] / LOG2E), a, b)
+        return self._solution(self.problem(q), found.T if is_turned else found, cross, q)
+
+    def has_inert_rows(self, q):
+        """Whether a cloud of a pair has rows without mass: their potentials take a softmin each."""
+        return bool(self._have_inert_rows[self.sources[q]] or self._have_inert_rows[self.targets[q]])
+
+    @cached_property
+    def _have_inert_rows(self):
+        return np.minimum.reduceat(self.clouds.forms.owners, self.clouds.rows.ends[:-1]) < 0
+
+    def gradients(self):
+        """The gradients of the divergences per row of the caller, in flat arrays; rows without mass have zeros."""
+        are_wanted, scale = self.are_solved & ~self.are_equal, LOG2E / 2 / self.eps
+        pairs = self.sources, self.targets, self._relations > 0, are_wanted, scale, self.eps / LOG2E, self.value
+        solved = Solved(*pairs, self._same, self.clouds.masses)
+        return gradients(self.clouds.forms, self.clouds.rows, solved, self._own, self._cross)
+
+    def _solution(self, problem, found, answers, q):
+        n_iter, error = answers.counts[q, 0], float(answers.errors[q])
+        units = SELF_PASSES if problem.is_self else PASSES
+        passes, history = float(answers.counts[q] @ units), answers.histories[q, :n_iter].copy()
+        solution = Solution(problem, found, Status.CONVERGED, passes, history, "float64", self._tol, self._backend)
+        return know(solution, marginal_error=error, _dual=float(self.eps / LOG2E * answers.values[q]))
