@@ -125,12 +125,11 @@ class Pairs:
     def gradient(self, q):
         """The gradient of a divergence."""
         small = self._small
-        if q in self._divergences or self._homes[q] != HOST or small.has_inert_rows(q):
+        if q in self._divergences or self._homes[q] != HOST or not small.has_flat_gradient(q):
             return self.divergence(q).gradient()
-        flat, d = self._flat_gradients, int(small.clouds.dimensions[small.sources[q]])
+        flat = self._flat_gradients
         of_x, of_y = slice(*flat.x_ends[q : q + 2]), slice(*flat.y_ends[q : q + 2])
-        x, y = flat.x[slice(*flat.x_blocks[q : q + 2])], flat.y[slice(*flat.y_blocks[q : q + 2])]
-        return Gradient(x.reshape(-1, d), y.reshape(-1, d), flat.a[of_x], flat.b[of_y])
+        return Gradient(flat.x[of_x], flat.y[of_y], flat.a[of_x], flat.b[of_y])
 
     @cached_property
     def _flat_gradients(self):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backends.pointwise import LOG2E
-from ..backends.small_gradients import images
+from ..backends.small_images import images
 from ..gibbs import GibbsKernel
 from ..representation import Represented, arrays
 

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.small_gradients import Solved, gradients
 from ..backends.small_problems import Answers
 from ..caching import cached_property, know
 from ..dual import Iterate, Normal, balanced
@@ -12,6 +11,7 @@ from ..gibbs import LOG2E
 from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
+from .small_gradients import flat_gradients
 
 # Passes for an iteration, which reads the kernel, for building it, and for a level of annealing, which does both.
 PASSES, SELF_PASSES = np.array([1.0, 1.0, 2.0]), np.array([0.5, 1.0, 0.0])
@@ -42,6 +42,7 @@ class SmallSolutions:
     def __init__(self, clouds, sources, targets, eps, solver, found, selves=None):
         self.clouds, self.sources, self.targets, self.eps = clouds, sources, targets, eps
         self._own, self._cross, self._same, self._relations, self.are_solved, self._own_are_solved = found
+        self._found = found
         self._tol, self._backend, self._self_solutions = solver.tol, solver.backend, dict(selves or {})
         self._x, self._y = self._same[sources], self._same[targets]
 
@@ -136,20 +137,20 @@ class SmallSolutions:
         found = Normal(Iterate(f, g, np.zeros(len(f)), cross.logs[v_span] / LOG2E), a, b)
         return self._solution(self.problem(q), found.T if is_turned else found, cross, q)
 
-    def has_inert_rows(self, q):
-        """Whether a cloud of a pair has rows without mass: their potentials take a softmin each."""
-        return bool(self._have_inert_rows[self.sources[q]] or self._have_inert_rows[self.targets[q]])
+    def has_flat_gradient(self, q):
+        """Whether the gradient of a pair is among those of all: rows without mass take a softmin each."""
+        is_inert = self._have_inert_rows[self.sources[q]] or self._have_inert_rows[self.targets[q]]
+        return not is_inert and not self.are_equal[q] and (self.clouds.dimensions == self.clouds.dimensions[0]).all()
 
     @cached_property
     def _have_inert_rows(self):
         return np.minimum.reduceat(self.clouds.forms.owners, self.clouds.rows.ends[:-1]) < 0
 
     def gradients(self):
-        """The gradients of the divergences per row of the caller, in flat arrays; rows without mass have zeros."""
-        are_wanted, scale = self.are_solved & ~self.are_equal, LOG2E / 2 / self.eps
-        pairs = self.sources, self.targets, self._relations > 0, are_wanted, scale, self.eps / LOG2E, self.value
-        solved = Solved(*pairs, self._same, self.clouds.masses)
-        return gradients(self.clouds.forms, self.clouds.rows, solved, self._own, self._cross)
+        """The gradients of the divergences per row of the caller, in flat arrays, for clouds in one dimension."""
+        are_wanted = self.are_solved & ~self.are_equal
+        arguments = self.clouds, self.sources, self.targets, self.eps, self._found, self._relations > 0, are_wanted
+        return flat_gradients(*arguments, self.value)
 
     def _solution(self, problem, found, answers, q):
         n_iter, error = answers.counts[q, 0], float(answers.errors[q])

@@ -1,0 +1,85 @@
+"""Gradients of many small divergences at once, per row of the caller, in flat arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..backends.small_images import all_images
+from ..gibbs import LOG2E
+
+
+class FlatGradients(NamedTuple):
+    """Derivatives of each pair's value; the rows of pair q are those between `x_ends[q]` and `x_ends[q + 1]`."""
+
+    x: np.ndarray
+    y: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    x_ends: np.ndarray
+    y_ends: np.ndarray
+
+
+class _Side(NamedTuple):
+    """The rows of one cloud of each pair: of which pair, which point, where that is among the answers, its weight."""
+
+    pair: np.ndarray
+    point: np.ndarray  # among those of all clouds
+    own: np.ndarray  # the same for the cloud whose self problem stands for that of this one
+    answer: np.ndarray  # among the first and then the second points of all answers
+    weights: np.ndarray
+    ends: np.ndarray
+
+
+def flat_gradients(clouds, sources, targets, eps, found, are_turned, are_wanted, values):
+    """The gradients of the divergences of clouds in one dimension; rows without mass have no right a and b."""
+    forms, scale, unit = clouds.forms, LOG2E / 2 / eps, eps / LOG2E
+    cross, own, everyone = found.cross, found.own, np.arange(len(clouds))
+    first, second = np.where(are_turned, (targets, sources), (sources, targets))
+    images = all_images(forms, found.same[first], found.same[second], are_wanted, scale, cross)
+    own_images, _ = all_images(forms, everyone, everyone, found.same == everyone, scale, own)
+
+    d, n_first = clouds.dimensions[0], cross.u_ends[-1]
+    points, own_images, images = (flat.reshape(-1, d) for flat in (forms.x, own_images, np.concatenate(images)))
+    potentials = _exact_potentials(forms, found.same[first], found.same[second], cross)
+    masses = (clouds.masses[sources] + clouds.masses[targets]) / 2
+    bases = cross.u_ends[:-1], n_first + cross.v_ends[:-1]
+    of_source, of_target = np.where(are_turned, bases[::-1], bases)
+    sides = (_side(clouds, sources, found.same, of_source), _side(clouds, targets, found.same, of_target))
+    on_points, on_weights = [], []
+    for side, numbers in zip(sides, (sources, targets), strict=True):
+        ratio, x = (masses / clouds.masses[numbers])[side.pair, None], points[side.point]
+        on_points.append(side.weights[:, None] * (ratio * (x - images[side.answer]) - (x - own_images[side.own])))
+        on_weights.append(unit * (potentials[side.answer] - own.u[side.own]))
+    pairings = [np.add.reduceat(s.weights * on, s.ends[:-1]) for s, on in zip(sides, on_weights, strict=True)]
+    shifts = (values - sum(pairings)) / (2 * masses)
+    on_weights = [on + shifts[side.pair] for side, on in zip(sides, on_weights, strict=True)]
+    return FlatGradients(*on_points, *on_weights, *(side.ends for side in sides))
+
+
+def _exact_potentials(forms, first, second, cross):
+    """T(g) at the first and T(f) at the second points of all answers, with <a, f> = <b, g>."""
+    sizes = np.diff(forms.ends)
+    a, b = (forms.a[_ranges(forms.ends[numbers], sizes[numbers])] for numbers in (first, second))
+    means = [
+        np.add.reduceat(p * v, ends[:-1]) for p, v, ends in ((a, cross.u, cross.u_ends), (b, cross.v, cross.v_ends))
+    ]
+    middles = (means[0] - means[1]) / 2
+    f, g = np.repeat(middles, sizes[first]), np.repeat(middles, sizes[second])
+    return np.concatenate([cross.u - f, cross.v - cross.logs + g])
+
+
+def _side(clouds, numbers, same, bases):
+    """The rows of the clouds of these numbers, one for each pair, whose answers begin at the bases."""
+    counts, rows, forms = clouds.sizes[numbers], clouds.rows, clouds.forms
+    row = _ranges(rows.ends[numbers], counts)
+    owner, pair = np.maximum(forms.owners[row], 0), np.repeat(np.arange(len(numbers)), counts)
+    of_cloud, of_same, of_answer = (
+        np.repeat(b, counts) for b in (forms.ends[numbers], forms.ends[same[numbers]], bases)
+    )
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    return _Side(pair, of_cloud + owner, of_same + owner, of_answer + owner, rows.weights[row], ends)
+
+
+def _ranges(starts, counts):
+    """The numbers from each start on, so many each, one range after another."""
+    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
