@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from . import validation
-from .backends.normal_forms import Rows, normal_forms
+from .backends.normal_forms import Rows, ends_of, normal_forms
 from .caching import cached_property, know
 from .measure import Measure, NormalForm
 
@@ -68,7 +68,7 @@ class Clouds:
         x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
         uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
         a = np.concatenate([uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)])
-        rows = Rows(x, a, _ends(sizes), _ends(np.multiply(sizes, dimensions)), np.array(dimensions))
+        rows = Rows(x, a, ends_of(sizes), ends_of(np.multiply(sizes, dimensions)), np.array(dimensions))
         if not (np.isfinite(x).all() and 0 <= a.min() and a.max() <= LARGEST_WEIGHT):
             return None
         if not all(a is None for a in weights) and not np.add.reduceat(a, rows.ends[:-1]).min() > 0:
@@ -98,7 +98,7 @@ class Clouds:
             return self._rows
         x = np.concatenate([m.points.ravel() for m in self._measures], dtype=np.float64)
         weights = np.concatenate([m.weights for m in self._measures])
-        return Rows(x, weights, _ends(self.sizes), _ends(self.sizes * self.dimensions), self.dimensions)
+        return Rows(x, weights, ends_of(self.sizes), ends_of(self.sizes * self.dimensions), self.dimensions)
 
     @cached_property
     def masses(self):
@@ -125,7 +125,3 @@ class Clouds:
         if (np.abs(masses[sources] - masses[targets]) > LARGEST_ROUNDING * masses[sources]).any():
             return False
         return validation.surely_resolved(blur, self._rows.x.min(), self._rows.x.max(), dtype)
-
-
-def _ends(sizes):
-    return np.concatenate([[0], np.cumsum(sizes)])

@@ -32,7 +32,8 @@ class Problem(Represented):
     home: Home = HOST
 
     def __post_init__(self):
-        validation.positive("eps", self.eps)
+        if not (type(self.eps) is float and 0.0 < self.eps < math.inf):
+            validation.positive("eps", self.eps)
         if self.source is self.target:
             return
         validation.same_dimension("target", self.target.points, "source", self.source.points)

@@ -112,9 +112,11 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
     An iterate of lower dual than the last is given up for the plain one that it replaced.
     """
     wide_vectors()
-    logs, n_iter, n_builds, n_seen, n_within, n_rounds = np.empty(len(v)), 0, 0, 0, 0, 0
-    is_stale, has_last, best_dual, least_error, is_accurate = not is_built, False, NO_VALUE, -NO_VALUE, False
-    least_unevenness, value, gain, last_value = -NO_VALUE, 0.0, 0.0, 0.0
+    zero, false = np.int64(0), np.bool_(False)  # of a literal, numba compiles all that it is passed to once more
+    logs, n_iter, n_builds, n_seen, n_within, n_rounds = np.empty(len(v)), zero, zero, zero, zero, zero
+    is_stale, has_last, is_accurate = not is_built, false, false
+    best_dual, least_error, least_unevenness = NO_VALUE, -NO_VALUE, -NO_VALUE
+    value, gain, last_value = 0.0, 0.0, 0.0
     next_look, last_error = max(FIRST_LOOK, PAIRS_BEFORE_LOOK // C.size), START_ERROR
     while n_iter < max_iter:
         if is_stale or _has_moved_far(v, room.reference):
@@ -138,14 +140,19 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
                 is_accurate = _is_accurate(aim, value, last_value, gain, tol, n_rounds)
                 if is_accurate:
                     break
-                n_rounds, n_within, last_value, tol = n_rounds + 1, 0, value, max(SHARPENING * least_error, LEAST_ERROR)
+                n_rounds, n_within, last_value, tol = (
+                    n_rounds + 1,
+                    zero,
+                    value,
+                    max(SHARPENING * least_error, LEAST_ERROR),
+                )
         if n_iter == next_look:
             if least_error > PROGRESS * last_error:
                 break
             next_look, last_error = 2 * n_iter, least_error
         if has_last and not dual >= best_dual - DUAL_ROUNDING:
             copy(room.plain, v)
-            has_last, n_seen = False, 0
+            has_last, n_seen = false, zero
             continue
         best_dual = max(best_dual, dual)
         is_mixed = tol < error < START_ERROR and furthest < FURTHEST  # plain steps bring tiny masses home

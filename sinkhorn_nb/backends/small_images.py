@@ -3,6 +3,7 @@
 import numpy as np
 
 from .jit import kernel, wide_vectors
+from .normal_forms import ends_of, sizes_of
 from .pointwise import exp2
 from .small_kernels import fill, log2, mean
 from .small_problems import panels, points_of, seen_from_origin
@@ -72,9 +73,9 @@ def images_range(forms, sources, targets, are_wanted, scale, answers, first, las
 def all_images(forms, sources, targets, are_wanted, scale, answers):
     """The images of both clouds' points in every problem that is wanted, as two flat arrays of coordinates."""
     d = forms.dimensions[sources]
-    ends = [np.concatenate([[0], np.cumsum(d * np.diff(points))]) for points in (answers.u_ends, answers.v_ends)]
+    ends = [ends_of(d * sizes_of(points)) for points in (answers.u_ends, answers.v_ends)]
     of_x, of_y = np.empty(ends[0][-1]), np.empty(ends[1][-1])
-    sizes = np.diff(forms.ends)
+    sizes = sizes_of(forms.ends)
     arguments = forms, sources, targets, are_wanted, scale, answers
     pairs = np.where(are_wanted, sizes[sources] * sizes[targets], 0)
     run(lambda *span: images_range(*arguments, *span, of_x, of_y, *ends), panels(pairs))

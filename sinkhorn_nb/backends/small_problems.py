@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .jit import kernel, wide_vectors
+from .normal_forms import ends_of, sizes_of
 from .pointwise import LOG2E
 from .small_descent import NO_VALUE, START_ERROR, Aim, judge, solve
 from .small_kernels import RATIO, Room, add, anneal, build_at, copy, fill, measure
@@ -49,7 +50,7 @@ class Answers(NamedTuple):
     @classmethod
     def room(cls, n, m, max_iter):
         """Room for the answers of problems of n by m points."""
-        ends, count = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in (n, m)], len(n)
+        ends, count = (ends_of(n), ends_of(m)), len(n)
         u, v, logs = np.zeros(ends[0][-1]), np.zeros(ends[1][-1]), np.zeros(ends[1][-1])
         values, gains, errors = np.full(count, NO_VALUE), np.zeros(count), np.full(count, np.inf)
         counts, are_accurate = np.zeros((count, 3), dtype=np.int64), np.zeros(count, dtype=np.bool_)
@@ -153,7 +154,7 @@ def _starts_near(C, a, b, own, u, v, K, room):
     copy(v, plain)
     add(own, v)
     build_at(C, b, v, K, room)
-    measure(C, a, b, False, u, v, logs, K, room)
+    measure(C, a, b, np.bool_(False), u, v, logs, K, room)
     error = judge(b, logs)[0]
     if not error < START_ERROR:
         copy(plain, v)
@@ -236,7 +237,7 @@ def solve_all(forms, problems, own, max_iter):
 
     `own` are the answers of each cloud with itself; None for such problems.
     """
-    sizes = np.diff(forms.ends)
+    sizes = sizes_of(forms.ends)
     n, m = sizes[problems.sources], sizes[problems.targets]
     answers, pairs = Answers.room(n, m, max_iter), np.where(problems.are_wanted, n * m, 0)
     own = answers if own is None else own
@@ -250,5 +251,7 @@ def solve_all(forms, problems, own, max_iter):
 
 def panels(pairs):
     """Ranges of problems with so many pairs each, every range with work enough for a thread."""
+    if pairs.sum() <= PAIRS_A_PANEL:
+        return [(0, len(pairs))]
     cuts = np.flatnonzero(np.diff(np.cumsum(pairs) // PAIRS_A_PANEL)) + 1
     return list(pairwise([0, *cuts.tolist(), len(pairs)]))

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from ..backends.normal_forms import survey
+from ..backends.normal_forms import sizes_of, survey
 from ..backends.small_problems import Problems, solve_all
 from ..clouds import Clouds
 from ..dual import Normal
@@ -63,9 +63,9 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, starts=None,
     facts = survey(forms, sources, targets)
     are_equal, selves = facts.relations == 0, selves or {}
     same = _same(everyone, sources, targets, are_equal)
-    are_wanted = (same == everyone) & ~np.isin(everyone, list(selves))
-    if not is_debiased:
-        are_wanted &= np.isin(everyone, same[sources[are_equal]])
+    are_wanted = same == everyone if is_debiased else np.zeros(len(clouds), dtype=bool)
+    are_wanted[same[sources[are_equal]]] = True
+    are_wanted[list(selves)] = False
     own, own_are_solved = _solve_own(forms, are_wanted, eps, solver, selves, starts)
     own_are_solved = own_are_solved[same]
 
@@ -112,6 +112,8 @@ def solve_one_small(problem, solver):
 def _same(everyone, sources, targets, are_equal):
     """The number of the cloud that stands for each cloud: of those that are found to be equal, the first."""
     same = everyone.copy()
+    if not are_equal.any():
+        return same
     np.minimum.at(same, np.maximum(sources, targets)[are_equal], np.minimum(sources, targets)[are_equal])
     while (same[same] != same).any():
         same = same[same]
@@ -120,7 +122,7 @@ def _same(everyone, sources, targets, are_equal):
 
 def _are_small(forms, facts, first, second, eps):
     """Whether problems fit the cache, and neither the blur nor a weight is out of all proportion."""
-    sizes, blur = np.diff(forms.ends), np.sqrt(eps)
+    sizes, blur = sizes_of(forms.ends), np.sqrt(eps)
     is_usual = (blur >= SMALLEST_BLUR * facts.diameters) & (blur <= LIMIT * facts.diameters)
     fits = (sizes[first] * sizes[second] <= LARGEST) & (facts.least >= SMALLEST_MASS)
     return fits & (is_usual | (facts.diameters == 0))

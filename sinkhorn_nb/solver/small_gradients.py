@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..backends.normal_forms import ends_of, sizes_of
 from ..backends.small_images import all_images
 from ..gibbs import LOG2E
 
@@ -58,7 +59,7 @@ def flat_gradients(clouds, sources, targets, eps, found, are_turned, are_wanted,
 
 def _exact_potentials(forms, first, second, cross):
     """T(g) at the first and T(f) at the second points of all answers, with <a, f> = <b, g>."""
-    sizes = np.diff(forms.ends)
+    sizes = sizes_of(forms.ends)
     a, b = (forms.a[_ranges(forms.ends[numbers], sizes[numbers])] for numbers in (first, second))
     means = [
         np.add.reduceat(p * v, ends[:-1]) for p, v, ends in ((a, cross.u, cross.u_ends), (b, cross.v, cross.v_ends))
@@ -76,7 +77,7 @@ def _side(clouds, numbers, same, bases):
     of_cloud, of_same, of_answer = (
         np.repeat(b, counts) for b in (forms.ends[numbers], forms.ends[same[numbers]], bases)
     )
-    ends = np.concatenate([[0], np.cumsum(counts)])
+    ends = ends_of(counts)
     return _Side(pair, of_cloud + owner, of_same + owner, of_answer + owner, rows.weights[row], ends)
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..backends.normal_forms import sizes_of
 from ..backends.small_problems import Answers
 from ..caching import cached_property, know
 from ..dual import Iterate, Normal, balanced
@@ -81,7 +82,7 @@ class SmallSolutions:
     @cached_property
     def n_passes(self):
         """(B,) sweeps over the n x m pairs of each."""
-        sizes = np.diff(self.clouds.forms.ends)
+        sizes = sizes_of(self.clouds.forms.ends)
         own, pairs = self._own.counts @ SELF_PASSES * sizes**2, sizes[self.sources] * sizes[self.targets]
         cross = np.where(self.are_equal, 0.0, self._cross.counts @ PASSES * pairs)
         return (cross + own[self._x] + np.where(self._x == self._y, 0.0, own[self._y])) / pairs
