@@ -11,7 +11,6 @@ import numpy as np
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Measure, Problem
-from sinkhorn_nb.gibbs import GibbsKernel
 
 from . import families
 from .harness import Timing, arguments, goal, in_turn, message, ratio, write
@@ -50,7 +49,7 @@ def clouds(question):
 def marginal_error(x, y, blur, f, g):
     """max over the two sides of sum_i a_i |r_i - 1|, in float64."""
     source, target = Measure.of(x.astype(np.float64)), Measure.of(y.astype(np.float64))
-    kernel = GibbsKernel.of(Problem(source, target, blur**2), "float64")
+    kernel = Problem(source, target, blur**2).kernel("float64")
     sums = kernel.log_sums(source.partition.sort(f), target.partition.sort(g))
     return float(max(np.mean(np.abs(np.expm1(s))) for s in sums))
 

@@ -19,7 +19,6 @@ import numpy as np
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.backends import choice
-from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.measure import Measure
 from sinkhorn_nb.problem import Problem
 
@@ -46,7 +45,7 @@ def passes(d, n, dtype, rounds):
     """Pairs a second of the questions that solves ask, with one cloud against another and with itself."""
     x, y = (Measure.of(points.astype(dtype)) for points in warp(n, d=d))
     problem = Problem(x, y, (0.05 * diameter(x.points, y.points)) ** 2)
-    cross, own = GibbsKernel.of(problem, dtype, "cuda"), GibbsKernel.of(problem.on_source(), dtype, "cuda")
+    cross, own = problem.kernel(dtype, "cuda"), problem.on_source().kernel(dtype, "cuda")
     f, g, V, bounds = np.zeros(n), np.zeros(n), np.ones((n, 1)), x.partition.clusters(64)
     jobs = {
         "sums": lambda: cross.log_sums(f, g),

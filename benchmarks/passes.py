@@ -8,7 +8,6 @@ against half of it ("per update"). "cluster" is the solver's pass: row sums, and
 import numpy as np
 
 from sinkhorn_nb import Measure, Problem
-from sinkhorn_nb.gibbs import GibbsKernel
 
 from .families import diameter, warp
 from .harness import arguments, environment, goal, has, in_turn, ratio, write
@@ -24,8 +23,8 @@ def our_jobs(n, d, dtype):
     source, target = Measure.of(x), Measure.of(y)
     eps = (diameter(x, y) / 2) ** 2
     problem = Problem(source, target, eps)
-    cross, bounds = GibbsKernel.of(problem, dtype), problem.source.partition.clusters(CLUSTERS)
-    itself = GibbsKernel.of(Problem(source, source, eps), dtype)
+    cross, bounds = problem.kernel(dtype), problem.source.partition.clusters(CLUSTERS)
+    itself = Problem(source, source, eps).kernel(dtype)
     f, g = np.zeros(n), np.zeros(n)
     jobs = {
         "row + column": lambda: cross.log_sums(f, g)[0][0],

@@ -5,8 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import xlogy
 
-from .gibbs import GibbsKernel
-
 EXACT = 1e-9  # rows whose sums are this near to the weights need not be updated first
 
 
@@ -28,7 +26,7 @@ def certify(problem, iterate, dtype, backend="auto"):
     """
     f, g, log_rows, log_columns = iterate
     if dtype != "float64":
-        kernel = GibbsKernel.of(problem, "float64", backend)
+        kernel = problem.kernel("float64", backend)
         log_rows, log_columns = kernel.log_sums(f, g)
         certificate = _rounded(problem, f - problem.eps * log_rows, g, backend)
         return certificate._replace(n_passes=certificate.n_passes + kernel.n_passes)
@@ -45,7 +43,7 @@ def _is_exact(log_sums):
 
 def _rounded(problem, f, g, backend, log_columns=None):
     a, b, eps = problem.source.partition.probabilities, problem.target.partition.probabilities, problem.eps
-    kernel = GibbsKernel.of(problem, "float64", backend)
+    kernel = problem.kernel("float64", backend)
     if log_columns is None:
         _, log_columns = kernel.log_sums(f, g)
     log_y = -np.maximum(log_columns, 0)

@@ -4,7 +4,6 @@ import numpy as np
 
 from . import validation
 from .dual import Iterate
-from .gibbs import GibbsKernel
 from .measure import Measure
 
 
@@ -42,14 +41,14 @@ class Extension:
     def images_of_rows(self, f):
         """The barycentric images of the caller's rows; one pass, for f is T(g) at the points."""
         problem, source = self._problem, self._problem.source
-        images = GibbsKernel.of(problem.reduced, "float64", self._backend).barycenters(f, self._g)
+        images = problem.reduced.kernel("float64", self._backend).barycenters(f, self._g)
         return source.expand(images, self.images(source.points[source.inert]) if len(source.inert) else 0.0)
 
     def _kernel_from(self, points):
         problem, query = self._problem, Measure.of(points)
         validation.blur(problem.blur, points - problem.centre)
         x, y = query.reduced.partition, problem.reduced.target.partition
-        return query, GibbsKernel(x, y, problem.eps, "float64", self._backend)
+        return query, problem.kernel_between(x, y, "float64", self._backend)
 
 
 def new_points(name, points, source):

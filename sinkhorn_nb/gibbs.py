@@ -43,13 +43,6 @@ class GibbsKernel:
         points, bounds = partition.points - self._origin, partition.tiles(self._backend.points_a_tile)
         return Side(points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
 
-    @classmethod
-    def of(cls, problem, dtype, backend="auto", eps=None):
-        """The kernel of a problem, at its own temperature unless another is given."""
-        source = problem.source.partition
-        target = source if problem.is_self else problem.target.partition
-        return cls(source, target, eps or problem.eps, dtype, backend)
-
     @property
     def T(self):
         """The kernel seen from y; passes of the two are counted together."""

@@ -223,30 +223,31 @@ class Measure(Represented):
         return (
             len(mine) == len(theirs)
             and self._mass_ratio(other) <= WEIGHT_ROUNDING
-            and (mine._first_difference(theirs) is None)
+            and (_first_difference(mine.normal_form, theirs.normal_form) is None)
         )
 
     def _mass_ratio(self, other):
         return abs(self.mass - other.mass) / max(self.mass, other.mass)
 
     def precedes(self, other):
-        """A total order of reduced measures: by size, then by the first number in which their normal forms differ."""
+        """A total order of reduced measures: by size, then by the first number in which their partitions differ."""
         if len(self) != len(other):
             return len(self) < len(other)
-        first = self._first_difference(other)
+        first = _first_difference(self.partition, other.partition)
         return first is not None and first[0] < first[1]
 
     def _facts(self):
         mass = float(self.weights.sum())  # the exact sum of `mass` takes a while
         return {"n": len(self), "d": self.dimension, "mass": mass, "dtype": self.points.dtype}
 
-    def _first_difference(self, other):
-        mine, theirs = self.normal_form, other.normal_form
-        for a, b, rtol in (
-            (mine.points, theirs.points, 0.0),
-            (mine.probabilities, theirs.probabilities, WEIGHT_ROUNDING),
-        ):
-            different = np.flatnonzero(np.abs(a - b).ravel() > rtol * np.maximum(a, b).ravel())
-            if len(different):
-                return a.ravel()[different[0]], b.ravel()[different[0]]
-        return None
+
+def _first_difference(mine, theirs):
+    """The first two different numbers of two orders of points, each with its probabilities; None if there are none."""
+    for a, b, rtol in (
+        (mine.points, theirs.points, 0.0),
+        (mine.probabilities, theirs.probabilities, WEIGHT_ROUNDING),
+    ):
+        different = np.flatnonzero(np.abs(a - b).ravel() > rtol * np.maximum(a, b).ravel())
+        if len(different):
+            return a.ravel()[different[0]], b.ravel()[different[0]]
+    return None

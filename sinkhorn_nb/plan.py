@@ -10,7 +10,7 @@ from . import validation
 from .backends.choice import NAMES
 from .backends.plan_entries import PlanEntries
 from .caching import cached_property
-from .gibbs import LOG2E, GibbsKernel
+from .gibbs import LOG2E
 from .plan_points import PlanPoints
 from .plan_statistics import Pairs, draw, normalized_entropy
 from .problem import Problem
@@ -257,7 +257,7 @@ class Plan(Represented, LinearOperator):
 
     @property
     def _kernel(self):
-        return GibbsKernel.of(self.problem.reduced, "float64", self.backend)
+        return self.problem.reduced.kernel("float64", self.backend)
 
     @property
     def _points(self):

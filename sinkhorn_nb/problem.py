@@ -1,13 +1,14 @@
 """A problem to be solved: two measures, a cost and a temperature."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from . import validation
 from .backends.home import HOST, Home
 from .caching import cached_property
+from .gibbs import GibbsKernel
 from .measure import Measure
 from .representation import Represented
 
@@ -58,7 +59,7 @@ class Problem(Represented):
     @property
     def T(self):
         """The problem with source and target exchanged."""
-        return Problem(self.target, self.source, self.eps, self.home)
+        return self.between(self.target, self.source)
 
     @property
     def reduced(self):
@@ -68,7 +69,7 @@ class Problem(Represented):
 
     @cached_property
     def _reduced(self):
-        return Problem(self.source.reduced, self.target.reduced, self.eps, self.home)
+        return self.between(self.source.reduced, self.target.reduced)
 
     @cached_property
     def is_self(self):
@@ -92,13 +93,27 @@ class Problem(Represented):
         high = np.maximum(self.source.box[1], self.target.box[1])
         return math.dist(low.tolist(), high.tolist())  # squares of no length overflow in it
 
+    def between(self, source, target, eps=None):
+        """The same problem between other measures, at its own temperature unless another is given."""
+        return replace(self, source=source, target=target, eps=self.eps if eps is None else eps)
+
+    def kernel(self, dtype, backend="auto", eps=None):
+        """The Gibbs kernel between the two measures, at the problem's temperature unless another is given."""
+        source = self.source.partition
+        target = source if self.is_self else self.target.partition
+        return self.kernel_between(source, target, dtype, backend, eps)
+
+    def kernel_between(self, x, y, dtype, backend="auto", eps=None):
+        """The Gibbs kernel of the same cost between the points of two other partitions."""
+        return GibbsKernel(x, y, self.eps if eps is None else eps, dtype, backend)
+
     def on_source(self):
         """OT_eps(a, a)."""
-        return Problem(self.source, self.source, self.eps, self.home)
+        return self.between(self.source, self.source)
 
     def on_target(self):
         """OT_eps(b, b)."""
-        return Problem(self.target, self.target, self.eps, self.home)
+        return self.between(self.target, self.target)
 
     def _facts(self):
         sizes = {"n": len(self.source), "m": len(self.target), "d": self.source.dimension, "blur": self.blur}

@@ -9,7 +9,6 @@ from .caching import cached_property, know
 from .certificate import certify
 from .dual import Iterate, Normal, dual_value, marginal_error
 from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
-from .gibbs import GibbsKernel
 from .gradients import Differentiable, Gradient, envelope, envelope_of_normal_forms, pull, with_value
 from .outlook import advice
 from .plan import Plan, with_log_rows
@@ -158,7 +157,7 @@ class Solution(Represented, Differentiable):
         """<P, C>, one pass."""
         source, target = self._solved.source.partition, self._solved.target.partition
         x, y = source.points - self.problem.centre, target.points - self.problem.centre
-        kernel = GibbsKernel.of(self._solved, "float64", self.backend)
+        kernel = self._solved.kernel("float64", self.backend)
         moments = np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2])
         sums = np.nan_to_num(kernel.transport(self.iterate.f, self.iterate.g, moments))
         costs = (x**2).sum(axis=1) / 2 * sums[:, 0] - (x * sums[:, 1:-1]).sum(axis=1) + sums[:, -1]

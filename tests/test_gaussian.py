@@ -10,7 +10,6 @@ from strategies import pairs
 
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
 from sinkhorn_nb.dual import marginal_error
-from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.initializers import Gaussian
 
 A, B = np.array([[1.0, 0.3], [0.3, 0.5]]), np.array([[0.4, -0.2], [-0.2, 1.2]])
@@ -35,7 +34,7 @@ def start(problem, entropic=True):
 
 def error_of_the_start(problem):
     f, g, _ = Gaussian()(problem, Sinkhorn())
-    log_sums = GibbsKernel.of(problem, "float64").log_sums(f, g)
+    log_sums = problem.kernel("float64").log_sums(f, g)
     return marginal_error(problem.source.partition.probabilities, problem.target.partition.probabilities, *log_sums)
 
 

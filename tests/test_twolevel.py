@@ -15,7 +15,6 @@ from strategies import pairs
 import sinkhorn_nb.solver.descent as loop
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
 from sinkhorn_nb.backends.cluster_sums import HostClusterSums
-from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.solver import twolevel
 from sinkhorn_nb.solver.acceleration import Alternating, Anderson
 from sinkhorn_nb.solver.twolevel import LARGEST_SHIFT, SHARE, TwoLevel
@@ -141,7 +140,7 @@ def test_shifts_never_lower_the_reduced_dual(seed, n_clusters, n_points, spread,
 def step_from(problem, f, g, on_rows, error=0.0, dtype="float64"):
     """What the step makes of potentials in the caller's order; in that order."""
     source, target, problem = problem.source, problem.target, problem.reduced
-    method, kernel = TwoLevel(problem, problem.eps), GibbsKernel.of(problem, dtype)
+    method, kernel = TwoLevel(problem, problem.eps), problem.kernel(dtype)
     method.updates_rows = on_rows
     f, g = method.next(method.measure(kernel, source.collapse(f), target.collapse(g)), error)
     return source.expand(f), target.expand(g)

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..backends.pointwise import LOG2E
 from ..backends.small_images import images
-from ..gibbs import GibbsKernel
 from ..representation import Represented, arrays
 
 
@@ -35,7 +34,7 @@ def envelope(problem, iterate, dtype, backend="auto"):
     The derivative in x_i is a_i (x_i - sum_j W_ij y_j), W being the row-normalised plan. Everything is in the order of
     the partitions. The rows are normalised at T(f), the columns at T(g).
     """
-    kernel = GibbsKernel.of(problem, dtype, backend)
+    kernel = problem.kernel(dtype, backend)
     f, g = iterate.f - problem.eps * iterate.log_rows, iterate.g - problem.eps * iterate.log_columns
     images = kernel.barycenters(f, g)
     return (f, g), (images, images if problem.is_self else kernel.T.barycenters(g, f))

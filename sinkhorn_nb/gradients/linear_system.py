@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backends.threads import single_threaded_blas
-from ..gibbs import GibbsKernel
 
 CLUSTERS = 64, 256  # of the target, at least and at most: more save iterations
 SUMS = 2**22  # of them and source points, unless the least is more: 32 MB
@@ -74,7 +73,7 @@ class LinearSystem:
         eps = problem.eps
         # Of all rows, repeated ones too: their derivatives differ. So two sides of one measure may differ in rows.
         source, target = problem.source.partition, problem.target.partition
-        self._kernel = GibbsKernel(source, target, eps, "float64", backend)
+        self._kernel = problem.kernel_between(source, target, "float64", backend)
         bounds = problem.target.partition.clusters(int(np.clip(SUMS // len(problem.source), *CLUSTERS)))
         f, g = iterate.f, iterate.g - eps * iterate.log_columns
         log_columns, log_rows, sums = self._kernel.T.cluster_sums(g, f, bounds)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ..problem import Problem
 from .base import Initializer, Start, sketch
 from .zeros import Zeros
 
@@ -22,6 +21,6 @@ class Annealed(Initializer):
         """The start: a few passes for each halving of the blur."""
         if problem.is_self or problem.blur >= WARM_BLUR * problem.diameter:
             return Zeros()(problem, solver)
-        warmer = Problem(problem.source, problem.target, 4 * problem.eps)
+        warmer = problem.between(problem.source, problem.target, 4 * problem.eps)
         solution = sketch(solver, warmer, self, TOL, MAX_ITER)
         return Start(solution.iterate.f, solution.iterate.g, solution.n_passes)

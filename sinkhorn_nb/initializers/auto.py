@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gibbs import GibbsKernel
 from ..measure import Measure
 from .base import Initializer
 from .coarse import Coarse
@@ -53,7 +52,7 @@ class _Sample:
         self._rows, x = strata(problem.source.partition)
         _, y = strata(problem.target.partition)
         self._source, self._b = x.partition, y.partition.probabilities
-        self._kernel = GibbsKernel(y.partition, x.partition, problem.eps, "float32", solver.backend)
+        self._kernel = problem.kernel_between(y.partition, x.partition, "float32", solver.backend)
         self._share = len(x) * len(y) / (len(problem.source) * len(problem.target))
 
     @property

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..gibbs import GibbsKernel
-
 
 class Start(NamedTuple):
     """Potentials between probabilities, in the order of the partitions, and the passes they took."""
@@ -43,5 +41,6 @@ def sketch(solver, problem, init, tol, max_iter, dtype="float32"):
 def extended(solution, partition, backend):
     """The softmin f of a solution at other points, in the order of their partition, and the pairs treated."""
     known = solution.problem.reduced.target.partition
-    f = GibbsKernel(partition, known, solution.problem.eps, "float32", backend).softmin(solution.iterate.g)
+    kernel = solution.problem.kernel_between(partition, known, "float32", backend)
+    f = kernel.softmin(solution.iterate.g)
     return f, len(partition) * len(known)

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gibbs import GibbsKernel
-from ..problem import Problem
 from .annealed import Annealed
 from .base import Initializer, Start, sketch
 from .zeros import Zeros
@@ -39,13 +37,13 @@ class Coarse(Initializer):
         eps = max(problem.eps, max(source.measure.spacing, target.measure.spacing) ** 2 / 4)
         if problem.is_self and eps > problem.eps:  # its potentials are those of single points
             return Zeros()(problem, solver)
-        solution = sketch(solver, Problem(source.measure, target.measure, eps), self, TOL, MAX_ITER)
+        solution = sketch(solver, problem.between(source.measure, target.measure, eps), self, TOL, MAX_ITER)
         f, pairs = _extended(problem.source.partition, source, solution)
         pairs += _pairs(solution.n_passes, source.measure, target.measure)
         if problem.is_self:
             return Start(f, f, pairs / (n * m))
         if eps > problem.eps:
-            kernel = GibbsKernel.of(problem, "float32", solver.backend).T
+            kernel = problem.kernel("float32", solver.backend).T
             return Start(f, kernel.softmin(f), pairs / (n * m) + kernel.n_passes)
         g, more = _extended(problem.target.partition, target, solution.T)
         return Start(f, g, (pairs + more) / (n * m))
@@ -59,8 +57,8 @@ def _extended(partition, cells, solution):
     problem, eps, g = solution.problem, solution.problem.eps, solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
     f = solution.iterate.f - eps * solution.iterate.log_rows
-    coarse = GibbsKernel.of(problem, "float32", solution.backend)
-    extension = GibbsKernel(partition, target, eps, "float32", solution.backend)
+    coarse = problem.kernel("float32", solution.backend)
+    extension = problem.kernel_between(partition, target, "float32", solution.backend)
     slopes = cells.measure.points - source.restore(coarse.barycenters(f, g))
     offsets = partition.points - cells.measure.points[cells.owner]
     guess = source.restore(f)[cells.owner] + np.einsum("ik,ik->i", slopes[cells.owner], offsets)

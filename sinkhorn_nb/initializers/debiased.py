@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..gibbs import GibbsKernel
 from .auto import Auto, strata
 from .base import Initializer, Start
 
@@ -48,16 +47,16 @@ class Debiased(Initializer):
         is_near, n_passes = True, 0.0
         for sides in ((source, f, target, g), (target, g, source, f)):
             if is_near:
-                is_near, share = _is_near(*sides, problem.eps, solver.backend)
+                is_near, share = _is_near(problem, *sides, solver.backend)
                 n_passes += share
         start = Start(f, g, 0.0) if is_near else self.otherwise(problem, solver)
         return start._replace(n_passes=start.n_passes + n_passes)
 
 
-def _is_near(x, f, y, g, eps, backend):
+def _is_near(problem, x, f, y, g, backend):
     """Whether the marginals of a sample of rows are nearly exact, and the passes that this took."""
     rows, sample = strata(x)
-    kernel = GibbsKernel(sample.partition, y, eps, "float32", backend)
+    kernel = problem.kernel_between(sample.partition, y, "float32", backend)
     log_sums = kernel.log_row_sums(sample.partition.sort(f[rows]), g)
     error = sample.partition.probabilities @ np.abs(np.expm1(np.minimum(log_sums, LARGEST_LOG)))
     return error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG, kernel.n_passes * len(rows) / len(x)

@@ -6,7 +6,6 @@ import numpy as np
 
 from .. import validation
 from ..backends.sorted_dual import dual_sort_sweep, midpoint_dual
-from ..gibbs import GibbsKernel
 from .base import Initializer, Start
 from .zeros import Zeros
 
@@ -82,7 +81,7 @@ class DualSort(Initializer):
         f = np.zeros(len(source.points))
         for _ in range(self.n_sweeps):
             f = dual_sort_sweep(source.points, target.points, f, EXPONENT)
-        f, kernel = source.restore(f), GibbsKernel.of(problem, "float32", solver.backend).T
+        f, kernel = source.restore(f), problem.kernel("float32", solver.backend).T
         return Start(f, kernel.softmin(f), self.n_sweeps + kernel.n_passes)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from .. import validation
 from ..measure import Measure
-from ..problem import Problem
 from .annealed import Annealed
 from .base import Initializer, Start, extended, sketch
 
@@ -70,7 +69,7 @@ class Subsample(Initializer):
         source = draw(problem.source.partition, self.size or n // REDUCTION, rng)
         target = source if problem.is_self else draw(problem.target.partition, self.size or m // REDUCTION, rng)
         level = replace(self, size=None, random_state=rng)
-        solution = sketch(solver, Problem(source, target, problem.eps), level, TOL, MAX_ITER)
+        solution = sketch(solver, problem.between(source, target), level, TOL, MAX_ITER)
         pairs = solution.n_passes * len(source) * len(target)
         f, more = extended(solution, problem.source.partition, solver.backend)
         if problem.is_self:

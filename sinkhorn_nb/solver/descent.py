@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..dual import Iterate, balanced, marginal_error
-from ..gibbs import GibbsKernel
 from ..initializers import Auto, Zeros
 from ..solution import Solution
 from ..status import Status
@@ -96,14 +95,14 @@ class Descent:
         return best
 
     def _measured(self, f, g, dtype):
-        kernel = GibbsKernel.of(self._problem, dtype, self._solver.backend)
+        kernel = self._problem.kernel(dtype, self._solver.backend)
         iterate = Iterate(f, g, *kernel.log_sums(f, g))
         self.n_passes += kernel.n_passes
         return _Best(marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns), iterate)
 
     def iterate(self, phase, last):
         """THE loop: to the phase's tolerance or iterations, or the last of all; the best iterate."""
-        kernel = GibbsKernel.of(self._problem, phase.dtype, self._solver.backend, phase.eps)
+        kernel = self._problem.kernel(phase.dtype, self._solver.backend, phase.eps)
         method = self._method(phase)
         last, best, errors, n_within = min(self.n_iter + phase.max_iter, last), None, [], 0
         while self.n_iter < last:

@@ -11,7 +11,6 @@ from .. import validation
 from ..backends.choice import NAMES
 from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, marginal_error
-from ..gibbs import GibbsKernel
 from ..initializers import Gaussian
 from ..outlook import Watch
 from ..solution import Solution
@@ -166,7 +165,7 @@ def _iterate(solver, problem):
 def _limit(problem, solver):
     """The closed form, measured once: iterations would add a rounding of eps 1e-16 to the potentials, no more."""
     f, g, n_passes = Gaussian()(problem, solver)
-    kernel = GibbsKernel.of(problem, "float64", solver.backend)
+    kernel = problem.kernel("float64", solver.backend)
     log_rows, log_columns = (np.where(np.abs(v) <= LEAST_TOL, 0.0, v) for v in kernel.log_sums(f, g))
     iterate = completed(Iterate(f, g, log_rows, log_columns), problem)
     probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
