@@ -10,21 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .cpu_kernels import larger
-from .jit import float64_as_int, int_as_float64, kernel, wide_vectors
-from .pointwise import exp2
+from .jit import kernel, wide_vectors
+from .pointwise import exp2, log2
 from .small_mixing import MEMORY, mix, remember
-
-RATIO = 16.0  # of the temperatures before the last
-START_ERROR = 0.5  # marginal error from which on iterates are mixed
-SELF_STEP = 2.0 / 3.0  # share of the way from v to T(v) in problems of a measure with itself
-# Masses below this share of the mean are tiny: the error does not see them. Where the ratio of the marginal at one is
-# off by more than so many bits, a few extra iterations are made.
-TINY, UNEVEN, EXTRA = 1e-3, 0.15, 6
-FURTHEST = 30.0  # bits of any marginal ratio up to which iterates are mixed: the error does not see small masses
-LARGEST_LOG = 1000.0  # bits of a marginal ratio, so that the error stays a finite number
-DRIFT = 25.0  # bits that v may move from the reference before the kernel is built anew
-LEAST_SUM = 2.0**-700  # of a column: less may be lost among entries that are clipped at 2^-900
-DUAL_ROUNDING = 1e-12  # in bits
+from .small_rules import (
+    DRIFT,
+    LEAST_SUM,
+    RATIO,
+    SELF_STEP,
+    has_fallen,
+    is_better,
+    is_solved,
+    is_tiny,
+    is_to_be_mixed,
+    log_ratio,
+    share_of_error,
+)
 
 
 class Room(NamedTuple):
@@ -41,19 +42,6 @@ class Room(NamedTuple):
     last_residual: Any
     factors: Any
     sums: Any
-
-
-@kernel
-def log2(z):
-    """log2 of a positive normal float64 without a call, so that loops vectorize; right to 1e-15 of 1 + |log2|."""
-    bits = float64_as_int(z)
-    e = (bits - np.int64(0x3FE6A09E667F3BCD)) >> np.int64(52)
-    m = int_as_float64(bits - (e << np.int64(52)))
-    s = (m - 1.0) / (m + 1.0)
-    q = s * s
-    p = (((((q / 19 + 1 / 17) * q + 1 / 15) * q + 1 / 13) * q + 1 / 11) * q + 1 / 9) * q
-    p = (((p + 1 / 7) * q + 1 / 5) * q + 1 / 3) * q + 1.0
-    return e + 2.8853900817779268 * s * p
 
 
 @kernel
@@ -166,7 +154,7 @@ def _measure(C, a, b, is_self, u, v, logs, K, room):
         return dual, serves
     _sweep(K, a, room.factors, u, room.top, room.sums)
     for j in range(len(v)):
-        logs[j] = log2(max(room.sums[j], LEAST_SUM)) + v[j] - room.reference[j] - log2(b[j])
+        logs[j] = log_ratio(room.sums[j], v[j] - room.reference[j], b[j])
         dual += b[j] * v[j]
     for i in range(len(u)):
         dual += a[i] * u[i]
@@ -203,28 +191,26 @@ def solve(C, a, b, is_self, tol, max_iter, u, v, K, room, mixing, best, history)
         is_stale = not serves
         error, furthest, unevenness = 0.0, 0.0, 0.0
         for j in range(len(v)):
-            error += b[j] * abs(exp2(min(logs[j], LARGEST_LOG)) - 1.0)
+            error += share_of_error(b[j], logs[j])
             furthest = max(furthest, abs(logs[j]))
-            if b[j] * len(v) < TINY:
+            if is_tiny(b[j], len(v)):
                 unevenness = max(unevenness, abs(logs[j]))
         history[n_iter] = error
         n_iter += 1
-        is_better = unevenness < least_unevenness if error <= tol and least_error <= tol else error < least_error
-        if is_better:
+        if is_better(error, unevenness, least_error, least_unevenness, tol):
             least_error, least_unevenness = error, unevenness
             best[0][:], best[1][:], best[2][:] = u, v, logs
-        if error <= tol:
-            n_within += 1
-            if unevenness <= UNEVEN or n_within > EXTRA:
-                break
-        if has_last and not dual >= best_dual - DUAL_ROUNDING:
+        n_within += error <= tol
+        if is_solved(error, unevenness, n_within, tol):
+            break
+        if has_last and has_fallen(dual, best_dual):
             v[:] = room.plain
             has_last, n_seen = False, 0
             continue
         best_dual = max(best_dual, dual)
         for j in range(len(v)):
             room.residual[j] = -step * logs[j]
-        is_mixed = tol < error < START_ERROR and furthest < FURTHEST  # plain steps bring tiny masses home
+        is_mixed = is_to_be_mixed(error, furthest, tol)
         if is_mixed and has_last:
             n_seen = remember(mixing, n_seen, b, v, room.residual, room.last, room.last_residual)
         room.last[:], room.last_residual[:] = v, room.residual

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .jit import kernel, wide_vectors
-from .small_kernels import RATIO, Room, anneal, solve
+from .small_kernels import Room, anneal, solve
 from .small_mixing import MEMORY, Mixing
+from .small_rules import levels
 from .threads import run
 
 PAIRS_A_PANEL = 2**17  # fewer are not worth a thread's start
@@ -85,8 +86,7 @@ def _start(x, y, a, b, scale, v):
             square_y += b[j] * (y[k, j] - mean_y) ** 2
             v[j] += 2.0 * scale * (mean_y - mean_x) * (y[k, j] - mean_y)
         spread += max(square_x, square_y)
-    radius = 2.0 * np.sqrt(spread * scale * 2.0)
-    return int(np.ceil(np.log(max(radius, 1.0)) / np.log(np.sqrt(RATIO))))
+    return levels(spread, scale)
 
 
 @kernel
