@@ -16,9 +16,9 @@ from .small_mixing import MEMORY, mix, remember
 from .small_rules import (
     DRIFT,
     LEAST_SUM,
-    RATIO,
     SELF_STEP,
     has_fallen,
+    heat,
     is_better,
     is_solved,
     is_tiny,
@@ -118,15 +118,15 @@ def anneal(C, a, b, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()
     for level in range(n_levels, 0, -1):
-        heat = RATIO**level
+        warmth = heat(level)
         for j in range(len(v)):
-            room.base[j] = v[j] / heat + log2(b[j])
-        _build(C, 1.0 / heat, room.base, room.row, room.half, room.top, K)
+            room.base[j] = v[j] / warmth + log2(b[j])
+        _build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
         room.factors[:] = 1.0
         _sweep(K, a, room.factors, u, room.top, room.sums)
         for j in range(len(v)):  # K holds b_j; a column that nobody sees waits for the last temperature
             if room.sums[j] > LEAST_SUM:
-                v[j] -= heat * (log2(room.sums[j]) - log2(b[j]))
+                v[j] -= warmth * (log2(room.sums[j]) - log2(b[j]))
 
 
 @kernel

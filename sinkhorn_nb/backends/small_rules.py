@@ -26,6 +26,12 @@ def levels(spread, scale):
 
 
 @formula
+def heat(level):
+    """The temperature of a level, in units of the last; exact, and without the power function, which GPUs call."""
+    return exp2(math.log2(RATIO) * level)
+
+
+@formula
 def log_ratio(total, moved, mass):
     """log2 of a marginal's ratio, from the sum of a column of K and the way of v from K's reference."""
     return log2(max(total, LEAST_SUM)) + moved - log2(mass)

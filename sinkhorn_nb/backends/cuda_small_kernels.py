@@ -1,0 +1,221 @@
+"""Small problems on the GPU: a block of threads solves one problem, as `small_kernels.solve` does.
+
+`begin` forms the cost blocks, for some of the coordinates at a time. `advance` goes on from where the last launch has
+stopped, by a number of steps; K is built anew from its reference, so that the bits are those of one long launch.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from .cuda_device import cuda, device, kernel, syncthreads
+from .cuda_small_layout import (
+    BEST_DUAL,
+    HAS_LAST,
+    HISTORY,
+    IS_DONE,
+    IS_STALE,
+    LEAST_ERROR,
+    LEAST_UNEVENNESS,
+    LEVEL,
+    N_BUILDS,
+    N_ITER,
+    N_LEVELS,
+    N_SEEN,
+    N_WITHIN,
+    NEAR,
+    PAIR,
+    SCALE,
+    SPREAD,
+    START,
+    TOL,
+    D,
+    X,
+    Y,
+    room_of,
+)
+from .cuda_small_steps import annealing, measuring, mixing, renewing
+from .cuda_small_team import PARTS, reducing
+from .small_mixing import MEMORY
+from .small_rules import DRIFT, SELF_STEP, has_fallen, is_better, is_solved, is_to_be_mixed, levels
+
+THREADS, WIDTH = NEAR.threads, NEAR.columns
+SYSTEM = 2, MEMORY, MEMORY + 1  # two matrices, each with a right-hand side
+_reduce = reducing(NEAR)
+
+
+@kernel
+def begin(inputs, work, first, stop):
+    """Add the coordinates first to stop to the cost blocks, and to the v that moves the mean of x onto that of y."""
+    parts = cuda.shared.array((PARTS, THREADS), np.float64)
+    me, q = np.uint32(cuda.threadIdx.x), cuda.blockIdx.x
+    task, room = work.table[q], room_of(inputs, work, q)
+    n, m, d, scale = room.n, room.m, task[D], room.figures[SCALE]
+    if first > 0 and first >= d:
+        return
+    x, y = inputs.points[task[X] :], inputs.points[task[Y] :]
+    last, start = min(stop, d), task[START]
+    for i in range(me // WIDTH, n, THREADS // WIDTH):
+        for j in range(me % WIDTH, m, WIDTH):
+            total = room.C[i * m + j] if first > 0 else 0.0
+            for k in range(first, last):
+                total += (x[i * d + k] - y[k * m + j]) * (x[i * d + k] - y[k * m + j])
+            room.C[i * m + j] = total * scale if last == d else total
+    if first == 0:
+        for j in range(me, m, THREADS):
+            room.v[j] = inputs.weights[start + j] if start >= 0 else 0.0
+    if start < 0 and not room.is_self:
+        spread = room.figures[SPREAD]
+        for k in range(first, last):
+            spread += _move_mean(room, x, y, k, d, scale, parts, me)
+        syncthreads()
+        if me == 0:
+            room.figures[SPREAD] = spread
+            task[LEVEL] = task[N_LEVELS] = levels(spread, scale) if last == d else 0
+
+
+@device
+def _move_mean(room, x, y, k, d, scale, parts, me):
+    """Move v along coordinate k; the larger variance of the two sides there."""
+    n, m, mean_x, mean_y, square_x, square_y = room.n, room.m, 0.0, 0.0, 0.0, 0.0
+    for i in range(me, n, THREADS):
+        mean_x += room.a[i] * x[i * d + k]
+    for j in range(me, m, THREADS):
+        mean_y += room.b[j] * y[k * m + j]
+    syncthreads()
+    parts[0, me], parts[1, me] = mean_x, mean_y
+    _reduce(parts, 2, 0, me)
+    mean_x, mean_y = parts[0, 0], parts[1, 0]
+    for i in range(me, n, THREADS):
+        square_x += room.a[i] * (x[i * d + k] - mean_x) ** 2
+    for j in range(me, m, THREADS):
+        square_y += room.b[j] * (y[k * m + j] - mean_y) ** 2
+        room.v[j] += 2.0 * scale * (mean_y - mean_x) * (y[k * m + j] - mean_y)
+    syncthreads()
+    parts[0, me], parts[1, me] = square_x, square_y
+    _reduce(parts, 2, 0, me)
+    return max(parts[0, 0], parts[1, 0])
+
+
+@cache
+def _keeping(team):
+    """The functions that keep the best iterate, set v to the plain one, and make a step from the logs."""
+    (remember, mix), reduce, threads = mixing(team), reducing(team), team.threads
+
+    @device
+    def keep(room, me):
+        for i in range(me, room.n, threads):
+            room.best_u[i] = room.u[i]
+        for j in range(me, room.m, threads):
+            room.best_v[j], room.best_logs[j] = room.v[j], room.logs[j]
+
+    @device
+    def take_back(room, me):
+        for j in range(me, room.m, threads):
+            room.v[j] = room.plain[j]
+
+    @device
+    def step(room, is_mixed, has_last, n_seen, system, parts, me):
+        """Move v by the residual, mixed if so; how many changes have been seen."""
+        share = SELF_STEP if room.is_self else 1.0
+        for j in range(me, room.m, threads):
+            room.residual[j] = -share * room.logs[j]
+        if is_mixed and has_last:
+            n_seen = remember(room, n_seen, parts, me)
+        for j in range(me, room.m, threads):
+            room.last[j], room.last_residual[j] = room.v[j], room.residual[j]
+            room.v[j] += room.residual[j]
+            room.plain[j] = room.v[j]
+        if is_mixed and n_seen > 0:
+            mix(room, min(n_seen, MEMORY), system, parts, me)
+        if not room.is_self:
+            center(room, parts, me)
+        return n_seen
+
+    @device
+    def center(room, parts, me):
+        """Subtract the mean, which u makes up for: rounding would let it drift."""
+        mean = 0.0
+        for j in range(me, room.m, threads):
+            mean += room.b[j] * room.v[j]
+        syncthreads()
+        parts[0, me] = mean
+        reduce(parts, 1, 0, me)
+        mean = parts[0, 0]
+        for j in range(me, room.m, threads):
+            room.v[j] -= mean
+
+    return keep, take_back, step
+
+
+@cache
+def advancing(team):
+    """The kernel that takes each of the active problems on by a number of steps: levels of annealing, or iterations."""
+    threads, is_near, anneal, measure = team.threads, team == NEAR, annealing(team), measuring(team)
+    (renew, moved), (keep, take_back, step) = renewing(team), _keeping(team)
+
+    @kernel
+    def advance(inputs, work, active, steps, max_iter):
+        parts = cuda.shared.array((PARTS, threads), np.float64)
+        system = cuda.shared.array(SYSTEM, np.float64)
+        me, q = np.uint32(cuda.threadIdx.x), active[cuda.blockIdx.x]
+        task, room = work.table[q], room_of(inputs, work, q)
+        behind = task[PAIR] + room.n * room.m
+        K = cuda.shared.array(0, np.float64) if is_near else work.pairs[behind : behind + room.n * room.stride]
+        figures, tol = room.figures, room.figures[TOL]
+        level, n_iter, n_builds, n_seen, n_within = (
+            task[LEVEL],
+            task[N_ITER],
+            task[N_BUILDS],
+            task[N_SEEN],
+            task[N_WITHIN],
+        )
+        is_stale, has_last, is_done = task[IS_STALE] != 0, task[HAS_LAST] != 0, False
+        best_dual, least_error = figures[BEST_DUAL], figures[LEAST_ERROR]
+        least_unevenness = figures[LEAST_UNEVENNESS]
+        while level > 0 and steps > 0:
+            anneal(room, level, K, parts, me)
+            level, steps = level - 1, steps - 1
+        if steps > 0 and not is_stale:
+            renew(room, K, parts, me)
+        while steps > 0 and n_iter < max_iter and not is_done:
+            steps -= 1
+            if is_stale or moved(room, parts, me) > DRIFT:
+                for j in range(me, room.m, threads):
+                    room.reference[j] = room.v[j]
+                renew(room, K, parts, me)
+                n_builds += 1
+            dual, error, furthest, unevenness, serves = measure(room, K, parts, me)
+            is_stale = not serves
+            if me == 0:
+                figures[HISTORY + n_iter] = error
+            n_iter += 1
+            if is_better(error, unevenness, least_error, least_unevenness, tol):
+                least_error, least_unevenness = error, unevenness
+                keep(room, me)
+            n_within += error <= tol
+            is_done = is_solved(error, unevenness, n_within, tol)
+            if has_last and has_fallen(dual, best_dual):
+                take_back(room, me)
+                has_last, n_seen = False, 0
+            elif not is_done:
+                best_dual, is_mixed = max(best_dual, dual), is_to_be_mixed(error, furthest, tol)
+                n_seen = step(room, is_mixed, has_last, n_seen, system, parts, me)
+                has_last = is_mixed
+        syncthreads()
+        if me == 0:
+            task[LEVEL], task[N_ITER], task[N_BUILDS], task[N_SEEN], task[N_WITHIN] = (
+                level,
+                n_iter,
+                n_builds,
+                n_seen,
+                n_within,
+            )
+            task[IS_STALE], task[HAS_LAST], task[IS_DONE] = is_stale, has_last, is_done or n_iter == max_iter
+            figures[BEST_DUAL], figures[LEAST_ERROR], figures[LEAST_UNEVENNESS] = (
+                best_dual,
+                least_error,
+                least_unevenness,
+            )
+
+    return advance
