@@ -73,7 +73,7 @@ def ends(sizes):
     return np.cumsum([0, *sizes])
 
 
-def solved(cases, max_iter=500):
+def solved(cases, max_iter=500, ask=solve_all):
     """Answers to all cases in one call."""
     starts = [np.zeros(len(c.y)) if c.start is None else c.start for c in cases]
     problems = Problems(
@@ -92,7 +92,7 @@ def solved(cases, max_iter=500):
         starts=np.concatenate(starts),
         is_started=np.array([c.start is not None for c in cases]),
     )
-    found = solve_all(problems, max_iter)
+    found = ask(problems, max_iter)
     us = np.split(found.u, problems.x_ends[1:-1])
     vs, logs = (np.split(part, problems.y_ends[1:-1]) for part in (found.v, found.logs))
     rest = zip(found.histories, found.counts.tolist(), found.errors.tolist(), strict=True)

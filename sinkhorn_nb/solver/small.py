@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.small_problems import Problems, solve_all
+from ..backends.choice import small_solver
+from ..backends.small_problems import Problems
 from ..backends.threads import single_threaded_blas
 from ..dual import Iterate
 from ..gibbs import LOG2E
@@ -88,7 +89,7 @@ def solve_from(solver, problem, start):
 def suits(solver):
     """Whether a solver asks for nothing that the compiled solver of small problems does not do."""
     known = {"tol": 1e-3, "max_iter": 3000, "dtype": None if solver.dtype == "float64" else solver.dtype}
-    return replace(solver, **known, backend="auto" if solver.backend == "cpu" else solver.backend) == Sinkhorn()
+    return replace(solver, **known, backend="auto") == Sinkhorn()
 
 
 def is_small(problem):
@@ -103,6 +104,7 @@ def _solve_tasks(solver, tasks, starts=()):
     if not tasks:
         return []
     problems = [task.problem for task in tasks]
+    solve_all = small_solver(solver.backend)
     answers = solve_all(_flat(problems, solver, starts), min(MOST, solver.max_iter))
     parts = zip(problems, _parts(answers, problems), strict=True)
     return [_solution(problem, solver, *answer) for problem, answer in parts]
