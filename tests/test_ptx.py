@@ -134,8 +134,12 @@ def machine_code(name, d):
     """The loops on compute capability 9.0, float32."""
     with tempfile.TemporaryDirectory() as folder:
         code, _ = assembled(ptx(name, "float32", d), (9, 0), folder)
-        listing = subprocess.run([tool("nvdisasm"), code], check=True, capture_output=True, text=True).stdout
-    return loops(listing)
+        return loops(listed(code))
+
+
+def listed(code):
+    """The instructions in a file of machine code."""
+    return subprocess.run([tool("nvdisasm"), code], check=True, capture_output=True, text=True).stdout
 
 
 def loops(listing):

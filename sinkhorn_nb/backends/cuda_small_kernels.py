@@ -5,6 +5,7 @@ stopped, by a number of steps; K is built anew from its reference, so that the b
 """
 
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -148,11 +149,77 @@ def _keeping(team):
     return keep, take_back, step
 
 
+class Progress(NamedTuple):
+    """How far a problem has come, as in `small_kernels.solve`; `is_built` tells whether K is that of the reference."""
+
+    n_iter: Any
+    n_builds: Any
+    n_seen: Any
+    n_within: Any
+    is_stale: Any
+    has_last: Any
+    is_built: Any
+    is_done: Any
+    best_dual: Any
+    least_error: Any
+    least_unevenness: Any
+
+
+@device
+def _resumed(task, figures):
+    """The progress that an earlier launch has saved; it has left no K."""
+    return Progress(
+        task[N_ITER], task[N_BUILDS], task[N_SEEN], task[N_WITHIN], task[IS_STALE] != 0, task[HAS_LAST] != 0, False,
+        False, figures[BEST_DUAL], figures[LEAST_ERROR], figures[LEAST_UNEVENNESS],
+    )  # fmt: skip
+
+
+@device
+def _save(progress, task, figures):
+    task[N_ITER], task[N_BUILDS], task[N_SEEN] = progress.n_iter, progress.n_builds, progress.n_seen
+    task[N_WITHIN], task[IS_STALE], task[HAS_LAST] = progress.n_within, progress.is_stale, progress.has_last
+    figures[BEST_DUAL], figures[LEAST_ERROR] = progress.best_dual, progress.least_error
+    figures[LEAST_UNEVENNESS] = progress.least_unevenness
+
+
+@cache
+def _iterating(team):
+    """The function for one iteration; it returns the progress."""
+    measure, (renew, moved), (keep, take_back, step) = measuring(team), renewing(team), _keeping(team)
+
+    @device
+    def iterate(room, tol, before, K, system, parts, me):
+        is_new = before.is_stale or moved(room, parts, me) > DRIFT
+        if is_new or not before.is_built:
+            renew(room, is_new, K, parts, me)
+        dual, error, furthest, unevenness, serves = measure(room, K, parts, me)
+        if me == 0:
+            room.figures[HISTORY + before.n_iter] = error
+        least_error, least_unevenness, best_dual = before.least_error, before.least_unevenness, before.best_dual
+        if is_better(error, unevenness, least_error, least_unevenness, tol):
+            least_error, least_unevenness = error, unevenness
+            keep(room, me)
+        n_within, n_seen, has_last = before.n_within + (error <= tol), before.n_seen, False
+        is_done = is_solved(error, unevenness, n_within, tol)
+        if before.has_last and has_fallen(dual, best_dual):
+            take_back(room, me)
+            n_seen = 0
+        elif not is_done:
+            best_dual, has_last = max(best_dual, dual), is_to_be_mixed(error, furthest, tol)
+            n_seen = step(room, has_last, before.has_last, n_seen, system, parts, me)
+        return Progress(
+            before.n_iter + 1, before.n_builds + is_new, n_seen, n_within, not serves, has_last, True, is_done,
+            best_dual, least_error, least_unevenness,
+        )  # fmt: skip
+
+    return iterate
+
+
 @cache
 def advancing(team):
     """The kernel that takes each of the active problems on by a number of steps: levels of annealing, or iterations."""
-    threads, is_near, anneal, measure = team.threads, team == NEAR, annealing(team), measuring(team)
-    (renew, moved), (keep, take_back, step) = renewing(team), _keeping(team)
+    is_near, anneal, iterate = team == NEAR, annealing(team), _iterating(team)
+    threads = team.threads
 
     @kernel
     def advance(inputs, work, active, steps, max_iter):
@@ -162,60 +229,16 @@ def advancing(team):
         task, room = work.table[q], room_of(inputs, work, q)
         behind = task[PAIR] + room.n * room.m
         K = cuda.shared.array(0, np.float64) if is_near else work.pairs[behind : behind + room.n * room.stride]
-        figures, tol = room.figures, room.figures[TOL]
-        level, n_iter, n_builds, n_seen, n_within = (
-            task[LEVEL],
-            task[N_ITER],
-            task[N_BUILDS],
-            task[N_SEEN],
-            task[N_WITHIN],
-        )
-        is_stale, has_last, is_done = task[IS_STALE] != 0, task[HAS_LAST] != 0, False
-        best_dual, least_error = figures[BEST_DUAL], figures[LEAST_ERROR]
-        least_unevenness = figures[LEAST_UNEVENNESS]
+        level, progress, tol = task[LEVEL], _resumed(task, room.figures), room.figures[TOL]
         while level > 0 and steps > 0:
             anneal(room, level, K, parts, me)
             level, steps = level - 1, steps - 1
-        if steps > 0 and not is_stale:
-            renew(room, K, parts, me)
-        while steps > 0 and n_iter < max_iter and not is_done:
+        while steps > 0 and progress.n_iter < max_iter and not progress.is_done:
+            progress = iterate(room, tol, progress, K, system, parts, me)
             steps -= 1
-            if is_stale or moved(room, parts, me) > DRIFT:
-                for j in range(me, room.m, threads):
-                    room.reference[j] = room.v[j]
-                renew(room, K, parts, me)
-                n_builds += 1
-            dual, error, furthest, unevenness, serves = measure(room, K, parts, me)
-            is_stale = not serves
-            if me == 0:
-                figures[HISTORY + n_iter] = error
-            n_iter += 1
-            if is_better(error, unevenness, least_error, least_unevenness, tol):
-                least_error, least_unevenness = error, unevenness
-                keep(room, me)
-            n_within += error <= tol
-            is_done = is_solved(error, unevenness, n_within, tol)
-            if has_last and has_fallen(dual, best_dual):
-                take_back(room, me)
-                has_last, n_seen = False, 0
-            elif not is_done:
-                best_dual, is_mixed = max(best_dual, dual), is_to_be_mixed(error, furthest, tol)
-                n_seen = step(room, is_mixed, has_last, n_seen, system, parts, me)
-                has_last = is_mixed
         syncthreads()
         if me == 0:
-            task[LEVEL], task[N_ITER], task[N_BUILDS], task[N_SEEN], task[N_WITHIN] = (
-                level,
-                n_iter,
-                n_builds,
-                n_seen,
-                n_within,
-            )
-            task[IS_STALE], task[HAS_LAST], task[IS_DONE] = is_stale, has_last, is_done or n_iter == max_iter
-            figures[BEST_DUAL], figures[LEAST_ERROR], figures[LEAST_UNEVENNESS] = (
-                best_dual,
-                least_error,
-                least_unevenness,
-            )
+            _save(progress, task, room.figures)
+            task[LEVEL], task[IS_DONE] = level, progress.is_done or progress.n_iter == max_iter
 
     return advance

@@ -36,7 +36,7 @@ class Team(NamedTuple):
 
 # K is in shared memory for the one, in global memory for the other.
 NEAR, FAR = (Team(4, 2, 2), Team(4, 4, 2)) if SIMULATOR else (Team(128, 4, 32), Team(256, 32, 32))
-NEAR_ENTRIES = 40 if SIMULATOR else 5 * 2**10  # of K: with what else is shared, less than 48 KB
+NEAR_ENTRIES = 40 if SIMULATOR else 5000  # of K: with what else is shared, less than 48 KB
 
 
 def stride_of(m):

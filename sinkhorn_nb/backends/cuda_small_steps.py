@@ -41,12 +41,14 @@ def half_steps(team):
 
 @cache
 def renewing(team):
-    """The functions that build K for v as the reference, and that tell how far v has moved from it."""
+    """The functions that build K for its reference, which v becomes if it is new, and that tell how far v has moved."""
     build, reduce, threads = building(team), reducing(team), team.threads
 
     @device
-    def renew(room, K, parts, me):
+    def renew(room, is_new, K, parts, me):
         for j in range(me, room.m, threads):
+            if is_new:
+                room.reference[j] = room.v[j]
             room.base[j] = room.reference[j] + log2(room.b[j])
         build(room.C, 1.0, room.base, room.n, room.m, room.stride, room.top, K, parts, me)
 
