@@ -23,7 +23,8 @@ def check_that_they_agree(cases, max_iter=500, atol=1e-9):
     """With the answers of the CPU, in bits; the answers."""
     answers = on_gpu(cases, max_iter)
     for found, expected in zip(answers, solved(cases, max_iter), strict=True):
-        assert (len(found.history), found.n_levels) == (len(expected.history), expected.n_levels)
+        assert (len(found.history), found.n_kernels) == (len(expected.history), expected.n_kernels)
+        assert found.n_levels == expected.n_levels
         for name in ("u", "v", "logs", "history"):
             np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-9, atol=atol)
     return answers
@@ -36,11 +37,11 @@ def far_clusters():
     return Case(x, y, np.full(6, 1 / 6), np.full(6, 1 / 6), blur=1.0, tol=1e-6)
 
 
-def tiny_masses(seed=30):
+def tiny_masses(seed):
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(7, 2)), rng.normal(size=(9, 2))
-    a, b = 10 ** rng.uniform(-30, 0, 7), 10 ** rng.uniform(-30, 0, 9)
-    return Case(x, y, a / a.sum(), b / b.sum(), blur=0.5, tol=1e-8)
+    a, b = 10 ** rng.uniform(-8, 0, 7), 10 ** rng.uniform(-8, 0, 9)
+    return Case(x, y, a / a.sum(), b / b.sum(), blur=0.15, tol=1e-3)
 
 
 def some_of_all_kinds():
@@ -70,10 +71,19 @@ def test_far_clusters_are_annealed():
 
 
 def test_tiny_masses_are_brought_home():
-    (answer,) = on_gpu([tiny_masses()])
-    check_that_all_is_true(tiny_masses(), answer)
-    assert answer.error <= 1e-8
-    assert np.abs(answer.logs).max() < 30
+    """By extra iterations within the tolerance."""
+    cases = [tiny_masses(seed) for seed in (30, 81)]
+    for problem, answer in zip(cases, check_that_they_agree(cases), strict=True):
+        check_that_all_is_true(problem, answer)
+        assert (answer.history <= problem.tol).sum() > 5
+        assert np.abs(answer.logs).max() < 0.15
+
+
+def test_the_kernel_is_built_anew_where_the_potential_has_moved_far():
+    problem = case(4, 7, blur=0.2, start=np.linspace(-300, 300, 7))
+    (answer,) = check_that_they_agree([problem])
+    check_that_it_is_solved(problem, answer)
+    assert answer.n_kernels == 4
 
 
 @pytest.mark.parametrize("max_iter", [1, 3])
