@@ -85,7 +85,7 @@ def _table(problems):
 def _inputs(problems):
     """What `_table` points into, on the device."""
     points, weights = (problems.x, problems.y), (problems.a, problems.b, problems.starts)
-    return Inputs(*(cuda.to_device(np.concatenate(arrays)) for arrays in (points, weights)))
+    return Inputs(*(cuda.to_device(np.concatenate(arrays, dtype=np.float64)) for arrays in (points, weights)))
 
 
 def _figures(problems, max_iter):
