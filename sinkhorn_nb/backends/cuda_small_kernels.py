@@ -35,13 +35,13 @@ from .cuda_small_layout import (
     Y,
     room_of,
 )
-from .cuda_small_steps import annealing, measuring, mixing, renewing
+from .cuda_small_mixing import SYSTEM, mixing, remembering
+from .cuda_small_steps import annealing, measuring, renewing
 from .cuda_small_team import PARTS, reducing
 from .small_mixing import MEMORY
 from .small_rules import DRIFT, SELF_STEP, has_fallen, is_better, is_solved, is_to_be_mixed, levels
 
 THREADS, WIDTH = NEAR.threads, NEAR.columns
-SYSTEM = 2, MEMORY, MEMORY + 1  # two matrices, each with a right-hand side
 _reduce = reducing(NEAR)
 
 
@@ -101,7 +101,7 @@ def _move_mean(room, x, y, k, d, scale, parts, me):
 @cache
 def _keeping(team):
     """The functions that keep the best iterate, set v to the plain one, and make a step from the logs."""
-    (remember, mix), reduce, threads = mixing(team), reducing(team), team.threads
+    remember, mix, reduce, threads = remembering(team), mixing(team), reducing(team), team.threads
 
     @device
     def keep(room, me):
