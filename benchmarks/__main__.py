@@ -18,6 +18,7 @@ STEPS = (
     ("implicit", ("here", "ott")),
     ("overhead", ("here",)),
     ("plan", ("here",)),
+    ("pairwise", ("here", "torch")),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),
     ("convergence", ("here",)),

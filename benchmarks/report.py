@@ -11,6 +11,7 @@ COLUMNS = {
     " ours_faster error",
     "scaling": "axis blur n d library value_s median_s rounds passes marginal_error error",
     "batch": "n pairs library ms_a_pair rounds relative_error_of_value ours_faster error",
+    "pairwise": "case pairs library ms_a_pair median_s pairs_solved rounds relative_error_of_value ours_faster error",
     "overhead": "n wall_s share_outside passes rounds",
     "plan": "question n d times_a_pass median_s min_s rounds error",
     "memory": "library n after_import_mb peak_mb over_import_mb error",
@@ -23,7 +24,7 @@ COLUMNS = {
     "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
 HEADS = {
-    "ms_a_pair": "a pair (ms)",
+    "ms_a_pair": "a pair (ms)", "pairs_solved": "pairs timed",
     "gpairs_per_s": "Gpair/s", "median_s": "median (s)", "min_s": "best (s)", "update_s": "one update (s)",
     "ours_faster": "sinkhorn_nb is faster by", "ours_faster_per_pass": "faster, whole pass against it",
     "ours_faster_per_update": "faster, per update", "after_import_mb": "after import (MB)", "peak_mb": "peak (MB)",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time `__getattr__` do
     from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
     from .gradients import Gradient
     from .measure import Measure
+    from .pairwise import pairwise_sinkhorn_divergence
     from .plan import Plan
     from .problem import Problem
     from .soft import SoftValues, soft_quantile, soft_rank, soft_sort
@@ -36,6 +37,7 @@ __all__ = [
     "Solution",
     "Status",
     "entropic_ot",
+    "pairwise_sinkhorn_divergence",
     "sinkhorn_divergence",
     "sinkhorn_divergences",
     "soft_quantile",
@@ -57,6 +59,7 @@ _HOMES = {
     "Solution": "solution",
     "Status": "status",
     "entropic_ot": "functional",
+    "pairwise_sinkhorn_divergence": "pairwise",
     "sinkhorn_divergence": "functional",
     "sinkhorn_divergences": "functional",
     "soft_quantile": "soft",

@@ -22,3 +22,9 @@ class cached_property:
             return self
         value = vars(instance)[self._name] = self._function(instance)
         return value
+
+
+def know(instance, **values):
+    """Give an instance values of its cached properties that are known already; the instance."""
+    vars(instance).update(values)
+    return instance

@@ -9,9 +9,10 @@ import time
 import warnings
 from importlib import metadata
 
-from . import ConvergenceWarning, __version__, cloud_files, demo, functional, plotting
+from . import ConvergenceWarning, __version__, cloud_files, demo, plotting
+from .arguments import between
 from .backends import choice, compilation, machine
-from .divergence import diverge
+from .divergences import diverge
 from .solver import Sinkhorn
 from .warmup import KINDS, warm_up
 
@@ -116,7 +117,7 @@ def _divergence(options):
     names = options.A, options.B, f"{options.A}: weights a", f"{options.B}: weights a"
     solver = Sinkhorn(tol=options.tol, max_iter=options.max_iter)
     start = time.perf_counter()
-    result = _with_warnings(lambda: diverge(functional.between(source, target, options.blur, names), solver))
+    result = _with_warnings(lambda: diverge(between(source, target, options.blur, names), solver))
     facts = {
         "value": result.value,
         "converged": result.converged,

@@ -6,8 +6,6 @@ import numpy as np
 
 from .dual import LARGEST_LOG
 from .initializers import Auto, Debiased, Sorted, initializer
-from .outlook import Watch
-from .solver import is_small, reported, solve_from, solve_together, suits
 from .status import Status
 
 # The error of a dual value is at most about so many times what an exact update would gain: after two-level steps, and
@@ -25,24 +23,12 @@ MOST_ROUNDS = 8
 LEAST_ERROR = 1e-9  # marginal error, in float64, below which rounding decides
 
 
-def solve_debiased(problem, solver, self_x=None, self_y=None):
-    """The solutions xy, xx and yy, with one warning for all that did not converge."""
-    watch = Watch(solver)
+def solve_debiased(problem, solver, watch, xx, yy):
+    """The solutions xy, xx and yy of a problem, the last two from those of the two measures with themselves."""
     if problem.is_self:
-        xy = watch.over(problem).attempt(problem)
-        return [*reported([xy], watch), xy, xy]
-    selves = (self_x, problem.on_source()), (self_y, problem.on_target())
-    solved = iter(solve_together(solver, [of_one for given, of_one in selves if given is None], watch, solver.attempt))
-    xx, yy = (given or next(solved) for given, _ in selves)
-
-    def alone(problem):
-        return near(watch.over(problem), xx, yy).attempt(problem)
-
-    (xy,) = solve_together(solver, [problem], watch, alone)
-    solutions = sharpened(solver, xy, xx, yy)
-    known = (None, self_x, self_y)
-    reported([solution for solution, given in zip(solutions, known, strict=True) if solution is not given], watch)
-    return solutions
+        return [xx, xx, yy]
+    xy = near(watch.over(problem), xx, yy).attempt(problem)
+    return sharpened(solver, xy, xx, yy)
 
 
 def difference(xy, xx, yy):
@@ -61,7 +47,7 @@ def sharpened(solver, xy, xx, yy):
     cross problem says so. Schemes of the papers are continued with two-level steps.
     """
     solutions = [xy, xx, yy]
-    is_plain = solver.acceleration != "auto" or (suits(solver) and is_small(xy.problem))
+    is_plain = solver.acceleration != "auto"
     if xy.problem.is_self or not all(s.converged for s in solutions):
         return solutions
     is_fine = xy.problem.blur < FINE * xy.problem.diameter
@@ -70,8 +56,6 @@ def sharpened(solver, xy, xx, yy):
         return solutions
     largest_change = LARGEST_PLAIN_CHANGE if is_plain else LARGEST_CHANGE
     starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
-    if is_plain:  # nobody has looked yet whether the self potentials are near those of the cross problem
-        starts[0] = Debiased(xx.iterate.f, yy.iterate.f, otherwise=starts[0])
     for _ in range(MOST_ROUNDS):
         before, tols = solutions, _tolerances(solutions)
         solutions = [_continued(solver, *each) for each in zip(solutions, starts, tols, strict=True)]
@@ -112,7 +96,7 @@ def _continued(solver, solution, start, tol):
         return solution
     settings = {"acceleration": "auto", "certify": False, "dtype": solver.dtype or "float64"}
     further = replace(solver, tol=tol, max_iter=left, **settings)
-    new = solve_from(further, solution.problem, start)
+    new = replace(further, init=start).attempt(solution.problem)
     passes, history = solution.solve_passes + new.solve_passes, np.concatenate([solution.history, new.history])
     if new.marginal_error > solution.marginal_error:
         new = solution

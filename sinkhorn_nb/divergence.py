@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .backends.home import HOST
 from .caching import cached_property
-from .debiasing import difference, solve_debiased
+from .debiasing import difference
 from .gradients import LINEAR_TOL
 from .gradients.envelope import Gradient, with_value
 from .gradients.implicit import HessianProduct
@@ -65,8 +65,8 @@ class Divergence(Represented, RealNumber):
     @property
     def n_passes(self):
         """Sweeps over n x m pairs; each solution's own sweeps count by their pairs."""
-        pairs = [(id(s.iterate), s.n_passes * _n_pairs(s)) for s in self._solutions]
-        return sum(dict(pairs).values()) / _n_pairs(self.xy)
+        pairs = [(id(s.found), s.n_passes * s.found.n_pairs) for s in self._solutions]
+        return sum(dict(pairs).values()) / self.xy.found.n_pairs
 
     @property
     def marginal_error(self):
@@ -141,12 +141,12 @@ class Divergence(Represented, RealNumber):
         on_x = self.xx._hessian_vector_product(dx, dx, tol)
         on_y = self.yy._hessian_vector_product(dy, dy, tol)
         solves = [part.linear_solve for part in (cross, on_x, on_y)]
-        pairs = [s.n_passes * _n_pairs(of) for s, of in zip(solves, self._solutions, strict=True)]
+        pairs = [s.n_passes * of.found.n_pairs for s, of in zip(solves, self._solutions, strict=True)]
         report = LinearSolve(
             max(s.residual for s in solves),
             tol,
             max(s.n_iter for s in solves),
-            sum(pairs) / _n_pairs(self.xy),
+            sum(pairs) / self.xy.found.n_pairs,
         )
         of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)  # halves that are equal up to the marginal error
         return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(self._home)
@@ -164,19 +164,11 @@ class Divergence(Represented, RealNumber):
         return self.xy, self.xx, self.yy
 
 
-def diverge(problem, solver, self_x=None, self_y=None):
-    """The divergence of a problem's measures; self solutions already known are used as they are."""
-    return assembled(problem, *solve_debiased(problem, solver, self_x, self_y))
-
-
 def assembled(problem, xy, xx, yy):
     """The divergence of a problem from three solutions, which may write the measures in other rows."""
-    rows = (problem, xy), (problem.on_source(), xx), (problem.on_target(), yy)
-    return Divergence(*(_for_rows_of(*each) for each in rows))
-
-
-def _n_pairs(solution):
-    return len(solution.problem.reduced.source) * len(solution.problem.reduced.target)
+    new_xy = _for_rows_of(problem, xy)
+    new_xx = _for_rows_of(problem.on_source(), new_xy if xx is xy else xx)
+    return Divergence(new_xy, new_xx, _for_rows_of(problem.on_target(), new_xx if yy is xx else yy))
 
 
 def _for_rows_of(problem, solution):

@@ -1,15 +1,20 @@
 """Many Sinkhorn divergences at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from .backends.threads import single_threaded_blas
-from .debiasing import near, sharpened
+from .backends.home import HOST
+from .caching import cached_property
+from .clouds import Clouds
+from .debiasing import solve_debiased
 from .divergence import assembled
+from .gradients import Gradient
 from .outlook import Watch
+from .problem import Problem
 from .representation import Represented
-from .solver import reported, solve_together
+from .solver import MOST_ROWS, reported, solve_small, suits
 
 
 class Divergences(Represented, Sequence):
@@ -25,15 +30,18 @@ class Divergences(Represented, Sequence):
     marginal_error : (B,) float64 array
     """
 
-    def __init__(self, divergences):
-        self._divergences = tuple(divergences)
+    def __init__(self, pairs, numbers, is_stacked=False):
+        self._pairs, self._numbers, self._is_stacked = pairs, numbers, is_stacked
 
     def __len__(self):
-        return len(self._divergences)
+        return len(self._numbers)
 
     def __getitem__(self, k):
         """The k-th `Divergence`, or those of a slice."""
-        return Divergences(self._divergences[k]) if isinstance(k, slice) else self._divergences[k]
+        numbers = self._numbers[k]
+        if isinstance(k, slice):
+            return Divergences(self._pairs, numbers, self._is_stacked)
+        return self._pairs.divergence(int(numbers))
 
     @property
     def value(self):
@@ -60,43 +68,142 @@ class Divergences(Represented, Sequence):
         """(B,) the largest of the three."""
         return self._each("marginal_error", np.float64)
 
+    def gradient(self):
+        """The gradients of all divergences, as `Divergence.gradient` of each, in a fraction of the time.
+
+        Returns
+        -------
+        Gradient
+            x, y, a, b: lists with an array for each pair, or arrays (B, n, d), (B, m, d), (B, n), (B, m) where the
+            clouds came as arrays (B, n, d) and (B, m, d).
+        """
+        parts = zip(*[self._pairs.gradient(q) for q in self._numbers.tolist()], strict=True)
+        gradient = Gradient(*(list(part) for part in parts) if len(self) else ([], [], [], []))
+        return Gradient(*map(np.stack, gradient)) if self._is_stacked and len(self) else gradient
+
     def __array__(self, dtype=None, copy=None):
         """The values."""
         return np.array(self.value, dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
 
     def _facts(self):
-        count, n_converged = len(self), sum(divergence.converged for divergence in self)
+        count, n_converged = len(self), int(self.converged.sum())
         facts = {"count": count, "converged": "all" if n_converged == count else f"{n_converged} of {count}"}
         if count == 0:
             return {"count": 0}
-        least, largest = min(map(float, self)), max(map(float, self))
-        worst = max(divergence.marginal_error for divergence in self)
+        least, largest, worst = self.value.min(), self.value.max(), self.marginal_error.max()
         return facts | {"value": f"{least:.6g} to {largest:.6g}", "marginal_error": f"{worst:.2g} at most"}
 
     def _each(self, name, dtype):
-        return np.array([getattr(divergence, name) for divergence in self._divergences], dtype=dtype)
+        return self._pairs.array(name, dtype)[self._numbers]
 
 
-def diverge_all(problems, solver):
-    """The divergences of many problems; a measure that is in several of them is compared with itself once."""
-    with single_threaded_blas():  # for all partitions at once: limiting it takes as long as a small one
-        watch = Watch(solver)
-        own = _self_solutions(problems, solver, watch)
+class Pairs:
+    """The divergences of pairs of clouds, each made when it is asked for.
 
-        def selves(problem):
-            return own[id(problem.source)], own[id(problem.target)]
+    Parameters
+    ----------
+    small : SmallSolutions or None
+    others : dict
+        Divergences by the numbers of the pairs that the small solutions do not cover.
+    homes : list of Home
+        Where the arrays of each divergence go.
+    """
 
-        def alone(problem):
-            return near(watch.over(problem), *selves(problem)).attempt(problem)
+    def __init__(self, small, others, homes):
+        self._small, self._divergences, self._homes = small, others, homes
+        self._others = list(others)
 
-        crosses = iter(solve_together(solver, [p for p in problems if not p.is_self], watch, alone))
-        solved = [(selves(p)[0] if p.is_self else next(crosses), *selves(p)) for p in problems]
-        finished = [sharpened(solver, *three) for three in solved]
-        reported([*own.values(), *(xy for xy, _, _ in finished)], watch)
-    return Divergences(assembled(p, *three) for p, three in zip(problems, finished, strict=True))
+    def divergence(self, q):
+        """The divergence of a pair."""
+        if q not in self._divergences:
+            problem, home = self._small.problem(q), self._homes[q]
+            problem = problem if home == HOST else replace(problem, home=home)
+            self._divergences[q] = assembled(problem, *self._small.solutions(q))
+        return self._divergences[q]
+
+    def gradient(self, q):
+        """The gradient of a divergence."""
+        small = self._small
+        if q in self._divergences or self._homes[q] != HOST or small.has_inert_rows(q):
+            return self.divergence(q).gradient()
+        flat, d = self._flat_gradients, int(small.clouds.dimensions[small.sources[q]])
+        of_x, of_y = slice(*flat.x_ends[q : q + 2]), slice(*flat.y_ends[q : q + 2])
+        x, y = flat.x[slice(*flat.x_blocks[q : q + 2])], flat.y[slice(*flat.y_blocks[q : q + 2])]
+        return Gradient(x.reshape(-1, d), y.reshape(-1, d), flat.a[of_x], flat.b[of_y])
+
+    @cached_property
+    def _flat_gradients(self):
+        return self._small.gradients()
+
+    def array(self, name, dtype):
+        """An attribute of all divergences."""
+        array = np.empty(len(self._homes), dtype=dtype)
+        if self._small is not None:
+            array[:] = getattr(self._small, name)
+        for q in self._others:
+            array[q] = getattr(self._divergences[q], name)
+        return array
 
 
-def _self_solutions(problems, solver, watch):
-    """The solution of each measure's problem with itself, by the identity of the measure."""
-    selves = {id(p.source): p.on_source() for p in problems} | {id(p.target): p.on_target() for p in problems}
-    return dict(zip(selves, solve_together(solver, list(selves.values()), watch), strict=True))
+def diverge_all(clouds, sources, targets, eps, solver, homes, selves=None, is_stacked=False):
+    """The divergences of pairs of clouds, as `solve_pairs`, with one warning for all that did not converge."""
+    watch = Watch(solver)
+    pairs = solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves)
+    _report(pairs, watch, list((selves or {}).values()))
+    return Divergences(pairs, np.arange(len(sources)), is_stacked)
+
+
+def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None):
+    """The divergences of pairs of clouds; a cloud that is in several of them is compared with itself once.
+
+    Parameters
+    ----------
+    clouds : Clouds
+    sources, targets : (B,) int arrays
+        Numbers of the clouds of each pair.
+    eps : float
+    solver : Sinkhorn
+    watch : Watch
+    homes : list of Home
+        Where the arrays of each result go.
+    selves : dict, optional
+        Self solutions that are known already by the numbers of their clouds; they are used as they are.
+
+    Returns
+    -------
+    Pairs
+    """
+    own, others = dict(selves or {}), {}
+    is_small = suits(solver) and (clouds.sizes[sources] * clouds.sizes[targets]).min() <= MOST_ROWS
+    small = solve_small(clouds, sources, targets, eps, solver, selves) if is_small else None
+
+    def of_itself(k):
+        if k not in own:
+            known = None if small is None else small.solved_self(k)
+            measure = clouds.measure(k)
+            own[k] = known or solver.attempt(Problem(measure, measure, eps))
+        return own[k]
+
+    for q in range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist():
+        i, j = int(sources[q]), int(targets[q])
+        problem = Problem(clouds.measure(i), clouds.measure(j), eps, homes[q])
+        xy, xx, yy = solve_debiased(problem, solver, watch, of_itself(i), of_itself(j))
+        if small is not None and xy is not xx:
+            xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
+        others[q] = assembled(problem, xy, xx, yy)
+    return Pairs(small, others, homes)
+
+
+def diverge(problem, solver):
+    """The divergence of a problem's measures."""
+    clouds, numbers = Clouds.of_measures([problem.source, problem.target]), np.arange(2)
+    return diverge_all(clouds, numbers[:1], numbers[1:], problem.eps, solver, [problem.home])[0]
+
+
+def _report(pairs, watch, given):
+    """Warn once if a divergence did not converge, about the worst."""
+    converged = pairs.array("converged", np.bool_)
+    if not converged.all():
+        errors = np.where(converged, -1.0, pairs.array("marginal_error", np.float64))
+        worst = pairs.divergence(int(np.argmax(errors)))
+        reported([solution for solution in worst._solutions if solution not in given], watch)

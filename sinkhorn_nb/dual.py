@@ -16,9 +16,41 @@ class Iterate(NamedTuple):
     log_columns: np.ndarray
 
     @property
+    def n_pairs(self):
+        """Pairs of distinct points with mass: a pass treats them."""
+        return len(self.f) * len(self.g)
+
+    @property
     def T(self):
         """The iterate of the transposed problem."""
         return Iterate(self.g, self.f, self.log_columns, self.log_rows)
+
+
+class Normal(NamedTuple):
+    """An iterate in the order of the normal forms of two measures, and their probabilities.
+
+    `answer` is what the compiled solver of small problems said of a self problem, in its own units.
+    """
+
+    iterate: Iterate
+    a: np.ndarray
+    b: np.ndarray
+    answer: tuple | None = None
+
+    @property
+    def n_pairs(self):
+        """Pairs of points."""
+        return self.iterate.n_pairs
+
+    @property
+    def f(self):
+        """The potential of the source, in the order of its normal form."""
+        return self.iterate.f
+
+    @property
+    def T(self):
+        """The same for the transposed problem."""
+        return Normal(self.iterate.T, self.b, self.a)
 
 
 def balanced(a, b, f, g):

@@ -60,6 +60,15 @@ def new_points(name, points, source):
     return points
 
 
+def iterate_of_normal_forms(problem, known):
+    """The iterate in the order of the partitions, from one in that of the normal forms."""
+    source, target = problem.source, problem.target
+    f, log_rows = source.from_normal_form(known.f), source.from_normal_form(known.log_rows)
+    if known.g is known.f:
+        return Iterate(f, f, log_rows, log_rows)
+    return Iterate(f, target.from_normal_form(known.g), log_rows, target.from_normal_form(known.log_columns))
+
+
 def iterate_of_rows(problem, iterate, f, g):
     """The iterate in the order of the partitions of all rows, from potentials per row.
 

@@ -2,14 +2,13 @@
 
 import math
 
+import numpy as np
+
 from . import validation
-from .backends.home import HOST
-from .divergence import Divergence, diverge
+from .arguments import between, comparable, compared, known_selves, listed, usual
 from .divergences import diverge_all
 from .measure import Measure
 from .problem import Problem
-from .solution import Solution
-from .solver import Sinkhorn
 
 
 @validation.native_names
@@ -67,11 +66,11 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
     >>> np.allclose(divergence.gradient().x.sum(), -2.0, atol=1e-3)
     True
     """
-    problem, solver = _problem(x, y, a, b, blur), _solver(solver)
-    for name, known, own in (("self_x", self_x, problem.source), ("self_y", self_y, problem.target)):
-        if known is not None:
-            _check_self(name, known, own, problem.eps)
-    return diverge(problem, solver, self_x, self_y)
+    validation.points_first(x, y, a, b)
+    solver = usual(solver)
+    clouds, numbers, blur, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], blur)
+    selves = known_selves(clouds, numbers.tolist(), blur, {"self_x": self_x, "self_y": self_y})
+    return diverge_all(clouds, numbers[:1], numbers[1:], blur**2, solver, homes, selves)[0]
 
 
 @validation.native_names
@@ -127,11 +126,12 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     >>> snb.sinkhorn_divergences(clouds, [cloud + 2.0 for cloud in clouds], blur=0.05).value.round(3)
     array([2., 2., 2.])
     """
-    sources, targets = _listed("xs", xs, "a", a), _listed("ys", ys, "b", b)
+    sources, targets = listed("xs", xs, "a", a), listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
-    measures = _measures(sources + targets)
-    problems = [_pair(*of_x, *of_y, measures, blur) for of_x, of_y in zip(sources, targets, strict=True)]
-    return diverge_all(problems, _solver(solver))
+    clouds, numbers, blur, homes = compared(sources, targets, blur)
+    count, is_stacked = len(sources), isinstance(xs, np.ndarray) and isinstance(ys, np.ndarray)
+    pairs = clouds, numbers[:count], numbers[count:]
+    return diverge_all(*pairs, blur**2, usual(solver), homes, is_stacked=is_stacked)
 
 
 @validation.native_names
@@ -182,7 +182,7 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     >>> solution.map([[1.0]]).round(2)
     array([[3.]])
     """
-    return _solver(solver).solve(_problem(x, y, a, b, blur))
+    return usual(solver).solve(_problem(x, y, a, b, blur))
 
 
 def suggest_blur(x, y=None, fraction=0.05):
@@ -214,7 +214,7 @@ def suggest_blur(x, y=None, fraction=0.05):
     fraction = validation.share("fraction", fraction)
     source = Measure.of(x, names=("x", "a"))
     target = source if y is None else Measure.of(y, names=("y", "b"))
-    _comparable(source, target, "x", "y")
+    comparable(source, target, "x", "y")
     diameter = Problem(source, target, 1.0).diameter
     if diameter == 0:
         raise ValueError("x: expected at least two different points, got equal ones; pass data, or choose any blur > 0")
@@ -227,63 +227,3 @@ def _problem(x, y, a, b, blur):
     validation.points_first(x, y, a, b)
     source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
     return between(source, target, blur, home=validation.home(x=x, y=y, a=a, b=b))
-
-
-def between(source, target, blur, names=("x", "y", "a", "b"), home=HOST):
-    """The problem of two measures; the names are those of their points and weights, for messages."""
-    x, y, a, b = names
-    _comparable(source, target, x, y)
-    validation.same_unit(b, target.traits.mass_unit, a, source.traits.mass_unit)
-    rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
-    validation.equal_masses(b, target.weights, a, source.weights, rounding)
-    blur = validation.blur(blur, source.points, target.points)
-    validation.resolved(blur, (x, source), (y, target))
-    return Problem(source, target, blur**2, home)
-
-
-def _comparable(source, target, x, y):
-    """Points with the same coordinates, in one unit."""
-    validation.same_dimension(y, target.points, x, source.points)
-    validation.same_meaning(y, target.traits, x, source.traits)
-
-
-def _listed(name, clouds, weights_name, weights):
-    """The points and weights of each measure, both as (name, array)."""
-    clouds = validation.sequence(name, clouds)
-    weights = [None] * len(clouds) if weights is None else validation.sequence(weights_name, weights)
-    validation.same_length(weights_name, weights, name, clouds)
-    pairs = enumerate(zip(clouds, weights, strict=True))
-    return [((f"{name}[{k}]", x), (f"{weights_name}[{k}]", own)) for k, (x, own) in pairs]
-
-
-def _measures(listed):
-    """One for each pair of arrays, which the caller keeps alive, by their identities."""
-    measures = {}
-    for (x_name, x), (a_name, weights) in listed:
-        if (id(x), id(weights)) not in measures:
-            measures[id(x), id(weights)] = Measure.of(x, weights, (x_name, a_name))
-    return measures
-
-
-def _pair(x, a, y, b, measures, blur):
-    """The problem of one pair of clouds; x, a, y and b are tuples of a name and an array."""
-    source, target = measures[id(x[1]), id(a[1])], measures[id(y[1]), id(b[1])]
-    named = dict([x, y, a, b])
-    return between(source, target, blur, tuple(named), validation.home(**named))
-
-
-def _solver(solver):
-    return Sinkhorn() if solver is None else validation.instance("solver", solver, Sinkhorn)
-
-
-def _check_self(name, known, own, eps):
-    if isinstance(known, Divergence):
-        own_name = {"self_x": "xx", "self_y": "yy"}[name]
-        raise TypeError(f"{name}: expected a Solution, got the Divergence that it belongs to; pass its .{own_name}")
-    validation.instance(name, known, Solution)
-    problem = known.problem
-    if not (problem.is_self and problem.source.equals(own) and problem.eps == eps):
-        raise ValueError(
-            f"{name}: expected the self solution of these points, weights and blur, got that of another problem; "
-            "pass .xx or .yy of a divergence with the same measure and blur, or leave it out"
-        )

@@ -5,8 +5,7 @@ from copy import copy
 import numpy as np
 
 from .backends.choice import Work, choose
-
-LOG2E = float(np.log2(np.e))
+from .backends.pointwise import LOG2E
 
 # Sums further from 1 than this may hide clipped exponents: they are redone as log-sum-exp. A pair that is clipped at
 # 2^126 (2^1022) and has the smallest weight is below the first bound if that weight is small: then the second holds.

@@ -23,6 +23,21 @@ class Cells(NamedTuple):
     owner: np.ndarray
 
 
+class NormalForm(NamedTuple):
+    """The distinct points with mass in increasing order, their probabilities, and the point of each row or -1."""
+
+    points: np.ndarray
+    probabilities: np.ndarray
+    owner: np.ndarray
+
+    def expand(self, values, at_inert=0.0):
+        """Values per row from values per point; rows without mass get their own."""
+        rows = values[self.owner]
+        if (self.owner < 0).any():
+            rows[self.owner < 0] = at_inert
+        return rows
+
+
 class Reduction(NamedTuple):
     """The measure of the distinct points with mass, and the point of it that each row is; -1 for rows without mass."""
 
@@ -176,6 +191,23 @@ class Measure(Represented):
         masses = np.zeros(groups[-1] + 1)
         masses[groups[positive][starts]] = np.add.reduceat(weights[positive], starts)
         return masses
+
+    @cached_property
+    def normal_form(self):
+        """The normal form: small problems are solved in its order."""
+        if self._reduction is not None:
+            reduced = self.reduced
+            return NormalForm(reduced.points.astype(np.float64), reduced.probabilities, self._reduction.owner)
+        owner = np.empty(len(self), dtype=np.intp)
+        owner[self._order] = np.arange(len(self))
+        return NormalForm(self.points[self._order].astype(np.float64), self.probabilities[self._order], owner)
+
+    def from_normal_form(self, values):
+        """Values in the order of the reduced measure's partition from values in that of the normal form."""
+        reduced = self.reduced
+        rows = np.empty_like(values)
+        rows[reduced._order] = values
+        return reduced.partition.sort(rows)
 
     def has_rows_of(self, other):
         """Whether the other measure has the same rows in the same order."""

@@ -44,15 +44,16 @@ class Watch:
     """Watches the solves of one call, to warn once, in the first second, if a blur is too small for the data.
 
     Many such problems are solved in no time, for instance those of sorted or of nearly equal clouds: a solve has
-    to take half a second, and not to be on its way to tol within max_iter, before a word is said.
+    to take half a second, and not to be on its way to tol within max_iter, before a word is said: by a warning, or by
+    a call of `say` with its text.
 
     Attributes
     ----------
     has_warned : bool
     """
 
-    def __init__(self, solver):
-        self._solver, self.has_warned = solver, False
+    def __init__(self, solver, say=warn):
+        self._solver, self._say, self.has_warned = solver, say, False
 
     def over(self, problem):
         """The solver of a problem, with a callback that watches it."""
@@ -63,7 +64,7 @@ class Watch:
         """Warn, unless there was a warning or the blur is large enough."""
         if not self.has_warned and (text := advice(problem)) is not None:
             self.has_warned = True
-            warn(text[0].upper() + text[1:])
+            self._say(text[0].upper() + text[1:])
 
 
 class _Progress:

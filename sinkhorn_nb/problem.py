@@ -33,6 +33,8 @@ class Problem(Represented):
 
     def __post_init__(self):
         validation.positive("eps", self.eps)
+        if self.source is self.target:
+            return
         validation.same_dimension("target", self.target.points, "source", self.source.points)
         rounding = max(self.source.traits.mass_rounding, self.target.traits.mass_rounding)
         validation.equal_masses("target", self.target.weights, "source", self.source.weights, rounding)

@@ -37,6 +37,8 @@ class Settings:
 
 def array(value):
     """The type and the shape of an array of any library, as float64[200, 2]; a number as it is."""
+    if isinstance(value, list):
+        return f"{len(value)} arrays"
     if not getattr(value, "shape", ()):
         return _text(value)
     dtype = str(value.dtype).rpartition(".")[-1]  # torch.float64

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import validation
+from .arguments import usual
 from .caching import cached_property
 from .measure import Measure
 from .problem import Problem
 from .representation import Represented
 from .solution import Solution
-from .solver import Sinkhorn
 
 WIDTH = np.sqrt(12)  # of the uniform distribution of variance 1
 
@@ -284,5 +284,5 @@ def _to_grid(x, weights, blur, solver):
     target = Measure(_Grid(source).points[:, None], np.full(len(source), source.mass / len(source)))
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, ("x", source))
-    solver = Sinkhorn() if solver is None else validation.instance("solver", solver, Sinkhorn)
+    solver = usual(solver)
     return solver.solve(Problem(source, target, blur**2, home))

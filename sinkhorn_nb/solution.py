@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .backends.home import HOST
-from .caching import cached_property
+from .caching import cached_property, know
 from .certificate import certify
-from .dual import Iterate, dual_value, marginal_error
-from .extension import Extension, iterate_of_rows, new_points
+from .dual import Iterate, Normal, dual_value, marginal_error
+from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
 from .gibbs import GibbsKernel
-from .gradients import Differentiable, Gradient, envelope, pull, with_value
+from .gradients import Differentiable, Gradient, envelope, envelope_of_normal_forms, pull, with_value
 from .outlook import advice
 from .plan import Plan, with_log_rows
 from .problem import Problem
@@ -45,7 +45,7 @@ class Solution(Represented, Differentiable):
     """
 
     problem: Problem
-    iterate: Iterate
+    found: Iterate | Normal
     status: Status
     solve_passes: float
     history: np.ndarray
@@ -62,6 +62,12 @@ class Solution(Represented, Differentiable):
     def g(self):
         """(m,) potential of the target, in units of cost."""
         return self.problem.home.send(self._potentials[1])
+
+    @cached_property
+    def iterate(self):
+        """The iterate in the order of the partitions; small problems are solved in that of the normal forms."""
+        is_in_order = isinstance(self.found, Iterate)
+        return self.found if is_in_order else iterate_of_normal_forms(self.problem, self.found.iterate)
 
     @cached_property
     def value(self):
@@ -120,7 +126,7 @@ class Solution(Represented, Differentiable):
     @property
     def T(self):
         """The solution of the transposed problem."""
-        return self._with(problem=self.problem.T, iterate=self.iterate.T)
+        return self._with(problem=self.problem.T, found=self.found.T)
 
     def of(self, problem):
         """The solution of a problem that has the same reduced problem."""
@@ -128,10 +134,8 @@ class Solution(Represented, Differentiable):
 
     def _with(self, **changes):
         """The solution with other fields and the same certificate."""
-        changed = replace(self, **changes)
-        if "_certificate" in vars(self):
-            vars(changed)["_certificate"] = self._certificate
-        return changed
+        known = {name: vars(self)[name] for name in ("_certificate", "_dual", "marginal_error") if name in vars(self)}
+        return know(replace(self, **changes), **known)
 
     @property
     def on_host(self):
@@ -217,14 +221,15 @@ class Solution(Represented, Differentiable):
     @property
     def _gradient(self):
         """The gradient of the value between probabilities times the mass, without the constant of its weights' part."""
-        (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
-        source, target = self.problem.source, self.problem.target
-        return Gradient(
-            pull(source, self.problem.mass, source.expand(on_x)),
-            pull(target, self.problem.mass, target.expand(on_y)),
-            self._extension.at_rows(f),
-            self.T._extension.at_rows(g),
-        )
+        source, target, is_small = self.problem.source, self.problem.target, isinstance(self.found, Normal)
+        if is_small:
+            (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, self.found)
+            on_x, on_y = source.normal_form.expand(on_x), target.normal_form.expand(on_y)
+        else:
+            (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
+            on_x, on_y = source.expand(on_x), target.expand(on_y)
+        mass = self.problem.mass
+        return Gradient(pull(source, mass, on_x), pull(target, mass, on_y), self._per_row(f), self.T._per_row(g))
 
     def _facts(self):
         outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
@@ -233,7 +238,11 @@ class Solution(Represented, Differentiable):
     @cached_property
     def _transported(self):
         """The mass times the value between probabilities."""
-        return self.problem.mass * dual_value(*self._probabilities, *self.iterate, self.problem.eps)
+        return self.problem.mass * self._dual
+
+    @cached_property
+    def _dual(self):
+        return dual_value(*self._probabilities, *self.iterate, self.problem.eps)
 
     @property
     def _mass_terms(self):
@@ -254,11 +263,21 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def _f(self):
-        return self._extension.at_rows(self.iterate.f)
+        """The potential per row, between probabilities."""
+        return self._per_row(self.found.f)
 
-    @cached_property
+    def _per_row(self, f):
+        """The source's potential per row from that of the points as `found` has them; rows without mass have T(g)."""
+        if not isinstance(self.found, Normal):
+            return self._extension.at_rows(f)
+        form = self.problem.source.normal_form
+        if (form.owner >= 0).all():
+            return f[form.owner]
+        return self._extension.at_rows(self.problem.source.from_normal_form(f))
+
+    @property
     def _g(self):
-        return self.T._extension.at_rows(self.iterate.g)
+        return self.T._f
 
     @property
     def _solved(self):

@@ -34,6 +34,7 @@ PUBLIC = [
     "Solution",
     "Status",
     "entropic_ot",
+    "pairwise_sinkhorn_divergence",
     "sinkhorn_divergence",
     "sinkhorn_divergences",
     "soft_quantile",
@@ -100,7 +101,7 @@ def test_doctests(name):
     assert found.failed == 0
 
 
-@pytest.mark.parametrize("name", ["functional", "soft", "solver.sinkhorn", "plan"])
+@pytest.mark.parametrize("name", ["functional", "pairwise", "soft", "solver.sinkhorn", "plan"])
 def test_there_are_doctests(name):
     module = importlib.import_module(f"sinkhorn_nb.{name}")
     assert any(test.examples for test in doctest.DocTestFinder().find(module))

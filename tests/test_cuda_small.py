@@ -133,7 +133,7 @@ def test_the_same_bits_however_short_the_launches(monkeypatch):
 
 
 def test_launches_are_as_short_as_asked_for(monkeypatch):
-    wave = cuda_small._table(problems_of([case(4, 7), case(9, 11)]))
+    wave = table_of([case(4, 7), case(9, 11)])
     pairs = cuda_small.BLOCKS * 99 * cuda_small.COST["float64"]
     for steps in (1, 5, 1000):
         monkeypatch.setattr(cuda_small, "MOST_A_LAUNCH", 10 * pairs * (steps + 0.5))
@@ -142,13 +142,14 @@ def test_launches_are_as_short_as_asked_for(monkeypatch):
     assert cuda_small._allowed(wave, 10) == 1
 
 
-def problems_of(cases):
-    """What `solved` asks."""
+def table_of(cases):
+    """The table of what `solved` asks."""
     asked = []
 
-    def ask(problems, max_iter):
-        asked.append(problems)
-        return small_problems.solve_all(problems, max_iter)
+    def ask(forms, problems, own, max_iter):
+        answers = small_problems.solve_all(forms, problems, own, max_iter)
+        asked.append(cuda_small._table(forms, problems, own, answers))
+        return answers
 
     solved(cases, 1, ask)
     return asked[0]
@@ -182,9 +183,9 @@ def test_kernels_in_shared_memory_and_in_global_memory_say_the_same(monkeypatch)
 def test_batches_with_the_backend_cuda_ask_the_gpu(monkeypatch):
     asked, solve_all = [], cuda_small.solve_all
 
-    def spy(problems, max_iter):
-        asked.append(len(problems.dimensions))
-        return solve_all(problems, max_iter)
+    def spy(*arguments):
+        asked.append(arguments)
+        return solve_all(*arguments)
 
     monkeypatch.setattr(cuda_small, "solve_all", spy)
     xs, ys = ([example(5, 6, 2)[k] + shift for shift in range(3)] for k in (0, 1))

@@ -165,6 +165,14 @@ def test_divergence_and_gradient_are_those_of_host_arrays(kind, device):
     assert isinstance(got.gradient(), snb.Gradient)
 
 
+def test_tables_are_on_the_host():
+    expected = snb.pairwise_sinkhorn_divergence([X, Y], weights=[A, B], blur=BLUR)
+    got = snb.pairwise_sinkhorn_divergence([Tensor(X), Tensor(Y)], weights=[Tensor(A), Tensor(B)], blur=BLUR)
+    assert type(got) is np.ndarray and got.tolist() == expected.tolist()
+    with pytest.raises(TypeError, match=re.escape("clouds[1]: expected an array of torch on CUDA device 0")):
+        snb.pairwise_sinkhorn_divergence([Tensor(X), Y], blur=BLUR)
+
+
 SOLUTION = {
     "f": lambda s, put: s.f,
     "g of the transposed": lambda s, put: s.T.g,

@@ -133,7 +133,7 @@ def test_a_solution_that_serves_several_terms_is_counted_once():
     x, _, a, _ = example()
     divergence = sinkhorn_divergence(x, x[::-1], a, a[::-1], blur=BLUR)
     assert divergence.xy is not divergence.yy
-    assert divergence.xy.iterate is divergence.yy.iterate
+    assert divergence.xy.found is divergence.yy.found
     assert divergence.n_passes == divergence.xy.n_passes
 
 

@@ -14,7 +14,6 @@ from sklearn.mixture import GaussianMixture
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, representation
 from sinkhorn_nb.backends.home import Home
-from sinkhorn_nb.divergences import Divergences
 from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.gradients import linear_system
 from sinkhorn_nb.initializers import GMM, Potentials, Warm
@@ -41,7 +40,7 @@ def shown(divergence):
         "measure": solution.problem.source,
         "gradient": divergence.gradient(),
         "divergences": snb.sinkhorn_divergences([x, y], [y, y], [a, b], [b, b], blur=0.5),
-        "no divergences": Divergences([]),
+        "no divergences": snb.sinkhorn_divergences([x], [y], [a], [b], blur=0.5)[:0],
         "soft_sort": snb.soft_sort(numbers, blur=0.1),
         "soft_quantile": snb.soft_quantile(numbers, [[0.1, 0.5]], blur=0.1),
         "pullback": solution.pullback(f=np.ones(23)),
@@ -147,10 +146,11 @@ def test_the_line_of_many_divergences_counts_those_that_converged(shown, diverge
     x, y, a, b = example()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", snb.ConvergenceWarning)
-        failed = snb.sinkhorn_divergence(x, y, a, b, blur=0.01, solver=Sinkhorn(max_iter=1))
-    line = repr(Divergences([divergence, failed]))
-    assert "count=2, converged=1 of 2" in line
-    assert f"marginal_error={failed.marginal_error:.2g} at most" in line
+        solver = Sinkhorn(max_iter=12)
+        some = snb.sinkhorn_divergences([x, x], [y, 1000.0 * y], [a, a], [b, b], blur=0.5, solver=solver)
+    assert some.converged.tolist() == [True, False]
+    assert "count=2, converged=1 of 2" in repr(some)
+    assert f"marginal_error={some[1].marginal_error:.2g} at most" in repr(some)
 
 
 def test_tables_escape_what_they_show():

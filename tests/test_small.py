@@ -9,7 +9,8 @@ from oracle import Dense
 from problems import example
 
 from sinkhorn_nb.backends import small_problems
-from sinkhorn_nb.backends.small_problems import Problems, solve_all
+from sinkhorn_nb.backends.normal_forms import Forms
+from sinkhorn_nb.backends.small_problems import Answers, Problems, solve_all
 
 LOG2E = np.log2(np.e)
 
@@ -73,28 +74,38 @@ def ends(sizes):
     return np.cumsum([0, *sizes])
 
 
+def forms_of(cases):
+    """Two clouds per case, in the order of their rows."""
+    sides = [side for c in cases for side in ((c.x, c.a), (c.y, c.b))]
+    points, weights = zip(*sides, strict=True)
+    dimensions, none = np.array([x.shape[1] for x in points]), np.empty(0)
+    flat = np.concatenate([x.ravel() for x in points]), np.concatenate(weights)
+    cuts = ends(map(len, points)), ends(x.size for x in points)
+    return Forms(*flat, *cuts, dimensions, np.empty(0, dtype=np.int64), ends(2 * dimensions), none)
+
+
+def nothing_known(forms):
+    """Answers for each cloud with itself that ask for nothing beyond the tolerance."""
+    sizes = np.diff(forms.ends)
+    return Answers.room(sizes, sizes, 1)
+
+
 def solved(cases, max_iter=500, ask=solve_all):
     """Answers to all cases in one call."""
-    starts = [np.zeros(len(c.y)) if c.start is None else c.start for c in cases]
+    forms, count = forms_of(cases), np.arange(len(cases))
     problems = Problems(
-        x=np.concatenate([c.x.ravel() for c in cases]),
-        y=np.concatenate([c.y.T.ravel() for c in cases]),
-        a=np.concatenate([c.a for c in cases]),
-        b=np.concatenate([c.b for c in cases]),
-        x_ends=ends(len(c.x) for c in cases),
-        y_ends=ends(len(c.y) for c in cases),
-        x_blocks=ends(c.x.size for c in cases),
-        y_blocks=ends(c.y.size for c in cases),
-        dimensions=np.array([c.x.shape[1] for c in cases]),
+        sources=2 * count,
+        targets=2 * count + np.array([not c.is_self for c in cases]),
         scales=np.array([LOG2E / 2 / c.dense.eps for c in cases]),
-        is_self=np.array([c.is_self for c in cases]),
         tols=np.array([c.tol for c in cases]),
-        starts=np.concatenate(starts),
-        is_started=np.array([c.start is not None for c in cases]),
+        are_fine=np.zeros(len(cases), dtype=bool),
+        are_wanted=np.ones(len(cases), dtype=bool),
+        starts=np.concatenate([np.zeros(len(c.y)) if c.start is None else c.start for c in cases]),
+        are_started=np.array([c.start is not None for c in cases]),
     )
-    found = ask(problems, max_iter)
-    us = np.split(found.u, problems.x_ends[1:-1])
-    vs, logs = (np.split(part, problems.y_ends[1:-1]) for part in (found.v, found.logs))
+    found = ask(forms, problems, nothing_known(forms), max_iter)
+    us = np.split(found.u, found.u_ends[1:-1])
+    vs, logs = (np.split(part, found.v_ends[1:-1]) for part in (found.v, found.logs))
     rest = zip(found.histories, found.counts.tolist(), found.errors.tolist(), strict=True)
     return [
         Answer(u, v, log, history[:n_iter].copy(), n_kernels, n_levels, error)

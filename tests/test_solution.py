@@ -190,7 +190,7 @@ def test_passes_of_self_problems_are_half_passes():
     x, _, a, _ = example()
     solution = entropic_ot(x, x, a, a, blur=BLUR)
     np.testing.assert_array_equal(solution.f, solution.g)
-    assert solution.n_passes == pytest.approx(solution.n_iter / 2)
+    assert solution.n_passes == pytest.approx(solution.n_iter / 2 + 1)  # one forms the kernel
     assert solution.value == pytest.approx(Dense.of(x, x, a, a, blur=BLUR).value, abs=1e-5)
 
 
@@ -213,7 +213,7 @@ def test_frozen(solved):
 
 def test_float32_points_are_solved_to_the_tolerance_whatever_the_blur():
     """float32 pairs only where their rounding leaves room."""
-    x, y, a, b = example()
+    x, y, a, b = example(600, 500)  # smaller problems are solved in float64
     x, y = x.astype("float32"), y.astype("float32")
     coarse = entropic_ot(x, y, a, b, blur=BLUR)
     fine = entropic_ot(x, y, a, b, blur=BLUR, solver=PRECISE)

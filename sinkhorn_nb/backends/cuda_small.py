@@ -9,16 +9,23 @@ import numpy as np
 from .at_once import at_once
 from .cuda import COST, MOST_A_LAUNCH
 from .cuda_device import cuda, devices, free_memory, on_device, starting, telling_shortage
-from .cuda_small_kernels import advancing, begin
+from .cuda_small_begin import begin
+from .cuda_small_kernels import advancing
 from .cuda_small_layout import (
+    AIM_GAIN,
+    BASE,
     BEST_DUAL,
     COLUMN,
     ENTRIES,
     FAR,
+    GAIN,
     HISTORY,
+    IS_ACCURATE,
     IS_DONE,
+    IS_FINE,
     IS_SELF,
     IS_STALE,
+    LAST_ERROR,
     LEAST_ERROR,
     LEAST_UNEVENNESS,
     N_BUILDS,
@@ -28,12 +35,15 @@ from .cuda_small_layout import (
     N_ROW_VECTORS,
     NEAR,
     NEAR_ENTRIES,
+    NEXT_LOOK,
+    OWN,
     PAIR,
     ROW,
     SCALE,
     START,
     STRIDE,
     TOL,
+    VALUE,
     A,
     B,
     D,
@@ -46,53 +56,78 @@ from .cuda_small_layout import (
     stride_of,
 )
 from .small_problems import Answers
+from .small_rules import NO_VALUE, START_ERROR, first_look
 
 SCRATCH = 2**28  # bytes of a wave, about
 BLOCKS = 16  # that work at the same time on a small GPU: a launch is as long as that share of the largest problem
 STEP, COORDINATE = 40, 4  # instructions for a pair: of an iteration that builds K anew, and of a squared difference
 
 
-def solve_all(problems, max_iter):
-    """The answers to all problems, on all devices; the same bits in any company and on any of several equal devices."""
-    table, figures = _table(problems), _figures(problems, max_iter)
-    u, (v, logs) = np.empty(problems.x_ends[-1]), np.empty((2, problems.y_ends[-1]))
+def solve_all(forms, problems, own, max_iter):
+    """The answers to all problems, on all devices, as `small_problems.solve_all` gives them.
+
+    They are the same bits in any company, and on any of several equal devices.
+    """
+    sizes = np.diff(forms.ends)
+    answers = Answers.room(sizes[problems.sources], sizes[problems.targets], max_iter)
+    own = answers if own is None else own
+    table, figures = _table(forms, problems, own, answers), _figures(problems, own, max_iter)
     order = np.argsort(np.where(_is_near(table), 0, 2**62) + table[:, N] * table[:, M], kind="stable")
-    numbers = devices()
+    order, numbers = order[problems.are_wanted[order]], devices()
 
     def ask(number, share):
         with on_device(number):
-            _solve_share(problems, table, figures, share, max_iter, (u, v, logs))
+            _solve_share(_host_inputs(forms, problems, own), table, figures, share, answers)
 
     shares = [(number, order[k :: len(numbers)]) for k, number in enumerate(numbers)]
-    at_once(ask, [(number, share) for number, share in shares if len(share)])
-    counts = table[:, [N_ITER, N_BUILDS, N_LEVELS]]
-    return Answers(u, v, logs, figures[:, HISTORY:], counts, figures[:, LEAST_ERROR].copy())
+    if len(order):
+        at_once(ask, [(number, share) for number, share in shares if len(share)])
+    _write(table[order], figures[order], order, answers)
+    return answers
 
 
-def _table(problems):
-    """The integers of each problem; the points and weights of x come before those of y, then the starts."""
-    table = np.zeros((len(problems.dimensions), ENTRIES), np.int64)
-    table[:, X], table[:, Y] = problems.x_blocks[:-1], len(problems.x) + problems.y_blocks[:-1]
-    table[:, A], table[:, B] = problems.x_ends[:-1], len(problems.a) + problems.y_ends[:-1]
-    starts = len(problems.a) + len(problems.b) + problems.y_ends[:-1]
-    table[:, START] = np.where(problems.is_started, starts, -1)
-    table[:, N], table[:, M] = np.diff(problems.x_ends), np.diff(problems.y_ends)
-    table[:, D], table[:, IS_SELF], table[:, IS_STALE] = problems.dimensions, problems.is_self, 1
+def _host_inputs(forms, problems, own):
+    """Points and numbers that `_table` points into: the weights of clouds, starts, potentials of self problems."""
+    return forms.x, np.concatenate([forms.a, problems.starts, own.v])
+
+
+def _table(forms, problems, own, answers):
+    """The integers of each problem."""
+    c, e, sizes = problems.sources, problems.targets, np.diff(forms.ends)
+    table = np.zeros((len(c), ENTRIES), np.int64)
+    table[:, X], table[:, Y], table[:, D] = forms.blocks[c], forms.blocks[e], forms.dimensions[c]
+    table[:, A], table[:, B], table[:, N], table[:, M] = forms.ends[c], forms.ends[e], sizes[c], sizes[e]
+    table[:, START] = np.where(problems.are_started, len(forms.a) + answers.v_ends[:-1], -1)
+    table[:, IS_SELF], table[:, IS_STALE], table[:, IS_FINE] = c == e, 1, problems.are_fine & (c != e)
+    if own is not answers:
+        table[:, OWN] = len(forms.a) + len(problems.starts) + own.v_ends[e]
     table[:, STRIDE] = np.where(_is_near(table), stride_of(table[:, M]), table[:, M])
+    table[:, NEXT_LOOK] = [first_look(pairs) for pairs in (table[:, N] * table[:, M]).tolist()]
     return table
 
 
-def _inputs(problems):
-    """What `_table` points into, on the device."""
-    points, weights = (problems.x, problems.y), (problems.a, problems.b, problems.starts)
-    return Inputs(*(cuda.to_device(np.concatenate(arrays, dtype=np.float64)) for arrays in (points, weights)))
-
-
-def _figures(problems, max_iter):
-    figures = np.zeros((len(problems.dimensions), HISTORY + max_iter))
-    figures[:, SCALE], figures[:, TOL], figures[:, BEST_DUAL] = problems.scales, problems.tols, -np.inf
-    figures[:, [LEAST_ERROR, LEAST_UNEVENNESS]] = np.inf
+def _figures(problems, own, max_iter):
+    """The numbers of each problem."""
+    c, e = problems.sources, problems.targets
+    figures = np.zeros((len(c), HISTORY + max_iter))
+    figures[:, SCALE], figures[:, TOL], figures[:, LAST_ERROR] = problems.scales, problems.tols, START_ERROR
+    figures[:, BEST_DUAL], figures[:, [LEAST_ERROR, LEAST_UNEVENNESS]] = NO_VALUE, -NO_VALUE
+    figures[:, BASE], figures[:, AIM_GAIN] = NO_VALUE, 0.0
+    is_cross = np.flatnonzero(c != e)
+    c, e = c[is_cross], e[is_cross]
+    figures[is_cross, BASE] = (own.values[c] + own.values[e]) / 2.0
+    figures[is_cross, AIM_GAIN] = (own.gains[c] + own.gains[e]) / 2.0
     return figures
+
+
+def _write(table, figures, numbers, answers):
+    """Put how it went into the answers to the problems of these numbers."""
+    answers.values[numbers], answers.gains[numbers] = figures[:, VALUE], figures[:, GAIN]
+    answers.errors[numbers], answers.histories[numbers] = figures[:, LEAST_ERROR], figures[:, HISTORY:]
+    answers.counts[numbers], answers.are_accurate[numbers] = (
+        table[:, [N_ITER, N_BUILDS, N_LEVELS]],
+        table[:, IS_ACCURATE],
+    )
 
 
 def _is_near(table):
@@ -101,20 +136,20 @@ def _is_near(table):
 
 
 @telling_shortage
-def _solve_share(problems, table, figures, share, max_iter, vectors):
-    """Solve the problems of these numbers on the current device, and write what is found into the arrays."""
-    inputs = _inputs(problems)
-    for numbers in _waves(table[share], max_iter):
-        numbers = share[numbers]
+def _solve_share(inputs, table, figures, share, answers):
+    """Solve the problems of these numbers on the current device; table, figures and potentials are written."""
+    inputs = Inputs(*map(cuda.to_device, inputs))
+    for wave in _waves(table[share], answers.histories.shape[1]):
+        numbers = share[wave]
         wave = table[numbers]
         work = _work(wave, figures[numbers])
-        table[numbers] = _solved(inputs, work, wave, max_iter)
+        table[numbers] = _solved(inputs, work, wave, answers.histories.shape[1])
         figures[numbers] = work.figures.copy_to_host()
         u, v, logs = work.rows[0].copy_to_host(), work.columns[0].copy_to_host(), work.columns[1].copy_to_host()
         for q, (row, column, n, m) in zip(numbers, wave[:, [ROW, COLUMN, N, M]].tolist(), strict=True):
-            i, j = problems.x_ends[q], problems.y_ends[q]
-            vectors[0][i : i + n] = u[row : row + n]
-            vectors[1][j : j + m], vectors[2][j : j + m] = v[column : column + m], logs[column : column + m]
+            i, j = answers.u_ends[q], answers.v_ends[q]
+            answers.u[i : i + n] = u[row : row + n]
+            answers.v[j : j + m], answers.logs[j : j + m] = v[column : column + m], logs[column : column + m]
 
 
 def _waves(table, max_iter):

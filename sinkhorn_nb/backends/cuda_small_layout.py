@@ -10,10 +10,12 @@ from .cuda_device import SIMULATOR, device
 from .small_mixing import MEMORY
 
 # Columns of the table. First where things are, then how far the problem has come.
-X, Y, A, B, START, ROW, COLUMN, PAIR, N, M, D, STRIDE, IS_SELF = range(13)
-LEVEL, N_LEVELS, N_ITER, N_BUILDS, N_SEEN, N_WITHIN, IS_STALE, HAS_LAST, IS_DONE, ENTRIES = range(13, 23)
+X, Y, A, B, START, OWN, ROW, COLUMN, PAIR, N, M, D, STRIDE, IS_SELF, IS_FINE = range(15)
+IS_TRIED, LEVEL, N_LEVELS, N_ITER, N_BUILDS, N_SEEN, N_WITHIN, N_ROUNDS, NEXT_LOOK, IS_STALE = range(15, 25)
+HAS_LAST, IS_DONE, IS_ACCURATE, ENTRIES = range(25, 29)
 # Columns of the figures; the Gram matrix of the mixing and the history of errors are the last.
-SCALE, TOL, SPREAD, BEST_DUAL, LEAST_ERROR, LEAST_UNEVENNESS, GRAM = range(7)
+SCALE, TOL, BASE, AIM_GAIN, SPREAD, DISTANCE, BEST_DUAL, LEAST_ERROR, LEAST_UNEVENNESS = range(9)
+VALUE, GAIN, LAST_VALUE, LAST_ERROR, GRAM = range(9, 14)
 HISTORY = GRAM + MEMORY * MEMORY
 # Vectors over the rows and over the columns of a problem: what `Room` calls them. The best of u, v and logs come first.
 ROW_VECTORS = "best_u", "u", "top", "shares"
@@ -47,8 +49,8 @@ def stride_of(m):
 class Inputs(NamedTuple):
     """What is given and the same for all problems that refer to it."""
 
-    points: Any  # coordinates: (n, d) blocks for x, (d, m) blocks for y
-    weights: Any  # and starts of v, in bits
+    points: Any  # coordinates of the clouds, (n, d) blocks
+    weights: Any  # of the clouds; then the starts of v and the potentials of clouds with themselves, in bits
 
 
 class Work(NamedTuple):

@@ -9,7 +9,7 @@ from functools import cache
 from .cuda_device import device, syncthreads
 from .cuda_small_team import adding_columns, adding_rows, building, reducing
 from .pointwise import exp2, log2
-from .small_rules import LEAST_SUM, heat, is_tiny, log_ratio, share_of_error
+from .small_rules import LEAST_SUM, START_ERROR, heat, is_tiny, log_ratio, share_of_error, share_of_gain
 
 
 @cache
@@ -97,7 +97,8 @@ def _log_column(room, j):
 def measuring(team):
     """The function that makes u exact for v, and the logs of the other marginal's ratios there.
 
-    It returns the dual value, the error, the largest log, that of tiny masses, and whether K still serves.
+    It returns the dual value and that of an exact update, the error, the gain of the update, the largest log, that of
+    tiny masses, and whether K still serves.
     """
     (update_u, sum_columns), reduce, threads = half_steps(team), reducing(team), team.threads
 
@@ -117,12 +118,15 @@ def measuring(team):
         update_u(room, K, parts, me)
         if not room.is_self:
             sum_columns(room, K, parts, me)
-        dual, error, furthest, unevenness, lost = 0.0, 0.0, 0.0, 0.0, 0.0
+        dual, missing, error, gain, furthest, unevenness, lost = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for j in range(me, room.m, threads):
             log, is_lost = log_of(room, j)
             room.logs[j], b = log, room.b[j]
-            dual += b * (2.0 * room.v[j] - log) if room.is_self else b * room.v[j]
-            error += share_of_error(b, log)
+            if room.is_self:
+                dual += b * (2.0 * room.v[j] - log)
+            else:
+                dual, missing = dual + b * room.v[j], missing + b * log
+            error, gain = error + share_of_error(b, log), gain + share_of_gain(b, log)
             furthest, lost = max(furthest, abs(log)), max(lost, is_lost)
             if is_tiny(b, room.m):
                 unevenness = max(unevenness, abs(log))
@@ -130,8 +134,30 @@ def measuring(team):
             for i in range(me, room.n, threads):
                 dual += room.a[i] * room.u[i]
         syncthreads()
-        parts[0, me], parts[1, me], parts[2, me], parts[3, me], parts[4, me] = dual, error, furthest, unevenness, lost
-        reduce(parts, 2, 3, me)
-        return parts[0, 0], parts[1, 0], parts[2, 0], parts[3, 0], parts[4, 0] == 0.0
+        parts[0, me], parts[1, me], parts[2, me], parts[3, me] = dual, missing, error, gain
+        parts[4, me], parts[5, me], parts[6, me] = furthest, unevenness, lost
+        reduce(parts, 4, 3, me)
+        dual, furthest, unevenness = parts[0, 0], parts[4, 0], parts[5, 0]
+        return dual, dual - parts[1, 0], parts[2, 0], parts[3, 0], furthest, unevenness, parts[6, 0] == 0.0
 
     return measure
+
+
+@cache
+def trying(team):
+    """The function that adds the potential of the second cloud with itself to v, if that nearly solves the problem."""
+    measure, (renew, _), threads = measuring(team), renewing(team), team.threads
+
+    @device
+    def starts_near(room, own, K, parts, me):
+        for j in range(me, room.m, threads):
+            room.plain[j] = room.v[j]
+            room.v[j] += own[j]
+        renew(room, True, K, parts, me)
+        is_near = measure(room, K, parts, me)[2] < START_ERROR
+        if not is_near:
+            for j in range(me, room.m, threads):
+                room.v[j] = room.plain[j]
+        return is_near
+
+    return starts_near

@@ -20,7 +20,9 @@ formula = register_jitable
 
 def kernel(function):
     """Compile a loop over pairs: releases the GIL, cached on disk where a folder can be written."""
-    options = {"nogil": True, "fastmath": SUM, "error_model": "numpy"}
+    # Callees are part of their callers: otherwise the process that compiles them links other code than one that loads
+    # them from the cache, and the last bits differ.
+    options = {"nogil": True, "forceinline": True, "fastmath": SUM, "error_model": "numpy"}
     if config.DISABLE_JIT:
         return _refusing(function)
     try:

@@ -11,6 +11,8 @@ from numba.extending import overload
 
 from .jit import FORMULA, SUM, float32_as_int, float64_as_int, int_as_float32, int_as_float64
 
+LOG2E = float(np.log2(np.e))
+
 # 2^r on [-1/2, 1/2], interpolated at Chebyshev nodes in extended precision, lowest power first:
 # relative errors 1.6e-7 and 3.1e-16.
 A0, A1, A2, A3, A4, A5 = map(

@@ -1,4 +1,4 @@
-"""Many small problems between points: threads over problems, each solved whole by one thread."""
+"""Many small problems between point clouds: threads over problems, each solved whole by one thread."""
 
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -6,45 +6,78 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .jit import kernel, wide_vectors
-from .small_kernels import Room, anneal, solve
+from .small_descent import judge, solve
+from .small_kernels import Room, anneal, build_at, copy, fill, measure
 from .small_mixing import MEMORY, Mixing
-from .small_rules import levels
+from .small_rules import NO_VALUE, START_ERROR, Aim, are_near, levels
 from .threads import run
 
 PAIRS_A_PANEL = 2**17  # fewer are not worth a thread's start
 
 
 class Problems(NamedTuple):
-    """Problems between points, one after another in flat arrays.
+    """Problems between clouds, which are given by their numbers; a cloud and itself is a self problem."""
 
-    Coordinates are (n, d) blocks for x and (d, m) blocks for y; `x_ends` and `y_ends` bound the points of each, from 0.
-    """
-
-    x: Any
-    y: Any
-    a: Any
-    b: Any
-    x_ends: Any
-    y_ends: Any
-    x_blocks: Any  # where the coordinates of each begin
-    y_blocks: Any
-    dimensions: Any
+    sources: Any
+    targets: Any
     scales: Any  # bits per squared distance
-    is_self: Any
     tols: Any
-    starts: Any  # of v, one after another
-    is_started: Any  # whether the start of each is given; otherwise it moves the means, and is annealed
+    are_fine: Any  # whether the blur is so small that no estimate of the accuracy is to be trusted at first
+    are_wanted: Any  # the others are passed over
+    starts: Any  # of v, laid out as the answers
+    are_started: Any  # whether the start of each is given
 
 
 class Answers(NamedTuple):
-    """The best potentials of each problem in bits, log2 of the ratios of its second marginal, and how it went."""
+    """The best potentials of each problem in bits, log2 of the ratios of its second marginal, and how it went.
+
+    Of problems that were passed over: zeros, NO_VALUE and an infinite error.
+    """
 
     u: Any
     v: Any
     logs: Any
-    histories: Any  # (problems, max_iter)
-    counts: Any  # (problems, 3): iterations, kernels built, levels of annealing
+    u_ends: Any  # where those of each problem end, counted from 0
+    v_ends: Any
+    values: Any  # dual values in bits
+    gains: Any
     errors: Any
+    counts: Any  # (problems, 3): iterations, kernels built, levels of annealing
+    are_accurate: Any
+    histories: Any  # (problems, max_iter)
+
+    @classmethod
+    def room(cls, n, m, max_iter):
+        """Room for the answers of problems of n by m points."""
+        ends, count = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in (n, m)], len(n)
+        u, v, logs = np.zeros(ends[0][-1]), np.zeros(ends[1][-1]), np.zeros(ends[1][-1])
+        values, gains, errors = np.full(count, NO_VALUE), np.zeros(count), np.full(count, np.inf)
+        counts, are_accurate = np.zeros((count, 3), dtype=np.int64), np.zeros(count, dtype=np.bool_)
+        return cls(u, v, logs, *ends, values, gains, errors, counts, are_accurate, np.empty((count, max_iter)))
+
+    def of(self, q):
+        """The answer to one problem, apart from its history."""
+        u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
+        numbers = self.values[q], self.gains[q], self.errors[q], self.counts[q].copy()
+        return Answer(self.u[u].copy(), self.v[v].copy(), self.logs[v].copy(), *numbers)
+
+    def put(self, q, answer):
+        """Write the answer to one problem, which is accurate."""
+        u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
+        self.u[u], self.v[v], self.logs[v], self.values[q], self.gains[q], self.errors[q], self.counts[q] = answer
+        self.are_accurate[q] = True
+
+
+class Answer(NamedTuple):
+    """The answer to one problem, as in `Answers`."""
+
+    u: Any
+    v: Any
+    logs: Any
+    value: Any
+    gain: Any
+    error: Any
+    counts: Any
 
 
 @kernel
@@ -53,13 +86,34 @@ def squared_distances(x, y, scale, out):
     wide_vectors()
     for i in range(out.shape[0]):
         row = out[i]
-        row[:] = 0.0
+        fill(0.0, row)
         for k in range(x.shape[1]):
             xk, yk = x[i, k], y[k]
             for j in range(len(row)):
                 row[j] += (xk - yk[j]) * (xk - yk[j])
         for j in range(len(row)):
             row[j] *= scale
+
+
+@kernel
+def points_of(forms, c):
+    """The (n, d) points of a cloud, and their probabilities."""
+    first, last, d = forms.ends[c], forms.ends[c + 1], forms.dimensions[c]
+    return forms.x[forms.blocks[c] : forms.blocks[c + 1]].reshape((last - first, d)), forms.a[first:last]
+
+
+@kernel
+def seen_from_origin(points, others):
+    """Two clouds as (n, d) points and (d, m) coordinates, from an origin near both."""
+    (n, d), m = points.shape, others.shape[0]
+    x, y = np.empty((n, d)), np.empty((d, m))
+    for k in range(d):
+        origin = (points[0, k] + others[0, k]) / 2.0
+        for i in range(n):
+            x[i, k] = points[i, k] - origin
+        for j in range(m):
+            y[k, j] = others[j, k] - origin
+    return x, y
 
 
 @kernel
@@ -70,10 +124,10 @@ def _room(n, m):
 
 
 @kernel
-def _start(x, y, a, b, scale, v):
-    """v that moves the mean of x onto that of y; the levels of annealing from the radius of the clouds, in blurs."""
-    spread = 0.0
-    v[:] = 0.0
+def _moments(x, y, a, b, scale, v):
+    """v that moves the mean of x onto that of y; the squares of the clouds' distance and radius, in bits."""
+    spread, distance = 0.0, 0.0
+    fill(0.0, v)
     for k in range(x.shape[1]):
         mean_x = mean_y = square_x = square_y = 0.0
         for i in range(len(a)):
@@ -86,52 +140,102 @@ def _start(x, y, a, b, scale, v):
             square_y += b[j] * (y[k, j] - mean_y) ** 2
             v[j] += 2.0 * scale * (mean_y - mean_x) * (y[k, j] - mean_y)
         spread += max(square_x, square_y)
-    return levels(spread, scale)
+        distance += (mean_y - mean_x) ** 2
+    return scale * distance, scale * spread
 
 
 @kernel
-def solve_range(problems, first, last, max_iter, blocks, answers):
-    """Solve the problems first to last, one after another; `blocks` are two arrays that hold the largest."""
+def _starts_near(C, a, b, own, u, v, K, room):
+    """Whether v and the potential of the second cloud with itself nearly solve the problem: moved there, K built."""
+    plain, logs = room.plain, room.residual
+    copy(v, plain)
+    for j in range(len(v)):
+        v[j] += own[j]
+    build_at(C, b, v, K, room)
+    measure(C, a, b, False, u, v, logs, K, room)
+    error = judge(b, logs)[0]
+    if not error < START_ERROR:
+        copy(plain, v)
+    return error < START_ERROR
+
+
+@kernel
+def solve_range(forms, problems, own, first, last, blocks, answers):
+    """Solve the problems first to last, one after another; `own` are the answers of each cloud with itself.
+
+    `blocks` are two arrays that hold the largest problem.
+    """
     for q in range(first, last):
-        i0, i1, j0, j1 = problems.x_ends[q], problems.x_ends[q + 1], problems.y_ends[q], problems.y_ends[q + 1]
-        n, m, d, is_self = i1 - i0, j1 - j0, problems.dimensions[q], problems.is_self[q]
-        a, b, scale = problems.a[i0:i1], problems.b[j0:j1], problems.scales[q]
-        x = problems.x[problems.x_blocks[q] : problems.x_blocks[q] + n * d].reshape((n, d))
-        y = problems.y[problems.y_blocks[q] : problems.y_blocks[q] + m * d].reshape((d, m))
+        if not problems.are_wanted[q]:
+            continue
+        c, e, scale = problems.sources[q], problems.targets[q], problems.scales[q]
+        is_self = c == e
+        (points, a), (others, b) = points_of(forms, c), points_of(forms, e)
+        x, y = seen_from_origin(points, others)
+        n, m = len(a), len(b)
         C, K = blocks[0, : n * m].reshape((n, m)), blocks[1, : n * m].reshape((n, m))
         squared_distances(x, y, scale, C)
         room = _room(n, m)
-        u, v, n_levels = np.empty(n), np.zeros(m), 0
-        if problems.is_started[q]:
-            v[:] = problems.starts[j0:j1]
+        u, v, n_levels, is_built, n_builds = np.empty(n), np.zeros(m), 0, False, 0
+        v_first, v_last = answers.v_ends[q], answers.v_ends[q + 1]
+        aim = Aim(NO_VALUE, 0.0, False)
+        if not is_self:
+            base = (own.values[c] + own.values[e]) / 2.0
+            aim = Aim(base, (own.gains[c] + own.gains[e]) / 2.0, problems.are_fine[q])
+        if problems.are_started[q]:
+            copy(problems.starts[v_first:v_last], v)
         elif not is_self:
-            n_levels = _start(x, y, a, b, scale, v)
-            anneal(C, a, b, n_levels, u, v, K, room)
+            distance, spread = _moments(x, y, a, b, scale, v)
+            if are_near(distance):
+                n_builds = 1
+                is_built = _starts_near(C, a, b, own.v[own.v_ends[e] : own.v_ends[e + 1]], u, v, K, room)
+            if not is_built:
+                n_levels = levels(spread)
+                anneal(C, a, b, n_levels, u, v, K, room)
         mixing = Mixing(np.empty((MEMORY, m)), np.empty((MEMORY, m)), np.empty((MEMORY, MEMORY)), np.empty(MEMORY))
-        best = answers.u[i0:i1], answers.v[j0:j1], answers.logs[j0:j1]
-        n_iter, n_builds, error = solve(
-            C, a, b, is_self, problems.tols[q], max_iter, u, v, K, room, mixing, best, answers.histories[q]
+        best_u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
+        best = best_u, answers.v[v_first:v_last], answers.logs[v_first:v_last]
+        outcome = solve(
+            C,
+            a,
+            b,
+            is_self,
+            problems.tols[q],
+            answers.histories.shape[1],
+            aim,
+            is_built,
+            u,
+            v,
+            K,
+            room,
+            mixing,
+            best,
+            answers.histories[q],
         )
-        answers.counts[q, 0], answers.counts[q, 1], answers.counts[q, 2] = n_iter, n_builds, n_levels
-        answers.errors[q] = error
+        answers.values[q], answers.gains[q], answers.errors[q] = outcome.value, outcome.gain, outcome.error
+        answers.are_accurate[q] = outcome.is_accurate
+        answers.counts[q, 0], answers.counts[q, 2] = outcome.n_iter, n_levels
+        answers.counts[q, 1] = outcome.n_builds + n_builds
 
 
-def solve_all(problems, max_iter):
-    """The answers to all problems; the same bits in any company and for any number of threads."""
-    sizes = np.diff(problems.x_ends), np.diff(problems.y_ends)
-    pairs, count = sizes[0] * sizes[1], len(problems.dimensions)
-    answers = Answers(
-        np.empty(problems.x_ends[-1]),
-        np.empty(problems.y_ends[-1]),
-        np.empty(problems.y_ends[-1]),
-        np.empty((count, max_iter)),
-        np.empty((count, 3), dtype=np.int64),
-        np.empty(count),
-    )
+def solve_all(forms, problems, own, max_iter):
+    """The answers to all problems; the same bits in any company and for any number of threads.
+
+    `own` are the answers of each cloud with itself; None for such problems.
+    """
+    sizes = np.diff(forms.ends)
+    n, m = sizes[problems.sources], sizes[problems.targets]
+    answers, pairs = Answers.room(n, m, max_iter), np.where(problems.are_wanted, n * m, 0)
+    own = answers if own is None else own
 
     def task(first, last):
-        solve_range(problems, first, last, max_iter, np.empty((2, pairs[first:last].max())), answers)
+        solve_range(forms, problems, own, first, last, np.empty((2, pairs[first:last].max())), answers)
 
-    cuts = np.flatnonzero(np.diff(np.cumsum(pairs) // PAIRS_A_PANEL)) + 1
-    run(task, list(pairwise([0, *cuts.tolist(), count])))
+    run(task, panels(pairs))
     return answers
+
+
+def panels(pairs):
+    """Ranges of problems with so many pairs each, every range with work enough for a thread."""
+    cuts = np.flatnonzero(np.diff(np.cumsum(pairs) // PAIRS_A_PANEL)) + 1
+    return list(pairwise([0, *cuts.tolist(), len(pairs)]))

@@ -6,6 +6,7 @@ fork, answers Ctrl-C between panels, and compiles in a fraction of the time.
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numba
 from numba.np.ufunc import parallel
@@ -13,7 +14,7 @@ from numba.np.ufunc import parallel
 from . import forks
 from .blas import single_threaded_blas
 
-__all__ = ["run", "single_threaded_blas"]
+__all__ = ["at_most", "count", "run", "single_threaded_blas"]
 
 
 class _Pool:
@@ -43,12 +44,33 @@ class _Pool:
 
 
 _pool = _Pool()
+_limits = threading.local()
 _launching = threading.RLock()
 forks.wait_for(_launching)
 
 
+@contextmanager
+def at_most(n_threads):
+    """Limit the threads for calls of `run` from this thread, which shares the machine with other jobs."""
+    before = _limit()
+    _limits.n_threads = min(n_threads, before)
+    try:
+        yield
+    finally:
+        _limits.n_threads = before
+
+
+def count():
+    """How many threads a call of `run` from this thread takes at most: numba's setting, within the limit."""
+    return min(_n_threads(), _limit())
+
+
+def _limit():
+    return getattr(_limits, "n_threads", numba.config.NUMBA_NUM_THREADS)
+
+
 def run(task, panels):
-    """Call task(*panel) for each panel, in any order, on numba.get_num_threads() threads."""
+    """Call task(*panel) for each panel, in any order, on `count()` threads."""
     queue, futures = iter(panels), []
 
     def work():
@@ -73,7 +95,7 @@ def run(task, panels):
 
 def _threads_for(n_panels):
     """At most one per panel; one within a thread of the pool, which would otherwise wait for itself."""
-    return 1 if n_panels == 1 or _pool.is_here() else min(_n_threads(), n_panels)
+    return 1 if n_panels == 1 or _pool.is_here() else min(count(), n_panels)
 
 
 def _n_threads():

@@ -1,6 +1,6 @@
 """Solvers of one problem and of many."""
 
-from .sinkhorn import Sinkhorn, reported
-from .small import is_small, solve_from, solve_together, suits
+from .sinkhorn import DEFAULT, Sinkhorn, reported
+from .small import MOST_ROWS, SmallSolutions, solve_small, suits
 
-__all__ = ["Sinkhorn", "is_small", "reported", "solve_from", "solve_together", "suits"]
+__all__ = ["DEFAULT", "MOST_ROWS", "Sinkhorn", "SmallSolutions", "reported", "solve_small", "suits"]

@@ -1,4 +1,4 @@
-"""The progress bar: the progress of a solve, without a guess of how long it will take."""
+"""Progress bars: of a solve, without a guess of how long it will take, and of many of them, with one."""
 
 import math
 
@@ -10,6 +10,11 @@ INTERVAL = 0.1  # seconds between two lines, at least
 
 class _Line(tqdm):
     monitor_interval = 0  # no thread of its own: processes that are forked beside one can hang
+
+
+def counter(name, total):
+    """A line on stderr with how many of the total are done; a context that removes it in the end."""
+    return _Line(desc=name, total=total, leave=False, mininterval=INTERVAL, miniters=1)
 
 
 class ProgressBar:

@@ -49,7 +49,12 @@ def value_tol(problem, solver):
 
     The value's error is about eps times its square: unscaled, S would drown in it.
     """
-    return max(solver.tol * min(1.0, SMALL_BLUR * problem.diameter / problem.blur), min(LEAST_TOL, solver.tol))
+    return float(value_tols(problem.blur, problem.diameter, solver.tol))
+
+
+def value_tols(blur, diameters, tol):
+    """The marginal errors to iterate to for each of many diameters."""
+    return np.maximum(tol * np.minimum(1.0, SMALL_BLUR * diameters / blur), min(LEAST_TOL, tol))
 
 
 def is_limit(problem):

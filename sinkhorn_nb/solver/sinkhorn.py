@@ -20,6 +20,7 @@ from .descent import Descent, Iteration, completed
 from .parameters import Parameters
 from .progress import ProgressBar
 from .schedule import LEAST_TOL, certifying, is_limit, phases
+from .small import solve_one_small
 
 ACCELERATIONS = ("auto", "none", "symmetric")
 PROGRESS = 0.9  # the gap of a certified solve falls at least to this share of the last one, or twice does not
@@ -120,10 +121,22 @@ class Sinkhorn(Parameters):
             return solution.of(problem)
 
 
+DEFAULT = Sinkhorn()
+
+
 def solve(solver, problems):
     """Solutions of several problems, one after another."""
     watch = Watch(solver)
-    return reported([watch.over(problem).attempt(problem) for problem in problems], watch)
+    return reported([_solution(solver, problem, watch) for problem in problems], watch)
+
+
+def _solution(solver, problem, watch):
+    """The solution of a small problem by one compiled call; of others, and where that fails, by the loop."""
+    solution, n_passes = solve_one_small(problem, solver)
+    if solution is None:
+        solution = watch.over(problem).attempt(problem)
+        solution = solution._with(solve_passes=solution.solve_passes + n_passes)
+    return solution
 
 
 def reported(solutions, watch):

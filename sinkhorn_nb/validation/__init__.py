@@ -1,6 +1,7 @@
 """The only judge of user input: every message names the argument, what was expected, what came, what to do."""
 
 from .arrays import (
+    are_plain,
     cloud,
     factors,
     home,
@@ -16,16 +17,17 @@ from .arrays import (
     shape,
     vector,
 )
-from .digits import resolved
-from .foreign import native_names, points_first
+from .digits import resolved, surely_resolved
+from .foreign import native_names, points_first, several_clouds
 from .indices import indices
-from .masses import equal_masses, masses, uniform, weights
+from .masses import equal_masses, masses, one_mass, uniform, weights
 from .meaning import PLAIN, Traits, same_meaning, same_unit
-from .settings import blur, choice, count, entry, fitted_mixture, instance, positive, random_state, share
+from .settings import blur, choice, count, entry, fitted_mixture, instance, jobs, positive, random_state, share
 
 __all__ = [
     "PLAIN",
     "Traits",
+    "are_plain",
     "blur",
     "choice",
     "cloud",
@@ -38,12 +40,14 @@ __all__ = [
     "host_array",
     "indices",
     "instance",
+    "jobs",
     "levels",
     "like",
     "masses",
     "matrix",
     "native_names",
     "on_a_line",
+    "one_mass",
     "points",
     "points_first",
     "positive",
@@ -54,8 +58,10 @@ __all__ = [
     "same_meaning",
     "same_unit",
     "sequence",
+    "several_clouds",
     "shape",
     "share",
+    "surely_resolved",
     "uniform",
     "vector",
     "weights",

@@ -144,6 +144,17 @@ def cloud(name, value, dimension=None):
     return np.ascontiguousarray(array), traits
 
 
+def are_plain(clouds, weights):
+    """Whether all are NumPy's own arrays of the usual types and shapes, of which nothing can be lost or misread."""
+    return all(
+        type(x) is np.ndarray and x.ndim == 2 and x.size > 0 and x.dtype.isnative and x.dtype.char in "fd"
+        for x in clouds
+    ) and all(
+        a is None or (type(a) is np.ndarray and a.shape == x.shape[:1] and a.dtype.isnative and a.dtype.char == "d")
+        for x, a in zip(clouds, weights, strict=True)
+    )
+
+
 def _cure_of_shape(name, shape, dimension):
     if len(shape) == 1 and shape[0] == dimension and dimension > 1:
         return f"use {name}[None, :] for one point"
@@ -203,20 +214,20 @@ def like(name, value, known):
     return array
 
 
-def sequence(name, value):
-    """A list of at least one entry, of a list, a tuple or an array of any library."""
+def sequence(name, value, each="pair"):
+    """A list of at least one entry, of a list, a tuple or an array of any library; for messages, what each is of."""
     if not isinstance(value, (list, tuple)) and not getattr(value, "shape", ()):
-        raise TypeError(f"{name}: expected a list of arrays, one a pair, got {type(value).__name__}; pass [...]")
+        raise TypeError(f"{name}: expected a list of arrays, one a {each}, got {type(value).__name__}; pass [...]")
     if len(value) == 0:
         raise ValueError(f"{name}: expected at least one array, got none; pass data")
     return list(value)
 
 
-def same_length(name, value, other_name, other):
-    """Two lists with an entry for each pair."""
+def same_length(name, value, other_name, other, each="pair"):
+    """Two lists with an entry for each pair, or whatever each is of."""
     if len(value) != len(other):
         raise ValueError(
-            f"{name}: expected {len(other)} arrays like {other_name}, got {len(value)}; pass one for each pair"
+            f"{name}: expected {len(other)} arrays like {other_name}, got {len(value)}; pass one for each {each}"
         )
 
 

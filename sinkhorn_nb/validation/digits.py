@@ -27,6 +27,12 @@ def resolved(blur, *sides):
         _check_spacing(blur, name, measure)
 
 
+def surely_resolved(blur, low, high, dtype):
+    """Whether all measures with coordinates between two numbers, of a dtype, pass the test of `resolved`."""
+    largest = max(abs(low), abs(high))
+    return high - low <= LARGEST_EXTENT * blur and float(np.spacing(dtype(largest))) <= COARSEST * blur
+
+
 def _check_rounding(blur, name, measure):
     rounding = measure.traits.rounding
     if rounding > LARGEST_ROUNDING * blur:

@@ -89,6 +89,15 @@ def points_first(x, y, a, b):
         )
 
 
+def several_clouds(name, listed):
+    """Refuse weights, or the rows of one cloud, where a list of clouds is expected: arrays of one axis each."""
+    if all(_n_axes(value) == 1 for value in listed):
+        raise TypeError(
+            f"{name}: expected a list of clouds (n, d), got one of arrays (n,), such as weights or the points of one "
+            "cloud; pass [x, y, ...], with points on a line as (n, 1), and weights by name: weights=[...]"
+        )
+
+
 def _n_axes(value):
     """The number of axes of an array or of nested lists, without a conversion."""
     if isinstance(value, (list, tuple)):

@@ -64,3 +64,13 @@ def equal_masses(name, value, other_name, other, rounding=0.0):
             f"{name}: expected the total mass of {other_name} ({other_mass:.9g}), got {mass:.9g}; "
             f"divide each of them by its sum to compare probabilities"
         )
+
+
+def one_mass(names, weights, roundings):
+    """Check that any two of many measures have the same mass, up to the rounding of their weights."""
+    masses, tolerances = np.array([own.sum() for own in weights]), np.maximum(MASS_TOLERANCE, roundings)
+    for k, mass in enumerate(masses):
+        differ = np.abs(masses - mass) > np.maximum(tolerances, tolerances[k]) * np.maximum(masses, mass)
+        if differ.any():
+            j = int(np.argmax(differ))
+            equal_masses(names[j], weights[j], names[k], weights[k], max(roundings[j], roundings[k]))

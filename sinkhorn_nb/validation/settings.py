@@ -72,6 +72,20 @@ def count(name, value, least=1):
     return int(value)
 
 
+def jobs(name, value):
+    """None, or how many jobs joblib is to run: an integer other than 0."""
+    if value is None:
+        return None
+    value = _scalar(name, value)
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value == 0:
+        kind = ValueError if isinstance(value, Integral) and not isinstance(value, bool) else TypeError
+        raise kind(
+            f"{name}: expected None or an integer other than 0, got {value!r}; pass None for this process, -1 for a "
+            "process on every core"
+        )
+    return int(value)
+
+
 def random_state(name, value, generator):
     """None, an integer >= 0 or a generator of the given kind."""
     if value is None or isinstance(value, generator):

@@ -1,0 +1,188 @@
+"""Normal forms of small measures: distinct points with mass in increasing order, whatever the order of the rows."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .jit import kernel
+
+WEIGHT_ROUNDING = 1e-13  # relative difference of two weights that are one weight, added up in different ways
+
+
+class Rows(NamedTuple):
+    """The rows of many clouds, one cloud after another in flat arrays; `ends` and `blocks` count from 0."""
+
+    x: Any  # coordinates, (n, d) blocks
+    weights: Any
+    ends: Any  # where the rows of each cloud end
+    blocks: Any  # where its coordinates end
+    dimensions: Any
+
+
+class Forms(NamedTuple):
+    """The normal forms of many clouds, laid out as `Rows`."""
+
+    x: Any
+    a: Any  # probabilities
+    ends: Any
+    blocks: Any
+    dimensions: Any
+    owners: Any  # of each row: its point within the cloud, -1 for rows without mass
+    boxes: Any  # of each cloud: its smallest and largest coordinates (2, d), where its block of `corners` ends
+    corners: Any
+
+
+class Survey(NamedTuple):
+    """Facts about pairs of clouds."""
+
+    relations: Any  # -1 if the first precedes the second, 0 if they are the same measure, else 1
+    diameters: Any
+    least: Any  # probability of a point
+
+
+@kernel
+def _compare(x, weights, i, j):
+    """-1, 0 or 1: the order of two rows by their coordinates, then by their weights."""
+    for k in range(x.shape[1]):
+        if x[i, k] != x[j, k]:
+            return -1 if x[i, k] < x[j, k] else 1
+    if weights[i] != weights[j]:
+        return -1 if weights[i] < weights[j] else 1
+    return 0
+
+
+@kernel
+def _sort(x, weights, order, other):
+    """The increasing order of the rows, by merging; `other` is scratch."""
+    n, width = len(order), 1
+    for i in range(n):
+        order[i] = i
+    while width < n:
+        for first in range(0, n, 2 * width):
+            middle, last = min(first + width, n), min(first + 2 * width, n)
+            i, j = first, middle
+            for k in range(first, last):
+                if i < middle and (j >= last or _compare(x, weights, order[i], order[j]) <= 0):
+                    other[k] = order[i]
+                    i += 1
+                else:
+                    other[k] = order[j]
+                    j += 1
+        for k in range(n):
+            order[k] = other[k]
+        width *= 2
+
+
+@kernel
+def _equal_points(x, i, j):
+    for k in range(x.shape[1]):
+        if x[i, k] != x[j, k]:
+            return False
+    return True
+
+
+@kernel
+def _reduce(x, weights, order, other, points, a, owner):
+    """Write the distinct points with mass, their probabilities and the point of each row; how many points there are."""
+    n, d = x.shape
+    count, total = 0, 0.0
+    for r in range(n):
+        i = order[r]
+        if r == 0 or not _equal_points(x, i, order[r - 1]):
+            for k in range(d):
+                points[count, k] = x[i, k]
+            a[count] = 0.0
+            count += 1
+        a[count - 1] += weights[i]
+        owner[i] = count - 1
+    for p in range(count):
+        total += a[p]
+    kept = 0
+    for p in range(count):
+        share = a[p] / total
+        other[p] = kept if share > 0.0 else -1  # a weight may be nothing beside the mass
+        if share > 0.0:
+            for k in range(d):
+                points[kept, k] = points[p, k]
+            a[kept] = share
+            kept += 1
+    for i in range(n):
+        owner[i] = other[owner[i]]
+    return kept
+
+
+@kernel
+def _measure_box(points, corners):
+    """Write the smallest and the largest coordinates of points."""
+    for k in range(points.shape[1]):
+        corners[0, k] = corners[1, k] = points[0, k]
+    for i in range(1, points.shape[0]):
+        for k in range(points.shape[1]):
+            corners[0, k] = min(corners[0, k], points[i, k])
+            corners[1, k] = max(corners[1, k], points[i, k])
+
+
+@kernel
+def normal_forms(rows):
+    """The normal forms of all clouds."""
+    count, n_rows = len(rows.dimensions), len(rows.weights)
+    x, a, owners = np.empty(len(rows.x)), np.empty(n_rows), np.empty(n_rows, dtype=np.int64)
+    ends, blocks = np.zeros(count + 1, dtype=np.int64), np.zeros(count + 1, dtype=np.int64)
+    boxes, corners = np.zeros(count + 1, dtype=np.int64), np.empty(2 * np.sum(rows.dimensions))
+    for c in range(count):
+        d, first, last = rows.dimensions[c], rows.ends[c], rows.ends[c + 1]
+        n = last - first
+        raw = rows.x[rows.blocks[c] : rows.blocks[c + 1]].reshape((n, d))
+        points = x[blocks[c] : blocks[c] + n * d].reshape((n, d))
+        order, other = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+        _sort(raw, rows.weights[first:last], order, other)
+        probabilities, owner = a[ends[c] : ends[c] + n], owners[first:last]
+        kept = _reduce(raw, rows.weights[first:last], order, other, points, probabilities, owner)
+        ends[c + 1], blocks[c + 1], boxes[c + 1] = ends[c] + kept, blocks[c] + kept * d, boxes[c] + 2 * d
+        _measure_box(points[:kept], corners[boxes[c] : boxes[c + 1]].reshape((2, d)))
+    return Forms(x[: blocks[count]], a[: ends[count]], ends, blocks, rows.dimensions, owners, boxes, corners)
+
+
+@kernel
+def _first_difference(forms, c, e):
+    """-1, 0 or 1: the order of two clouds of one size by the first number in which they differ."""
+    for k in range(forms.blocks[c + 1] - forms.blocks[c]):
+        mine, other = forms.x[forms.blocks[c] + k], forms.x[forms.blocks[e] + k]
+        if mine != other:
+            return -1 if mine < other else 1
+    for i in range(forms.ends[c + 1] - forms.ends[c]):
+        mine, other = forms.a[forms.ends[c] + i], forms.a[forms.ends[e] + i]
+        if abs(mine - other) > WEIGHT_ROUNDING * max(mine, other):
+            return -1 if mine < other else 1
+    return 0
+
+
+@kernel
+def _least(forms, c):
+    """The smallest probability of a point of a cloud."""
+    least = forms.a[forms.ends[c]]
+    for i in range(forms.ends[c] + 1, forms.ends[c + 1]):
+        least = min(least, forms.a[i])
+    return least
+
+
+@kernel
+def survey(forms, sources, targets):
+    """What the clouds of each pair, given by their numbers, are to each other."""
+    count = len(sources)
+    relations, diameters, least = np.empty(count, dtype=np.int64), np.empty(count), np.empty(count)
+    for q in range(count):
+        c, e = sources[q], targets[q]
+        n, m = forms.ends[c + 1] - forms.ends[c], forms.ends[e + 1] - forms.ends[e]
+        if n != m:
+            relations[q] = -1 if n < m else 1
+        else:
+            relations[q] = 0 if c == e else _first_difference(forms, c, e)
+        square, d = 0.0, forms.dimensions[c]
+        for k in range(d):
+            low = min(forms.corners[forms.boxes[c] + k], forms.corners[forms.boxes[e] + k])
+            high = max(forms.corners[forms.boxes[c] + d + k], forms.corners[forms.boxes[e] + d + k])
+            square += (high - low) * (high - low)
+        diameters[q] = np.sqrt(square)
+        least[q] = min(_least(forms, c), _least(forms, e))
+    return Survey(relations, diameters, least)

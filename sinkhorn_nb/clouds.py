@@ -1,0 +1,131 @@
+"""Many measures: in flat arrays for compiled solvers, and one by one for everything else."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+from . import validation
+from .backends.normal_forms import Rows, normal_forms
+from .caching import cached_property, know
+from .measure import Measure, NormalForm
+
+LARGEST_WEIGHT = 1e200  # the sum of any number of which is finite
+LARGEST_ROUNDING = 1e-9  # relative difference of masses that nobody objects to
+
+
+class Clouds:
+    """Measures by their numbers; equal arrays, those that are one object, are one measure.
+
+    Plain NumPy arrays are judged all at once, in a fraction of the time that it takes one by one. What is not plain,
+    or not beyond doubt, is judged by `Measure.of`, which names what is wrong.
+
+    Attributes
+    ----------
+    sizes : (N,) int array
+        Rows of each.
+    dimensions : (N,) int array
+    rows : Rows
+    """
+
+    def __init__(self, sizes, dimensions, rows=None, are_short=None, measures=None):
+        self.sizes, self.dimensions = np.array(sizes), np.array(dimensions)
+        self._rows, self._are_short = rows, are_short
+        self._measures = [None] * len(sizes) if measures is None else measures
+
+    @classmethod
+    def of(cls, listed):
+        """The clouds of a list of points and weights, each as (name, value); weights may be None.
+
+        Returns
+        -------
+        Clouds
+        (n,) int array
+            The number of the cloud of each entry.
+        """
+        numbers, distinct = {}, []
+        for entry in listed:
+            key = id(entry[0][1]), id(entry[1][1])
+            if key not in numbers:
+                numbers[key] = len(distinct)
+                distinct.append(entry)
+        numbers = np.array([numbers[id(x), id(a)] for (_, x), (_, a) in listed])
+        points, weights = [x for (_, x), _ in distinct], [a for _, (_, a) in distinct]
+        clouds = cls._plain(points, weights) if validation.are_plain(points, weights) else None
+        if clouds is None:
+            clouds = cls.of_measures([Measure.of(x, a, (x_name, a_name)) for (x_name, x), (a_name, a) in distinct])
+        return clouds, numbers
+
+    @classmethod
+    def of_measures(cls, measures):
+        """Clouds that are measures already."""
+        return cls([len(m) for m in measures], [m.dimension for m in measures], measures=measures)
+
+    @classmethod
+    def _plain(cls, points, weights):
+        """The clouds of plain arrays, or None if there is anything to be said about a number of them."""
+        sizes, dimensions = [x.shape[0] for x in points], [x.shape[1] for x in points]
+        x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
+        uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
+        a = np.concatenate([uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)])
+        rows = Rows(x, a, _ends(sizes), _ends(np.multiply(sizes, dimensions)), np.array(dimensions))
+        if not (np.isfinite(x).all() and 0 <= a.min() and a.max() <= LARGEST_WEIGHT):
+            return None
+        if not all(a is None for a in weights) and not np.add.reduceat(a, rows.ends[:-1]).min() > 0:
+            return None
+        return cls(sizes, dimensions, rows, np.array([x.dtype == np.float32 for x in points]))
+
+    def __len__(self):
+        return len(self.sizes)
+
+    def measure(self, k):
+        """The measure of a number."""
+        if self._measures[k] is None:
+            rows, span = self._rows, slice(*self._rows.ends[k : k + 2])
+            points = rows.x[slice(*rows.blocks[k : k + 2])].reshape(self.sizes[k], self.dimensions[k])
+            is_short = self._are_short[k]
+            points = points.astype(np.float32) if is_short else points
+            traits = validation.PLAIN._replace(short=np.dtype(np.float32)) if is_short else validation.PLAIN
+            self._measures[k] = know(Measure(points, rows.weights[span], traits), mass=float(self.masses[k]))
+            if "forms" in vars(self):
+                know(self._measures[k], normal_form=self.normal_form(k))
+        return self._measures[k]
+
+    @cached_property
+    def rows(self):
+        """All rows in flat arrays."""
+        if self._rows is not None:
+            return self._rows
+        x = np.concatenate([m.points.ravel() for m in self._measures], dtype=np.float64)
+        weights = np.concatenate([m.weights for m in self._measures])
+        return Rows(x, weights, _ends(self.sizes), _ends(self.sizes * self.dimensions), self.dimensions)
+
+    @cached_property
+    def masses(self):
+        """(N,) masses, the same for any order of the rows."""
+        weights = self.rows.weights.tolist()
+        return np.array([math.fsum(weights[i:j]) for i, j in pairwise(self.rows.ends.tolist())])
+
+    @cached_property
+    def forms(self):
+        """Normal forms of all."""
+        return normal_forms(self.rows)
+
+    def normal_form(self, k):
+        """The normal form of a number."""
+        forms, span = self.forms, slice(*self.forms.ends[k : k + 2])
+        points = forms.x[slice(*forms.blocks[k : k + 2])].reshape(-1, self.dimensions[k])
+        return NormalForm(points, forms.a[span], forms.owners[slice(*self.rows.ends[k : k + 2])])
+
+    def surely_fit(self, sources, targets, blur):
+        """Whether pairs of clouds and a blur are beyond doubt; if not, they are to be judged one by one."""
+        if self._rows is None or not (self.dimensions[sources] == self.dimensions[targets]).all():
+            return False
+        masses, dtype = self.masses, np.float32 if self._are_short.any() else np.float64
+        if (np.abs(masses[sources] - masses[targets]) > LARGEST_ROUNDING * masses[sources]).any():
+            return False
+        return validation.surely_resolved(blur, self._rows.x.min(), self._rows.x.max(), dtype)
+
+
+def _ends(sizes):
+    return np.concatenate([[0], np.cumsum(sizes)])

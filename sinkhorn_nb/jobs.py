@@ -1,0 +1,46 @@
+"""Tasks spread over threads, processes or a cluster by joblib, whose backends the user chooses."""
+
+import pickle
+
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
+
+from .backends import threads
+
+__all__ = ["Parcel", "effective_n_jobs", "spread"]
+
+
+class Parcel:
+    """Objects on their way to another process. They arrive as copies that can be written to.
+
+    joblib and Dask hand over large arrays as read-only views of shared memory, for which every kernel would be compiled
+    once more.
+    """
+
+    def __init__(self, *contents):
+        self.contents = contents
+
+    def __reduce__(self):
+        return _unpacked, (pickle.dumps(self.contents, pickle.HIGHEST_PROTOCOL),)
+
+
+def spread(function, tasks, n_jobs):
+    """Yield a parcel of what function(*task) returns for each task, in the order in which they are done.
+
+    `tasks` is read as far as there are jobs to do them. A job takes its share of the threads that this process has,
+    in any process.
+    """
+    backend, _ = get_active_backend()
+    return_as = "generator_unordered" if backend.supports_return_generator else "list"
+    n_threads = max(1, threads.count() // effective_n_jobs(n_jobs))
+    parallel = Parallel(n_jobs=n_jobs, return_as=return_as)
+    yield from parallel(delayed(_at_work)(n_threads, function, *task) for task in tasks)
+
+
+def _at_work(n_threads, function, *task):
+    with threads.at_most(n_threads):
+        return Parcel(*function(*task))
+
+
+def _unpacked(data):
+    return Parcel(*pickle.loads(data))
