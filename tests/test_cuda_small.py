@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from gpus import SIMULATED, Gpu
 from problems import example
-from test_small import Case, case, check_that_all_is_true, check_that_it_is_solved, own, solved
+from test_small import Case, case, check_that_all_is_true, check_that_it_is_solved, forms_of, own, solved
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import cuda_device, cuda_small, small_problems
+from sinkhorn_nb.backends import cuda_device, cuda_small
+from sinkhorn_nb.backends.small_problems import Problems, solve_all
 
 SIZES = [(1, 1), (1, 5), (5, 1), (2, 2), (4, 7), (9, 11)] + ([] if SIMULATED else [(64, 70), (200, 300), (1, 3000)])
 
@@ -147,7 +148,7 @@ def table_of(cases):
     asked = []
 
     def ask(forms, problems, own, max_iter):
-        answers = small_problems.solve_all(forms, problems, own, max_iter)
+        answers = solve_all(forms, problems, own, max_iter)
         asked.append(cuda_small._table(forms, problems, own, answers))
         return answers
 
@@ -180,12 +181,66 @@ def test_kernels_in_shared_memory_and_in_global_memory_say_the_same(monkeypatch)
     check_that_it_is_solved(problem, far)
 
 
+def pairs_of_clouds(ask, tol=1e-3):
+    """Answers for three clouds with themselves, then for pairs of them: two that are near, and one pair not wanted."""
+    x, y, a, b = example(5, 6, 2)
+    near = x + 1e-2 * np.random.default_rng(0).normal(size=x.shape)
+    forms = forms_of([Case(x, near, a, a), Case(y, y, b, b)])
+    selves = problems_between([0, 1, 2], [0, 1, 2], 1e-7, [True, True, True])
+    own = ask(forms, selves, None, 100)
+    return own, ask(forms, problems_between([0, 0, 2], [1, 2, 1], tol, [True, True, False]), own, 100)
+
+
+def problems_between(sources, targets, tol, are_wanted):
+    count, blur = len(sources), 0.3
+    return Problems(
+        *map(np.array, (sources, targets)),
+        scales=np.full(count, np.log2(np.e) / 2 / blur**2),
+        tols=np.full(count, tol),
+        are_fine=np.arange(count) == 1,
+        are_wanted=np.array(are_wanted),
+        starts=np.empty(0),
+        are_started=np.zeros(count, dtype=bool),
+    )
+
+
+def test_values_of_divergences_are_as_accurate_as_those_of_the_cpu():
+    """From starts near the potentials of self problems, and in rounds of smaller tolerances."""
+    for found, expected in zip(pairs_of_clouds(cuda_small.solve_all), pairs_of_clouds(solve_all), strict=True):
+        np.testing.assert_array_equal(found.counts, expected.counts)
+        np.testing.assert_array_equal(found.are_accurate, expected.are_accurate)
+        np.testing.assert_allclose(found.values, expected.values, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(found.gains, expected.gains, rtol=1e-3, atol=1e-12)
+        np.testing.assert_allclose(found.v, expected.v, atol=1e-9)
+        assert found.are_accurate[:2].all()
+    assert found.counts[:, 2].tolist()[0] == 0 < found.counts[1, 2]  # the first was near, the second was annealed
+    assert found.errors[0] < 1e-3 / 8
+    assert found.errors[2] == np.inf
+    assert not found.v[found.v_ends[2] :].any()
+
+
+def test_divergences_have_the_same_bits_however_short_the_launches(monkeypatch):
+    expected = pairs_of_clouds(cuda_small.solve_all)
+    monkeypatch.setattr(cuda_small, "_allowed", lambda wave, instructions: 1)
+    for found, known in zip(pairs_of_clouds(cuda_small.solve_all), expected, strict=True):
+        for name in ("u", "v", "logs", "values", "gains", "errors", "counts"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(known, name))
+
+
+def test_solves_without_progress_are_left_at_the_same_iteration(monkeypatch):
+    """Here after four, unless the error has halved."""
+    monkeypatch.setattr(cuda_small, "first_look", lambda pairs: 4)
+    (answer,) = on_gpu([case(4, 7, blur=0.05)])
+    assert len(answer.history) in (4, 8, 16)
+    assert answer.error > 1e-10
+
+
 def test_batches_with_the_backend_cuda_ask_the_gpu(monkeypatch):
-    asked, solve_all = [], cuda_small.solve_all
+    asked, on_the_gpu = [], cuda_small.solve_all
 
     def spy(*arguments):
         asked.append(arguments)
-        return solve_all(*arguments)
+        return on_the_gpu(*arguments)
 
     monkeypatch.setattr(cuda_small, "solve_all", spy)
     xs, ys = ([example(5, 6, 2)[k] + shift for shift in range(3)] for k in (0, 1))
