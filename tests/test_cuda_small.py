@@ -188,7 +188,7 @@ def pairs_of_clouds(ask, tol=1e-3):
     forms = forms_of([Case(x, near, a, a), Case(y, y, b, b)])
     selves = problems_between([0, 1, 2], [0, 1, 2], 1e-7, [True, True, True])
     own = ask(forms, selves, None, 100)
-    own.gains[:] += 1e-6  # so that they matter
+    own.gains[:] += 1e-3  # so that they matter
     return own, ask(forms, problems_between([0, 0, 2], [1, 2, 1], tol, [True, True, False]), own, 100)
 
 
