@@ -27,6 +27,8 @@ SIZE = (21, 18) if SIMULATED else (3001, 2099)
 def shared_array(self, shape, dtype, alignment=None):
     """As the simulator's, which may give two threads an array each, for it looks first and stores later."""
     caller = sys._getframe(1)
+    if shape == 0:  # dynamic
+        return np.frombuffer(self._dynshared.data, dtype)
     return self._allocations.setdefault((caller.f_code, caller.f_lineno), np.empty(shape, dtype))
 
 

@@ -136,24 +136,10 @@ def check_transport_with_factors(t):
     t.compare(t.backend.transport(t.X, t.F, t.Y, t.G, V, (A, B)), (t.p * (A @ B.T)) @ V)
 
 
-def check_spans(t):
-    """Each tile of rows sees some of the tiles of columns in a row, or none."""
-    rng, count = np.random.default_rng(0), len(t.y.bounds) - 1
-    spans = np.sort(rng.integers(0, count + 1, size=(len(t.x.bounds) - 1, 2)), axis=1)
-    spans[:: 2 if len(spans) > 1 else 1] = [0, count]
-    firsts, lasts = (np.repeat(t.y.bounds[end], np.diff(t.x.bounds))[:, None] for end in spans.T)
-    seen = (firsts <= np.arange(t.y.n)) & (np.arange(t.y.n) < lasts)
-    t.compare(t.backend.row_sums(t.X, t.F, t.Y, t.G, t.b, spans), (t.p * seen) @ t.b)
-    expected = logsumexp(np.where(seen, t.exponents, -np.inf) * np.log(2), axis=1) / np.log(2)
-    got = t.backend.log_sum_exp(t.X, t.F, t.Y, t.G, spans)
-    np.testing.assert_allclose(got, expected, rtol=t.rtol, atol=t.rtol)
-
-
 CHECKS = [
     check_sums,
     check_cluster_sums,
     check_row_sums,
-    check_spans,
     check_self_sums,
     check_log_sum_exp,
     check_transport,

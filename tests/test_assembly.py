@@ -42,7 +42,7 @@ def side(number, d):
 
 
 def runs():
-    return types.NamedUniTuple(int64[::1], 6, Runs)
+    return types.NamedUniTuple(int64[::1], 4, Runs)
 
 
 def assembly(kernel, *arguments):

@@ -151,9 +151,10 @@ def test_every_question_to_two_devices(check, two_devices):
 
 
 def test_divergence_of_two_devices_is_that_of_the_cpu(two_devices):
+    """By the main loop: plain iterations are not those of the solver of small problems."""
     arguments = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
     on_cpu, on_gpus = (
-        snb.sinkhorn_divergence(*arguments, blur=0.5, solver=snb.Sinkhorn(tol=1e-6, backend=name))
+        snb.sinkhorn_divergence(*arguments, blur=0.5, solver=snb.Sinkhorn(tol=1e-4, acceleration="none", backend=name))
         for name in ("cpu", "cuda")
     )
     assert on_gpus.converged

@@ -1,4 +1,4 @@
-"""The exponential of the kernels."""
+"""The exponential and the logarithm of the kernels."""
 
 import numba
 import numpy as np
@@ -72,3 +72,23 @@ def test_entries_of_plans_have_the_whole_range_of_float64():
     assert np.max(np.abs(got / np.exp2(2 * t.astype(np.longdouble)) - 1)) < 2e-15
     np.testing.assert_array_equal(entry(np.array([-1e290, -1e5, np.nextafter(-511, -512)]), 510.0), 0)
     np.testing.assert_array_equal(entry(np.array([480.0, 481.0, 1e290]), 480.0), 2.0**960)
+
+
+@numba.njit
+def log2(z):
+    out = np.empty_like(z)
+    for i in range(len(z)):
+        out[i] = pointwise.log2(z[i])
+    return out
+
+
+def test_binary_logarithms_are_right_to_their_last_digits():
+    rng = np.random.default_rng(0)
+    root, tiny, huge = np.sqrt(2), np.finfo(float).tiny, np.finfo(float).max
+    special = [tiny, huge, 1.0, root, 1 / root, *np.nextafter([1.0, 1.0, root, root], [0.0, 2.0, 0.0, 2.0])]
+    z = np.concatenate([special, np.exp2(rng.uniform(-1022, 1023, 2000)), rng.uniform(0.5, 2.0, 2000)])
+    found, expected = log2(z), np.log2(z)
+    assert (np.abs(found - expected) <= 1e-15 * (1 + np.abs(expected))).all()
+    np.testing.assert_allclose([pointwise.log2(v) for v in z], expected, rtol=1e-15)
+    powers = np.arange(-1022, 1024)
+    assert log2(np.exp2(powers)).tolist() == powers.tolist()

@@ -66,7 +66,7 @@ def compiled(kernel, arguments, cc):
 def ptx(name, dtype, d, cc=(9, 0)):
     number, sums = NUMBERS[dtype], float64[:, :, ::1]
     table, vector, points = int64[:, ::1], float64[::1], number[:, ::1]
-    side = types.NamedTuple((points, float64[:, ::1], table, int64[::1], vector, vector, table, points), Side)
+    side = types.NamedTuple((points, float64[:, ::1], table, int64[::1], vector, vector, points), Side)
     return compiled(kernel_of(name, dtype, d), (side, side, sums, sums, int64, int64), cc)
 
 
@@ -134,8 +134,12 @@ def machine_code(name, d):
     """The loops on compute capability 9.0, float32."""
     with tempfile.TemporaryDirectory() as folder:
         code, _ = assembled(ptx(name, "float32", d), (9, 0), folder)
-        listing = subprocess.run([tool("nvdisasm"), code], check=True, capture_output=True, text=True).stdout
-    return loops(listing)
+        return loops(listed(code))
+
+
+def listed(code):
+    """The instructions in a file of machine code."""
+    return subprocess.run([tool("nvdisasm"), code], check=True, capture_output=True, text=True).stdout
 
 
 def loops(listing):
@@ -172,8 +176,8 @@ def test_instructions_a_product_of_long_points():
 
 # Bytes of registers that a thread fetches back from local memory, anywhere in the kernel: for KINDS, as counted.
 SPILLS = {
-    (8, 0): [152, 180, 156, 208, 80, 580, 120, 280, 48, 216, 216, 32],
-    (9, 0): [0, 0, 28, 68, 0, 500, 0, 0, 64, 60, 40, 8],
+    (8, 0): [116, 180, 156, 208, 92, 556, 88, 280, 44, 216, 200, 0],
+    (9, 0): [0, 0, 0, 84, 0, 428, 0, 0, 0, 56, 4, 8],
 }
 SLACK = 64  # bytes that another version of the compilers may add
 
@@ -189,8 +193,8 @@ def test_spilt_registers(name, dtype, d, cc):
     assert max(map(int, found.groups())) <= most
 
 
-# Counted: 36 accesses to local memory beside 4096 products, in `transport` alone.
-@pytest.mark.parametrize(("name", "most"), [("sums", 0), ("self", 0), ("log_sums", 0), ("transport", 38)])
+# Counted: 39 accesses to local memory beside 4096 products, in `transport` alone.
+@pytest.mark.parametrize(("name", "most"), [("sums", 0), ("self", 0), ("log_sums", 0), ("transport", 41)])
 def test_spilt_registers_in_the_loop_over_pairs_of_long_points(name, most):
     loop = next(loop for loop in machine_code(name, 64) if sum("MUFU.EX2" in line for line in loop) >= 4)
     assert sum(line.startswith(("LDL", "STL")) for line in loop) <= most

@@ -90,7 +90,7 @@ def nothing_known(forms):
     return Answers.room(sizes, sizes, 1)
 
 
-def solved(cases, max_iter=500):
+def solved(cases, max_iter=500, ask=solve_all):
     """Answers to all cases in one call."""
     forms, count = forms_of(cases), np.arange(len(cases))
     problems = Problems(
@@ -103,7 +103,7 @@ def solved(cases, max_iter=500):
         starts=np.concatenate([np.zeros(len(c.y)) if c.start is None else c.start for c in cases]),
         are_started=np.array([c.start is not None for c in cases]),
     )
-    found = solve_all(forms, problems, nothing_known(forms), max_iter)
+    found = ask(forms, problems, nothing_known(forms), max_iter)
     us = np.split(found.u, found.u_ends[1:-1])
     vs, logs = (np.split(part, found.v_ends[1:-1]) for part in (found.v, found.logs))
     rest = zip(found.histories, found.counts.tolist(), found.errors.tolist(), strict=True)

@@ -1,8 +1,7 @@
-"""Parts of the compiled solver of small problems by themselves: mixing and binary logarithms."""
+"""Anderson mixing of the compiled solver of small problems, by itself."""
 
 import numpy as np
 
-from sinkhorn_nb.backends.small_kernels import log2
 from sinkhorn_nb.backends.small_mixing import MEMORY, Mixing, mix, remember
 
 
@@ -30,14 +29,3 @@ def test_mixing_solves_affine_equations_of_few_unknowns():
     v = last + last_residual
     mix(mixing, n_seen, weights, last_residual, v)
     np.testing.assert_allclose(v, w, atol=1e-4)  # a ridge is on the Gram matrix
-
-
-def test_binary_logarithms_are_right_to_their_last_digits():
-    rng = np.random.default_rng(0)
-    root, tiny, huge = np.sqrt(2), np.finfo(float).tiny, np.finfo(float).max
-    special = [tiny, huge, 1.0, root, 1 / root, *np.nextafter([1.0, 1.0, root, root], [0.0, 2.0, 0.0, 2.0])]
-    z = np.concatenate([special, np.exp2(rng.uniform(-1022, 1023, 2000)), rng.uniform(0.5, 2.0, 2000)])
-    found, expected = np.array([log2(v) for v in z]), np.log2(z)
-    assert (np.abs(found - expected) <= 1e-15 * (1 + np.abs(expected))).all()
-    powers = np.arange(-1022, 1024)
-    assert [log2(v) for v in np.exp2(powers)] == powers.tolist()

@@ -4,8 +4,6 @@ Vectors come in and go out as NumPy float64 arrays; clouds stay with the backend
 into tiles; its points are given by their tile's centre and the offset from it, scaled so that
 p_ij = 2^(F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>), where x_i and y_j are the offsets and d is
 the centre of x_i's tile minus that of y_j's. Only the last term is summed in the pairs' dtype.
-
-Spans are a row for each tile of x: the first tile of y that its points see, and the one after the last.
 """
 
 from contextlib import AbstractContextManager
@@ -62,11 +60,11 @@ class Backend(Protocol):
     def self_sums(self, x: Cloud, F: Vector, a: Vector) -> Vector:
         """sum_j a_j p_ij of a cloud with itself, from half of the pairs."""
 
-    def row_sums(self, x: Cloud, F: Vector, y: Cloud, G: Vector, b: Vector, spans: Bounds | None = None) -> Vector:
-        """sum_j b_j p_ij, over all j or those that the spans let row i see."""
+    def row_sums(self, x: Cloud, F: Vector, y: Cloud, G: Vector, b: Vector) -> Vector:
+        """sum_j b_j p_ij."""
 
-    def log_sum_exp(self, x: Cloud, F: Vector, y: Cloud, G: Vector, spans: Bounds | None = None) -> Vector:
-        """log2 sum_j p_ij, online, for exponents of any size; over all j or those, if any, that row i sees."""
+    def log_sum_exp(self, x: Cloud, F: Vector, y: Cloud, G: Vector) -> Vector:
+        """log2 sum_j p_ij, online, for exponents of any size."""
 
     def transport(
         self, x: Cloud, F: Vector, y: Cloud, G: Vector, V: NDArray[Any], factors: tuple[NDArray, NDArray] | None

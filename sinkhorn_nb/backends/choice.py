@@ -3,7 +3,7 @@
 import os
 from functools import cache
 
-from . import driver
+from . import driver, small_problems
 from .base import Backend
 from .cpu import CpuBackend
 from .fallback import FallbackBackend
@@ -17,10 +17,7 @@ INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of 
 def choose(name, work: Work | None = None) -> Backend:
     """The backend of a name for some work; "auto" takes a GPU for much of it, if a trial says it can be trusted."""
     if name == "cuda":
-        if (why := no_gpu()) is not None:
-            raise ValueError(
-                f'backend: expected a usable GPU for "cuda", got none: {why}; take "auto" or "cpu", or {INSTALL}'
-            )
+        _require_gpu()
         backend = _cuda_backend()
         if work is not None:
             backend.require_room(work)
@@ -28,6 +25,23 @@ def choose(name, work: Work | None = None) -> Backend:
     if name == "auto" and work is not None and work.is_much and _is_there() and is_trusted(_cuda_backend, work):
         return FallbackBackend(_cuda_backend, CpuBackend())
     return CpuBackend()
+
+
+def small_solver(name):
+    """The function (problems, max_iter) that solves small problems on a backend; "auto" stays on the CPU."""
+    if name != "cuda":
+        return small_problems.solve_all
+    _require_gpu()
+    from . import cuda_small  # where it is used, as all of CUDA
+
+    return cuda_small.solve_all
+
+
+def _require_gpu():
+    if (why := no_gpu()) is not None:
+        raise ValueError(
+            f'backend: expected a usable GPU for "cuda", got none: {why}; take "auto" or "cpu", or {INSTALL}'
+        )
 
 
 def _is_there():

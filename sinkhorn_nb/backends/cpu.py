@@ -56,22 +56,19 @@ class CpuCloud:
         pieces = zip(self.bounds[:-1].tolist(), np.diff(self._ends).tolist(), strict=True)
         return np.concatenate([padded[..., start : start + size] for start, size in pieces], axis=-1)
 
-    def runs(self, y, bounds=None, spans=None):
+    def runs(self, y, bounds=None):
         """Runs of rows that cross no tile and none of the bounds, between which the groups lie, and what each costs."""
         key = None if bounds is None else bounds.tobytes()
         if key not in self._runs:  # made once
             self._runs[key] = self._cut_at(self._ends if bounds is None else np.union1d(self._ends, bounds), bounds)
-        starts, stops, tiles, groups = self._runs[key]
-        spans = np.broadcast_to([0, len(y.bounds) - 1], (len(self._ends) - 1, 2)) if spans is None else spans
-        begins, ends = spans[tiles, 0], spans[tiles, 1]
-        runs = Runs(starts, stops, tiles, groups, begins, ends)
-        return runs, (stops - starts) * (y.bounds[ends] - y.bounds[begins])
+        runs = self._runs[key]
+        return runs, (runs.stops - runs.starts) * y.size
 
     def _cut_at(self, cuts, bounds):
         starts = starts_of_pieces(cuts, ROWS)
         first = self._slots[starts]
         groups = np.zeros_like(starts) if bounds is None else np.searchsorted(bounds, starts, side="right") - 1
-        return first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups
+        return Runs(first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups)
 
 
 def _columns(rows):
@@ -131,8 +128,8 @@ class CpuBackend:
         self._run(x, task, todo)
         return x.cut(sums.sum(axis=0))
 
-    def row_sums(self, x, F, y, G, b, spans=None):
-        x_side, y_side, (runs, costs) = x.side(F, np.zeros(x.n)), y.side(G, b), x.runs(y, spans=spans)
+    def row_sums(self, x, F, y, G, b):
+        x_side, y_side, (runs, costs) = x.side(F, np.zeros(x.n)), y.side(G, b), x.runs(y)
         rows = np.zeros(x.size)
 
         def task(p, bounds):
@@ -141,17 +138,16 @@ class CpuBackend:
         self._run(x, task, panels(costs))
         return x.cut(rows)
 
-    def log_sum_exp(self, x, F, y, G, spans=None):
+    def log_sum_exp(self, x, F, y, G):
         x_side, y_side = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n))
-        runs, costs = x.runs(y, spans=spans)
+        runs, costs = x.runs(y)
         maxima, sums = np.full(x.size, INERT), np.zeros(x.size)
 
         def task(p, bounds):
             cpu_kernels.panel_log_sum_exp(x_side, y_side, runs, *bounds, maxima, sums)
 
         self._run(x, task, panels(costs))
-        with np.errstate(divide="ignore"):  # of rows that see nothing
-            return x.cut(maxima) + np.log2(x.cut(sums))
+        return x.cut(maxima) + np.log2(x.cut(sums))
 
     def transport(self, x, F, y, G, V, factors):
         x_side, y_side, V = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), y.pad(V)

@@ -1,7 +1,7 @@
 """Panels of rows on the CPU: the compiled loops over tiles, one task of a thread each.
 
 x and y are `Side`s. Rows come in runs: run r covers the rows starts[r] to stops[r] of x, which lie in
-its tile tiles[r], belong to its group groups[r] and see the tiles begins[r] to ends[r] of y.
+its tile tiles[r] and belong to its group groups[r].
 """
 
 from typing import Any, NamedTuple
@@ -34,8 +34,6 @@ class Runs(NamedTuple):
     stops: Any
     tiles: Any
     groups: Any
-    begins: Any
-    ends: Any
 
 
 @kernel
@@ -45,7 +43,7 @@ def panel_sums(x, y, runs, first, last, row_sums, column_sums):
     scratch, A, B, partial = _scratch(y.weights)
     while first < last:
         stop = _same_tile(runs, first, last)
-        for t in range(runs.begins[first], runs.ends[first]):
+        for t in range(len(y.bounds) - 1):
             j0, j1 = y.bounds[t], y.bounds[t + 1]
             d = _columns(x, runs.tiles[first], y, t, B)
             for r in range(first, stop):
@@ -93,7 +91,7 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
     zeros[:] = 0
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
     for r in range(first, last):
-        for t in range(runs.begins[r], runs.ends[r]):
+        for t in range(len(y.bounds) - 1):
             j0, j1 = y.bounds[t], y.bounds[t + 1]
             d = _columns(x, runs.tiles[r], y, t, B)
             i0, i1 = _rows(x, runs, r, d, y.references[t], A)
@@ -139,7 +137,7 @@ def panel_transport(x, y, runs, first, last, left, right, V, out):
     scratch, A, B, _ = _scratch(y.weights)
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
     for r in range(first, last):
-        for t in range(runs.begins[r], runs.ends[r]):
+        for t in range(len(y.bounds) - 1):
             j0, j1 = y.bounds[t], y.bounds[t + 1]
             d = _columns(x, runs.tiles[r], y, t, B)
             i0, i1 = _rows(x, runs, r, d, y.references[t], A)

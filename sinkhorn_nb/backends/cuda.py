@@ -36,13 +36,12 @@ class CudaCloud(Resident):
         self._points, self._centres = (cuda.to_device(np.pad(points, padding)) for points in (offsets, centres))
         self._bounds, self._pieces = bounds, {}
 
-    def side(self, exponents, values, pieces, spans=None):
-        """The cloud with exponents and values of its points, as the kernels take it; without spans it sees all."""
+    def side(self, exponents, values, pieces):
+        """The cloud with exponents and values of its points, as the kernels take it."""
         exponents = np.clip(exponents, INERT, -INERT)
         references = np.maximum.reduceat(exponents, self._bounds[:-1])
         values = np.ascontiguousarray(values, dtype=self.dtype).reshape(self.n, -1)
-        spans = np.tile([0, np.iinfo(np.int64).max], (len(references), 1)) if spans is None else spans
-        vectors = (cuda.to_device(vector) for vector in (exponents, references, spans, values))
+        vectors = (cuda.to_device(vector) for vector in (exponents, references, values))
         return Side(self._points, self._centres, *pieces, *vectors)
 
     def rows(self, panels, groups=None):
@@ -152,8 +151,8 @@ class CudaBackend:
         return _total(rows), columns
 
     @telling_shortage
-    def row_sums(self, x, F, y, G, b, spans=None):
-        return self._transport(x, F, y, G, b[:, None], spans)[:, 0]
+    def row_sums(self, x, F, y, G, b):
+        return self._transport(x, F, y, G, b[:, None])[:, 0]
 
     @telling_shortage
     def transport(self, x, F, y, G, V, factors):
@@ -164,11 +163,11 @@ class CudaBackend:
             return np.einsum("ir,irk->ik", A, sums)
         return self._transport(x, F, y, G, V)
 
-    def _transport(self, x, F, y, G, V, spans=None):
+    def _transport(self, x, F, y, G, V):
         widths = VALUES[x.dtype.name]
         width = next((k for k in widths if k >= V.shape[1]), widths[-1])
         (panels, chunks), none = _row_wise(x, y), cuda.device_array((1, 1, 1), np.float64)
-        x_side, out = x.side(F, np.zeros(x.n), panels, spans), np.empty((x.n, V.shape[1]))
+        x_side, out = x.side(F, np.zeros(x.n), panels), np.empty((x.n, V.shape[1]))
         sums = cuda.device_array((len(chunks[1]) - 1, x.n, width), np.float64)
         for k in range(0, V.shape[1], width):
             values = np.zeros((y.n, width), y.dtype)
@@ -181,9 +180,9 @@ class CudaBackend:
         return out
 
     @telling_shortage
-    def log_sum_exp(self, x, F, y, G, spans=None):
+    def log_sum_exp(self, x, F, y, G):
         panels, chunks = _row_wise(x, y)
-        x_side, y_side = x.side(F, np.zeros(x.n), panels, spans), y.side(G, np.zeros(y.n), chunks)
+        x_side, y_side = x.side(F, np.zeros(x.n), panels), y.side(G, np.zeros(y.n), chunks)
         maxima, sums = (cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2))
         with starting:
             kernel = log_sums_kernel(x.dtype.name, x.shape)

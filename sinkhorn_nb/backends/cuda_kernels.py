@@ -31,7 +31,6 @@ class Side(NamedTuple):
     ends: Any  # numbers of the pieces at which the panels or chunks end, from 0
     exponents: Any  # F or G
     references: Any  # one exponent of each tile
-    spans: Any  # (tiles, 2): the tiles of the other cloud that a tile sees, for the rows
     values: Any  # (n, k): weights, or the rows of a matrix
 
 
@@ -66,13 +65,11 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
                 clear(y, q, column_sums, p, number(0), me)
         for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
             j0, j1, of_y = y.pieces[v, 0], y.pieces[v, 1], y.pieces[v, 2]
-            if not tiles.any_sees(x, p, of_y):
-                continue
             syncthreads()
             place(y, j0, j1, near, beside, me)
             for u in range(x.ends[p], x.ends[p + 1]):
                 i0, i1, of_x = x.pieces[u, 0], x.pieces[u, 1], x.pieces[u, 2]
-                if (is_self and of_y < of_x) or not tiles.sees(x, of_x, of_y):
+                if is_self and of_y < of_x:
                     continue
                 syncthreads()
                 place_parts(x, of_x, y, of_y, j0, j1, beside, me)
@@ -140,14 +137,10 @@ def log_sums_kernel(dtype, shape):
             clear(x, p, sums, q, number(0), me)
         for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
             j0, j1, of_y = y.pieces[v, 0], y.pieces[v, 1], y.pieces[v, 2]
-            if not tiles.any_sees(x, p, of_y):
-                continue
             syncthreads()
             place(y, j0, j1, near, beside, me)
             for u in range(x.ends[p], x.ends[p + 1]):
                 i0, i1, of_x = x.pieces[u, 0], x.pieces[u, 1], x.pieces[u, 2]
-                if not tiles.sees(x, of_x, of_y):
-                    continue
                 syncthreads()
                 place_parts(x, of_x, y, of_y, j0, j1, beside, me)
                 for base in range(i0, i1, block):
@@ -235,11 +228,11 @@ def share_kernel(sums, weights, size, out):
 
 @kernel
 def log_total_kernel(maxima, sums, out):
-    """out_i = log2 sum_q sums_qi 2^maxima_qi, -inf of nothing."""
+    """out_i = log2 sum_q sums_qi 2^maxima_qi."""
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
         maximum, total = maxima[0, i], 0.0
         for q in range(maxima.shape[0]):
             maximum = max(maximum, maxima[q, i])
         for q in range(maxima.shape[0]):
             total += sums[q, i] * clipped_exp2(maxima[q, i] - maximum)
-        out[i] = maximum + math.log2(total) if total > 0 else -math.inf
+        out[i] = maximum + math.log2(total)

@@ -81,21 +81,6 @@ def entries(count):
 
 
 @device
-def sees(x, of_x, of_y):
-    """Whether a tile of rows is asked for its pairs with a tile of columns."""
-    return x.spans[of_x, 0] <= of_y and of_y < x.spans[of_x, 1]
-
-
-@device
-def any_sees(x, panel, of_y):
-    """Whether any tile of the panel's rows is."""
-    for u in range(x.ends[panel], x.ends[panel + 1]):
-        if sees(x, x.pieces[u, 2], of_y):
-            return True
-    return False
-
-
-@device
 def _along(x, s, y, t, points, i):
     """<d, point i> in float64, d the vector from the centre of y's tile t to that of x's tile s."""
     total = 0.0

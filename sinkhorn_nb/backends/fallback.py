@@ -83,11 +83,11 @@ class FallbackBackend:
     def self_sums(self, x, F, a):
         return self._ask(lambda here: here.self_sums(x.on(here), F, a))
 
-    def row_sums(self, x, F, y, G, b, spans=None):
-        return self._ask(lambda here: here.row_sums(x.on(here), F, y.on(here), G, b, spans))
+    def row_sums(self, x, F, y, G, b):
+        return self._ask(lambda here: here.row_sums(x.on(here), F, y.on(here), G, b))
 
-    def log_sum_exp(self, x, F, y, G, spans=None):
-        return self._ask(lambda here: here.log_sum_exp(x.on(here), F, y.on(here), G, spans))
+    def log_sum_exp(self, x, F, y, G):
+        return self._ask(lambda here: here.log_sum_exp(x.on(here), F, y.on(here), G))
 
     def transport(self, x, F, y, G, V, factors):
         return self._ask(lambda here: here.transport(x.on(here), F, y.on(here), G, V, factors))

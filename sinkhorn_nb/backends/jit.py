@@ -9,10 +9,13 @@ from functools import wraps
 
 from llvmlite import ir
 from numba import config, njit, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
 FORMULA = {"contract", "nsz", "nnan", "ninf"}
 SUM = True
+
+# Scalar functions that the kernels of all backends call; no fast-math flags: some compare with infinity.
+formula = register_jitable
 
 
 def kernel(function):

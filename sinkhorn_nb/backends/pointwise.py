@@ -9,7 +9,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .jit import FORMULA, float32_as_int, float64_as_int, int_as_float32, int_as_float64
+from .jit import FORMULA, SUM, float32_as_int, float64_as_int, int_as_float32, int_as_float64
 
 LOG2E = float(np.log2(np.e))
 
@@ -80,6 +80,28 @@ def _overload_exp2_within(t):
 @overload(exp2, jit_options={"fastmath": FORMULA})
 def _overload_exp2(t):
     return _exp2_float32 if t == types.float32 else _exp2_float64
+
+
+def log2(z):
+    """log2 of a positive normal float64; right to 1e-15 of 1 + |log2|."""
+    return np.log2(z)
+
+
+def _log2(z):
+    """Without a call, so that loops vectorize."""
+    bits = float64_as_int(z)
+    e = (bits - np.int64(0x3FE6A09E667F3BCD)) >> np.int64(52)
+    m = int_as_float64(bits - (e << np.int64(52)))
+    s = (m - 1.0) / (m + 1.0)
+    q = s * s
+    p = (((((q / 19 + 1 / 17) * q + 1 / 15) * q + 1 / 13) * q + 1 / 11) * q + 1 / 9) * q
+    p = (((p + 1 / 7) * q + 1 / 5) * q + 1 / 3) * q + 1.0
+    return e + 2.8853900817779268 * s * p
+
+
+@overload(log2, jit_options={"fastmath": SUM})
+def _overload_log2(z):
+    return _log2
 
 
 def add_inner(t, x, y):

@@ -155,17 +155,17 @@ class ShardedBackend:
                 out[points] += sums
         return out
 
-    def row_sums(self, x, F, y, G, b, spans=None):
+    def row_sums(self, x, F, y, G, b):
         def ask(device, here):
-            X, Y, seen = x.on(device, here), y.on(device, y.whole), None if spans is None else spans[here.tiles]
-            return device.backend.row_sums(X, F[here.points], Y, G, b, seen)
+            X, Y = x.on(device, here), y.on(device, y.whole)
+            return device.backend.row_sums(X, F[here.points], Y, G, b)
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 
-    def log_sum_exp(self, x, F, y, G, spans=None):
+    def log_sum_exp(self, x, F, y, G):
         def ask(device, here):
-            X, Y, seen = x.on(device, here), y.on(device, y.whole), None if spans is None else spans[here.tiles]
-            return device.backend.log_sum_exp(X, F[here.points], Y, G, seen)
+            X, Y = x.on(device, here), y.on(device, y.whole)
+            return device.backend.log_sum_exp(X, F[here.points], Y, G)
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 

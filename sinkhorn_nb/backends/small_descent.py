@@ -5,38 +5,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .jit import kernel, wide_vectors
-from .pointwise import LOG2E, exp2
-from .small_kernels import DRIFT, build_at, center, copy, mean, measure
+from .small_kernels import build_at, center, copy, mean, measure
 from .small_mixing import MEMORY, mix, remember
-
-START_ERROR = 0.5  # marginal error from which on iterates are mixed
-SELF_STEP = 2.0 / 3.0  # share of the way from v to T(v) in problems of a measure with itself
-# Masses below this share of the mean are tiny: the error does not see them. Where the ratio of the marginal at one is
-# off by more than so many bits, a few extra iterations are made.
-TINY, UNEVEN, EXTRA = 1e-3, 0.15, 6
-FURTHEST = 30.0  # bits of any marginal ratio up to which iterates are mixed: the error does not see small masses
-LARGEST_LOG = 1000.0  # bits of a marginal ratio, so that the error stays a finite number
-DUAL_ROUNDING = 1e-12  # in bits
-# Once so many pairs have been treated and so many iterations made, the least error is looked at, then again after twice
-# as many. If it has not fallen to this share since the last look, two-level steps need less time.
-PAIRS_BEFORE_LOOK, FIRST_LOOK, PROGRESS = 2**22, 32, 0.5
-NO_VALUE = -1e300  # compiled code knows no infinite numbers
-# A divergence is a small difference of dual values. The error of such a value is at most about AMPLIFICATION times what
-# an exact update would gain, which is large after Sinkhorn's iterations alone: they leave masses to be exchanged
-# between far clusters. A divergence SAFETY times as large is accurate enough. Otherwise the marginal error is brought
-# down to the share SHARPENING, again and again, until the divergence changes by less than LARGEST_CHANGE of itself, or
-# rounding decides.
-AMPLIFICATION, SAFETY = 1e4, 20.0
-SHARPENING, LARGEST_CHANGE = 1 / 8, 1 / 20
-LEAST_ERROR = 1e-9
-
-
-class Aim(NamedTuple):
-    """What the accuracy of a value is measured by, in bits: a divergence is the value less `base`."""
-
-    base: Any  # half of the values of the two self problems; NO_VALUE where the value itself is wanted
-    gain: Any  # the most that the values of the self problems may gain
-    is_fine: Any  # whether the blur is so small that no estimate of the accuracy is to be trusted at first
+from .small_rules import (
+    DRIFT,
+    NO_VALUE,
+    SELF_STEP,
+    START_ERROR,
+    first_look,
+    has_fallen,
+    is_accurate,
+    is_better,
+    is_settled,
+    is_tiny,
+    is_to_be_mixed,
+    share_of_error,
+    share_of_gain,
+    sharpened,
+    stalls,
+)
 
 
 class Outcome(NamedTuple):
@@ -56,23 +43,12 @@ def judge(b, logs):
     wide_vectors()
     error, furthest, unevenness, gain = 0.0, 0.0, 0.0, 0.0
     for j in range(len(logs)):
-        excess = exp2(min(logs[j], LARGEST_LOG)) - 1.0
-        error += b[j] * abs(excess)
-        gain += b[j] * (LOG2E * excess - logs[j])
+        error += share_of_error(b[j], logs[j])
+        gain += share_of_gain(b[j], logs[j])
         furthest = max(furthest, abs(logs[j]))
-        if b[j] * len(logs) < TINY:
+        if is_tiny(b[j], len(logs)):
             unevenness = max(unevenness, abs(logs[j]))
     return error, furthest, unevenness, gain
-
-
-@kernel
-def _is_accurate(aim, value, last_value, gain, tol, n_rounds):
-    """Whether a value within the tolerance is as accurate as is asked for."""
-    divergence, gains = value - aim.base, gain + aim.gain
-    if n_rounds == 0:
-        return not aim.is_fine and divergence >= SAFETY * AMPLIFICATION * gains
-    is_settled = abs(value - last_value) <= LARGEST_CHANGE * divergence and divergence >= SAFETY * gains
-    return is_settled or tol <= LEAST_ERROR
 
 
 @kernel
@@ -114,10 +90,10 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
     wide_vectors()
     zero, false = np.int64(0), np.bool_(False)  # of a literal, numba compiles all that it is passed to once more
     logs, n_iter, n_builds, n_seen, n_within, n_rounds = np.empty(len(v)), zero, zero, zero, zero, zero
-    is_stale, has_last, is_accurate = not is_built, false, false
+    is_stale, has_last, is_done = not is_built, false, false
     best_dual, least_error, least_unevenness = NO_VALUE, -NO_VALUE, -NO_VALUE
     value, gain, last_value = 0.0, 0.0, 0.0
-    next_look, last_error = max(FIRST_LOOK, PAIRS_BEFORE_LOOK // C.size), START_ERROR
+    next_look, last_error = first_look(C.size), START_ERROR
     while n_iter < max_iter:
         if is_stale or _has_moved_far(v, room.reference):
             build_at(C, b, v, K, room)
@@ -127,35 +103,28 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
         error, furthest, unevenness, possible = judge(b, logs)
         history[n_iter] = error
         n_iter += 1
-        is_better = unevenness < least_unevenness if error <= tol and least_error <= tol else error < least_error
-        if is_better:
+        if is_better(error, unevenness, least_error, least_unevenness, tol):
             least_error, least_unevenness, gain = error, unevenness, possible
             value = dual if is_self else dual - mean(b, logs)  # that of the exact update
             copy(u, best[0])
             copy(v, best[1])
             copy(logs, best[2])
-        if error <= tol:
-            n_within += 1
-            if unevenness <= UNEVEN or n_within > EXTRA:
-                is_accurate = _is_accurate(aim, value, last_value, gain, tol, n_rounds)
-                if is_accurate:
-                    break
-                n_rounds, n_within, last_value, tol = (
-                    n_rounds + 1,
-                    zero,
-                    value,
-                    max(SHARPENING * least_error, LEAST_ERROR),
-                )
+        n_within += error <= tol
+        if is_settled(error, unevenness, n_within, tol):
+            is_done = is_accurate(aim, value, last_value, gain, tol, n_rounds)
+            if is_done:
+                break
+            n_rounds, n_within, last_value, tol = n_rounds + 1, zero, value, sharpened(least_error)
         if n_iter == next_look:
-            if least_error > PROGRESS * last_error:
+            if stalls(least_error, last_error):
                 break
             next_look, last_error = 2 * n_iter, least_error
-        if has_last and not dual >= best_dual - DUAL_ROUNDING:
+        if has_last and has_fallen(dual, best_dual):
             copy(room.plain, v)
             has_last, n_seen = false, zero
             continue
         best_dual = max(best_dual, dual)
-        is_mixed = tol < error < START_ERROR and furthest < FURTHEST  # plain steps bring tiny masses home
+        is_mixed = is_to_be_mixed(error, furthest, tol)
         n_seen = _step(b, is_self, is_mixed, has_last, n_seen, logs, v, room, mixing)
         has_last = is_mixed
-    return Outcome(value, gain, least_error, n_iter, n_builds, is_accurate)
+    return Outcome(value, gain, least_error, n_iter, n_builds, is_done)

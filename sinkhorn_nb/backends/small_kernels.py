@@ -7,15 +7,10 @@ reference v, and one read of it makes both half steps of Sinkhorn's iteration; i
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .cpu_kernels import larger
-from .jit import float64_as_int, int_as_float64, kernel, wide_vectors
-from .pointwise import exp2
-
-RATIO = 16.0  # of the temperatures before the last
-DRIFT = 25.0  # bits that v may move from the reference before the kernel is built anew
-LEAST_SUM = 2.0**-700  # of a column: less may be lost among entries that are clipped at 2^-900
+from .jit import kernel, wide_vectors
+from .pointwise import exp2, log2
+from .small_rules import LEAST_SUM, heat, log_ratio
 
 
 class Room(NamedTuple):
@@ -53,19 +48,6 @@ def fill(value, out):
     """Set all numbers to one."""
     for j in range(len(out)):
         out[j] = value
-
-
-@kernel
-def log2(z):
-    """log2 of a positive normal float64 without a call, so that loops vectorize; right to 1e-15 of 1 + |log2|."""
-    bits = float64_as_int(z)
-    e = (bits - np.int64(0x3FE6A09E667F3BCD)) >> np.int64(52)
-    m = int_as_float64(bits - (e << np.int64(52)))
-    s = (m - 1.0) / (m + 1.0)
-    q = s * s
-    p = (((((q / 19 + 1 / 17) * q + 1 / 15) * q + 1 / 13) * q + 1 / 11) * q + 1 / 9) * q
-    p = (((p + 1 / 7) * q + 1 / 5) * q + 1 / 3) * q + 1.0
-    return e + 2.8853900817779268 * s * p
 
 
 @kernel
@@ -142,15 +124,15 @@ def anneal(C, a, b, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()
     for level in range(n_levels, 0, -1):
-        heat = RATIO**level
+        warmth = heat(level)
         for j in range(len(v)):
-            room.base[j] = v[j] / heat + log2(b[j])
-        _build(C, 1.0 / heat, room.base, room.row, room.half, room.top, K)
+            room.base[j] = v[j] / warmth + log2(b[j])
+        _build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
         _sweep(K, a, room.factors, u, room.top, room.sums)
         for j in range(len(v)):  # K holds b_j; a column that nobody sees waits for the last temperature
             if room.sums[j] > LEAST_SUM:
-                v[j] -= heat * (log2(room.sums[j]) - log2(b[j]))
+                v[j] -= warmth * (log2(room.sums[j]) - log2(b[j]))
 
 
 @kernel
@@ -195,7 +177,7 @@ def measure(C, a, b, is_self, u, v, logs, K, room):
         return dual, serves
     _sweep(K, a, room.factors, u, room.top, room.sums)
     for j in range(len(v)):
-        logs[j] = log2(max(room.sums[j], LEAST_SUM)) + v[j] - room.reference[j] - log2(b[j])
+        logs[j] = log_ratio(room.sums[j], v[j] - room.reference[j], b[j])
         dual += b[j] * v[j]
     for i in range(len(u)):
         dual += a[i] * u[i]

@@ -7,10 +7,10 @@ import numpy as np
 
 from .jit import kernel, wide_vectors
 from .normal_forms import ends_of, sizes_of
-from .pointwise import LOG2E
-from .small_descent import NO_VALUE, START_ERROR, Aim, judge, solve
-from .small_kernels import RATIO, Room, add, anneal, build_at, copy, fill, measure
+from .small_descent import judge, solve
+from .small_kernels import Room, add, anneal, build_at, copy, fill, measure
 from .small_mixing import MEMORY, Mixing
+from .small_rules import NO_VALUE, START_ERROR, Aim, are_near, levels
 from .threads import run
 
 PAIRS_A_PANEL = 2**17  # fewer are not worth a thread's start
@@ -25,7 +25,7 @@ class Problems(NamedTuple):
     tols: Any
     are_fine: Any  # whether the blur is so small that no estimate of the accuracy is to be trusted at first
     are_wanted: Any  # the others are passed over
-    starts: Any  # of v, laid out as the answers; beyond the second cloud's own v where the two are different
+    starts: Any  # of v, laid out as the answers
     are_started: Any  # whether the start of each is given
 
 
@@ -166,12 +166,11 @@ def _start(x, y, a, b, scale, C, own_v, u, v, K, room):
     """Move v near the solution; whether K is built there, how many kernels were, and the levels of annealing."""
     distance, spread = _moments(x, y, a, b, scale, v)
     n_builds = 0
-    if distance <= LOG2E / 2:  # otherwise twice the divergence is at least eps
+    if are_near(distance):
         n_builds = 1
         if _starts_near(C, a, b, own_v, u, v, K, room):
             return True, n_builds, 0
-    radius = 2.0 * np.sqrt(2.0 * spread)
-    n_levels = int(np.ceil(np.log(max(radius, 1.0)) / np.log(np.sqrt(RATIO))))
+    n_levels = levels(spread)
     anneal(C, a, b, n_levels, u, v, K, room)
     return False, n_builds, n_levels
 
@@ -199,12 +198,10 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         if not is_self:
             base = (own.values[c] + own.values[e]) / 2.0
             aim = Aim(base, (own.gains[c] + own.gains[e]) / 2.0, problems.are_fine[q])
-        own_v = own.v[own.v_ends[e] : own.v_ends[e + 1]]
         if problems.are_started[q]:
             copy(problems.starts[v_first:v_last], v)
-            if not is_self:
-                add(own_v, v)
         elif not is_self:
+            own_v = own.v[own.v_ends[e] : own.v_ends[e + 1]]
             is_built, n_builds, n_levels = _start(x, y, a, b, scale, C, own_v, u, v, K, room)
         mixing = Mixing(np.empty((MEMORY, m)), np.empty((MEMORY, m)), np.empty((MEMORY, MEMORY)), np.empty(MEMORY))
         best_u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]

@@ -7,8 +7,9 @@ from functools import cache
 
 import numpy as np
 
+from ..backends.choice import small_solver
 from ..backends.normal_forms import sizes_of, survey
-from ..backends.small_problems import Problems, solve_all
+from ..backends.small_problems import Problems
 from ..clouds import Clouds
 from ..dual import Normal
 from ..gibbs import LOG2E
@@ -26,7 +27,7 @@ SELF_TOL = 1e-7  # of self problems, which are solved in a few iterations: their
 
 def suits(solver, starts=None):
     """Whether a solver asks for nothing that the compiled solver of small problems does not do, from these starts."""
-    is_usual = solver.backend in ("auto", "cpu") and solver.dtype in (None, "float64")
+    is_usual = solver.dtype in (None, "float64")
     known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))
     known = known if starts is None else {*known, "init"}
     return is_usual and all(value == usual[name] for name, value in solver._compared.items() if name not in known)
@@ -73,11 +74,14 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, starts=None,
     are_ready = own_are_solved[sources] & own_are_solved[targets] | ~(is_debiased | are_equal)
     are_wanted = are_ready & _are_small(forms, facts, first, second, eps) & ~are_equal
     tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
-    of_second = None if starts is None else [starts.g if second[0] == targets[0] else starts.f]
-    problems = _problems(facts, same[first], same[second], eps, tols, are_wanted, of_second)
+    beyond = None
+    if starts is not None:
+        of_second = starts.g if second[0] == targets[0] else starts.f
+        beyond = [LOG2E / eps * of_second + own.of(same[second[0]]).v]
+    problems = _problems(facts, same[first], same[second], eps, tols, are_wanted, beyond)
     if not is_debiased:
         problems.are_fine[:] = False
-    cross = solve_all(forms, problems, own, min(MOST, solver.max_iter))
+    cross = small_solver(solver.backend)(forms, problems, own, min(MOST, solver.max_iter))
     are_solved = are_ready & ((cross.errors <= tols) & cross.are_accurate | are_equal)
     found = Found(own, cross, same, facts.relations, are_solved, own_are_solved)
     return SmallSolutions(clouds, sources, targets, eps, solver, found, selves)
@@ -89,9 +93,11 @@ def _solve_own(forms, are_wanted, eps, solver, selves, starts):
     facts = survey(forms, everyone, everyone)
     tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
     are_small = _are_small(forms, facts, everyone, everyone, eps)
-    own_starts = None if starts is None or len(everyone) != 2 else [starts.source, starts.target]
+    own_starts = (
+        None if starts is None or len(everyone) != 2 else [LOG2E / eps * f for f in (starts.source, starts.target)]
+    )
     problems = _problems(facts, everyone, everyone, eps, np.minimum(tols, SELF_TOL), are_wanted & are_small, own_starts)
-    own = solve_all(forms, problems, None, min(MOST, solver.max_iter))
+    own = small_solver(solver.backend)(forms, problems, None, min(MOST, solver.max_iter))
     for k, solution in selves.items():
         if isinstance(solution.found, Normal) and solution.found.answer is not None:
             own.put(k, solution.found.answer, is_free=solution.solve_passes == 0)
@@ -129,8 +135,8 @@ def _are_small(forms, facts, first, second, eps):
 
 
 def _problems(facts, first, second, eps, tols, are_wanted, starts):
-    """The problems between clouds, each from its start, a potential of the second, if there are any."""
+    """The problems between clouds, each from its start, a potential of the second in bits, if there are any."""
     count, is_started = len(first), starts is not None
-    flat = LOG2E / eps * np.concatenate(starts) if is_started else np.empty(0)
+    flat = np.concatenate(starts) if is_started else np.empty(0)
     are_fine, scales = np.sqrt(eps) < FINE * facts.diameters, np.full(count, LOG2E / 2 / eps)
     return Problems(first, second, scales, tols, are_fine, are_wanted, flat, np.full(count, is_started))
