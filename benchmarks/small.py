@@ -43,15 +43,10 @@ def ours_together(xs, ys, blur, tol):
 
     def job():
         divergences = snb.sinkhorn_divergences(xs, ys, blur=blur, solver=solver)
-        gradients(divergences)
+        divergences.gradient()
         return divergences.value
 
     return job
-
-
-def gradients(divergences):
-    """The gradient of each."""
-    return [divergence.gradient() for divergence in divergences]
 
 
 def geomloss_alone(xs, ys, blur, scaling):
