@@ -16,12 +16,13 @@ from ..gibbs import LOG2E
 from .schedule import LIMIT, value_tols
 from .small_solutions import Found, SmallSolutions
 
-LARGEST = 2**18  # pairs: from there on the two-level steps need less time
-MOST_ROWS = 2**26  # pairs of rows, before equal points are merged
+# Pairs of a problem: from there on two-level steps, in which threads share a problem, need less time; in a batch each
+# thread has its own.
+LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
 SMALLEST_MASS = 1e-280  # of a point: products of weights and clipped entries stay apart from rounding
 SMALLEST_BLUR = 3e-5  # of the diameter: the rounding of potentials of 1e9 eps is 1e-7 of a marginal
 FINE = 1e-3  # of the diameter: at smaller blurs, small masses that have far to go make any estimate too small
-MOST = 300  # iterations: what is not solved by then needs two-level steps
+MOST = 1000  # iterations: what is not solved by then needs two-level steps
 SELF_TOL = 1e-7  # of self problems, which are solved in a few iterations: their values are then beyond doubt
 
 
@@ -33,12 +34,25 @@ def suits(solver, starts=None):
     return is_usual and all(value == usual[name] for name, value in solver._compared.items() if name not in known)
 
 
+def any_small(clouds, sources, targets, is_alone=False):
+    """Whether a problem of a pair of clouds has few enough pairs, if need be once equal points are merged."""
+    largest = _largest(is_alone)
+    if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= largest:
+        return True
+    sizes = {k: len(clouds.measure(k).reduced) for k in {*sources.tolist(), *targets.tolist()}}
+    return any(sizes[i] * sizes[j] <= largest for i, j in zip(sources.tolist(), targets.tolist(), strict=True))
+
+
+def _largest(is_alone):
+    return LARGEST_ALONE if is_alone else LARGEST_TOGETHER
+
+
 @cache
 def _defaults(kind):
     return kind()._compared
 
 
-def solve_small(clouds, sources, targets, eps, solver, selves=None, starts=None, is_debiased=True):
+def solve_small(clouds, sources, targets, eps, solver, is_alone=False, selves=None, starts=None, is_debiased=True):
     """Solve what is small among the problems between pairs of clouds, each cloud's problem with itself only once.
 
     Parameters
@@ -49,6 +63,8 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, starts=None,
     eps : float
     solver : Sinkhorn
         One that suits.
+    is_alone : bool
+        Whether this is no batch: larger problems are small in a batch.
     selves : dict, optional
         Self solutions that are known already by the numbers of their clouds; they are used as they are.
     starts : Starts, optional
@@ -60,19 +76,19 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, starts=None,
     -------
     SmallSolutions
     """
-    forms, everyone = clouds.forms, np.arange(len(clouds))
+    forms, everyone, largest = clouds.forms, np.arange(len(clouds)), _largest(is_alone)
     facts = survey(forms, sources, targets)
     are_equal, selves = facts.relations == 0, selves or {}
     same = _same(everyone, sources, targets, are_equal)
     are_wanted = same == everyone if is_debiased else np.zeros(len(clouds), dtype=bool)
     are_wanted[same[sources[are_equal]]] = True
     are_wanted[list(selves)] = False
-    own, own_are_solved = _solve_own(forms, are_wanted, eps, solver, selves, starts)
+    own, own_are_solved = _solve_own(forms, are_wanted, eps, solver, largest, selves, starts)
     own_are_solved = own_are_solved[same]
 
     first, second = np.where(facts.relations > 0, (targets, sources), (sources, targets))  # the same bits for (b, a)
     are_ready = own_are_solved[sources] & own_are_solved[targets] | ~(is_debiased | are_equal)
-    are_wanted = are_ready & _are_small(forms, facts, first, second, eps) & ~are_equal
+    are_wanted = are_ready & _are_small(forms, facts, first, second, eps, largest) & ~are_equal
     tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
     beyond = None
     if starts is not None:
@@ -87,12 +103,12 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, starts=None,
     return SmallSolutions(clouds, sources, targets, eps, solver, found, selves)
 
 
-def _solve_own(forms, are_wanted, eps, solver, selves, starts):
+def _solve_own(forms, are_wanted, eps, solver, largest, selves, starts):
     """The answers for clouds with themselves, those that are known included, and which of these are solved."""
     everyone = np.arange(len(are_wanted))
     facts = survey(forms, everyone, everyone)
     tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
-    are_small = _are_small(forms, facts, everyone, everyone, eps)
+    are_small = _are_small(forms, facts, everyone, everyone, eps, largest)
     own_starts = (
         None if starts is None or len(everyone) != 2 else [LOG2E / eps * f for f in (starts.source, starts.target)]
     )
@@ -107,9 +123,9 @@ def _solve_own(forms, are_wanted, eps, solver, selves, starts):
 def solve_one_small(problem, solver):
     """The solution of a problem, and the passes made for it; None for the solution if it is not small or unsolved."""
     clouds, numbers = Clouds.of_measures([problem.source, problem.target]), np.arange(2)
-    if not suits(solver) or len(problem.source) * len(problem.target) > MOST_ROWS:
+    if not suits(solver) or not any_small(clouds, numbers[:1], numbers[1:], is_alone=True):
         return None, 0.0
-    small = solve_small(clouds, numbers[:1], numbers[1:], problem.eps, solver, is_debiased=False)
+    small = solve_small(clouds, numbers[:1], numbers[1:], problem.eps, solver, is_alone=True, is_debiased=False)
     if not small.are_solved[0]:
         return None, small.passes_spent(0)
     return small.solution(0).of(problem), 0.0
@@ -126,11 +142,11 @@ def _same(everyone, sources, targets, are_equal):
     return same
 
 
-def _are_small(forms, facts, first, second, eps):
+def _are_small(forms, facts, first, second, eps, largest):
     """Whether problems fit the cache, and neither the blur nor a weight is out of all proportion."""
     sizes, blur = sizes_of(forms.ends), np.sqrt(eps)
     is_usual = (blur >= SMALLEST_BLUR * facts.diameters) & (blur <= LIMIT * facts.diameters)
-    fits = (sizes[first] * sizes[second] <= LARGEST) & (facts.least >= SMALLEST_MASS)
+    fits = (sizes[first] * sizes[second] <= largest) & (facts.least >= SMALLEST_MASS)
     return fits & (is_usual | (facts.diameters == 0))
 
 
