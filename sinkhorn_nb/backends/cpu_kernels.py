@@ -88,7 +88,8 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
     wide_vectors()
     scratch, zeros, B, half = _scratch(y.weights)
     A = np.empty(ROWS)
-    zeros[:] = 0
+    for k in range(len(zeros)):
+        zeros[k] = 0
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
     for r in range(first, last):
         for t in range(len(y.bounds) - 1):
@@ -148,7 +149,10 @@ def panel_transport(x, y, runs, first, last, left, right, V, out):
             for j in range(len(flat)):
                 flat[j] = exp2(flat[j])
             times_inner(pairs, left, i0, i1, right, j0, j1, scratch)
-            out[i0:i1] += np.dot(pairs, V[j0:j1])
+            product = np.dot(pairs, V[j0:j1])
+            for i in range(i1 - i0):  # a slice assignment would bring error texts into the compiled code
+                for k in range(product.shape[1]):
+                    out[i0 + i, k] += product[i, k]
 
 
 @kernel

@@ -161,7 +161,8 @@ def add_sums(x, F, a, y, G, b, partial, row_sums, column_sums):
 def _overload_add_sums(x, F, a, y, G, b, partial, row_sums, column_sums):
     def sums(x, F, a, y, G, b, partial, row_sums, column_sums):
         wide_vectors()
-        partial[:] = 0
+        for j in range(len(partial)):  # a slice assignment would bring error texts into the compiled code
+            partial[j] = 0
         # Rows one by one: four that share each load of a column are as fast in float32, slower in float64 (d = 3).
         for i in range(len(F)):
             xi, Fi, ai = point(x, i), F[i], a[i]
@@ -193,6 +194,8 @@ def _overload_times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
         wide_vectors()
         inner = scratch[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
         np.dot(A[i0:i1], B[j0:j1].T, inner)
-        pairs *= inner
+        for i in range(pairs.shape[0]):
+            for j in range(pairs.shape[1]):
+                pairs[i, j] *= inner[i, j]
 
     return multiplied
