@@ -118,16 +118,16 @@ class GibbsKernel:
         return self._backend.transport(x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors)
 
     def barycenters(self, f, g):
-        """(n, d) means of the y_j with weights b_j p_ij, for each i; every row normalised, for any f_i."""
+        """(n, d) means of the y_j with weights b_j p_ij, for each i; every row normalized, for any f_i."""
         points = self._y.points
-        centre = points.mean(axis=0)
-        moments = np.column_stack([np.ones(len(points)), points - centre])
+        center = points.mean(axis=0)
+        moments = np.column_stack([np.ones(len(points)), points - center])
         sums = self.transport(f, g, moments)
         doubtful = np.flatnonzero(~(np.abs(log(sums[:, 0])) <= np.log(TRUSTED[self.dtype])))
         if len(doubtful):
             rows = self._at(doubtful)
             sums[doubtful] = rows.transport(rows.softmin(g), g, moments)
-        return self._origin + (centre + sums[:, 1:] / sums[:, :1])
+        return self._origin + (center + sums[:, 1:] / sums[:, :1])
 
     def _at(self, rows):
         """The kernel between some of the x, given by increasing indices, and all y."""
@@ -149,7 +149,7 @@ class GibbsKernel:
 
 
 class Side:
-    """One cloud, scaled so that exponents are powers of 2, each tile on its own centre."""
+    """One cloud, scaled so that exponents are powers of 2, each tile on its own center."""
 
     def __init__(self, points, weights, bounds, eps, dtype, backend):
         self.points, self.weights, self._bounds = points, weights, bounds
@@ -157,11 +157,11 @@ class Side:
         self._to_exponent = LOG2E / eps
         scale = np.sqrt(self._to_exponent)
         sizes = np.diff(bounds)
-        centres = np.add.reduceat(points, bounds[:-1]) / sizes[:, None]
-        offsets = ((points - np.repeat(centres, sizes, axis=0)) * scale).astype(dtype)
+        centers = np.add.reduceat(points, bounds[:-1]) / sizes[:, None]
+        offsets = ((points - np.repeat(centers, sizes, axis=0)) * scale).astype(dtype)
         # Squares of the rounded offsets: the exponents are then those of exact costs between them.
         self._half_squares = np.einsum("ik,ik->i", offsets, offsets, dtype=np.float64) / 2
-        self.cloud = backend.load(offsets, centres * scale, bounds)
+        self.cloud = backend.load(offsets, centers * scale, bounds)
         self.least_log_weight = float(np.log(weights[weights > 0].min(initial=1.0)))
 
     def exponents(self, potential):

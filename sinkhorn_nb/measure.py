@@ -12,12 +12,12 @@ from .caching import cached_property
 from .partition import Partition, canonical_order
 from .representation import Represented
 
-QUERIES = 1000  # points whose neighbours are looked for
+QUERIES = 1000  # points whose neighbors are looked for
 WEIGHT_ROUNDING = 1e-13  # relative difference of two weights that are one weight, added up in different ways
 
 
 class Cells(NamedTuple):
-    """Groups of neighbouring points: the measure of their centroids, and the cell of each point of the partition."""
+    """Groups of neighboring points: the measure of their centroids, and the cell of each point of the partition."""
 
     measure: "Measure"
     owner: np.ndarray
@@ -109,7 +109,7 @@ class Measure(Represented):
 
     @cached_property
     def spacing(self):
-        """Median distance from a point to its nearest neighbour."""
+        """Median distance from a point to its nearest neighbor."""
         if len(self) < 2:
             return 0.0
         sample = self.partition.points[:: -(-len(self) // QUERIES)]

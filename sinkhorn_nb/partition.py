@@ -62,11 +62,11 @@ class Partition:
 
     @cached_property
     def radius(self):
-        """Root mean square distance of the points from the centres of the tiles that they are in."""
+        """Root mean square distance of the points from the centers of the tiles that they are in."""
         bounds = self.tiles(TILE)
         sizes = np.diff(bounds)
-        centres = np.add.reduceat(self.points, bounds[:-1]) / sizes[:, None]
-        squares = ((self.points - np.repeat(centres, sizes, axis=0)) ** 2).sum(axis=1)
+        centers = np.add.reduceat(self.points, bounds[:-1]) / sizes[:, None]
+        squares = ((self.points - np.repeat(centers, sizes, axis=0)) ** 2).sum(axis=1)
         return float(np.sqrt(self.probabilities @ squares))
 
     def clusters(self, count):
@@ -138,10 +138,10 @@ def canonical_order(points, weights):
 
 def _principal_axes(points):
     """Coordinates along the leading principal axes of a sample, for the cuts alone."""
-    centred = points - points.mean(axis=0)
-    sample = centred[:: -(-len(points) // SAMPLE)]
+    centered = points - points.mean(axis=0)
+    sample = centered[:: -(-len(points) // SAMPLE)]
     with single_threaded_blas():  # the same bits whatever else is running
-        return np.ascontiguousarray(centred @ _leading_axes(sample))
+        return np.ascontiguousarray(centered @ _leading_axes(sample))
 
 
 def _leading_axes(points):

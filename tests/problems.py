@@ -35,8 +35,8 @@ def gaussian_grid(mean, covariance, n_a_side, width=6.5):
         m + np.sqrt(v) * np.linspace(-width, width, n_a_side) for m, v in zip(mean, np.diag(covariance), strict=True)
     ]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(mean))
-    centred = points - mean
-    density = np.exp(-np.einsum("ik,kl,il->i", centred, np.linalg.inv(covariance), centred) / 2)
+    centered = points - mean
+    density = np.exp(-np.einsum("ik,kl,il->i", centered, np.linalg.inv(covariance), centered) / 2)
     return points, density / density.sum()
 
 

@@ -37,8 +37,8 @@ def packed(operation, kind, text):
 def side(number, d):
     vector, exponents = number[::1], float64[::1]
     points = types.UniTuple(vector, d) if d else number[:, ::1]
-    centres = types.UniTuple(exponents, d) if d else float64[:, ::1]
-    return types.NamedTuple((points, centres, int64[::1], exponents, exponents, vector), Side)
+    centers = types.UniTuple(exponents, d) if d else float64[:, ::1]
+    return types.NamedTuple((points, centers, int64[::1], exponents, exponents, vector), Side)
 
 
 def runs():

@@ -50,7 +50,7 @@ def test_tiles_larger_than_the_shared_memory(check):
 @pytest.mark.parametrize("check", [check_sums, check_log_sum_exp, check_transport])
 @pytest.mark.parametrize(("dtype", "d"), [("float64", 2), ("float32", 2), ("float32", 30)])
 def test_tiles_far_apart(check, dtype, d):
-    """Exponents of size one are differences of thousands: the tiles' centres take care of them."""
+    """Exponents of size one are differences of thousands: the tiles' centers take care of them."""
     k = MOST // 8
     x, y = far([0, 7 * k, 8 * k, 9 * k + 1], d, dtype, 0, axis=0), far([0, 1, 5 * k, 6 * k + 1], d, dtype, 1, axis=1)
     check(Pairs(x, y, 2 * RTOL[dtype], BACKEND))

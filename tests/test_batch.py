@@ -145,9 +145,9 @@ def test_clouds_of_different_dimensions_and_precisions():
 def hard():
     """Clusters of other masses on both sides, far apart: plain Sinkhorn needs thousands of passes."""
     rng = np.random.default_rng(0)
-    centres = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    centers = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
     clouds = (
-        centres[rng.choice(3, 120, p=p)] + 0.2 * rng.normal(size=(120, 2)) for p in ([0.6, 0.3, 0.1], [0.2, 0.3, 0.5])
+        centers[rng.choice(3, 120, p=p)] + 0.2 * rng.normal(size=(120, 2)) for p in ([0.6, 0.3, 0.1], [0.2, 0.3, 0.5])
     )
     return tuple(clouds)
 

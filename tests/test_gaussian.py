@@ -114,7 +114,7 @@ def test_equations_of_the_maps(ranks, blur):
         np.testing.assert_allclose(M @ inside @ M + eps * M, there_too, atol=1e-8)
 
 
-def test_the_unregularised_map_of_gaussians():
+def test_the_unregularized_map_of_gaussians():
     """M = S1^-1/2 (S1^1/2 S2 S1^1/2)^1/2 S1^-1/2 takes S1 to S2; of a line, s2 / s1."""
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(30, 1)), 3 + 2 * rng.normal(size=(50, 1))
@@ -126,15 +126,15 @@ def test_the_unregularised_map_of_gaussians():
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-def test_no_temperature_is_the_unregularised_form(ranks):
+def test_no_temperature_is_the_unregularized_form(ranks):
     rng = np.random.default_rng(2)
     x, y = (rng.normal(size=(40, rank)) @ rng.normal(size=(rank, 3)) + rng.normal(size=3) for rank in RANKS[ranks])
     cold = problem_of(x, y, blur=1e-5)
-    for entropic, unregularised in zip(start(cold), start(cold, entropic=False), strict=True):
-        np.testing.assert_allclose(entropic, unregularised, atol=1e-7)
+    for entropic, unregularized in zip(start(cold), start(cold, entropic=False), strict=True):
+        np.testing.assert_allclose(entropic, unregularized, atol=1e-7)
 
 
-def test_the_unregularised_form_of_a_measure_and_itself_is_nothing():
+def test_the_unregularized_form_of_a_measure_and_itself_is_nothing():
     x, _, a, _ = example()
     f, _ = start(problem_of(x, x, a, a), entropic=False)
     np.testing.assert_allclose(f, 0, atol=1e-14)

@@ -24,8 +24,8 @@ BLUR = 0.05 * np.sqrt(2)  # of the square's diameter
 
 def clusters(n=400):
     rng = np.random.default_rng(0)
-    centres = rng.uniform(size=(5, 2))
-    return tuple(centres[rng.integers(5, size=n)] + 0.02 * rng.normal(size=(n, 2)) for _ in range(2))
+    centers = rng.uniform(size=(5, 2))
+    return tuple(centers[rng.integers(5, size=n)] + 0.02 * rng.normal(size=(n, 2)) for _ in range(2))
 
 
 FAMILIES = {
@@ -38,7 +38,7 @@ FAMILIES = {
 }
 
 
-def centred(potential, weights):
+def centered(potential, weights):
     """Free of the constant that f and g can exchange; only where there is mass."""
     weights = np.ones(len(potential)) if weights is None else weights
     return (potential - weights @ potential / weights.sum())[weights > 0]
@@ -54,8 +54,8 @@ def test_the_start_does_not_matter(family):
     weights = arguments[2:] or (None, None)
     eps, reach = blur**2, np.ptp(np.concatenate(arguments[:2]), axis=0).max()
     assert coarse.value == pytest.approx(zeros.value, abs=10 * TOL * eps)
-    np.testing.assert_allclose(centred(coarse.f, weights[0]), centred(zeros.f, weights[0]), atol=1e4 * TOL * eps)
-    np.testing.assert_allclose(centred(coarse.g, weights[1]), centred(zeros.g, weights[1]), atol=1e4 * TOL * eps)
+    np.testing.assert_allclose(centered(coarse.f, weights[0]), centered(zeros.f, weights[0]), atol=1e4 * TOL * eps)
+    np.testing.assert_allclose(centered(coarse.g, weights[1]), centered(zeros.g, weights[1]), atol=1e4 * TOL * eps)
     np.testing.assert_allclose(coarse.gradient().x, zeros.gradient().x, atol=10 * TOL * reach)
     np.testing.assert_allclose(coarse.gradient().y, zeros.gradient().y, atol=10 * TOL * reach)
 
@@ -111,7 +111,7 @@ def test_the_start_is_near_the_solution():
     x, y = uniform()
     solution = entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(tol=1e-6))
     f, _, _ = start(x, y, blur=BLUR)
-    f, exact = centred(solution.problem.source.partition.restore(f), None), centred(solution.f, None)
+    f, exact = centered(solution.problem.source.partition.restore(f), None), centered(solution.f, None)
     assert np.abs(f - exact).mean() < 0.02 * BLUR**2 < np.abs(exact).mean() / 5
 
 

@@ -50,7 +50,7 @@ def test_fewer_tiles_than_devices_and_more(check, count, most, n, m):
 
 @pytest.mark.parametrize("check", [check for check in CHECKS if check is not check_self_sums])
 def test_tiles_far_apart(check):
-    """A piece knows the centres of its own tiles."""
+    """A piece knows the centers of its own tiles."""
     x = far([0, 512, 513, 530, 900], 2, "float64", 0, axis=0)
     y = far([0, 1, 200, 201, 217], 2, "float64", 1, axis=1)
     check(Pairs(x, y, 2 * RTOL["float64"], sharded(3)))

@@ -246,10 +246,10 @@ def ring_and_disk(n, m):
 def clusters(n, m):
     """Six of them, of other masses in the target."""
     rng = np.random.default_rng([n, m, 2])
-    centres = rng.uniform(size=(6, 2))
+    centers = rng.uniform(size=(6, 2))
     shares = [rng.dirichlet(np.ones(6)) for _ in range(2)]
     x, y = (
-        centres[rng.choice(6, k, p=p)] + 0.01 * rng.normal(size=(k, 2)) for k, p in zip((n, m), shares, strict=True)
+        centers[rng.choice(6, k, p=p)] + 0.01 * rng.normal(size=(k, 2)) for k, p in zip((n, m), shares, strict=True)
     )
     return x, y, None, None
 

@@ -147,7 +147,7 @@ class State:
 
     @cached_property
     def map(self):
-        """sum_j W_ij (y_j - y_0) with the rows of W normalised, and W."""
+        """sum_j W_ij (y_j - y_0) with the rows of W normalized, and W."""
         logits = self.exponents + log(self.scene.b)
         W = np.exp(logits - log_sum_exp(logits)[:, None])
         return W @ (self.scene.y - self.scene.y[0])

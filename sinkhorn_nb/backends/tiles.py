@@ -34,7 +34,7 @@ def _overload_point(cloud, i):
 
 
 def segment(columns, start, stop):
-    """Entries start..stop of each array (indices from 0 vectorise, offset ones gather)."""
+    """Entries start..stop of each array (indices from 0 vectorize, offset ones gather)."""
     return tuple(column[start:stop] for column in columns)
 
 

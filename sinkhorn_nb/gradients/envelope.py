@@ -31,8 +31,8 @@ class Gradient(NamedTuple):
 def envelope(problem, iterate, dtype, backend="auto"):
     """(T(g), T(f)), the derivatives in weights, and the barycentric images of both sides' points, one pass per side.
 
-    The derivative in x_i is a_i (x_i - sum_j W_ij y_j), W being the row-normalised plan. Everything is in the order of
-    the partitions. The rows are normalised at T(f), the columns at T(g).
+    The derivative in x_i is a_i (x_i - sum_j W_ij y_j), W being the row-normalized plan. Everything is in the order of
+    the partitions. The rows are normalized at T(f), the columns at T(g).
     """
     kernel = problem.kernel(dtype, backend)
     f, g = iterate.f - problem.eps * iterate.log_rows, iterate.g - problem.eps * iterate.log_columns

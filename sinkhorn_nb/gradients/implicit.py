@@ -65,7 +65,7 @@ class HessianProduct(Reported, _HessianProduct):
 
 
 class Linearization:
-    """A problem's system at an iterate, with its arrays in the partitions' order, the points centred."""
+    """A problem's system at an iterate, with its arrays in the partitions' order, the points centered."""
 
     def __init__(self, problem, iterate, backend):
         self.problem, self.iterate = problem, iterate
@@ -102,7 +102,7 @@ class _Cotangent:
         self._add_factors(-system.r[:, None] * U / eps, system.c[:, None] * V)
 
     def add_map(self, t):
-        """<t, d(K c y)>, rows normalised: df has no part in it."""
+        """<t, d(K c y)>, rows normalized: df has no part in it."""
         eps, system, y = self._of.problem.eps, self._of.system, self._of.y
         level = (t * system.on_rows(system.c[:, None] * y)).sum(axis=1)
         sums = system.on_columns(np.column_stack([t, level, np.abs(t).sum(axis=1)]))
@@ -158,7 +158,7 @@ def _split(measure, marginal):
 
 
 def _of_weights(on_probabilities, measure, on_mass):
-    """Derivatives in weights from those in the probabilities that they are normalised to, and in the mean mass."""
+    """Derivatives in weights from those in the probabilities that they are normalized to, and in the mean mass."""
     level = measure.partition.probabilities @ on_probabilities
     return (on_probabilities - level) / measure.mass + on_mass / 2
 

@@ -115,7 +115,7 @@ class LinearSystem:
         coarse, r, c = self._coarse, self.r, self.c
         moments = coarse.moments(hf, hg)
         x, Wx = coarse.solve(moments)
-        residual = self._centred(hg - x - self.on_columns(r * (hf - Wx)))
+        residual = self._centered(hg - x - self.on_columns(r * (hf - Wx)))
         size = max(size, float(np.sqrt(r @ hf**2 + c @ hg**2)))
         scale = max(float(np.linalg.norm(moments)), self._norm(residual), ROUNDING * size, 1e-300)
         best = _Best(self._norm(residual) / scale, 0, x, Wx, residual)
@@ -131,7 +131,7 @@ class LinearSystem:
                 break
             step = rho / curvature
             x, Wx = x + step * p, Wx + step * Wp
-            residual = self._centred(residual - step * (p - self.on_columns(r * Wp)))
+            residual = self._centered(residual - step * (p - self.on_columns(r * Wp)))
             n_iter += 1
             error = self._norm(residual) / scale
             if error < best.error:
@@ -142,7 +142,7 @@ class LinearSystem:
     def _norm(self, v):
         return float(np.sqrt(self.c @ v**2))
 
-    def _centred(self, v):
+    def _centered(self, v):
         return v - self.c @ v / self.c.sum()
 
 

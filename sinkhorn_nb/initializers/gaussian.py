@@ -19,7 +19,7 @@ class Gaussian(Initializer):
     Parameters
     ----------
     entropic : bool, default True
-        Potentials of the problem at its eps; False takes those of unregularised transport (M S1 M = S2),
+        Potentials of the problem at its eps; False takes those of unregularized transport (M S1 M = S2),
         as in the paper.
 
     Notes

@@ -41,7 +41,7 @@ class GMM(Settings, Initializer):
 
     Notes
     -----
-    Cost: O(n K d^2) a step of expectation maximisation ("full"), O(K^2 d^3) for the Bures costs; points against
+    Cost: O(n K d^2) a step of expectation maximization ("full"), O(K^2 d^3) for the Bures costs; points against
     components count as passes by their share of the n m pairs.
 
     References

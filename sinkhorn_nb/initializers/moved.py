@@ -48,12 +48,12 @@ def along_geodesic(x, f, y, g):
 def _moved(x, f, y, g, share):
     """Potentials between two measures, of which each has gone some share of the way to the other.
 
-    Translations do not change the potentials between the centred measures, which have f + g = C on the support of the
+    Translations do not change the potentials between the centered measures, which have f + g = C on the support of the
     plan. If x_i goes the share s of its way and y_j the share t, the costs on it are C (1 - s - t)^2; f loses s C
     besides the share s + t of itself.
     """
-    x_before, x_after, x_mean, new_x_mean = x.centred()
-    y_before, y_after, y_mean, new_y_mean = y.centred()
+    x_before, x_after, x_mean, new_x_mean = x.centered()
+    y_before, y_after, y_mean, new_y_mean = y.centered()
     f, g = f - _linear(x_before, x_mean - y_mean), g - _linear(y_before, y_mean - x_mean)
     s, t = share(x_before, x_after - x_before, f), share(y_before, y_after - y_before, g)
     rest = max(1 - s - t, 0.0)
@@ -74,7 +74,7 @@ def _lost(moves, share):
 def _share(points, moves, potential):
     """The s for which the moves are nearly -s times the gradient of the potential, or 0 if there is none.
 
-    A potential's differences between neighbours are integrals of its gradient along the segment: no gradient is needed.
+    A potential's differences between neighbors are integrals of its gradient along the segment: no gradient is needed.
     """
     steps, differences = np.diff(points, axis=0), np.diff(potential)
     along = np.einsum("ik,ik->i", (moves[1:] + moves[:-1]) / 2, steps)

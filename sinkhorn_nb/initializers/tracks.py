@@ -45,7 +45,7 @@ class Track(NamedTuple):
         f = updated(solution)
         return self.measure.collapse(solution._extension.at_rows(f)) if self.has_moved else f
 
-    def centred(self):
+    def centered(self):
         """The points before and after the move, each from their mean, and the two means."""
         means = self.probabilities @ self.before, self.probabilities @ self.after
         return self.before - means[0], self.after - means[1], *means

@@ -56,7 +56,7 @@ class Alternating:
 class Anderson:
     """Anderson mixing (type II) of a method's period, in the norm of L2(a, b).
 
-    The step minimises the residual over the span of the last differences. An iterate with a
+    The step minimizes the residual over the span of the last differences. An iterate with a
     lower dual than the last is given up for the plain one that it replaced: the dual never decreases.
     """
 
@@ -94,7 +94,7 @@ class Anderson:
         self._n_done = (self._n_done + 1) % self._method.period
         if self._n_done or not self._is_near:
             return plain
-        return self._parted(self._mixed(self._joined(*self._centred(*plain))))
+        return self._parted(self._mixed(self._joined(*self._centered(*plain))))
 
     def _dual(self, iterate):
         """The dual after the exact update of the side that is next: the method's step does not go below."""
@@ -109,7 +109,7 @@ class Anderson:
         mixed = self._mix(after, self._weights * residual)
         return mixed if np.isfinite(mixed).all() else after
 
-    def _centred(self, f, g):
+    def _centered(self, f, g):
         """Fix the constant by <a, f> = <b, g>; rounding would let it drift."""
         if self._is_self:
             return f, g

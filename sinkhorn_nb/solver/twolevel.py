@@ -6,7 +6,7 @@ from ..dual import Iterate
 
 FEW, MANY = 64, 128  # clusters
 LARGE = 2**14  # points of the clouds for which many pay: the Newton steps take .1 of a pass, not .3
-GROUPS = 512  # of neighbouring points in the Hessian
+GROUPS = 512  # of neighboring points in the Hessian
 LONGEST_STEP, LARGEST_SHIFT = 8.0, 40.0  # logarithms: e^40 times 128 trusted sums is finite in float32
 MOST_STEPS, MOST_HALVINGS = 20, 12
 BACKTRACK = 0.4
@@ -17,7 +17,7 @@ RIDGE = {"float32": 1e-6, "float64": 1e-10}  # on its Hessian, singular for grou
 
 
 class TwoLevel:
-    """Sides alternating: maximise the dual over all of one potential and the clusters' shifts of the other.
+    """Sides alternating: maximize the dual over all of one potential and the clusters' shifts of the other.
 
     No half step of Sinkhorn's iteration is better: errors finer than the blur die in that, and
     masses are exchanged between clusters by the shifts.
@@ -94,7 +94,7 @@ def _dual(t, sums, weights, masses):
 
 
 def _overlaps(t, sums, weights, total):
-    """(L, L) masses of the points that two clusters share; a few neighbouring points count as one.
+    """(L, L) masses of the points that two clusters share; a few neighboring points count as one.
 
     That makes them too small, and the steps a little short.
     """

@@ -27,9 +27,9 @@ def uniform():
 
 
 def clusters():
-    random, centres = rng(1), rng(2).uniform(size=(6, 2))
+    random, centers = rng(1), rng(2).uniform(size=(6, 2))
     x, y = (
-        centres[random.choice(6, 300, p=random.dirichlet(np.ones(6)))] + 0.02 * random.normal(size=(300, 2))
+        centers[random.choice(6, 300, p=random.dirichlet(np.ones(6)))] + 0.02 * random.normal(size=(300, 2))
         for _ in range(2)
     )
     return x, y, None, None

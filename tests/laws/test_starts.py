@@ -16,7 +16,7 @@ ANYWHERE = {
     "auto": Auto(),
     "coarse": Coarse(least=2),
     "gaussian": Gaussian(),
-    "gaussian, unregularised": Gaussian(entropic=False),
+    "gaussian, unregularized": Gaussian(entropic=False),
     "gmm": GMM(n_components=3, random_state=0),
     "gmm, as in the paper": GMM(n_components=2, random_state=0, read_out="posterior"),
     "subsample": Subsample(size=5, random_state=0),

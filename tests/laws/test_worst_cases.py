@@ -17,23 +17,23 @@ def rng(seed):
     return np.random.default_rng(seed)
 
 
-def random_clusters(centres, shares, n, seed, width=1.0):
-    centres, random = np.asarray(centres, dtype=float), rng(seed)
-    owner = np.repeat(np.arange(len(centres)), (n * np.asarray(shares)).astype(int))
-    return centres[owner] + width * random.normal(size=(len(owner), 2))
+def random_clusters(centers, shares, n, seed, width=1.0):
+    centers, random = np.asarray(centers, dtype=float), rng(seed)
+    owner = np.repeat(np.arange(len(centers)), (n * np.asarray(shares)).astype(int))
+    return centers[owner] + width * random.normal(size=(len(owner), 2))
 
 
 def far_clusters():
     """At distances of 1e3 blurs; the target's masses are others."""
-    centres = 1e3 * np.array([[0, 0], [1, 0], [0, 1]])
-    x = random_clusters(centres, [0.5, 0.3, 0.2], 40, 1)
-    return x, random_clusters(centres, [0.2, 0.2, 0.6], 50, 2), None, None, 1.0
+    centers = 1e3 * np.array([[0, 0], [1, 0], [0, 1]])
+    x = random_clusters(centers, [0.5, 0.3, 0.2], 40, 1)
+    return x, random_clusters(centers, [0.2, 0.2, 0.6], 50, 2), None, None, 1.0
 
 
 def many_far_clusters():
-    centres = 1e3 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
-    x = random_clusters(centres, [0.4, 0.3, 0.2, 0.1], 400, 3)
-    return x, random_clusters(centres, [0.1, 0.2, 0.3, 0.4], 300, 4), None, None, 1.0
+    centers = 1e3 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
+    x = random_clusters(centers, [0.4, 0.3, 0.2, 0.1], 400, 3)
+    return x, random_clusters(centers, [0.1, 0.2, 0.3, 0.4], 300, 4), None, None, 1.0
 
 
 def equal_points():
@@ -41,7 +41,7 @@ def equal_points():
 
 
 def finer_than_the_points():
-    """A blur of a tenth of the distance of neighbours."""
+    """A blur of a tenth of the distance of neighbors."""
     x, y = rng(5).uniform(size=(2, 50, 2))
     return x, y, None, None, 0.01
 
