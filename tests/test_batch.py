@@ -230,7 +230,7 @@ X = np.zeros((3, 2))
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ((3.0, [X]), TypeError, "xs: expected a list of arrays, one a pair, got float; pass"),
+        ((3.0, [X]), TypeError, "xs: expected a list of arrays, one per pair, got float; pass"),
         (([], []), ValueError, "xs: expected at least one array, got none; pass data"),
         (([X], [X, X]), ValueError, "ys: expected 1 arrays like xs, got 2; pass one for each pair"),
         (([X, X], [X, X], [None]), ValueError, "a: expected 2 arrays like xs, got 1"),

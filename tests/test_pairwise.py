@@ -247,7 +247,7 @@ UNEVEN = [np.ones(3), 2 * np.ones(3)]
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "text"),
     [
-        ((3.0,), {}, TypeError, "clouds: expected a list of arrays, one a cloud, got float; pass [...]"),
+        ((3.0,), {}, TypeError, "clouds: expected a list of arrays, one per cloud, got float; pass [...]"),
         (([],), {}, ValueError, "clouds: expected at least one array, got none; pass data"),
         (([X, X[0]],), {}, ValueError, "clouds[1]: expected an (n, d) array of points, got shape (2,)"),
         (([X, X[:, :1]],), {}, ValueError, "clouds[1]: expected points in dimension 2 like clouds[0], got dimension 1"),
