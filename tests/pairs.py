@@ -1,4 +1,4 @@
-"""The questions of the backends' protocol, asked of one backend and answered densely."""
+"""Checks of the methods of a backend against dense answers."""
 
 from itertools import pairwise
 
@@ -19,7 +19,7 @@ def halved(n, most=512):
 
 
 class Side:
-    """A cloud of a few points a tile, F and weights; the points are the centers plus the offsets."""
+    """A cloud with a few points per tile, F and weights; the points are the centers plus the offsets."""
 
     def __init__(self, offsets, centers, bounds, seed):
         rng = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def check_clusters_between(bounds, t):
 
 
 def check_questions(C, expected, rtol):
-    """What the reduced problem asks of the sums over clusters."""
+    """Check the methods of the sums over clusters."""
     rng, (K, m) = np.random.default_rng(0), expected.shape
     scales, weights = rng.uniform(0.5, 1.5, size=K), rng.uniform(0.5, 1.5, size=m)
     np.testing.assert_allclose(C, expected, rtol=rtol)

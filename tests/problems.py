@@ -1,4 +1,4 @@
-"""Families of problems, closed forms, and the solvers that tests compare at."""
+"""Families of problems, closed forms, and the solvers for comparisons in tests."""
 
 import numpy as np
 from scipy.linalg import sqrtm

@@ -1,4 +1,4 @@
-"""What the CUDA backend must do, on the GPU or, at sizes that it can bear, in numba's simulator.
+"""The CUDA backend agrees with the CPU, on the GPU or, at smaller sizes, in numba's simulator.
 
 python -m pytest tests/test_backends_agree.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_simulator.py)
 """
@@ -151,7 +151,7 @@ def test_every_question_to_two_devices(check, two_devices):
 
 
 def test_divergence_of_two_devices_is_that_of_the_cpu(two_devices):
-    """By the main loop: plain iterations are not those of the solver of small problems."""
+    """The main loop solves this, because the solver of small problems makes no plain iterations."""
     arguments = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
     on_cpu, on_gpus = (
         snb.sinkhorn_divergence(*arguments, blur=0.5, solver=snb.Sinkhorn(tol=1e-4, acceleration="none", backend=name))

@@ -1,4 +1,4 @@
-"""Many divergences at once: those of single calls, whatever the company."""
+"""Many divergences at once are the same as in single calls, for any other pairs in the call."""
 
 import pickle
 

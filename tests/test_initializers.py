@@ -1,4 +1,4 @@
-"""Starts change how long a solve takes, not what it finds; their passes are counted; float32 goes first."""
+"""Starts change the time of a solve, not its result; their passes are counted; float32 comes first."""
 
 from collections import Counter
 
@@ -150,7 +150,7 @@ def test_every_pass_is_counted(blur, is_self, work):
 
 
 def passes_of_the_start(x, y, blur):
-    """What the first iteration finds counted, less its own."""
+    """The number of passes before the first iteration."""
     told = []
     entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=0.1, callback=told.append))
     return told[0].n_passes - 1
@@ -215,7 +215,7 @@ def test_float32_first_loses_no_digit():
 
 
 def test_float32_gives_way_where_it_stalls(work):
-    """Its rounding leaves the marginal error above the tolerance asked for."""
+    """Its rounding leaves the marginal error above the required tolerance."""
     solution = entropic_ot(*uniform(), blur=BLUR, solver=Sinkhorn(tol=1e-11))
     assert solution.converged
     assert full_passes(work)["float64"] >= 2
@@ -239,7 +239,7 @@ def far_groups(n=60):
 
 
 def test_far_groups_start_from_a_higher_temperature():
-    """From zero the groups cannot tell how much mass must change places."""
+    """From zero, the groups have no information on how much mass must move between them."""
     arguments = far_groups()
     warm = entropic_ot(*arguments, blur=1.0, solver=Sinkhorn(init="coarse"))
     assert warm.converged and warm.n_passes < 50
@@ -255,7 +255,7 @@ def test_passes_at_higher_temperatures_are_counted():
 
 @pytest.mark.parametrize(("n", "m"), [(3, 5), (7, 7), (8, 20)])
 def test_a_coarse_problem_has_a_cell_at_least(n, m):
-    """Of fewer points than a cell has, too: else it would be as large as the problem, for ever."""
+    """This holds also for fewer points than a cell has: otherwise the recursion would never end."""
     x, y = uniform(n)[0], uniform(m)[1]
     f, g, _ = start(x, y, blur=0.01, initializer=Coarse(least=2))
     assert np.isfinite(f).all() and np.isfinite(g).all()

@@ -1,4 +1,4 @@
-"""Tables of divergences: the values of single calls, symmetric to the bit, whatever the blocks."""
+"""Tables of divergences have the values of single calls, symmetric to the bit, for any blocks."""
 
 import re
 import weakref
@@ -135,7 +135,7 @@ def test_the_solver_is_the_callers():
 
 @pytest.fixture
 def compared(monkeypatch):
-    """How many clouds were compared with themselves, and how many pairs, by call."""
+    """Record, by call, the numbers of clouds compared with themselves and of pairs."""
     counts = {"selves": [], "pairs": []}
     solve, values = pairwise_blocks.self_solutions, pairwise_blocks.values
 

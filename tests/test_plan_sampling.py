@@ -65,7 +65,7 @@ def test_requests_for_draws_are_judged():
 
 @pytest.fixture
 def passes(monkeypatch):
-    """What is read, by name, in pairs."""
+    """Record, by name, the shapes of all passes."""
     read = {"sums": [], "draws": []}
 
     def counted(name, method):

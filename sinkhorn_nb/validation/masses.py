@@ -50,7 +50,7 @@ def masses(name, value, n):
 
 def _cure_of_shape(shape, n):
     if shape == ():
-        return "pass one number per point (a blur goes by its name: blur=...)"
+        return "pass one number per point (and a blur by name: blur=...)"
     if len(shape) == 2 and n in shape and 1 in shape:
         return "use .ravel()"
     return "pass one number per point"

@@ -1,4 +1,4 @@
-"""No start changes the result beyond the tolerance, whatever the problem."""
+"""No start changes the result beyond the tolerance, for any problem."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What breaks other solvers: the result is right, or it says that it is not; always in the caller's order."""
+"""Problems that break other solvers: the result is right, or says that it is not; always in the caller's order."""
 
 import warnings
 
@@ -119,7 +119,7 @@ def solved(x, y, a, b, blur, solver):
 
 
 def rounding(dense):
-    """Of an exponent."""
+    """The rounding of an exponent."""
     return 4e-16 * dense.C.max() / dense.eps
 
 
@@ -128,7 +128,7 @@ def entropy(a):
 
 
 def bounds_of_the_optimum(dense, arguments):
-    """Of the value: by the oracle, by the linear program, or of a long plain solve."""
+    """Bounds of the value: by the oracle, by the linear program, or by a long plain solve."""
     if max(len(dense.a), len(dense.b)) > SMALL:
         plain, _ = solved(*arguments, PLAIN)
         return plain.value, plain.value + plain.gap
