@@ -84,7 +84,7 @@ FAMILIES = {
     "weighted d=2": weighted,
     "lognormal d=2": lognormal,
 }
-LARGEST = {"digits d=64": 1500}  # n asked for; no more points than that
+LARGEST = {"digits d=64": 1500}  # larger n give no more points
 
 
 def diameter(x, y):
