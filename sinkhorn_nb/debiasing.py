@@ -137,5 +137,5 @@ def unchanged(solver, problem):
         )
         if is_known and has_pairs and known.converged and known.marginal_error <= value_tol(problem, solver):
             settings = {"tol": solver.tol, "backend": solver.backend}
-            return replace(known, problem=problem, solve_passes=0.0, history=known.history[:0], **settings)
+            return known._with(problem=problem, solve_passes=0.0, history=known.history[:0], **settings)
     return None

@@ -15,7 +15,7 @@ from .initializers import Resumed
 from .outlook import Watch
 from .problem import Problem
 from .representation import Represented
-from .solver import MOST_ROWS, carried, reported, solve_small, suits
+from .solver import any_small, carried, reported, solve_small, suits
 
 
 class Divergences(Represented, Sequence):
@@ -98,7 +98,7 @@ class Divergences(Represented, Sequence):
         return self._pairs.array(name, dtype)[self._numbers]
 
 
-class Pairs:
+class SolvedPairs:
     """The divergences of pairs of clouds, each made at its first use.
 
     Parameters
@@ -145,15 +145,15 @@ class Pairs:
         return array
 
 
-def diverge_all(clouds, sources, targets, eps, solver, homes, selves=None, is_stacked=False):
+def diverge_all(clouds, sources, targets, eps, solver, homes, is_stacked=False):
     """Solve pairs of clouds as `solve_pairs` does, with one warning for all that did not converge."""
     watch = Watch(solver)
-    pairs = solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves)
-    _report(pairs, watch, list((selves or {}).values()))
+    pairs = solve_pairs(clouds, sources, targets, eps, solver, watch, homes)
+    _report(pairs, watch, [])
     return Divergences(pairs, np.arange(len(sources)), is_stacked)
 
 
-def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None):
+def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None, is_alone=False):
     """Solve the divergences of pairs of clouds; a cloud that is in several pairs is compared with itself once.
 
     Parameters
@@ -168,15 +168,17 @@ def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None
         Homes of the arrays of each result.
     selves : dict, optional
         Known self solutions by the numbers of their clouds; they are used unchanged.
+    is_alone : bool
+        Whether this is no batch.
 
     Returns
     -------
-    Pairs
+    SolvedPairs
     """
     own, others = dict(selves or {}), {}
     small = None
-    if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= MOST_ROWS:
-        small = _solve_small(clouds, sources, targets, eps, solver, selves)
+    if any_small(clouds, sources, targets, is_alone):
+        small = _solve_small(clouds, sources, targets, eps, solver, is_alone, selves)
 
     def of_itself(k):
         if k not in own:
@@ -192,30 +194,39 @@ def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None
         if small is not None and xy is not xx:
             xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
         others[q] = assembled(problem, xy, xx, yy)
-    return Pairs(small, others, homes)
+    return SolvedPairs(small, others, homes)
 
 
-def _solve_small(clouds, sources, targets, eps, solver, selves):
+def _solve_small(clouds, sources, targets, eps, solver, is_alone, selves):
     """Solve the small pairs; a single pair may start from a similar divergence. None if the solver is not suitable."""
     earlier, starts = solver._start, None
     if isinstance(earlier, Resumed) and len(sources) == 1:
         numbers = sources[0], targets[0]
-        starts = carried(earlier, *map(clouds.measure, numbers))
+        starts = carried(earlier, clouds, numbers)
         found = {k: unchanged(solver, Problem(clouds.measure(k), clouds.measure(k), eps)) for k in numbers}
         selves = {k: own for k, own in found.items() if own is not None} | (selves or {})
     if not suits(solver, starts):
         return None
-    small = solve_small(clouds, sources, targets, eps, solver, selves, starts)
+    small = solve_small(clouds, sources, targets, eps, solver, is_alone, selves, starts)
     # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too large.
     if starts is not None and small.value[0] < difference(earlier.xy, earlier.xx, earlier.yy) / FAR_BELOW:
-        small = solve_small(clouds, sources, targets, eps, solver, selves)
+        small = solve_small(clouds, sources, targets, eps, solver, is_alone, selves)
     return small
 
 
 def diverge(problem, solver):
     """The divergence of a problem's measures."""
-    clouds, numbers = Clouds.of_measures([problem.source, problem.target]), np.arange(2)
-    return diverge_all(clouds, numbers[:1], numbers[1:], problem.eps, solver, [problem.home])[0]
+    clouds = Clouds.of_measures([problem.source, problem.target])
+    return diverge_alone(clouds, np.arange(2), problem.eps, solver, problem.home)
+
+
+def diverge_alone(clouds, numbers, eps, solver, home, selves=None):
+    """The divergence between the clouds with two numbers; known self solutions are used unchanged."""
+    watch, selves = Watch(solver), selves or {}
+    pair = numbers[:1], numbers[1:]
+    solved = solve_pairs(clouds, *pair, eps, solver, watch, [home], selves, is_alone=True)
+    _report(solved, watch, list(selves.values()))
+    return solved.divergence(0)
 
 
 def _report(pairs, watch, given):

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import validation
 from .arguments import between, comparable, compared, known_selves, listed, usual
-from .divergences import diverge_all
+from .divergences import diverge_all, diverge_alone
 from .measure import Measure
 from .problem import Problem
 
@@ -70,7 +70,7 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
     solver = usual(solver)
     clouds, numbers, blur, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], blur)
     selves = known_selves(clouds, numbers.tolist(), blur, {"self_x": self_x, "self_y": self_y})
-    return diverge_all(clouds, numbers[:1], numbers[1:], blur**2, solver, homes, selves)[0]
+    return diverge_alone(clouds, numbers, blur**2, solver, homes[0], selves)
 
 
 @validation.native_names
@@ -110,9 +110,9 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
 
     Notes
     -----
-    Cost: O(sum_k n_k m_k d_k) time per iteration, O(sum_k (n_k + m_k)) memory and 4 MB per thread. Pairs of up to
-    512 by 512 points are solved by annealed Sinkhorn iterations with Anderson mixing, in float64 and in the cache of a
-    core. Larger pairs, and pairs on which this fails, take the steps of `entropic_ot`.
+    Cost: O(sum_k n_k m_k d_k) time per iteration, O(sum_k (n_k + m_k)) memory and 16 MB per thread. Pairs of up to
+    1024 by 1024 points are solved by annealed Sinkhorn iterations with Anderson mixing, in float64 and in the cache
+    of a core. Larger pairs, and pairs on which this fails, take the steps of `entropic_ot`.
 
     References
     ----------

@@ -64,4 +64,4 @@ def test_cache_is_used_where_there_is_a_folder(copied_package):
     folder = copied_package / "cache"
     assert solve(copied_package, NUMBA_CACHE_DIR=str(folder)) == "FunctionCache"
     kept = list(folder.rglob("*.nbi"))
-    assert any("panel_sums" in path.name for path in kept)
+    assert any("solve_range" in path.name for path in kept)

@@ -238,6 +238,8 @@ def solve_all(forms, problems, own, max_iter):
     n, m = sizes[problems.sources], sizes[problems.targets]
     answers, pairs = Answers.room(n, m, max_iter), np.where(problems.are_wanted, n * m, 0)
     own = answers if own is None else own
+    if not problems.are_wanted.any():
+        return answers
 
     def task(first, last):
         solve_range(forms, problems, own, first, last, np.empty((2, pairs[first:last].max())), answers)

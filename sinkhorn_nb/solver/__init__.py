@@ -2,7 +2,7 @@
 
 from .schedule import value_tol
 from .sinkhorn import DEFAULT, Sinkhorn, reported
-from .small import MOST_ROWS, solve_small, suits
+from .small import any_small, solve_small, suits
 from .small_starts import carried
 
-__all__ = ["DEFAULT", "MOST_ROWS", "Sinkhorn", "carried", "reported", "solve_small", "suits", "value_tol"]
+__all__ = ["DEFAULT", "Sinkhorn", "any_small", "carried", "reported", "solve_small", "suits", "value_tol"]

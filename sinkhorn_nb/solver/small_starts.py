@@ -21,22 +21,22 @@ class Starts(NamedTuple):
     g: np.ndarray
 
 
-def carried(earlier, source, target):
-    """The starts of the problems of two measures from an earlier divergence; None if the rows do not correspond."""
-    sides = (earlier.xy.problem.source, source), (earlier.xy.problem.target, target)
-    if not all(have_same_rows(old, new) for old, new in sides):
+def carried(earlier, clouds, numbers):
+    """The starts of the problems of two clouds from an earlier divergence; None if the rows do not correspond."""
+    source, target = (clouds.normal_form(k) for k in numbers)
+    olds = earlier.xy.problem.source, earlier.xy.problem.target
+    if not all(have_same_rows(old, clouds.measure(k)) for old, k in zip(olds, numbers, strict=True)):
         return None
-    x, y = (_track(old, new) for old, new in sides)
+    x, y = _track(olds[0], source), _track(olds[1], target)
     own = _rows(earlier.xx, SELF_STEP), _rows(earlier.yy, SELF_STEP)
     f, g = _rows(earlier.xy, 1.0) - _rows(earlier.xx, 1.0), _rows(earlier.xy.T, 1.0) - _rows(earlier.yy, 1.0)
     potentials = (own[0], source), (own[1], target), (f, source), (g, target)
-    of_source, of_target, f, g = (_per_point(measure, rows) for rows, measure in potentials)
+    of_source, of_target, f, g = (_per_point(form, rows) for rows, form in potentials)
     return Starts(of_source, of_target, *along_geodesic(x, f, y, g))
 
 
-def _track(old, new):
-    form = new.normal_form
-    return Track(_per_point(new, old.points.astype(np.float64)), form.points, form.probabilities, new)
+def _track(old, form):
+    return Track(_per_point(form, old.points.astype(np.float64)), form.points, form.probabilities, old)
 
 
 def _rows(solution, step):
@@ -45,9 +45,8 @@ def _rows(solution, step):
     return solution._per_row(iterate.f - step * solution.problem.eps * iterate.log_rows)
 
 
-def _per_point(measure, rows):
-    """Values per point of the normal form from values per row; equal points take the value of one of their rows."""
-    form = measure.normal_form
+def _per_point(form, rows):
+    """Values per point of a normal form from values per row; equal points take the value of one of their rows."""
     carriers = form.owner >= 0
     values = np.empty((len(form.points), *rows.shape[1:]))
     values[form.owner[carriers]] = rows[carriers]
