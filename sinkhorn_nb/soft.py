@@ -211,8 +211,7 @@ def soft_sort(x, weights=None, *, blur, solver=None):
 def soft_rank(x, weights=None, *, blur, solver=None):
     """Rank numbers smoothly: 1 for the smallest, n for the largest.
 
-    The ranks are means of the positions 1, ..., n on the grid of `soft_sort`, under the same plan. Equal numbers share
-    a mean rank.
+    They are means of the positions 1, ..., n on the grid of `soft_sort` under its plan. Equal numbers share a rank.
 
     Parameters
     ----------
