@@ -10,7 +10,6 @@ COLUMNS = {
     "divergence": "case blur n task library median_s min_s rounds passes marginal_error relative_error_of_value"
     " ours_faster error",
     "scaling": "axis blur n d library value_s median_s rounds passes marginal_error error",
-    "batch": "n pairs library ms_a_pair rounds relative_error_of_value ours_faster error",
     "pairwise": "case pairs library ms_a_pair median_s pairs_solved rounds relative_error_of_value ours_faster error",
     "small": "way n pairs library ms_a_pair rounds relative_error_of_value ours_faster error",
     "flow": "n library steps ms_a_step passes iterations value relative_error_of_value ours_faster error",
