@@ -166,14 +166,15 @@ class Divergence(Represented, RealNumber):
 
 def assembled(problem, xy, xx, yy):
     """The divergence of a problem from three solutions, whose measures may have other rows."""
-    new_xy = _for_rows_of(problem, xy)
-    new_xx = _for_rows_of(problem.on_source(), new_xy if xx is xy else xx)
-    return Divergence(new_xy, new_xx, _for_rows_of(problem.on_target(), new_xx if yy is xx else yy))
+    source, target = problem.source, problem.target
+    new_xy = _for_rows_of(problem, source, target, xy)
+    new_xx = _for_rows_of(problem, source, source, new_xy if xx is xy else xx)
+    return Divergence(new_xy, new_xx, _for_rows_of(problem, target, target, new_xx if yy is xx else yy))
 
 
-def _for_rows_of(problem, solution):
+def _for_rows_of(problem, source, target, solution):
     """The solution for the rows and the home of the problem, from one of the same measures with other rows."""
     known = solution.problem
-    pairs = ((problem.source, known.source), (problem.target, known.target))
+    pairs = (source, known.source), (target, known.target)
     same = problem.home == known.home and all(mine.has_rows_of(theirs) for mine, theirs in pairs)
-    return solution if same else solution.of(problem)
+    return solution if same else solution.of(problem.between(source, target))

@@ -48,6 +48,11 @@ class Normal(NamedTuple):
         return self.iterate.f
 
     @property
+    def g(self):
+        """The potential of the target, in the order of its normal form."""
+        return self.iterate.g
+
+    @property
     def T(self):
         """The iterate of the transposed problem."""
         return Normal(self.iterate.T, self.b, self.a)

@@ -228,7 +228,9 @@ class Solution(Represented, Differentiable):
             (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
             on_x, on_y = source.expand(on_x), target.expand(on_y)
         mass = self.problem.mass
-        return Gradient(pull(source, mass, on_x), pull(target, mass, on_y), self._per_row(f), self.T._per_row(g))
+        return Gradient(
+            pull(source, mass, on_x), pull(target, mass, on_y), self._per_row(f), self._per_row(g, is_source=False)
+        )
 
     def _facts(self):
         outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
@@ -265,18 +267,19 @@ class Solution(Represented, Differentiable):
         """The potential per row, between probabilities."""
         return self._per_row(self.found.f)
 
-    def _per_row(self, f):
-        """The source's potential per row, from the potential of the points in `found`. Rows without mass have T(g)."""
-        if not isinstance(self.found, Normal):
-            return self._extension.at_rows(f)
-        form = self.problem.source.normal_form
-        if (form.owner >= 0).all():
-            return f[form.owner]
-        return self._extension.at_rows(self.problem.source.from_normal_form(f))
-
-    @property
+    @cached_property
     def _g(self):
-        return self.T._f
+        return self._per_row(self.found.g, is_source=False)
+
+    def _per_row(self, potential, is_source=True):
+        """A potential per row, from the potential of the points in `found`. Rows without mass have the softmin."""
+        if isinstance(self.found, Normal):
+            measure = self.problem.source if is_source else self.problem.target
+            owner = measure.normal_form.owner
+            if (owner >= 0).all():
+                return potential[owner]
+            potential = measure.from_normal_form(potential)
+        return (self if is_source else self.T)._extension.at_rows(potential)
 
     @property
     def _solved(self):
