@@ -1,1 +1,1 @@
-"""Benchmarks: one file a question, `python -m benchmarks` for all of them."""
+"""Benchmarks: one file per question; `python -m benchmarks` runs all of them."""

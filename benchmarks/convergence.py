@@ -1,7 +1,7 @@
 """How many passes, by family of data, blur and tolerance?
 
-OT_eps(a, b) alone, float64 points, the default start and solver unless the row says otherwise; the blur is given as
-a share of the diagonal of the bounding box. A pass treats every pair once; those of the start are counted in.
+The rows are for OT_eps(a, b) alone, with float64 points and the default start and solver unless the row says otherwise.
+The blur is a share of the diagonal of the bounding box. A pass treats every pair once; passes of the start count.
 """
 
 import math
@@ -40,7 +40,7 @@ def solve(family, n, blur, tol, acceleration="auto", init="auto", max_iter=MAX_I
 
 
 def questions(finest):
-    """Arguments of `solve`."""
+    """Yield the arguments of `solve`."""
     for n, least in finest.items():
         for family in FAMILIES:
             if n <= LARGEST.get(family, math.inf):

@@ -1,8 +1,8 @@
 """How long until S_eps (and its gradient) is known to a marginal error of 1e-3?
 
-d = 3, float32. Every answer is judged alike, in float64: its marginal error, from its potentials, and the
-error of its value against our own float64 solution at tol 1e-6 (the value's error is quadratic in the marginal
-error: about 1e-12).
+d = 3, float32. All answers are measured in the same way, in float64: the marginal error from the potentials,
+and the error of the value against our own float64 solution at tol 1e-6 (the error of that value is quadratic
+in its marginal error, about 1e-12).
 """
 
 from typing import NamedTuple
@@ -35,7 +35,7 @@ QUESTIONS = (
     Question("warp", 0.05, 100_000, is_ours_alone=True),
 )
 SMOKE = tuple(Question(case, 0.05, n) for case in ("warp", "mixture") for n in (256, 512))
-LARGEST_EXACT = 16384  # reference solutions cost more than all else
+LARGEST_EXACT = 16384  # reference solutions cost more than everything else
 TASKS = ("value", "value and gradient")
 FASTER_THAN = (("geomloss", 16384, 100), ("ott", 4096, 40), ("pot", 4096, 300))  # at blur .05
 
@@ -63,7 +63,7 @@ def exact_value(x, y, blur):
 
 
 def started(library, x, y, blur):
-    """A job for the clock, or the text of what went wrong."""
+    """Return a job for the clock, or the text of an error."""
     try:
         return library.job(x, y, blur)
     except Exception as error:  # a failed peer is a result
@@ -71,7 +71,7 @@ def started(library, x, y, blur):
 
 
 def warm(library):
-    """Compile KeOps formulas, load numba's cache, wake torch; the text of what went wrong."""
+    """Compile KeOps formulas, load numba's cache, start torch; return the text of an error."""
     x, y, blur = clouds(Question("warp", 0.05, 256))
     job = started(library, x, y, blur)
     return job if isinstance(job, str) else in_turn({"": job}, rounds=1)[""].error
@@ -86,7 +86,7 @@ def left_out(library, question, expected_s):
 
 
 def compare(question, libraries, rounds, pace):
-    """Rows of all libraries; pace[name] learns the most seconds that a pair has cost."""
+    """Yield the rows of all libraries; pace[name] records the most seconds per pair."""
     x, y, blur = clouds(question)
     jobs = {}
     for name, library in libraries.items():

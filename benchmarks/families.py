@@ -17,9 +17,9 @@ def mixture(n, seed=0, d=3):
     rng = np.random.default_rng(seed)
 
     def cloud():
-        centres, widths = rng.random((5, d)), rng.uniform(0.02, 0.1, 5)
+        centers, widths = rng.random((5, d)), rng.uniform(0.02, 0.1, 5)
         which = rng.integers(5, size=n)
-        return centres[which] + widths[which, None] * rng.normal(size=(n, d))
+        return centers[which] + widths[which, None] * rng.normal(size=(n, d))
 
     return cloud(), cloud()
 
@@ -84,7 +84,7 @@ FAMILIES = {
     "weighted d=2": weighted,
     "lognormal d=2": lognormal,
 }
-LARGEST = {"digits d=64": 1500}  # n asked for; no more points than that
+LARGEST = {"digits d=64": 1500}  # larger n give no more points
 
 
 def diameter(x, y):

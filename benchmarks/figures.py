@@ -1,6 +1,6 @@
-"""Pictures of the results: one PNG a question beside the JSON files; of the committed ones docs/images/scaling-*.svg.
+"""Pictures of the results: one PNG per question in the folder of results; for committed ones docs/images/scaling-*.svg.
 
-Needs matplotlib; without it nothing is drawn.
+They need matplotlib; without it nothing is drawn.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ SHARE = "blur (share of the bounding box's diagonal)"
 
 
 def lines(ax, rows, x, y, label):
-    """One line a label through its rows that were measured."""
+    """Draw one line per label through its measured rows."""
     grouped = defaultdict(list)
     for row in rows:
         if row.get(y) is not None:
@@ -43,7 +43,7 @@ def passes(figure, rows):
     ax = figure.subplots()
     rates = [r for r in rows if r["question"] == "rate"]
     lines(ax, rates, "d", "gpairs_per_s", lambda r: f"{r['dtype']}, {r['sums']}")
-    ax.set(xlabel="dimension d", ylabel="pairs a second (10^9)", title="Pairs a second of one pass")
+    ax.set(xlabel="dimension d", ylabel="pairs per second (10^9)", title="Pairs per second in one pass")
     ax.legend(fontsize="small", ncols=2)
 
 

@@ -1,8 +1,8 @@
 """How long do 100 steps of a gradient flow take, from each step's divergence to the next one and without it?
 
-x <- x - rate * n * gradient from a square to a warped one, d = 2, float32, blur 5 % of the diagonal at the start: the
-value and the gradient at each step. Rounds of ten steps are timed in turn; each library follows its own flow. GeomLoss
-has no start to be given.
+The flow is x <- x - rate * n * gradient from a square to a warped one, d = 2, float32, blur 5 % of the diagonal at the
+start, with value and gradient at each step. Rounds of ten steps are timed in turn; each library follows its own flow.
+GeomLoss takes no start.
 """
 
 from typing import NamedTuple
@@ -16,14 +16,14 @@ from .harness import arguments, goal, has, in_turn, ratio, write
 
 SIZES = (256, 1000, 4000)
 RATE, STEPS, ROUNDS = 0.1, 10, 10
-SHIFT = 0.5  # of the target, so that the cloud has some way to go
+SHIFT = 0.5  # of the target, so that the cloud moves some way
 PRECISE = snb.Sinkhorn(tol=1e-6, max_iter=5000)
 WARM, COLD = "sinkhorn_nb, init=previous", "sinkhorn_nb, cold"
-MOST_PASSES = 3  # a step, of all three problems
+MOST_PASSES = 3  # per step, for all three problems
 
 
 class Step(NamedTuple):
-    """The value at x and the gradient there; passes and iterations where the library tells."""
+    """The value and the gradient at x; passes and iterations if the library counts them."""
 
     x: np.ndarray
     value: float
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
 
 class Flow:
-    """A cloud on its way: each call makes the next steps, by a function of x that returns a `Step`."""
+    """A moving cloud: each call makes the next steps, by a function of x that returns a `Step`."""
 
     def __init__(self, x, step):
         self.x, self.step, self.made = x, step, []
@@ -45,7 +45,7 @@ class Flow:
             self.x = (self.x - RATE * len(self.x) * step.gradient).astype(self.x.dtype)
 
     def each(self, name):
-        """What each step has of a name."""
+        """An attribute of each step."""
         return [getattr(step, name) for step in self.made]
 
 
@@ -96,7 +96,7 @@ def clouds(n):
 
 
 def error(step, y, blur):
-    """The relative error of a value, where its library had come to."""
+    """The relative error of a value, at the points that its library had reached."""
     x, y = step.x.astype(np.float64), y.astype(np.float64)
     return abs(step.value / snb.sinkhorn_divergence(x, y, blur=blur, solver=PRECISE).value - 1)
 
@@ -127,7 +127,7 @@ def goals(rows):
 
 def main():
     args = arguments(__doc__)
-    for job in flows(*clouds(100)).values():  # loads the kernels, wakes torch
+    for job in flows(*clouds(100)).values():  # loads the kernels, starts torch
         job()
     rounds, budget_s = (2, 5.0) if args.smoke else (ROUNDS, 60.0)
     rows = [row for n in ((64, 600) if args.smoke else SIZES) for row in measure(n, rounds, budget_s)]

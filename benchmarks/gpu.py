@@ -1,8 +1,8 @@
-"""Is the CUDA backend right, and how fast is it? The tests on this GPU, pairs a second, batches, S_eps, its gradient.
+"""Is the CUDA backend right, and how fast is it? The tests on this GPU, pairs per second, batches, S_eps, its gradient.
 
 python -m benchmarks.gpu     under 8 minutes on one GPU; --smoke with NUMBA_ENABLE_CUDASIM=1 runs without any.
 
-Times include what travels between host and device. A point is left out when the time is used up.
+Times include copies between host and device. A point is left out when the time is used up.
 """
 
 import os
@@ -30,11 +30,11 @@ LONGEST_S = 420.0
 PASSES = {1: 2**18, 2: 2**18, 3: 2**18, 8: 2**17, 16: 2**17, 64: 2**16, 784: 2**15}  # points for each dimension
 SOLVES = [(10_000, 0.05), (10_000, 0.01), (100_000, 0.05), (100_000, 0.01), (1_000_000, 0.05), (1_000_000, 0.01)]
 LARGEST_ON_CPU = 10_000
-LARGEST_JUDGED = 20_000  # the marginal error of larger ones is that which the solver tells
+LARGEST_JUDGED = 20_000  # for larger n the marginal error is the one that the solver reports
 
 
 def tested():
-    """What the tests on the GPU say, in one row."""
+    """The results of the tests on the GPU, in one row."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_backends_agree.py"]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
     print(done.stdout[-2000:], flush=True)
@@ -42,7 +42,7 @@ def tested():
 
 
 def passes(d, n, dtype, rounds):
-    """Pairs a second of the questions that solves ask, with one cloud against another and with itself."""
+    """Pairs per second of the passes of a solve, between two clouds and for a cloud with itself."""
     x, y = (Measure.of(points.astype(dtype)) for points in warp(n, d=d))
     problem = Problem(x, y, (0.05 * diameter(x.points, y.points)) ** 2)
     cross, own = problem.kernel(dtype, "cuda"), problem.on_source().kernel(dtype, "cuda")
@@ -65,7 +65,7 @@ def passes(d, n, dtype, rounds):
 
 
 def solve(n, blur, backend, rounds):
-    """Seconds until S_eps and its gradient, and the most memory of the device in use between iterations."""
+    """Seconds until S_eps and its gradient, and the largest device memory in use between iterations."""
     x, y = (points.astype(np.float32) for points in warp(n))
     length, free = blur * diameter(x, y), []
     before = free_memory()
@@ -102,7 +102,7 @@ def free_memory():
 
 
 def solves(points, rounds, start):
-    """S_eps and its gradient, on the CPU too where that is quick."""
+    """S_eps and its gradient, also on the CPU if that is fast."""
     for n, blur in points:
         for backend in ("cuda", "cpu") if n <= LARGEST_ON_CPU else ("cuda",):
             if time.perf_counter() - start > LONGEST_S:
@@ -132,7 +132,7 @@ def batches(n, count, rounds):
 
 
 def peers(points, rounds):
-    """The same S_eps and gradient by the peers that are installed, with what their values are off by."""
+    """The same S_eps and gradient by the installed peers, with the errors of their values."""
     losses = {name: loss for name, loss in PEERS.items() if has(loss.module) and has("torch")}
     for n, blur in points:
         x, y = (points.astype(np.float32) for points in warp(n))
@@ -145,13 +145,13 @@ def peers(points, rounds):
 
 
 class Peer(NamedTuple):
-    """A SamplesLoss in the manner of GeomLoss, whose cost is |x - y|^2 / 2."""
+    """A SamplesLoss like GeomLoss's, whose cost is |x - y|^2 / 2."""
 
     module: str
     settings: dict
 
     def job(self, x, y, blur):
-        """Answers with the value, then the gradient."""
+        """Yield the value, then the gradient."""
         import torch
 
         loss = import_module(self.module).SamplesLoss("sinkhorn", p=2, blur=blur, **self.settings)
@@ -176,14 +176,16 @@ PEERS = {
 
 
 def goals(rows):
-    """Those of one H200."""
+    """The goals for one H200."""
     together = {row["job"]: row.get("median_s") for row in rows if row["part"] == "batch"}
     if together.get("together") and together.get("one by one"):
         gain = together["one by one"] / together["together"]
         yield goal("128 divergences of n = 1024 together, against a loop", gain, "times as fast", at_least=10)
     pace = {(row["job"], row["d"], row["dtype"]): row.get("pairs_per_s") for row in rows if row["part"] == "passes"}
     million = [row.get("median_s") for row in rows if row["part"] == "solve" and row["n"] == 1_000_000]
-    yield goal("float32 pairs a second, d = 3, one pass", pace.get(("sums", 3, "float32")), "pairs/s", at_least=3.1e12)
+    yield goal(
+        "float32 pairs per second, d = 3, one pass", pace.get(("sums", 3, "float32")), "pairs/s", at_least=3.1e12
+    )
     yield goal("S_eps and gradient, n = 1 000 000, blur .05", next(iter(million), None), "s", at_most=8.0)
 
 

@@ -1,4 +1,4 @@
-"""What all benchmarks share: the clock, the description of the machine, the files of results."""
+"""Shared parts of all benchmarks: the clock, the description of the machine, the files of results."""
 
 import argparse
 import inspect
@@ -36,13 +36,13 @@ def has(module):
 
 
 def environment():
-    """Which of the environments of the README this is; it names the files of results."""
+    """The name of this environment in the README; it is a part of the names of results."""
     return "ott" if has("ott") else "torch" if has("torch") else "alone"
 
 
 @dataclass
 class Timing:
-    """Seconds of one job: times[r][k] until the k-th answer of round r, cpu[r] of all cores together."""
+    """Seconds of one job: times[r][k] until the k-th answer of round r, and cpu[r] of all cores together."""
 
     times: list = field(default_factory=list)
     cpu: list = field(default_factory=list)
@@ -70,7 +70,7 @@ class Timing:
 def in_turn(jobs, rounds, budget_s=30.0, pause_s=0.25):
     """Time callables in turn, A B A B. The caller has warmed them up.
 
-    A job leaves the rounds once it has spent budget_s, or when it fails: its error is kept.
+    A job leaves the rounds once it has spent budget_s, or when it fails; its error is kept.
     The pause lets the thread pools of one library fall asleep before the next is timed.
     """
     timings = {name: Timing() for name in jobs}
@@ -95,7 +95,7 @@ def message(error):
 
 
 def clock(job):
-    """Seconds until each answer, and the answers: a generator may answer several times."""
+    """Seconds until each answer, and the answers; a generator may answer several times."""
     laps, answers = [], []
     start = time.perf_counter()
     result = job()
@@ -106,13 +106,13 @@ def clock(job):
 
 
 def ratio(slow, fast, lap=-1):
-    """Median over the rounds that both ran of slow / fast."""
+    """Median of slow / fast over the rounds that both ran."""
     pairs = list(zip(slow.seconds(lap), fast.seconds(lap), strict=False))
     return statistics.median(s / f for s, f in pairs) if pairs else None
 
 
 def goal(what, measured, unit, at_least=None, at_most=None):
-    """One goal beside what was measured."""
+    """One goal and its measurement."""
     met = None
     if measured is not None:
         met = (at_least is None or measured >= at_least) and (at_most is None or measured <= at_most)
@@ -120,7 +120,7 @@ def goal(what, measured, unit, at_least=None, at_most=None):
 
 
 def write(arguments, name, rows, goals=(), **settings):
-    """One JSON file: what ran, where, and every row."""
+    """Write one JSON file with the settings, the machine and every row."""
     goals = list(goals)
     record = {
         "benchmark": name,

@@ -1,8 +1,9 @@
 """How many passes does the derivative of potentials take, and how long, beside OTT's implicit differentiation?
 
-The scalar is <r, f> for standard normal r of mean 0. Passes: `Solution.pullback` on every family, blur .05 of the
-diagonal, the linear system to 1e-3 and to the default. Seconds: n = 4000, d = 3, float32 points, the solve and the
-derivative of both libraries at a marginal error of 1e-3; relative errors against our float64 derivative to 1e-9.
+The scalar is <r, f> for standard normal r of mean 0. Passes are counted for `Solution.pullback` on every family, at a
+blur of .05 of the diagonal, with the linear system to 1e-3 and to the default. Seconds are measured at n = 4000, d = 3,
+with float32 points, for the solve and the derivative of both libraries at a marginal error of 1e-3. Relative errors are
+those against our float64 derivative to 1e-9.
 """
 
 import statistics
@@ -24,7 +25,7 @@ def cotangent(n):
 
 
 def passes(n):
-    """One row a family and tolerance."""
+    """Yield one row per family and tolerance."""
     for family, clouds in FAMILIES.items():
         x, y, *weights = clouds(n)
         solver = snb.Sinkhorn(tol=1e-8)
@@ -82,7 +83,7 @@ def ott(x, y, blur, r):
 
 
 def times(n, rounds):
-    """One row a library, with the seconds of the derivative after the solve."""
+    """Yield one row per library, with the seconds of the derivative after the solve."""
     x, y = (points.astype(np.float32) for points in warp(n))
     blur, r = BLUR * diameter(x, y), cotangent(n) / n
     solution = snb.entropic_ot(x.astype(float), y.astype(float), blur=blur, solver=snb.Sinkhorn(tol=EXACT))

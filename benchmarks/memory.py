@@ -1,7 +1,7 @@
 """How much memory do the value and the gradient of S_eps take, beyond the import of the library?
 
-Each answer comes from a fresh process: the high-water mark of its resident memory, less that right after
-its imports. Peak memory does not depend on the number of iterations, so these are few.
+Each answer comes from a fresh process: the high-water mark of its resident memory, less the memory right
+after its imports. Peak memory does not depend on the number of iterations, so these are few.
 """
 
 import json
@@ -20,7 +20,7 @@ BLUR = 0.05 * 3**0.5
 
 
 def peak_mb():
-    """High-water mark in MB; ru_maxrss would include that of the process this one was forked from."""
+    """High-water mark in MB; ru_maxrss would include the mark of the parent process."""
     try:
         line = next(li for li in Path("/proc/self/status").read_text().splitlines() if li.startswith("VmHWM"))
         return int(line.split()[1]) * 1024 / 1e6

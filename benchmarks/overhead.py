@@ -1,7 +1,7 @@
 """What share of the time of S_eps is spent outside of the passes over pairs: on starts, clusters, mixing, checks?
 
-float32, d = 3, blur 5 % of the diagonal, tol 1e-3; the backend's methods are timed from within, and what
-is left of the wall time is the share. Measures are made anew in each round, as a user's first call does.
+float32, d = 3, blur 5 % of the diagonal, tol 1e-3. The backend's methods are timed from within, and the rest
+of the wall time is the share. Measures are made anew in each round, as in a user's first call.
 """
 
 import statistics

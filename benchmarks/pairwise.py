@@ -1,8 +1,8 @@
 """How long does the table of divergences between all clouds of a list take, here and by POT's loop over pairs?
 
-float32, blur 5 % of the diagonal, times per pair of the table. Ours include the clouds' self terms; POT solves a sample
-of the pairs, in float64, and no self term. Its `sinkhorn2` gives <P, C> without the entropy: another divergence than
-S_eps, for which no error is told.
+float32, blur 5 % of the diagonal, times per pair of the table. Our times include the clouds' self terms. POT solves a
+sample of the pairs, in float64, and no self term. Its `sinkhorn2` gives <P, C> without the entropy, which is not S_eps,
+so no error is given.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ def ours(clouds, blur, n_jobs=None):
 
 
 def pot(clouds, sample, blur, stop):
-    """The calls of a loop over pairs, at POT's default tolerance or at the error 1e-3 of ours, as its 2-norm."""
+    """The calls of a loop over pairs, at POT's default tolerance or at our error 1e-3, converted to its 2-norm."""
     import ot
 
     clouds = [cloud.astype(np.float64) for cloud in clouds]

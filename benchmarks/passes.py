@@ -1,7 +1,7 @@
-"""How many pairs (i, j) a second does one pass treat, and what does one update of a potential cost elsewhere?
+"""How many pairs (i, j) per second does one pass treat, and what does one update of a potential cost elsewhere?
 
-One pass (row and column sums from one exponential a pair) yields two one-sided updates, made from the same
-potentials; a peer's update yields one. Both ratios are given: a peer's update against our whole pass, and
+One pass (row and column sums from one exponential per pair) gives two one-sided updates from the same
+potentials; a peer's update is one of them. Both ratios are given: a peer's update against our whole pass, and
 against half of it ("per update"). "cluster" is the solver's pass: row sums, and column sums by 128 clusters.
 """
 
@@ -13,7 +13,7 @@ from .families import diameter, warp
 from .harness import arguments, environment, goal, has, in_turn, ratio, write
 
 SIZES = {1: 16384, 2: 16384, 3: 16384, 4: 16384, 6: 16384, 8: 16384, 16: 16384, 64: 8192, 784: 4096}
-CLUSTERS = 128  # as the solver's
+CLUSTERS = 128  # the same as in the solver
 POT_UPDATES = 8
 
 
@@ -55,7 +55,7 @@ def rates(sizes, rounds):
 
 
 def torch_jobs(x, y, eps):
-    """The softmin of GeomLoss's tensorized backend, its costs stored and divided by eps beforehand."""
+    """The softmin of GeomLoss's tensorized backend, with stored costs that are divided by eps beforehand."""
     import torch
 
     costs = torch.cdist(torch.tensor(x), torch.tensor(y)) ** 2 / (2 * eps)
@@ -64,7 +64,7 @@ def torch_jobs(x, y, eps):
 
 
 def pot_jobs(x, y, eps):
-    """sinkhorn_log: two updates an iteration (and one look at the error in ten iterations)."""
+    """sinkhorn_log: two updates per iteration (and one check of the error in ten iterations)."""
     import ot
 
     a, costs = np.full(len(x), 1 / len(x), np.float32), ot.dist(x, y)
@@ -78,7 +78,7 @@ def pot_jobs(x, y, eps):
 
 
 def ott_jobs(x, y, eps):
-    """update_potential, jitted: costs from the points, and costs stored."""
+    """update_potential, jitted, with costs from the points and with stored costs."""
     import jax
     import jax.numpy as jnp
     from ott.geometry import geometry, pointcloud

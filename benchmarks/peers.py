@@ -22,7 +22,7 @@ TOL = 1e-3
 
 
 class Answer(NamedTuple):
-    """S_eps, the potentials of OT_eps(a, b), and the passes over the pairs where the library tells."""
+    """S_eps, the potentials of OT_eps(a, b), and the passes over the pairs if the library counts them."""
 
     value: float
     f: np.ndarray
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 
 def ours(x, y, blur):
-    """sinkhorn_nb at its defaults: marginal error 1e-3 on all three problems."""
+    """sinkhorn_nb with its defaults: marginal error 1e-3 on all three problems."""
 
     def job():
         divergence = snb.sinkhorn_divergence(x, y, blur=blur, solver=snb.Sinkhorn(tol=TOL))
@@ -60,7 +60,7 @@ def geomloss(x, y, blur, backend="tensorized", scaling=0.9):
 
 
 class _Potentials:
-    """The potentials (f_ba, g_ab) that GeomLoss reads its value from, seen in passing."""
+    """Record the potentials (f_ba, g_ab) from which GeomLoss computes its value."""
 
     def __enter__(self):
         self._module = importlib.import_module("geomloss._legacy.sinkhorn_samples")
@@ -79,8 +79,8 @@ class _Potentials:
 def pot(x, y, blur):
     """ot.solve_sample(debias=True): Feydy's S_eps by three dense solves in the log domain.
 
-    POT compares the 2-norm of one marginal's error with its tolerance; n^(1/2) turns our sum into it.
-    Value alone: gradients would need another backend.
+    POT compares the 2-norm of one marginal's error with its tolerance; n^(1/2) converts our sum to it.
+    Only the value is computed: gradients would need another backend.
     """
     import ot
 
@@ -95,7 +95,7 @@ def pot(x, y, blur):
 
 
 def ott(x, y, blur):
-    """sinkdiv of dense point clouds with threshold 1e-3; jitted, compiled (never run) before the clock starts."""
+    """sinkdiv of dense point clouds with threshold 1e-3; it is compiled, and not run, before the clock starts."""
     import jax
     import jax.numpy as jnp
     from ott.tools import sinkhorn_divergence
@@ -120,12 +120,12 @@ def ott(x, y, blur):
 
 
 def _without_weights(f, g, blur):
-    """From cost |x - y|^2 and P = exp((f + g - C) / (2 blur^2)), uniform weights."""
+    """Convert potentials of the cost |x - y|^2 and P = exp((f + g - C) / (2 blur^2)), for uniform weights."""
     return f / 2 + blur**2 * np.log(len(f)), g / 2 + blur**2 * np.log(len(g))
 
 
 class Library(NamedTuple):
-    """A way to S_eps: job(x, y, blur), and where to stop: dense libraries by memory, all by time."""
+    """A way to compute S_eps, job(x, y, blur), and its limits: memory for dense libraries, time for all."""
 
     job: Callable
     largest_n: int
@@ -133,7 +133,7 @@ class Library(NamedTuple):
 
 
 def installed():
-    """name -> Library, of those that can be imported here; ours comes first."""
+    """name -> Library, for libraries that can be imported here; ours comes first."""
     found = {"sinkhorn_nb": Library(ours, 2**17, longest_s=float("inf"))}
     if has("geomloss"):
         found["geomloss tensorized"] = Library(geomloss, 4096)

@@ -1,8 +1,8 @@
 """How long does it take to read a plan, in the time of one pass over its pairs?
 
-A pass is `plan.sum(axis=1)`: row sums in float64, by the same process in turn. `sample` draws from a new plan, so that
-the sums over its rows are included, at the size of its goal; after a solve in float64 the solution knows them.
-`numpy.ones` is what a fresh array costs on this machine, whatever is written to it.
+A pass is `plan.sum(axis=1)`: row sums in float64, in turn in the same process. `sample` draws from a new plan, so that
+the sums over its rows are included, at the size of its goal; after a solve in float64 the solution has them already.
+`numpy.ones` shows the cost of a fresh array on this machine.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ GOALS = {"toarray": 5, "topk(5)": 10, "sample": 2}  # passes
 
 
 def questions_to(solution):
-    """What is asked, by name."""
+    """The questions, by name."""
     plan = solution.plan
     n, m = plan.shape
     return {
@@ -36,7 +36,7 @@ def questions_to(solution):
 
 
 def renewed(plan):
-    """The same plan, knowing no sums."""
+    """The same plan, without known sums."""
     return snb.Plan(plan.problem, plan.f, plan.g, plan.backend)
 
 

@@ -1,4 +1,4 @@
-"""Tables of the results: report.md beside the JSON files."""
+"""Tables of the results: report.md in the folder of the JSON files."""
 
 import json
 

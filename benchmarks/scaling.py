@@ -1,8 +1,8 @@
 """How do time and passes of S_eps and its gradient grow with the points, the dimension and 1 / blur?
 
-x uniform in the unit cube, y squares of uniform points, float32, marginal error 1e-3 (GeomLoss: scaling .9);
-the blur is a share of the diagonal of the bounding box. Each axis is walked from its cheap end; a peer
-leaves it before the first point that its last one predicts to take more than 20 s.
+x is uniform in the unit cube, y are squares of uniform points, float32, marginal error 1e-3 (GeomLoss: scaling
+.9). The blur is a share of the diagonal of the bounding box. Each axis starts at its cheap end. A peer leaves it
+before the first point that should take more than 20 s, as its last point predicts.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from .harness import arguments, in_turn, write
 from .peers import installed
 
 LONGEST_S = 20.0
-LARGEST_JUDGED = 20_000  # the marginal error of larger ones is not looked at: a pass in float64
+LARGEST_JUDGED = 20_000  # for larger n the marginal error, a pass in float64, is not measured
 
 
 class Point(NamedTuple):
@@ -40,7 +40,7 @@ SMOKE = (
 
 
 def libraries_of(axis, libraries):
-    """KeOps compiles for each dimension: its axis is n alone, and there is no limit to our time."""
+    """KeOps compiles for each dimension, so its only axis is n; our time has no limit."""
     chosen = {}
     for name, library in libraries.items():
         if not name.endswith("online") or axis == "n":
@@ -49,7 +49,7 @@ def libraries_of(axis, libraries):
 
 
 def measure(point, name, library, rounds, pace):
-    """One row; pace[axis, name] learns the seconds a pair costs."""
+    """Return one row; pace[axis, name] records the seconds per pair."""
     row = {"axis": point.axis, "library": name, "n": point.n, "d": point.d, "blur": point.blur}
     if why := left_out(library, point, pace.get((point.axis, name), 0.0) * point.n**2):
         return row | {"error": why}
@@ -69,7 +69,7 @@ def measure(point, name, library, rounds, pace):
 
 
 def compile_ours(job, dimensions):
-    """The kernels of the first dimensions are compiled one by one."""
+    """Compile the kernels of the first dimensions, one by one."""
     for d in dimensions:
         x, y = (points.astype(np.float32) for points in warp(256, d=d))
         in_turn({"": job(x, y, 0.05 * diameter(x, y))}, rounds=1)

@@ -16,7 +16,7 @@ SIZES = {32: 500, 128: 500, 256: 500, 1024: 50}  # n -> pairs
 ALONE = 20  # of them are solved one after another
 PRECISE = snb.Sinkhorn(tol=1e-8)
 OURS, TIGHT = "sinkhorn_nb, tol 1e-3", "sinkhorn_nb, tol 1e-6"
-# ms per pair, and times as fast as GeomLoss at scaling .5 and .9, alone and together.
+# ms per pair, and the factor over GeomLoss at scaling .5 and .9, alone and together.
 MOST_MS = {"alone": {32: 0.4, 128: 0.8, 256: 1.5, 1024: 12.0}, "together": {32: 0.05, 128: 0.25, 256: 0.9, 1024: 9.0}}
 LEAST_TIMES = {
     ("alone", 0.5): {32: 5, 128: 5, 256: 4, 1024: 5},
@@ -57,7 +57,7 @@ def geomloss_alone(xs, ys, blur, scaling):
 
 
 def geomloss_together(xs, ys, blur, scaling):
-    """A (B, n, d) tensor a side, tensorized."""
+    """One (B, n, d) tensor per side, tensorized."""
     step, clouds = geomloss(blur, scaling), tensors(np.stack(xs), np.stack(ys))
     return lambda: step(*clouds)[0].numpy()
 
@@ -138,7 +138,7 @@ def goals(rows):
 def main():
     args = arguments(__doc__)
     take = partial(measure, rounds=2 if args.smoke else 5)
-    list(measure(40, 2, 1))  # loads the kernels, wakes torch
+    list(measure(40, 2, 1))  # loads the kernels, starts torch
     rows = [row for n, count in ({16: 3, 40: 2} if args.smoke else SIZES).items() for row in take(n, count)]
     write(args, "small", rows, list(goals(rows)), blur="5 % of the diagonal of the bounding box", d=3, dtype="float32")
 

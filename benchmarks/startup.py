@@ -33,7 +33,7 @@ print(time.perf_counter() - start)
 
 
 def seconds(code, cache=None):
-    """Wall time of a new process, from its start to its end, or what it says itself."""
+    """Wall time of a new process, from its start to its end, or the time that it prints."""
     environment = os.environ | ({"NUMBA_CACHE_DIR": cache} if cache else {})
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

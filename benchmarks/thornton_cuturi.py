@@ -1,8 +1,8 @@
 """How many iterations does each initializer of Thornton & Cuturi 2023 save, there and here?
 
-Plain Sinkhorn to a marginal error of 1e-2, an iteration being an update of both sides; and passes of the
-two-level solver from the same starts, to the same error. Table 1: pairs of clouds in the plane, n = 1024. The paper
-does not print its temperatures beside the table: eps is chosen such that plain Sinkhorn from zeros takes the
+Plain Sinkhorn runs to a marginal error of 1e-2, where an iteration is an update of both sides. The two-level solver
+runs from the same starts to the same error, in passes. Table 1: pairs of clouds in the plane, n = 1024. The paper
+does not print the temperatures of the table: eps is chosen such that plain Sinkhorn from zeros takes the
 paper's number of iterations, so that the other columns can be compared. Figure 3: sorting in one dimension,
 eps = .01 for costs |x - y|^2. Table 8: weighted clouds of 10 000 points in dimension 50, made like word clouds, eps 5 %
 of the mean cost.
@@ -59,7 +59,7 @@ def blobs(seed, n):
     return x, y
 
 
-# Iterations that the paper gives from zeros, and from its best initializer for each (here beside the Gaussian one).
+# Iterations of the paper from zeros, and from its best initializer for each (here in the row of the Gaussian one).
 TABLE_1 = {"2-moons": (moons, 120, 11), "S-curve / moons": (s_curve_and_moons, 137, 50), "3 blobs": (blobs, 236, 45)}
 
 
@@ -92,7 +92,7 @@ def solve(clouds, blur, init, acceleration):
 
 
 def rows(table, case, problems, inits, paper=None):
-    """One row an initializer; problems are (clouds, blur), one a seed."""
+    """Yield one row per initializer; problems are (clouds, blur), one per seed."""
     for name, init in inits.items():
         plain = [solve(*problem, init, "none") for problem in problems]
         ours = [solve(*problem, init, "auto") for problem in problems]
@@ -107,7 +107,7 @@ def rows(table, case, problems, inits, paper=None):
 
 
 def calibrated(clouds, iterations):
-    """The blur at which plain Sinkhorn from zeros takes so many iterations, to about 3 %."""
+    """The blur at which plain Sinkhorn from zeros takes a number of iterations, to about 3 %."""
     low, high = 0.01, 3.0
     for _ in range(16):
         blur = np.sqrt(low * high)
@@ -137,7 +137,7 @@ def table_8(n):
 
 
 def sorting_time(n):
-    """Seconds of the sorting start between n and n + 7 weighted points, the partitions apart."""
+    """Seconds of the sorting start between n and n + 7 weighted points, without the partitions."""
     rng = np.random.default_rng(0)
     sides = [snb.Measure.of(rng.normal(size=(k, 1)), rng.dirichlet(np.ones(k))) for k in (n, n + 7)]
     problem = snb.Problem(*sides, 1e-4)
@@ -148,7 +148,7 @@ def sorting_time(n):
 
 
 def goals(found):
-    """Ours from the initializer of the library against the paper's best."""
+    """Our iterations from the initializer of the library against the paper's best."""
     for case, (_, _, best) in TABLE_1.items():
         mine = min(r["plain_iterations"] for r in found if r["case"] == case and "paper" not in r["init"])
         yield goal(

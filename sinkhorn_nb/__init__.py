@@ -5,7 +5,7 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # for editors and type checkers; at run time `__getattr__` does the same, later
+if TYPE_CHECKING:  # for editors and type checkers; at run time `__getattr__` imports these names later
     from . import initializers as initializers
     from . import plotting as plotting
     from .divergence import Divergence
@@ -68,14 +68,14 @@ _HOMES = {
     "suggest_blur": "functional",
 }
 _SUBMODULES = ("initializers", "plotting")
-_importing = threading.RLock()  # two threads within SciPy's cycles of imports are told of a deadlock by Python
+_importing = threading.RLock()  # SciPy's imports have cycles: two threads in them get a deadlock error from Python
 
-if hasattr(os, "register_at_fork"):  # no thread of the parent goes on in a child
+if hasattr(os, "register_at_fork"):  # no thread of the parent continues in a child
     os.register_at_fork(after_in_child=lambda: globals().update(_importing=threading.RLock()))
 
 
 def __getattr__(name):
-    """Import a public name or submodule when it is first asked for: numba and SciPy take half a second."""
+    """Import a public name or submodule at its first use, because numba and SciPy take half a second."""
     if name not in _SUBMODULES and name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with _importing:

@@ -1,4 +1,4 @@
-"""Arguments of the public functions as they came, under the names that messages give them."""
+"""Convert the arguments of the public functions to measures and problems; messages use the caller's names."""
 
 from . import validation
 from .backends.home import HOST
@@ -10,7 +10,7 @@ from .solver import DEFAULT, Sinkhorn
 
 
 def between(source, target, blur, names=("x", "y", "a", "b"), home=HOST):
-    """The problem of two measures; the names are those of their points and weights, for messages."""
+    """Return the problem of two measures; messages call their points and weights by the given names."""
     x, y, a, b = names
     comparable(source, target, x, y)
     validation.same_unit(b, target.traits.mass_unit, a, source.traits.mass_unit)
@@ -22,13 +22,13 @@ def between(source, target, blur, names=("x", "y", "a", "b"), home=HOST):
 
 
 def comparable(source, target, x, y):
-    """Points with the same coordinates, in one unit."""
+    """Check that two measures have the same coordinates and the same unit."""
     validation.same_dimension(y, target.points, x, source.points)
     validation.same_meaning(y, target.traits, x, source.traits)
 
 
 def listed(name, clouds, weights_name, weights, each="pair"):
-    """The points and weights of each measure, both as (name, array)."""
+    """Return the points and weights of each measure, both as (name, array)."""
     clouds = validation.sequence(name, clouds, each)
     weights = [None] * len(clouds) if weights is None else validation.sequence(weights_name, weights, each)
     validation.same_length(weights_name, weights, name, clouds, each)
@@ -37,7 +37,7 @@ def listed(name, clouds, weights_name, weights, each="pair"):
 
 
 def compared(sources, targets, blur):
-    """The clouds of all pairs, the numbers of sources and targets one after another, the blur, and a home per pair."""
+    """Return the clouds of all pairs, the numbers of the sources and of the targets, the blur, and a home per pair."""
     clouds, numbers = Clouds.of(sources + targets)
     blur = validation.blur(blur)
     pairs = list(zip(sources, targets, numbers[: len(sources)], numbers[len(sources) :], strict=True))
@@ -52,12 +52,12 @@ def compared(sources, targets, blur):
 
 
 def usual(solver):
-    """The solver that was asked for, or the default."""
+    """Return the given solver, or the default."""
     return DEFAULT if solver is None else validation.instance("solver", solver, Sinkhorn)
 
 
 def known_selves(clouds, numbers, blur, given):
-    """The self solutions that are known already, by the numbers of their clouds."""
+    """Return the given self solutions, by the numbers of their clouds."""
     known = {}
     for k, (name, solution) in zip(numbers, given.items(), strict=True):
         if solution is not None:
@@ -69,11 +69,11 @@ def known_selves(clouds, numbers, blur, given):
 def _check_self(name, known, own, eps):
     if isinstance(known, Divergence):
         own_name = {"self_x": "xx", "self_y": "yy"}[name]
-        raise TypeError(f"{name}: expected a Solution, got the Divergence that it belongs to; pass its .{own_name}")
+        raise TypeError(f"{name}: expected a Solution, got the Divergence that contains it; pass its .{own_name}")
     validation.instance(name, known, Solution)
     problem = known.problem
     if not (problem.is_self and problem.source.equals(own) and problem.eps == eps):
         raise ValueError(
-            f"{name}: expected the self solution of these points, weights and blur, got that of another problem; "
+            f"{name}: expected the self solution of these points, weights and blur, got one of another problem; "
             "pass .xx or .yy of a divergence with the same measure and blur, or leave it out"
         )

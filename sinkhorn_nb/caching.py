@@ -4,8 +4,8 @@
 class cached_property:
     """Compute the attribute when it is first read, then keep it in the instance.
 
-    `functools.cached_property` holds one lock for all instances on Python 3.10 and 3.11. Two threads that read the
-    attribute at the same time here both compute it, to the same value.
+    On Python 3.10 and 3.11, `functools.cached_property` holds one lock for all instances. This one has no lock: two
+    threads that read the attribute at the same time both compute it, and get the same value.
     """
 
     def __init__(self, function):
@@ -25,6 +25,6 @@ class cached_property:
 
 
 def know(instance, **values):
-    """Give an instance values of its cached properties that are known already; the instance."""
+    """Set known values of the cached properties of an instance, and return the instance."""
     vars(instance).update(values)
     return instance

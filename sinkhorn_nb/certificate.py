@@ -1,15 +1,15 @@
-"""A rigorous upper bound of OT_eps: the plan rounded onto its marginals, and its cost."""
+"""A rigorous upper bound of OT_eps: the cost of the plan rounded onto its marginals."""
 
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
 
-EXACT = 1e-9  # rows whose sums are this near to the weights need not be updated first
+EXACT = 1e-9  # rows whose sums are this close to the weights need no update first
 
 
 class Certificate(NamedTuple):
-    """A dual value and the cost of a feasible plan, which enclose OT_eps between probabilities; and the passes."""
+    """A dual value and the cost of a feasible plan, which enclose OT_eps between probabilities, and the passes."""
 
     dual_value: float
     primal_value: float
@@ -19,10 +19,10 @@ class Certificate(NamedTuple):
 def certify(problem, iterate, dtype, backend="auto"):
     """Bounds of OT_eps from sums in float64: rigorous for an iterate that was found with pairs of any precision.
 
-    With rows exact, P is scaled down to where neither marginal is exceeded, and the missing mass t,
-    with marginals da and db, is added as E = da db' / t (Altschuler et al. 2017, algorithm 2). The entropy
-    of the sum is bounded by convexity: both parts as if disjoint, which costs eps times the entropy of (1 - t, t).
-    One pass if one side is exact at an iterate in float64, two at others in float64, three at those in float32.
+    From exact rows, P is scaled down until neither marginal is exceeded. The missing mass t, with marginals da and db,
+    is added as E = da db' / t (Altschuler et al. 2017, algorithm 2). The entropy of the sum is bounded by convexity:
+    both parts count as disjoint, which costs eps times the entropy of (1 - t, t).
+    For an iterate in float64 this takes one pass if one side is exact, and else two; in float32 it takes three.
     """
     f, g, log_rows, log_columns = iterate
     if dtype != "float64":
@@ -50,14 +50,14 @@ def _rounded(problem, f, g, backend, log_columns=None):
     rows = kernel.transport(f, g, np.exp(log_y)[:, None])[:, 0]
     log_x = -np.log(np.maximum(rows, 1))
     rows = np.minimum(rows, 1)
-    # Where rows are shrunk by rounding alone, columns are short of exp(log_columns + log_y) by as little.
+    # If rows shrink by rounding alone, columns fall short of exp(log_columns + log_y) by as little.
     columns = np.exp(log_columns + log_y) * np.exp(log_x.min())
-    level = a @ f + b @ g  # of f + g, apart: sums of rows and of columns differ by their rounding
+    level = a @ f + b @ g  # taken out of f and g, because sums of rows and of columns differ by their rounding
     f, g = f - a @ f, g - b @ g
     scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
     primal = scaled + _missing(problem, a * (1 - rows), b * (1 - columns))
-    # Exponents of the size of C / eps or of the potentials are rounded, and sums by as much of themselves. So much mass
-    # may go as far as it can.
+    # Exponents of the size of C / eps or of the potentials are rounded, which changes sums by the same relative error.
+    # This share of the mass may be moved by the largest distance.
     costs = 1 + (problem.diameter**2 + np.abs(f).max() + np.abs(g).max()) / eps
     margin = 4 * np.finfo(float).eps * costs**2 * eps
     dual = level - eps * (b @ log_columns)

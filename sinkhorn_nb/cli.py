@@ -19,11 +19,11 @@ from .warmup import KINDS, warm_up
 PROGRAM = "sinkhorn-nb"
 DEPENDENCIES = ("numba", "llvmlite", "numpy", "scipy", "scikit-learn")
 OK, NOT_CONVERGED, FAILED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
-EXIT_CODES = "Exit code: 0; 1 if the tolerance was not reached (the value is printed all the same); 2 on an error."
+EXIT_CODES = "Exit code: 0; 1 if the tolerance was not reached (the value is still printed); 2 on an error."
 
 
 class _Parser(argparse.ArgumentParser):
-    """Errors on one line."""
+    """A parser whose errors are one line."""
 
     def error(self, message):
         self.exit(FAILED, f"{PROGRAM}: error: {message} (see {self.prog} --help)\n")
@@ -40,15 +40,15 @@ def main(arguments=None):
     Returns
     -------
     int
-        The exit code: 0; 1 when a solve did not converge; 2 after an error, told in one line
-        on stderr; 130 after Ctrl-C; 141 when the reader of stdout went away.
+        The exit code: 0; 1 if a solve did not converge; 2 after an error, which is one line on
+        stderr; 130 after Ctrl-C; 141 if the reader of stdout went away.
     """
     options = _parser().parse_args(arguments)
     try:
         code = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes stdout once more when it exits: let that go nowhere.
+        # Python flushes stdout once more when it exits: send this output to the null device.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except KeyboardInterrupt:
@@ -106,7 +106,7 @@ def _demo(options):
     try:
         demo.draw(result, options.output)
     except ImportError:
-        print(f"  {'picture':<15}none, for want of matplotlib; get it with {plotting.INSTALL}")
+        print(f"  {'picture':<15}none, because matplotlib is missing; get it with {plotting.INSTALL}")
     else:
         print(f"  {'picture':<15}{options.output}")
     return OK if result.divergence.converged else NOT_CONVERGED
@@ -176,7 +176,7 @@ def _text(value):
 
 
 def _with_warnings(compute):
-    """The result of compute(); its warnings become lines on stderr."""
+    """Return compute(), and print its warnings as lines on stderr."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         result = compute()
@@ -186,5 +186,5 @@ def _with_warnings(compute):
 
 
 def _tell(kind, message):
-    """One line on stderr."""
+    """Print one line on stderr."""
     print(f"{PROGRAM}: {kind}: {' '.join(message.split())}", file=sys.stderr)

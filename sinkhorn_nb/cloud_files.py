@@ -13,14 +13,14 @@ from .measure import Measure
 
 
 def read(path):
-    """The measure in a file.
+    """Read the measure in a file.
 
     Parameters
     ----------
     path : str or Path
-        .npy: the points, (n, d). .npz: points in the array "x", or else in the first one, and
-        weights in "a" if there. .csv: one row of numbers per point, under a header or none, as
-        `tables.parse` reads it; the names of a header are the measure's columns.
+        A .npy file holds the points, (n, d). A .npz file holds points in the array "x", or else in
+        its first array, and weights in "a" if it has one. A .csv file holds one row of numbers per
+        point, with or without a header; the names of a header are the measure's columns.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def _npz(path):
 
 
 def _array(file):
-    """One array in NumPy's format; pickles are refused."""
+    """Read one array in NumPy's format; pickles are refused."""
     return np.lib.format.read_array(file, allow_pickle=False)
 
 

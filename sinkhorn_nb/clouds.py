@@ -1,4 +1,4 @@
-"""Many measures: in flat arrays for compiled solvers, and one by one for everything else."""
+"""Many measures: in flat arrays for compiled solvers, and one by one for all other uses."""
 
 import math
 from itertools import pairwise
@@ -10,20 +10,20 @@ from .backends.normal_forms import Rows, ends_of, normal_forms
 from .caching import cached_property, know
 from .measure import Measure, NormalForm
 
-LARGEST_WEIGHT = 1e200  # the sum of any number of which is finite
-LARGEST_ROUNDING = 1e-9  # relative difference of masses that nobody objects to
+LARGEST_WEIGHT = 1e200  # any number of such weights has a finite sum
+LARGEST_ROUNDING = 1e-9  # relative difference of masses that needs no further check
 
 
 class Clouds:
-    """Measures by their numbers; equal arrays, those that are one object, are one measure.
+    """Measures by their numbers; an array that appears several times, as one object, is one measure.
 
-    Plain NumPy arrays are judged all at once, in a fraction of the time that it takes one by one. What is not plain,
-    or not beyond doubt, is judged by `Measure.of`, which names what is wrong.
+    Plain NumPy arrays are checked all at once, in a fraction of the time of separate checks. `Measure.of` checks all
+    other arrays, and those that may be wrong; its message names the error.
 
     Attributes
     ----------
     sizes : (N,) int array
-        Rows of each.
+        Numbers of rows.
     dimensions : (N,) int array
     rows : Rows
     """
@@ -35,7 +35,7 @@ class Clouds:
 
     @classmethod
     def of(cls, listed):
-        """The clouds of a list of points and weights, each as (name, value); weights may be None.
+        """Make the clouds of a list of points and weights, each as (name, value); weights may be None.
 
         Returns
         -------
@@ -58,12 +58,12 @@ class Clouds:
 
     @classmethod
     def of_measures(cls, measures):
-        """Clouds that are measures already."""
+        """Make the clouds of given measures."""
         return cls([len(m) for m in measures], [m.dimension for m in measures], measures=measures)
 
     @classmethod
     def _plain(cls, points, weights):
-        """The clouds of plain arrays, or None if there is anything to be said about a number of them."""
+        """Make the clouds of plain arrays, or return None if any of their numbers may be wrong."""
         sizes, dimensions = [x.shape[0] for x in points], [x.shape[1] for x in points]
         x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
         uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
@@ -79,7 +79,7 @@ class Clouds:
         return len(self.sizes)
 
     def measure(self, k):
-        """The measure of a number."""
+        """Return the measure with number k."""
         if self._measures[k] is None:
             rows, span = self._rows, slice(*self._rows.ends[k : k + 2])
             points = rows.x[slice(*rows.blocks[k : k + 2])].reshape(self.sizes[k], self.dimensions[k])
@@ -102,23 +102,23 @@ class Clouds:
 
     @cached_property
     def masses(self):
-        """(N,) masses, the same for any order of the rows."""
+        """(N,) masses; they do not depend on the order of the rows."""
         weights = self.rows.weights.tolist()
         return np.array([math.fsum(weights[i:j]) for i, j in pairwise(self.rows.ends.tolist())])
 
     @cached_property
     def forms(self):
-        """Normal forms of all."""
+        """The normal forms of all clouds."""
         return normal_forms(self.rows)
 
     def normal_form(self, k):
-        """The normal form of a number."""
+        """Return the normal form of the cloud with number k."""
         forms, span = self.forms, slice(*self.forms.ends[k : k + 2])
         points = forms.x[slice(*forms.blocks[k : k + 2])].reshape(-1, self.dimensions[k])
         return NormalForm(points, forms.a[span], forms.owners[slice(*self.rows.ends[k : k + 2])])
 
     def surely_fit(self, sources, targets, blur):
-        """Whether pairs of clouds and a blur are beyond doubt; if not, they are to be judged one by one."""
+        """Tell whether pairs of clouds and a blur are valid beyond doubt; if not, they must be checked one by one."""
         if self._rows is None or not (self.dimensions[sources] == self.dimensions[targets]).all():
             return False
         masses, dtype = self.masses, np.float32 if self._are_short.any() else np.float64

@@ -1,4 +1,4 @@
-"""The three problems of a divergence, solved as accurately as their small difference asks for."""
+"""Solve the three problems of a divergence as accurately as their small difference requires."""
 
 from dataclasses import replace
 
@@ -9,24 +9,24 @@ from .initializers import Auto, Debiased, Resumed, Sorted
 from .solver import value_tol
 from .status import Status
 
-# The error of a dual value is at most about so many times what an exact update would gain: after two-level steps, and
-# where only Sinkhorn's iterations were made, which leave masses to be exchanged between far clusters. It is once or a
-# few times the gain for most problems. A divergence ACCURACY times as large is not sharpened.
+# The error of a dual value is at most about this factor times the gain of an exact update, after two-level steps and
+# after Sinkhorn's iterations alone, which leave masses to be exchanged between far clusters. For most problems the
+# factor is one or a few. A divergence ACCURACY times as large as the error is not sharpened.
 TWO_LEVEL, PLAIN = 50.0, 1e4
 ACCURACY = 20.0
-FINE = 1e-3  # of the diameter: at smaller blurs, small masses that have far to go make any such bound too small
-# Each round brings the marginal errors down to this share, and the errors of the values as far or farther. A round that
-# changes the values by less than LARGEST_CHANGE of the divergence is the last; less after Sinkhorn's iterations, whose
-# slowest modes hardly show in the marginal error.
+FINE = 1e-3  # of the diameter: at smaller blurs, small masses that must move far make any such bound too small
+# Each round reduces the marginal errors to this share, and the errors of the values at least as much. A round that
+# changes the values by less than LARGEST_CHANGE of the divergence is the last. After Sinkhorn's iterations the bound is
+# smaller, because their slowest modes hardly change the marginal error.
 SHARPENING = 1 / 8
 LARGEST_CHANGE, LARGEST_PLAIN_CHANGE = 1 / 4, 1 / 20
 MOST_ROUNDS = 8
-FAR_BELOW = 10.0  # times smaller than the divergence whose solutions it starts from
-LEAST_ERROR = 1e-9  # marginal error, in float64, below which rounding decides
+FAR_BELOW = 10.0  # a divergence that is this many times smaller than the one whose solutions started it is sharpened
+LEAST_ERROR = 1e-9  # marginal error in float64 that rounding dominates below
 
 
 def solve_debiased(problem, solver, watch, xx, yy):
-    """The solutions xy, xx and yy of a problem, the last two from those of the two measures with themselves."""
+    """Solve a problem and continue it, together with the given self solutions of its measures: xy, xx and yy."""
     if problem.is_self:
         return [xx, xx, yy]
     xy = near(watch.over(problem), xx, yy).attempt(problem)
@@ -34,19 +34,19 @@ def solve_debiased(problem, solver, watch, xx, yy):
 
 
 def difference(xy, xx, yy):
-    """S_eps from three dual values, without the terms that a mass other than 1 adds to each: they would cost digits.
+    """S_eps from three dual values, without the terms that a mass other than 1 adds to each of them.
 
-    The terms are the same in all three, and of the size of eps. Errors of nearly equal values may make the difference
-    negative.
+    These terms are the same in all three values and of the size of eps, so adding them would cost digits. Errors of
+    nearly equal values may make the difference negative.
     """
     return xy._transported - (xx._transported + yy._transported) / 2
 
 
 def sharpened(solver, xy, xx, yy):
-    """The solutions, continued until the divergence no longer changes by much of itself.
+    """Continue the solutions until the relative change of the divergence is small.
 
-    The divergence is then right to a few per cent, or to 1e-9 eps; if iterations run out before, the status of the
-    cross problem says so. Schemes of the papers are continued with two-level steps.
+    The divergence is then right to a few percent, or to 1e-9 eps. If iterations run out before, the status of the
+    cross problem says so. Two-level steps continue the schemes of the papers.
     """
     solutions = [xy, xx, yy]
     if xy.problem.is_self or not all(s.converged for s in solutions):
@@ -65,7 +65,7 @@ def sharpened(solver, xy, xx, yy):
         before, tols = solutions, _tolerances(solutions)
         solutions = [_continued(solver, *each) for each in zip(solutions, starts, tols, strict=True)]
         starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
-        if any(new.marginal_error > tol for new, tol in zip(solutions, tols, strict=True)):  # no more is to be had
+        if any(new.marginal_error > tol for new, tol in zip(solutions, tols, strict=True)):  # no further progress
             break
         changes = [abs(new._transported - old._transported) for new, old in zip(solutions, before, strict=True)]
         value, gains = difference(*solutions), sum(map(_gain, solutions))
@@ -77,13 +77,13 @@ def sharpened(solver, xy, xx, yy):
 
 
 def _is_far_below_the_start(solver, value):
-    """Whether what an earlier divergence has left at small masses, which the errors do not show, may be too much."""
+    """Tell whether errors of an earlier divergence at small masses, which no bound shows, may be too large here."""
     start = solver._start
     return isinstance(start, Resumed) and value < difference(start.xy, start.xx, start.yy) / FAR_BELOW
 
 
 def _tolerances(solutions):
-    """An eighth of the largest marginal error; of its own for a solution whose dual value has much to gain."""
+    """An eighth of the largest marginal error; of its own error for a solution whose dual value can still gain much."""
     common = SHARPENING * max(solution.marginal_error for solution in solutions)
     least = difference(*solutions) / (5 * ACCURACY)
     own = [solution.marginal_error if _gain(solution) > least else np.inf for solution in solutions]
@@ -101,7 +101,7 @@ def _gain(solution):
 
 
 def _continued(solver, solution, start, tol):
-    """Continue a solution to a smaller marginal error, if iterations are left; its status stays as it was."""
+    """Continue a solution to a smaller marginal error, if iterations are left, and keep its status."""
     left = solver.max_iter - solution.n_iter
     if solution.marginal_error <= tol or left < 1:
         return solution
@@ -115,9 +115,9 @@ def _continued(solver, solution, start, tol):
 
 
 def near(solver, xx, yy):
-    """The solver that starts the cross problem from the self potentials where these are near its own.
+    """The solver that starts the cross problem from the self potentials if they are close to its solution.
 
-    An earlier divergence tells what the cross problem's potentials have beyond these.
+    The difference of the cross problem's potentials from these is known from an earlier divergence, if there is one.
     """
     if isinstance(solver._start, Resumed):
         return replace(solver, init=solver._start.beside(xx, yy))
@@ -127,7 +127,7 @@ def near(solver, xx, yy):
 
 
 def unchanged(solver, problem):
-    """The solution of this very self problem in an earlier divergence, if it is as accurate as the solver asks for."""
+    """The solution of the same self problem in an earlier divergence, if it is as accurate as the solver requires."""
     if not isinstance(solver._start, Resumed) or solver.certify:
         return None
     for known in (solver._start.xx, solver._start.yy):

@@ -1,4 +1,4 @@
-"""The main job on real data: the ink of one handwritten digit is carried onto that of another."""
+"""The main job on real data: move the ink of one handwritten digit onto the ink of another."""
 
 import time
 from typing import NamedTuple
@@ -17,12 +17,12 @@ from .warmup import warm_up
 SOURCE, TARGET = 4, 0
 TITLE = f"Sinkhorn divergence from the ink of a handwritten {SOURCE} to that of a {TARGET}"
 BLUR = 0.02  # the digits are about 0.8 high
-INK_LEVEL = 7.5  # of 16: the outline of the strokes
+INK_LEVEL = 7.5  # out of 16, at the outline of the strokes
 THINNEST = 0.08  # share of the unit square that the ink of any digit covers at least
 
 
 class Run(NamedTuple):
-    """The divergence S(x, y), S(x - grad / a, y), S(map(x), y), the seconds they took, kernels compiled before."""
+    """The divergences S(x, y), S(x - grad / a, y), S(map(x), y), and the seconds of solving and of compiling before."""
 
     divergence: Divergence
     after: Divergence
@@ -56,7 +56,7 @@ def digit_cloud(digit, n):
 
 
 def run(n):
-    """The divergence between two digits of n points each, then between the moved first digit and the second.
+    """Compute the divergence between two digits of n points each, then between the moved first digit and the second.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def run(n):
 
 
 def report(result, n_threads):
-    """The numbers of a run, as text of several lines."""
+    """Return the numbers of a run as text of several lines."""
     d = result.divergence
     n, m = d.xy.plan.shape
     rate = d.n_passes * n * m / result.solving
@@ -91,7 +91,7 @@ def report(result, n_threads):
             f"{d.marginal_error:.1e} (tol {d.xy.tol:.0e}), {'converged' if d.converged else 'NOT converged'}",
         ),
         ("work", f"{d.n_iter} iterations, {d.n_passes:g} passes over the {n} x {m} pairs"),
-        ("solve", f"{result.solving:.2f} s, {rate / 1e9:.2f} billion pairs a second on {n_threads} threads"),
+        ("solve", f"{result.solving:.2f} s, {rate / 1e9:.2f} billion pairs per second on {n_threads} threads"),
         ("gradient", f"{result.differentiating:.2f} s"),
         *_compilation(result),
         (
@@ -104,7 +104,7 @@ def report(result, n_threads):
 
 
 def _compilation(result):
-    """A row if there was one: other runs have loaded the kernels from the cache."""
+    """Yield a row if kernels were compiled, and not loaded from the cache."""
     if result.n_compiled:
         yield "compilation", f"{result.compiling:.1f} s before that"
 

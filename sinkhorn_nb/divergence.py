@@ -1,4 +1,4 @@
-"""The Sinkhorn divergence: three solutions, read together."""
+"""The Sinkhorn divergence, made of three solutions."""
 
 from dataclasses import dataclass
 
@@ -22,17 +22,17 @@ class Divergence(Represented, RealNumber):
     Attributes
     ----------
     xy, xx, yy : Solution
-        Of the three problems; xx and yy can be handed to further calls as self_x and self_y.
+        The solutions of the three problems; pass xx and yy to further calls as self_x and self_y.
     value : float
-        Also `float(divergence)`. The divergence itself compares, computes, formats and rounds as this number.
+        Also `float(divergence)`. Compare, compute, format and round the divergence itself like this number.
     converged : bool
-        All three are.
+        Whether all three solutions have converged.
     n_iter : int
-        The most iterations of the three.
+        The largest number of iterations of the three solutions.
     n_passes : float
-        Sweeps over the n x m pairs, self problems by their share of it.
+        Sweeps over the n x m pairs; the self problems count by their share of the pairs.
     marginal_error : float
-        The largest of the three.
+        The largest marginal error of the three solutions.
     """
 
     xy: Solution
@@ -41,7 +41,7 @@ class Divergence(Represented, RealNumber):
 
     @cached_property
     def value(self):
-        """S_eps, each term a dual value: the error is quadratic in the marginal errors."""
+        """S_eps from three dual values; its error is quadratic in the marginal errors."""
         return 0.0 if self.xy.problem.is_self else max(difference(self.xy, self.xx, self.yy), 0.0)
 
     def __float__(self):
@@ -49,7 +49,7 @@ class Divergence(Represented, RealNumber):
 
     @cached_property
     def gap(self):
-        """Certified: |value - S_eps| <= gap; the passes are those of `Solution.gap`, for each of the three problems."""
+        """A certified bound, |value - S_eps| <= gap. It takes the passes of `Solution.gap` for all three problems."""
         return max(self.xy.gap, (self.xx.gap + self.yy.gap) / 2)
 
     @property
@@ -59,23 +59,23 @@ class Divergence(Represented, RealNumber):
 
     @property
     def n_iter(self):
-        """The most iterations of the three."""
+        """The largest number of iterations of the three solutions."""
         return max(solution.n_iter for solution in self._solutions)
 
     @property
     def n_passes(self):
-        """Sweeps over n x m pairs; each solution's own sweeps count by their pairs."""
+        """Sweeps over the n x m pairs; the sweeps of each solution count by its number of pairs."""
         pairs = [(id(s.found), s.n_passes * s.found.n_pairs) for s in self._solutions]
         return sum(dict(pairs).values()) / self.xy.found.n_pairs
 
     @property
     def marginal_error(self):
-        """The largest of the three."""
+        """The largest marginal error of the three solutions."""
         return max(solution.marginal_error for solution in self._solutions)
 
     @property
     def on_host(self):
-        """The divergence with NumPy arrays for all results, wherever the points came from."""
+        """The divergence with NumPy arrays for all results, also if the points are on a GPU."""
         if self._home == HOST:
             return self
         on_host = {id(solution): solution.on_host for solution in self._solutions}
@@ -87,12 +87,12 @@ class Divergence(Represented, RealNumber):
         return self._home.send(self.xy._f - self.xx._f), self._home.send(self.xy._g - self.yy._g)
 
     def gradient(self):
-        """d S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a, and so for y, b.
+        """The gradient of S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a; y and b alike.
 
         Returns
         -------
         Gradient
-            x (n, d), y (m, d), a (n,), b (m,) float64 arrays; four passes.
+            x (n, d), y (m, d), a (n,), b (m,) float64 arrays. They take four passes.
 
         References
         ----------
@@ -117,7 +117,7 @@ class Divergence(Represented, RealNumber):
         Returns
         -------
         HessianProduct
-            x (n, d) and y (m, d), and the attribute `linear_solve`: the worst residual, all passes.
+            x (n, d) and y (m, d), and the attribute `linear_solve` with the worst residual and all passes.
 
         Warns
         -----
@@ -130,7 +130,7 @@ class Divergence(Represented, RealNumber):
 
         Examples
         --------
-        Moving a cloud as a whole changes the derivative in its mean as a square would.
+        If a cloud moves as a whole, the derivative in its mean changes as for a square.
 
         >>> import numpy as np, sinkhorn_nb as snb
         >>> divergence = snb.sinkhorn_divergence([[0.0], [1.0]], [[2.0], [4.0]], blur=0.1)
@@ -148,7 +148,7 @@ class Divergence(Represented, RealNumber):
             max(s.n_iter for s in solves),
             sum(pairs) / self.xy.found.n_pairs,
         )
-        of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)  # halves that are equal up to the marginal error
+        of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)  # the halves are equal up to the marginal error
         return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(self._home)
 
     def _facts(self):
@@ -165,7 +165,7 @@ class Divergence(Represented, RealNumber):
 
 
 def assembled(problem, xy, xx, yy):
-    """The divergence of a problem from three solutions, which may write the measures in other rows."""
+    """The divergence of a problem from three solutions, whose measures may have other rows."""
     source, target = problem.source, problem.target
     new_xy = _for_rows_of(problem, source, target, xy)
     new_xx = _for_rows_of(problem, source, source, new_xy if xx is xy else xx)
@@ -173,7 +173,7 @@ def assembled(problem, xy, xx, yy):
 
 
 def _for_rows_of(problem, source, target, solution):
-    """The solution of a problem's like between two measures, which the solution may write in other rows, elsewhere."""
+    """The solution for the rows and the home of the problem, from one of the same measures with other rows."""
     known = solution.problem
     pairs = (source, known.source), (target, known.target)
     same = problem.home == known.home and all(mine.has_rows_of(theirs) for mine, theirs in pairs)

@@ -19,7 +19,7 @@ from .solver import any_small, carried, reported, solve_small, suits
 
 
 class Divergences(Represented, Sequence):
-    """S_eps of many pairs of measures: arrays of what each `Divergence` has, and the divergences themselves.
+    """S_eps of many pairs of measures: an array for each attribute of a `Divergence`, and the divergences themselves.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Divergences(Represented, Sequence):
     converged : (B,) bool array
     n_iter : (B,) int array
     n_passes : (B,) float64 array
-        Sweeps over the n x m pairs of each.
+        Sweeps over the n x m pairs of points of each pair.
     marginal_error : (B,) float64 array
     """
 
@@ -38,7 +38,7 @@ class Divergences(Represented, Sequence):
         return len(self._numbers)
 
     def __getitem__(self, k):
-        """The k-th `Divergence`, or those of a slice."""
+        """The k-th `Divergence`, or a list of them for a slice."""
         numbers = self._numbers[k]
         if isinstance(k, slice):
             return Divergences(self._pairs, numbers, self._is_stacked)
@@ -56,7 +56,7 @@ class Divergences(Represented, Sequence):
 
     @property
     def n_iter(self):
-        """(B,) the most iterations of the three."""
+        """(B,) largest numbers of iterations of the three solutions."""
         return self._each("n_iter", np.int64)
 
     @property
@@ -66,17 +66,17 @@ class Divergences(Represented, Sequence):
 
     @property
     def marginal_error(self):
-        """(B,) the largest of the three."""
+        """(B,) largest marginal errors of the three solutions."""
         return self._each("marginal_error", np.float64)
 
     def gradient(self):
-        """The gradients of all divergences, as `Divergence.gradient` of each, in a fraction of the time.
+        """The gradients of all divergences, the same as `Divergence.gradient` of each, in a fraction of the time.
 
         Returns
         -------
         Gradient
-            x, y, a, b: lists with an array for each pair, or arrays (B, n, d), (B, m, d), (B, n), (B, m) where the
-            clouds came as arrays (B, n, d) and (B, m, d).
+            x, y, a, b: lists with an array for each pair, or arrays (B, n, d), (B, m, d), (B, n), (B, m) if the clouds
+            were passed as arrays (B, n, d) and (B, m, d).
         """
         parts = zip(*[self._pairs.gradient(q) for q in self._numbers.tolist()], strict=True)
         gradient = Gradient(*(list(part) for part in parts) if len(self) else ([], [], [], []))
@@ -84,7 +84,7 @@ class Divergences(Represented, Sequence):
 
     def __array__(self, dtype=None, copy=None):
         """The values."""
-        return np.array(self.value, dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
+        return np.array(self.value, dtype=dtype, copy=copy is None or copy)  # NumPy 1 does not accept None
 
     def _facts(self):
         count, n_converged = len(self), int(self.converged.sum())
@@ -99,7 +99,7 @@ class Divergences(Represented, Sequence):
 
 
 class SolvedPairs:
-    """The divergences of pairs of clouds, each made when it is asked for.
+    """The divergences of pairs of clouds, each made at its first use.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class SolvedPairs:
     others : dict
         Divergences by the numbers of the pairs that the small solutions do not cover.
     homes : list of Home
-        Where the arrays of each divergence go.
+        Homes of the arrays of each divergence.
     """
 
     def __init__(self, small, others, homes):
@@ -136,7 +136,7 @@ class SolvedPairs:
         return self._small.gradients()
 
     def array(self, name, dtype):
-        """An attribute of all divergences."""
+        """Return one attribute of all divergences as an array."""
         array = np.empty(len(self._homes), dtype=dtype)
         if self._small is not None:
             array[:] = getattr(self._small, name)
@@ -146,7 +146,7 @@ class SolvedPairs:
 
 
 def diverge_all(clouds, sources, targets, eps, solver, homes, is_stacked=False):
-    """The divergences of pairs of clouds, as `solve_pairs`, with one warning for all that did not converge."""
+    """Solve pairs of clouds as `solve_pairs` does, with one warning for all that did not converge."""
     watch = Watch(solver)
     pairs = solve_pairs(clouds, sources, targets, eps, solver, watch, homes)
     _report(pairs, watch, [])
@@ -154,7 +154,7 @@ def diverge_all(clouds, sources, targets, eps, solver, homes, is_stacked=False):
 
 
 def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None, is_alone=False):
-    """The divergences of pairs of clouds; a cloud that is in several of them is compared with itself once.
+    """Solve the divergences of pairs of clouds; a cloud that is in several pairs is compared with itself once.
 
     Parameters
     ----------
@@ -165,9 +165,9 @@ def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None
     solver : Sinkhorn
     watch : Watch
     homes : list of Home
-        Where the arrays of each result go.
+        Homes of the arrays of each result.
     selves : dict, optional
-        Self solutions that are known already by the numbers of their clouds; they are used as they are.
+        Known self solutions by the numbers of their clouds; they are used unchanged.
     is_alone : bool
         Whether this is no batch.
 
@@ -198,7 +198,7 @@ def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None
 
 
 def _solve_small(clouds, sources, targets, eps, solver, is_alone, selves):
-    """The small ones, a single one from an earlier divergence that it resembles; None if the solver does not suit."""
+    """Solve the small pairs; a single pair may start from a similar divergence. None if the solver is not suitable."""
     earlier, starts = solver._start, None
     if isinstance(earlier, Resumed) and len(sources) == 1:
         numbers = sources[0], targets[0]
@@ -208,7 +208,7 @@ def _solve_small(clouds, sources, targets, eps, solver, is_alone, selves):
     if not suits(solver, starts):
         return None
     small = solve_small(clouds, sources, targets, eps, solver, is_alone, selves, starts)
-    # Far below, what the start has left at small masses, which the errors do not show, may be too much.
+    # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too large.
     if starts is not None and small.value[0] < difference(earlier.xy, earlier.xx, earlier.yy) / FAR_BELOW:
         small = solve_small(clouds, sources, targets, eps, solver, is_alone, selves)
     return small
@@ -221,7 +221,7 @@ def diverge(problem, solver):
 
 
 def diverge_alone(clouds, numbers, eps, solver, home, selves=None):
-    """The divergence of the clouds of two numbers; self solutions that are known already are used as they are."""
+    """The divergence between the clouds with two numbers; known self solutions are used unchanged."""
     watch, selves = Watch(solver), selves or {}
     pair = numbers[:1], numbers[1:]
     solved = solve_pairs(clouds, *pair, eps, solver, watch, [home], selves, is_alone=True)
@@ -230,7 +230,7 @@ def diverge_alone(clouds, numbers, eps, solver, home, selves=None):
 
 
 def _report(pairs, watch, given):
-    """Warn once if a divergence did not converge, about the worst."""
+    """Warn once, about the worst divergence, if any did not converge."""
     converged = pairs.array("converged", np.bool_)
     if not converged.all():
         errors = np.where(converged, -1.0, pairs.array("marginal_error", np.float64))

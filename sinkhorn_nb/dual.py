@@ -1,14 +1,14 @@
-"""Dual value and marginal error of a pair of potentials, from the sums of one pass."""
+"""The dual value and the marginal error of a pair of potentials, from the sums of one pass."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-LARGEST_LOG = 700.0  # of a marginal ratio, so that the error stays a finite number
+LARGEST_LOG = 700.0  # bound of the log of a marginal ratio, so that the error stays finite
 
 
 class Iterate(NamedTuple):
-    """Potentials between probabilities, in the order of the partitions, and the log of the marginals' ratios there."""
+    """Potentials between probabilities and the logs of the marginal ratios, in the order of the partitions."""
 
     f: np.ndarray
     g: np.ndarray
@@ -17,7 +17,7 @@ class Iterate(NamedTuple):
 
     @property
     def n_pairs(self):
-        """Pairs of distinct points with mass: a pass treats them."""
+        """Number of pairs of distinct points with mass; a pass treats all of them."""
         return len(self.f) * len(self.g)
 
     @property
@@ -29,7 +29,7 @@ class Iterate(NamedTuple):
 class Normal(NamedTuple):
     """An iterate in the order of the normal forms of two measures, and their probabilities.
 
-    `answer` is what the compiled solver of small problems said of a self problem, in its own units.
+    `answer` holds the numbers of the compiled solver for a self problem, in its own units.
     """
 
     iterate: Iterate
@@ -39,7 +39,7 @@ class Normal(NamedTuple):
 
     @property
     def n_pairs(self):
-        """Pairs of points."""
+        """Number of pairs of points."""
         return self.iterate.n_pairs
 
     @property
@@ -54,12 +54,12 @@ class Normal(NamedTuple):
 
     @property
     def T(self):
-        """The same for the transposed problem."""
+        """The iterate of the transposed problem."""
         return Normal(self.iterate.T, self.b, self.a)
 
 
 def balanced(a, b, f, g):
-    """f - c and g + c, which have the same plan, with <a, f> = <b, g>."""
+    """f - c and g + c with <a, f> = <b, g>; they have the same plan."""
     c = (a @ f - b @ g) / 2
     return f - c, g + c
 
@@ -67,9 +67,9 @@ def balanced(a, b, f, g):
 def dual_value(a, b, f, g, log_rows, log_columns, eps):
     """The dual objective after one exact update of one side, for probabilities a and b.
 
-    At (T(g), g) the rows of the plan are exact, so that the dual is <a, T(g)> + <b, g> and bounds
-    OT_eps from below; the same for (f, T(f)). The larger of the two: its error is quadratic in
-    the marginal error.
+    At (T(g), g) the rows of the plan are exact, so the dual is <a, T(g)> + <b, g> and bounds OT_eps
+    from below. The same holds for (f, T(f)). The value is the larger of the two; its error is
+    quadratic in the marginal error.
     """
     return float(a @ f + b @ g - eps * min(a @ log_rows, b @ log_columns))
 

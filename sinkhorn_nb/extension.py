@@ -1,4 +1,4 @@
-"""Potentials and maps beyond the points that were solved for: at new points, and at all rows of the caller."""
+"""Extend potentials and maps from the points of the solve to new points and to all rows of the caller."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ class Extension:
     Parameters
     ----------
     problem : Problem
-        The caller's; the potentials are those of its reduced problem.
+        The caller's problem; the potentials belong to its reduced problem.
     g : (k,) array
         The potential of the target between probabilities, in the order of the reduced partition.
     backend : str
-        As the solver's.
+        The backend of the solver.
     """
 
     def __init__(self, problem, g, backend):
@@ -34,12 +34,12 @@ class Extension:
         return query.expand(kernel.barycenters(kernel.softmin(self._g), self._g))
 
     def at_rows(self, f):
-        """The source's potential per row of the caller, from that of the points: rows without mass have T(g)."""
+        """The source's potential per row of the caller, from that of the points. Rows without mass have T(g)."""
         source = self._problem.source
         return source.expand(f, self.potential(source.points[source.inert]) if len(source.inert) else 0.0)
 
     def images_of_rows(self, f):
-        """The barycentric images of the caller's rows; one pass, for f is T(g) at the points."""
+        """The barycentric images of the caller's rows, in one pass, because f is T(g) at the points."""
         problem, source = self._problem, self._problem.source
         images = problem.reduced.kernel("float64", self._backend).barycenters(f, self._g)
         return source.expand(images, self.images(source.points[source.inert]) if len(source.inert) else 0.0)
@@ -52,7 +52,7 @@ class Extension:
 
 
 def new_points(name, points, source):
-    """The caller's points, which are in the unit of the source's and have their columns."""
+    """Check the caller's new points: they must have the unit and the columns of the source's points."""
     points, traits = validation.cloud(name, points, source.dimension)
     validation.same_dimension(name, points, "the data", source.points)
     validation.same_meaning(name, traits, "the data", source.traits)
@@ -60,7 +60,7 @@ def new_points(name, points, source):
 
 
 def iterate_of_normal_forms(problem, known):
-    """The iterate in the order of the partitions, from one in that of the normal forms."""
+    """Convert an iterate from the order of the normal forms to the order of the partitions."""
     source, target = problem.source, problem.target
     f, log_rows = source.from_normal_form(known.f), source.from_normal_form(known.log_rows)
     if known.g is known.f:
@@ -69,9 +69,9 @@ def iterate_of_normal_forms(problem, known):
 
 
 def iterate_of_rows(problem, iterate, f, g):
-    """The iterate in the order of the partitions of all rows, from potentials per row.
+    """Convert potentials per row to an iterate in the order of the partitions of all rows.
 
-    Rows of equal points have the same marginal ratios; those without mass are exact.
+    Rows of equal points have the same marginal ratios; rows without mass are exact.
     """
     if problem.reduced is problem:
         return iterate

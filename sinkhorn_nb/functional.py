@@ -1,4 +1,4 @@
-"""The front door: arrays in, one frozen result out."""
+"""The public functions: they take arrays and return one frozen result."""
 
 import math
 
@@ -21,8 +21,8 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
     Parameters
     ----------
     x, y : (n, d) and (m, d) array-likes
-        Points. float32 input is computed with float32 pairs, all else ends in float64.
-        Arrays of torch, CuPy, JAX or numba on a GPU make arrays of the same kind of all results.
+        Points. float32 input is computed with float32 pairs; all other input ends in float64.
+        If arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same kind.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0 of the same total mass; uniform probabilities by default.
     blur : float
@@ -77,21 +77,21 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
 def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     """Sinkhorn divergences of many pairs of weighted point clouds, solved together.
 
-    As `sinkhorn_divergence` of each pair, up to the solver's tolerance, and for small clouds many times as fast:
-    each pass serves all pairs.
+    The results are those of `sinkhorn_divergence` for each pair, up to the solver's tolerance. For small clouds this
+    is many times as fast, because a compiled solver takes all pairs at once.
 
     Parameters
     ----------
     xs, ys : sequences of B (n_k, d_k) and (m_k, d_k) array-likes
-        Points, any number in each cloud; or (B, n, d) arrays. An array that is in several places is one measure,
+        Points, any number in each cloud; or (B, n, d) arrays. An array that appears several times is one measure,
         compared with itself once.
     a, b : sequences of B (n_k,) and (m_k,) array-likes, optional
-        Weights >= 0, of the same total mass in a pair; None, also in place of one of them, for uniform probabilities.
+        Weights >= 0, of the same total mass in a pair; None, also for a single cloud, gives uniform probabilities.
     blur : float
         Length in the unit of the points below which details are smoothed, eps = blur**2.
     solver : Sinkhorn, optional
-        How to solve; the default stops at a marginal error of 1e-3. One with settings beyond tol, max_iter, backend
-        and dtype solves the pairs one after another.
+        How to solve; the default stops at a marginal error of 1e-3. If settings other than tol, max_iter, backend and
+        dtype are given, the pairs are solved one after another.
 
     Returns
     -------
@@ -106,13 +106,13 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     Warns
     -----
     ConvergenceWarning
-        Once, if the tolerance was not reached by all.
+        Once, if some pairs did not reach the tolerance.
 
     Notes
     -----
-    Cost: O(sum_k n_k m_k d_k) time per iteration, O(sum_k (n_k + m_k)) memory and 16 MB per thread. Each pair of up to
-    1024 by 1024 points takes annealed Sinkhorn iterations with Anderson mixing, in float64 and in the cache of a core;
-    larger ones and those on which these fail take the steps of `entropic_ot`.
+    Cost: O(sum_k n_k m_k d_k) time per iteration, O(sum_k (n_k + m_k)) memory and 16 MB per thread. Pairs of up to
+    1024 by 1024 points are solved by annealed Sinkhorn iterations with Anderson mixing, in float64 and in the cache
+    of a core. Larger pairs, and pairs on which this fails, take the steps of `entropic_ot`.
 
     References
     ----------
@@ -143,8 +143,8 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     Parameters
     ----------
     x, y : (n, d) and (m, d) array-likes
-        Points. float32 input is computed with float32 pairs, all else ends in float64.
-        Arrays of torch, CuPy, JAX or numba on a GPU make arrays of the same kind of all results.
+        Points. float32 input is computed with float32 pairs; all other input ends in float64.
+        If arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same kind.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0 of the same total mass; uniform probabilities by default.
     blur : float
@@ -186,7 +186,7 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
 
 
 def suggest_blur(x, y=None, fraction=0.05):
-    """A blur to start from: a fraction of the diameter, the diagonal of the bounding box of all points.
+    """Suggest a first blur: a fraction of the diameter, which is the diagonal of the bounding box of all points.
 
     Parameters
     ----------
@@ -198,12 +198,12 @@ def suggest_blur(x, y=None, fraction=0.05):
     Returns
     -------
     float
-        A length in the unit of the points, which must have one unit for all columns: scale them first if they do not.
+        A length in the unit of the points. All columns must have the same unit: scale them first if they do not.
 
     Raises
     ------
     ValueError, TypeError
-        On bad input, and if all points are equal: no length is any better than another.
+        On bad input, and if all points are equal: then no length is better than another.
 
     Examples
     --------

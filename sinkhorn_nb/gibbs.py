@@ -1,4 +1,4 @@
-"""The one operator of the library: the Gibbs kernel exp(-C / eps) between two clouds, never formed."""
+"""The only operator of the library: the Gibbs kernel exp(-C / eps) between two clouds, which is never formed."""
 
 from copy import copy
 
@@ -7,16 +7,16 @@ import numpy as np
 from .backends.choice import Work, choose
 from .backends.pointwise import LOG2E
 
-# Sums further from 1 than this may hide clipped exponents: they are redone as log-sum-exp. A pair that is clipped at
-# 2^126 (2^1022) and has the smallest weight is below the first bound if that weight is small: then the second holds.
+# Sums further from 1 than TRUSTED may hide clipped exponents and are computed again as log-sum-exp. If the smallest
+# weight is small, a pair with this weight that is clipped at 2^126 (2^1022) is below that bound: then CLIPPED holds.
 TRUSTED = {"float32": 2.0**60, "float64": 2.0**300}
 CLIPPED = {"float32": 2.0**120, "float64": 2.0**1016}
 
 
 class GibbsKernel:
-    """p_ij = exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) for any potentials, one pass over the pairs per question.
+    """p_ij = exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) for any potentials; each method is one pass over the pairs.
 
-    Everything is in the order of the partitions.
+    All arrays are in the order of the partitions.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ class GibbsKernel:
         Clouds; the same object twice makes the kernel symmetric, and its sums cost half a pass.
     eps : float
     dtype : {"float32", "float64"}
-        Of the pairs; potentials and sums are float64.
+        Precision of the pairs; potentials and sums are float64.
     backend : {"auto", "cpu", "cuda"}
-        What computes; "auto" takes a GPU, if there is a good one, for many pairs.
+        The backend that computes; "auto" uses a GPU, if there is a good one, for many pairs.
     """
 
     def __init__(self, x, y, eps, dtype, backend="auto"):
@@ -45,14 +45,14 @@ class GibbsKernel:
 
     @property
     def T(self):
-        """The kernel seen from y; passes of the two are counted together."""
+        """The transposed kernel; the passes of both are counted together."""
         transposed = copy(self)
         transposed._x, transposed._y = self._y, self._x
         return transposed
 
     @property
     def n_passes(self):
-        """Passes so far, by their share of the pairs."""
+        """Number of passes so far, by their share of the pairs."""
         return self._counted[0]
 
     def _count(self, passes):
@@ -61,8 +61,8 @@ class GibbsKernel:
     def log_sums(self, f, g):
         """log sum_j b_j p_ij and log sum_i a_i p_ij: T(g) = f - eps * the first, T(f) = g - eps * the second.
 
-        Both come from one exponential per pair. Where a sum leaves the trusted range, it is
-        recomputed by log-sum-exp.
+        Both come from one exponential per pair. A sum that leaves the trusted range is computed
+        again by log-sum-exp.
         """
         x, y = self._x, self._y
         if self.is_symmetric and f is g:
@@ -74,9 +74,9 @@ class GibbsKernel:
         return self._mend(log(rows), f, g), self._mend_columns(log(columns), f, g)
 
     def cluster_sums(self, f, g, bounds):
-        """As `log_sums`, with column sums by cluster of rows: C_kj sums a_i p_ij over bounds[k] <= i < bounds[k + 1].
+        """The sums of `log_sums`, and column sums by cluster: C_kj sums a_i p_ij over bounds[k] <= i < bounds[k + 1].
 
-        C is None when a column sum had to be recomputed: its parts are not known.
+        C is None if a column sum had to be computed again, because its parts are not known.
         """
         self._count(1)
         x, y = self._x, self._y
@@ -96,9 +96,9 @@ class GibbsKernel:
         )
 
     def softmin(self, g, rows=None):
-        """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), online, for any potentials; at all rows or at some.
+        """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), in the log domain, at all rows or at some.
 
-        Right to the rounding of the pairs' dtype in the largest cost across a tile.
+        The error is the rounding of the pairs' dtype in the largest cost across a tile.
         """
         if rows is not None:
             return self._at(rows).softmin(g)
@@ -118,16 +118,16 @@ class GibbsKernel:
         return self._backend.transport(x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors)
 
     def barycenters(self, f, g):
-        """(n, d) means of the y_j with weights b_j p_ij, for each i; every row normalised, for any f_i."""
+        """(n, d) means of the y_j with weights b_j p_ij for each i. Rows are normalized, so any f_i gives the same."""
         points = self._y.points
-        centre = points.mean(axis=0)
-        moments = np.column_stack([np.ones(len(points)), points - centre])
+        center = points.mean(axis=0)
+        moments = np.column_stack([np.ones(len(points)), points - center])
         sums = self.transport(f, g, moments)
         doubtful = np.flatnonzero(~(np.abs(log(sums[:, 0])) <= np.log(TRUSTED[self.dtype])))
         if len(doubtful):
             rows = self._at(doubtful)
             sums[doubtful] = rows.transport(rows.softmin(g), g, moments)
-        return self._origin + (centre + sums[:, 1:] / sums[:, :1])
+        return self._origin + (center + sums[:, 1:] / sums[:, :1])
 
     def _at(self, rows):
         """The kernel between some of the x, given by increasing indices, and all y."""
@@ -149,7 +149,7 @@ class GibbsKernel:
 
 
 class Side:
-    """One cloud, scaled so that exponents are powers of 2, each tile on its own centre."""
+    """One cloud, scaled so that exponents are powers of 2, each tile on its own center."""
 
     def __init__(self, points, weights, bounds, eps, dtype, backend):
         self.points, self.weights, self._bounds = points, weights, bounds
@@ -157,11 +157,11 @@ class Side:
         self._to_exponent = LOG2E / eps
         scale = np.sqrt(self._to_exponent)
         sizes = np.diff(bounds)
-        centres = np.add.reduceat(points, bounds[:-1]) / sizes[:, None]
-        offsets = ((points - np.repeat(centres, sizes, axis=0)) * scale).astype(dtype)
-        # Squares of the rounded offsets: the exponents are then those of exact costs between them.
+        centers = np.add.reduceat(points, bounds[:-1]) / sizes[:, None]
+        offsets = ((points - np.repeat(centers, sizes, axis=0)) * scale).astype(dtype)
+        # The squares are those of the rounded offsets, so that the exponents belong to exact costs between these.
         self._half_squares = np.einsum("ik,ik->i", offsets, offsets, dtype=np.float64) / 2
-        self.cloud = backend.load(offsets, centres * scale, bounds)
+        self.cloud = backend.load(offsets, centers * scale, bounds)
         self.least_log_weight = float(np.log(weights[weights > 0].min(initial=1.0)))
 
     def exponents(self, potential):
@@ -169,22 +169,22 @@ class Side:
         return self._to_exponent * potential - self._half_squares
 
     def part(self, rows):
-        """Some of the points, for which increasing indices are given."""
+        """The side with some of its points, given by increasing indices."""
         bounds = np.unique(np.searchsorted(rows, self._bounds))
         return Side(self.points[rows], self.weights[rows], bounds, *self._settings)
 
     def tiles_of(self, rows):
-        """The tiles that `part` has something of."""
+        """The tiles that have points in `part`."""
         return np.unique(np.searchsorted(self._bounds, rows, side="right") - 1)
 
 
 def is_trusted(log_sums, least_log_weight, dtype):
-    """Whether no clipped pair can be hidden in sums with weights that are zero or at least so large."""
+    """Tell whether sums cannot hide a clipped pair, if each weight is zero or at least exp(least_log_weight)."""
     largest = np.minimum(np.log(TRUSTED[dtype]), np.log(CLIPPED[dtype]) + least_log_weight)
     return (log_sums >= -np.log(TRUSTED[dtype])) & (log_sums <= largest)
 
 
 def log(sums):
-    """Logarithms; of nothing, -inf."""
+    """Logarithms of sums, with log 0 = -inf."""
     with np.errstate(divide="ignore"):
         return np.log(sums)

@@ -1,4 +1,4 @@
-"""Tasks spread over threads, processes or a cluster by joblib, whose backends the user chooses."""
+"""Distribute tasks over threads, processes or a cluster by joblib; the user chooses its backend."""
 
 import pickle
 
@@ -11,10 +11,10 @@ __all__ = ["Parcel", "effective_n_jobs", "spread"]
 
 
 class Parcel:
-    """Objects on their way to another process. They arrive as copies that can be written to.
+    """Objects that are sent to another process. They arrive as copies that can be written to.
 
-    joblib and Dask hand over large arrays as read-only views of shared memory, for which every kernel would be compiled
-    once more.
+    joblib and Dask pass large arrays as read-only views of shared memory. Numba would compile every kernel again for
+    read-only arrays.
     """
 
     def __init__(self, *contents):
@@ -25,10 +25,10 @@ class Parcel:
 
 
 def spread(function, tasks, n_jobs):
-    """Yield a parcel of what function(*task) returns for each task, in the order in which they are done.
+    """Yield a parcel with the value of function(*task) for each task, in the order in which tasks are done.
 
-    `tasks` is read as far as there are jobs to do them. A job takes its share of the threads that this process has,
-    in any process.
+    `tasks` is read only as far as there are free jobs. In any process, a job uses its share of the threads of this
+    process.
     """
     backend, _ = get_active_backend()
     return_as = "generator_unordered" if backend.supports_return_generator else "list"

@@ -12,12 +12,12 @@ from .caching import cached_property
 from .partition import Partition, canonical_order
 from .representation import Represented
 
-QUERIES = 1000  # points whose neighbours are looked for
-WEIGHT_ROUNDING = 1e-13  # relative difference of two weights that are one weight, added up in different ways
+QUERIES = 1000  # points whose nearest neighbors are searched
+WEIGHT_ROUNDING = 1e-13  # largest relative difference of equal weights that were summed in different orders
 
 
 class Cells(NamedTuple):
-    """Groups of neighbouring points: the measure of their centroids, and the cell of each point of the partition."""
+    """Groups of neighboring points: the measure of their centroids, and the cell of each point of the partition."""
 
     measure: "Measure"
     owner: np.ndarray
@@ -39,7 +39,7 @@ class NormalForm(NamedTuple):
 
 
 class Reduction(NamedTuple):
-    """The measure of the distinct points with mass, and the point of it that each row is; -1 for rows without mass."""
+    """The measure of the distinct points with mass, and the point of each row; -1 for rows without mass."""
 
     measure: "Measure"
     owner: np.ndarray
@@ -54,7 +54,7 @@ class Measure(Represented):
     points : (n, d) float32 or float64 array
     weights : (n,) float64 array, >= 0, with a positive sum
     traits : Traits
-        What else is known about the numbers as they came: columns, units, rounding.
+        Other facts about the caller's numbers: columns, units, rounding.
     """
 
     points: np.ndarray
@@ -94,13 +94,13 @@ class Measure(Represented):
 
     @cached_property
     def box(self):
-        """Corners (2, d) of the bounding box of the points that carry mass."""
+        """Corners (2, d) of the bounding box of the points with mass."""
         carriers = self.points if self.weights.all() else self.points[self.weights > 0]
         return np.stack([carriers.min(axis=0), carriers.max(axis=0)]).astype(np.float64)
 
     @cached_property
     def partition(self):
-        """The order of the points in which everything is computed; made once."""
+        """The order of the points for all computations; it is made once."""
         return Partition(self.points, self.probabilities, self._order)
 
     @cached_property
@@ -109,14 +109,14 @@ class Measure(Represented):
 
     @cached_property
     def spacing(self):
-        """Median distance from a point to its nearest neighbour."""
+        """Median distance from a point to its nearest neighbor."""
         if len(self) < 2:
             return 0.0
         sample = self.partition.points[:: -(-len(self) // QUERIES)]
         return float(np.median(cKDTree(self.points).query(sample, k=2)[0][:, 1]))
 
     def cells(self, count, resolution):
-        """At most so many cells, none finer than needed for the resolution; made once."""
+        """At most `count` cells, none finer than needed for the resolution; they are made once."""
         if (count, resolution) not in self._cells:
             bounds = self.partition.cells(count, resolution)
             centroids, masses = self.partition.centroids(bounds)
@@ -130,12 +130,12 @@ class Measure(Represented):
 
     @property
     def reduced(self):
-        """The same measure as distinct points with positive weights; the measure itself if it has no others."""
+        """The same measure with distinct points and positive weights; the measure itself if its rows are like this."""
         return self if self._reduction is None else self._reduction.measure
 
     @cached_property
     def inert(self):
-        """Rows of weight zero whose points no row with mass shares: the reduced measure does not know them."""
+        """Rows of weight zero whose points no row with mass shares. The reduced measure does not have these points."""
         return np.empty(0, dtype=np.intp) if self._reduction is None else np.flatnonzero(self._reduction.owner < 0)
 
     def expand(self, values, at_inert=0.0):
@@ -148,7 +148,7 @@ class Measure(Represented):
         return values
 
     def collapse(self, values):
-        """Values in the order of the reduced measure's partition from values per row; equal points take the largest."""
+        """Values in the order of the reduced measure's partition from values per row; equal points get the largest."""
         if self._reduction is not None:
             carriers = np.flatnonzero(self._reduction.owner >= 0)
             largest = np.full(len(self.reduced), -np.inf)
@@ -169,7 +169,7 @@ class Measure(Represented):
 
     @cached_property
     def _reduction(self):
-        """The reduced measure, or None where every row is a distinct point with mass."""
+        """The reduced measure, or None if every row is a distinct point with mass."""
         points = self.points[self._order]
         is_first = np.ones(len(points), dtype=bool)
         tied = np.flatnonzero(points[1:, 0] == points[:-1, 0]) + 1
@@ -178,13 +178,13 @@ class Measure(Represented):
             return None
         starts, groups = np.flatnonzero(is_first), np.cumsum(is_first) - 1
         masses = self._masses_of(groups)
-        carries = masses / self.mass > 0  # a weight may be nothing beside the mass
+        carries = masses / self.mass > 0  # a weight may vanish relative to the mass
         owner = np.empty(len(points), dtype=np.intp)
         owner[self._order] = np.where(carries, np.cumsum(carries) - 1, -1)[groups]
         return Reduction(Measure(points[starts[carries]], masses[carries], self.traits), owner)
 
     def _masses_of(self, groups):
-        """Sums of the weights of groups of rows that follow each other; the same bits with weights of zero between."""
+        """Sums of the weights of groups of consecutive rows; weights of zero in between do not change a bit."""
         weights = self.weights[self._order]
         positive = np.flatnonzero(weights)
         starts = np.flatnonzero(np.diff(groups[positive], prepend=-1))
@@ -194,7 +194,7 @@ class Measure(Represented):
 
     @cached_property
     def normal_form(self):
-        """The normal form: small problems are solved in its order."""
+        """The normal form. Small problems are solved in its order."""
         if self._reduction is not None:
             reduced = self.reduced
             return NormalForm(reduced.points.astype(np.float64), reduced.probabilities, self._reduction.owner)
@@ -203,20 +203,20 @@ class Measure(Represented):
         return NormalForm(self.points[self._order].astype(np.float64), self.probabilities[self._order], owner)
 
     def from_normal_form(self, values):
-        """Values in the order of the reduced measure's partition from values in that of the normal form."""
+        """Convert values from the order of the normal form to the order of the reduced measure's partition."""
         reduced = self.reduced
         rows = np.empty_like(values)
         rows[reduced._order] = values
         return reduced.partition.sort(rows)
 
     def has_rows_of(self, other):
-        """Whether the other measure has the same rows in the same order."""
+        """Tell whether the other measure has the same rows in the same order."""
         if self is other:
             return True
         return np.array_equal(self.points, other.points) and np.array_equal(self.weights, other.weights)
 
     def equals(self, other):
-        """Whether this is the same measure, however its rows are ordered, repeated, split or padded with zeros."""
+        """Tell whether this is the same measure, however its rows are ordered, repeated, split or padded with zeros."""
         if self is other:
             return True
         mine, theirs = self.reduced, other.reduced
@@ -237,12 +237,12 @@ class Measure(Represented):
         return first is not None and first[0] < first[1]
 
     def _facts(self):
-        mass = float(self.weights.sum())  # the exact sum of `mass` takes a while
+        mass = float(self.weights.sum())  # the exact sum of `mass` takes longer
         return {"n": len(self), "d": self.dimension, "mass": mass, "dtype": self.points.dtype}
 
 
 def _first_difference(mine, theirs):
-    """The first two different numbers of two orders of points, each with its probabilities; None if there are none."""
+    """The first two numbers that differ between two orders of points and their probabilities, or None."""
     for a, b, rtol in (
         (mine.points, theirs.points, 0.0),
         (mine.probabilities, theirs.probabilities, WEIGHT_ROUNDING),

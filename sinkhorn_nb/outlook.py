@@ -1,4 +1,4 @@
-"""Early warning of a blur that is too small for the data, with one that is not."""
+"""Warn early of a blur that is too small for the data, and propose another one."""
 
 from dataclasses import replace
 from math import ceil
@@ -8,17 +8,17 @@ import numpy as np
 from .status import is_too_slow, warn
 
 FINEST = 1e-4  # of the diameter: blurs below take thousands of iterations, if they converge at all
-# Iterations expected where the blur is below the distance of neighbors: that alone says little, since sparse points in
-# many dimensions and small clouds are solved in a few.
+# Expected iterations from which a blur below the distance of neighbors counts as too small. Such a blur alone says
+# little, because sparse points in many dimensions and small clouds are solved in a few iterations.
 MANY = 100
-USUAL = 0.05  # of the diameter: what the how-to recommends to start from
+USUAL = 0.05  # of the diameter: the first blur that the how-to recommends
 DIFFERENT_UNITS = 1e3  # ratio of the extents of two columns
-# A solve that is not done by then is worth a word: half a second, on two slow cores.
+# A solve is checked if it takes longer than PATIENCE seconds, on two slow cores.
 PATIENCE, SECONDS_PER_ITERATION, PAIRS_PER_SECOND = 0.5, 8e-3, 2e8
 
 
 def advice(problem):
-    """Why the blur is too small for the data and which one is not, in words; None if it is not too small."""
+    """The reason why the blur is too small for the data, and a better one, in words; None if it is not too small."""
     diameter = problem.diameter
     if 0 < problem.blur < FINEST * diameter:
         reason = f"{problem.blur / diameter:.1e} of the diameter {diameter:.3g}{_widest(problem)}"
@@ -35,17 +35,17 @@ def advice(problem):
 def expected_iterations(problem):
     """A rough number of iterations, fitted to random clouds of some hundred points in two and three dimensions.
 
-    40 to 130 of them at a blur of 1 % of the diameter, 830 to 7300 at 0.1 %, 3600 to more than 20 000 at 0.03 %.
+    They took 40 to 130 at a blur of 1 % of the diameter, 830 to 7300 at 0.1 %, 3600 to more than 20 000 at 0.03 %.
     """
     return (problem.diameter / problem.blur) ** 1.5 / 25
 
 
 class Watch:
-    """Watches the solves of one call, to warn once, in the first second, if a blur is too small for the data.
+    """Watch the solves of one call, and warn once, in the first second, if a blur is too small for the data.
 
-    Many such problems are solved in no time, for instance those of sorted or of nearly equal clouds: a solve has
-    to take half a second, and not to be on its way to tol within max_iter, before a word is said: by a warning, or by
-    a call of `say` with its text.
+    Many problems with such a blur are solved very fast, for instance those of sorted or nearly equal clouds. So the
+    warning is given only if a solve takes half a second and is not on its way to tol within max_iter. `say` is called
+    with the text of the warning.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Watch:
 
     def over(self, problem):
         """The solver of a problem, with a callback that watches it."""
-        solver = self._solver  # its start is not read again: the caller's arrays may have changed
+        solver = self._solver  # its start is not read again, because the caller's arrays may have changed
         return replace(solver, init=solver._start, callback=_Progress(self, problem, solver))
 
     def warn(self, problem):
@@ -68,7 +68,7 @@ class Watch:
 
 
 class _Progress:
-    """The errors of one solve, looked at after half a second and whenever twice as many are known."""
+    """The errors of one solve, checked after half a second and whenever their number has doubled."""
 
     def __init__(self, watch, problem, solver):
         self._watch, self._problem, self._solver = watch, problem, solver
@@ -79,7 +79,7 @@ class _Progress:
     def __call__(self, iteration):
         self._errors.append(iteration.marginal_error)
         if len(self._errors) == self._due:
-            self._due *= 2  # what goes well now may slow down later
+            self._due *= 2  # fast progress may slow down later
             if is_too_slow(self._errors, self._solver.tol, self._solver.max_iter):
                 self._watch.warn(self._problem)
         if self._solver.callback is not None:
@@ -96,7 +96,7 @@ def _extents(problem):
 
 
 def _widest(problem):
-    """The column that makes the diameter, where others are far smaller."""
+    """Name the column that makes the diameter, if others are far smaller."""
     extents = _extents(problem)
     wide, narrow = int(np.argmax(extents)), int(np.argmin(extents))
     if not _have_different_units(extents):

@@ -14,7 +14,7 @@ from .pairwise_blocks import Effort, evaluate
 def pairwise_sinkhorn_divergence(
     clouds, others=None, weights=None, *, other_weights=None, blur, solver=None, n_jobs=None, progress=False
 ):
-    """Sinkhorn divergences between all clouds of a list, or between those of two: S_eps(clouds[k], others[l]).
+    """Sinkhorn divergences between all clouds of a list, or of two lists: S_eps(clouds[k], others[l]).
 
     sqrt(2 S) is a length in the unit of the points that tends to the Wasserstein distance W_2 as the blur tends to 0.
 
@@ -25,21 +25,23 @@ def pairwise_sinkhorn_divergence(
     others : sequence of M (m_l, d) array-likes, optional
         The clouds to compare with; `clouds` by default.
     weights, other_weights : sequences of N (n_k,) and M (m_l,) array-likes, optional
-        Weights >= 0, of one total mass; None, also in place of one of them, for uniform probabilities.
+        Weights >= 0, all of the same total mass; None, also for a single cloud, gives uniform probabilities.
     blur : float
         Length in the unit of the points below which details are smoothed, eps = blur**2.
     solver : Sinkhorn, optional
         How to solve; the default stops at a marginal error of 1e-3.
     n_jobs : int, optional
-        Processes of joblib, -1 for one per core, or other jobs that `joblib.parallel_config` chooses: backend="dask" or
-        "ray" spreads them over a cluster. None is that configuration's number, and without one this process alone.
+        Number of processes of joblib, -1 for one per core. `joblib.parallel_config` chooses other kinds of jobs:
+        backend="dask" or "ray" distributes them over a cluster. None takes the number of this configuration, and
+        without a configuration this process alone.
     progress : bool, default False
         Show how many pairs are done.
 
     Returns
     -------
     (N, M) float64 array
-        Of NumPy. Without `others` exactly symmetric, with a zero diagonal; the same bits for any number of jobs.
+        A NumPy array. Without `others` it is exactly symmetric, with a zero diagonal. It has the same bits for any
+        number of jobs.
 
     Raises
     ------
@@ -53,8 +55,8 @@ def pairwise_sinkhorn_divergence(
 
     Notes
     -----
-    Cost: O(n m d) time per iteration of each two different clouds and of each with itself. Memory beyond the clouds and
-    the table: the solutions of at most 1024 pairs per job.
+    Cost: O(n m d) time per iteration, for each pair of different clouds and for each cloud with itself. The memory
+    beyond the clouds and the table holds the solutions of at most 1024 pairs per job.
 
     References
     ----------
@@ -72,7 +74,7 @@ def pairwise_sinkhorn_divergence(
 
 
 def _listed(clouds, others, weights, other_weights):
-    """The clouds of the rows and those of the columns, with their names and weights."""
+    """The clouds of the rows and the clouds of the columns, with their names and weights."""
     rows = _clouds("clouds", clouds, "weights", weights)
     if others is not None:
         return rows, _clouds("others", others, "other_weights", other_weights)
@@ -93,7 +95,7 @@ def _effort(solver, n_jobs, progress):
 
 
 def _table(rows, columns, blur, effort):
-    """Each two different clouds are compared once, however often they meet in the table."""
+    """Compute the table; each pair of different clouds is compared once, however often it appears."""
     numbers, named = _numbered(rows + columns)
     blur = _checked(named, blur)
     first, second = np.split(np.array(numbers), [len(rows)])
@@ -109,7 +111,7 @@ def _table(rows, columns, blur, effort):
 
 
 def _numbered(clouds):
-    """The number of each cloud, and the names and the measure by number; arrays in several places are one cloud."""
+    """The number of each cloud, and names and measures by number. An array that appears several times is one cloud."""
     numbers, named = {}, []
     for (x_name, x), (a_name, a) in clouds:
         if (id(x), id(a)) not in numbers:
@@ -120,7 +122,7 @@ def _numbered(clouds):
 
 
 def _checked(named, blur):
-    """The blur, once all clouds are comparable: in coordinates, in units and in mass."""
+    """Check that all clouds have the same coordinates, units and mass, and return the checked blur."""
     x_name, a_name, first = named[0]
     meanings = {}
     for name, weights_name, measure in named:

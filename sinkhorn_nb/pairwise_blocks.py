@@ -1,4 +1,4 @@
-"""Divergences of many pairs, block by block: a block is what one job does, and all that memory holds of its pairs."""
+"""Divergences of many pairs, block by block. A block is the task of one job and the unit of memory."""
 
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from .pairwise_values import self_solutions, values
 from .solver.progress import counter
 from .status import warn
 
-LARGEST = 1024  # pairs of a block: their solutions take some 40 MB at 300 points
-WORK = 2**26  # pairs of points of a block: a second or so, after which the progress bar moves
-BLOCKS_PER_JOB = 8  # at least, so that no job waits for long while the last ones end
+LARGEST = 1024  # pairs of a block: their solutions take about 40 MB at 300 points
+WORK = 2**26  # pairs of points of a block: the progress bar moves about every second
+BLOCKS_PER_JOB = 8  # at least, so that no job waits for long while the last blocks end
 
 
 @dataclass(frozen=True)
 class Effort:
-    """The solver of every pair, the number of jobs as joblib takes it, and whether a bar shows how far they are."""
+    """The solver of every pair, the number of jobs in joblib's convention, and whether a bar shows the progress."""
 
     solver: Any
     n_jobs: int | None
@@ -27,7 +27,7 @@ class Effort:
 
 
 def evaluate(measures, pairs, names, eps, effort):
-    """S_eps of pairs (P, 2) of numbers into `measures`, each i < j; the names of these are for the only warning."""
+    """S_eps of pairs (P, 2) of indices into `measures`, each i < j; the names of the measures are for the warning."""
     sizes, report = np.array([len(measure) for measure in measures]), _Report()
     selves = _compared_with_themselves(measures, np.unique(pairs), sizes, eps, effort, report)
     value = np.empty(len(pairs))
@@ -40,7 +40,7 @@ def evaluate(measures, pairs, names, eps, effort):
 
 
 def _compared_with_themselves(measures, numbers, sizes, eps, effort, report):
-    """The self solutions of the clouds that have these numbers, by number."""
+    """The self solutions of the clouds with these numbers, by number."""
     chunks = _chunks(numbers, sizes, effort.n_jobs)
     tasks = ((chunk, Parcel([measures[k] for k in chunk]), eps, effort.solver) for chunk in chunks)
     selves = [None] * len(measures)
@@ -51,7 +51,7 @@ def _compared_with_themselves(measures, numbers, sizes, eps, effort, report):
 
 
 def _done(function, tasks, what, total, effort, report):
-    """The rows and the answer of each task when it is done."""
+    """Yield the rows and the answer of each task when it is done."""
     bar = counter(what, total) if effort.progress else nullcontext()
     with bar, closing(spread(function, tasks, effort.n_jobs)) as answers:
         for parcel in answers:
@@ -79,13 +79,13 @@ def _compare(block, pairs, parcel, solver):
 
 
 def _chunks(numbers, sizes, n_jobs):
-    """Numbers of clouds, those of one task together."""
+    """Numbers of clouds, grouped by task."""
     longest = _most(len(numbers), np.mean(sizes[numbers] ** 2.0), n_jobs)
     return [numbers[first : first + longest] for first in range(0, len(numbers), longest)]
 
 
 def _blocks(pairs, sizes, n_jobs):
-    """Rows of `pairs`, those of one task together: squares of the table, since their pairs have few clouds."""
+    """Rows of `pairs`, grouped by task. A task is a square of the table, because its pairs have few clouds."""
     most = _most(len(pairs), np.mean(sizes[pairs[:, 0]] * sizes[pairs[:, 1]]), n_jobs)
     edge = isqrt(most) if most < len(pairs) else len(sizes)
     squares = pairs // edge
@@ -95,14 +95,14 @@ def _blocks(pairs, sizes, n_jobs):
 
 
 def _most(count, work, n_jobs):
-    """How many of `count` problems a task has at most, each of so many pairs of points."""
+    """The largest number of problems per task, out of `count` problems of `work` pairs of points each."""
     n_jobs = effective_n_jobs(n_jobs)
     share = count if n_jobs == 1 else count // (BLOCKS_PER_JOB * n_jobs)
     return max(1, min(LARGEST, int(WORK / work), share))
 
 
 class _Report:
-    """One warning for all blocks: an early one if a blur is too small, else one about the worst pair in the end."""
+    """One warning for all blocks: an early one if a blur is too small, else one about the worst pair at the end."""
 
     def __init__(self):
         self._has_warned, self._n_failed, self._worst = False, 0, None
@@ -121,7 +121,7 @@ class _Report:
             self._worst = max(self._worst or failure, failure, key=lambda f: (f.marginal_error, -f.row))
 
     def close(self, pairs, names):
-        """Warn if a pair has not converged."""
+        """Warn if any pair has not converged."""
         if self._worst is not None and not self._has_warned:
             x, y = (names[k] for k in pairs[self._worst.row])
             warn(

@@ -1,4 +1,4 @@
-"""Divergences between clouds that go by number: each is compared with itself once, and then with others."""
+"""Divergences between numbered clouds: each cloud is compared with itself once, and then with others."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from .outlook import Watch
 
 
 class Failure(NamedTuple):
-    """A pair that has not converged: its row, the marginal error, and what `Solution.message` says."""
+    """A pair that has not converged: its row, the marginal error and the text of `Solution.message`."""
 
     row: int
     marginal_error: float
@@ -19,7 +19,7 @@ class Failure(NamedTuple):
 
 
 class Values(NamedTuple):
-    """S_eps of each pair, whether its three solutions converged, and the worst of those that did not."""
+    """S_eps of each pair, whether its three solutions converged, and the worst pair that did not."""
 
     value: np.ndarray
     converged: np.ndarray
@@ -27,14 +27,14 @@ class Values(NamedTuple):
 
 
 def self_solutions(measures, eps, solver, say):
-    """The solution of each measure's problem with itself; `say` is called with an early warning."""
+    """The self solution of each measure; `say` is called with the text of an early warning."""
     numbers = np.arange(len(measures))
     solved = _solved(measures, numbers, numbers, eps, solver, say)
     return [solved.divergence(k).xx for k in range(len(measures))]
 
 
 def values(selves, pairs, solver, say):
-    """S_eps of pairs (P, 2) of numbers into `selves`, the self solutions of the clouds; the same in any company."""
+    """S_eps of pairs (P, 2) of indices into `selves`, the self solutions; a value does not depend on other pairs."""
     measures, eps = [own.problem.source for own in selves], selves[0].problem.eps
     solved = _solved(measures, *pairs.T, eps, solver, say, dict(enumerate(selves)))
     converged = solved.array("converged", np.bool_)

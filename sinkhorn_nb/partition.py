@@ -1,4 +1,4 @@
-"""One order of a point cloud for everything: tiles of the kernels, clusters, cells of the coarse start."""
+"""One order of a point cloud for the tiles of the kernels, the clusters, and the cells of the coarse start."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from .backends.ordering import median_cuts
 from .backends.threads import single_threaded_blas
 from .caching import cached_property
 
-TILE = 512  # points of a tile of the kernels, about
-MOST_AXES = 16  # principal axes that the cuts look at
-SAMPLE = 4096  # points that they are computed from
-RANK = 1e-6  # axes along which points are so much shorter than along the longest are rounding
+TILE = 512  # points per tile of the kernels, at most
+MOST_AXES = 16  # principal axes that the cuts consider
+SAMPLE = 4096  # points from which the axes are computed
+RANK = 1e-6  # relative to the longest axis: shorter axes are rounding
 
 
 class Partition:
-    """A balanced kd-tree: median cuts along the widest of the principal axes, down to single points.
+    """A balanced kd-tree with median cuts along the widest of the principal axes, down to single points.
 
-    It depends on the points and weights alone, not on the order in which they come: two
-    permutations of a measure have the same ordered points, to the bit.
+    It depends on the points and weights alone, and not on the caller's order: two permutations of a
+    measure have the same ordered points, to the bit.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class Partition:
     order : (n,) array
         `points[order]` are the ordered points.
     points : (n, d) float64 array
-        In order.
+        The ordered points.
     probabilities : (n,) float64 array
-        In order.
+        Their probabilities.
     """
 
     def __init__(self, points, probabilities, order=None):
@@ -47,26 +47,26 @@ class Partition:
         return len(self.order)
 
     def sort(self, values):
-        """Values in the caller's order, put in the partition's."""
+        """Put values from the caller's order in the partition's order."""
         return values[self.order]
 
     def restore(self, values):
-        """Values in the partition's order, put back in the caller's."""
+        """Put values from the partition's order back in the caller's order."""
         out = np.empty_like(values)
         out[self.order] = values
         return out
 
     def tiles(self, most):
-        """Bounds of the largest nodes of one level with at most so many points."""
+        """Bounds of the largest nodes of one level with at most `most` points."""
         return _level(len(self), max(0, (-(-len(self) // most) - 1).bit_length()))
 
     @cached_property
     def radius(self):
-        """Root mean square distance of the points from the centres of the tiles that they are in."""
+        """Root mean square distance of the points from the centers of their tiles."""
         bounds = self.tiles(TILE)
         sizes = np.diff(bounds)
-        centres = np.add.reduceat(self.points, bounds[:-1]) / sizes[:, None]
-        squares = ((self.points - np.repeat(centres, sizes, axis=0)) ** 2).sum(axis=1)
+        centers = np.add.reduceat(self.points, bounds[:-1]) / sizes[:, None]
+        squares = ((self.points - np.repeat(centers, sizes, axis=0)) ** 2).sum(axis=1)
         return float(np.sqrt(self.probabilities @ squares))
 
     def clusters(self, count):
@@ -76,7 +76,7 @@ class Partition:
         return self._split(keys, count)
 
     def cells(self, count, resolution):
-        """Bounds of at most so many nodes, their extents the smallest; none finer than needed for `resolution`."""
+        """Bounds of at most `count` nodes with the smallest extents; none is finer than needed for `resolution`."""
         _, variances, _ = self._nodes
         return self._split(np.where(variances > resolution**2, variances, 0.0), count)
 
@@ -103,7 +103,7 @@ class Partition:
 
     @cached_property
     def _nodes(self):
-        """Masses, variances and sizes of all nodes, level by level; by differences of running sums."""
+        """Masses, variances and sizes of all nodes, level by level, as differences of running sums."""
         x = self.points - self.probabilities @ self.points
         w = self.probabilities[:, None]
         running = np.zeros((len(self) + 1, x.shape[1] + 2))
@@ -125,7 +125,7 @@ def _level(n, level):
 
 
 def canonical_order(points, weights):
-    """The order of increasing coordinates; equal points come in the order of their weights."""
+    """The order of increasing coordinates; equal points are in the order of their weights."""
     order = np.argsort(points[:, 0], kind="stable")
     first = points[order, 0]
     equal = np.zeros(len(order) + 1, dtype=bool)
@@ -137,15 +137,15 @@ def canonical_order(points, weights):
 
 
 def _principal_axes(points):
-    """Coordinates along the leading principal axes of a sample, for the cuts alone."""
-    centred = points - points.mean(axis=0)
-    sample = centred[:: -(-len(points) // SAMPLE)]
-    with single_threaded_blas():  # the same bits whatever else is running
-        return np.ascontiguousarray(centred @ _leading_axes(sample))
+    """Coordinates along the leading principal axes of a sample; only the cuts use them."""
+    centered = points - points.mean(axis=0)
+    sample = centered[:: -(-len(points) // SAMPLE)]
+    with single_threaded_blas():  # the same bits on any number of free threads
+        return np.ascontiguousarray(centered @ _leading_axes(sample))
 
 
 def _leading_axes(points):
-    """Unit vectors (d, at most 16), by the smaller of the two matrices that have them."""
+    """Unit vectors (d, at most 16), as eigenvectors of the smaller of the two possible matrices."""
     n, d = points.shape
     if n >= d:
         return np.linalg.eigh(points.T @ points)[1][:, : -MOST_AXES - 1 : -1]

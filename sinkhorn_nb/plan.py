@@ -1,4 +1,4 @@
-"""The transport plan as a linear operator, never formed."""
+"""The transport plan as a linear operator that is never formed."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,10 +17,10 @@ from .problem import Problem
 from .representation import Represented
 
 MAX_ENTRIES = 10**8
-HIGHEST = 1020.0  # log2 of the largest entry that is read: whatever the potentials, it is finite
-HIGHEST_SHARE = 960.0  # the same for shares of the mass, which are added up
-LARGEST_LOG = 600.0  # of a row sum relative to the weight, so that it stays finite
-LARGEST_SUM = 1e280  # of a product relative to the weight: what is beyond belongs to potentials of no solution
+HIGHEST = 1020.0  # log2 of the largest entry that is read, so that entries are finite for any potentials
+HIGHEST_SHARE = 960.0  # the same for shares of the mass, which are summed
+LARGEST_LOG = 600.0  # bound of the log of a row sum relative to the weight, so that the sum stays finite
+LARGEST_SUM = 1e280  # of a product relative to the weight: larger sums cannot come from the potentials of a solution
 
 
 class TopK(NamedTuple):
@@ -35,14 +35,14 @@ class Plan(Represented, LinearOperator):
     """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps), as an (n, m) `scipy.sparse.linalg.LinearOperator`.
 
     Products and marginals cost one pass over the pairs (O(n m d) time, O(n + m) memory), in float64, on the
-    backend. Entries (`row`, `block`, `toarray`, `topk`, `sample`, `normalized_entropy`) are read by the CPU whatever
-    the backend, from differences of the coordinates: an entry depends on nothing but its two points.
+    backend. Entries (`row`, `block`, `toarray`, `topk`, `sample`, `normalized_entropy`) are computed on the CPU with
+    any backend, from differences of the coordinates: an entry depends on its two points alone.
 
     Parameters
     ----------
     problem : Problem
     f, g : (n,) and (m,) arrays
-        Potentials in units of cost, as `Solution.f` and `Solution.g`; kept as float64 copies on the host.
+        Potentials in units of cost, such as `Solution.f` and `Solution.g`; the plan keeps float64 copies on the host.
     backend : {"auto", "cpu", "cuda"}
 
     Examples
@@ -92,12 +92,12 @@ class Plan(Represented, LinearOperator):
     def __array__(self, dtype=None, copy=None):
         if copy is False:
             raise ValueError(
-                "copy: expected None or True, got False; the array of a plan is made, there is none to share"
+                "copy: expected None or True, got False; a plan has no array to share, pass None for a new one"
             )
         return self._dense(MAX_ENTRIES).astype(dtype or self.dtype, copy=False)
 
     def dot(self, x):
-        """P x for an array (m,) or (m, k), on the device that it came from; also what `@` and `*` do.
+        """P x for an array (m,) or (m, k), on the device of the problem's arrays. `@` and `*` do the same.
 
         The product with a number or with another linear operator is a linear operator.
         """
@@ -141,9 +141,9 @@ class Plan(Represented, LinearOperator):
         return rows.expand(np.clip(np.nan_to_num(sums, nan=LARGEST_SUM), -LARGEST_SUM, LARGEST_SUM))
 
     def sum(self, axis=None, *, out=None):
-        """Marginals: axis=1 or -1 gives the row sums (n,), axis=0 or -2 the column sums (m,), None the mass.
+        """The marginals: axis=1 or -1 gives the row sums (n,), axis=0 or -2 the column sums (m,), and None the mass.
 
-        `numpy.sum(plan)` passes `out`, which has to be None.
+        `numpy.sum(plan)` passes `out`, which must be None.
         """
         validation.choice("axis", axis, (None, 0, 1, -1, -2))
         if out is not None:
@@ -156,26 +156,26 @@ class Plan(Represented, LinearOperator):
         return float(sums.sum()) if axis is None else self._send(sums)
 
     def block(self, rows, cols):
-        """Dense P[rows][:, cols], two-dimensional, for indices, slices or booleans."""
+        """The dense, two-dimensional P[rows][:, cols] for indices, slices or booleans."""
         n, m = self.shape
         rows, cols = validation.indices("rows", rows, n), validation.indices("cols", cols, m)
         return self._send(self._entries(rows, cols).dense())
 
     def row(self, i):
-        """Row i, dense (m,)."""
+        """Row i as a dense (m,) array."""
         return self._send(self._entries(validation.indices("i", [i], self.shape[0])).dense()[0])
 
     def toarray(self, max_entries=MAX_ENTRIES):
-        """The dense (n, m) plan; refused above max_entries numbers (8 bytes each), as `numpy.asarray(plan)` is."""
+        """The dense (n, m) plan. Like `numpy.asarray(plan)`, it is refused above max_entries numbers (8 bytes each)."""
         return self._send(self._dense(max_entries))
 
     def topk(self, k):
-        """The k largest entries of each row; of equal entries the ones with the lower indices.
+        """The k largest entries of each row; among equal entries those with lower indices.
 
         Returns
         -------
         TopK
-            indices (n, k) and values (n, k), largest first; O(n m d) time, O(n k + m) memory.
+            indices (n, k) and values (n, k), largest first. Cost: O(n m d) time, O(n k + m) memory.
         """
         k = min(validation.count("k", k), self.shape[1])
         return TopK(*map(self._send, self._entries().largest(k)))
@@ -191,8 +191,8 @@ class Plan(Represented, LinearOperator):
         Returns
         -------
         Pairs
-            rows (k,) and columns (k,), in the order of the draws. At most two passes over the pairs, one where the
-            row sums are known, as after a solve in float64; O(n + m + k) memory.
+            rows (k,) and columns (k,), in the order of the draws. Cost: at most two passes over the pairs, or one if
+            the row sums are known, as after a solve in float64; O(n + m + k) memory.
         """
         k = validation.count("k", k)
         rng = np.random.default_rng(validation.random_state("random_state", random_state, np.random.Generator))
@@ -200,22 +200,23 @@ class Plan(Represented, LinearOperator):
 
     @cached_property
     def normalized_entropy(self):
-        """0 for a one-to-one plan, 1 for the independent plan a (x) b.
+        """The spread of the plan: 0 for a one-to-one plan, 1 for the independent plan a (x) b.
 
-        (H(P) - max(H(a), H(b))) / min(H(a), H(b)) for the entropy H of probabilities in which equal points count as
-        one: H(P) / log(n) - 1 for n equal weights on both sides. 0 if one side is a single point. Two passes.
+        It is (H(P) - max(H(a), H(b))) / min(H(a), H(b)), where H is the entropy of probabilities and equal points count
+        as one point. For n equal weights on both sides this is H(P) / log(n) - 1. If one side is a single point it is
+        0. It takes two passes.
         """
         return normalized_entropy(self.problem, *self._shares(slice(None)).sums_with_logs(), self.T._row_sums)
 
     @cached_property
     def _log_rows(self):
-        """Logarithms of the sums between probabilities, of the distinct points."""
+        """Logarithms of the row sums between probabilities, for the distinct points."""
         rows, columns = self._points
         return self._kernel.log_row_sums(rows.potential, columns.potential)
 
     @cached_property
     def _log_sums(self):
-        """log sum_j P_ij, whatever its size."""
+        """log sum_j P_ij, of any size."""
         return self._points[0].log_sums(self._log_rows)
 
     @cached_property
@@ -248,7 +249,7 @@ class Plan(Represented, LinearOperator):
 
     def _entries(self, rows=slice(None), cols=slice(None), log2_unit=0.0, highest=HIGHEST):
         source, target, eps = self.problem.source, self.problem.target, self.problem.eps
-        power = int(np.frexp(self.problem.blur)[1])  # a power of 2 changes no digit, and keeps squares in range
+        power = int(np.frexp(self.problem.blur)[1])  # a factor 2^k changes no digit and keeps squares in range
         x = np.ldexp(source.points[rows].astype(np.float64), -power)
         y = np.ldexp(target.points[cols].astype(np.float64), -power)
         F = _log2_factors(source.weights[rows], self.f[rows] / eps) - log2_unit
@@ -270,7 +271,7 @@ class Plan(Represented, LinearOperator):
 
 
 def with_log_rows(plan, log_rows):
-    """The plan, which from now on knows its sums over rows as an `Iterate` has them, measured in float64."""
+    """Give the plan its row sums, as the logs of an `Iterate` measured in float64, and return it."""
     vars(plan)["_log_rows"] = log_rows
     return plan
 

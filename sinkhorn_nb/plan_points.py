@@ -1,13 +1,13 @@
-"""One side of a plan as distinct points: rows of equal points are one row of the kernel, each with its share."""
+"""One side of a plan as distinct points. Rows of equal points share one row of the kernel."""
 
 import numpy as np
 
 
 class PlanPoints:
-    """The points of a measure that carry mass, with potentials between probabilities.
+    """The points of a measure that have mass, with potentials between probabilities.
 
-    Rows of equal points may have different potentials, if somebody gave them: a row then has the factor
-    exp((f_i - F) / eps), and F is such that the factors of a point have the mean 1.
+    Rows of equal points may have different potentials if the caller gave them. A row then has the factor
+    exp((f_i - F) / eps), where F is such that the factors of a point have the mean 1.
 
     Parameters
     ----------
@@ -15,7 +15,7 @@ class PlanPoints:
     potential : (n,) array
         Potentials of the rows, for the measure's mass.
     problem : Problem
-        The problem whose eps and mass they are for.
+        The problem with the eps and the mass of the potentials.
 
     Attributes
     ----------
@@ -34,15 +34,15 @@ class PlanPoints:
         self._weights = problem.mass * measure.probabilities * self._factors
 
     def log_sums(self, log_sums):
-        """Logarithms of the plan's row sums from those between probabilities; -inf for rows without mass."""
+        """Convert logs of row sums between probabilities to those of the plan; -inf for rows without mass."""
         with np.errstate(divide="ignore"):
             return np.log(self._weights) + self._measure.expand(log_sums)
 
     def average(self, values):
-        """Values of the points from those of the rows: means by weight."""
+        """Convert values of rows to values of points: weighted means."""
         return self._measure.average((self._factors * values.T).T)
 
     def expand(self, sums):
-        """Rows of the plan's products from sums between probabilities; zero for rows without mass."""
+        """Convert sums between probabilities to the rows of the plan's products; zero for rows without mass."""
         rows = self._measure.expand(sums)
         return (self._weights * rows.T).T

@@ -1,4 +1,4 @@
-"""Draws from a plan and its entropy, from sums over its rows."""
+"""Draws from a plan, and its entropy, from sums over its rows."""
 
 from typing import NamedTuple
 
@@ -14,9 +14,9 @@ class Pairs(NamedTuple):
 
 
 def draw(k, rng, log_sums, conditional):
-    """Draw k pairs: the rows by their sums, then the columns by inversion, each row drawn being read once.
+    """Draw k pairs: the rows by their sums, then the columns by inversion. Each drawn row is read once.
 
-    `conditional(rows)` are the `PlanEntries` of some rows, each divided by its sum.
+    `conditional(rows)` returns the `PlanEntries` of some rows, each divided by its sum.
     """
     u, v = rng.random((2, k))
     heads = np.cumsum(np.exp(log_sums - log_sums.max()))
@@ -30,7 +30,7 @@ def draw(k, rng, log_sums, conditional):
 
 
 def normalized_entropy(problem, row_sums, row_logs, column_sums):
-    """1 - I(P) / min(H(a), H(b)) for the mutual information I; it does not see how equal points share their mass.
+    """1 - I(P) / min(H(a), H(b)) for the mutual information I. Equal points may share their mass in any way.
 
     `row_logs` are the sums of P_ij log2 P_ij over each row.
     """

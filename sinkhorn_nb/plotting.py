@@ -1,4 +1,4 @@
-"""Pictures of point clouds and of the transport between them. Needs matplotlib: the extra `plot`."""
+"""Pictures of point clouds and of the transport between them. They need matplotlib: the extra `plot`."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -8,8 +8,8 @@ import numpy as np
 INSTALL = 'pip install "sinkhorn-nb[plot]"'
 COLORMAP = "turbo"
 GREY, INK = "#c9ced6", "#30343b"
-CLOUD_AREA = 18000.0  # of all points of a cloud together, in square typographic points
-MARGIN = 0.03  # around the clouds, of their extent
+CLOUD_AREA = 18000.0  # total area of the points of a cloud, in square typographic points
+MARGIN = 0.03  # around the clouds, as a share of their extent
 
 
 def plot_cloud(ax, points, colors=GREY, heights=None):
@@ -20,7 +20,7 @@ def plot_cloud(ax, points, colors=GREY, heights=None):
     ax : matplotlib.axes.Axes
     points : (n, d) array
     colors : str or (n,) array
-        One color, or a number per point that the colormap is to show.
+        One color, or one number per point, which the colormap shows.
     heights : (n,) array, optional
         The second coordinates of points on a line (d = 1); `levels` of equal weights by default.
     """
@@ -39,9 +39,9 @@ def plot_displacement(ax, points, displacement, values, n_arrows=250, heights=No
     ax : matplotlib.axes.Axes
     points, displacement : (n, d) arrays
     values : (n,) array
-        Shown by the colors of the arrows.
+        Numbers that the colors of the arrows show.
     n_arrows : int
-        How many, about.
+        Approximate number of arrows.
     heights : (n,) array, optional
         The second coordinates of points on a line, as in `plot_cloud`.
     """
@@ -53,9 +53,9 @@ def plot_displacement(ax, points, displacement, values, n_arrows=250, heights=No
 
 
 def levels(points, weights):
-    """The cumulative distribution of points on a line: the share of the mass to the left of each and half of its own.
+    """The cumulative distribution of points on a line: the share of the mass to the left, and half of the own mass.
 
-    Transport on a line keeps them: points move sideways, from the curve of one distribution to that of the other.
+    Transport on a line keeps the levels: points move sideways, from the curve of one distribution to the other curve.
 
     Parameters
     ----------
@@ -75,18 +75,18 @@ def levels(points, weights):
 
 
 def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
-    """Show a divergence as motion: the source, its steepest descent, frames on the way, the target.
+    """Show a divergence as a motion: the source, its steepest descent, frames in between, the target.
 
-    A point x_i moves along -grad_{x_i} S / a_i: at time 1 it is where one step of gradient
-    descent with rate 1 takes it.
+    A point x_i moves along -grad_{x_i} S / a_i. At time 1 it has made one step of gradient descent
+    with rate 1.
 
     Parameters
     ----------
     divergence : Divergence
-        The first two coordinates are shown. Points on a line are drawn at the height of their `levels`: each cloud is
-        the curve of its cumulative distribution.
+        The first two coordinates are shown. Points on a line are drawn at the height of their `levels`, so that each
+        cloud is the curve of its cumulative distribution.
     times : sequence of float
-        Of the frames.
+        The times of the frames.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
     Raises
     ------
     ImportError
-        Without matplotlib, naming the command that installs it.
+        If matplotlib is missing; the message names the command that installs it.
     """
     figure, axes = _row_of_axes(len(times) + 3)
     source, target = divergence.xy.problem.source, divergence.xy.problem.target
@@ -117,14 +117,14 @@ def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
 
 
 def descent(divergence):
-    """(n, d) displacements -grad_{x_i} S / a_i; zero where a_i is."""
+    """(n, d) displacements -grad_{x_i} S / a_i; zero where a_i is zero."""
     a = divergence.xy.problem.source.weights[:, None]
     gradient = divergence.on_host.gradient().x
     return -np.divide(gradient, a, out=np.zeros_like(gradient), where=a > 0)
 
 
 def save(figure, path):
-    """Write a figure to a file; a PNG is reduced to 256 colors, a third of its size."""
+    """Write a figure to a file. A PNG is reduced to 256 colors, which makes it a third as large."""
     figure.savefig(path)
     if Path(path).suffix.lower() == ".png":
         from PIL import Image  # comes with matplotlib
@@ -144,7 +144,7 @@ def _row_of_axes(n):
 
 
 def _heights(measure):
-    """The second coordinates; points on a line have their levels."""
+    """The second coordinates; for points on a line, their levels."""
     if measure.dimension > 1:
         return measure.points[:, 1]
     return levels(measure.points, measure.weights)
@@ -163,7 +163,7 @@ def _bare(ax, points):
 
 
 def _frame(axes, corners):
-    """Limits that all axes share, around the corners; those of points on a line leave the heights to 0 and 1."""
+    """Set limits that all axes share, around the corners; for points on a line the heights go from 0 to 1."""
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = MARGIN * ((high - low).max() or 1.0)
     bottom, top = (low[1] - margin, high[1] + margin) if len(low) > 1 else (-MARGIN, 1 + MARGIN)

@@ -24,7 +24,7 @@ class Problem(Represented):
     eps : float
         The temperature, blur**2, in units of cost.
     home : Home
-        Where the arrays of results go: the host, or the device that the points came from.
+        Home of the arrays of results: the host, or the device of the points.
     """
 
     source: Measure
@@ -48,7 +48,7 @@ class Problem(Represented):
 
     @property
     def mass(self):
-        """The mass that is moved."""
+        """The mass that is transported."""
         return (self.source.mass + self.target.mass) / 2
 
     @property
@@ -63,7 +63,7 @@ class Problem(Represented):
 
     @property
     def reduced(self):
-        """The same problem between distinct points with positive weights: the one that is solved."""
+        """The same problem between distinct points with positive weights. The solver solves this problem."""
         is_reduced = self.source.reduced is self.source and self.target.reduced is self.target
         return self if is_reduced else self._reduced
 
@@ -73,28 +73,28 @@ class Problem(Represented):
 
     @cached_property
     def is_self(self):
-        """Source and target are the same measure: one potential serves both."""
+        """Whether source and target are the same measure, so that one potential serves both."""
         return self.source.equals(self.target)
 
     @cached_property
     def centre(self):
-        """(d,) origin of all computations: half way between the centroids."""
+        """(d,) origin of all computations, halfway between the centroids."""
         return (self.source.centroid + self.target.centroid) / 2
 
     @property
     def origin(self):
-        """(d,) point near the data, the same bits for any order of the rows."""
+        """(d,) point near the data, which does not depend on the order of the rows."""
         return (self.source.partition.points[0] + self.target.partition.points[0]) / 2
 
     @cached_property
     def diameter(self):
-        """Diagonal of the bounding box of the two measures."""
+        """The diagonal of the bounding box of the two measures."""
         low = np.minimum(self.source.box[0], self.target.box[0])
         high = np.maximum(self.source.box[1], self.target.box[1])
-        return math.dist(low.tolist(), high.tolist())  # squares of no length overflow in it
+        return math.dist(low.tolist(), high.tolist())  # math.dist does not overflow when it squares lengths
 
     def between(self, source, target, eps=None):
-        """The same problem between other measures, at its own temperature unless another is given."""
+        """The same problem between other measures, at the same temperature unless another is given."""
         return replace(self, source=source, target=target, eps=self.eps if eps is None else eps)
 
     def kernel(self, dtype, backend="auto", eps=None):

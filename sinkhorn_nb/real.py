@@ -1,4 +1,4 @@
-"""Results that are numbers: they compare, compute, format and round as the float that they are."""
+"""Results that are numbers: compare, compute, format and round them like their float value."""
 
 import math
 import operator
@@ -26,7 +26,7 @@ def _reflected(operation):
 
 
 class RealNumber(Real):
-    """A real number with more to it than its value: all that is inherited from here goes by `float(self)`."""
+    """A real number that is more than its value. All inherited operations use `float(self)`."""
 
     __lt__ = _binary(operator.lt)
     __le__ = _binary(operator.le)
@@ -71,11 +71,11 @@ class RealNumber(Real):
         return int(float(self))
 
     def as_integer_ratio(self):
-        """The integers whose ratio the value is exactly."""
+        """The integers whose ratio is exactly the value."""
         return float(self).as_integer_ratio()
 
     def is_integer(self):
-        """Whether the value is an integer."""
+        """Tell whether the value is an integer."""
         return float(self).is_integer()
 
     def __format__(self, spec):
@@ -83,9 +83,9 @@ class RealNumber(Real):
 
     def __array__(self, dtype=None, copy=None):
         """The value as a float64 array without axes."""
-        return np.array(float(self), dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
+        return np.array(float(self), dtype=dtype, copy=copy is None or copy)  # NumPy 1 does not accept None
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
-        """Functions of NumPy see a float, which leaves the precision to the arrays beside it."""
+        """Pass a Python float to functions of NumPy, so that the other arrays decide the precision."""
         numbers = (float(value) if isinstance(value, RealNumber) else value for value in inputs)
         return getattr(ufunc, method)(*numbers, **options)

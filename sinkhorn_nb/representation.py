@@ -1,13 +1,13 @@
-"""Objects that show themselves on one line, and in notebooks as a small table."""
+"""Objects that print as one line, and in notebooks as a small table."""
 
 from dataclasses import fields
 from html import escape
 
-LONGEST_SETTING = 160  # characters of the value of one setting
+LONGEST_SETTING = 160  # characters for the value of one setting
 
 
 class Represented:
-    """An object that shows its `_facts()`, a dictionary of names and values that takes no pass over the pairs."""
+    """An object that prints its `_facts()`, a dictionary of names and values that needs no pass over the pairs."""
 
     def __repr__(self):
         facts = _known(self)
@@ -18,7 +18,7 @@ class Represented:
     def _repr_html_(self):
         facts = _known(self)
         if facts is None:
-            return None  # the notebook takes the line
+            return None  # the notebook shows the line
         rows = "".join(
             f'<tr><th style="text-align: left">{escape(name.replace("_", " "))}</th>'
             f'<td style="text-align: left">{escape(text)}</td></tr>'
@@ -28,7 +28,7 @@ class Represented:
 
 
 class Settings:
-    """A dataclass that shows on one line those of its settings that are not the defaults."""
+    """A dataclass that prints one line with its settings that are not the defaults."""
 
     def __repr__(self):
         shown = [field for field in fields(self) if field.repr and not _is_default(self, field)]
@@ -36,7 +36,7 @@ class Settings:
 
 
 def array(value):
-    """The type and the shape of an array of any library, as float64[200, 2]; a number as it is."""
+    """The type and the shape of an array of any library, such as float64[200, 2]; a number is returned unchanged."""
     if isinstance(value, list):
         return f"{len(value)} arrays"
     if not getattr(value, "shape", ()):
@@ -53,7 +53,7 @@ def arrays(named_tuple):
 def _known(thing):
     try:
         return {name: _text(value) for name, value in thing._facts().items()}
-    except Exception:  # debuggers and tracebacks show objects that are only half made
+    except Exception:  # debuggers and tracebacks print objects whose __init__ has not finished
         return None
 
 

@@ -1,4 +1,4 @@
-"""Sorted values, ranks and quantiles of numbers, made smooth by entropic transport to an even grid."""
+"""Smooth sorted values, ranks and quantiles of numbers, by entropic transport to an even grid."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from .problem import Problem
 from .representation import Represented
 from .solution import Solution
 
-WIDTH = np.sqrt(12)  # of the uniform distribution of variance 1
+WIDTH = np.sqrt(12)  # of the interval on which the uniform distribution has variance 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SoftValues(Represented, ABC):
-    """Numbers that depend smoothly on x; NumPy takes them for an array.
+    """Numbers that depend smoothly on x. NumPy treats them as an array.
 
     Attributes
     ----------
     values : float64 array
     solution : Solution
-        Of the transport from x to an even grid with the mean and the standard deviation of x.
+        The transport from x to an even grid with the mean and the standard deviation of x.
     """
 
     solution: Solution
@@ -35,23 +35,23 @@ class SoftValues(Represented, ABC):
         return self._send(self._values)
 
     def pullback(self, cotangent):
-        """The gradient (n,) in x of a scalar, from its derivatives with respect to `values`.
+        """The gradient (n,) of a scalar with respect to x, from its derivatives with respect to `values`.
 
-        The derivatives are those of the converged values, right up to the marginal error; a warning
-        tells if their linear system was not solved (see `Solution.pullback`).
+        The derivatives belong to the converged values and are right up to the marginal error. A
+        warning is given if their linear system was not solved (see `Solution.pullback`).
         """
         return self._send(self._pullback(validation.like("cotangent", cotangent, self._values)))
 
     def __array__(self, dtype=None, copy=None):
         """The values, on the host."""
-        return np.array(self._values, dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
+        return np.array(self._values, dtype=dtype, copy=copy is None or copy)  # NumPy 1 does not accept None
 
     @property
     def _shape(self):
         return (len(self.solution.problem.source),)
 
     def _facts(self):
-        """The values would take a pass."""
+        """The facts do not include the values, which would take a pass."""
         facts = self.solution._facts()
         return {"shape": self._shape} | {name: facts[name] for name in ("converged", "marginal_error", "blur")}
 
@@ -77,11 +77,11 @@ class SoftValues(Represented, ABC):
 
 
 class _Grid:
-    """Evenly spaced numbers, as many as x has, with its mean and standard deviation (1 if all are equal)."""
+    """As many evenly spaced numbers as x has, with its mean and standard deviation (1 if all are equal)."""
 
     def __init__(self, source):
         self.weights, x = source.probabilities, source.points[:, 0]
-        ordered, weights = source.partition.points[:, 0], source.partition.probabilities  # the same bits in any order
+        ordered, weights = source.partition.points[:, 0], source.partition.probabilities  # same bits for any order
         self.mean = float(weights @ ordered)
         deviation = float(np.sqrt(weights @ (ordered - self.mean) ** 2))
         self.scale = deviation or 1.0
@@ -93,7 +93,7 @@ class _Grid:
         return self.mean + self.scale * self.unit
 
     def pull(self, on_points, on_mean=0.0, on_scale=0.0):
-        """The gradient in x from derivatives in the points, the mean and the scale."""
+        """The gradient with respect to x from derivatives with respect to the points, the mean and the scale."""
         return self.weights * (on_points.sum() + on_mean) + self._slope * (on_points @ self.unit + on_scale)
 
 
@@ -169,10 +169,10 @@ class _SoftQuantile(SoftValues):
 
 @validation.native_names
 def soft_sort(x, weights=None, *, blur, solver=None):
-    """The numbers in increasing order, smoothly: the i-th is a mean of x around its i-th smallest value.
+    """Sort numbers smoothly: the i-th value is a mean of x around its i-th smallest number.
 
-    Barycentric images of an even grid of n numbers with the mean and the standard deviation of x, under
-    the entropic plan between x and that grid. They increase, and their mean is that of x.
+    The values are the barycentric images of an even grid of n numbers with the mean and the standard deviation of x,
+    under the entropic plan between x and this grid. They increase, and their mean is the mean of x.
 
     Parameters
     ----------
@@ -180,19 +180,19 @@ def soft_sort(x, weights=None, *, blur, solver=None):
     weights : (n,) array-like, optional
         Weights >= 0 of the numbers; uniform by default.
     blur : float
-        Length in the unit of x, eps = blur**2: differences below it are smoothed. As blur goes to 0 the values become
-        `numpy.sort(x)`, as it grows they all become the mean.
+        Length in the unit of x, eps = blur**2: smaller differences are smoothed. As blur goes to 0 the values tend to
+        `numpy.sort(x)`; as it grows they all tend to the mean.
     solver : Sinkhorn, optional
         How to solve.
 
     Returns
     -------
     SoftValues
-        values (n,), and pullback(cotangent) for the gradient in x.
+        values (n,), and pullback(cotangent) for the gradient with respect to x.
 
     Notes
     -----
-    Cost: that of `entropic_ot` between n and n points; O(n) memory.
+    Cost: the time of `entropic_ot` between n and n points; O(n) memory.
 
     References
     ----------
@@ -209,16 +209,16 @@ def soft_sort(x, weights=None, *, blur, solver=None):
 
 @validation.native_names
 def soft_rank(x, weights=None, *, blur, solver=None):
-    """The ranks of the numbers, smoothly: 1 for the smallest, n for the largest.
+    """Rank numbers smoothly: 1 for the smallest, n for the largest.
 
-    Means of the positions 1, ..., n on the grid of `soft_sort` under the same plan; equal numbers share a mean rank.
+    They are means of the positions 1, ..., n on the grid of `soft_sort` under its plan. Equal numbers share a rank.
 
     Parameters
     ----------
     x : (n,) array-like
     weights : (n,) array-like, optional
-        Weights >= 0 of the numbers; uniform by default. A rank is then about 1/2 + n times the share of the mass below,
-        half of the number's own included.
+        Weights >= 0 of the numbers; uniform by default. With weights, a rank is about 1/2 + n times the share of the
+        mass below the number, including half of its own mass.
     blur : float
         Length in the unit of x, as in `soft_sort`.
     solver : Sinkhorn, optional
@@ -227,7 +227,7 @@ def soft_rank(x, weights=None, *, blur, solver=None):
     Returns
     -------
     SoftValues
-        values (n,), and pullback(cotangent) for the gradient in x.
+        values (n,), and pullback(cotangent) for the gradient with respect to x.
 
     References
     ----------
@@ -244,7 +244,7 @@ def soft_rank(x, weights=None, *, blur, solver=None):
 
 @validation.native_names
 def soft_quantile(x, q, weights=None, *, blur, solver=None):
-    """Quantiles of the numbers, smoothly: `soft_sort`, interpolated as `numpy.quantile` interpolates sorted numbers.
+    """Compute smooth quantiles: interpolate `soft_sort` as `numpy.quantile` interpolates sorted numbers.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ def soft_quantile(x, q, weights=None, *, blur, solver=None):
     Returns
     -------
     SoftValues
-        values of the shape of q, and pullback(cotangent) for the gradient (n,) in x.
+        values with the shape of q, and pullback(cotangent) for the gradient (n,) with respect to x.
 
     References
     ----------
@@ -280,7 +280,7 @@ def soft_quantile(x, q, weights=None, *, blur, solver=None):
 def _to_grid(x, weights, blur, solver):
     home = validation.home(x=x, weights=weights)
     validation.vector("x", x)
-    source = Measure.of(validation.host_array("x", x)[:, None], weights, names=("x", "weights"))  # in its own dtype
+    source = Measure.of(validation.host_array("x", x)[:, None], weights, names=("x", "weights"))  # keeps its dtype
     target = Measure(_Grid(source).points[:, None], np.full(len(source), source.mass / len(source)))
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, ("x", source))

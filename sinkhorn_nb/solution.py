@@ -1,4 +1,4 @@
-"""The result of a solve: potentials, and everything that can be read from them."""
+"""The result of a solve: potentials, and all quantities that they determine."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ from .status import Status, explain
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Solution(Represented, Differentiable):
-    """Dual potentials of OT_eps(a, b) and what follows from them.
+    """Dual potentials of OT_eps(a, b), with the plan, maps and gradients that they determine.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Solution(Represented, Differentiable):
     history : (n_iter,) float64 array
         The marginal error before each update, all at the problem's temperature.
     dtype : str
-        Of the pairs.
+        Precision of the pairs.
     backend : str
-        As the solver's: it computes plan, map and gradient, too.
+        The backend of the solver. It computes the plan, the maps and the gradient, too.
     """
 
     problem: Problem
@@ -64,7 +64,7 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def iterate(self):
-        """The iterate in the order of the partitions; small problems are solved in that of the normal forms."""
+        """The iterate in the order of the partitions; small problems, solved in another order, are converted."""
         is_in_order = isinstance(self.found, Iterate)
         return self.found if is_in_order else iterate_of_normal_forms(self.problem, self.found.iterate)
 
@@ -75,11 +75,11 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def gap(self):
-        """Certified: value <= OT_eps <= value + gap; linear in the marginal error.
+        """A certified bound, value <= OT_eps <= value + gap; it is linear in the marginal error.
 
-        One pass in float64 if one side is exact at the potentials, as after most of the default steps,
-        else two, and three for solutions with pairs in float32; they are counted in n_passes from then on. The rounding
-        of such pairs may lift the value above OT_eps: |value - OT_eps| <= gap holds for them, too.
+        It takes one pass in float64 if one side is exact at the potentials, as after most of the default steps, and
+        else two; solutions with pairs in float32 take three. n_passes includes them from then on. Rounding of float32
+        pairs may lift the value above OT_eps: |value - OT_eps| <= gap holds for them, too.
 
         References
         ----------
@@ -91,7 +91,7 @@ class Solution(Represented, Differentiable):
 
     @property
     def n_passes(self):
-        """Sweeps over the n x m pairs: the start, the iterations, what was redone, and the gap once asked for."""
+        """Sweeps over the n x m pairs: the start, the iterations, repeated rows, and the gap once it was computed."""
         return self.solve_passes + (self._certificate.n_passes if "_certificate" in vars(self) else 0.0)
 
     @cached_property
@@ -108,7 +108,7 @@ class Solution(Represented, Differentiable):
 
     @property
     def n_iter(self):
-        """Iterations, those of the paper's annealing included."""
+        """Number of iterations, including the annealing of the paper's scheme."""
         return len(self.history)
 
     @property
@@ -118,7 +118,7 @@ class Solution(Represented, Differentiable):
 
     @property
     def message(self):
-        """The status, the error reached and, where it failed, the cure."""
+        """The status, the error reached and, after a failure, the cure."""
         hint = None if self.converged else advice(self.problem)
         return explain(self.status, self.marginal_error, self.history, self.tol, self.dtype, hint)
 
@@ -128,17 +128,17 @@ class Solution(Represented, Differentiable):
         return self._with(problem=self.problem.T, found=self.found.T)
 
     def of(self, problem):
-        """The solution of a problem that has the same reduced problem."""
+        """The solution of another problem with the same reduced problem."""
         return self if problem is self.problem else self._with(problem=problem)
 
     def _with(self, **changes):
-        """The solution with other fields and the same certificate."""
+        """The solution with changed fields and the same certificate."""
         known = {name: vars(self)[name] for name in ("_certificate", "_dual", "marginal_error") if name in vars(self)}
         return know(replace(self, **changes), **known)
 
     @property
     def on_host(self):
-        """The solution with NumPy arrays for all results, wherever the points came from."""
+        """The solution with NumPy arrays for all results, also if the points are on a GPU."""
         home = self.problem.home
         return self if home == HOST else self._with(problem=replace(self.problem, home=HOST))
 
@@ -149,12 +149,12 @@ class Solution(Represented, Differentiable):
         return with_log_rows(plan, self.iterate.log_rows) if self.dtype == "float64" else plan
 
     def sample(self, k, random_state=None):
-        """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, as `Plan.sample`."""
+        """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, like `Plan.sample`."""
         return self.plan.sample(k, random_state)
 
     @cached_property
     def transport_cost(self):
-        """<P, C>, one pass."""
+        """<P, C>; it takes one pass."""
         source, target = self._solved.source.partition, self._solved.target.partition
         x, y = source.points - self.problem.centre, target.points - self.problem.centre
         kernel = self._solved.kernel("float64", self.backend)
@@ -169,7 +169,7 @@ class Solution(Represented, Differentiable):
         Parameters
         ----------
         x_new : (q, d) array
-            However far from the data; one pass of q x m pairs in the log domain.
+            Points at any distance from the data. They take one pass over q x m pairs, in the log domain.
 
         Returns
         -------
@@ -178,7 +178,7 @@ class Solution(Represented, Differentiable):
         return self.problem.home.send(self._extension.potential(self._new(x_new)) - self.problem.mass_shift)
 
     def potential_back(self, y_new):
-        """g at new points, as `potential`."""
+        """g at new points, like `potential`."""
         return self.T.potential(y_new)
 
     def map(self, x_new=None):
@@ -187,12 +187,12 @@ class Solution(Represented, Differentiable):
         Parameters
         ----------
         x_new : (q, d) array, optional
-            Points to map, however far from the data; None maps the source points.
+            Points to map, at any distance from the data; None maps the source points.
 
         Returns
         -------
         (q, d) float64 array
-            Means of y under the conditional plan; two passes of q x m pairs, one for the source points.
+            Means of y under the conditional plan. They take two passes over q x m pairs, or one for the source points.
         """
         if x_new is not None:
             return self.problem.home.send(self._extension.images(self._new(x_new)))
@@ -200,11 +200,11 @@ class Solution(Represented, Differentiable):
         return self.problem.home.send(self._extension.images_of_rows(f))
 
     def map_back(self, y_new=None):
-        """The barycentric map from the target to the source, as `map`."""
+        """The barycentric map from the target to the source, like `map`."""
         return self.T.map(y_new)
 
     def gradient(self):
-        """The gradient of the value by the envelope theorem; one pass per side.
+        """The gradient of the value by the envelope theorem. It takes one pass per side.
 
         Returns
         -------
@@ -219,7 +219,7 @@ class Solution(Represented, Differentiable):
 
     @property
     def _gradient(self):
-        """The gradient of the value between probabilities times the mass, without the constant of its weights' part."""
+        """The gradient of the mass times the value between probabilities, without the constant in the weights' part."""
         source, target, is_small = self.problem.source, self.problem.target, isinstance(self.found, Normal)
         if is_small:
             (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, self.found)
@@ -259,7 +259,7 @@ class Solution(Represented, Differentiable):
     def _potentials(self):
         potentials = self._f - self.problem.mass_shift, self._g - self.problem.mass_shift
         for potential in potentials:
-            potential.setflags(write=False)  # everything else is read from them
+            potential.setflags(write=False)  # all other results are computed from them
         return potentials
 
     @cached_property
@@ -272,7 +272,7 @@ class Solution(Represented, Differentiable):
         return self._per_row(self.found.g, is_source=False)
 
     def _per_row(self, potential, is_source=True):
-        """A potential per row from that of the points as `found` has them; rows without mass have the softmin."""
+        """A potential per row, from the potential of the points in `found`. Rows without mass have the softmin."""
         if isinstance(self.found, Normal):
             measure = self.problem.source if is_source else self.problem.target
             owner = measure.normal_form.owner
@@ -294,5 +294,5 @@ class Solution(Represented, Differentiable):
 
     @property
     def _row_iterate(self):
-        """The iterate for all rows, repeated ones and those without mass, too."""
+        """The iterate for all rows, including repeated rows and rows without mass."""
         return iterate_of_rows(self.problem, self.iterate, self._f, self._g)

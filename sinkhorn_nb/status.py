@@ -1,4 +1,4 @@
-"""The status of a solve; the text of a failure holds the cure."""
+"""The status of a solve. The text of a failure includes the cure."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ import numpy as np
 
 PACKAGE = os.path.dirname(__file__) + os.sep
 
-FEW = 8  # errors from which no decay can be read
+FEW = 8  # errors: too few for an estimate of the decay
 
 
 class Status(Enum):
@@ -25,7 +25,7 @@ class Status(Enum):
 
 
 def explain(status, error, history, tol, dtype, advice=None):
-    """The status with the error reached and the smallest safe cure: the advice, if there is any."""
+    """Describe the status with the error reached and the smallest safe cure, which is the advice if there is any."""
     if status is Status.CONVERGED:
         return f"{status.value}: {error:.2e} <= {tol:.2e}"
     n_iter = len(history)
@@ -44,7 +44,7 @@ def explain(status, error, history, tol, dtype, advice=None):
 
 
 def warn(message):
-    """Warn that a result has not converged, at the line outside of the library that asked for it."""
+    """Warn that a result has not converged, at the line outside of the library that called it."""
     frame, depth = sys._getframe(), 1
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame, depth = frame.f_back, depth + 1
@@ -52,7 +52,7 @@ def warn(message):
 
 
 def warned(result):
-    """The result of a linear solve, after a warning if that failed."""
+    """Return the result of a linear solve, after a warning if the solve failed."""
     if not result.linear_solve.converged:
         warn(result.linear_solve.message)
     return result
@@ -67,18 +67,18 @@ def _cure(n_iter, least, tol, dtype):
 
 
 def is_too_slow(errors, tol, max_iter):
-    """Whether errors so far do not promise tol within max_iter; the first few promise nothing."""
+    """Tell whether the errors fall too slowly to reach tol within max_iter; the first few errors tell nothing."""
     least = np.minimum.accumulate(errors)
     return len(least) < FEW or _stalls(least) or _iterations_needed(len(least), least, tol) > max_iter
 
 
 def _stalls(least):
-    """Whether the least error of the last half is hardly below that of the first."""
+    """Tell whether the least error of the last half is hardly below the least error of the first half."""
     return len(least) > 20 and least[-1] > 0.9 * least[len(least) // 2]
 
 
 def _iterations_needed(n_iter, least, tol):
-    """Extrapolated from the decay over the last half, with a margin; four times as many for lack of one."""
+    """Extrapolate from the decay over the last half, with a margin; without a decay, four times as many."""
     n, half = len(least), len(least) // 2
     if n < FEW or not 0 < least[-1] < least[half]:
         needed = 4 * n_iter

@@ -1,34 +1,34 @@
-"""Tables of numbers in text, as NumPy, pandas, R and spreadsheets write them."""
+"""Read tables of numbers in text, as NumPy, pandas, R and spreadsheets write them."""
 
 import csv
 from typing import NamedTuple
 
 import numpy as np
 
-MISSING = "", "NA"  # as pandas and R write what is not there
+MISSING = "", "NA"  # missing values in files of pandas and R
 SEPARATORS = ";\t "
 DIGITS = frozenset("0123456789,+- \"'")
 
 
 class Table(NamedTuple):
-    """Rows of numbers, and the names over the columns, if there are any."""
+    """Rows of numbers, and the names of the columns, if there are any."""
 
     numbers: np.ndarray
     columns: tuple | None
 
 
 def parse(text):
-    """The table in the text of a .csv file.
+    """Read the table in the text of a .csv file.
 
-    The first line is a header if not all of it is numbers, or if it is what pandas writes over columns without names,
-    0,1,...,d - 1 above numbers with decimal points. A first column without a name, as pandas and R write the index,
-    is left out.
+    The first line is a header if not all of its fields are numbers, or if it is the header of pandas for columns
+    without names: 0,1,...,d - 1 above numbers with decimal points. A first column without a name is left out, because
+    pandas and R write the index there.
     """
     lines = [line for line in text.splitlines() if line.strip()]
     header = _header(lines)
     rows = lines if header is None else lines[1:]
     if not rows:
-        raise ValueError("expected rows of numbers, got none; write one point per line, its coordinates between commas")
+        raise ValueError("expected rows of numbers, got none; write a point per line, with commas between coordinates")
     width = len(_fields(rows[0]))
     n_labels = 0 if header is None else _n_labels(header, width)
     if n_labels and any(len(_fields(row)) != width for row in rows):
@@ -47,7 +47,7 @@ def _fields(line):
 
 
 def _header(lines):
-    """The fields of the first line if they are names, else None."""
+    """Return the fields of the first line if they are names, else None."""
     if not lines:
         return None
     first = _fields(lines[0])
@@ -59,21 +59,21 @@ def _header(lines):
         return None
     if all(set(line) <= DIGITS for line in lines[1:]):
         raise ValueError(
-            f"expected a header or numbers in the first line, got {lines[0]!r}, which may be names that pandas gave "
-            "to columns or a point; write names such as x0,x1 over the columns, or 0.0 in place of 0 for a point"
+            f"expected a header or numbers in the first line, got {lines[0]!r}, which may be pandas' names of columns "
+            "or a point; write names such as x0,x1 above the columns, or 0.0 in place of 0 for a point"
         )
     return first
 
 
 def _missing_name(first):
-    """The index of a field of the first line that is there neither as a name nor as a number, or None."""
+    """Return the index of a field of the first line that is neither a name nor a number, or None."""
     names = first[1:]
     is_index = first[0] == "" and names and (all(map(str.isdigit, names)) or not all(map(_is_number, names)))
     return next((k for k, field in enumerate(first) if field in MISSING and not (k == 0 and is_index)), None)
 
 
 def _refuse_fields(lines, has_header, n_labels):
-    """Raise an error that names the first field below the header that is no number, if there is one."""
+    """Raise an error that names the first field below the header that is not a number, if there is one."""
     numbered = [(k, line) for k, line in enumerate(lines, 1) if line.strip()][has_header:]
     for k, line in numbered:
         for column, field in enumerate(_fields(line)[n_labels:], n_labels):
@@ -89,7 +89,7 @@ def _no_number(field, k, column):
 
 
 def _other_separator(field, k, line):
-    """The message for numbers that are separated by something else, or None."""
+    """Return the message for numbers that are separated by another character, or None."""
     for mark in SEPARATORS:
         parts = field.split(mark)
         if len(parts) > 1 and all(part == "" or _is_number(part) for part in parts):
@@ -108,13 +108,13 @@ def _is_number(field):
 
 
 def _n_labels(header, width):
-    """1 if the first column holds the labels of rows: it has no name, or as R writes it not even a field for it."""
+    """Return 1 if the first column holds row labels: it has no name, or in files of R no field in the header."""
     is_index = header[0] == "" or header[0].startswith("Unnamed: 0")
     return 1 if is_index or len(header) == width - 1 else 0
 
 
 def _numbers(rows, columns):
-    """Integers as integers: float64 does not hold those beyond 2^53."""
+    """Read integers as integers, because float64 does not hold integers beyond 2^53."""
     options = {"delimiter": ",", "ndmin": 2, "comments": None, "quotechar": '"', "usecols": columns}
     if all(set(row) <= DIGITS for row in rows):
         try:

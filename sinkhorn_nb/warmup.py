@@ -1,4 +1,4 @@
-"""Compile ahead: the kernels of the main job, so that the first real call is a fast one."""
+"""Compile the kernels of the main job ahead, so that the first real call is fast."""
 
 import time
 
@@ -7,24 +7,24 @@ import numpy as np
 from .functional import sinkhorn_divergence
 
 N_POINTS = 64
-# Dimensions 1 to 6 have kernels of their own, all others share one (backends.tiles).
+# Dimensions 1 to 6 have kernels of their own; all others share one (backends.tiles).
 KINDS = [(dtype, d) for dtype in ("float32", "float64") for d in (2, 3, 64)]
 
 
 def warm_up(dtype, d):
-    """Compile, or load from the cache, what a divergence, its gradient and its map need.
+    """Compile, or load from the cache, the kernels for a divergence, its gradient and its map.
 
     Parameters
     ----------
     dtype : {"float32", "float64"}
-        Of the points.
+        The dtype of the points.
     d : int
-        Their dimension.
+        The dimension of the points.
 
     Returns
     -------
     float
-        Seconds taken.
+        The time in seconds.
     """
     start = time.perf_counter()
     x = np.linspace(0, 1, N_POINTS * d, dtype=dtype).reshape(N_POINTS, d)

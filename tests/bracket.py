@@ -1,4 +1,4 @@
-"""Bounds of OT_eps that hold whatever the potentials are: dense, float64, in units of eps, between probabilities."""
+"""Bounds of OT_eps that hold for any potentials: dense, float64, in units of eps, between probabilities."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ class Bracket(NamedTuple):
 
 
 def bracket(C, a, b, starts=()):
-    """Of min <P, C> + KL(P | a (x) b) for probabilities a and b; starts are potentials of the columns."""
+    """Bracket min <P, C> + KL(P | a (x) b) for probabilities a and b; starts are potentials of the columns."""
     rows, columns = np.flatnonzero(a), np.flatnonzero(b)
     dual = _Dual(C[np.ix_(rows, columns)], a[rows], b[columns])
     starts = [v[columns] for v in starts]

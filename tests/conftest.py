@@ -1,4 +1,4 @@
-"""Set up before the library is imported: its cache folder, its threads, the Hypothesis profile."""
+"""Settings that must be made before the library is imported: its cache folder, threads, the Hypothesis profile."""
 
 import hashlib
 import os

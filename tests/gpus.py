@@ -1,6 +1,6 @@
-"""What the tests of the CUDA backend share: the GPU at hand, or numba's simulator, at sizes that it can bear.
+"""Shared parts of the tests of the CUDA backend: the GPU, or numba's simulator at sizes that are not too slow for it.
 
-To be imported by test files that need a GPU: they are skipped where there is none.
+Test files that need a GPU import this module, and are skipped if there is none.
 """
 
 import os
@@ -25,9 +25,9 @@ SIZE = (21, 18) if SIMULATED else (3001, 2099)
 
 
 def shared_array(self, shape, dtype, alignment=None):
-    """As the simulator's, which may give two threads an array each, for it looks first and stores later."""
+    """Replace the simulator's function, which has a race: it may give two threads an array each."""
     caller = sys._getframe(1)
-    if shape == 0:  # dynamic
+    if shape == 0:  # dynamic shared memory
         return np.frombuffer(self._dynshared.data, dtype)
     return self._allocations.setdefault((caller.f_code, caller.f_lineno), np.empty(shape, dtype))
 

@@ -1,4 +1,4 @@
-"""Random hard problems: every size, scale, mass, weight, kind of cloud and setting that users may come with."""
+"""Random hard problems: every size, scale, mass, weight, kind of cloud and setting that users may have."""
 
 import warnings
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ class Problem(NamedTuple):
 
     @property
     def told(self):
-        """How it was drawn, and the solver's settings, in a line."""
+        """One line that says how the problem was drawn, with the solver's settings."""
         settings = self.settings | ({"init": "pair"} if isinstance(self.settings.get("init"), tuple) else {})
         return f"{' '.join(self.words)} {settings}"
 
@@ -84,7 +84,7 @@ def draw(seed):
 
 
 def size(rng):
-    """From 1 to the largest, all orders of magnitude alike."""
+    """Draw a size from 1 to the largest, with all orders of magnitude equally likely."""
     return int(np.ceil(LARGEST ** rng.uniform()))
 
 
@@ -170,7 +170,7 @@ def placed(rng, x, y):
 
 
 def setting(rng, d, n, m, largest):
-    """What differs from the default solver; in half of the cases no more than the most iterations."""
+    """Draw settings that differ from the default solver; in 40 % of the cases only max_iter."""
     settings = {"max_iter": 3000 if rng.uniform() < 0.4 else int(10 ** rng.uniform(0, 3.4))}
     if rng.uniform() < 0.4:
         return settings

@@ -1,4 +1,4 @@
-"""What a Solution or a Divergence says of itself, against what is true: failures as (kind, words)."""
+"""Compare the claims of a Solution or a Divergence with the truth; failures are (kind, words)."""
 
 import numpy as np
 from truth import State
@@ -7,7 +7,7 @@ import sinkhorn_nb as snb
 
 
 def judge_solution(name, solution, problem, scene):
-    """All that can be wrong with one solution."""
+    """Yield all failures of one solution."""
     numbers = {"f": solution.f, "g": solution.g, "value": solution.value, "gap": solution.gap}
     numbers["marginal_error"] = solution.marginal_error
     bad = [key for key, number in numbers.items() if not np.isfinite(number).all()]

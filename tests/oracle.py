@@ -113,7 +113,7 @@ class Dense:
 
     @property
     def symmetric_potential(self):
-        """Of a problem with itself: (f + g) / 2 solves it if (f, g) does."""
+        """The symmetric potential of a self problem: (f + g) / 2 solves it if (f, g) does."""
         return sum(self.potentials) / 2
 
     @property

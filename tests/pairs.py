@@ -1,4 +1,4 @@
-"""The questions of the backends' protocol, asked of one backend and answered densely."""
+"""Checks of the methods of a backend against dense answers."""
 
 from itertools import pairwise
 
@@ -19,32 +19,32 @@ def halved(n, most=512):
 
 
 class Side:
-    """A cloud of a few points a tile, F and weights; the points are the centres plus the offsets."""
+    """A cloud with a few points per tile, F and weights; the points are the centers plus the offsets."""
 
-    def __init__(self, offsets, centres, bounds, seed):
+    def __init__(self, offsets, centers, bounds, seed):
         rng = np.random.default_rng(seed)
         n = len(offsets)
-        self.n, self.bounds, self.centres = n, bounds, centres
+        self.n, self.bounds, self.centers = n, bounds, centers
         self.rounded, self.offsets = offsets, offsets.astype(np.float64)
-        self.of_points = np.repeat(centres, np.diff(bounds), axis=0)
+        self.of_points = np.repeat(centers, np.diff(bounds), axis=0)
         self.exponents, self.weights = rng.uniform(-2, 2, n), weights(n, zeros=n // 5)
 
 
 def near(n, d, dtype, seed, shift=0.0, most=512):
-    """Tiles whose centres are of the size of the offsets."""
+    """Tiles whose centers are of the size of the offsets."""
     bounds = halved(n, most)
-    centres = np.random.default_rng([n, d, seed]).uniform(-1, 1, size=(len(bounds) - 1, d)) / np.sqrt(d)
-    return Side(cloud(n, d, dtype, shift), centres, bounds, seed)
+    centers = np.random.default_rng([n, d, seed]).uniform(-1, 1, size=(len(bounds) - 1, d)) / np.sqrt(d)
+    return Side(cloud(n, d, dtype, shift), centers, bounds, seed)
 
 
 def far(bounds, d, dtype, seed, axis):
     """Tiles strung out along an axis, 50 from the origin; the exponents make up for the distances."""
     n, count = bounds[-1], len(bounds) - 1
-    centres = np.zeros((count, d))
-    centres[:, axis] = 50 * np.random.default_rng(seed).choice([-1.0, 1.0], count) + np.linspace(-3, 3, count)
+    centers = np.zeros((count, d))
+    centers[:, axis] = 50 * np.random.default_rng(seed).choice([-1.0, 1.0], count) + np.linspace(-3, 3, count)
     offsets = cloud(n, d)
     offsets[:, :2] /= 50
-    side = Side(offsets.astype(dtype), centres, np.array(bounds), seed)
+    side = Side(offsets.astype(dtype), centers, np.array(bounds), seed)
     side.exponents += (side.of_points**2).sum(axis=1) / 2
     return side
 
@@ -56,8 +56,8 @@ class Pairs:
         self.x, self.y, self.rtol, self.backend = x, y, rtol, backend
         self.exponents = exponents(x, y)
         self.p = np.exp2(self.exponents)
-        self.X, self.F, self.a = backend.load(x.rounded, x.centres, x.bounds), x.exponents, x.weights
-        self.Y = self.X if x is y else backend.load(y.rounded, y.centres, y.bounds)
+        self.X, self.F, self.a = backend.load(x.rounded, x.centers, x.bounds), x.exponents, x.weights
+        self.Y = self.X if x is y else backend.load(y.rounded, y.centers, y.bounds)
         self.G, self.b = y.exponents, y.weights
 
     @classmethod
@@ -71,7 +71,7 @@ class Pairs:
 
 
 def exponents(x, y):
-    """F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>, d from the centre of y's tile to that of x's."""
+    """F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>, d from the center of y's tile to that of x's."""
     inner = (x.of_points + x.offsets) @ (y.of_points + y.offsets).T  # all of it but what depends on i or j alone
     F = x.exponents - (x.of_points**2).sum(axis=1) / 2 - (x.of_points * x.offsets).sum(axis=1)
     G = y.exponents - (y.of_points**2).sum(axis=1) / 2 - (y.of_points * y.offsets).sum(axis=1)
@@ -97,7 +97,7 @@ def check_clusters_between(bounds, t):
 
 
 def check_questions(C, expected, rtol):
-    """What the reduced problem asks of the sums over clusters."""
+    """Check the methods of the sums over clusters."""
     rng, (K, m) = np.random.default_rng(0), expected.shape
     scales, weights = rng.uniform(0.5, 1.5, size=K), rng.uniform(0.5, 1.5, size=m)
     np.testing.assert_allclose(C, expected, rtol=rtol)
@@ -150,7 +150,7 @@ CHECKS = [
 def spread(d, dtype):
     """Tiles on either side of the origin see nothing of each other, those on one side do."""
     bounds = np.array([0, 512, 513, 530, 900])
-    centres = np.zeros((4, d))
-    centres[:, 0] = [50, -50, 49.5, -51]
+    centers = np.zeros((4, d))
+    centers[:, 0] = [50, -50, 49.5, -51]
     offsets = cloud(900, d)
-    return Side(offsets.astype(dtype), centres, bounds, 0)
+    return Side(offsets.astype(dtype), centers, bounds, 0)

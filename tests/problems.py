@@ -1,4 +1,4 @@
-"""Families of problems, closed forms, and the solvers that tests compare at."""
+"""Families of problems, closed forms, and the solvers for comparisons in tests."""
 
 import numpy as np
 from scipy.linalg import sqrtm
@@ -28,15 +28,15 @@ def example(n=23, m=31, d=2, mass=1.0, zeros=0):
     return cloud(n, d), cloud(m, d, shift=0.5), weights(n, mass, zeros), weights(m, mass, zeros)
 
 
-def gaussian_grid(mean, covariance, n_a_side, width=6.5):
+def gaussian_grid(mean, covariance, n_per_side, width=6.5):
     """A tensor grid weighted by a Gaussian's density: sums over it are integrals to about 1e-9."""
     mean, covariance = np.atleast_1d(mean), np.atleast_2d(covariance)
     axes = [
-        m + np.sqrt(v) * np.linspace(-width, width, n_a_side) for m, v in zip(mean, np.diag(covariance), strict=True)
+        m + np.sqrt(v) * np.linspace(-width, width, n_per_side) for m, v in zip(mean, np.diag(covariance), strict=True)
     ]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(mean))
-    centred = points - mean
-    density = np.exp(-np.einsum("ik,kl,il->i", centred, np.linalg.inv(covariance), centred) / 2)
+    centered = points - mean
+    density = np.exp(-np.einsum("ik,kl,il->i", centered, np.linalg.inv(covariance), centered) / 2)
     return points, density / density.sum()
 
 

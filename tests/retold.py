@@ -1,10 +1,10 @@
-"""The same problem told in another way, which must not change a bit of the value."""
+"""The same problem written in another way, which must not change a bit of the value."""
 
 import numpy as np
 
 
 def ways(problem):
-    """By name: a problem told in another way, and by what the value of the divergence is multiplied."""
+    """Return, by name, equivalent forms of a problem, each with the factor of the divergence's value."""
     rng = np.random.default_rng(problem.seed)
     told = {"permuted": (permuted(problem, rng), 1), "exchanged": (exchanged(problem), 1)}
     is_float = problem.a is not None and problem.a.dtype == problem.b.dtype == np.float64

@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 
     @property
     def size(self):
-        """What an error of the value is compared with: mass times squared length."""
+        """The scale of the value, for its errors: mass times squared length."""
         spread = np.ptp(np.concatenate([self.x, self.y]), axis=0)
         return self.a.sum() * ((spread**2).sum() + self.blur**2)
 

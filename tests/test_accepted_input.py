@@ -15,7 +15,7 @@ BLUR = 0.5
 
 
 class ArrayLike:
-    """As a data frame is one: only __array__."""
+    """An array-like with only __array__, like a data frame."""
 
     def __init__(self, values):
         self._values = values
@@ -54,7 +54,7 @@ FORMS = {
 
 
 def divergence(x, y, a=None, b=None, blur=BLUR, solver=PRECISE):
-    """Of finite potentials, whatever the input."""
+    """Compute a divergence and check that its potentials are finite."""
     result = sinkhorn_divergence(x, y, a, b, blur=blur, solver=solver)
     for potential in (result.xy.f, result.xy.g, result.xx.f, result.yy.g):
         assert potential.dtype == np.float64

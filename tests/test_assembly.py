@@ -1,4 +1,4 @@
-"""The hot loops are what the machine does best: packed fused operations, no calls, no gathers."""
+"""The hot loops have packed fused operations, no calls and no gathers."""
 
 import re
 
@@ -37,8 +37,8 @@ def packed(operation, kind, text):
 def side(number, d):
     vector, exponents = number[::1], float64[::1]
     points = types.UniTuple(vector, d) if d else number[:, ::1]
-    centres = types.UniTuple(exponents, d) if d else float64[:, ::1]
-    return types.NamedTuple((points, centres, int64[::1], exponents, exponents, vector), Side)
+    centers = types.UniTuple(exponents, d) if d else float64[:, ::1]
+    return types.NamedTuple((points, centers, int64[::1], exponents, exponents, vector), Side)
 
 
 def runs():
@@ -46,7 +46,7 @@ def runs():
 
 
 def assembly(kernel, *arguments):
-    """Of a kernel with the options of the library, compiled here (a cached kernel has no assembly)."""
+    """The assembly of a kernel with the options of the library, compiled here (a cached kernel has no assembly)."""
     options = {name: kernel.targetoptions[name] for name in ("fastmath", "error_model")}
     compiled = numba.njit(**options)(kernel.py_func)
     compiled.compile(arguments)
@@ -85,7 +85,7 @@ def test_polynomial_and_sums_use_the_widest_registers(panel_sums, kind):
 
 @pytest.mark.parametrize("kind", BY_COORDINATE)
 def test_maximum_of_log_sum_exp_uses_the_widest_registers(kind):
-    """In a loop of its own: the exponential is clipped by packed maxima too, among fused operations."""
+    """The maximum is a separate loop: the exponential, among fused operations, is clipped by packed maxima too."""
     number, d = KINDS[kind]
     x, sums = side(number, d), float64[::1]
     text = assembly(cpu_kernels.panel_log_sum_exp, x, x, runs(), int64, int64, sums, sums)

@@ -1,4 +1,4 @@
-"""Concurrent calls of which none is left at work, whenever Ctrl-C comes."""
+"""Concurrent calls, none of which is left running, whenever Ctrl-C comes."""
 
 import os
 import signal

@@ -45,7 +45,7 @@ def test_several_panels(check, dtype):
 @pytest.mark.parametrize("check", [check for check in CHECKS if check is not check_self_sums])
 @pytest.mark.parametrize(("dtype", "d"), [("float64", 2), ("float64", 30), ("float32", 2), ("float32", 30)])
 def test_tiles_far_apart(check, dtype, d):
-    """Exponents of size one are differences of thousands: the tiles' centres take care of them."""
+    """Exponents of size one are differences of thousands: the tiles' centers take care of them."""
     x = far([0, 512, 513, 530, 900], d, dtype, 0, axis=0)
     y = far([0, 1, 200, 201, 217], d, dtype, 1, axis=1)
     check(Pairs(x, y, 2 * RTOL[dtype]))

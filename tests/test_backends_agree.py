@@ -1,4 +1,4 @@
-"""What the CUDA backend must do, on the GPU or, at sizes that it can bear, in numba's simulator.
+"""The CUDA backend agrees with the CPU, on the GPU or, at smaller sizes, in numba's simulator.
 
 python -m pytest tests/test_backends_agree.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_simulator.py)
 """
@@ -50,7 +50,7 @@ def test_tiles_larger_than_the_shared_memory(check):
 @pytest.mark.parametrize("check", [check_sums, check_log_sum_exp, check_transport])
 @pytest.mark.parametrize(("dtype", "d"), [("float64", 2), ("float32", 2), ("float32", 30)])
 def test_tiles_far_apart(check, dtype, d):
-    """Exponents of size one are differences of thousands: the tiles' centres take care of them."""
+    """Exponents of size one are differences of thousands: the tiles' centers take care of them."""
     k = MOST // 8
     x, y = far([0, 7 * k, 8 * k, 9 * k + 1], d, dtype, 0, axis=0), far([0, 1, 5 * k, 6 * k + 1], d, dtype, 1, axis=1)
     check(Pairs(x, y, 2 * RTOL[dtype], BACKEND))
@@ -151,7 +151,7 @@ def test_every_question_to_two_devices(check, two_devices):
 
 
 def test_divergence_of_two_devices_is_that_of_the_cpu(two_devices):
-    """By the main loop: plain iterations are not those of the solver of small problems."""
+    """The main loop solves this, because the solver of small problems makes no plain iterations."""
     arguments = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
     on_cpu, on_gpus = (
         snb.sinkhorn_divergence(*arguments, blur=0.5, solver=snb.Sinkhorn(tol=1e-4, acceleration="none", backend=name))

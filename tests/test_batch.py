@@ -1,4 +1,4 @@
-"""Many divergences at once: those of single calls, whatever the company."""
+"""Many divergences at once are the same as in single calls, for any other pairs in the call."""
 
 import pickle
 
@@ -145,9 +145,9 @@ def test_clouds_of_different_dimensions_and_precisions():
 def hard():
     """Clusters of other masses on both sides, far apart: plain Sinkhorn needs thousands of passes."""
     rng = np.random.default_rng(0)
-    centres = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    centers = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
     clouds = (
-        centres[rng.choice(3, 120, p=p)] + 0.2 * rng.normal(size=(120, 2)) for p in ([0.6, 0.3, 0.1], [0.2, 0.3, 0.5])
+        centers[rng.choice(3, 120, p=p)] + 0.2 * rng.normal(size=(120, 2)) for p in ([0.6, 0.3, 0.1], [0.2, 0.3, 0.5])
     )
     return tuple(clouds)
 
@@ -231,7 +231,7 @@ X = np.zeros((3, 2))
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ((3.0, [X]), TypeError, "xs: expected a list of arrays, one a pair, got float; pass"),
+        ((3.0, [X]), TypeError, "xs: expected a list of arrays, one per pair, got float; pass"),
         (([], []), ValueError, "xs: expected at least one array, got none; pass data"),
         (([X], [X, X]), ValueError, "ys: expected 1 arrays like xs, got 2; pass one for each pair"),
         (([X, X], [X, X], [None]), ValueError, "a: expected 2 arrays like xs, got 1"),

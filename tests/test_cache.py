@@ -1,4 +1,4 @@
-"""Where numba can keep no cache, the library compiles each time and says nothing."""
+"""If numba has no folder for its cache, the library compiles each time and gives no warning."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ print(snb.__file__, type(cpu_kernels.panel_sums._cache).__name__)
 
 
 def solve(folder, **environment):
-    """In a fresh interpreter, with the package that lies in a folder."""
+    """Solve a problem in a fresh interpreter, with the package in a folder."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CACHE")}
     done = subprocess.run(
         [sys.executable, "-B", "-W", "error", "-c", CODE],

@@ -1,4 +1,4 @@
-"""What is asked of numba's CUDA target and of the driver, with stand-ins for both."""
+"""Calls of numba's CUDA target and of the driver, with stand-ins for both."""
 
 import ctypes
 import math
@@ -13,7 +13,7 @@ from sinkhorn_nb.backends.sharded import ShardedBackend
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What is asked of a device of 10 bytes, 4 of them in arrays that were dropped."""
+    """Record the calls of a device with 10 bytes, 4 of them in arrays that were dropped."""
     asked = []
 
     def memory():

@@ -21,7 +21,7 @@ def on_gpu(cases, max_iter=500):
 
 
 def check_that_they_agree(cases, max_iter=500, atol=1e-9):
-    """With the answers of the CPU, in bits; the answers."""
+    """Check that the answers, in bits, agree with those of the CPU; return the answers."""
     answers = on_gpu(cases, max_iter)
     for found, expected in zip(answers, solved(cases, max_iter), strict=True):
         assert (len(found.history), found.n_kernels) == (len(expected.history), expected.n_kernels)
@@ -72,7 +72,7 @@ def test_far_clusters_are_annealed():
 
 
 def test_tiny_masses_are_brought_home():
-    """By extra iterations within the tolerance."""
+    """Extra iterations within the tolerance do this."""
     cases = [tiny_masses(seed) for seed in (30, 81)]
     for problem, answer in zip(cases, check_that_they_agree(cases), strict=True):
         check_that_all_is_true(problem, answer)
@@ -206,7 +206,7 @@ def problems_between(sources, targets, tol, are_wanted):
 
 
 def test_values_of_divergences_are_as_accurate_as_those_of_the_cpu():
-    """From starts near the potentials of self problems, and in rounds of smaller tolerances."""
+    """They start near the potentials of self problems, and are solved in rounds of smaller tolerances."""
     for found, expected in zip(pairs_of_clouds(cuda_small.solve_all), pairs_of_clouds(solve_all), strict=True):
         np.testing.assert_array_equal(found.counts, expected.counts)
         np.testing.assert_array_equal(found.are_accurate, expected.are_accurate)

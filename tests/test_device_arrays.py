@@ -36,7 +36,7 @@ class Device:
 
 
 class Tensor(Device):
-    """As torch's."""
+    """A device array like torch's."""
 
     __module__ = "torch"
     failure = None
@@ -73,13 +73,13 @@ class JaxArray(Device):
 
 
 class Other(Device):
-    """Of no known library; it tells its device."""
+    """A device array of no known library, which names its device."""
 
     __cuda_array_interface__: ClassVar = {}
 
 
 class Plain(Other):
-    """Of no known library; it does not tell its device."""
+    """A device array of no known library, which does not name its device."""
 
     __dlpack_device__ = property()  # an AttributeError
 
@@ -342,7 +342,7 @@ def test_words_of_the_library_are_passed_on(failure, monkeypatch):
 
 
 class HostTensor:
-    """As torch's and JAX's of host memory."""
+    """An array in host memory like those of torch and JAX."""
 
     def __init__(self, numbers, place=(1, 0)):
         self.numbers, self.place = numbers, place
@@ -424,7 +424,7 @@ def test_a_device_that_is_gone_is_a_clear_error():
 
 
 class Memory:
-    """What numba makes of an interface: a copy takes what is there when it is asked for."""
+    """Numba's view of an interface: a copy has the numbers at the time of the call."""
 
     def __init__(self, array):
         self.array = array

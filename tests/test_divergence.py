@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from oracle import Dense
 from problems import PRECISE, cloud, example
-from test_solution import centred
+from test_solution import centered
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, sinkhorn_divergence
@@ -44,8 +44,8 @@ def test_potentials(solved):
     assert dense.a @ on_a + dense.b @ on_b == pytest.approx(dense.divergence, rel=1e-8)
     f, g = dense.potentials
     f, g = f - dense.on_source.symmetric_potential, g - dense.on_target.symmetric_potential
-    np.testing.assert_allclose(centred(on_a, dense.a), centred(f, dense.a), atol=1e-8)
-    np.testing.assert_allclose(centred(on_b, dense.b), centred(g, dense.b), atol=1e-8)
+    np.testing.assert_allclose(centered(on_a, dense.a), centered(f, dense.a), atol=1e-8)
+    np.testing.assert_allclose(centered(on_b, dense.b), centered(g, dense.b), atol=1e-8)
 
 
 def test_gradient(solved):
@@ -56,8 +56,8 @@ def test_gradient(solved):
         assert part.shape == like.shape
         assert part.dtype == np.float64
     on_a, on_b = divergence.potentials
-    np.testing.assert_allclose(centred(gradient.a, dense.a), centred(on_a, dense.a), atol=1e-8)
-    np.testing.assert_allclose(centred(gradient.b, dense.b), centred(on_b, dense.b), atol=1e-8)
+    np.testing.assert_allclose(centered(gradient.a, dense.a), centered(on_a, dense.a), atol=1e-8)
+    np.testing.assert_allclose(centered(gradient.b, dense.b), centered(on_b, dense.b), atol=1e-8)
 
 
 @pytest.mark.parametrize("mass", [0.01, 3.0, 1e6])

@@ -1,4 +1,4 @@
-"""A GPU that nobody asked for: where it fails, the CPU goes on and gives its own answers."""
+"""If a GPU that "auto" has chosen fails, the CPU continues and gives its own answers."""
 
 import numpy as np
 import pytest

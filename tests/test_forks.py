@@ -93,7 +93,7 @@ def test_children_of_a_busy_process_work():
 )
 @pytest.mark.parametrize("n", [400, 2200])
 def test_a_child_does_not_wait_for_what_a_thread_of_its_parent_holds(lock, n):
-    """2200 points make several panels, for which numba is asked how many threads there are."""
+    """2200 points make several panels, so the number of numba's threads is read."""
     run(f"""
     expected = solve({n})
     inside = Inside({lock})
@@ -154,7 +154,7 @@ def test_a_thread_that_forks_while_it_is_inside_stays_inside_in_the_child():
 
 
 def test_pools_of_forked_processes_in_a_busy_process():
-    """As data loaders do: workers of their own, made while a thread solves, that end in the usual way."""
+    """Data loaders do the same: workers are forked while a thread solves, and end in the usual way."""
     run("""
     expected = solve()
     busy = threading.Thread(target=lambda: [solve() for _ in iter(int, 1)], daemon=True)

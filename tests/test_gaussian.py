@@ -13,7 +13,7 @@ from sinkhorn_nb.dual import marginal_error
 from sinkhorn_nb.initializers import Gaussian
 
 A, B = np.array([[1.0, 0.3], [0.3, 0.5]]), np.array([[0.4, -0.2], [-0.2, 1.2]])
-GAUSSIANS = {  # means and covariances, points a side of a grid
+GAUSSIANS = {  # means and covariances, points per side of a grid
     "d = 1": ([1.0], [[0.5]], [-2.0], [[3.0]], 90),
     "d = 2": ([0.3, -1.0], A, [2.0, 1.0], B, 60),
     "same shape": ([0.0, 0.0], A, [5.0, -3.0], A, 60),
@@ -114,7 +114,7 @@ def test_equations_of_the_maps(ranks, blur):
         np.testing.assert_allclose(M @ inside @ M + eps * M, there_too, atol=1e-8)
 
 
-def test_the_unregularised_map_of_gaussians():
+def test_the_unregularized_map_of_gaussians():
     """M = S1^-1/2 (S1^1/2 S2 S1^1/2)^1/2 S1^-1/2 takes S1 to S2; of a line, s2 / s1."""
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(30, 1)), 3 + 2 * rng.normal(size=(50, 1))
@@ -126,15 +126,15 @@ def test_the_unregularised_map_of_gaussians():
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-def test_no_temperature_is_the_unregularised_form(ranks):
+def test_no_temperature_is_the_unregularized_form(ranks):
     rng = np.random.default_rng(2)
     x, y = (rng.normal(size=(40, rank)) @ rng.normal(size=(rank, 3)) + rng.normal(size=3) for rank in RANKS[ranks])
     cold = problem_of(x, y, blur=1e-5)
-    for entropic, unregularised in zip(start(cold), start(cold, entropic=False), strict=True):
-        np.testing.assert_allclose(entropic, unregularised, atol=1e-7)
+    for entropic, unregularized in zip(start(cold), start(cold, entropic=False), strict=True):
+        np.testing.assert_allclose(entropic, unregularized, atol=1e-7)
 
 
-def test_the_unregularised_form_of_a_measure_and_itself_is_nothing():
+def test_the_unregularized_form_of_a_measure_and_itself_is_nothing():
     x, _, a, _ = example()
     f, _ = start(problem_of(x, x, a, a), entropic=False)
     np.testing.assert_allclose(f, 0, atol=1e-14)
@@ -146,7 +146,7 @@ def test_the_unregularised_form_of_a_measure_and_itself_is_nothing():
 @pytest.mark.parametrize("entropic", [True, False])
 @pytest.mark.parametrize("d", [20, 300])
 def test_fewer_points_than_coordinates(d, entropic):
-    """As in the span of the points, wherever it lies."""
+    """The potentials are the same as in the span of the points, wherever this span lies."""
     x, y, a, b = example(8, 5, d=3)
     axes = np.linalg.qr(np.random.default_rng(d).normal(size=(d, 3)))[0].T
     low, high = problem_of(x, y, a, b, 0.3), problem_of(x @ axes + 1, y @ axes + 1, a, b, 0.3)
@@ -166,7 +166,7 @@ def test_scaling_and_translation(pair, scale, shift):
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_scaling_and_translation_without_temperature(scale):
-    """Where the map is determined: of points in almost one place it is all rounding."""
+    """The map must be well determined: for points in almost one place it is only rounding."""
     x, y, a, b = example(d=3)
     moved = start(problem_of(scale * (x + 5), scale * (y + 5), a, b, scale), entropic=False)
     for potential, plain in zip(moved, start(problem_of(x, y, a, b), entropic=False), strict=True):
@@ -186,7 +186,7 @@ def test_points_in_another_order(pair, entropic):
 
 
 def listed(potential, points, weights):
-    """In an order that the caller's has no part in."""
+    """Sort a potential in an order that does not depend on the order of the caller."""
     return potential[np.lexsort([potential, weights, *points.T])]
 
 

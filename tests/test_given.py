@@ -61,7 +61,7 @@ def test_a_solution_is_extended_to_new_points():
         fewer.append(moved.n_iter)
         counted.append(moved.n_passes - moved.n_iter)
     assert fewer[0] < fewer[1]
-    assert counted[0] == pytest.approx((100 * 150 + 120 * 200) / (100 * 120))  # a softmin a side
+    assert counted[0] == pytest.approx((100 * 150 + 120 * 200) / (100 * 120))  # one softmin per side
 
 
 def test_one_start_serves_a_divergence():

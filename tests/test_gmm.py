@@ -15,7 +15,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot, sinkhorn_divergence
 from sinkhorn_nb.initializers import GMM, gmm
-from sinkhorn_nb.initializers.mixture import REGULARISATION, Components, fit, improve
+from sinkhorn_nb.initializers.mixture import REGULARIZATION, Components, fit, improve
 
 KINDS = ("full", "tied", "diag", "spherical")
 READ_OUTS = ("softmin", "posterior")
@@ -24,9 +24,9 @@ READ_OUTS = ("softmin", "posterior")
 def blobs(n=600, seed=0):
     """Three groups each, in different proportions; labels of the first."""
     rng = np.random.default_rng(seed)
-    centres = np.array([[0.0, 0.0], [4.0, 0.0], [2.0, 3.0]])
+    centers = np.array([[0.0, 0.0], [4.0, 0.0], [2.0, 3.0]])
     labels = [rng.choice(3, n, p=p) for p in ([0.2, 0.3, 0.5], [0.4, 0.4, 0.2])]
-    x, y = (centres[label] + 0.3 * rng.normal(size=(n, 2)) for label in labels)
+    x, y = (centers[label] + 0.3 * rng.normal(size=(n, 2)) for label in labels)
     return x, y @ [[0.8, -0.6], [0.6, 0.8]] + 1.0, labels[0]
 
 
@@ -40,7 +40,7 @@ def start(problem, initializer):
     return problem.source.partition.restore(f), problem.target.partition.restore(g), n_passes
 
 
-def centred(potential):
+def centered(potential):
     return potential - potential.mean()
 
 
@@ -65,7 +65,7 @@ def test_equal_weights_are_fitted_as_by_scikit_learn(kind):
     improve(ours, x, np.full(len(x), 1 / len(x)), np.eye(3)[labels], tol=0, max_iter=50)
     means = np.stack([x[labels == k].mean(axis=0) for k in range(3)])
     theirs = GaussianMixture(
-        3, covariance_type=kind, tol=1e-14, max_iter=200, means_init=means, reg_covar=REGULARISATION
+        3, covariance_type=kind, tol=1e-14, max_iter=200, means_init=means, reg_covar=REGULARIZATION
     )
     for mine, known in zip(parameters(ours, kind), parameters(theirs.fit(x), kind), strict=True):
         np.testing.assert_allclose(mine, known, atol=1e-8)
@@ -126,7 +126,7 @@ def test_scales(seed, exponent, kind):
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
-def test_regularisation_is_relative(scale):
+def test_regularization_is_relative(scale):
     """Points on a line have singular covariances."""
     x, y = (np.column_stack([points[:, 0], points[:, 0]]) for points in blobs()[:2])
     plain, scaled = (start(problem_of(s * x, s * y, blur=0.4 * s), GMM(random_state=0)) for s in (1.0, scale))
@@ -230,8 +230,8 @@ def test_softmin_reads_out_better_than_posteriors_where_shapes_differ(seed):
     rng = np.random.default_rng(0)
 
     def mixture():
-        centres, widths, which = rng.random((5, 2)), rng.uniform(0.02, 0.1, 5), rng.integers(5, size=800)
-        return centres[which] + widths[which, None] * rng.normal(size=(800, 2))
+        centers, widths, which = rng.random((5, 2)), rng.uniform(0.02, 0.1, 5), rng.integers(5, size=800)
+        return centers[which] + widths[which, None] * rng.normal(size=(800, 2))
 
     x, y = mixture(), mixture()
     n_iter = [iterations(x, y, GMM(random_state=seed, read_out=read_out), 0.12) for read_out in READ_OUTS]

@@ -1,4 +1,4 @@
-"""Starts change how long a solve takes, not what it finds; their passes are counted; float32 goes first."""
+"""Starts change the time of a solve, not its result; their passes are counted; float32 comes first."""
 
 from collections import Counter
 
@@ -24,8 +24,8 @@ BLUR = 0.05 * np.sqrt(2)  # of the square's diameter
 
 def clusters(n=400):
     rng = np.random.default_rng(0)
-    centres = rng.uniform(size=(5, 2))
-    return tuple(centres[rng.integers(5, size=n)] + 0.02 * rng.normal(size=(n, 2)) for _ in range(2))
+    centers = rng.uniform(size=(5, 2))
+    return tuple(centers[rng.integers(5, size=n)] + 0.02 * rng.normal(size=(n, 2)) for _ in range(2))
 
 
 FAMILIES = {
@@ -38,7 +38,7 @@ FAMILIES = {
 }
 
 
-def centred(potential, weights):
+def centered(potential, weights):
     """Free of the constant that f and g can exchange; only where there is mass."""
     weights = np.ones(len(potential)) if weights is None else weights
     return (potential - weights @ potential / weights.sum())[weights > 0]
@@ -54,8 +54,8 @@ def test_the_start_does_not_matter(family):
     weights = arguments[2:] or (None, None)
     eps, reach = blur**2, np.ptp(np.concatenate(arguments[:2]), axis=0).max()
     assert coarse.value == pytest.approx(zeros.value, abs=10 * TOL * eps)
-    np.testing.assert_allclose(centred(coarse.f, weights[0]), centred(zeros.f, weights[0]), atol=1e4 * TOL * eps)
-    np.testing.assert_allclose(centred(coarse.g, weights[1]), centred(zeros.g, weights[1]), atol=1e4 * TOL * eps)
+    np.testing.assert_allclose(centered(coarse.f, weights[0]), centered(zeros.f, weights[0]), atol=1e4 * TOL * eps)
+    np.testing.assert_allclose(centered(coarse.g, weights[1]), centered(zeros.g, weights[1]), atol=1e4 * TOL * eps)
     np.testing.assert_allclose(coarse.gradient().x, zeros.gradient().x, atol=10 * TOL * reach)
     np.testing.assert_allclose(coarse.gradient().y, zeros.gradient().y, atol=10 * TOL * reach)
 
@@ -111,7 +111,7 @@ def test_the_start_is_near_the_solution():
     x, y = uniform()
     solution = entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(tol=1e-6))
     f, _, _ = start(x, y, blur=BLUR)
-    f, exact = centred(solution.problem.source.partition.restore(f), None), centred(solution.f, None)
+    f, exact = centered(solution.problem.source.partition.restore(f), None), centered(solution.f, None)
     assert np.abs(f - exact).mean() < 0.02 * BLUR**2 < np.abs(exact).mean() / 5
 
 
@@ -150,7 +150,7 @@ def test_every_pass_is_counted(blur, is_self, work):
 
 
 def passes_of_the_start(x, y, blur):
-    """What the first iteration finds counted, less its own."""
+    """The number of passes before the first iteration."""
     told = []
     entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=0.1, callback=told.append))
     return told[0].n_passes - 1
@@ -215,7 +215,7 @@ def test_float32_first_loses_no_digit():
 
 
 def test_float32_gives_way_where_it_stalls(work):
-    """Its rounding leaves the marginal error above the tolerance asked for."""
+    """Its rounding leaves the marginal error above the required tolerance."""
     solution = entropic_ot(*uniform(), blur=BLUR, solver=Sinkhorn(tol=1e-11))
     assert solution.converged
     assert full_passes(work)["float64"] >= 2
@@ -239,7 +239,7 @@ def far_groups(n=60):
 
 
 def test_far_groups_start_from_a_higher_temperature():
-    """From zero the groups cannot tell how much mass must change places."""
+    """From zero, the groups have no information on how much mass must move between them."""
     arguments = far_groups()
     warm = entropic_ot(*arguments, blur=1.0, solver=Sinkhorn(init="coarse"))
     assert warm.converged and warm.n_passes < 50
@@ -255,7 +255,7 @@ def test_passes_at_higher_temperatures_are_counted():
 
 @pytest.mark.parametrize(("n", "m"), [(3, 5), (7, 7), (8, 20)])
 def test_a_coarse_problem_has_a_cell_at_least(n, m):
-    """Of fewer points than a cell has, too: else it would be as large as the problem, for ever."""
+    """This holds also for fewer points than a cell has: otherwise the recursion would never end."""
     x, y = uniform(n)[0], uniform(m)[1]
     f, g, _ = start(x, y, blur=0.01, initializer=Coarse(least=2))
     assert np.isfinite(f).all() and np.isfinite(g).all()

@@ -77,7 +77,7 @@ def test_processes_give_the_same_bits_and_one_warning():
 
 
 def test_backends_that_answer_all_at_once_give_the_same_bits():
-    """As those of multiprocessing and of Ray."""
+    """The backends of multiprocessing and of Ray are like this."""
     run("""
     with joblib.parallel_config("multiprocessing", n_jobs=2):
         assert table(progress=True).tolist() == table(n_jobs=1).tolist()

@@ -1,4 +1,4 @@
-"""Public names are imported when first asked for, and behave as if they had been there all along."""
+"""Public names are imported at their first use, and behave as if they had always been there."""
 
 import ast
 import os

@@ -17,7 +17,7 @@ TIMES = np.array([[2**60], [2**60 + 100]])
 
 
 class Quantity(np.ndarray):
-    """As astropy's: an array with a unit, which numpy.asarray drops."""
+    """An array with a unit, like astropy's, which numpy.asarray drops."""
 
     @classmethod
     def of(cls, numbers, unit):
@@ -30,7 +30,7 @@ class Quantity(np.ndarray):
 
 
 class Scalar:
-    """As a tensor of torch without axes."""
+    """A scalar like a tensor of torch without axes."""
 
     shape = ()
 
@@ -42,7 +42,7 @@ class Scalar:
 
 
 class Frame:
-    """As a data frame of pandas."""
+    """A data frame like those of pandas."""
 
     iloc = None
 

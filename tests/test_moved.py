@@ -1,4 +1,4 @@
-"""What is known of potentials after a move of the points, at no pass: along geodesics, translations and densities."""
+"""Potentials after a move of the points, without a pass: along geodesics, translations and densities."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ def linear_problem(n=400):
 
 
 def linear_potentials(x, y, matrix):
-    """Those of y = matrix x, up to a constant that is the same for both."""
+    """The potentials for y = matrix x, up to a constant that is the same for both."""
     inverse = np.linalg.inv(matrix)
     return tuple((z * (z - z @ M)).sum(axis=1) / 2 for z, M in ((x, matrix), (y, inverse)))
 
 
 def off_by(f, g, expected_f, expected_g):
-    """How far potentials are from others, constants that f + g does not have left out."""
+    """The largest difference of potentials, without the constant that cancels in f + g."""
     df, dg = f - expected_f, g - expected_g
     return max(np.ptp(df), np.ptp(dg), abs(df.mean() + dg.mean()))
 

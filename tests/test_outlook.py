@@ -1,4 +1,4 @@
-"""Blurs that are too small for the data are told early, once, with one that is not."""
+"""Blurs that are too small for the data give one early warning, which proposes a better blur."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Tables of divergences: the values of single calls, symmetric to the bit, whatever the blocks."""
+"""Tables of divergences have the values of single calls, symmetric to the bit, for any blocks."""
 
 import re
 import weakref
@@ -135,7 +135,7 @@ def test_the_solver_is_the_callers():
 
 @pytest.fixture
 def compared(monkeypatch):
-    """How many clouds were compared with themselves, and how many pairs, by call."""
+    """Record, by call, the numbers of clouds compared with themselves and of pairs."""
     counts = {"selves": [], "pairs": []}
     solve, values = pairwise_blocks.self_solutions, pairwise_blocks.values
 
@@ -247,7 +247,7 @@ UNEVEN = [np.ones(3), 2 * np.ones(3)]
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "text"),
     [
-        ((3.0,), {}, TypeError, "clouds: expected a list of arrays, one a cloud, got float; pass [...]"),
+        ((3.0,), {}, TypeError, "clouds: expected a list of arrays, one per cloud, got float; pass [...]"),
         (([],), {}, ValueError, "clouds: expected at least one array, got none; pass data"),
         (([X, X[0]],), {}, ValueError, "clouds[1]: expected an (n, d) array of points, got shape (2,)"),
         (([X, X[:, :1]],), {}, ValueError, "clouds[1]: expected points in dimension 2 like clouds[0], got dimension 1"),

@@ -1,4 +1,4 @@
-"""Solvers as scikit-learn takes them: `get_params`, `clone`, and equality by settings."""
+"""Solvers in scikit-learn: `get_params`, `clone`, and equality by settings."""
 
 import pickle
 from dataclasses import asdict, replace

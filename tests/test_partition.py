@@ -1,4 +1,4 @@
-"""The order of a cloud: a permutation that forgets how the points came, and the laws of its nodes."""
+"""The order of a cloud is a permutation that does not depend on the caller's order; the laws of its nodes."""
 
 from itertools import pairwise
 
@@ -168,7 +168,7 @@ def test_clusters_are_as_many_as_asked_for(count):
 
 @pytest.mark.parametrize(("width", "heaviness"), [(1, 9), (3, 1)])
 def test_clusters_are_where_mass_and_variance_are(width, heaviness):
-    """Of two squares with equal numbers of points, the heavy or wide one is cut finer."""
+    """If two squares have equal numbers of points, the heavy or wide square is cut finer."""
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.random((1000, 2)), 10 + width * rng.random((1000, 2))])
     partition = Partition(points, np.repeat([1, heaviness], 1000) / (1000 + 1000 * heaviness))

@@ -52,7 +52,7 @@ def test_sums(plans):
 
 
 def indices(n):
-    """What NumPy indexes an axis by."""
+    """Yield all kinds of indices of NumPy for one axis."""
     mask = np.arange(n) % 2 == 0
     yield from (slice(None), slice(0, n, 2), slice(None, None, -1), slice(0, 0))
     yield from (np.array([n - 1, 0, 0]), [0], np.array([-1]), mask, np.zeros(n, dtype=bool), np.array([], dtype=int))

@@ -1,4 +1,4 @@
-"""Entries of plans: exact, finite, the same bits however they are asked for."""
+"""Entries of plans are exact and finite, and have the same bits in all methods."""
 
 import tracemalloc
 

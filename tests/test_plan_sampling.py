@@ -38,7 +38,7 @@ def test_draws_have_the_distribution_of_the_plan(case):
 
 
 def test_draws_are_independent_of_their_place_in_the_sequence():
-    """Neighbours in the sequence are not correlated, as they would be if draws came sorted."""
+    """Neighbors in the sequence are not correlated, as they would be if draws came sorted."""
     rows, columns = entropic_ot(*example(), blur=0.5).sample(K, random_state=1)
     for drawn in (rows, columns):
         assert abs(np.corrcoef(drawn[1:], drawn[:-1])[0, 1]) < 5 / np.sqrt(K)
@@ -65,7 +65,7 @@ def test_requests_for_draws_are_judged():
 
 @pytest.fixture
 def passes(monkeypatch):
-    """What is read, by name, in pairs."""
+    """Record, by name, the shapes of all passes."""
     read = {"sums": [], "draws": []}
 
     def counted(name, method):

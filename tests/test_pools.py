@@ -47,7 +47,7 @@ def blas_threads():
 
 @pytest.fixture
 def more_blas_threads():
-    """As on a machine with several cores."""
+    """Give BLAS several threads, as on a machine with several cores."""
     with threadpoolctl.threadpool_limits(3, user_api="blas"):
         blas._claim_openblas()
         yield

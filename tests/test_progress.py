@@ -1,4 +1,4 @@
-"""The progress bar says what is known: iterations, the marginal error beside the tolerance, the time; and no more."""
+"""The progress bar shows iterations, the marginal error beside the tolerance, and the time, and nothing else."""
 
 import re
 import threading

@@ -1,6 +1,6 @@
-"""What the kernels become on a GPU: compiled here for several of them, with none at hand.
+"""The code of the kernels for several GPUs, compiled here without a GPU.
 
-Needs numba-cuda and the compilers of CUDA; machine code is counted with ptxas and nvdisasm. All come as wheels.
+This needs numba-cuda and the compilers of CUDA; machine code is counted with ptxas and nvdisasm. All come as wheels.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What the kernels of small problems become on a GPU: compiled here, as those of `test_ptx` are."""
+"""The code of the kernels of small problems for GPUs, compiled here as in `test_ptx`."""
 
 import re
 import tempfile

@@ -1,4 +1,4 @@
-"""A divergence is a number: whatever can be done with a float can be done with it, to the same result."""
+"""A divergence is a number: all operations of a float work with it, with the same result."""
 
 import json
 import math

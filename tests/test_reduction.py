@@ -1,4 +1,4 @@
-"""Equal points are one point, and points without mass are none: what comes back is for the caller's rows."""
+"""Equal points are one point, and points without mass are none; results are for the caller's rows."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Results show themselves on one line, in notebooks as a small table, and never work for it."""
+"""Results print as one line, in notebooks as a small table, and make no pass for it."""
 
 import re
 import warnings
@@ -28,7 +28,7 @@ def divergence():
 
 @pytest.fixture(scope="module")
 def shown(divergence):
-    """What shows itself, by name."""
+    """Objects that print as one line, by name."""
     x, y, a, b = example()
     solution = divergence.xy
     numbers = np.linspace(0, 1, 40) ** 2
@@ -164,7 +164,7 @@ def test_tables_escape_what_they_show():
 
 
 def test_half_made_objects_show_their_type():
-    """As debuggers find them while one is made or unpickled."""
+    """Debuggers find such objects while one is made or unpickled."""
     half = snb.Divergence.__new__(snb.Divergence)
     assert repr(half).startswith("<sinkhorn_nb.divergence.Divergence object at")
     assert half._repr_html_() is None

@@ -18,7 +18,7 @@ from sinkhorn_nb.backends.sharded import ShardedBackend, ShardedCloud
 
 COUNTS = [2, 3, 5]
 EDGES = [(1, 1), (1, 70), (70, 1), (2, 3), (4, 5), (70, 41)]
-MOST = 32  # points a tile
+MOST = 32  # points per tile
 
 
 def sharded(count):
@@ -50,7 +50,7 @@ def test_fewer_tiles_than_devices_and_more(check, count, most, n, m):
 
 @pytest.mark.parametrize("check", [check for check in CHECKS if check is not check_self_sums])
 def test_tiles_far_apart(check):
-    """A piece knows the centres of its own tiles."""
+    """A piece knows the centers of its own tiles."""
     x = far([0, 512, 513, 530, 900], 2, "float64", 0, axis=0)
     y = far([0, 1, 200, 201, 217], 2, "float64", 1, axis=1)
     check(Pairs(x, y, 2 * RTOL["float64"], sharded(3)))
@@ -92,7 +92,7 @@ def test_pieces_are_consecutive_and_about_equal(count, n):
 
 
 class Counting(CpuBackend):
-    """Adds up the pairs that it is asked for."""
+    """A backend that counts the pairs of its passes."""
 
     def __init__(self):
         self.pairs = 0
@@ -245,7 +245,7 @@ def test_devices_work_in_contexts_and_on_clouds_of_their_own(check):
 
 @pytest.fixture(params=COUNTS)
 def on_several_devices(request, monkeypatch):
-    """What stands in for GPUs."""
+    """A solver on several CPU backends in place of GPUs."""
     backend = sharded(request.param)
     backend.points_a_tile = MOST
     monkeypatch.setattr(choice, "no_gpu", lambda: None)

@@ -1,4 +1,4 @@
-"""The compiled solver of small problems, asked without the library around it, against the dense oracle."""
+"""The compiled solver of small problems, called without the library around it, against the dense oracle."""
 
 from dataclasses import dataclass, field
 
@@ -129,7 +129,7 @@ def log_row_sums(case, u, v):
 
 
 def check_that_all_is_true(case, answer, atol=1e-9):
-    """What is said of the potentials, whether they solve the problem or not."""
+    """Check the numbers of an answer against its potentials, whether they solve the problem or not."""
     u, v = (answer.v, answer.v) if case.is_self else (answer.u, answer.v)
     if not case.is_self:
         np.testing.assert_allclose(log_row_sums(case, u, v), 0.0, atol=atol)
@@ -239,7 +239,7 @@ def test_far_clusters_are_found_from_higher_temperatures():
 
 
 def test_the_kernel_is_built_anew_where_the_potential_has_moved_far():
-    """By hundreds of bits from the start, in steps that one reference does not serve."""
+    """The potential moves by hundreds of bits from the start, too far for one reference."""
     for start in (np.zeros(31), np.linspace(-300, 300, 31)):
         problem = case(blur=0.2, start=start)
         answer = alone(problem)

@@ -29,7 +29,7 @@ def solved(request):
     return entropic_ot(*args, blur=BLUR, solver=PRECISE), Dense.of(*args, blur=BLUR)
 
 
-def centred(potential, weights):
+def centered(potential, weights):
     """Free of the constant that f and g can exchange."""
     return potential - weights @ potential / weights.sum()
 
@@ -46,8 +46,8 @@ def recomputed_error(solution):
 def test_potentials(solved):
     solution, dense = solved
     f, g = dense.potentials
-    np.testing.assert_allclose(centred(solution.f, dense.a), centred(f, dense.a), atol=1e-8)
-    np.testing.assert_allclose(centred(solution.g, dense.b), centred(g, dense.b), atol=1e-8)
+    np.testing.assert_allclose(centered(solution.f, dense.a), centered(f, dense.a), atol=1e-8)
+    np.testing.assert_allclose(centered(solution.g, dense.b), centered(g, dense.b), atol=1e-8)
     assert dense.a @ solution.f + dense.b @ solution.g == pytest.approx(dense.a @ f + dense.b @ g, abs=1e-8)
 
 
@@ -115,8 +115,8 @@ def test_gradient(solved):
     transposed = Dense.of(dense.y, dense.x, dense.b, dense.a, blur=BLUR)
     np.testing.assert_allclose(gradient.y, transposed.gradient_x, atol=1e-8)
     f, g = dense.potentials
-    np.testing.assert_allclose(centred(gradient.a, dense.a), centred(f, dense.a), atol=1e-8)
-    np.testing.assert_allclose(centred(gradient.b, dense.b), centred(g, dense.b), atol=1e-8)
+    np.testing.assert_allclose(centered(gradient.a, dense.a), centered(f, dense.a), atol=1e-8)
+    np.testing.assert_allclose(centered(gradient.b, dense.b), centered(g, dense.b), atol=1e-8)
 
 
 def test_transpose(solved):

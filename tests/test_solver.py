@@ -1,4 +1,4 @@
-"""What a solver tells while it works and when it fails."""
+"""The reports of a solver while it works and when it fails."""
 
 import re
 import warnings

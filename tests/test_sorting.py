@@ -1,4 +1,4 @@
-"""On a line transport is a sort: the dual is feasible and exact, and it starts the entropic problem near its end."""
+"""Transport on a line is a sort: its dual is feasible and exact, and a good start of the entropic problem."""
 
 import math
 
@@ -167,7 +167,7 @@ def problem(x, y, a=None, b=None, eps=0.01):
 
 
 def start(problem, initializer=None):
-    """In the caller's order."""
+    """The start in the caller's order, and its passes."""
     f, g, n_passes = (initializer or Sorting())(problem, Sinkhorn())
     return problem.source.partition.restore(f), problem.target.partition.restore(g), n_passes
 

@@ -1,4 +1,4 @@
-"""Samples carry the masses of their strata, repeat nothing, and start a solve nearer its end than zero does."""
+"""Samples have the masses of their strata, repeat no point, and are a better start than zero."""
 
 from collections import Counter
 

@@ -68,7 +68,7 @@ NO_NUMBERS = {
         "a;b\n1,5;2,5\n",
         "got ';' in line 2, '1,5;2,5'; write decimal .* then replace",
     ),
-    "semicolons in one line": ("1;2\n", "its coordinates between commas"),
+    "semicolons in one line": ("1;2\n", "with commas between coordinates"),
     "tabs": ("1\t2\n3\t4\n", r"got '\\t' in line 2"),
     "spaces": ("x y\n3 4\n", r"got ' ' in line 2"),
     "words": ("x,y\n3,four; five\n", r"expected a number in every field, got 'four; five' in line 2, field 2;"),

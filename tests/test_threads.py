@@ -1,4 +1,4 @@
-"""Threads, forks, interruptions: the same bits whatever happens around a solve."""
+"""Threads, forks and interruptions: a solve gives the same bits whatever happens around it."""
 
 import os
 import signal
@@ -126,5 +126,5 @@ def peak_memory(n):
 def test_memory_is_linear():
     peak_memory(100)  # compiles
     small, large = peak_memory(4000), peak_memory(8000)
-    assert small < 4000**2  # a byte a pair, eight times less than the plan
+    assert small < 4000**2  # one byte per pair, eight times less than the plan
     assert large < 3 * small  # 4 if it grew with the pairs

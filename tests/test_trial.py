@@ -1,4 +1,4 @@
-"""Which backend "auto" takes: a GPU for much work, if it answers as the CPU does."""
+"""The backend that "auto" chooses: a GPU for large work, if it gives the answers of the CPU."""
 
 import sys
 
@@ -97,7 +97,7 @@ def test_a_gpu_that_fails_is_left_alone(gpu):
 
 @pytest.mark.parametrize("question", ["__init__", "has_room"])
 def test_a_gpu_that_is_lost_after_its_trial_is_left_alone(gpu, question, monkeypatch):
-    """In a forked child, or when its driver is restarted."""
+    """This happens in a forked child, or when the driver is restarted."""
 
     class Lost(Gpu):
         pass

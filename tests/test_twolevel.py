@@ -138,7 +138,7 @@ def test_shifts_never_lower_the_reduced_dual(seed, n_clusters, n_points, spread,
 
 
 def step_from(problem, f, g, on_rows, error=0.0, dtype="float64"):
-    """What the step makes of potentials in the caller's order; in that order."""
+    """The potentials after one step, from potentials in the caller's order and in the same order."""
     source, target, problem = problem.source, problem.target, problem.reduced
     method, kernel = TwoLevel(problem, problem.eps), problem.kernel(dtype)
     method.updates_rows = on_rows
@@ -246,10 +246,10 @@ def ring_and_disk(n, m):
 def clusters(n, m):
     """Six of them, of other masses in the target."""
     rng = np.random.default_rng([n, m, 2])
-    centres = rng.uniform(size=(6, 2))
+    centers = rng.uniform(size=(6, 2))
     shares = [rng.dirichlet(np.ones(6)) for _ in range(2)]
     x, y = (
-        centres[rng.choice(6, k, p=p)] + 0.01 * rng.normal(size=(k, 2)) for k, p in zip((n, m), shares, strict=True)
+        centers[rng.choice(6, k, p=p)] + 0.01 * rng.normal(size=(k, 2)) for k, p in zip((n, m), shares, strict=True)
     )
     return x, y, None, None
 
@@ -296,7 +296,7 @@ class Step(NamedTuple):
 @pytest.mark.parametrize("ratio", [0.1, 0.03])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_dual_never_decreases(family, ratio, init, monkeypatch):
-    """From one accepted iterate to the next, and within a period."""
+    """This holds from one accepted iterate to the next, and within a period."""
     runs = []
 
     class Recorded(Anderson):

@@ -169,7 +169,7 @@ def test_weights_that_change_take_no_pass_for_the_start(n, m):
 
 @pytest.mark.parametrize("seed", [1, 4, 21, 32])
 def test_a_divergence_far_below_the_one_it_starts_from_is_right(seed):
-    """What is left of the other one at small masses, unseen by the marginal errors, took 20 to 30 % off."""
+    """Errors of the first divergence at small masses, which the marginal errors do not show, took 20 to 30 % off."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(30, 2))
     y = x + 0.003 * rng.normal(size=x.shape)

@@ -1,4 +1,4 @@
-"""What is true of potentials that a solve returned: dense, float64, log domain, in units of eps."""
+"""The truth about potentials that a solve returned: dense, float64, log domain, in units of eps."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -69,13 +69,13 @@ class Scene:
 
     @property
     def alone(self):
-        """Points of x without weight, at which there is none with weight."""
+        """Points of x without weight that equal no point with weight."""
         carriers = self.x[self.a > 0]
         return (self.a == 0) & ~(self.x[:, None] == carriers).all(axis=2).any(axis=1)
 
     @property
     def unit(self):
-        """By which values and gaps are divided."""
+        """The unit of values and gaps."""
         return self.mass * self.eps
 
     @property
@@ -84,7 +84,7 @@ class Scene:
         return self.mass - 1 - np.log(self.mass)
 
     def rounding(self, u=0.0, v=0.0, dtype="float64"):
-        """Of an exponent at potentials of carriers."""
+        """The rounding of an exponent at potentials of points with mass."""
         extent, logs = self.diameter / self.blur, abs(np.log(self.mass))
         size = 2 + extent**2 + np.abs(u).max() + np.abs(v).max() + logs
         shift = UNIT * self.far if self.lenient or self.far > FAR * extent else 0.0
@@ -147,7 +147,7 @@ class State:
 
     @cached_property
     def map(self):
-        """sum_j W_ij (y_j - y_0) with the rows of W normalised, and W."""
+        """sum_j W_ij (y_j - y_0) with the rows of W normalized, and W."""
         logits = self.exponents + log(self.scene.b)
         W = np.exp(logits - log_sum_exp(logits)[:, None])
         return W @ (self.scene.y - self.scene.y[0])

@@ -1,1 +1,1 @@
-"""Below this wall: compiled code, bare arrays, no judgement of user input."""
+"""The kernel wall: modules here have compiled code and bare arrays, and do not check user input."""

@@ -5,7 +5,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 
 class _Round:
-    """The calls of one round. Once the round is closed, no call is at work and none can begin."""
+    """The calls of one round. Once the round is closed, no call is running and none can begin."""
 
     def __init__(self):
         self._changed, self._at_work, self._is_closed = threading.Condition(), 0, False
@@ -23,7 +23,7 @@ class _Round:
                 self._changed.notify_all()
 
     def close(self):
-        """Wait for those at work; if Ctrl-C comes meanwhile, raise it afterwards."""
+        """Wait for running calls; if Ctrl-C comes meanwhile, raise it afterwards."""
         interruption = None
         while True:
             try:
@@ -40,8 +40,8 @@ class _Round:
 def at_once(function, arguments):
     """Call function(*each) for all arguments concurrently and return the answers in order.
 
-    Waits for every thread, even after an error. An executor's own end does not: it knows nothing of a thread whose
-    start was interrupted.
+    This waits for every thread, even after an error. The shutdown of an executor does not: it does not know a thread
+    whose start was interrupted.
     """
     calls = _Round()
     threads = ThreadPoolExecutor(len(arguments))  # new ones: they survive a fork, and cost less than a pass

@@ -1,9 +1,9 @@
 """The protocol of a backend: sums over all pairs (i, j) of two clouds.
 
 Vectors come in and go out as NumPy float64 arrays; clouds stay with the backend. A cloud is cut
-into tiles; its points are given by their tile's centre and the offset from it, scaled so that
+into tiles. Its points are given by the center of their tile and the offset from it, scaled so that
 p_ij = 2^(F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>), where x_i and y_j are the offsets and d is
-the centre of x_i's tile minus that of y_j's. Only the last term is summed in the pairs' dtype.
+the center of x_i's tile minus the center of y_j's tile. Only the last term is summed in the pairs' dtype.
 """
 
 from contextlib import AbstractContextManager
@@ -23,7 +23,7 @@ class ClusterSums(Protocol):
     dtype: np.dtype[Any]
 
     def columns(self) -> Vector:
-        """(m,) sum_k C_kj, added up in float64."""
+        """(m,) sum_k C_kj, summed in float64."""
 
     def totals(self, scales: Vector) -> Vector:
         """(m,) sum_k scales_k C_kj."""
@@ -32,10 +32,10 @@ class ClusterSums(Protocol):
         """(K,) sum_j C_kj weights_j."""
 
     def grouped(self, weights: Vector, size: int) -> NDArray[Any]:
-        """(K, m // size) sums of C_kj weights_j over groups of so many columns in a row; the last few are left out."""
+        """(K, m // size) sums of C_kj weights_j over groups of `size` consecutive columns, without the last few."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """(K, m), on the host."""
+        """The (K, m) array on the host."""
 
 
 class Backend(Protocol):
@@ -44,10 +44,10 @@ class Backend(Protocol):
     points_a_tile: int  # at most
 
     def on_device(self) -> AbstractContextManager[Any]:
-        """A context for all other calls of a thread, also those on `ClusterSums`, when several devices are in use."""
+        """A context for all other calls of a thread, including those on `ClusterSums`, if several devices are used."""
 
     def load(self, offsets: NDArray[Any], centres: NDArray[np.float64], bounds: Bounds) -> Cloud:
-        """Place a cloud of (n, d) offsets, in the pairs' dtype, from the centres of the tiles between bounds."""
+        """Place a cloud of (n, d) offsets, in the pairs' dtype, from the centers of the tiles between bounds."""
 
     def sums(self, x: Cloud, F: Vector, a: Vector, y: Cloud, G: Vector, b: Vector) -> tuple[Vector, Vector]:
         """sum_j b_j p_ij and sum_i a_i p_ij, from one exponential per pair."""

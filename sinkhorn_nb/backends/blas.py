@@ -1,4 +1,4 @@
-"""One thread for BLAS while the library is at work, and as many as before afterwards."""
+"""Limit BLAS to one thread during a solve, and restore its number of threads afterwards."""
 
 import threading
 from collections import Counter
@@ -11,14 +11,14 @@ from . import forks
 
 
 class _SingleThreadedBlas:
-    """While any thread is inside, BLAS keeps to one thread, because the panels are parallel already.
+    """A context in which BLAS uses one thread, because the panels are parallel already.
 
-    An interruption at any point leaves a state that the next one who leaves puts right.
+    An interruption at any point leaves a state that the next thread corrects when it leaves the context.
     """
 
     def __init__(self):
         self._lock = threading.RLock()
-        self._inside = Counter()  # how many times each thread is
+        self._inside = Counter()  # number of times that each thread is inside
         self._libraries = None
         self._before = None  # (library, its number of threads) while they are limited
         forks.wait_for(self._lock, self._forget_other_threads)
@@ -34,13 +34,13 @@ class _SingleThreadedBlas:
         finally:
             with self._lock:
                 self._inside[me] -= 1
-                self._inside += Counter()  # drops those who are no longer inside
+                self._inside += Counter()  # drops threads that are no longer inside
                 self._restore()
 
     def _limit(self):
         if self._libraries is None:
             self._libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
-        if self._before is None:  # else the one who left before was interrupted
+        if self._before is None:  # else the last thread to leave was interrupted
             self._before = [(library, library.get_num_threads()) for library in self._libraries]
         if self._inside.total() == 1:
             for library in self._libraries:
@@ -51,20 +51,20 @@ class _SingleThreadedBlas:
             return
         _claim_openblas()
         for library, n_threads in self._before:
-            if library.get_num_threads() == 1:  # else another library has set it meanwhile
+            if library.get_num_threads() == 1:  # else another library has changed it meanwhile
                 library.set_num_threads(n_threads)
         _claim_openblas()
         self._before = None
 
     def _forget_other_threads(self):
-        """Keep only the thread that forked: a child has no other."""
+        """Keep only the thread that forked, because a child has no other."""
         me = threading.get_ident()
         self._inside = +Counter({me: self._inside[me]})
         self._restore()
 
 
 def _claim_openblas():
-    """Since threadpoolctl 3.8 only the first thread to set OpenBLAS's threads may set them again: end its reign."""
+    """Let any thread set OpenBLAS's threads: since threadpoolctl 3.8 only the first thread that set them may do so."""
     controller = getattr(threadpoolctl, "OpenBLASController", None)
     release = getattr(controller, "clear_controlling_thread", None)
     if release is not None:

@@ -1,4 +1,4 @@
-"""Which backend answers: the CPU, or the GPUs that were asked for."""
+"""Choose the backend: the CPU, or GPUs."""
 
 import os
 from functools import cache
@@ -15,7 +15,7 @@ INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of 
 
 
 def choose(name, work: Work | None = None) -> Backend:
-    """The backend of a name for some work; "auto" takes a GPU for much of it, if a trial says it can be trusted."""
+    """Return the backend with a name for some work; "auto" uses a GPU for large work, if it passes a trial."""
     if name == "cuda":
         _require_gpu()
         backend = _cuda_backend()
@@ -28,11 +28,11 @@ def choose(name, work: Work | None = None) -> Backend:
 
 
 def small_solver(name):
-    """The function (problems, max_iter) that solves small problems on a backend; "auto" stays on the CPU."""
+    """Return the function (problems, max_iter) that solves small problems on a backend; "auto" uses the CPU."""
     if name != "cuda":
         return small_problems.solve_all
     _require_gpu()
-    from . import cuda_small  # where it is used, as all of CUDA
+    from . import cuda_small  # imported here like all of CUDA, which takes a while
 
     return cuda_small.solve_all
 
@@ -45,26 +45,26 @@ def _require_gpu():
 
 
 def _is_there():
-    """Whether there is a GPU that somebody may want; the simulator is for tests, which ask for it by name."""
+    """Tell whether there is a GPU for "auto"; tests, which use the simulator, name the backend."""
     return not _is_simulated() and no_gpu() is None
 
 
 @cache
 def no_gpu():
-    """Why there is no usable GPU, or None; numba's CUDA target is not touched where there is no driver."""
+    """Explain why there is no usable GPU, or return None; numba's CUDA target is not imported without a driver."""
     try:
         if not _is_simulated() and "NUMBA_CUDA_DRIVER" not in os.environ:
             driver.library()
         from . import cuda_device
     except OSError:
         return f"the driver's library {driver.NAME} was not found"
-    except Exception as error:  # whatever does not fit together
+    except Exception as error:  # any mismatch of packages
         return f"numba's CUDA target cannot be imported ({error})"
     return cuda_device.problem()
 
 
 def describe_gpu():
-    """The GPUs in words, or why there is none."""
+    """Describe the GPUs, or explain why there is none."""
     if (why := no_gpu()) is not None:
         return f"none: {why}"
     from . import cuda_device
@@ -73,13 +73,13 @@ def describe_gpu():
 
 
 def _cuda_backend():
-    from .cuda import CudaBackend  # where it is used: importing numba's CUDA target takes a while
+    from .cuda import CudaBackend  # imported here, because numba's CUDA target takes a while
     from .cuda_device import current, devices
 
     numbers = devices()
     if numbers == [current()]:
         return CudaBackend(*numbers)
-    return ShardedBackend([CudaBackend(number) for number in numbers])  # it enters them
+    return ShardedBackend([CudaBackend(number) for number in numbers])  # it enters their contexts
 
 
 def _is_simulated():

@@ -1,10 +1,10 @@
-"""The sums over clusters of rows, C_kj, where the host has them."""
+"""The sums over clusters of rows, C_kj, in an array on the host."""
 
 import numpy as np
 
 
 class HostClusterSums:
-    """A (K, m) array behind the questions that the reduced problem asks; see `ClusterSums`."""
+    """A (K, m) array with the methods of `ClusterSums`."""
 
     def __init__(self, sums):
         self._sums, self.dtype = sums, sums.dtype
@@ -30,5 +30,5 @@ class HostClusterSums:
 
 
 def _silent_blas():
-    """Ignore the flags of BLAS: its vector kernels also compute on lanes that belong to nobody, at times with NaN."""
+    """Ignore the floating-point flags of BLAS, whose vector kernels also compute on unused lanes, at times with NaN."""
     return np.errstate(invalid="ignore", over="ignore", divide="ignore")

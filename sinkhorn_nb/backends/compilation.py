@@ -1,4 +1,4 @@
-"""Notice when kernels are compiled, which takes seconds, instead of being loaded from the cache."""
+"""Notice when kernels are compiled, which takes seconds, and not loaded from the cache."""
 
 from contextlib import contextmanager
 
@@ -6,7 +6,7 @@ from numba.core import event
 
 
 class _Count(event.Listener):
-    """Counts compilations and announces the first one."""
+    """A listener that counts compilations and announces the first one."""
 
     def __init__(self, tell):
         self.count, self._tell = 0, tell
@@ -17,7 +17,7 @@ class _Count(event.Listener):
             self._tell()
 
     def on_end(self, _):
-        """Nothing to do."""
+        """Do nothing."""
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""The CPU backend: panels of rows, one task of a thread each.
+"""The CPU backend: each task of a thread is one panel of rows.
 
-The panels depend on the sizes alone and no two of them add to the same column sums, which are
-added up in order: the result is the same bits for any number of threads.
+The panels depend on the sizes alone, and no two of them add to the same column sums, which are
+summed in order. Therefore the result has the same bits for any number of threads.
 """
 
 from contextlib import nullcontext
@@ -16,13 +16,13 @@ from .threads import run, single_threaded_blas
 from .tiles import PAD, REGISTER_DIM
 from .tiling import starts_of_pieces
 
-MOST_PANELS = 32  # column sums of a number each: at most 256 bytes a point
+MOST_PANELS = 32  # each has its own column sums, which take at most 256 bytes per point
 PAIRS_A_PANEL = 2**19  # fewer are not worth a thread's start
-INERT = -1e30  # exponent of the points that fill up a tile
+INERT = -1e30  # exponent of the points that pad a tile
 
 
 class CpuCloud:
-    """Points as the kernels read them: a tuple of coordinates or an array, each tile padded."""
+    """Points in the layout of the kernels: a tuple of coordinates or an array, with padded tiles."""
 
     def __init__(self, offsets, centres, bounds):
         n, d = offsets.shape
@@ -38,13 +38,13 @@ class CpuCloud:
         self.points, self.centres = (rows, centres) if self.by_product else (_columns(rows), _columns(centres))
 
     def side(self, exponents, weights):
-        """The cloud with exponents and weights of its points, as the kernels take it."""
+        """The cloud with exponents and weights of its points, as an argument of the kernels."""
         exponents = self.pad(np.clip(exponents, INERT, -INERT), INERT, np.float64)
         references = np.maximum.reduceat(exponents, self.bounds[:-1])
         return Side(self.points, self.centres, self.bounds, exponents, references, self.pad(weights))
 
     def pad(self, values, filling=0.0, dtype=None):
-        """A vector or the rows of a matrix, continued over the padding; in the pairs' dtype."""
+        """Extend a vector or the rows of a matrix over the padding, in the pairs' dtype."""
         out = np.full((self.size, *values.shape[1:]), filling, dtype or self.dtype)
         out[self._slots] = values
         return out
@@ -57,7 +57,7 @@ class CpuCloud:
         return np.concatenate([padded[..., start : start + size] for start, size in pieces], axis=-1)
 
     def runs(self, y, bounds=None):
-        """Runs of rows that cross no tile and none of the bounds, between which the groups lie, and what each costs."""
+        """Runs of rows that cross neither tiles nor the bounds of groups, and the cost of each run."""
         key = None if bounds is None else bounds.tobytes()
         if key not in self._runs:  # made once
             self._runs[key] = self._cut_at(self._ends if bounds is None else np.union1d(self._ends, bounds), bounds)
@@ -76,7 +76,7 @@ def _columns(rows):
 
 
 def panels(costs, starts=None):
-    """Numbered (first, last) of panels of runs of about equal costs; they end at some of the starts."""
+    """Numbered (first, last) of panels of runs with about equal costs; panels end at some of the starts."""
     ends = np.append(starts, len(costs)) if starts is not None else np.arange(len(costs) + 1)
     done = np.concatenate([[0.0], np.cumsum(costs)])[ends]
     count = int(np.clip(done[-1] / PAIRS_A_PANEL, 1, MOST_PANELS))
@@ -86,7 +86,7 @@ def panels(costs, starts=None):
 
 
 class CpuBackend:
-    """Compiled loops over tiles of pairs; see `Backend` for what each method answers."""
+    """Compiled loops over tiles of pairs; see `Backend` for the methods."""
 
     points_a_tile = COLUMNS
     on_device = nullcontext

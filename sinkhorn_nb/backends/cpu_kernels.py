@@ -1,7 +1,7 @@
-"""Panels of rows on the CPU: the compiled loops over tiles, one task of a thread each.
+"""Compiled loops over tiles for panels of rows on the CPU; each panel is one task of a thread.
 
 x and y are `Side`s. Rows come in runs: run r covers the rows starts[r] to stops[r] of x, which lie in
-its tile tiles[r] and belong to its group groups[r].
+tile tiles[r] and belong to group groups[r].
 """
 
 from typing import Any, NamedTuple
@@ -12,23 +12,23 @@ from .jit import kernel, wide_vectors
 from .pointwise import exp2
 from .tiles import add_sums, fill, group_segment, minus, point, segment, shift_columns, shift_rows, tile, times_inner
 
-ROWS = 128  # of a run, at most
-COLUMNS = 512  # of a tile, at most
+ROWS = 128  # per run, at most
+COLUMNS = 512  # per tile, at most
 
 
 class Side(NamedTuple):
-    """A padded cloud with what a pass needs to know of its points."""
+    """A padded cloud with the data of its points for a pass."""
 
     points: Any  # offsets from the tiles' centres
     centres: Any
     bounds: Any  # of the tiles
     exponents: Any  # F or G
-    references: Any  # one exponent of each tile
+    references: Any  # one exponent per tile
     weights: Any  # a or b
 
 
 class Runs(NamedTuple):
-    """Rows to be treated together."""
+    """Rows that are treated together."""
 
     starts: Any
     stops: Any
@@ -58,7 +58,7 @@ def panel_sums(x, y, runs, first, last, row_sums, column_sums):
 
 @kernel
 def panel_self_sums(x, runs, first, last, sums):
-    """Add to sums what the pairs (i, j >= i) of the runs' rows give: each serves row i and row j."""
+    """Add the pairs (i, j >= i) of the runs' rows to the sums; each pair serves row i and row j."""
     wide_vectors()
     scratch, A, B, partial = _scratch(x.weights)
     while first < last:
@@ -84,7 +84,7 @@ def panel_self_sums(x, runs, first, last, sums):
 
 @kernel
 def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
-    """Online: maxima_i = max_j of the exponents, sums_i = sum_j 2^(exponent - maxima_i)."""
+    """maxima_i = max_j of the exponents, and sums_i = sum_j 2^(exponent - maxima_i), updated tile by tile."""
     wide_vectors()
     scratch, zeros, B, half = _scratch(y.weights)
     A = np.empty(ROWS)
@@ -108,7 +108,7 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
 
 @kernel
 def _log_sum(row, half):
-    """max_j row_j and sum_j 2^(row_j - max); the maximum by halves, for LLVM leaves a plain one scalar."""
+    """max_j row_j and sum_j 2^(row_j - max). The maximum is taken by halves: LLVM does not vectorize a plain one."""
     wide_vectors()
     size = len(row) // 2
     larger(row[:size], row[size:], half)
@@ -133,7 +133,7 @@ def larger(x, y, out):
 
 @kernel
 def panel_transport(x, y, runs, first, last, left, right, V, out):
-    """out_i = sum_j p_ij <left_i, right_j> V_j; without the inner products where these are None."""
+    """out_i = sum_j p_ij <left_i, right_j> V_j; without the inner products if left and right are None."""
     wide_vectors()
     scratch, A, B, _ = _scratch(y.weights)
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
@@ -157,7 +157,7 @@ def panel_transport(x, y, runs, first, last, left, right, V, out):
 
 @kernel
 def _same_tile(runs, first, last):
-    """The end of the runs from first on that lie in one tile."""
+    """The end of the runs, starting with first, that lie in one tile."""
     stop = first
     while stop < last and runs.tiles[stop] == runs.tiles[first]:
         stop += 1
@@ -166,7 +166,7 @@ def _same_tile(runs, first, last):
 
 @kernel
 def _columns(x, s, y, t, B):
-    """The columns' part of the exponents between tiles s and t; the vector from t's centre to s's."""
+    """The columns' part of the exponents between tiles s and t, and the vector from t's center to s's center."""
     d = minus(point(x.centres, s), point(y.centres, t))
     j0, j1 = y.bounds[t], y.bounds[t + 1]
     shift_columns(segment(y.points, j0, j1), y.exponents[j0:j1], d, y.references[t], B)
@@ -175,7 +175,7 @@ def _columns(x, s, y, t, B):
 
 @kernel
 def _rows(x, runs, r, d, reference, A):
-    """The rows' part for the rows of a run; where they start and stop."""
+    """The rows' part of the exponents for a run, and the start and stop of its rows."""
     i0, i1 = runs.starts[r], runs.stops[r]
     shift_rows(segment(x.points, i0, i1), x.exponents[i0:i1], d, reference, A)
     return i0, i1
@@ -183,7 +183,7 @@ def _rows(x, runs, r, d, reference, A):
 
 @kernel
 def _scratch(like):
-    """Room for a tile of products, A, B and sums of columns."""
+    """Scratch memory for a tile of products, A, B and sums of columns."""
     dtype = like.dtype
     return (
         np.empty(ROWS * COLUMNS, dtype=dtype),

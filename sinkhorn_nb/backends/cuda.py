@@ -1,9 +1,9 @@
-"""The CUDA backend: clouds stay on the device, vectors travel to it and back at each pass.
+"""The CUDA backend: clouds stay on the device, and vectors are copied to it and back in each pass.
 
 Sums over clusters stay there, too: at a million points and 128 clusters they are 512 MB.
 
-The blocks depend on the sizes alone and no two of them add to the same sums, which are added up in
-order: the result is the same bits each time.
+The blocks depend on the sizes alone, and no two of them add to the same sums, which are summed in
+order. Therefore the result has the same bits each time.
 """
 
 import numpy as np
@@ -13,20 +13,20 @@ from .cuda_kernels import SHARERS, Side, log_sums_kernel, log_total_kernel, shar
 from .cuda_tiles import INERT, STRETCH, shape_of
 from .tiling import starts_of_pieces
 
-PANELS, CHUNKS = 64, 32  # of rows and of columns, at most: partial sums take 8 bytes a point in each
+PANELS, CHUNKS = 64, 32  # of rows and of columns, at most: partial sums take 8 bytes per point in each
 BLOCKS = PANELS * CHUNKS  # about four waves of them on the largest devices
-CLUSTERS = 128  # whose sums are kept, at most
-THREADS, MOST = (2, 2) if SIMULATOR else (128, 1024)  # of the kernels that add up
-# Instructions of one launch, about: a tenth of a second on a small GPU, whose display would stop the computation after
-# two seconds, and 10 ms on the largest, where a launch and the waiting for it take 20 us. Ctrl-C is heard in between.
+CLUSTERS = 128  # largest number of clusters with sums
+THREADS, MOST = (2, 2) if SIMULATOR else (128, 1024)  # of the kernels that sum parts
+# Instructions per launch, about: a tenth of a second on a small GPU, whose display would stop the computation after
+# two seconds, and 10 ms on the largest, where a launch and the wait for it take 20 us. Ctrl-C works in between.
 MOST_A_LAUNCH = 2**38
 COST = {"float32": 1, "float64": 32}  # of one instruction on GPUs for displays
-# Columns of a matrix in one pass: with a number beside them they fill vector loads, and all fits in registers.
+# Columns of a matrix per pass: with one more number they fill vector loads, and all of them fit in registers.
 VALUES = {"float32": (1, 3, 7), "float64": (1, 3)}
 
 
 class CudaCloud(Resident):
-    """Points on the device, with the pieces of rows and of columns that the blocks take."""
+    """Points on the device, with the pieces of rows and columns for the blocks."""
 
     def __init__(self, offsets, centres, bounds, number=0):
         super().__init__(number)
@@ -37,7 +37,7 @@ class CudaCloud(Resident):
         self._bounds, self._pieces = bounds, {}
 
     def side(self, exponents, values, pieces):
-        """The cloud with exponents and values of its points, as the kernels take it."""
+        """The cloud with exponents and values of its points, as an argument of the kernels."""
         exponents = np.clip(exponents, INERT, -INERT)
         references = np.maximum.reduceat(exponents, self._bounds[:-1])
         values = np.ascontiguousarray(values, dtype=self.dtype).reshape(self.n, -1)
@@ -45,7 +45,7 @@ class CudaCloud(Resident):
         return Side(self._points, self._centres, *pieces, *vectors)
 
     def rows(self, panels, groups=None):
-        """Pieces of rows and the ends of so many panels of them, or of the groups between bounds; made once."""
+        """Pieces of rows, and the ends of their panels or of the groups between bounds; they are made once."""
         key = panels if groups is None else groups.tobytes()
         if key not in self._pieces:
             cuts = self._bounds if groups is None else np.union1d(self._bounds, groups)
@@ -55,14 +55,14 @@ class CudaCloud(Resident):
         return self._pieces[key]
 
     def columns(self, chunks):
-        """Pieces of columns and the ends of so many chunks of them; made once."""
+        """Pieces of columns, and the ends of their chunks; they are made once."""
         if -chunks not in self._pieces:
             pieces = self._cut(self._bounds, min(max(self.shape.step, self.n // PANELS), self.shape.tile))
             self._pieces[-chunks] = cuda.to_device(pieces), cuda.to_device(_ends(pieces, chunks))
         return self._pieces[-chunks]
 
     def _cut(self, cuts, most):
-        """First and last point, and tile, of pieces of at most so many points."""
+        """First and last point, and tile, of pieces of at most `most` points."""
         starts = starts_of_pieces(cuts, most)
         tiles = np.searchsorted(self._bounds, starts, side="right") - 1
         return np.column_stack([starts, np.append(starts[1:], self.n), tiles]).astype(np.int64)
@@ -73,7 +73,7 @@ def _ends(pieces, count):
 
 
 class CudaClusterSums(Resident):
-    """A (K, m) array of the device behind the questions of `ClusterSums`; all sums are float64."""
+    """A (K, m) array on the device with the methods of `ClusterSums`; all sums are float64."""
 
     def __init__(self, sums, number=0):
         super().__init__(number)
@@ -103,7 +103,7 @@ class CudaClusterSums(Resident):
 
 
 class CudaBackend:
-    """Kernels over tiles of pairs; see `Backend` for what each method answers."""
+    """Kernels over tiles of pairs; see `Backend` for the methods."""
 
     points_a_tile = shape_of("float32", 1).tile
 
@@ -114,7 +114,7 @@ class CudaBackend:
         return on_device(self._number)
 
     def has_room(self, work):
-        """Whether all clouds and sums fit into the free memory."""
+        """Tell whether all clouds and sums fit into the free memory."""
         return _needed(work.n_points, work.dimension, np.dtype(work.dtype).itemsize) <= free_memory()
 
     def require_room(self, work):
@@ -207,7 +207,7 @@ def _launch(kernel, threads, x, y, *sums):
 
 
 def _require(n, d, number):
-    """Raise a MemoryError unless there is room for so many points, of numbers of so many bytes."""
+    """Raise a MemoryError unless there is room for n points in dimension d, with `number` bytes per number."""
     needed, free = _needed(n, d, number), free_memory()
     if needed > free:
         raise MemoryError(
@@ -222,7 +222,7 @@ def _needed(n, d, number):
 
 
 def _row_wise(x, y):
-    """Panels of x, and as few chunks of y as give enough blocks."""
+    """The number of panels of x, and the least number of chunks of y that gives enough blocks."""
     panels = x.rows(BLOCKS)
     return panels, y.columns(_chunks(panels))
 

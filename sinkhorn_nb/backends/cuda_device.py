@@ -1,4 +1,4 @@
-"""The one module that imports numba's CUDA target: which of its packages there is, its device, its gaps."""
+"""The only module that imports numba's CUDA target. It knows the package, the device and missing features."""
 
 import math
 import threading
@@ -7,40 +7,40 @@ from functools import wraps
 
 import numpy as np
 from llvmlite import ir
-from numba import config, cuda, types  # cuda: the built-in target, or numba-cuda's in its place
+from numba import config, cuda, types  # cuda is the built-in target, or numba-cuda's in its place
 from numba.extending import intrinsic, register_jitable
 
 from . import driver, forks, pointwise
 
-if not hasattr(np, "row_stack"):  # gone from NumPy 2.5; numba-cuda asks for it when it first compiles
+if not hasattr(np, "row_stack"):  # NumPy 2.5 has removed it; numba-cuda needs it when it first compiles
     setattr(np, "row_stack", np.vstack)  # noqa: B010
 
 SIMULATOR = bool(config.ENABLE_CUDASIM)
 OLDEST = (7, 0)  # compute capability
 
-# Blocks are as many as the work is large: small passes would warn each time.
+# The number of blocks follows the work, so small passes would warn each time.
 config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
-REGISTERS = 168  # of a thread: 12 warps share a multiprocessor; what does not fit is spilt outside of the inner loops
+REGISTERS = 168  # per thread, so that 12 warps share a multiprocessor; spills happen outside of the inner loops
 kernel = cuda.jit if SIMULATOR else cuda.jit(max_registers=REGISTERS)
 
-# Held by who makes and starts a kernel. Two threads would compile it twice, and the simulator runs one at a time.
+# Held while a kernel is made and started: two threads would compile it twice, and the simulator runs one at a time.
 starting = threading.RLock()
 forks.wait_for(starting)
 
-# Functions called by kernels: plain ones in the simulator, else compiled into them.
+# Functions called by kernels: plain functions in the simulator, else compiled into the kernels.
 device = register_jitable
 
 
 def _simulated_syncthreads():
-    threading.current_thread().syncthreads()  # the simulator knows cuda.syncthreads in the kernel's own module only
+    threading.current_thread().syncthreads()  # the simulator has cuda.syncthreads only in the kernel's own module
 
 
 syncthreads = _simulated_syncthreads if SIMULATOR else cuda.syncthreads
 
 
 def problem():
-    """Why no GPU can be used, in one line, or None."""
+    """Explain in one line why no GPU can be used, or return None."""
     if SIMULATOR:
         return None
     try:
@@ -48,7 +48,7 @@ def problem():
             return _reason(cuda.cuda_error())
         capability = cuda.get_current_device().compute_capability
         cuda.cudadrv.nvvm.NVVM()
-    except Exception as error:  # whatever a half-installed driver or toolkit comes up with
+    except Exception as error:  # any error of a half-installed driver or toolkit
         return _reason(error)
     if capability < OLDEST:
         return "the GPU is of compute capability {}.{}, {}.{} is needed".format(*capability, *OLDEST)
@@ -62,12 +62,12 @@ def _reason(error):
 
 def devices():
     """Numbers of the GPUs that are new enough."""
-    cuda.current_context()  # numba frees memory of any device in the thread that drops it, which must have a context
+    cuda.current_context()  # numba frees memory in the thread that drops it, which must have a context
     return [number for number, gpu in enumerate(cuda.gpus) if SIMULATOR or gpu.compute_capability >= OLDEST]
 
 
 def on_device(number):
-    """A context in which a thread's calls go to that GPU."""
+    """A context in which a thread's calls go to the GPU with a number."""
     return cuda.gpus[number]
 
 
@@ -86,9 +86,9 @@ def current():
 
 
 class Resident:
-    """An object on a GPU. It drops what it has in the GPU's context, whichever thread drops it.
+    """An object on a GPU. It frees its memory in the GPU's context, whichever thread drops it.
 
-    Numba frees memory in the thread that drops it; in one without a context that fails, and the memory is lost.
+    Numba frees memory in the thread that drops it. In a thread without a context this fails, and the memory is lost.
     """
 
     def __init__(self, number):
@@ -100,9 +100,9 @@ class Resident:
 
 
 def free_memory():
-    """Free bytes of the device in use; infinite if a plugin manages the memory and does not tell."""
+    """Free bytes of the current device; infinite if a plugin manages the memory and gives no number."""
     context = cuda.current_context()
-    # numba keeps dropped arrays for a while. The simulator does not, nor do all plugins.
+    # Numba keeps dropped arrays for a while; the simulator and some plugins do not.
     pending = getattr(getattr(context, "memory_manager", None), "deallocations", None)
     if pending is not None:
         pending.clear()
@@ -116,7 +116,7 @@ OUT_OF_MEMORY = 2  # the driver's number
 
 
 def telling_shortage(method):
-    """Decorate a method: numba's error for a lack of memory on the GPU becomes a MemoryError with a cure."""
+    """Decorate a method: numba's error for too little memory on the GPU becomes a MemoryError with a cure."""
 
     @wraps(method)
     def answer(*arguments):
@@ -134,13 +134,13 @@ def telling_shortage(method):
 
 
 def number_of(array):
-    """Number of the device that holds an array; the device in use if the driver does not know."""
+    """Number of the device that holds an array; the current device if the driver does not know."""
     if SIMULATOR:
         return 0
     memory = getattr(array, "gpu_data", None)
     if memory is not None:
         return memory.context.device.id
-    in_use = current()  # before the driver is asked: this starts it
+    in_use = current()  # this starts the driver, and so comes before its call
     found = driver.device_of(array.__cuda_array_interface__["data"][0])
     return in_use if found is None else found
 
@@ -148,8 +148,8 @@ def number_of(array):
 def to_host(array, number):
     """A NumPy copy of any array on a device that has the CUDA array interface.
 
-    All work of the device is waited for: interfaces of version 2 tell no stream, and those of version 3 may tell one
-    that is gone.
+    This waits for all work of the device: interfaces of version 2 name no stream, and those of version 3 may name a
+    stream that is gone.
     """
     if SIMULATOR:
         return array.copy_to_host()

@@ -2,10 +2,10 @@
 
 A block walks over the tiles of its columns, which it keeps in shared memory, and over the rows of its
 panel. Thread (group, lane) treats `rows` x `columns` pairs at a time in registers: rows group,
-group + groups, ... and columns lane, lane + lanes, ... What it adds to a column stays in a place of its
-own. All sums over threads, panels and chunks are made in order: the result is the same bits each time.
+group + groups, ... and columns lane, lane + lanes, ... It has its own place for its sums of each column.
+All sums over threads, panels and chunks are made in order, so the result has the same bits each time.
 
-One launch takes the pieces `start` to `stop` of each chunk and adds to what earlier ones have left: a long
+One launch takes the pieces `start` to `stop` of each chunk and adds to the sums of earlier launches. A long
 pass is made in several launches, and gives the same bits.
 """
 
@@ -19,26 +19,26 @@ from . import cuda_tiles as tiles
 from .cuda_device import EXP2, SIMULATOR, cuda, device, kernel, syncthreads
 from .pointwise import exp2 as clipped_exp2
 
-SHARERS = 4 if SIMULATOR else 128  # threads that add up one group of cluster sums
+SHARERS = 4 if SIMULATOR else 128  # threads that sum one group of cluster sums
 
 
 class Side(NamedTuple):
-    """A cloud with what a pass needs to know of its points."""
+    """A cloud with the data of its points for a pass."""
 
     points: Any  # (n, d) offsets from the tiles' centres
     centres: Any  # (tiles, d)
     pieces: Any  # (count, 3): first and last point, and tile; no piece crosses a tile
     ends: Any  # numbers of the pieces at which the panels or chunks end, from 0
     exponents: Any  # F or G
-    references: Any  # one exponent of each tile
+    references: Any  # one exponent per tile
     values: Any  # (n, k): weights, or the rows of a matrix
 
 
 @cache
 def sums_kernel(dtype, shape, n_values, columns_too, is_self):
-    """row_sums_qi = sum_j p_ij V_j over chunk q and, if asked for, column_sums_pj = sum_i a_i p_ij over panel p.
+    """row_sums_qi = sum_j p_ij V_j over chunk q and, if requested, column_sums_pj = sum_i a_i p_ij over panel p.
 
-    The columns of a cloud with itself are those of later tiles: each pair serves row i and row j.
+    For a cloud with itself only columns of later tiles are taken, because each pair serves row i and row j.
     """
     number, rows, columns, block, step = np.dtype(dtype).type, shape.rows, shape.columns, shape.block, shape.step
     lanes, tile, in_registers, near_shape, held_shape = shape.lanes, shape.tile, shape.few, shape.near, shape.held
@@ -49,7 +49,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
 
     @kernel
     def pass_over(x, y, row_sums, column_sums, start, stop):
-        near = cuda.shared.array(near_shape, number)  # a line each: the simulator tells them apart by that
+        near = cuda.shared.array(near_shape, number)  # one per line: the simulator distinguishes arrays by lines
         beside = cuda.shared.array((tile, width), number)
         shared = cuda.shared.array(block, number)
         parts = cuda.shared.array((lanes, block), number)
@@ -115,7 +115,7 @@ def _adding_tile(dtype, shape, n_values, columns_too):
 
 @cache
 def log_sums_kernel(dtype, shape):
-    """Online: maxima_qi = max of the exponents of row i over chunk q, sums_qi = sum_j 2^(exponent - maximum)."""
+    """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent - maximum)."""
     number, rows, columns, block, step = np.dtype(dtype).type, shape.rows, shape.columns, shape.block, shape.step
     lanes, tile, in_registers, near_shape, held_shape = shape.lanes, shape.tile, shape.few, shape.near, shape.held
     (place, place_parts), (hold, _) = tiles.placing(dtype, shape, 0), tiles.holding(dtype, shape)
@@ -145,7 +145,7 @@ def log_sums_kernel(dtype, shape):
                 place_parts(x, of_x, y, of_y, j0, j1, beside, me)
                 for base in range(i0, i1, block):
                     hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
-                    for r in range(rows):  # the rows' part of the exponents, of any size, is added in float64
+                    for r in range(rows):  # the rows' part of the exponents may be of any size, and is added in float64
                         A[r], largest[r], totals[r] = number(0), inert, number(0)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
                         exponents(x, base, i1, y, j0, j1, np.uint32(s), held, near, beside, A, t, me)
@@ -160,7 +160,7 @@ def _going_on(dtype, shape):
 
     @device
     def go_on(t, largest, totals):
-        """A thread's maxima and sums, with another tile."""
+        """Update a thread's maxima and sums with another tile."""
         for r in range(rows):
             new = largest[r]
             for c in range(columns):
@@ -178,7 +178,7 @@ def _merging(shape):
 
     @device
     def merge(x, s, y, t, base, i1, largest, totals, parts, maxima, sums, q, me):
-        """Maxima and sums of a block, lane by lane, in float64."""
+        """Merge the maxima and sums of a block, lane by lane, in float64."""
         syncthreads()
         for r in range(rows):
             parts[0, me % lanes, me // lanes + r * groups] = largest[r]
@@ -209,7 +209,7 @@ def total_kernel(parts, scales, out):
 
 @kernel
 def share_kernel(sums, weights, size, out):
-    """out_kg = sum of sums_kj weights_j over group g of so many columns; a block each, halves added to halves."""
+    """out_kg = sum of sums_kj weights_j over group g of `size` columns; one block per sum, halves added to halves."""
     parts = cuda.shared.array(SHARERS, np.float64)
     g, k, me, total = cuda.blockIdx.x, cuda.blockIdx.y, cuda.threadIdx.x, 0.0
     for j in range(g * size + me, (g + 1) * size, SHARERS):

@@ -1,6 +1,6 @@
-"""One tile of pairs on the GPU, and what a block of threads does together around it.
+"""One tile of pairs on the GPU, and the steps of a block of threads around it.
 
-Every function here is called by all threads of a block; `me` is the thread's number.
+All threads of a block call each function here; `me` is the number of the thread.
 """
 
 from functools import cache
@@ -11,15 +11,15 @@ import numpy as np
 from .cuda_device import SIMULATOR, device, syncthreads
 from .pointwise import add_inner, exponent
 
-INERT = -1e30  # exponent of what fills up a tile
-REGISTER_DIM = 6  # up to here the coordinates of a thread's rows live in registers
-STRETCH = 4  # coordinates of longer points that are multiplied at a time
+INERT = -1e30  # exponent of the padding of a tile
+REGISTER_DIM = 6  # up to this dimension the coordinates of a thread's rows are in registers
+STRETCH = 4  # coordinates that are multiplied at a time in higher dimensions
 
 
 class Shape(NamedTuple):
     """Shape of a thread block: `lanes` of its `threads` lie along the columns; each takes `rows` x `columns` pairs."""
 
-    dimension: int  # of the points; 0 stands for more than REGISTER_DIM
+    dimension: int  # of the points; 0 means more than REGISTER_DIM
     threads: int
     lanes: int
     rows: int
@@ -28,39 +28,39 @@ class Shape(NamedTuple):
 
     @property
     def groups(self):
-        """Threads on top of each other along the rows."""
+        """Number of groups of threads along the rows."""
         return self.threads // self.lanes
 
     @property
     def block(self):
-        """Rows of all threads."""
+        """Number of rows of all threads."""
         return self.groups * self.rows
 
     @property
     def step(self):
-        """Columns of all threads."""
+        """Number of columns of all threads."""
         return self.lanes * self.columns
 
     @property
     def few(self):
-        """Whether coordinates are so few that they live in registers."""
+        """Whether the coordinates are few enough for registers."""
         return self.dimension > 0
 
     @property
     def held(self):
-        """Room for coordinates of rows: those of one thread in registers, or a part of all in shared memory."""
+        """Shape of the coordinates of rows: those of one thread in registers, or a part of all in shared memory."""
         return (self.rows, self.dimension) if self.few else (self.block, STRETCH)
 
     @property
     def near(self):
-        """Room for coordinates of columns; widths are those of vector loads that meet no bank twice."""
+        """Shape of the coordinates of columns; the widths suit vector loads without bank conflicts."""
         if not self.few:
             return self.step, STRETCH
         return self.tile, next(w for w in (1, 2, 4, 8) if w >= self.dimension)
 
 
 def shape_of(dtype, dimension):
-    """The shape for points of a dimension: 48 KB of shared memory and about 128 registers a thread at most."""
+    """The shape for points of a dimension: at most 48 KB of shared memory and about 128 registers per thread."""
     dimension = dimension if dimension <= REGISTER_DIM else 0
     if SIMULATOR:
         return Shape(dimension, 4, 2, 2, 2, 8)
@@ -82,7 +82,7 @@ def entries(count):
 
 @device
 def _along(x, s, y, t, points, i):
-    """<d, point i> in float64, d the vector from the centre of y's tile t to that of x's tile s."""
+    """<d, point i> in float64, where d is the vector from the center of y's tile t to the center of x's tile s."""
     total = 0.0
     for k in range(points.shape[1]):
         total += (x.centres[s, k] - y.centres[t, k]) * points[i, k]
@@ -111,7 +111,7 @@ def placing(dtype, shape, n_values):
 
     @device
     def place_columns(y, j0, j1, near, beside, me):
-        """Coordinates (where they are few) and values of the columns j0 to j1, zero from there on."""
+        """Place coordinates (if they are few) and values of the columns j0 to j1, and zeros after j1."""
         for j in range(me, tile, threads):
             for k in range(dimension):
                 near[j, k] = y.points[j0 + j, k] if j < j1 - j0 else number(0)
@@ -128,7 +128,7 @@ def placing(dtype, shape, n_values):
 
 @cache
 def holding(dtype, shape):
-    """Functions that give each thread its rows: their part A of the exponents and, where few, coordinates; weights."""
+    """Functions that give each thread its rows: part A of the exponents, coordinates if they are few, and weights."""
     number, threads, lanes, groups = np.dtype(dtype).type, shape.threads, shape.lanes, shape.groups
     rows, block, dimension = shape.rows, shape.block, shape.dimension
 
@@ -211,7 +211,7 @@ def clearing(shape):
 
 @cache
 def adding_rows(shape):
-    """The function that adds up a block's row sums over its lanes, in order."""
+    """The function that sums a block's row sums over its lanes, in order."""
     threads, lanes, groups, rows, block = shape.threads, shape.lanes, shape.groups, shape.rows, shape.block
 
     @device
@@ -232,7 +232,7 @@ def adding_rows(shape):
 
 @cache
 def adding_columns(shape):
-    """The functions that empty the threads' own column sums, and add them up, in order."""
+    """The functions that clear the threads' own column sums, and sum them in order."""
     threads, lanes, groups, columns, step = shape.threads, shape.lanes, shape.groups, shape.columns, shape.step
 
     @device

@@ -7,22 +7,22 @@ import numpy as np
 
 
 class FallbackCloud:
-    """Points on the host, and on the backend in use."""
+    """Points on the host, and on the current backend."""
 
     def __init__(self, *arrays):
         self.n, self.dtype = arrays[0].shape[0], arrays[0].dtype
         self._arrays, self._backend, self._loaded = arrays, None, None
 
     def on(self, backend):
-        """The cloud as one of the backend."""
+        """The cloud on a backend."""
         if self._backend is not backend:
-            self._loaded = None  # frees the memory of the one that failed
+            self._loaded = None  # frees the memory of the backend that failed
             self._loaded, self._backend = backend.load(*self._arrays), backend
         return self._loaded
 
 
 class FallbackClusterSums:
-    """Cluster sums of the backend in use. If it fails, the other one computes them again."""
+    """Cluster sums of the current backend. If it fails, the other backend computes them again."""
 
     def __init__(self, sums, again):
         self._sums, self._again, self.dtype = sums, again, sums.dtype
@@ -51,7 +51,7 @@ class FallbackClusterSums:
 
 
 class FallbackBackend:
-    """Uses the backend that `make` returns until it fails, then the other; the methods are those of `Backend`."""
+    """A `Backend` that uses the backend that `make` returns until it fails, and then the other one."""
 
     on_device = nullcontext
 
@@ -95,12 +95,12 @@ class FallbackBackend:
     def _ask(self, question):
         try:
             return question(self._backend)
-        except Exception as error:  # whatever a driver comes up with
+        except Exception as error:  # any error of a driver
             self._give_up(error)
         return question(self._backend)
 
     def _give_up(self, error):
-        """Continue with the other backend; errors of that one are raised."""
+        """Continue with the other backend; its errors are raised."""
         if getattr(self, "_backend", None) is self._other:
             raise error
         self._backend = self._other

@@ -1,7 +1,7 @@
-"""Forks of a process with several threads: the child has one thread, and no lock may be held by another one.
+"""Forks of a process with several threads: the child has one thread, and no other thread may hold a lock.
 
 A lock that another thread holds at the time of a fork is never released in the child, which waits for it for ever.
-Therefore a fork waits until nobody else holds the locks that are named here: at most as long as a compilation takes.
+Therefore a fork waits until no other thread holds the locks that are named here, at most for one compilation.
 """
 
 import os
@@ -20,4 +20,4 @@ def wait_for(lock, then=lambda: None):
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=release_in_child)
 
 
-wait_for(global_compiler_lock)  # numba's own: it is held while a kernel is compiled or loaded
+wait_for(global_compiler_lock)  # numba holds it while a kernel is compiled or loaded

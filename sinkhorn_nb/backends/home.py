@@ -1,7 +1,7 @@
-"""The home of the caller's arrays, where results go: the host, or a CUDA device by way of the arrays' library.
+"""The home of the caller's arrays and of the results: the host, or a CUDA device with the arrays' library.
 
-Libraries copy their own arrays: they know the stream that an array is computed on, when it is ready, its strides.
-All that have `__cuda_array_interface__` and are none of torch, CuPy and JAX are read, and get results, as numba's.
+Libraries copy their own arrays, because they know an array's stream, its strides, and when it is ready.
+Other arrays with `__cuda_array_interface__`, not of torch, CuPy or JAX, are treated as arrays of numba.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from importlib import import_module
 
 import numpy as np
 
-CUDA = 2, 13  # DLPack's numbers for memory of a CUDA device, plain and managed
-LIBRARIES = {"torch": "torch", "cupy": "cupy", "jax": "jax", "jaxlib": "jax"}  # by the package of an array's class
+CUDA = 2, 13  # numbers of DLPack for plain and managed memory of a CUDA device
+LIBRARIES = {"torch": "torch", "cupy": "cupy", "jax": "jax", "jaxlib": "jax"}  # by the package of the array's class
 
 
 def _torch(host, device):
@@ -61,16 +61,16 @@ class Home:
         return "on the host" if self == HOST else f"of {self.library} on CUDA device {self.device}"
 
     def fetch(self, array):
-        """A NumPy array with the numbers of one that lives here; errors are the library's own."""
+        """A NumPy array with the numbers of an array of this home; errors are the library's own."""
         return np.asarray(TO_HOST[self.library](array, self.device))
 
     def send(self, result):
-        """An array of the library with the numbers of a NumPy array; all else is returned as it is."""
+        """An array of the library with the numbers of a NumPy array; other values are returned unchanged."""
         if self == HOST or not isinstance(result, np.ndarray):
             return result
         try:
-            return FROM_HOST[self.library](np.array(result, order="C"), self.device)  # some read it later
-        except Exception as error:  # whatever a library says that is not there, or has no such device
+            return FROM_HOST[self.library](np.array(result, order="C"), self.device)  # some libraries read it later
+        except Exception as error:  # any error of a library that is missing, or has no such device
             raise RuntimeError(
                 f"results: expected to make arrays {self}, as the points were, got {type(error).__name__}: {error}; "
                 "take those of .on_host, which are NumPy's"
@@ -81,13 +81,13 @@ HOST = Home()
 
 
 def library_of(array):
-    """The library that takes care of an array on a device."""
+    """The library that converts an array on a device."""
     packages = (kind.__module__.partition(".")[0] for kind in type(array).__mro__)
     return next((LIBRARIES[name] for name in packages if name in LIBRARIES), "numba")
 
 
 def is_on_device(value):
-    """Whether an array-like is in the memory of a CUDA device; False for what NumPy may know how to read."""
+    """Tell whether an array-like is in the memory of a CUDA device; False if NumPy may be able to read it."""
     if isinstance(value, np.ndarray):
         return False
     if _is_numba(value):
@@ -101,15 +101,15 @@ def is_on_device(value):
 
 
 def is_readable(array):
-    """Whether an array on a device that is none of the known libraries' can be read."""
+    """Tell whether an array on a device that belongs to no known library can be read."""
     return _is_numba(array) or hasattr(array, "__cuda_array_interface__")
 
 
 def _is_numba(value):
-    return getattr(type(value), "__cuda_ndarray__", False)  # the simulator's arrays tell no more
+    return getattr(type(value), "__cuda_ndarray__", False)  # arrays of the simulator have nothing else
 
 
 def _cuda_device():
-    from . import cuda_device  # where it is used: importing numba's CUDA target takes a while
+    from . import cuda_device  # imported here, because numba's CUDA target takes a while
 
     return cuda_device

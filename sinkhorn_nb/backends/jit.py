@@ -1,8 +1,8 @@
-"""Every numba option of the library, in one place.
+"""All options of numba in the library, in one place.
 
-Two sets of fastmath flags: the exponential subtracts the magic constant of its rounding trick
-and must not be reassociated (`FORMULA`); sums may be (`SUM`). LLVM keeps the flags of each
-instruction when it inlines one into the other.
+There are two sets of fastmath flags. The exponential subtracts the magic constant of its rounding
+trick and must not be reassociated (`FORMULA`); sums may be reassociated (`SUM`). LLVM keeps the flags
+of each instruction when it inlines one function into the other.
 """
 
 from functools import wraps
@@ -19,20 +19,20 @@ formula = register_jitable
 
 
 def kernel(function):
-    """Compile a loop over pairs: releases the GIL, cached on disk where a folder can be written."""
-    # Callees are part of their callers: otherwise the process that compiles them links other code than one that loads
-    # them from the cache, and the last bits differ.
+    """Compile a loop over pairs. It releases the GIL, and is cached on disk if a folder can be written."""
+    # Callees are compiled into their callers. Otherwise the process that compiles them links other code than a process
+    # that loads them from the cache, and the last bits differ.
     options = {"nogil": True, "forceinline": True, "fastmath": SUM, "error_model": "numpy"}
     if config.DISABLE_JIT:
         return _refusing(function)
     try:
         return njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder to keep its cache in
+    except RuntimeError:  # numba found no folder for its cache
         return njit(**options)(function)
 
 
 def _refusing(function):
-    """Numba itself cannot compile what is built on intrinsics while its compiler is switched off."""
+    """Raise an error at a call, because code with intrinsics cannot run while numba's compiler is switched off."""
 
     @wraps(function)
     def refuse(*args):
@@ -49,7 +49,7 @@ def wide_vectors(typing_context):
     """Ask LLVM for 512-bit vectors in the calling kernel (it prefers 256 on Intel: 1.7x slower)."""
 
     def generate(context, builder, signature, arguments):
-        # llvmlite knows the attributes of its own list only, hence set.add.
+        # llvmlite accepts only the attributes of its own list, hence set.add.
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')
         return context.get_dummy_value()
 

@@ -11,7 +11,7 @@ VECTOR_BITS = {"avx512f": 512, "avx": 256, "sse2": 128, "neon": 128}  # the wide
 
 
 class Machine(NamedTuple):
-    """threads; the processor's name for LLVM; bits of its vectors; where compiled kernels are kept, or None."""
+    """Threads, LLVM's name of the processor, bits of its vectors, and the folder of compiled kernels or None."""
 
     threads: int
     cpu: str
@@ -20,7 +20,7 @@ class Machine(NamedTuple):
 
 
 def describe():
-    """The machine as numba sees it, its environment variables included."""
+    """Describe the machine as numba sees it, including its environment variables."""
     return Machine(
         threads=numba.get_num_threads(),
         cpu=numba.config.CPU_NAME or binding.get_host_cpu_name(),

@@ -5,7 +5,7 @@ from .jit import kernel
 
 @kernel
 def median_cuts(points, order, depth):
-    """Permute the rows of points, and order with them, until every node of every level is split at its median.
+    """Permute the rows of points, and order alike, until every node of every level is split at its median.
 
     The q-th node of level k holds the rows (q n) >> k to ((q + 1) n) >> k; it is cut along its
     coordinate of largest variance.
@@ -37,7 +37,7 @@ def _widest(points, start, stop):
 
 @kernel
 def _select(points, order, k, low, high, cut):
-    """Quickselect: afterwards no row before `cut` exceeds one after it in coordinate k."""
+    """Quickselect: afterwards no row before `cut` exceeds any row after it in coordinate k."""
     while low < high:
         first, middle, last = points[low, k], points[(low + high) // 2, k], points[high, k]
         pivot = max(min(first, middle), min(max(first, middle), last))

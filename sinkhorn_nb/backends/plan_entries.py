@@ -1,6 +1,6 @@
 """Entries of a plan in float64, by rows: dense, the largest, sums, draws. The CPU reads them, in the caller's order.
 
-The panels depend on the sizes alone and share nothing: the result is the same bits for any number of threads.
+The panels depend on the sizes alone and share nothing, so the result has the same bits for any number of threads.
 """
 
 import numpy as np
@@ -10,13 +10,13 @@ from .plan_kernels import COORDINATES, ROWS, Exponents
 from .threads import run
 
 PAIRS_A_PANEL = 2**18
-LARGEST = 1e290  # of F and G: sums of two are finite; its negative stands for a weight of zero
+LARGEST = 1e290  # of F and G, so that sums of two are finite; its negative means a weight of zero
 
 
 class PlanEntries:
     """P_ij = 2^(F_i + G_j - scale |x_i - y_j|^2).
 
-    Differences are those of the caller's numbers, none is centred, and no square is expanded, so that an entry
+    Differences are taken of the caller's numbers, which are not centered, and no square is expanded. Therefore an entry
     is right to the rounding of its exponent.
 
     Parameters
@@ -36,13 +36,13 @@ class PlanEntries:
         self.shape = len(F), len(G)
 
     def dense(self):
-        """All of them, (n, m)."""
+        """All entries, (n, m)."""
         out = np.empty(self.shape)
         self._run(plan_kernels.panel_entries, out)
         return out
 
     def largest(self, k):
-        """Columns (n, k) and values (n, k) of the k largest of each row, largest first, of equal ones the first."""
+        """Columns and values, both (n, k), of the k largest of each row, largest first; of equal ones the first."""
         shape = self.shape[0], k
         columns, values = np.empty(shape, np.int64), np.empty(shape)
         self._run(plan_kernels.panel_largest, columns, values)
@@ -64,7 +64,7 @@ class PlanEntries:
     def draws(self, starts, targets):
         """Columns at which the running sum of row i exceeds each of targets[starts[i] : starts[i + 1]].
 
-        Targets ascend; one that is not below the sum, if only by rounding, gets the last column with an entry above 0.
+        Targets ascend. A target that rounding puts at or above the sum gets the last column with an entry above 0.
         """
         columns = np.zeros(len(targets), np.int64)
         self._run(plan_kernels.panel_draws, starts, targets, columns)
@@ -81,7 +81,7 @@ class PlanEntries:
 
 
 def _padded(points):
-    """Points with coordinates of zero up to a multiple of what the kernels read together."""
+    """Pad points with zero coordinates to a multiple of COORDINATES, which the kernels read together."""
     n, d = points.shape
     out = np.zeros((n, -(-d // COORDINATES) * COORDINATES))
     out[:, :d] = points

@@ -1,6 +1,6 @@
 """Compiled loops that read entries of a plan, rows `first` to `last`: `ROWS` at a time against `COLUMNS` columns.
 
-An entry has the same bits whichever kernel reads it, and as an entry of the transposed plan.
+An entry has the same bits in all kernels, and in the transposed plan.
 """
 
 from typing import Any, NamedTuple
@@ -10,17 +10,17 @@ import numpy as np
 from .jit import kernel, wide_vectors
 from .pointwise import add_squares, entry, log_root
 
-COORDINATES = 4  # read together: squares are stored once for so many
+COORDINATES = 4  # read together: squares are stored once for this number
 ROWS, COLUMNS = 8, 256
-DRAWN = 1024  # columns at a time of a row that is read alone: the start of a loop costs less beside them
-SPARE = 32  # candidates beyond 2 k that a row of the k largest may have before they are cut down
+DRAWN = 1024  # columns at a time of a row that is read alone: more of them make the start of a loop cheap
+SPARE = 32  # a row of the k largest entries may have 2 k + SPARE candidates before they are reduced
 
 
 class Exponents(NamedTuple):
-    """P_ij = 2^(2 t) for t = F_i + G_j - scale |x_i - y_j|^2, at most `highest`: roots are within the range of exp2."""
+    """P_ij = 2^(2 t), t = F_i + G_j - scale |x_i - y_j|^2 <= `highest`; roots are within the range of exp2."""
 
     x: Any  # (n, D), D a multiple of COORDINATES
-    F: Any  # with the logarithm of the weight
+    F: Any  # includes the logarithm of the weight
     y: Any  # (D, m)
     G: Any
     scale: Any
@@ -46,7 +46,7 @@ def panel_entries(p, first, last, out):
         for j0 in range(0, len(p.G), COLUMNS):
             j1 = min(j0 + COLUMNS, len(p.G))
             _squares(p, i0, i1, j0, j1, squares)
-            for i in range(i0, i1):  # straight to memory, which is slower than they are made
+            for i in range(i0, i1):  # written straight to memory, which is slower than the computation
                 _exponentiate(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], out[i][j0:j1])
 
 
@@ -101,8 +101,8 @@ def panel_largest(p, first, last, indices, values):
 def panel_draws(p, first, last, starts, targets, columns):
     """Columns of the draws starts_i to starts_i+1 of row i: the first at which its running sum exceeds the target.
 
-    The targets of a row ascend. Columns are read as far as the last draw needs; what exceeds the whole sum gets the
-    last column with an entry above 0.
+    The targets of a row ascend. Columns are read as far as the last draw needs. A target that exceeds the whole sum
+    gets the last column with an entry above 0.
     """
     wide_vectors()
     squares, tile = np.empty((1, DRAWN)), np.empty((1, DRAWN))
@@ -120,7 +120,7 @@ def panel_draws(p, first, last, starts, targets, columns):
                     G = p.G[j0:j1]
                     _squares(p, i, i + 1, j0, j1, squares)
                     after = done[r] + _sum_entries(p.F[i], G, p.scale, p.highest, squares[0])
-                    if targets[head] < after:  # few tiles hold draws: what is only added is not stored
+                    if targets[head] < after:  # few tiles have draws; others are only summed, not stored
                         row = tile[0][: j1 - j0]
                         _exponentiate(p.F[i], G, p.scale, p.highest, squares[0], row)
                         heads[r] = _invert(row, j0, done[r], after, targets, columns, head, stop)
@@ -190,7 +190,7 @@ def _exponentiate(Fi, G, scale, highest, squares, out):
 
 @kernel
 def _exponentiate_few(xi, y0, y1, y2, y3, Fi, G, scale, highest, out):
-    """The same from the points, for which squares need no place."""
+    """The same from the points, without stored squares."""
     wide_vectors()
     for j in range(len(G)):
         square = add_squares(0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
@@ -227,7 +227,7 @@ def _count_above(row, floor):
 
 @kernel
 def _keep(row, j0, floor, kept, where, count):
-    """Append the entries above the floor to the candidates; their number."""
+    """Append the entries above the floor to the candidates; return the number of candidates."""
     for j in range(len(row)):
         if row[j] > floor:
             kept[count], where[count] = row[j], j0 + j
@@ -237,7 +237,7 @@ def _keep(row, j0, floor, kept, where, count):
 
 @kernel
 def _cut_down(kept, where, count, k, scratch):
-    """Keep the k largest of the candidates, the first of equal ones, in their order; return the least of them."""
+    """Keep the k largest candidates, the first of equal ones, in their order; return the least of them."""
     scratch[:count] = kept[:count]
     floor = _kth_largest(scratch, count, k)
     ties = k - _count_above(kept[:count], floor)
@@ -277,7 +277,7 @@ def _kth_largest(values, count, k):
 
 @kernel
 def _invert(row, j0, done, after, targets, columns, head, stop):
-    """Columns of the draws from head on whose targets lie before `after`, the sum up to this tile's end; the next."""
+    """Set the columns of draws from head on with targets below `after`, the sum at the tile's end; return the next."""
     j, column = 0, j0
     while head < stop and targets[head] < after:
         while j < len(row) and done <= targets[head]:

@@ -1,7 +1,7 @@
-"""Several devices as one: each takes a piece of the rows against all columns, all at the same time.
+"""Several devices as one backend: each takes a piece of the rows against all columns, all at the same time.
 
-Sums of rows are put side by side, sums of columns added up in the order of the devices: the result is
-the same bits each time, for the same number of devices.
+Sums of rows are concatenated, and sums of columns are added in the order of the devices. Therefore the
+result has the same bits each time, for the same number of devices.
 """
 
 from contextlib import nullcontext
@@ -38,7 +38,7 @@ class Part(NamedTuple):
 
 
 class ShardedCloud:
-    """Points on the host; a device is given the pieces that it is asked about, once."""
+    """Points on the host; each piece is copied once to each device that needs it."""
 
     def __init__(self, offsets, centres, bounds):
         self.n, self.dtype = len(offsets), offsets.dtype
@@ -46,12 +46,12 @@ class ShardedCloud:
         self.whole = self._piece(0, len(centres))
 
     def cut(self, shares):
-        """Pieces between increasing shares of the points, to the nearest tile: some may be empty."""
+        """Pieces between increasing shares of the points, rounded to tiles; some may be empty."""
         ends = [int(np.abs(self._bounds - share * self.n).argmin()) for share in shares]
         return [self._piece(*tiles) for tiles in pairwise(ends)]
 
     def after(self, piece):
-        """All that is behind a piece."""
+        """The piece of all points after a piece."""
         return self._piece(piece.tiles.stop, len(self._centres))
 
     def on(self, device, piece):
@@ -67,7 +67,7 @@ class ShardedCloud:
 
 
 class ShardedClusterSums:
-    """Sums over clusters where the devices have them; a cluster that two of them share is added up."""
+    """Sums over clusters on their devices; the parts of a cluster that two devices share are added."""
 
     def __init__(self, parts):
         self._parts = parts
@@ -100,7 +100,7 @@ class ShardedClusterSums:
 
 
 class ShardedBackend:
-    """Backends of one device each, asked together; see `Backend` for what each method answers."""
+    """Backends of one device each, which compute together; see `Backend` for the methods."""
 
     on_device = nullcontext
 
@@ -110,11 +110,11 @@ class ShardedBackend:
         self.points_a_tile = min(backend.points_a_tile for backend in backends)
 
     def has_room(self, work):
-        """Whether both clouds of some work would fit on each device."""
+        """Tell whether both clouds of some work fit on each device."""
         return all(_at_once(lambda device, _: device.backend.has_room(work), [(d, None) for d in self._devices]))
 
     def require_room(self, work):
-        """Raise a MemoryError unless they would."""
+        """Raise a MemoryError unless both clouds fit on each device."""
         _at_once(lambda device, _: device.backend.require_room(work), [(d, None) for d in self._devices])
 
     def load(self, offsets, centres, bounds):
@@ -139,7 +139,7 @@ class ShardedBackend:
         return np.concatenate(rows), ShardedClusterSums(parts)
 
     def self_sums(self, x, F, a):
-        """A piece takes the pairs among its points and those with later ones: pieces of about as many pairs."""
+        """Sums over pieces with equal numbers of pairs: those among the points of a piece and with later points."""
 
         def ask(device, here):
             X, i = x.on(device, here), here.points
@@ -182,7 +182,7 @@ class ShardedBackend:
 
 
 def _clusters_within(bounds, points):
-    """Which clusters some consecutive points are of, and where those start and end among the points."""
+    """The clusters of some consecutive points, and their starts and ends among the points."""
     first = int(np.searchsorted(bounds, points.start, side="right")) - 1
     last = int(np.searchsorted(bounds, points.stop))
     return slice(first, last), np.clip(bounds[first : last + 1], points.start, points.stop) - points.start

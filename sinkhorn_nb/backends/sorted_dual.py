@@ -4,14 +4,14 @@ import numpy as np
 
 from .jit import kernel
 
-EXACT = 2.0**52  # heads of the masses are multiples of its inverse: they add up without rounding
-TIE = 2.0**-48  # relative: running sums that differ by less differ by the rounding of the weights
+EXACT = 2.0**52  # leading parts of the masses are multiples of its inverse, so they are summed without rounding
+TIE = 2.0**-48  # relative difference of running sums that comes from the rounding of the weights
 
 
 def midpoint_dual(x, a, y, b, p):
-    """f (n,) and g (m,) with f_i + g_j <= C_ij and <a, f> + <b, g> the cost of transport, midway where they are free.
+    """f (n,), g (m,) with f_i + g_j <= C_ij and <a, f> + <b, g> the cost of transport; the midpoint if not unique.
 
-    Points ascend, a and b are probabilities. Points without mass take min_j (C_ij - g_j) over those with.
+    Points ascend, a and b are probabilities. Points without mass take min_j (C_ij - g_j) over points with mass.
     """
     heavy_x, heavy_y = a > 0, b > 0
     rows, columns = staircase(running_sums(a[heavy_x]), running_sums(b[heavy_y]))
@@ -23,16 +23,16 @@ def midpoint_dual(x, a, y, b, p):
 
 
 def running_sums(masses):
-    """Sums of the first k masses of a probability, each right to its last digit or two."""
+    """Sums of the first k masses of a probability, right to the last digit or two."""
     heads = np.round(masses * EXACT) / EXACT
     return np.cumsum(heads) + np.cumsum(masses - heads)
 
 
 @kernel
 def staircase(A, B):
-    """The pairs (i, j) of the monotone coupling, for running sums A and B: both advance where these are equal.
+    """The pairs (i, j) of the monotone coupling, for running sums A and B; both advance where A and B are equal.
 
-    From the first pair to the last, whatever the rounding.
+    The pairs go from the first to the last, with any rounding.
     """
     n, m = len(A), len(B)
     rows, columns = np.zeros(n + m - 1, np.int64), np.zeros(n + m - 1, np.int64)
@@ -75,9 +75,9 @@ def midpoint_potentials(x, y, rows, columns, p):
 
 @kernel
 def conjugate(z, x, y, g, rows, columns, p):
-    """min_j (c(z_q, y_j) - g_j) at further points z, ascending.
+    """min_j (c(z_q, y_j) - g_j) at other points z, ascending.
 
-    The cost is Monge: the least is at the last partner of the x before or at the first of the x after.
+    The cost is Monge: the minimum is at the last partner of the x before z or at the first partner of the x after z.
     """
     out, k = np.empty(len(z)), 0
     for q in range(len(z)):

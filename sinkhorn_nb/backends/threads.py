@@ -1,7 +1,7 @@
-"""Threads over panels: as many as numba's own setting says, each in kernels that release the GIL.
+"""Threads over panels: their number is numba's setting, and they run kernels that release the GIL.
 
-Compared with numba's parallel loops this may be called from several threads at once, survives a
-fork, answers Ctrl-C between panels, and compiles in a fraction of the time.
+Unlike numba's parallel loops, this may be called from several threads at once, survives a fork, reacts
+to Ctrl-C between panels, and compiles in a fraction of the time.
 """
 
 import threading
@@ -18,12 +18,12 @@ __all__ = ["at_most", "count", "run", "single_threaded_blas"]
 
 
 class _Pool:
-    """One executor per process, made when it is first needed."""
+    """One executor per process, made at its first use."""
 
     def __init__(self):
         self._lock, self._executor = threading.RLock(), None
         self._here = threading.local()
-        forks.wait_for(self._lock, self._forget)  # a child has none of its parent's threads
+        forks.wait_for(self._lock, self._forget)  # a child does not have the threads of its parent
 
     def _forget(self):
         self._executor = None
@@ -32,11 +32,11 @@ class _Pool:
         self._here.is_worker = True
 
     def is_here(self):
-        """Whether the calling thread is one of the pool's."""
+        """Whether the calling thread belongs to the pool."""
         return getattr(self._here, "is_worker", False)
 
     def submit(self, function):
-        """Call the function in a thread of the pool; raise a RuntimeError if no thread can be started."""
+        """Call a function in a thread of the pool; raise a RuntimeError if no thread can be started."""
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "sinkhorn_nb", self._mark)
@@ -61,7 +61,7 @@ def at_most(n_threads):
 
 
 def count():
-    """How many threads a call of `run` from this thread takes at most: numba's setting, within the limit."""
+    """The largest number of threads for a call of `run` from this thread: numba's setting, within the limit."""
     return min(_n_threads(), _limit())
 
 
@@ -83,25 +83,25 @@ def run(task, panels):
         try:
             for _ in range(n_threads):
                 futures.append(_pool.submit(work))
-        except RuntimeError:  # no new threads: the interpreter is about to end
+        except RuntimeError:  # no new threads, because the interpreter is about to end
             work()
         for future in futures:
             future.result()
     except BaseException:
-        for _ in queue:  # leave nothing to those still at work
+        for _ in queue:  # leave nothing to the threads that still run
             pass
         raise
 
 
 def _threads_for(n_panels):
-    """At most one per panel; one within a thread of the pool, which would otherwise wait for itself."""
+    """At most one thread per panel; one within a thread of the pool, which would otherwise wait for itself."""
     return 1 if n_panels == 1 or _pool.is_here() else min(count(), n_panels)
 
 
 def _n_threads():
-    """numba.get_num_threads() without its lock.
+    """Return numba.get_num_threads(), but without its lock.
 
-    Parent and forked children share that lock: if one of them is killed while it holds it, all others stop.
+    Parent and forked children share that lock: if one of them is killed while it holds the lock, all others stop.
     """
     ask = getattr(parallel, "_get_num_threads", None)
     if ask is not None:

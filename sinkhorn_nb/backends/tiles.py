@@ -1,7 +1,7 @@
 """One tile of pairs on the CPU: rows i0..i1 of x against columns j0..j1 of y, each within a tile of its cloud.
 
-Offsets (and centres) are a tuple of d coordinate arrays when d <= REGISTER_DIM (the exponents then
-live in registers) and an (n, d) array otherwise (the inner products of a tile come from BLAS).
+Offsets (and centers) are a tuple of d coordinate arrays if d <= REGISTER_DIM (the exponents are then in
+registers), and otherwise an (n, d) array (the inner products of a tile come from BLAS).
 Every tile is padded with inert points to a multiple of PAD, so that vectors are full.
 """
 
@@ -18,7 +18,7 @@ PAD = 16
 
 
 def point(cloud, i):
-    """Point i of a tile: a tuple of scalars, or the row or the index into inner products."""
+    """Point i of a tile: a tuple of scalars, or a row of the inner products or the index into it."""
     return tuple(column[i] for column in cloud)
 
 
@@ -34,7 +34,7 @@ def _overload_point(cloud, i):
 
 
 def segment(columns, start, stop):
-    """Entries start..stop of each array (indices from 0 vectorise, offset ones gather)."""
+    """Entries start..stop of each array (indices from 0 vectorize, offset ones gather)."""
     return tuple(column[start:stop] for column in columns)
 
 
@@ -60,7 +60,7 @@ def _overload_group_segment(sums, group, start, stop):
 
 
 def tile(x, y, i0, i1, j0, j1, scratch):
-    """The two operands whose points `exponent` takes; scratch holds (i1 - i0) * (j1 - j0) numbers."""
+    """The two operands whose points are passed to `exponent`; scratch holds (i1 - i0) * (j1 - j0) numbers."""
     return segment(x, i0, i1), segment(y, j0, j1)
 
 
@@ -136,7 +136,7 @@ def _overload_minus(x, y):
 
 
 def fill(x, F, y, G, out):
-    """out_ij = log2 of the Gibbs kernel, (x, y) being a tile's operands."""
+    """out_ij = log2 of the Gibbs kernel, where (x, y) are a tile's operands."""
     raise TypeError("for compiled code")
 
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from .cpu import CpuBackend
 
-WORTHWHILE = 2**32  # pairs: a second a pass on two cores, while the kernels of the GPU take some seconds to compile
+WORTHWHILE = 2**32  # pairs: a second per pass on two cores; the kernels of the GPU take some seconds to compile
 SIZES, TILE, CLUSTERS = (1500, 1300), 250, 8
-MOST_DIMENSIONS = 9  # the kernels for more are the same
+MOST_DIMENSIONS = 9  # higher dimensions have the same kernels
 RTOL = {"float32": 1e-4, "float64": 1e-9}
 
 
@@ -24,17 +24,17 @@ class Work(NamedTuple):
 
     @property
     def n_points(self):
-        """Points of all clouds."""
+        """Number of points of all clouds."""
         return self.n if self.is_self else self.n + self.m
 
     @property
     def is_much(self):
-        """Whether a GPU pays."""
+        """Whether the work is large enough for a GPU."""
         return self.n * self.m >= WORTHWHILE
 
 
 def is_trusted(make, work):
-    """Whether the backend that `make` makes passes the trial and has room for the work."""
+    """Tell whether the backend from `make` passes the trial and has room for the work."""
     try:
         return _passes(make, min(work.dimension, MOST_DIMENSIONS), work.dtype) and make().has_room(work)
     except Exception:  # a forked child, a lost device
@@ -43,15 +43,15 @@ def is_trusted(make, work):
 
 @cache
 def _passes(make, dimension, dtype):
-    """Tried once for each kind of kernel."""
+    """Run the trial once for each kind of kernel."""
     try:
         return agrees(make(), dimension, dtype)
-    except Exception:  # whatever a driver comes up with: nobody asked for it
+    except Exception:  # any error of a driver, because the caller did not ask for a GPU
         return False
 
 
 def agrees(backend, dimension, dtype, sizes=SIZES):
-    """Whether a backend's answers to all questions are the CPU's, on clouds of a few tiles."""
+    """Tell whether all methods of a backend give the answers of the CPU, on clouds of a few tiles."""
     answers = [_answers(each, dimension, dtype, sizes) for each in (CpuBackend(), backend)]
     return all(np.allclose(got, expected, rtol=RTOL[dtype], atol=0) for expected, got in zip(*answers, strict=True))
 

@@ -1,4 +1,4 @@
-"""Derivatives of everything that a solution holds besides its value: potentials, map and plan."""
+"""Derivatives of the results of a solution other than its value: potentials, map and plan."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Differentiable:
         plan : pair of (n, k) and (m, k) array-likes, optional
             U and V such that U V' are the derivatives with respect to the entries of the plan.
         tol : float
-            Relative residual of the linear system. Beyond that, derivatives are right up to the marginal error.
+            Relative residual of the linear system. Apart from this, derivatives are right up to the marginal error.
 
         Returns
         -------
@@ -39,8 +39,8 @@ class Differentiable:
 
         Notes
         -----
-        Cost: four passes and two for each iteration of the linear solver, two more for a map and two for a plan;
-        in float64, O(n + m) memory: 32 MB, or 512 bytes for each source point, are sums over clusters.
+        Cost: four passes, two for each iteration of the linear solver, two more for a map and two more for a plan, all
+        in float64. The memory is O(n + m): sums over clusters take 32 MB, or 512 bytes for each source point.
 
         References
         ----------
@@ -48,7 +48,7 @@ class Differentiable:
 
         Examples
         --------
-        The images of two points move along with what they are mapped to.
+        The images of two points move along with the target points onto which they are mapped.
 
         >>> import numpy as np, sinkhorn_nb as snb
         >>> solution = snb.entropic_ot([[0.0], [1.0]], [[0.0], [3.0]], blur=0.1)
@@ -61,7 +61,7 @@ class Differentiable:
         map = _cotangent("map", map, problem.source.points)
         if plan is not None:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
-        with single_threaded_blas():  # its idle threads spin on the cores that the passes need
+        with single_threaded_blas():  # idle threads of BLAS spin on the cores that the passes need
             return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(problem.home)
 
     def pushforward(self, x=None, y=None, a=None, b=None, tol=LINEAR_TOL):

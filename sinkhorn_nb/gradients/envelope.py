@@ -12,8 +12,8 @@ from ..representation import Represented, arrays
 class Gradient(NamedTuple):
     """Derivatives of a value with respect to the arrays passed in.
 
-    x (n, d), y (m, d): of the points; a (n,), b (m,): of the weights, up to a constant on the
-    simplex, chosen so that <a, grad.a> + <b, grad.b> is the value.
+    x (n, d) and y (m, d) belong to the points, a (n,) and b (m,) to the weights. The latter are unique
+    up to a constant on the simplex, chosen so that <a, grad.a> + <b, grad.b> is the value.
     """
 
     x: np.ndarray
@@ -21,7 +21,7 @@ class Gradient(NamedTuple):
     a: np.ndarray
     b: np.ndarray
 
-    __repr__, _repr_html_, _facts = Represented.__repr__, Represented._repr_html_, arrays  # a tuple has no other base
+    __repr__, _repr_html_, _facts = Represented.__repr__, Represented._repr_html_, arrays  # a tuple has one base
 
     def sent(self, home):
         """The derivatives as arrays of another home."""
@@ -29,10 +29,10 @@ class Gradient(NamedTuple):
 
 
 def envelope(problem, iterate, dtype, backend="auto"):
-    """(T(g), T(f)), the derivatives in weights, and the barycentric images of both sides' points, one pass per side.
+    """(T(g), T(f)), the derivatives in the weights, and the barycentric images of both sides; one pass per side.
 
-    The derivative in x_i is a_i (x_i - sum_j W_ij y_j), W being the row-normalised plan. Everything is in the order of
-    the partitions. The rows are normalised at T(f), the columns at T(g).
+    The derivative in x_i is a_i (x_i - sum_j W_ij y_j), where W is the row-normalized plan. All arrays are in the order
+    of the partitions. The rows are normalized at T(f), the columns at T(g).
     """
     kernel = problem.kernel(dtype, backend)
     f, g = iterate.f - problem.eps * iterate.log_rows, iterate.g - problem.eps * iterate.log_columns
@@ -41,7 +41,7 @@ def envelope(problem, iterate, dtype, backend="auto"):
 
 
 def envelope_of_normal_forms(problem, found):
-    """As `envelope`, for a small problem in the order of the normal forms and by one compiled call."""
+    """The same as `envelope` for a small problem, in the order of the normal forms, by one compiled call."""
     (f, g, log_rows, log_columns), per_cost = found.iterate, LOG2E / problem.eps
     source, target = problem.source.normal_form, problem.target.normal_form
     exact_f, exact_g = f - problem.eps * log_rows, g - problem.eps * log_columns
@@ -54,12 +54,12 @@ def envelope_of_normal_forms(problem, found):
 
 
 def pull(measure, mass, images):
-    """The derivative of the value in the points of a measure, whose barycentric images are given."""
+    """The derivative of the value in the points of a measure, from their barycentric images."""
     return (mass * measure.probabilities)[:, None] * (measure.points - images)
 
 
 def with_value(value, problem, gradient):
-    """The gradient with the constant of its weights' part such that <a, grad.a> + <b, grad.b> = value."""
+    """Choose the constant in the weights' part of the gradient such that <a, grad.a> + <b, grad.b> = value."""
     pairing = problem.source.weights @ gradient.a + problem.target.weights @ gradient.b
     shift = (value - pairing) / (problem.source.mass + problem.target.mass)
     return gradient._replace(a=gradient.a + shift, b=gradient.b + shift)

@@ -1,9 +1,10 @@
 """Derivatives of potentials, maps, plans and gradients, by the implicit function theorem.
 
-All are of the functions as computed: the problem between probabilities a / sum(a) and b / sum(b), its
-potentials with <a, f> = <b, g>, both less eps / 2 log(mass), its plan times mass = (sum(a) + sum(b)) / 2.
-With K as in `LinearSystem`, d log P_ij = da_i / a_i + db_j / b_j + (df_i + dg_j - dC_ij) / eps, and constant
-marginals are df + K c dg = K c dC - eps K db, and so for the columns.
+They are derivatives of the functions as computed. The problem is between probabilities a / sum(a) and
+b / sum(b). Its potentials have <a, f> = <b, g>, and eps / 2 log(mass) is subtracted from both. Its plan is
+multiplied by mass = (sum(a) + sum(b)) / 2.
+With K as in `LinearSystem`, d log P_ij = da_i / a_i + db_j / b_j + (df_i + dg_j - dC_ij) / eps. Constant row
+sums mean df + K c dg = K c dC - eps K db; the columns are alike.
 
 References
 ----------
@@ -21,19 +22,19 @@ from .linear_system import LinearSolve, LinearSystem
 
 
 class Reported(Represented):
-    """A named tuple with the report of the linear solve that it took, in `linear_solve`."""
+    """A named tuple with the report of its linear solve in `linear_solve`."""
 
     linear_solve: LinearSolve
 
     @classmethod
     def of(cls, values, linear_solve):
-        """The tuple of the values, and the report."""
+        """Make the tuple from the values and the report."""
         reported = cls(*values)
         reported.linear_solve = linear_solve
         return reported
 
     def sent(self, home):
-        """The values as arrays of another home, and the report."""
+        """The values as arrays of another home, with the same report."""
         return self.of(map(home.send, self), self.linear_solve)
 
     def _facts(self):
@@ -65,7 +66,7 @@ class HessianProduct(Reported, _HessianProduct):
 
 
 class Linearization:
-    """A problem's system at an iterate, with its arrays in the partitions' order, the points centred."""
+    """The linear system of a problem at an iterate, with centered points, all in the order of the partitions."""
 
     def __init__(self, problem, iterate, backend):
         self.problem, self.iterate = problem, iterate
@@ -86,13 +87,13 @@ class _Cotangent:
         self.left, self.right = [], []
 
     def add_potentials(self, f, g):
-        """<f, df> + <g, dg>."""
+        """Add <f, df> + <g, dg>."""
         problem = self._of.problem
         self.phi, self.psi = self.phi + f, self.psi + g
         self.mass -= problem.eps / 2 * (f.sum() + g.sum())
 
     def add_plan(self, U, V):
-        """<U V', dP>."""
+        """Add <U V', dP>."""
         eps, system = self._of.problem.eps, self._of.system
         U = self._of.problem.mass * U
         on_a = (U * system.on_rows(system.c[:, None] * V)).sum(axis=1)
@@ -102,7 +103,7 @@ class _Cotangent:
         self._add_factors(-system.r[:, None] * U / eps, system.c[:, None] * V)
 
     def add_map(self, t):
-        """<t, d(K c y)>, rows normalised: df has no part in it."""
+        """Add <t, d(K c y)>; its rows are normalized, so it does not depend on df."""
         eps, system, y = self._of.problem.eps, self._of.system, self._of.y
         level = (t * system.on_rows(system.c[:, None] * y)).sum(axis=1)
         sums = system.on_columns(np.column_stack([t, level, np.abs(t).sum(axis=1)]))
@@ -113,7 +114,7 @@ class _Cotangent:
         self._add_factors(np.column_stack([-t, level]) / eps, system.c[:, None] * np.column_stack([y, np.ones(len(y))]))
 
     def pull(self, tol):
-        """The derivatives of the points and weights, and the report of the linear solve."""
+        """The derivatives in points and weights, and the report of the linear solve."""
         of, system = self._of, self._of.system
         self._fix_constant()
         (u, v), (on_a, on_b), report = self._adjoint(tol)
@@ -131,13 +132,13 @@ class _Cotangent:
         return gradient, report._replace(n_passes=system.n_passes)
 
     def _fix_constant(self):
-        """Remove the normalization <a, f> = <b, g> from the cotangent: it then suits potentials with any constant."""
+        """Remove the normalization <a, f> = <b, g> from the cotangent, so that it applies to any constant."""
         of, excess = self._of, (self.phi.sum() - self.psi.sum()) / 2
         self.phi, self.psi = self.phi - excess * of.a, self.psi + excess * of.b
         self.a, self.b = self.a - excess * of.iterate.f, self.b + excess * of.iterate.g
 
     def _adjoint(self, tol):
-        """u + r K v = phi and v + c K'u = psi; and K v, K'u."""
+        """Solve u + r K v = phi and v + c K'u = psi; also return K v and K'u."""
         system = self._of.system
         (dense_phi, inert_phi), (dense_psi, inert_psi) = _split(self.phi, system.r), _split(self.psi, system.c)
         hf = dense_phi - (system.on_rows(inert_psi) if inert_psi.any() else 0.0)
@@ -152,13 +153,13 @@ class _Cotangent:
 
 
 def _split(measure, marginal):
-    """The density of a measure where there is mass, and the rest of it."""
+    """Split a measure into its density where there is mass, and the rest."""
     carries = marginal > 0
     return np.where(carries, measure, 0.0) / np.where(carries, marginal, 1.0), np.where(carries, 0.0, measure)
 
 
 def _of_weights(on_probabilities, measure, on_mass):
-    """Derivatives in weights from those in the probabilities that they are normalised to, and in the mean mass."""
+    """Derivatives in the weights from derivatives in the normalized probabilities and in the mean mass."""
     level = measure.partition.probabilities @ on_probabilities
     return (on_probabilities - level) / measure.mass + on_mass / 2
 
@@ -180,7 +181,7 @@ def _sorted(partition, values, like):
 
 
 class _Costs:
-    """First-order change of the cost when points move: moments of dC = <x - y, dx - dy>; one pass per side."""
+    """First-order change of the cost when points move: moments of dC = <x - y, dx - dy>. One pass per side."""
 
     def __init__(self, of, dx, dy, da, db):
         self._of, self.dx, self.dy = of, dx, dy
@@ -200,7 +201,7 @@ class _Costs:
         return costs, sums[:, d : 2 * d], sums[:, -1]
 
     def solve(self, tol):
-        """The tangents of the potentials, up to the constant between them."""
+        """Compute the tangents of the potentials, up to the constant between them."""
         of, eps = self._of, self._of.problem.eps
         size = max(np.abs(of.x).max(), np.abs(of.y).max()) * max(np.abs(self.dx).max(), np.abs(self.dy).max())
         return of.system.solve(self.rows - eps * self.on_rows, self.columns - eps * self.on_columns, tol, size)
@@ -214,7 +215,7 @@ class _Costs:
 
 
 def pushforward(of, dx, dy, da, db, tol):
-    """Derivatives of potentials and value in a direction of points and weights."""
+    """Derivatives of potentials and value along a direction of points and weights."""
     problem, iterate = of.problem, of.iterate
     da, d_mass_a = _of_probabilities(of.source.sort(da), problem.source)
     db, d_mass_b = _of_probabilities(of.target.sort(db), problem.target)
@@ -230,13 +231,13 @@ def pushforward(of, dx, dy, da, db, tol):
 
 
 def _of_probabilities(tangent, measure):
-    """Tangents of the probabilities and of the mass from those of the weights."""
+    """Tangents of the probabilities and of the mass from tangents of the weights."""
     total = tangent.sum()
     return (tangent - measure.partition.probabilities * total) / measure.mass, total
 
 
 def hessian_vector_product(of, dx, dy, tol):
-    """The derivative of sum_j P_ij (x_i - y_j), and so for y, in a direction of the points."""
+    """The derivative of sum_j P_ij (x_i - y_j), and of the same for y, along a direction of the points."""
     problem, system, eps = of.problem, of.system, of.problem.eps
     costs = _Costs(of, of.source.sort(dx), of.target.sort(dy), np.zeros_like(of.a), np.zeros_like(of.b))
     df, dg, report = costs.solve(tol)

@@ -1,4 +1,4 @@
-"""The linear system behind every derivative of potentials, solved by deflated conjugate gradients."""
+"""The linear system for derivatives of potentials, solved by deflated conjugate gradients."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from ..backends.threads import single_threaded_blas
 
-CLUSTERS = 64, 256  # of the target, at least and at most: more save iterations
-SUMS = 2**22  # of them and source points, unless the least is more: 32 MB
-LEAST_EIGENVALUE = 1e-10  # of the coarse matrix: below, it is rounding
+CLUSTERS = 64, 256  # of the target, at least and at most: more clusters save iterations
+SUMS = 2**22  # numbers of clusters times source points, 32 MB, unless the least number of clusters needs more
+LEAST_EIGENVALUE = 1e-10  # of the coarse matrix: smaller ones are rounding
 LINEAR_TOL = 1e-4  # gradients are then right to 1e-4 or better at a blur of .05 of the diameter
-LEAST_MASS = 1e-100  # of a point: less is none
-MAX_ITER, PATIENCE = 300, 20  # iterations, and those without a better residual
-ROUNDING = 1e-7  # right-hand sides that cancel to this share of their parts are solved to tol of that
-LARGEST = 1e100  # of sums: what points without mass far from each other would do to each other overflows
+LEAST_MASS = 1e-100  # of a point: a smaller mass counts as zero
+MAX_ITER, PATIENCE = 300, 20  # iterations in all, and without a better residual
+ROUNDING = 1e-7  # if right-hand sides cancel to less than this share of their terms, tol is relative to this share
+LARGEST = 1e100  # bound of sums, which would overflow for points without mass that are far from each other
 
 
 class LinearSolve(NamedTuple):
@@ -22,13 +22,13 @@ class LinearSolve(NamedTuple):
     Attributes
     ----------
     residual : float
-        Norm of the residual in L2 of the plan's marginal, relative to that of the right-hand side.
+        Norm of the residual in L2 of the plan's marginal, relative to the norm of the right-hand side.
     tol : float
-        What was asked for.
+        The required residual.
     n_iter : int
-        Iterations, two passes each.
+        Number of iterations of two passes each.
     n_passes : float
-        Full sweeps over the n x m pairs of the whole derivative.
+        Full sweeps over the n x m pairs for the whole derivative.
     """
 
     residual: float
@@ -43,12 +43,12 @@ class LinearSolve(NamedTuple):
 
     @property
     def message(self):
-        """The residual reached and, where it is too large, the cure."""
+        """The residual reached and, if it is too large, the cure."""
         if self.converged:
             return f"the linear system is solved: residual {self.residual:.2e} <= {self.tol:.2e}"
         return (
             f"the linear system was not solved: residual {self.residual:.2e} > tol={self.tol:.2e} after {self.n_iter} "
-            "iterations, for groups of points hardly exchange mass at this blur; use a larger blur or tol"
+            "iterations, because groups of points hardly exchange mass at this blur; use a larger blur or tol"
         )
 
 
@@ -63,15 +63,15 @@ class _Best(NamedTuple):
 class LinearSystem:
     """df + K c dg = hf, K' r df + dg = hg, for P_ij = r_i c_j K_ij with the plan's own marginals: K c = 1, K' r = 1.
 
-    The plan is that of the iterate after an update of its columns. It is optimal between its own
-    marginals r and c, so that the system has a solution whatever the marginal error; derivatives are
-    right up to it. Everything is in the order of the partitions; points without mass are
-    carried along: the equations define what they get.
+    The plan is the plan of the iterate after an update of its columns. It is optimal between its own
+    marginals r and c, so the system has a solution for any marginal error; derivatives are right up to
+    this error. All arrays are in the order of the partitions. Points without mass are included: the
+    equations define their values.
     """
 
     def __init__(self, problem, iterate, backend):
         eps = problem.eps
-        # Of all rows, repeated ones too: their derivatives differ. So two sides of one measure may differ in rows.
+        # All rows are included, repeated ones too, because their derivatives differ. Equal measures may differ in rows.
         source, target = problem.source.partition, problem.target.partition
         self._kernel = problem.kernel_between(source, target, "float64", backend)
         bounds = problem.target.partition.clusters(int(np.clip(SUMS // len(problem.source), *CLUSTERS)))
@@ -80,7 +80,7 @@ class LinearSystem:
         self._f, self._g = f - eps * log_rows, g - eps * log_columns
         self.r = _marginal(problem.source.partition.probabilities, log_rows)
         self.c = _marginal(problem.target.partition.probabilities, log_columns)
-        if sums is None:  # not known: the constant is all that is left to deflate
+        if sums is None:  # the parts are not known: only the constant can be deflated
             bounds, images = bounds[[0, -1]], np.ones((1, len(f)))
         else:
             images = np.asarray(sums, dtype=np.float64) * np.exp(-log_rows)
@@ -88,7 +88,7 @@ class LinearSystem:
 
     @property
     def n_passes(self):
-        """Passes over the pairs so far."""
+        """Number of passes over the pairs so far."""
         return self._kernel.n_passes
 
     def on_rows(self, V, factors=None):
@@ -101,12 +101,12 @@ class LinearSystem:
         return _columns(U, lambda U: self._kernel.T.product(self._g, self._f, U, swapped))
 
     def solve(self, hf, hg, tol, size=0.0):
-        """(df, dg), up to the constant between them, and the `LinearSolve`.
+        """Solve for (df, dg), up to the constant between them; also return the `LinearSolve`.
 
-        <r, hf> = <c, hg> is taken for granted; size is that of the terms whose sums hf and hg are. df is eliminated;
-        what is left, (I - K'r Kc) dg = hg - K'r hf, is solved by conjugate gradients in L2(c), preconditioned
-        by one step of Sinkhorn's iteration and an exact solve on the clusters' indicators (A-DEF2 of Tang
-        et al. 2009, equal to the deflated conjugate gradients of Saad et al. 2000 but for rounding).
+        <r, hf> = <c, hg> must hold; size is the size of the terms whose sums are hf and hg. df is eliminated. The rest,
+        (I - K'r Kc) dg = hg - K'r hf, is solved by conjugate gradients in L2(c), preconditioned by one step of
+        Sinkhorn's iteration and an exact solve on the clusters' indicators (A-DEF2 of Tang et al. 2009, which equals
+        the deflated conjugate gradients of Saad et al. 2000 up to rounding).
         """
         with single_threaded_blas():
             return self._solve(hf, hg, tol, size)
@@ -115,7 +115,7 @@ class LinearSystem:
         coarse, r, c = self._coarse, self.r, self.c
         moments = coarse.moments(hf, hg)
         x, Wx = coarse.solve(moments)
-        residual = self._centred(hg - x - self.on_columns(r * (hf - Wx)))
+        residual = self._centered(hg - x - self.on_columns(r * (hf - Wx)))
         size = max(size, float(np.sqrt(r @ hf**2 + c @ hg**2)))
         scale = max(float(np.linalg.norm(moments)), self._norm(residual), ROUNDING * size, 1e-300)
         best = _Best(self._norm(residual) / scale, 0, x, Wx, residual)
@@ -131,23 +131,23 @@ class LinearSystem:
                 break
             step = rho / curvature
             x, Wx = x + step * p, Wx + step * Wp
-            residual = self._centred(residual - step * (p - self.on_columns(r * Wp)))
+            residual = self._centered(residual - step * (p - self.on_columns(r * Wp)))
             n_iter += 1
             error = self._norm(residual) / scale
             if error < best.error:
                 best = _Best(error, n_iter, x, Wx, residual)
-        # The residual added is one more update of the columns, points without mass included.
+        # Adding the residual is one more update of the columns, which includes points without mass.
         return hf - best.Wx, best.x + best.residual, LinearSolve(best.error, tol, n_iter, self.n_passes)
 
     def _norm(self, v):
         return float(np.sqrt(self.c @ v**2))
 
-    def _centred(self, v):
+    def _centered(self, v):
         return v - self.c @ v / self.c.sum()
 
 
 class _CoarseSpace:
-    """Functions constant on clusters of the target, in a basis of unit norm in L2(c), and what K c makes of them."""
+    """Functions that are constant on clusters of the target, in a basis of unit norm in L2(c), and their images K c."""
 
     def __init__(self, bounds, images, r, c):
         self._bounds, self._c, self._r = bounds, c, r
@@ -156,7 +156,7 @@ class _CoarseSpace:
         self._scale = 1 / np.sqrt(np.where(masses > 0, masses, np.inf))
         self.images = self._scale[:, None] * images  # (clusters, n)
         values, vectors = np.linalg.eigh(np.eye(len(masses)) - (self.images * r) @ self.images.T)
-        kept = values > LEAST_EIGENVALUE  # the constant is not among them
+        kept = values > LEAST_EIGENVALUE  # this excludes the constant
         self._inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
 
     def moments(self, hf, hg):

@@ -1,4 +1,4 @@
-"""The initializers, which decide where a solve starts, and their names."""
+"""The initializers, which compute the start of a solve, and their names."""
 
 from .. import validation
 from ..solution import Solution
@@ -48,7 +48,7 @@ NAMED = {
 
 
 def initializer(init):
-    """The `Initializer` for a name, a `Solution`, a `Divergence` or a pair of potentials."""
+    """Return the `Initializer` for a name, a `Solution`, a `Divergence` or a pair of potentials."""
     if isinstance(init, Initializer):
         return init
     if isinstance(init, Solution):
@@ -67,5 +67,5 @@ def initializer(init):
 
 
 def _is_divergence(init):
-    """Whether these are the three solutions of a divergence, whose class is made of things above this layer."""
+    """Tell whether an object is a divergence, whose class lies above this layer, by its three solutions."""
     return all(isinstance(getattr(init, name, None), Solution) for name in ("xy", "xx", "yy"))

@@ -1,11 +1,11 @@
-"""The same problem at a higher temperature first, down from one at which zero will do."""
+"""Start from the same problem at higher temperatures, down from one at which zero is a good start."""
 
 from dataclasses import dataclass
 
 from .base import Initializer, Start, sketch
 from .zeros import Zeros
 
-WARM_BLUR = 1 / 20  # of the diameter: zero will do
+WARM_BLUR = 1 / 20  # of the diameter: zero is a good start
 TOL, MAX_ITER = 0.03, 20
 
 
@@ -13,12 +13,12 @@ TOL, MAX_ITER = 0.03, 20
 class Annealed(Initializer):
     """Potentials at twice the blur, found in the same way.
 
-    From zero, groups of points at many blurs from each other cannot tell how much of their
-    mass the others want.
+    From zero, groups of points that are many blurs apart have no information on how much mass must
+    move between them.
     """
 
     def __call__(self, problem, solver):
-        """The start: a few passes for each halving of the blur."""
+        """Compute the start; it takes a few passes for each halving of the blur."""
         if problem.is_self or problem.blur >= WARM_BLUR * problem.diameter:
             return Zeros()(problem, solver)
         warmer = problem.between(problem.source, problem.target, 4 * problem.eps)

@@ -1,4 +1,4 @@
-"""The default: the most promising of the starts that cost next to nothing."""
+"""The default initializer: it compares the starts that cost next to nothing."""
 
 from dataclasses import dataclass
 
@@ -11,24 +11,24 @@ from .gaussian import Gaussian
 from .sorting import Sorting
 from .zeros import Zeros
 
-# Points of each measure on which starts are compared: so many, and no more than this share of all.
+# Points of each measure on which starts are compared: at most this number, and at most this share of all points.
 SAMPLE, SHARE = 256, 1 / 4
-# Axes to which the Gaussian start is looked at: so many, or this share of the points. At d = 784 its matrices take as
-# long as the whole solve of 5000 points.
-AXES, AXES_A_POINT = 64, 1 / 16
+# Largest dimension in which the Gaussian start is tried: this number, or this share of the number of points if that is
+# larger. At d = 784 its matrices take as long as the whole solve of 5000 points.
+AXES, AXES_PER_POINT = 64, 1 / 16
 
 
 @dataclass(frozen=True)
 class Auto(Initializer):
     """Take the best of `Coarse` (`Sorting` on a line), `Gaussian` and `Zeros`, by their semi-duals between samples.
 
-    <a, f> + <b, T(f)>, T(f) being the softmin, is a lower bound of OT_eps that the solution attains. Problems of a
-    measure with itself have the coarse start; those in more than 64 dimensions, of less than 16 points per dimension,
-    have no Gaussian one.
+    The semi-dual <a, f> + <b, T(f)>, where T(f) is the softmin, is a lower bound of OT_eps that the solution attains.
+    Self problems take the coarse start. The Gaussian start is not tried if there are both more than 64 dimensions and
+    less than 16 points per dimension.
     """
 
     def __call__(self, problem, solver):
-        """The start; the others and the comparison count too."""
+        """Compute the start; the passes of all candidates and of the comparison count."""
         if problem.is_self:
             return Coarse()(problem, solver)
         sample = _Sample(problem, solver)
@@ -41,12 +41,12 @@ def _candidates(problem):
     d, n = problem.source.dimension, min(len(problem.source), len(problem.target))
     yield Sorting() if d == 1 else Coarse()
     yield Zeros()
-    if d <= max(AXES, AXES_A_POINT * n):
+    if d <= max(AXES, AXES_PER_POINT * n):
         yield Gaussian()
 
 
 class _Sample:
-    """The problem between the middle points of runs of the partitions, each with the mass of its run."""
+    """The problem between samples: the middle points of runs of the partitions, each with the mass of its run."""
 
     def __init__(self, problem, solver):
         self._rows, x = strata(problem.source.partition)
@@ -57,7 +57,7 @@ class _Sample:
 
     @property
     def n_passes(self):
-        """Passes so far, as shares of the pairs of the whole problem."""
+        """Number of passes so far, as shares of the pairs of the whole problem."""
         return self._share * self._kernel.n_passes
 
     def semi_dual(self, f):
@@ -67,7 +67,7 @@ class _Sample:
 
 
 def strata(partition):
-    """The middle points of runs of a partition, and the measure that gives each the mass of its run."""
+    """The middle points of runs of a partition, and their measure, in which each has the mass of its run."""
     n = len(partition)
     count = max(1, min(SAMPLE, int(SHARE * n)))
     bounds = np.arange(count + 1) * n // count

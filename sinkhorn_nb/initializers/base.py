@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Start(NamedTuple):
-    """Potentials between probabilities, in the order of the partitions, and the passes they took."""
+    """Potentials between probabilities, in the order of the partitions, and the number of passes they took."""
 
     f: np.ndarray
     g: np.ndarray
@@ -16,11 +16,11 @@ class Start(NamedTuple):
 
 
 class Initializer(ABC):
-    """Finds where a solve of a problem starts; a poor start costs passes, never correctness."""
+    """Base class of initializers. A poor start costs passes, and never makes the result wrong."""
 
     @abstractmethod
     def __call__(self, problem, solver):
-        """The start; of a problem of a measure with itself, f is g."""
+        """Compute the start; for a self problem, f is g."""
 
     @property
     def T(self):
@@ -28,18 +28,18 @@ class Initializer(ABC):
         return self
 
     def reduced(self, problem):
-        """The same initializer for the reduced problem, in which equal points are one."""
+        """The same initializer for the reduced problem, in which equal points are one point."""
         return self
 
 
 def sketch(solver, problem, init, tol, max_iter, dtype="float32"):
-    """Solve an easier problem roughly, by the default steps, without warnings or progress."""
+    """Solve an easier problem roughly, by the default steps and without warnings or progress."""
     settings = {"acceleration": "auto", "certify": False, "progress": False, "callback": None}
     return replace(solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, **settings).attempt(problem)
 
 
 def extended(solution, partition, backend):
-    """The softmin f of a solution at other points, in the order of their partition, and the pairs treated."""
+    """The softmin f of a solution at other points, in the order of their partition, and the number of pairs."""
     known = solution.problem.reduced.target.partition
     kernel = solution.problem.kernel_between(partition, known, "float32", backend)
     f = kernel.softmin(solution.iterate.g)

@@ -1,4 +1,4 @@
-"""A coarse problem between centroids, solved by the same solver, extended to all points."""
+"""Start from a coarse problem between centroids, solved by the same solver and extended to all points."""
 
 from dataclasses import dataclass
 
@@ -14,28 +14,28 @@ TOL, MAX_ITER = 1e-2, 60
 
 @dataclass(frozen=True)
 class Coarse(Initializer):
-    """Cells of about equal extent, not of equal mass: the tails keep their points.
+    """The problem between cells of about equal extent, not of equal mass, so that the tails keep their points.
 
     Parameters
     ----------
     reduction : int, default 8
-        Points a cell, on average.
+        Points per cell, on average.
     least : int, default 256
-        Clouds of so few points start from a higher temperature, or from zero.
+        Clouds with at most this number of points start from a higher temperature, or from zero.
     """
 
     reduction: int = 8
     least: int = 256
 
     def __call__(self, problem, solver):
-        """The start: less than half a pass, and one more where the centroids are sparser than the blur."""
+        """Compute the start in less than half a pass, and one more pass if the centroids are sparser than the blur."""
         n, m = len(problem.source), len(problem.target)
         if min(n, m) <= self.least:
             return Annealed()(problem, solver)
         source = self._cells(problem.source, problem.blur)
         target = source if problem.is_self else self._cells(problem.target, problem.blur)
         eps = max(problem.eps, max(source.measure.spacing, target.measure.spacing) ** 2 / 4)
-        if problem.is_self and eps > problem.eps:  # its potentials are those of single points
+        if problem.is_self and eps > problem.eps:  # its potentials are nearly those of isolated points
             return Zeros()(problem, solver)
         solution = sketch(solver, problem.between(source.measure, target.measure, eps), self, TOL, MAX_ITER)
         f, pairs = _extended(problem.source.partition, source, solution)
@@ -53,7 +53,7 @@ class Coarse(Initializer):
 
 
 def _extended(partition, cells, solution):
-    """f of the coarse solution at all points, by one softmin about its first-order extension; and the pairs treated."""
+    """f of the coarse solution at all points, by one softmin around its first-order extension; the number of pairs."""
     problem, eps, g = solution.problem, solution.problem.eps, solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
     f = solution.iterate.f - eps * solution.iterate.log_rows

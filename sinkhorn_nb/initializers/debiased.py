@@ -1,4 +1,4 @@
-"""The potentials of two self problems as a start of the cross problem: a good one for nearly equal measures."""
+"""Start the cross problem from the potentials of two self problems, which is good for nearly equal measures."""
 
 from dataclasses import dataclass, field
 
@@ -8,18 +8,18 @@ from .auto import Auto, strata
 from .base import Initializer, Start
 
 NEAR = 0.1  # marginal error, on a sample of rows, up to which the measures count as nearly equal
-LARGEST_LOG = 1.0  # of the ratio of any marginal: small masses that have far to go are not seen by the error
+LARGEST_LOG = 1.0  # of the ratio of any marginal: the error does not show small masses that must move far
 
 
 @dataclass(frozen=True, eq=False)
 class Debiased(Initializer):
-    """Potentials of the self problems and a translation where they nearly solve the cross problem; else another start.
+    """Potentials of the self problems and a translation, if they nearly solve the cross problem; else another start.
 
-    The start is f_aa and g_bb plus the linear functions that move the mean of one measure onto that of the other: it
-    solves the cross problem of a measure and its translation.
+    The start is f_aa and g_bb plus the linear functions that move the mean of one measure onto the mean of the other.
+    It solves the cross problem of a measure and its translation.
 
-    As the kernel is positive definite, the dual value there is at least (OT_eps(a, a) + OT_eps(b, b)) / 2: the
-    divergence of nearly equal measures, a small difference of large numbers, starts from the right side of zero.
+    Because the kernel is positive definite, the dual value there is at least (OT_eps(a, a) + OT_eps(b, b)) / 2. The
+    divergence of nearly equal measures, a small difference of large numbers, thus starts on the right side of zero.
 
     References
     ----------
@@ -54,7 +54,7 @@ class Debiased(Initializer):
 
 
 def _is_near(problem, x, f, y, g, backend):
-    """Whether the marginals of a sample of rows are nearly exact, and the passes that this took."""
+    """Whether the marginals of a sample of rows are nearly exact, and the number of passes for this check."""
     rows, sample = strata(x)
     kernel = problem.kernel_between(sample.partition, y, "float32", backend)
     log_sums = kernel.log_row_sums(sample.partition.sort(f[rows]), g)

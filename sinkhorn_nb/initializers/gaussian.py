@@ -1,4 +1,4 @@
-"""The closed form between Gaussians with the means and covariances of the measures."""
+"""Start from the closed form between Gaussians with the means and covariances of the measures."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ from .base import Initializer, Start
 class Gaussian(Initializer):
     """Quadratic potentials, exact between Gaussians: f(x) = (|x|^2 - (x - m1)' M (x - m1)) / 2 - m2' x, and g alike.
 
-    M S1 M + eps M = S2, whatever the rank of the covariances S1 and S2. Constants of f and g apart,
+    M solves M S1 M + eps M = S2, for covariances S1 and S2 of any rank. The constants of f and g are such that
     <a, f> + <b, g> is OT_eps between the Gaussians.
 
     Parameters
     ----------
     entropic : bool, default True
-        Potentials of the problem at its eps; False takes those of unregularised transport (M S1 M = S2),
-        as in the paper.
+        Whether to take the potentials at the eps of the problem; False takes those of unregularized transport
+        (M S1 M = S2), as in the paper.
 
     Notes
     -----
@@ -47,38 +47,38 @@ class Gaussian(Initializer):
         validation.choice("entropic", self.entropic, (False, True))
 
     def __call__(self, problem, solver):
-        """The start, for nothing."""
-        with single_threaded_blas():  # the same bits whatever else is running
+        """Compute the start, without a pass."""
+        with single_threaded_blas():  # the same bits on any number of free threads
             source = _Moments(problem.source.partition, problem.blur)
             target = source if problem.is_self else _Moments(problem.target.partition, problem.blur)
             # S1 = R1'R1 and S2 = R2'R2: with R1 R2' = U diag(s) V', M = R2'V diag(q) V'R2 needs no inverse, and with
-            # R1 and U it is that of the transposed problem.
+            # R1 and U it is the matrix of the transposed problem.
             U, s, Vt = np.linalg.svd(source.root @ target.root.T)
             f = problem.eps * self._potential(source, target, Vt.T, s)
             g = f if problem.is_self else problem.eps * self._potential(target, source, U, s)
         return Start(f, g, 0.0)
 
     def _potential(self, here, there, axes, s):
-        """(|u|^2 - u'Mu) / 2 + <u, m1 - m2> at u = x - m1, and half of the constant that f + g has."""
+        """(|u|^2 - u'Mu) / 2 + <u, m1 - m2> at u = x - m1, plus half of the constant of f + g."""
         shift = (here.mean - there.mean) / here.blur
         mapped = (here.points @ (there.root.T @ axes)) ** 2 @ self._shares(np.pad(s, (0, len(axes) - len(s))))
         quadratic = ((here.points**2).sum(axis=1) - mapped) / 2
         return quadratic + here.points @ shift + (shift @ shift + self._log_det(s)) / 4
 
     def _shares(self, s):
-        """The q of M: s^2 q^2 + q = 1; in the limit s q = 1, where there is mass to be mapped."""
+        """The q of M with s^2 q^2 + q = 1; in the unregularized limit s q = 1 for s > 0, and q = 0 else."""
         if self.entropic:
             return 1 / (np.hypot(s, 0.5) + 0.5)
         significant = s > s.max() * len(s) * np.finfo(float).eps
         return significant / np.where(significant, s, 1.0)
 
     def _log_det(self, s):
-        """log det(I + M S1), of small s too; times eps it vanishes in the limit."""
+        """log det(I + M S1), accurate for small s too; times eps it vanishes in the unregularized limit."""
         return np.log1p(s * (s / (np.hypot(s, 0.5) + 0.5))).sum() if self.entropic else 0.0
 
 
 class _Moments:
-    """Points from their mean, in units of the blur, and a root R of their covariance R'R."""
+    """Points relative to their mean, in units of the blur, and a root R of their covariance R'R."""
 
     def __init__(self, partition, blur):
         self.blur, self.mean = blur, partition.probabilities @ partition.points

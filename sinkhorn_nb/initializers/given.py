@@ -1,4 +1,4 @@
-"""Starts that are known already: potentials, or the solution of another problem."""
+"""Start from given potentials, or from the solution of another problem."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from .tracks import Track
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Potentials(Settings, Initializer):
-    """Given potentials of a problem between two measures; that of a measure with itself starts as by default.
+    """Given potentials of a problem between two measures. Self problems start by default.
 
     Parameters
     ----------
     f, g : (n,) and (m,) array-likes
-        In units of cost and in the order of the points, as those of a `Solution`.
+        Potentials in units of cost and in the order of the points, like those of a `Solution`.
     """
 
     f: np.ndarray
@@ -32,11 +32,11 @@ class Potentials(Settings, Initializer):
 
     @property
     def T(self):
-        """The pair the other way round."""
+        """The initializer with f and g exchanged."""
         return Potentials(self.g, self.f)
 
     def reduced(self, problem):
-        """The potentials of the rows that stand for the distinct points, of the problem between probabilities."""
+        """The potentials between probabilities of one row for each distinct point."""
         if problem.is_self:
             return Coarse()
         source, target = problem.source, problem.target
@@ -46,7 +46,7 @@ class Potentials(Settings, Initializer):
         return Sorted(source.collapse(self.f) + shift, target.collapse(self.g) + shift)
 
     def __call__(self, problem, solver):
-        """Initial potentials; needs no pass over the pairs."""
+        """Return the potentials, without a pass over the pairs."""
         return self.reduced(problem)(problem, solver)
 
 
@@ -59,23 +59,23 @@ class Sorted(Initializer):
 
     @property
     def T(self):
-        """The pair the other way round."""
+        """The initializer with f and g exchanged."""
         return Sorted(self.g, self.f)
 
     def __call__(self, problem, solver):
-        """Initial potentials; needs no pass over the pairs."""
+        """Return the potentials, without a pass over the pairs."""
         return Start(self.f, self.g, 0.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Warm(Settings, Initializer):
-    """The solution of a similar problem: the potential of each point that has moved, or their softmin extension.
+    """The solution of a similar problem: moved points keep their potentials, other points take the softmin extension.
 
     Parameters
     ----------
     solution : Solution
-        Of any points, weights and blur. That of a measure with itself starts such problems, and one
-        between two measures such; the others start as by default.
+        A solution for any points, weights and blur. The solution of a self problem starts self problems, and
+        the solution between two measures starts problems between two measures; all others start by default.
     """
 
     solution: Solution
@@ -86,7 +86,7 @@ class Warm(Settings, Initializer):
         return Warm(self.solution.T)
 
     def reduced(self, problem):
-        """The start of the reduced problem, in which each row has the potential of the old row, if it is near that."""
+        """The start of the reduced problem; each row has the potential of the old row if it is close to that row."""
         known = self.solution.problem
         validation.same_dimension("init: solution", known.source.points, "the data", problem.source.points)
         if known.is_self != problem.is_self:
@@ -101,13 +101,13 @@ class Warm(Settings, Initializer):
         return Extended(self.solution, f, g) if f is None or g is None else Sorted(*translated(x, f, y, g))
 
     def __call__(self, problem, solver):
-        """The start, for a pass per side whose points are not the old ones."""
+        """Compute the start; it takes one pass for each side whose points are new."""
         return self.reduced(problem)(problem, solver)
 
 
 @dataclass(frozen=True, eq=False)
 class Extended(Initializer):
-    """Potentials of the reduced problem, in the order of the partitions; one that is None is a softmin extension."""
+    """Potentials of the reduced problem, in the order of the partitions; None is replaced by a softmin extension."""
 
     solution: Solution
     f: np.ndarray | None
@@ -115,11 +115,11 @@ class Extended(Initializer):
 
     @property
     def T(self):
-        """The pair the other way round."""
+        """The initializer with f and g exchanged."""
         return Extended(self.solution.T, self.g, self.f)
 
     def __call__(self, problem, solver):
-        """The start, for a pass per extension, between new points and old ones."""
+        """Compute the start; each extension is a pass between new and old points."""
         f, pairs = _at(self.solution, self.f, problem.source, solver.backend)
         if problem.is_self:
             return Start(f, f, pairs / (len(f) * len(f)))
@@ -128,5 +128,5 @@ class Extended(Initializer):
 
 
 def _at(solution, f, measure, backend):
-    """f, or where it is not known that of the solution at the points of a measure; and the pairs treated."""
+    """f or, if it is None, the extension of the solution to the points of a measure; and the number of pairs."""
     return (f, 0.0) if f is not None else extended(solution, measure.partition, backend)

@@ -1,4 +1,4 @@
-"""The potentials of a small problem between the components of two Gaussian mixtures, read out at the points."""
+"""Start from a small problem between the components of two Gaussian mixtures, extended to the points."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,27 +21,27 @@ TOL, MAX_ITER = 1e-3, 100
 
 @dataclass(frozen=True, repr=False)
 class GMM(Settings, Initializer):
-    """A mixture for each measure; between components the cost is half the squared Bures-Wasserstein distance.
+    """A problem between two mixtures. The cost between components is half the squared Bures-Wasserstein distance.
 
     Parameters
     ----------
     n_components : int, default 5
-        Of each mixture; fewer where there are fewer different points.
+        Number of components of each mixture; fewer if there are fewer different points.
     covariance_type : {"full", "tied", "diag", "spherical"}
-        As scikit-learn's.
+        The same as in scikit-learn.
     random_state : None, int or numpy.random.RandomState
-        Of the first guess of the components; pass an int to have the same start again.
+        Source of the first guess of the components; pass an int to get the same start again.
     source, target : fitted sklearn.mixture.GaussianMixture, optional
-        Mixtures to be used for the two measures, of any number and type of components. Problems of a
-        measure with itself fit their own.
+        Mixtures to use for the two measures, with any number and type of components. Self problems fit
+        their own.
     read_out : {"softmin", "posterior"}
-        From component potentials f_k, g_l to f(x). "softmin": -eps log sum_l b_l exp((g_l - C_l(x)) / eps),
-        C_l(x) = (|x - m_l|^2 + tr S_l) / 2 being the mean cost to component l; "posterior", as in the paper:
-        sum_k p(k | x) f_k.
+        How f(x) follows from the potentials f_k, g_l of components. "softmin" is
+        -eps log sum_l b_l exp((g_l - C_l(x)) / eps), where C_l(x) = (|x - m_l|^2 + tr S_l) / 2 is the mean cost to
+        component l. "posterior" is sum_k p(k | x) f_k, as in the paper.
 
     Notes
     -----
-    Cost: O(n K d^2) a step of expectation maximisation ("full"), O(K^2 d^3) for the Bures costs; points against
+    Cost: O(n K d^2) per step of expectation maximization ("full"), O(K^2 d^3) for the Bures costs. Points against
     components count as passes by their share of the n m pairs.
 
     References
@@ -79,7 +79,7 @@ class GMM(Settings, Initializer):
         return replace(self, source=self.target, target=self.source)
 
     def __call__(self, problem, solver):
-        """The start: a small share of a pass, unless there are nearly as many components as points."""
+        """Compute the start in a small share of a pass, unless there are nearly as many components as points."""
         n, m = len(problem.source), len(problem.target)
         source = self._components(problem.source, None if problem.is_self else self.source, "source")
         target = source if problem.is_self else self._components(problem.target, self.target, "target")
@@ -98,7 +98,7 @@ class GMM(Settings, Initializer):
         return Components(mixture)
 
     def _read_out(self, partition, here, there, between, eps):
-        """f at the points of the partition from the (f, g) of the components here and there, and the pairs treated."""
+        """f at the points of a partition, from the (f, g) of the components of both sides; and the number of pairs."""
         f, g = between
         if self.read_out == "posterior":
             return here.posteriors(partition.points) @ f, len(partition) * len(f)
@@ -108,11 +108,11 @@ class GMM(Settings, Initializer):
 
 
 def _between(source, target, eps, solver):
-    """Potentials of the problem between the components, and the pairs treated.
+    """Potentials of the problem between the components, and the number of pairs.
 
-    With costs |m_k - m_l|^2 / 2 + (tr S_k + tr S_l) / 2 - F_kl it is one between points, to which the solver
-    is used: F = p q' for some p_k, q_l, as any matrix, makes it the costs between the points (m_k, p_k) and
-    (m_l, q_l) but for terms of k and of l alone, and these go into the potentials.
+    The costs are |m_k - m_l|^2 / 2 + (tr S_k + tr S_l) / 2 - F_kl. Like any matrix, F = p q' for some p_k, q_l. Up to
+    terms that depend on k or l alone, these are the costs between the points (m_k, p_k) and (m_l, q_l), for which the
+    solver is made. The terms go into the potentials.
     """
     U, s, Vt = np.linalg.svd(source.fidelities(target), full_matrices=False)
     sides = (source, U * np.sqrt(s)), (target, Vt.T * np.sqrt(s))

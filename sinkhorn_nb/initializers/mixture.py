@@ -1,21 +1,21 @@
-"""Gaussian mixtures: fitted to weighted points, and what the problem between their components needs."""
+"""Gaussian mixtures: their fit to weighted points, and the data for a problem between their components."""
 
 from copy import copy
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-REGULARISATION = 1e-6  # variance added to the components, in those of the points
-NOTHING = 1e-100  # deviation of points in one place
-TOL, MAX_ITER = 3e-3, 100  # of expectation maximisation: share of the mass that changes its component in a step
+REGULARIZATION = 1e-6  # variance added to the components, relative to the variances of the points
+NOTHING = 1e-100  # deviation of equal points
+TOL, MAX_ITER = 3e-3, 100  # of expectation maximization; TOL bounds the mass that changes its component in a step
 
 
 def fit(partition, n_components, covariance_type, random_state):
-    """A scikit-learn mixture of at most as many components as there are different points, and the pairs looked at.
+    """Fit a scikit-learn mixture with at most as many components as different points; also return the number of pairs.
 
-    Its own fit takes no weights: the step of expectation maximisation that they enter is ours.
+    The fit of scikit-learn takes no weights, so the step of expectation maximization that uses them is written here.
     """
-    from sklearn.cluster import kmeans_plusplus  # takes a second: only those who ask for mixtures wait for it
+    from sklearn.cluster import kmeans_plusplus  # takes a second, and only mixtures need it
     from sklearn.mixture import GaussianMixture
 
     carriers = partition.probabilities > 0
@@ -25,8 +25,8 @@ def fit(partition, n_components, covariance_type, random_state):
     scale = np.sqrt(weights @ (points**2).mean(axis=1)) or NOTHING
     points /= scale
     n_components = min(n_components, len(np.unique(points, axis=0)))
-    centres, _ = kmeans_plusplus(points, n_components, sample_weight=weights, random_state=random_state)
-    shares = np.eye(n_components)[cKDTree(centres).query(points)[1]]
+    centers, _ = kmeans_plusplus(points, n_components, sample_weight=weights, random_state=random_state)
+    shares = np.eye(n_components)[cKDTree(centers).query(points)[1]]
     mixture = GaussianMixture(n_components, covariance_type=covariance_type)
     n_steps = improve(mixture, points, weights, shares)
     mixture.means_ = mean + scale * mixture.means_
@@ -36,28 +36,28 @@ def fit(partition, n_components, covariance_type, random_state):
 
 
 def improve(mixture, points, weights, shares, tol=TOL, max_iter=MAX_ITER):
-    """Steps of expectation maximisation from (n, K) shares of the points in the components; how many."""
+    """Run expectation maximization from (n, K) shares of the points in the components; return the number of steps."""
     n_steps, moved = 0, 1.0
     while moved > tol and n_steps < max_iter:
-        maximise(mixture, points, weights[:, None] * shares)
+        maximize(mixture, points, weights[:, None] * shares)
         before, shares = shares, mixture.predict_proba(points)
         moved = weights @ np.abs(shares - before).sum(axis=1) / 2
         n_steps += 1
     return n_steps
 
 
-def maximise(mixture, points, masses):
-    """The mixture of largest likelihood for (n, K) masses of the points in the components, of sum 1."""
+def maximize(mixture, points, masses):
+    """Set the mixture to the largest likelihood for (n, K) masses of the points in the components, with sum 1."""
     totals = masses.sum(axis=0) + np.finfo(float).tiny
     mixture.weights_ = totals / totals.sum()
     mixture.means_ = (masses / totals).T @ points
     kind, identity = mixture.covariance_type, np.eye(points.shape[1])
     moments = _variances if kind in ("diag", "spherical") else _covariances
     each = [moments(points - m, w) for m, w in zip(mixture.means_, (masses / totals).T, strict=True)]
-    # In the unit of each component where that is larger: beside an outlier's variance the rest would be rounding.
+    # In the unit of each component if that is larger: next to an outlier's variance the others would be rounding.
     sizes = [max(1.0, (np.trace(m) if moments is _covariances else m.sum()) / points.shape[1]) for m in each]
     unit = identity if moments is _covariances else 1.0
-    spreads = np.stack([m + REGULARISATION * size * unit for m, size in zip(each, sizes, strict=True)])
+    spreads = np.stack([m + REGULARIZATION * size * unit for m, size in zip(each, sizes, strict=True)])
     if kind == "tied":
         spreads = np.tensordot(mixture.weights_, spreads, 1)
     mixture.covariances_ = spreads.mean(axis=1) if kind == "spherical" else spreads
@@ -76,7 +76,7 @@ def _variances(points, weights):
 
 
 class Components:
-    """The Gaussians of a fitted scikit-learn mixture, and the pairs of a point and a component that the fit took."""
+    """The Gaussians of a fitted scikit-learn mixture, and the number of pairs of points and components in the fit."""
 
     def __init__(self, mixture, n_pairs=0):
         self._mixture, self.n_pairs = mixture, n_pairs
@@ -92,10 +92,10 @@ class Components:
             self.traces = np.trace(self._covariances, axis1=1, axis2=2)
 
     def posteriors(self, points):
-        """(n, K) probabilities of the components at points; from an origin near them, for squares are subtracted."""
-        origin, centred = self.weights @ self.means, copy(self._mixture)
-        centred.means_ = self.means - origin
-        return centred.predict_proba(points - origin)
+        """(n, K) probabilities of the components at points. The origin is near them, because squares are subtracted."""
+        origin, centered = self.weights @ self.means, copy(self._mixture)
+        centered.means_ = self.means - origin
+        return centered.predict_proba(points - origin)
 
     def fidelities(self, others):
         """F_kl = tr (S_k^(1/2) S_l S_k^(1/2))^(1/2): the Bures distance is tr S_k + tr S_l - 2 F_kl."""
@@ -105,7 +105,7 @@ class Components:
         return np.array([[np.linalg.svd(R.T @ L, compute_uv=False).sum() for L in other_roots] for R in roots])
 
     def _roots(self):
-        """L with S = L L', one a component."""
+        """L with S = L L', one per component."""
         if self.is_diagonal:
             return [np.diag(deviations) for deviations in self._deviations]
         return np.linalg.cholesky(self._covariances)

@@ -1,4 +1,4 @@
-"""Potentials after a move of the points, from those before it, at no pass over the pairs."""
+"""Potentials after a move of the points, from the potentials before it, without a pass over the pairs."""
 
 from itertools import pairwise
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from .tracks import variance
 
-LEAST_FIT = 1 / 2  # share of the moves that a geodesic explains, from which on they count as moves along it
-CLUSTERS, POINTS_PER_PARAMETER = 8, 8  # in which the density is followed: so many, of at least so many points
-LARGEST_LOG = 2.0  # of the change of a density
-WIDE = 1 / 4  # of the variance: with a larger eps the potential hardly knows of the density
+LEAST_FIT = 1 / 2  # least share of the moves that a geodesic must explain to count as moves along it
+CLUSTERS, POINTS_PER_PARAMETER = 8, 8  # largest number of clusters for the change of density; their least points
+LARGEST_LOG = 2.0  # bound of the log of the change of a density
+WIDE = 1 / 4  # of the variance: at a larger eps the potential hardly depends on the density
 
 
 def of_self(track, solution, measure, eps):
-    """The potential of a measure with itself: minus eps / 2 times the logarithm of the density, up to its smoothing."""
+    """The self potential after the move: up to smoothing, it is minus eps / 2 times the logarithm of the density."""
     f = track.carried(solution)
     n, d = track.after.shape
     count = min(CLUSTERS, n // (POINTS_PER_PARAMETER * (d + 1)))
@@ -32,28 +32,28 @@ def _log_volume(before, after):
 
 
 def translated(x, f, y, g):
-    """The potentials between two measures, exact where each has been translated."""
+    """The potentials between two measures, which are exact if each measure has been translated."""
     return _moved(x, f, y, g, lambda points, move, potential: 0.0)
 
 
 def along_geodesic(x, f, y, g):
     """The debiased potentials f_ab - f_aa and g_ab - g_bb between two measures.
 
-    Exact without regularization where the points have gone some share of their way to the other measure, as in a
-    gradient flow: the rest of the way is the rest of the same geodesic. Otherwise as `translated`.
+    Without regularization they are exact if the points have gone some share of their way to the other measure, as in a
+    gradient flow: the rest of the way is the rest of the same geodesic. Otherwise they are those of `translated`.
     """
     return _moved(x, f, y, g, _share)
 
 
 def _moved(x, f, y, g, share):
-    """Potentials between two measures, of which each has gone some share of the way to the other.
+    """Potentials between two measures, each of which has gone some share of the way to the other.
 
-    Translations do not change the potentials between the centred measures, which have f + g = C on the support of the
-    plan. If x_i goes the share s of its way and y_j the share t, the costs on it are C (1 - s - t)^2; f loses s C
-    besides the share s + t of itself.
+    Translations do not change the potentials between the centered measures, which have f + g = C on the support of the
+    plan. If x_i goes the share s of its way and y_j the share t, the costs there become C (1 - s - t)^2: f loses s C,
+    and then the share s + t of the rest.
     """
-    x_before, x_after, x_mean, new_x_mean = x.centred()
-    y_before, y_after, y_mean, new_y_mean = y.centred()
+    x_before, x_after, x_mean, new_x_mean = x.centered()
+    y_before, y_after, y_mean, new_y_mean = y.centered()
     f, g = f - _linear(x_before, x_mean - y_mean), g - _linear(y_before, y_mean - x_mean)
     s, t = share(x_before, x_after - x_before, f), share(y_before, y_after - y_before, g)
     rest = max(1 - s - t, 0.0)
@@ -62,24 +62,25 @@ def _moved(x, f, y, g, share):
 
 
 def _linear(points, shift):
-    """The potential of a translation by -shift at points from their mean, and half of its constant."""
+    """The potential of a translation by -shift at centered points, plus half of its constant."""
     return points @ shift + shift @ shift / 4
 
 
 def _lost(moves, share):
-    """share * C = |move|^2 / (2 share), C being |move / share|^2 / 2."""
+    """share * C = |move|^2 / (2 share), where C is |move / share|^2 / 2."""
     return (moves**2).sum(axis=1) / (2 * share) if share else 0.0
 
 
 def _share(points, moves, potential):
     """The s for which the moves are nearly -s times the gradient of the potential, or 0 if there is none.
 
-    A potential's differences between neighbours are integrals of its gradient along the segment: no gradient is needed.
+    Differences of the potential between neighbors are integrals of its gradient along the segment, so no gradient is
+    needed.
     """
     steps, differences = np.diff(points, axis=0), np.diff(potential)
     along = np.einsum("ik,ik->i", (moves[1:] + moves[:-1]) / 2, steps)
     squares = np.einsum("ik,ik->i", steps, steps)
-    weights = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)  # equal points may have parted
+    weights = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)  # equal points may separate
     product, size, total = (weights @ part for part in (along * differences, differences**2, along**2))
     if not product**2 >= LEAST_FIT * size * total > 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""The three solutions of an earlier divergence as the starts of the next one."""
+"""Start the three problems of a divergence from the solutions of an earlier one."""
 
 from dataclasses import dataclass
 
@@ -15,16 +15,16 @@ from .tracks import Track, updated
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Resumed(Settings, Initializer):
-    """The solutions of an earlier divergence, each of which starts the same problem of the next one.
+    """The solutions of an earlier divergence, each of which starts the same problem of the next divergence.
 
-    Where the points have moved, row i being the same point, the potentials of a measure with itself follow the density,
-    and the difference to them of those between the two measures follows the geodesic from one to the other: a gradient
-    flow goes along it. This takes no pass over the pairs. Otherwise it is as `Warm`.
+    If row i is the same point in another place, the start takes no pass over the pairs. The self potentials follow the
+    density. The difference between the potentials of the cross problem and the self potentials follows the geodesic
+    from one measure to the other, along which a gradient flow moves. Other points start like `Warm`.
 
     Parameters
     ----------
     xy, xx, yy : Solution
-        Of an earlier divergence of any points, weights and blur.
+        The solutions of an earlier divergence for any points, weights and blur.
 
     Examples
     --------
@@ -47,18 +47,18 @@ class Resumed(Settings, Initializer):
         return Resumed(self.xy.T, self.yy, self.xx)
 
     def reduced(self, problem):
-        """The start of the reduced problem; a problem of a measure with itself has that of the nearer measure."""
+        """The start of the reduced problem; a self problem starts from the nearer of the two earlier measures."""
         if not problem.is_self:
             return self._between(problem, None, None)
         self._check(problem)
         return Warm(min((self.xx, self.yy), key=lambda known: _distance(known, problem))).reduced(problem)
 
     def __call__(self, problem, solver):
-        """The start; passes are needed only where the points do not correspond to the earlier ones."""
+        """Compute the start; it takes passes only if the points do not correspond to the earlier ones."""
         return self.reduced(problem)(problem, solver)
 
     def beside(self, xx, yy):
-        """The start of the problem between two measures whose own solutions are known."""
+        """The start of the problem between two measures whose self solutions are known."""
         return _Beside(self, xx, yy)
 
     def _between(self, problem, xx, yy):
@@ -80,7 +80,7 @@ class Resumed(Settings, Initializer):
 
 @dataclass(frozen=True, eq=False)
 class _Beside(Initializer):
-    """The start between two measures by an earlier divergence and their own solutions."""
+    """The start between two measures from an earlier divergence and their self solutions."""
 
     earlier: Resumed
     xx: Solution
@@ -91,12 +91,12 @@ class _Beside(Initializer):
         return self.earlier._between(problem, self.xx, self.yy)
 
     def __call__(self, problem, solver):
-        """As that of the earlier divergence."""
+        """Compute the start; see `Resumed`."""
         return self.reduced(problem)(problem, solver)
 
 
 def _distance(known, problem):
-    """Mean square moves from the known measure to another; where rows do not correspond, by the means alone."""
+    """Order known measures by their mean square move to another; if rows do not correspond, by the means alone."""
     track = Track.of(known.problem.source, problem.source)
     if track is not None:
         return 0, track.length

@@ -1,4 +1,4 @@
-"""Points on a line: transport without entropy is a sort, and its potentials start the entropic problem."""
+"""Start from transport without entropy, which is a sort for points on a line."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ EXPONENT = 2.0  # of the cost |x - y|^p / p
 
 @dataclass(frozen=True)
 class Sorting(Initializer):
-    """The exact dual of transport without entropy on a line, midway where it is not unique.
+    """The exact dual of transport without entropy on a line; if it is not unique, the midpoint.
 
-    Where the running masses of both sides agree, the potentials on one side of the cut may move against
-    those on the other by an interval; its midpoint is the limit of the entropic potentials at eps -> 0.
-    A measure with itself starts from zero, which is that midpoint.
+    Where the running masses of both sides agree, the potentials on one side of this cut may move relative
+    to those on the other side within an interval. Its midpoint is the limit of the entropic potentials as
+    eps -> 0. A self problem starts from zero, which is this midpoint.
 
     Notes
     -----
@@ -39,7 +39,7 @@ class Sorting(Initializer):
     """
 
     def __call__(self, problem, solver):
-        """The start, for nothing."""
+        """Compute the start, without a pass."""
         validation.on_a_line("init: Sorting", problem.source.points)
         if problem.is_self:
             return Zeros()(problem, solver)
@@ -52,12 +52,13 @@ class Sorting(Initializer):
 class DualSort(Initializer):
     """Sweeps f_i <- min_j (C_ij - C_jj + f_j) over the sorted points, from zero, and g the softmin of f.
 
-    For comparison with `Sorting`, which is exact and costs nothing: between as many points of equal weights.
+    It serves for comparison with `Sorting`, which is exact and takes no pass. Both sides need the same number of points
+    with equal weights.
 
     Parameters
     ----------
     n_sweeps : int, default 3
-        Each looks once at all n x n pairs and counts as one pass, the softmin as another.
+        Each sweep reads all n x n pairs once and counts as one pass; the softmin counts as another.
 
     References
     ----------
@@ -71,7 +72,7 @@ class DualSort(Initializer):
         validation.count("n_sweeps", self.n_sweeps)
 
     def __call__(self, problem, solver):
-        """The start, for n_sweeps + 1 passes; zero for a measure with itself, which the sweeps leave there."""
+        """Compute the start in n_sweeps + 1 passes; it is zero for a self problem, which the sweeps do not change."""
         validation.on_a_line("init: DualSort", problem.source.points)
         for measure in (problem.source, problem.target):
             validation.uniform("init: DualSort", measure.weights, len(problem.source))
@@ -86,7 +87,7 @@ class DualSort(Initializer):
 
 
 class _Line:
-    """The points of a partition ascending: its cuts, at rounded coordinates, may leave close ones reversed."""
+    """The points of a partition in ascending order; its cuts at rounded coordinates may reverse close points."""
 
     def __init__(self, partition):
         coordinates = partition.points[:, 0]

@@ -1,4 +1,4 @@
-"""The problem between some of the points, drawn stratum by stratum, extended to all of them."""
+"""Start from the problem between samples of the points, drawn from strata, extended to all points."""
 
 from dataclasses import dataclass, replace
 
@@ -9,8 +9,8 @@ from ..measure import Measure
 from .annealed import Annealed
 from .base import Initializer, Start, extended, sketch
 
-REDUCTION = 8  # points a stratum: 4 take as many passes, 16 take more
-LEAST = 256  # points from which none are drawn
+REDUCTION = 8  # points per stratum: 4 take as many passes, 16 take more
+LEAST = 256  # clouds with at most this number of points are not sampled
 TOL, MAX_ITER = 1e-2, 60  # the sample is further from the measure: 1e-3 and 5e-2 take as many passes
 
 
@@ -18,24 +18,24 @@ TOL, MAX_ITER = 1e-2, 60  # the sample is further from the measure: 1e-3 and 5e-
 class Subsample(Initializer):
     """Potentials between samples of both measures, and their softmin at all points.
 
-    The points, in the order of the kd-tree, are cut into runs of as many points each; one is drawn from each with
-    probability proportional to its weight, and stands for the mass of its run. (Runs of equal mass took
+    The points, in the order of the kd-tree, are cut into runs with the same number of points. One point is drawn from
+    each run, with probability proportional to its weight, and gets the mass of its run. (Runs of equal mass took
     up to 1.6 times the passes on uneven weights.) The problem between the samples starts from samples of
-    these, and so on down to a few hundred points.
+    the samples, and so on down to a few hundred points.
 
-    `Coarse` has centroids in place of draws and takes fewer passes in few dimensions, as many in ten.
+    `Coarse` has centroids instead of draws. It takes fewer passes in few dimensions, and as many in ten.
 
     Parameters
     ----------
     size : int, optional
-        Points drawn from each side; None draws one in eight.
+        Number of points drawn from each side; None draws one in eight.
     random_state : None, int or numpy.random.Generator
-        What is drawn, and so the passes; the result is the same within the tolerance. None draws anew each
-        time; the start named "subsample" has 0.
+        Source of the draws, and so of the number of passes; the result is the same within the tolerance. None draws
+        anew each time; the start named "subsample" has 0.
 
     Notes
     -----
-    Cost: about a quarter of a pass to extend, and those of the smaller problem by their share of the pairs.
+    Cost: about a quarter of a pass for the extension, and the passes of the smaller problem by their share of pairs.
 
     References
     ----------
@@ -61,7 +61,7 @@ class Subsample(Initializer):
         validation.random_state("random_state", self.random_state, np.random.Generator)
 
     def __call__(self, problem, solver):
-        """The start; that of clouds of at most 256 points, or of `size`, is a higher temperature, or zero."""
+        """Compute the start; clouds of at most 256 points, or `size`, start from a higher temperature, or from zero."""
         n, m = len(problem.source), len(problem.target)
         if min(n, m) <= max(LEAST, self.size or 0):
             return Annealed()(problem, solver)
@@ -79,13 +79,13 @@ class Subsample(Initializer):
 
 
 def draw(partition, count, rng):
-    """The measure of one point from each of `count` runs of those with mass, weighted by the mass of its run."""
+    """The measure of one point from each of `count` runs of points with mass; its weight is the mass of the run."""
     heavy = np.flatnonzero(partition.probabilities)
     count = min(count, len(heavy))
     bounds = np.arange(count + 1) * len(heavy) // count
     sums = np.concatenate([[0.0], np.cumsum(partition.probabilities[heavy])])
     starts = sums[bounds]
     drawn = np.searchsorted(sums[1:], starts[:-1] + rng.uniform(size=count) * np.diff(starts), side="right")
-    drawn = np.clip(drawn, bounds[:-1], bounds[1:] - 1)  # whatever the rounding of the sums
+    drawn = np.clip(drawn, bounds[:-1], bounds[1:] - 1)  # in spite of rounding in the sums
     masses = np.add.reduceat(partition.probabilities[heavy], bounds[:-1])
     return Measure(partition.points[heavy[drawn]], masses)

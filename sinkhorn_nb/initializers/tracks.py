@@ -1,4 +1,4 @@
-"""The points of one measure before and after a move: which is which."""
+"""Match the points of one measure before and after a move."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ import numpy as np
 from ..measure import Measure
 
 # Rows are the same points in other places if, apart from a translation, they have moved by at most this share of the
-# variance of the cloud. Rows drawn anew are twice the variance away from each other.
+# variance of the cloud. The mean square distance between rows drawn anew is twice the variance.
 FAR = 1 / 4
-SELF_STEP = 2 / 3  # as of the solver
+SELF_STEP = 2 / 3  # the same as in the solver
 
 
 class Track(NamedTuple):
@@ -18,7 +18,7 @@ class Track(NamedTuple):
     before: np.ndarray
     after: np.ndarray
     probabilities: np.ndarray
-    measure: Measure | None  # the new one, whose rows correspond to the old ones; None if the two are equal
+    measure: Measure | None  # the new measure, whose rows correspond to the old ones; None if the two are equal
 
     @classmethod
     def of(cls, old, new):
@@ -32,27 +32,27 @@ class Track(NamedTuple):
 
     @property
     def has_moved(self):
-        """Whether any point has."""
+        """Whether any point has moved."""
         return self.measure is not None
 
     @property
     def length(self):
-        """The mean square of the moves."""
+        """The mean squared length of the moves."""
         return float(self.probabilities @ ((self.after - self.before) ** 2).sum(axis=1))
 
     def carried(self, solution):
-        """The potential f that a solution has at the points before the move, after the step that its errors tell."""
+        """The potential f of a solution at the points before the move, after the step that its errors imply."""
         f = updated(solution)
         return self.measure.collapse(solution._extension.at_rows(f)) if self.has_moved else f
 
-    def centred(self):
-        """The points before and after the move, each from their mean, and the two means."""
+    def centered(self):
+        """The points before and after the move, relative to their means, and the two means."""
         means = self.probabilities @ self.before, self.probabilities @ self.after
         return self.before - means[0], self.after - means[1], *means
 
 
 def updated(solution):
-    """f after the next step, which takes no pass; f as it is if the next step of a problem is that of g."""
+    """f after the next step, which takes no pass; f itself if the next step updates g."""
     f, _, log_rows, log_columns = solution.iterate
     if solution.problem.is_self:
         return f - SELF_STEP * solution.problem.eps * log_rows
@@ -62,12 +62,12 @@ def updated(solution):
 
 
 def variance(points, probabilities):
-    """The mean square distance from the mean."""
+    """The mean squared distance from the mean."""
     return float(probabilities @ ((points - probabilities @ points) ** 2).sum(axis=1))
 
 
 def have_same_rows(old, new):
-    """Whether the rows of two measures are the same points in other places."""
+    """Tell whether the rows of two measures are the same points in other places."""
     if old.points.shape != new.points.shape:
         return False
     before, after = (measure.points.astype(np.float64) for measure in (old, new))

@@ -1,4 +1,4 @@
-"""The start of Sinkhorn's iteration."""
+"""Start from zero, as Sinkhorn's iteration does."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from .base import Initializer, Start
 
 @dataclass(frozen=True)
 class Zeros(Initializer):
-    """Both potentials zero."""
+    """Potentials that are both zero."""
 
     def __call__(self, problem, solver):
-        """The start, for nothing."""
+        """Return the start, without a pass."""
         f = np.zeros(len(problem.source))
         return Start(f, f if problem.is_self else np.zeros(len(problem.target)), 0.0)

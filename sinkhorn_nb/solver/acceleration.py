@@ -1,7 +1,7 @@
-"""From one iterate to the next: plain, as in the paper, or mixed.
+"""The steps from one iterate to the next: plain, as in the paper, or mixed.
 
-A method measures an iterate (one pass) and makes the next potentials of it; after `period`
-steps each side has had its update.
+A method measures an iterate, in one pass, and computes the next potentials from it. After
+`period` steps each side has been updated.
 """
 
 import numpy as np
@@ -9,16 +9,16 @@ import numpy as np
 from ..dual import Iterate
 
 MEMORY = 10
-START_ERROR = 0.5  # marginal error from which on iterates are mixed
+START_ERROR = 0.5  # iterates are mixed below this marginal error
 RIDGE = 1e-10  # on the Gram matrix of unit differences
 # Share of the way from f to T(f). Cross problems: Feydy et al. 2019, equation (26). Self problems:
-# T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better whatever eps (1/2 would by 1/2).
+# T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better for any eps, and 1/2 by 1/2.
 CROSS_STEP, SELF_STEP = 1 / 2, 2 / 3
 DUAL_ROUNDING = {"float32": 1e-6, "float64": 1e-12}  # of the dual value, in units of eps
 
 
 class Symmetric:
-    """Feydy et al. 2019, section 3.1: both potentials some share of the way to their softmin, at once."""
+    """Feydy et al. 2019, section 3.1: both potentials go a share of the way to their softmin, at once."""
 
     period, updates_rows = 1, True
 
@@ -26,11 +26,11 @@ class Symmetric:
         self._step = eps * (SELF_STEP if problem.is_self else CROSS_STEP)
 
     def measure(self, kernel, f, g):
-        """One pass: the marginals."""
+        """Compute the marginals in one pass."""
         return Iterate(f, g, *kernel.log_sums(f, g))
 
     def next(self, iterate, error):
-        """The potentials after the step."""
+        """Return the potentials after the step."""
         f, g, log_rows, log_columns = iterate
         new_f = f - self._step * log_rows
         return new_f, new_f if f is g else g - self._step * log_columns
@@ -47,7 +47,7 @@ class Alternating:
     measure = Symmetric.measure
 
     def next(self, iterate, error):
-        """The potentials after the step."""
+        """Return the potentials after the step."""
         on_rows, self.updates_rows = self.updates_rows, not self.updates_rows
         f, g, log_rows, log_columns = iterate
         return (f - self._eps * log_rows, g) if on_rows else (f, g - self._eps * log_columns)
@@ -56,8 +56,8 @@ class Alternating:
 class Anderson:
     """Anderson mixing (type II) of a method's period, in the norm of L2(a, b).
 
-    The step minimises the residual over the span of the last differences. An iterate with a
-    lower dual than the last is given up for the plain one that it replaced: the dual never decreases.
+    The step minimizes the residual over the span of the last differences. An iterate with a lower
+    dual than the best is rejected for the plain iterate that it replaced, so the dual never decreases.
     """
 
     def __init__(self, method, problem, eps, dtype):
@@ -67,7 +67,7 @@ class Anderson:
         self._weights = a if self._is_self else np.concatenate([a, b])
         self._slack = eps * DUAL_ROUNDING[dtype]
         self._best_dual = -np.inf
-        # Unit changes of the residual, what undoes them in z, and their inner products: rings.
+        # Ring buffers: unit changes of the residual, the corrections of z that undo them, and their inner products.
         self._changes = np.empty((MEMORY, len(self._weights)))
         self._corrections = np.empty((MEMORY, len(self._weights)))
         self._gram = np.empty((MEMORY, MEMORY))
@@ -76,11 +76,11 @@ class Anderson:
         self._forget()
 
     def measure(self, kernel, f, g):
-        """One pass, as the method's."""
+        """Compute the marginals in one pass, by the inner method."""
         return self._method.measure(kernel, f, g)
 
     def next(self, iterate, error):
-        """The potentials after the step."""
+        """Return the potentials after the step."""
         z, dual = self._joined(iterate.f, iterate.g), self._dual(iterate)
         if self._n_done == 0:
             if self._fallback is not None and not dual >= self._best_dual - self._slack:
@@ -94,10 +94,10 @@ class Anderson:
         self._n_done = (self._n_done + 1) % self._method.period
         if self._n_done or not self._is_near:
             return plain
-        return self._parted(self._mixed(self._joined(*self._centred(*plain))))
+        return self._parted(self._mixed(self._joined(*self._centered(*plain))))
 
     def _dual(self, iterate):
-        """The dual after the exact update of the side that is next: the method's step does not go below."""
+        """The dual after the exact update of the next side; the step of the method is at least as high."""
         log_sums = self._a @ iterate.log_rows if self._method.updates_rows else self._b @ iterate.log_columns
         return self._a @ iterate.f + self._b @ iterate.g - self._eps * log_sums
 
@@ -109,7 +109,7 @@ class Anderson:
         mixed = self._mix(after, self._weights * residual)
         return mixed if np.isfinite(mixed).all() else after
 
-    def _centred(self, f, g):
+    def _centered(self, f, g):
         """Fix the constant by <a, f> = <b, g>; rounding would let it drift."""
         if self._is_self:
             return f, g

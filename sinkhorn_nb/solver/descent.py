@@ -1,4 +1,4 @@
-"""The loop, written once for every problem and backend."""
+"""The loop over iterations, for every problem and backend."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from .acceleration import Alternating, Anderson, Symmetric
 from .schedule import is_doubtful
 from .twolevel import TwoLevel
 
-# Masses below this share of the mean are tiny. Where the log of a marginal's ratio at one is larger than UNEVEN, a few
-# extra iterations are made.
+# Masses below the share TINY of the mean are tiny. If the log of a marginal ratio at a tiny mass is larger than UNEVEN,
+# up to EXTRA more iterations are made.
 TINY, UNEVEN, EXTRA = 1e-3, 0.1, 6
-LARGEST_ERROR = 0.5  # marginal error up to which the plan is read at an iterate as it is
+LARGEST_ERROR = 0.5  # marginal error above which the returned iterate gets one more update of its rows
 
 
 class Iteration(NamedTuple):
@@ -28,7 +28,7 @@ class Iteration(NamedTuple):
 
 
 def completed(iterate, problem):
-    """The iterate with the constant between its potentials such that <a, f> = <b, g>."""
+    """Fix the constant between the potentials of an iterate by <a, f> = <b, g>."""
     if problem.is_self:
         return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
     return iterate._replace(**dict(zip(("f", "g"), _balanced(iterate.f, iterate.g, problem), strict=True)))
@@ -44,21 +44,21 @@ class _Best(NamedTuple):
     unevenness: float = 0.0
 
     def is_better(self, other, tol):
-        """Whether to prefer this iterate: by its error, and where both are within tol by its unevenness."""
+        """Compare two iterates by their errors or, if both are within tol, by their unevenness."""
         if max(self.error, other.error) <= tol:
             return self.unevenness < other.unevenness
         return self.error < other.error
 
 
 class Descent:
-    """The potentials on their way through the phases."""
+    """The state of a solve: its potentials, passes and history during the phases."""
 
     def __init__(self, solver, problem, bar):
         self._solver, self._problem = solver, problem
         self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
         self._probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
         self._tiny = [np.flatnonzero(p * len(p) < TINY) for p in self._probabilities]
-        # Feydy's scheme starts from zero, at a temperature of the diameter.
+        # The scheme of Feydy et al. starts from zero, at a temperature of the squared diameter.
         is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
         start = (Zeros() if is_plain else solver._start)(problem, solver)
         self._move_to(start.f, start.g)
@@ -67,7 +67,7 @@ class Descent:
 
     @property
     def n_iter(self):
-        """Iterations so far."""
+        """Number of iterations so far."""
         return len(self.history)
 
     def solution(self, phase):
@@ -84,9 +84,9 @@ class Descent:
         return Status.MAX_ITER if self.n_iter >= self._solver.max_iter else Status.ROUNDING
 
     def _checked(self, best, phase):
-        """The best iterate, measured again where its sums cannot be trusted or its rows are far from exact."""
+        """Return the best iterate, measured again if its sums cannot be trusted or its rows are far from exact."""
         iterate, eps = best.iterate, self._problem.eps
-        if best.error > LARGEST_ERROR:  # exact rows: no entry of the plan exceeds a_i; half a step: none sqrt(a_i a_j)
+        if best.error > LARGEST_ERROR:  # then entries of the plan are at most a_i, or sqrt(a_i a_j)
             is_self = self._problem.is_self
             f = iterate.f - (eps / 2 if is_self else eps) * iterate.log_rows
             best = self._measured(f, f if is_self else iterate.g, phase.dtype)
@@ -101,7 +101,7 @@ class Descent:
         return _Best(marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns), iterate)
 
     def iterate(self, phase, last):
-        """THE loop: to the phase's tolerance or iterations, or the last of all; the best iterate."""
+        """Iterate to the tolerance or the end of the phase, or to the last iteration; return the best iterate."""
         kernel = self._problem.kernel(phase.dtype, self._solver.backend, phase.eps)
         method = self._method(phase)
         last, best, errors, n_within = min(self.n_iter + phase.max_iter, last), None, [], 0
@@ -125,12 +125,12 @@ class Descent:
         return best
 
     def _unevenness(self, iterate):
-        """The largest log of a marginal's ratio at tiny masses, which the error does not see."""
+        """The largest log of a marginal ratio at tiny masses, which the error does not show."""
         sides = zip(self._tiny, (iterate.log_rows, iterate.log_columns), strict=True)
         return max(np.abs(logs[tiny]).max(initial=0.0) for tiny, logs in sides)
 
     def _move_to(self, f, g):
-        """Keep <a, f> = <b, g> all the way: a large shift at the end would cost digits."""
+        """Set potentials with <a, f> = <b, g> in each iteration, because a large shift at the end would cost digits."""
         self._potentials = (f, f) if self._problem.is_self else _balanced(f, g, self._problem)
 
     def _method(self, phase):

@@ -1,4 +1,4 @@
-"""The settings of a solver as scikit-learn wants them, and as what two solvers are compared by."""
+"""The settings of a solver in the form that scikit-learn requires, and for the comparison of two solvers."""
 
 from dataclasses import fields
 
@@ -7,10 +7,10 @@ from ..representation import Settings
 
 
 class Parameters(Settings):
-    """A frozen dataclass with a setting `init`, which stays as it was given: `sklearn.clone` insists on it."""
+    """A frozen dataclass whose setting `init` is kept unchanged, because `sklearn.clone` requires this."""
 
     def __post_init__(self):
-        object.__setattr__(self, "_start", initializer(self.init))  # a copy of arrays: they may change
+        object.__setattr__(self, "_start", initializer(self.init))  # copies arrays, which may change
 
     def __eq__(self, other):
         return type(other) is type(self) and self._compared == other._compared
@@ -20,20 +20,20 @@ class Parameters(Settings):
 
     @property
     def _compared(self):
-        return self.get_params() | {"init": self._start}  # pairs of arrays are neither equal nor unequal
+        return self.get_params() | {"init": self._start}  # pairs of arrays cannot be compared
 
     def get_params(self, deep=True):
-        """The settings by name, as scikit-learn asks for them.
+        """Return the settings by name, for scikit-learn.
 
         Parameters
         ----------
         deep : bool
-            Without effect: no setting has settings of its own.
+            It has no effect, because no setting has settings of its own.
         """
         return {setting.name: getattr(self, setting.name) for setting in fields(self)}
 
     def set_params(self, **settings):
-        """Refuse, and tell how to have other settings: a solver never changes."""
+        """Refuse, because a solver never changes; the error tells how to make another one."""
         raise TypeError(
             f"set_params: expected no change of a {type(self).__name__}, which is frozen, got "
             f"{', '.join(settings) or 'none'}; make another one with dataclasses.replace(solver, tol=...), and in a "

@@ -1,4 +1,4 @@
-"""Progress bars: of a solve, without a guess of how long it will take, and of many of them, with one."""
+"""Progress bars: for one solve, without an estimate of the remaining time, and for many solves, with one."""
 
 import math
 
@@ -9,18 +9,18 @@ INTERVAL = 0.1  # seconds between two lines, at least
 
 
 class _Line(tqdm):
-    monitor_interval = 0  # no thread of its own: processes that are forked beside one can hang
+    monitor_interval = 0  # no monitor thread, because processes that are forked while it runs can hang
 
 
 def counter(name, total):
-    """A line on stderr with how many of the total are done; a context that removes it in the end."""
+    """A line on stderr with the number of finished items; the context removes it at the end."""
     return _Line(desc=name, total=total, leave=False, mininterval=INTERVAL, miniters=1)
 
 
 class ProgressBar:
     """A line on stderr with the iterations, the marginal error beside the tolerance and the time since the start.
 
-    A callback for the iterations of one solve, and a context that removes the line in the end.
+    It is a callback for the iterations of one solve, and a context that removes the line at the end.
     """
 
     def __init__(self, problem, tol):
@@ -30,7 +30,7 @@ class ProgressBar:
         self._bar = _Line(desc=between, bar_format=FORMAT, leave=False, mininterval=INTERVAL, miniters=1)
 
     def __call__(self, iteration):
-        """Tell of an iteration."""
+        """Show an iteration."""
         warmer = "" if iteration.eps == self._eps else f" at blur {math.sqrt(iteration.eps):.2g}"
         self._bar.set_postfix_str(
             f"marginal error {iteration.marginal_error:.1e}{warmer} (tol {self._tol:g})", refresh=False

@@ -1,4 +1,4 @@
-"""Phases of a solve, made as data before the loop: temperatures and precisions."""
+"""The phases of a solve, with their temperatures and precisions, made as data before the loop."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Phase(NamedTuple):
-    """Iterate at eps with pairs of dtype: until the marginal error is within tol, max_iter times, or it stalls."""
+    """Iterate at eps with pairs of dtype until the marginal error is within tol, max_iter times, or until it stalls."""
 
     eps: float
     dtype: str
@@ -16,7 +16,7 @@ class Phase(NamedTuple):
     is_last: bool = True  # no phase of higher precision follows
 
     def stalls(self, errors):
-        """Whether rounding keeps the error where it is: the last iterations made hardly any progress."""
+        """Tell whether rounding keeps the error from falling: the last iterations made hardly any progress."""
         is_near = min(errors) <= (LAST_NEAR if self.is_last else NEAR) * self.rounding
         if self.is_last and not is_near:
             return False
@@ -24,30 +24,30 @@ class Phase(NamedTuple):
         return len(errors) > patience and min(errors[-patience:]) > PROGRESS * min(errors[:-patience])
 
 
-# Iterations without this progress before a phase ends: near the rounding, and far from where it is expected. The last
-# phase, after which nothing is better, ends only where the rounding is nearly reached.
+# A phase ends after PATIENCE iterations without this progress near the expected rounding, and after LONG_PATIENCE far
+# from it. The last phase has no better one after it, so it ends only if the rounding is nearly reached.
 PROGRESS, NEAR, LAST_NEAR, PATIENCE, LONG_PATIENCE = 0.7, 30.0, 4.0, 8, 50
 
 
-RATIO = 0.5  # of the blurs of the paper's annealing
+RATIO = 0.5  # of successive blurs in the paper's annealing
 SMALL_BLUR = 0.1  # in diameters
-LEAST_TOL = 1e-12  # float64 sums reach it at any blur
-# Rounding leaves a marginal error of about this times the radii of the tiles, in blurs, with float32 pairs.
+LEAST_TOL = 1e-12  # float64 sums reach this marginal error at any blur
+# With float32 pairs, rounding leaves a marginal error of about this times the radii of the tiles, in blurs.
 ROUNDING = 5e-8
-SHARE = 1 / 6  # of the tolerance that rounding may take
-LARGEST_ROUNDING = 0.1  # marginal error from which on iterations in float32 are none
-MARGIN = 3.0  # by how much the rounding of the marginal error may exceed what is expected
-UNIT = {"float32": 1.0, "float64": 2.0**-29}  # rounding in units of float32's
-LARGEST_BLUR = 2.0  # in diameters, for float32: rounding puts an error of 1e-7 eps on the value
-# In diameters: from here on the closed form between Gaussians misses the value by 1e-12 of it, and the third
-# moments that it knows nothing of move less than the rounding, 1e-16 eps, of any iteration.
+SHARE = 1 / 6  # of the tolerance: the most that rounding may take
+LARGEST_ROUNDING = 0.1  # marginal error by rounding above which no iterations are made in float32
+MARGIN = 3.0  # the rounding of the marginal error may exceed the expected one by this factor
+UNIT = {"float32": 1.0, "float64": 2.0**-29}  # rounding relative to float32
+LARGEST_BLUR = 2.0  # in diameters, for float32: rounding changes the value by 1e-7 eps
+# In diameters: at larger blurs the closed form between Gaussians has a relative error of 1e-12 in the value. It ignores
+# third moments, whose effect is smaller than the rounding, 1e-16 eps, of any iteration.
 LIMIT = 1e3
 
 
 def value_tol(problem, solver):
-    """The marginal error to iterate to: tol, and less where the blur is not small beside the diameter.
+    """The marginal error to iterate to: tol, or less if the blur is not small compared with the diameter.
 
-    The value's error is about eps times its square: unscaled, S would drown in it.
+    The error of the value is about eps times its square. Without this scaling it could be larger than S.
     """
     return float(value_tols(problem.blur, problem.diameter, solver.tol))
 
@@ -58,12 +58,12 @@ def value_tols(blur, diameters, tol):
 
 
 def is_limit(problem):
-    """Whether the blur is so large that all there is to be known of the measures are their first two moments."""
+    """Tell whether the blur is so large that only the first two moments of the measures matter."""
     return problem.blur > LIMIT * problem.diameter
 
 
 def phases(problem, solver):
-    """The paper's annealing where it is asked for, then the target: in float32, and in float64 where that is needed."""
+    """The paper's annealing, if requested, and then the target: in float32, and in float64 if that is needed."""
     tol = value_tol(problem, solver)
     expected, dtypes = rounding(problem), _dtypes(problem, solver, tol)
     target = [Phase(problem.eps, dtype, tol, rounding=expected * UNIT[dtype]) for dtype in dtypes]
@@ -75,7 +75,7 @@ def phases(problem, solver):
 
 
 def _annealing(problem, solver, dtype):
-    """One iteration at each temperature from the diameter down; problems with themselves need none."""
+    """One iteration at each temperature from the squared diameter down; self problems need none."""
     if solver.acceleration != "symmetric" or problem.is_self or problem.diameter <= problem.blur:
         return []
     n_levels = int(np.ceil(np.log(problem.diameter / problem.blur) / -np.log(RATIO)))
@@ -93,23 +93,23 @@ def _dtypes(problem, solver, tol):
 
 
 def certifying(phase, solution, share, dtype):
-    """The phase that brings a solution's marginal error down to a share, or to where the precision leaves it."""
+    """The phase that reduces a solution's marginal error to a share, or as far as the precision allows."""
     dtype = dtype or "float64"
     expected = rounding(solution.problem) * UNIT[dtype]
     return phase._replace(tol=share * solution.marginal_error, dtype=dtype, rounding=expected)
 
 
 def is_rough(problem, solver):
-    """Whether pairs in float32, which were asked for, can hardly tell the marginal error from their rounding."""
+    """Tell whether the rounding of float32 pairs, which the caller chose, can hide a marginal error of tol."""
     return solver.dtype == "float32" and MARGIN * rounding(problem) > solver.tol / 2
 
 
 def is_doubtful(problem, error, tol):
-    """Whether a marginal error measured in float32 may be within tol by its rounding alone."""
+    """Tell whether a marginal error measured in float32 may be within tol only by its rounding."""
     return error <= tol < error + MARGIN * rounding(problem)
 
 
 def rounding(problem):
-    """Marginal error that float32 pairs are expected to leave."""
+    """The marginal error that float32 pairs are expected to leave."""
     radii = problem.source.partition.radius, problem.target.partition.radius
     return ROUNDING * (1 + radii[0] * radii[1] / problem.eps)

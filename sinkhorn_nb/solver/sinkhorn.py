@@ -1,4 +1,4 @@
-"""The solver: how a problem is solved, from its start to a solution."""
+"""The solver, which takes a problem from its start to a solution."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -22,40 +22,40 @@ from .schedule import LEAST_TOL, certifying, is_limit, phases
 from .small import solve_one_small
 
 ACCELERATIONS = ("auto", "none", "symmetric")
-PROGRESS = 0.9  # the gap of a certified solve falls at least to this share of the last one, or twice does not
+PROGRESS = 0.9  # a certified solve stops if its gap fails twice in a row to fall to this share of the last gap
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sinkhorn(Parameters):
-    """How to solve: a coarse start, two-level Sinkhorn steps with Anderson mixing, all in the log domain.
+    """Settings of a solve: a coarse start and two-level Sinkhorn steps with Anderson mixing, in the log domain.
 
     Parameters
     ----------
     tol : float, default 1e-3
-        Largest marginal error accepted: max over the two sides of sum_i a_i |r_i - 1| / mass,
-        r_i being the ratio of the plan's marginal to a_i.
+        Largest accepted marginal error: max over the two sides of sum_i a_i |r_i - 1| / mass,
+        where r_i is the ratio of the plan's marginal to a_i.
     max_iter : int, default 3000
-        Iterations at most, each one pass over the pairs (half a pass for self problems).
+        Largest number of iterations, each one pass over the pairs (half a pass for self problems).
     init : str, Initializer, Solution, Divergence or pair of arrays, default "auto"
         The start; it changes the number of passes, not the result. One of "auto", "coarse", "gaussian", "gmm",
         "subsample", "zeros" and, for points on a line, "sorting"; an object of `sinkhorn_nb.initializers`; the
         solution of a similar problem; a similar divergence, for all three problems of the next one; or potentials
         (f, g).
     acceleration : {"auto", "none", "symmetric"}
-        "auto" takes two-level steps: one side exactly and a shift of each of its clusters on the other, mixed.
-        "none" is Sinkhorn's alternating iteration; "symmetric" the scheme of Feydy et al. as it is in
+        "auto" makes two-level steps, which update one side exactly and shift each cluster of the other, with mixing.
+        "none" is Sinkhorn's alternating iteration. "symmetric" is the scheme of Feydy et al. as in
         the paper: averaged updates, one iteration at each temperature above the target, from zero.
     backend : {"auto", "cpu", "cuda"}, default "auto"
-        What computes the passes, those of the solution's plan, map and derivatives included. "cuda" takes the visible
-        NVIDIA GPUs or says why it cannot; "auto" does so from 4 billion pairs on (n = m = 65 536), if a trial
-        on small clouds, once for each kind of kernel, gives what the CPU gives. Otherwise it is the CPU.
+        The backend of all passes, including those of the solution's plan, map and derivatives. "cuda" uses the visible
+        NVIDIA GPUs, or says why it cannot. "auto" uses them for 4 billion pairs or more (n = m = 65 536), if they
+        pass a trial on small clouds, once for each kind of kernel, against the CPU. Otherwise it uses the CPU.
     dtype : {None, "float32", "float64"}
-        Of the pairs. None iterates in float32 and then, for float64 points or where rounding would spoil
-        the tolerance, in float64. Potentials are float64 always.
+        Precision of the pairs. None iterates in float32 and then, for float64 points or if rounding would be too
+        large for the tolerance, in float64. Potentials are always float64.
     certify : bool, default False
-        Go on until the certified gap, too, is within tol of the value (of eps, for a value below).
+        Continue until the certified gap, too, is within tol of the value (or of eps, if the value is smaller).
     progress : bool, default False
-        Show how each solve comes along: iterations, marginal error, time.
+        Show the progress of each solve: iterations, marginal error, time.
     callback : callable, optional
         Called after each iteration with an `Iteration` (n_iter, n_passes, eps, marginal_error).
 
@@ -111,7 +111,7 @@ class Sinkhorn(Parameters):
 
     def attempt(self, problem):
         """Solve one problem as `solve` does, without the warning."""
-        # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
+        # Idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
         with single_threaded_blas():
             reduced, start = problem.reduced, self._start.reduced(problem)
             if reduced.target.precedes(reduced.source):  # the same bits for (a, b) and (b, a)
@@ -125,13 +125,13 @@ DEFAULT = Sinkhorn()
 
 
 def solve(solver, problems):
-    """Solutions of several problems, one after another."""
+    """Solve several problems, one after another."""
     watch = Watch(solver)
     return reported([_solution(solver, problem, watch) for problem in problems], watch)
 
 
 def _solution(solver, problem, watch):
-    """The solution of a small problem by one compiled call; of others, and where that fails, by the loop."""
+    """Solve a small problem by one compiled call. Other problems, and those on which this fails, take the loop."""
     solution, n_passes = solve_one_small(problem, solver)
     if solution is None:
         solution = watch.over(problem).attempt(problem)
@@ -140,7 +140,7 @@ def _solution(solver, problem, watch):
 
 
 def reported(solutions, watch):
-    """The solutions, with one warning for all that did not converge, unless there was one on the way."""
+    """Return the solutions, after one warning for all that did not converge, unless there was an early warning."""
     failed = [s for s in solutions if not s.converged]
     if failed and not watch.has_warned:
         worst = max(failed, key=lambda s: s.marginal_error)
@@ -152,7 +152,7 @@ def _iterate(solver, problem):
     """Run the phases, from the start to the tolerance."""
     if is_limit(problem):
         return _limit(problem, solver)
-    # No bar unless asked for: tqdm has a lock for all bars, which a forked child may find taken for ever.
+    # No bar by default: tqdm has a lock for all bars, which a forked child may find locked for ever.
     with ProgressBar(problem, solver.tol) if solver.progress else nullcontext() as bar:
         descent = Descent(solver, problem, bar)
         *before, final = phases(problem, solver)
@@ -163,7 +163,7 @@ def _iterate(solver, problem):
 
 
 def _limit(problem, solver):
-    """The closed form, measured once: iterations would add a rounding of eps 1e-16 to the potentials, no more."""
+    """The closed form, measured once, because iterations would only add a rounding of 1e-16 eps to the potentials."""
     f, g, n_passes = Gaussian()(problem, solver)
     kernel = problem.kernel("float64", solver.backend)
     log_rows, log_columns = (np.where(np.abs(v) <= LEAST_TOL, 0.0, v) for v in kernel.log_sums(f, g))
@@ -175,7 +175,7 @@ def _limit(problem, solver):
 
 
 def _certified(descent, solution, phase, solver):
-    """Continue until the certified gap is within the tolerance or no longer falls; in float64 unless dtype is given."""
+    """Continue until the certified gap is within tol or no longer falls, in float64 unless a dtype is given."""
     n_without_progress = 0
     while not _is_certified(solution) and descent.n_iter < solver.max_iter and n_without_progress < 2:
         descent.n_passes, gap = solution.n_passes, solution.gap
@@ -198,5 +198,5 @@ def _scale(solution):
 
 
 def _needed(solution):
-    """Share of the marginal error to which it must fall, the gap being proportional to it."""
+    """The share to which the marginal error must fall, because the gap is proportional to it."""
     return min(0.5, 0.7 * solution.tol * _scale(solution) / solution.gap)

@@ -1,6 +1,6 @@
-"""Small problems: each is solved whole by one compiled call, as a dense problem that fits the cache of a core.
+"""Solve small problems by one compiled call, as dense problems that fit the cache of a core.
 
-The others, and those that this leaves unsolved, go to the main loop.
+All other problems, and those that this call leaves unsolved, go to the main loop.
 """
 
 from functools import cache
@@ -16,18 +16,18 @@ from ..gibbs import LOG2E
 from .schedule import LIMIT, value_tols
 from .small_solutions import Found, SmallSolutions
 
-# Pairs of a problem: from there on two-level steps, in which threads share a problem, need less time; in a batch each
-# thread has its own.
+# Pairs of a problem: for more of them two-level steps, in which threads share a problem, need less time. In a batch,
+# each thread has a problem of its own.
 LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
-SMALLEST_MASS = 1e-280  # of a point: products of weights and clipped entries stay apart from rounding
-SMALLEST_BLUR = 3e-5  # of the diameter: the rounding of potentials of 1e9 eps is 1e-7 of a marginal
-FINE = 1e-3  # of the diameter: at smaller blurs, small masses that have far to go make any estimate too small
-MOST = 1000  # iterations: what is not solved by then needs two-level steps
-SELF_TOL = 1e-7  # of self problems, which are solved in a few iterations: their values are then beyond doubt
+SMALLEST_MASS = 1e-280  # of a point, so that products of weights and clipped entries do not underflow
+SMALLEST_BLUR = 3e-5  # of the diameter: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
+FINE = 1e-3  # of the diameter: at smaller blurs, small masses that must move far make any estimate too small
+MOST = 1000  # iterations: problems that take more need two-level steps
+SELF_TOL = 1e-7  # of self problems, which take few iterations, so that their values are accurate beyond doubt
 
 
 def suits(solver, starts=None):
-    """Whether a solver asks for nothing that the compiled solver of small problems does not do, from these starts."""
+    """Tell whether the compiled solver of small problems has all settings of a solver, and takes these starts."""
     is_usual = solver.dtype in (None, "float64")
     known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))
     known = known if starts is None else {*known, "init"}
@@ -35,7 +35,7 @@ def suits(solver, starts=None):
 
 
 def any_small(clouds, sources, targets, is_alone=False):
-    """Whether a problem of a pair of clouds has few enough pairs, if need be once equal points are merged."""
+    """Tell whether the problem of a pair of clouds has few enough pairs, if needed after equal points are merged."""
     largest = _largest(is_alone)
     if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= largest:
         return True
@@ -53,7 +53,7 @@ def _defaults(kind):
 
 
 def solve_small(clouds, sources, targets, eps, solver, is_alone=False, selves=None, starts=None, is_debiased=True):
-    """Solve what is small among the problems between pairs of clouds, each cloud's problem with itself only once.
+    """Solve the small problems between pairs of clouds; each cloud's self problem is solved only once.
 
     Parameters
     ----------
@@ -62,15 +62,15 @@ def solve_small(clouds, sources, targets, eps, solver, is_alone=False, selves=No
         Numbers of the clouds of each pair.
     eps : float
     solver : Sinkhorn
-        One that suits.
+        A solver that `suits`.
     is_alone : bool
         Whether this is no batch: larger problems are small in a batch.
     selves : dict, optional
-        Self solutions that are known already by the numbers of their clouds; they are used as they are.
+        Known self solutions by the numbers of their clouds; they are used unchanged.
     starts : Starts, optional
-        Of the problems of a single pair.
+        Starts of the problems of a single pair.
     is_debiased : bool
-        Whether divergences are wanted, which ask for more accurate values and for the self problems.
+        Whether divergences are wanted, which require more accurate values and the self problems.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def solve_small(clouds, sources, targets, eps, solver, is_alone=False, selves=No
 
 
 def _solve_own(forms, are_wanted, eps, solver, largest, selves, starts):
-    """The answers for clouds with themselves, those that are known included, and which of these are solved."""
+    """The answers for clouds with themselves, including known ones, and which of them are solved."""
     everyone = np.arange(len(are_wanted))
     facts = survey(forms, everyone, everyone)
     tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
@@ -121,7 +121,7 @@ def _solve_own(forms, are_wanted, eps, solver, largest, selves, starts):
 
 
 def solve_one_small(problem, solver):
-    """The solution of a problem, and the passes made for it; None for the solution if it is not small or unsolved."""
+    """Return the solution of a problem, or None if it is not small or stays unsolved, and the number of passes."""
     clouds, numbers = Clouds.of_measures([problem.source, problem.target]), np.arange(2)
     if not suits(solver) or not any_small(clouds, numbers[:1], numbers[1:], is_alone=True):
         return None, 0.0
@@ -132,7 +132,7 @@ def solve_one_small(problem, solver):
 
 
 def _same(everyone, sources, targets, are_equal):
-    """The number of the cloud that stands for each cloud: of those that are found to be equal, the first."""
+    """The number of the cloud that represents each cloud: the first of equal clouds."""
     same = everyone.copy()
     if not are_equal.any():
         return same
@@ -143,7 +143,7 @@ def _same(everyone, sources, targets, are_equal):
 
 
 def _are_small(forms, facts, first, second, eps, largest):
-    """Whether problems fit the cache, and neither the blur nor a weight is out of all proportion."""
+    """Tell whether problems fit the cache, with no extreme blur or weight."""
     sizes, blur = sizes_of(forms.ends), np.sqrt(eps)
     is_usual = (blur >= SMALLEST_BLUR * facts.diameters) & (blur <= LIMIT * facts.diameters)
     fits = (sizes[first] * sizes[second] <= largest) & (facts.least >= SMALLEST_MASS)
@@ -151,7 +151,7 @@ def _are_small(forms, facts, first, second, eps, largest):
 
 
 def _problems(facts, first, second, eps, tols, are_wanted, starts):
-    """The problems between clouds, each from its start, a potential of the second in bits, if there are any."""
+    """The problems between clouds. Starts, if there are any, are potentials of the second cloud in bits."""
     count, is_started = len(first), starts is not None
     flat = np.concatenate(starts) if is_started else np.empty(0)
     are_fine, scales = np.sqrt(eps) < FINE * facts.diameters, np.full(count, LOG2E / 2 / eps)

@@ -21,18 +21,18 @@ class FlatGradients(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """The rows of one cloud of each pair: of which pair, which point, where that is among the answers, its weight."""
+    """The rows of one cloud of each pair: their pair, point, place among the answers, and weight."""
 
     pair: np.ndarray
-    point: np.ndarray  # among those of all clouds
-    own: np.ndarray  # the same for the cloud whose self problem stands for that of this one
+    point: np.ndarray  # among the points of all clouds
+    own: np.ndarray  # the same for the cloud that represents this one in self problems
     answer: np.ndarray  # among the first and then the second points of all answers
     weights: np.ndarray
     ends: np.ndarray
 
 
 def flat_gradients(clouds, sources, targets, eps, found, are_turned, are_wanted, values):
-    """The gradients of the divergences of clouds in one dimension; rows without mass have no right a and b."""
+    """The gradients of divergences of clouds of the same dimension; a and b are wrong for rows without mass."""
     forms, scale, unit = clouds.forms, LOG2E / 2 / eps, eps / LOG2E
     cross, own, everyone = found.cross, found.own, np.arange(len(clouds))
     first, second = np.where(are_turned, (targets, sources), (sources, targets))
@@ -70,7 +70,7 @@ def _exact_potentials(forms, first, second, cross):
 
 
 def _side(clouds, numbers, same, bases):
-    """The rows of the clouds of these numbers, one for each pair, whose answers begin at the bases."""
+    """The rows of the clouds with these numbers, one cloud for each pair, whose answers begin at the bases."""
     counts, rows, forms = clouds.sizes[numbers], clouds.rows, clouds.forms
     row = _ranges(rows.ends[numbers], counts)
     owner, pair = np.maximum(forms.owners[row], 0), np.repeat(np.arange(len(numbers)), counts)
@@ -82,5 +82,5 @@ def _side(clouds, numbers, same, bases):
 
 
 def _ranges(starts, counts):
-    """The numbers from each start on, so many each, one range after another."""
+    """Ranges of `counts` consecutive numbers from each start, one range after another."""
     return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())

@@ -14,30 +14,30 @@ from ..solution import Solution
 from ..status import Status
 from .small_gradients import flat_gradients
 
-# Passes for an iteration, which reads the kernel, for building it, and for a level of annealing, which does both.
+# Passes per iteration, which reads the kernel, per build of the kernel, and per level of annealing, which does both.
 PASSES, SELF_PASSES = np.array([1.0, 1.0, 2.0]), np.array([0.5, 1.0, 0.0])
 
 
 class Found(NamedTuple):
-    """What the compiled solver found for clouds and for pairs of them."""
+    """The results of the compiled solver for clouds and for pairs of clouds."""
 
-    own: Answers  # of each cloud with itself
+    own: Answers  # for each cloud with itself
     cross: Answers
-    same: np.ndarray  # the number of the cloud whose self problem stands for that of each
-    relations: np.ndarray  # as in a Survey
-    are_solved: np.ndarray  # pairs
-    own_are_solved: np.ndarray  # clouds
+    same: np.ndarray  # the number of the cloud that represents each cloud in self problems
+    relations: np.ndarray  # the same as in a Survey
+    are_solved: np.ndarray  # for each pair
+    own_are_solved: np.ndarray  # for each cloud
 
 
 class SmallSolutions:
-    """The solutions of small problems between pairs of clouds, as arrays, and one by one when they are asked for.
+    """The solutions of small problems between pairs of clouds: arrays for all of them, and objects made at first use.
 
     Attributes
     ----------
     are_solved : (B,) bool array
-        Whether all that was asked for was reached. Everything else is about these.
+        Whether the required accuracy was reached. All other attributes are valid for these pairs.
     value, n_iter, n_passes, marginal_error : (B,) arrays
-        Those of the divergences.
+        The attributes of the divergences.
     """
 
     def __init__(self, clouds, sources, targets, eps, solver, found, selves=None):
@@ -49,7 +49,7 @@ class SmallSolutions:
 
     @cached_property
     def are_equal(self):
-        """(B,) whether the two clouds are the same measure: its problem with itself serves."""
+        """(B,) whether the two clouds are the same measure, so that its self problem serves."""
         return self._relations == 0
 
     @cached_property
@@ -66,22 +66,22 @@ class SmallSolutions:
 
     @property
     def converged(self):
-        """(B,) all of them are."""
+        """(B,) whether the pairs have converged: those that are solved have."""
         return self.are_solved
 
     @cached_property
     def n_iter(self):
-        """(B,) the most iterations of the three."""
+        """(B,) largest numbers of iterations of the three solutions."""
         return self._largest(self._cross.counts[:, 0], self._own.counts[:, 0])
 
     @cached_property
     def marginal_error(self):
-        """(B,) the largest of the three."""
+        """(B,) largest marginal errors of the three solutions."""
         return self._largest(np.where(self.are_equal, 0.0, self._cross.errors), self._own.errors)
 
     @cached_property
     def n_passes(self):
-        """(B,) sweeps over the n x m pairs of each."""
+        """(B,) sweeps over the n x m pairs of points of each pair."""
         sizes = sizes_of(self.clouds.forms.ends)
         own, pairs = self._own.counts @ SELF_PASSES * sizes**2, sizes[self.sources] * sizes[self.targets]
         cross = np.where(self.are_equal, 0.0, self._cross.counts @ PASSES * pairs)
@@ -91,15 +91,15 @@ class SmallSolutions:
         return np.maximum(of_cross, np.maximum(of_self[self._x], of_self[self._y]))
 
     def passes_spent(self, q):
-        """Passes made for the problem between the clouds of a pair, solved or not."""
+        """Number of passes for the problem between the clouds of a pair, solved or not."""
         return float(self._cross.counts[q] @ PASSES)
 
     def solved_self(self, k):
-        """The solution of the problem of a cloud with itself, or None if that is not solved."""
+        """The self solution of a cloud, or None if its self problem is not solved."""
         return self.self_solution(k) if self._own_are_solved[k] else None
 
     def self_solution(self, k):
-        """The solution of the problem of a cloud with itself."""
+        """The self solution of a cloud."""
         if k not in self._self_solutions:
             measure, first = self.clouds.measure(k), int(self._same[k])
             problem = know(Problem(measure, measure, self.eps), is_self=True)
@@ -120,14 +120,14 @@ class SmallSolutions:
         return know(problem, is_self=bool(self.are_equal[q]))
 
     def solutions(self, q):
-        """Those of the problem between the clouds of a pair and of each of them with itself; equal ones have one."""
+        """The solution between the clouds of a pair and their self solutions; equal clouds have one solution."""
         i, j = int(self.sources[q]), int(self.targets[q])
         if self.are_equal[q]:
             return (self.self_solution(i),) * 3
         return self.solution(q), self.self_solution(i), self.self_solution(j)
 
     def solution(self, q):
-        """That of the problem between the clouds of a pair."""
+        """The solution of the problem between the clouds of a pair."""
         if self.are_equal[q]:
             return self.self_solution(int(self.sources[q]))
         is_turned, cross, unit = self._relations[q] > 0, self._cross, self.eps / LOG2E
@@ -139,7 +139,7 @@ class SmallSolutions:
         return self._solution(self.problem(q), found.T if is_turned else found, cross, q)
 
     def has_flat_gradient(self, q):
-        """Whether the gradient of a pair is among those of all: rows without mass take a softmin each."""
+        """Whether `gradients` includes a pair: it excludes rows without mass, because each of them needs a softmin."""
         is_inert = self._have_inert_rows[self.sources[q]] or self._have_inert_rows[self.targets[q]]
         return not is_inert and not self.are_equal[q] and (self.clouds.dimensions == self.clouds.dimensions[0]).all()
 
@@ -148,7 +148,7 @@ class SmallSolutions:
         return np.minimum.reduceat(self.clouds.forms.owners, self.clouds.rows.ends[:-1]) < 0
 
     def gradients(self):
-        """The gradients of the divergences per row of the caller, in flat arrays, for clouds in one dimension."""
+        """The gradients of the divergences per row of the caller, in flat arrays, for clouds of the same dimension."""
         are_wanted = self.are_solved & ~self.are_equal
         arguments = self.clouds, self.sources, self.targets, self.eps, self._found, self._relations > 0, are_wanted
         return flat_gradients(*arguments, self.value)

@@ -1,4 +1,4 @@
-"""Starts of small problems from an earlier divergence: its potentials move along with the rows, at no pass."""
+"""Starts of small problems from an earlier divergence: its potentials move along with the rows, without a pass."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ from ..initializers.tracks import SELF_STEP, Track, have_same_rows
 class Starts(NamedTuple):
     """Potentials between probabilities, in units of cost and in the order of the normal forms.
 
-    `source` and `target` are those of each measure with itself; `f` and `g` are what the cross problem's have beyond
-    them.
+    `source` and `target` are the self potentials of each measure; `f` and `g` are the differences between the
+    potentials of the cross problem and these.
     """
 
     source: np.ndarray
@@ -22,7 +22,7 @@ class Starts(NamedTuple):
 
 
 def carried(earlier, clouds, numbers):
-    """The starts of two clouds' problems from an earlier divergence, or None if the rows do not correspond."""
+    """The starts of the problems of two clouds from an earlier divergence; None if the rows do not correspond."""
     source, target = (clouds.normal_form(k) for k in numbers)
     olds = earlier.xy.problem.source, earlier.xy.problem.target
     if not all(have_same_rows(old, clouds.measure(k)) for old, k in zip(olds, numbers, strict=True)):
@@ -40,13 +40,13 @@ def _track(old, form):
 
 
 def _rows(solution, step):
-    """The potential f of a solution per row, after a step that its errors tell of."""
+    """The potential f of a solution per row, after the step that its errors imply."""
     iterate = getattr(solution.found, "iterate", solution.found)
     return solution._per_row(iterate.f - step * solution.problem.eps * iterate.log_rows)
 
 
 def _per_point(form, rows):
-    """Values per point of a normal form from values per row; equal points take one of them."""
+    """Values per point of a normal form from values per row; equal points take the value of one of their rows."""
     carriers = form.owner >= 0
     values = np.empty((len(form.points), *rows.shape[1:]))
     values[form.owner[carriers]] = rows[carriers]

@@ -1,26 +1,26 @@
-"""The two-level step: one side exactly, and one shift for each cluster of the other, in a single pass."""
+"""The two-level step: it updates one side exactly and shifts each cluster of the other side, in a single pass."""
 
 import numpy as np
 
 from ..dual import Iterate
 
 FEW, MANY = 64, 128  # clusters
-LARGE = 2**14  # points of the clouds for which many pay: the Newton steps take .1 of a pass, not .3
-GROUPS = 512  # of neighbouring points in the Hessian
-LONGEST_STEP, LARGEST_SHIFT = 8.0, 40.0  # logarithms: e^40 times 128 trusted sums is finite in float32
+LARGE = 2**14  # points from which many clusters pay: the Newton steps then take .1 of a pass, not .3
+GROUPS = 512  # of neighboring points in the Hessian
+LONGEST_STEP, LARGEST_SHIFT = 8.0, 40.0  # logarithms: e^40 times the sum of 128 trusted sums is finite in float32
 MOST_STEPS, MOST_HALVINGS = 20, 12
 BACKTRACK = 0.4
 SHARE = 0.03  # of the marginal error that the reduced problem may leave
 ROUNDING = {"float32": 1e-6, "float64": 1e-13}  # of the reduced problem
-SMALLEST = {"float32": 1e-18, "float64": 1e-150}  # products of smaller numbers are denormal, and 20 times slower
-RIDGE = {"float32": 1e-6, "float64": 1e-10}  # on its Hessian, singular for groups of points far apart
+SMALLEST = {"float32": 1e-18, "float64": 1e-150}  # products of smaller numbers are denormal and 20 times slower
+RIDGE = {"float32": 1e-6, "float64": 1e-10}  # added to its Hessian, which is singular if groups of points are far apart
 
 
 class TwoLevel:
-    """Sides alternating: maximise the dual over all of one potential and the clusters' shifts of the other.
+    """Maximize the dual over all of one potential and the clusters' shifts of the other; the sides alternate.
 
-    No half step of Sinkhorn's iteration is better: errors finer than the blur die in that, and
-    masses are exchanged between clusters by the shifts.
+    It is never worse than a half step of Sinkhorn's iteration. The half step removes errors finer
+    than the blur, and the shifts exchange mass between clusters.
     """
 
     period = 2
@@ -32,8 +32,8 @@ class TwoLevel:
         self._sums = None
 
     def measure(self, kernel, f, g):
-        """One pass: marginals, and the sums over the clusters to be shifted next."""
-        self._sums = None  # free the last ones first: they are the most of the memory
+        """Compute the marginals, and the sums over the clusters to be shifted next, in one pass."""
+        self._sums = None  # free the last sums first, because they take most of the memory
         if self.updates_rows:
             log_columns, log_rows, self._sums = kernel.T.cluster_sums(g, f, self._target.bounds)
         else:
@@ -41,14 +41,14 @@ class TwoLevel:
         return Iterate(f, g, log_rows, log_columns)
 
     def next(self, iterate, error):
-        """The potentials after the step."""
+        """Return the potentials after the step."""
         on_rows, self.updates_rows = self.updates_rows, not self.updates_rows
         if on_rows:
             return self._step(iterate, self._source, self._target, error)
         return self._step(iterate.T, self._target, self._source, error)[::-1]
 
     def _step(self, iterate, exact, shifted, error):
-        if self._sums is None:  # sums were redone: their parts are not known
+        if self._sums is None:  # sums were computed again, so their parts are not known
             return iterate.f - self._eps * iterate.log_rows, iterate.g
         shifts, log_sums = best_shifts(self._sums, exact.probabilities, shifted.masses, SHARE * min(error, 1.0))
         return iterate.f - self._eps * log_sums, iterate.g + self._eps * shifts[shifted.owner]
@@ -65,7 +65,7 @@ class _Clusters:
 def best_shifts(sums, weights, masses, tol):
     """argmax_t <masses, t> - <weights, log(e^t sums)> for L x n `ClusterSums`, and log(e^t sums) there.
 
-    Newton's method, started from 0, to a gradient of l1 norm tol.
+    Newton's method starts from 0 and stops at a gradient of l1 norm tol.
     """
     t, rounding = np.zeros(len(masses)), ROUNDING[sums.dtype.name]
     value, total = _dual(t, sums, weights, masses)
@@ -94,9 +94,9 @@ def _dual(t, sums, weights, masses):
 
 
 def _overlaps(t, sums, weights, total):
-    """(L, L) masses of the points that two clusters share; a few neighbouring points count as one.
+    """(L, L) masses of the points that two clusters share; a few neighboring points count as one.
 
-    That makes them too small, and the steps a little short.
+    Therefore the masses are too small, and the steps a little short.
     """
     groups = sums.grouped(weights / total, max(1, len(weights) // GROUPS))
     groups *= np.exp(t).astype(sums.dtype)[:, None]

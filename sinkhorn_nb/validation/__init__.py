@@ -1,4 +1,4 @@
-"""The only judge of user input: every message names the argument, what was expected, what came, what to do."""
+"""Checks of all user input. Every message names the argument, what was expected, what came and what to do."""
 
 from .arrays import (
     are_plain,

@@ -1,4 +1,4 @@
-"""Arrays: points, weights, vectors; of NumPy, of what it can read, or on a GPU."""
+"""Check arrays of points, weights and numbers: of NumPy, of types that NumPy can read, or on a GPU."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ BATCHES = "sinkhorn_divergences(xs, ys) takes batches of clouds; one cloud has o
 
 
 def home(**arrays):
-    """The common home of all arrays of a call: the host, or one library on one device."""
+    """Return the common home of all arrays of a call: the host, or one library on one device."""
     (first, known), *others = [(name, _home(name, value)) for name, value in arrays.items() if value is not None]
     for name, where in others:
         if where.library != known.library:
@@ -46,14 +46,14 @@ def _home(name, value):
 
 
 def host_array(name, value, what="an array"):
-    """The caller's array on the host; np.asarray where it is there already."""
+    """Return the caller's array on the host; by np.asarray if it is there already."""
     meaning.refuse_what_numpy_misreads(name, value, what)
     where = _home(name, value)
     try:
         return where.fetch(meaning.without_unit(value))
     except ValueError as error:
         raise ValueError(f"{name}: expected {what}, got rows of different lengths; make it rectangular") from error
-    except (RuntimeError, TypeError) as error:  # the words of the library that the array is of
+    except (RuntimeError, TypeError) as error:  # raised by the library of the array
         raise TypeError(
             f"{name}: expected {what} that NumPy can read, got {type(value).__name__}: {error}; convert it to a dense "
             "array of float32 or float64"
@@ -61,12 +61,12 @@ def host_array(name, value, what="an array"):
 
 
 def real_array(name, value, what):
-    """A float32 or float64 array of any shape, or a TypeError."""
+    """Convert to a float32 or float64 array of any shape, or raise a TypeError."""
     return converted(name, value, host_array(name, value, what), what)
 
 
 def converted(name, value, array, what):
-    """The caller's value, already an array, in float32 or float64."""
+    """Convert the caller's value, which is already an array, to float32 or float64."""
     expected = f"{name}: expected {what} of real numbers, got"
     if array.dtype == object:
         try:
@@ -87,7 +87,7 @@ def converted(name, value, array, what):
 
 
 def _no_number(value, array):
-    """The first entry of an array of objects that is no number, where it is, and what to do."""
+    """Describe the first entry of an array of objects that is not a number: its value, its place, and what to do."""
     for where in np.ndindex(array.shape):
         try:
             float(array[where])
@@ -103,14 +103,14 @@ def _no_number(value, array):
 
 
 def _column(value, where):
-    """The row and the name of the column of an entry of a data frame."""
+    """Name the row and the column of an entry of a data frame."""
     if not hasattr(value, "columns") or len(where) != 2:
         return ""
     return f" (row {where[0]}, column {value.columns[where[1]]!r})"
 
 
 def check_finite(name, array, value=None):
-    """Neither nan nor infinity."""
+    """Check that an array has neither nan nor infinity."""
     finite = np.isfinite(array)
     if not finite.all():
         where = np.argwhere(~finite)[0].tolist()
@@ -121,12 +121,12 @@ def check_finite(name, array, value=None):
 
 
 def points(name, value, dimension=None):
-    """An (n, d) array of points, n and d at least 1; the caller's array is never written to."""
+    """Convert to an (n, d) array of points, with n and d at least 1. The caller's array is never written to."""
     return cloud(name, value, dimension)[0]
 
 
 def cloud(name, value, dimension=None):
-    """The points, and what else is known about them; the dimension, if known, is for the message alone."""
+    """Return the points and their traits. The dimension, if known, is used only in the message."""
     meaning.refuse_path(name, value, "an (n, d) array of points")
     raw = host_array(name, value, "an (n, d) array of points")
     array = converted(name, value, raw, "an (n, d) array of points")
@@ -145,7 +145,7 @@ def cloud(name, value, dimension=None):
 
 
 def are_plain(clouds, weights):
-    """Whether all are NumPy's own arrays of the usual types and shapes, of which nothing can be lost or misread."""
+    """Tell whether all are NumPy arrays of the usual types and shapes, whose conversion loses and misreads nothing."""
     return all(
         type(x) is np.ndarray and x.ndim == 2 and x.size > 0 and x.dtype.isnative and x.dtype.char in "fd"
         for x in clouds
@@ -164,7 +164,7 @@ def _cure_of_shape(name, shape, dimension):
 
 
 def same_dimension(name, value, other_name, other):
-    """Two clouds live in one space."""
+    """Check that two clouds have the same dimension."""
     if value.shape[1] != other.shape[1]:
         raise ValueError(
             f"{name}: expected points in dimension {other.shape[1]} like {other_name}, "
@@ -173,7 +173,7 @@ def same_dimension(name, value, other_name, other):
 
 
 def on_a_line(name, value):
-    """Points with one coordinate."""
+    """Check that points have one coordinate."""
     if value.shape[1] != 1:
         raise ValueError(
             f"{name}: expected points on a line, of one coordinate, got dimension {value.shape[1]}; "
@@ -182,49 +182,49 @@ def on_a_line(name, value):
 
 
 def matrix(name, value, n):
-    """An (n,) or (n, k) array of finite numbers, to be multiplied by a plan."""
+    """Convert to an (n,) or (n, k) array of finite numbers, which a plan can multiply."""
     array = real_array(name, value, f"an ({n},) or ({n}, k) array").astype(np.float64)
     if array.ndim not in (1, 2) or array.shape[0] != n:
-        raise ValueError(f"{name}: expected shape ({n},) or ({n}, k), got {array.shape}; pass one row a point")
+        raise ValueError(f"{name}: expected shape ({n},) or ({n}, k), got {array.shape}; pass one row per point")
     check_finite(name, array)
     return array
 
 
 def vector(name, value):
-    """A copy, (n,) float64, of finite numbers."""
+    """Copy finite numbers to an (n,) float64 array."""
     array = np.array(real_array(name, value, "an (n,) array"), dtype=np.float64)
     if array.ndim != 1:
-        raise ValueError(f"{name}: expected an (n,) array, got shape {array.shape}; pass one number a point")
+        raise ValueError(f"{name}: expected an (n,) array, got shape {array.shape}; pass one number per point")
     check_finite(name, array)
     return array
 
 
 def shape(name, array, expected, cure):
-    """An array of a known shape."""
+    """Check that an array has a known shape."""
     if array.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {array.shape}; pass {cure}")
     return array
 
 
 def like(name, value, known):
-    """A float64 array of finite numbers, of the shape of a known one."""
+    """Convert to a float64 array of finite numbers, with the shape of a known array."""
     array = real_array(name, value, f"a {known.shape} array").astype(np.float64)
-    shape(name, array, known.shape, "one number or row a point")
+    shape(name, array, known.shape, "one number or row per point")
     check_finite(name, array)
     return array
 
 
 def sequence(name, value, each="pair"):
-    """A list of at least one entry, of a list, a tuple or an array of any library; for messages, what each is of."""
+    """Convert a list, a tuple or an array of any library to a list of at least one entry, one per `each`."""
     if not isinstance(value, (list, tuple)) and not getattr(value, "shape", ()):
-        raise TypeError(f"{name}: expected a list of arrays, one a {each}, got {type(value).__name__}; pass [...]")
+        raise TypeError(f"{name}: expected a list of arrays, one per {each}, got {type(value).__name__}; pass [...]")
     if len(value) == 0:
         raise ValueError(f"{name}: expected at least one array, got none; pass data")
     return list(value)
 
 
 def same_length(name, value, other_name, other, each="pair"):
-    """Two lists with an entry for each pair, or whatever each is of."""
+    """Check that two lists have the same length, with one entry per `each`."""
     if len(value) != len(other):
         raise ValueError(
             f"{name}: expected {len(other)} arrays like {other_name}, got {len(value)}; pass one for each {each}"
@@ -232,7 +232,7 @@ def same_length(name, value, other_name, other, each="pair"):
 
 
 def levels(name, value):
-    """A float64 array, of any shape, of numbers from 0 to 1."""
+    """Convert to a float64 array, of any shape, of numbers from 0 to 1."""
     array = real_array(name, value, "a number or an array").astype(np.float64)
     outside = array[~((array >= 0) & (array <= 1))]
     if outside.size:
@@ -241,7 +241,7 @@ def levels(name, value):
 
 
 def factors(name, value, n, m):
-    """A pair of (n, k) and (m, k) arrays."""
+    """Convert to a pair of (n, k) and (m, k) arrays."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise TypeError(f"{name}: expected a pair of ({n}, k) and ({m}, k) arrays, got {value!r}; pass (U, V) for U V'")
     U, V = (matrix(f"{name}[{k}]", value[k], size).reshape(size, -1) for k, size in enumerate((n, m)))

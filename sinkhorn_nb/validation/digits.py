@@ -1,11 +1,11 @@
-"""Check that float64, and the type in which the points came, resolves them finely enough for a blur."""
+"""Check that float64, and the original type of the points, resolve them finely enough for a blur."""
 
 import numpy as np
 
-# (extent / blur)^2 float64 rounding is then 1: exponents, and with them plans, are noise beyond.
+# At this extent (extent / blur)^2 times the float64 rounding is 1; beyond it exponents, and thus plans, are noise.
 LARGEST_EXTENT = 1e8
 COARSEST = 1 / 4  # of the blur: spacing of floats at the largest coordinate
-LARGEST_ROUNDING = 2.0**-20  # of the blur: what may be lost where subtracting an origin first loses nothing
+LARGEST_ROUNDING = 2.0**-20  # of the blur: accepted although subtracting an origin first would lose nothing
 
 ORIGIN = (
     "subtract one origin from the points of both sides while they are in the type in which they are exact: with "
@@ -28,7 +28,7 @@ def resolved(blur, *sides):
 
 
 def surely_resolved(blur, low, high, dtype):
-    """Whether all measures with coordinates between two numbers, of a dtype, pass the test of `resolved`."""
+    """Tell whether all measures of a dtype with coordinates between two numbers pass the test of `resolved`."""
     largest = max(abs(low), abs(high))
     return high - low <= LARGEST_EXTENT * blur and float(np.spacing(dtype(largest))) <= COARSEST * blur
 
@@ -60,7 +60,7 @@ def _check_extent(blur, sides):
 
 
 def _extreme(column, sides):
-    """The side, row and coordinate farthest from the median of a column; the largest where two are as far."""
+    """Find the side, row and coordinate farthest from the median of a column; among equally far ones, the largest."""
     middle = np.median(np.concatenate([measure.points[measure.weights > 0, column] for _, measure in sides]))
     ends = [
         (name, int(row), float(measure.points[row, column]))
@@ -76,7 +76,7 @@ def _ends(values):
 
 
 def _check_spacing(blur, name, measure):
-    """Check the distance from the origin: centers of tiles and starts are rounded as coarsely as the points."""
+    """Check the distance from the origin, because centers of tiles and starts are rounded as coarsely as the points."""
     largest = np.abs(measure.box).max(axis=0)
     column = int(np.argmax(largest))
     dtype = np.dtype(float) if measure.traits.short is None else measure.traits.short

@@ -1,4 +1,4 @@
-"""Keywords and orders of arguments that other libraries have, put right in the error."""
+"""Errors that translate the keywords and the order of arguments of other libraries."""
 
 import inspect
 import math
@@ -8,7 +8,7 @@ from numbers import Real
 from .settings import entry
 
 SOLVER = ("tol", "max_iter", "init", "acceleration", "backend", "dtype", "certify", "progress", "callback")
-# The names that other libraries have for what the solver's options are.
+# Names of other libraries for the options of the solver.
 OPTIONS = {
     "threshold": "tol",
     "stopThr": "tol",
@@ -18,21 +18,21 @@ OPTIONS = {
     "verbose": "progress",
     **{name: name for name in SOLVER},
 }
-# Of each keyword for the temperature: eps / blur**2, and whose convention that is.
+# Keywords for the temperature, with eps / blur**2 and the convention of the library.
 TEMPERATURES = {
     "eps": (1, "C = |x - y|^2 / 2"),
     "epsilon": (2, "the cost |x - y|^2 of OTT"),
     "reg": (2, "the cost |x - y|^2 of POT"),
 }
 OTHERS = {
-    "scaling": "leave it out: the accuracy is that of Sinkhorn(tol=...), whatever the number of iterations",
+    "scaling": "leave it out: Sinkhorn(tol=...) sets the accuracy, and the number of iterations follows from it",
     "debias": "call sinkhorn_divergence for debias=True, entropic_ot for debias=False",
     "sigma": "pass blur, a length",
 }
 
 
 def native_names(function):
-    """Decorate a public function of a blur: what other libraries call otherwise is a TypeError with its translation."""
+    """Decorate a public function of a blur: a keyword of another library is a TypeError with its translation."""
     own = inspect.signature(function).parameters
     n_required = sum(p.default is p.empty and p.kind is not p.KEYWORD_ONLY for p in own.values())
     foreign = {*TEMPERATURES, *OPTIONS, *OTHERS} - own.keys()
@@ -41,7 +41,7 @@ def native_names(function):
     def checked(*args, **kwargs):
         for name in kwargs.keys() & foreign:
             raise TypeError(
-                f"{name}: expected a keyword of {function.__name__}, got one of another function; "
+                f"{name}: expected a keyword of {function.__name__}, got a keyword of another function; "
                 f"{_translation(name, kwargs[name])}"
             )
         if "blur" not in kwargs and kwargs.keys() <= own.keys():  # Python names those it does not know
@@ -52,14 +52,14 @@ def native_names(function):
 
 
 def _missing_blur(function_name, arrays):
-    """The message for a call without blur, which may be among what ought to be arrays of weights."""
+    """Return the message for a call without blur, which may have been passed by position in place of weights."""
     for value in map(entry, arrays):
         if isinstance(value, Real):
             number = f"{float(value):.6g}"
             return f"blur: expected a keyword of {function_name}, got {number} by position; pass blur={number}"
     return (
-        "blur: expected a length > 0 in the unit of the points, got none; pass blur=..., 5 % of the diameter to start "
-        "from"
+        "blur: expected a length > 0 in the unit of the points, got none; pass blur=..., for instance 5 % of the "
+        "diameter"
     )
 
 
@@ -90,7 +90,7 @@ def points_first(x, y, a, b):
 
 
 def several_clouds(name, listed):
-    """Refuse weights, or the rows of one cloud, where a list of clouds is expected: arrays of one axis each."""
+    """Refuse a list of arrays with one axis, such as weights or the rows of one cloud, in place of a list of clouds."""
     if all(_n_axes(value) == 1 for value in listed):
         raise TypeError(
             f"{name}: expected a list of clouds (n, d), got one of arrays (n,), such as weights or the points of one "
@@ -99,7 +99,7 @@ def several_clouds(name, listed):
 
 
 def _n_axes(value):
-    """The number of axes of an array or of nested lists, without a conversion."""
+    """Count the axes of an array or of nested lists, without a conversion."""
     if isinstance(value, (list, tuple)):
         return 1 + (_n_axes(value[0]) if len(value) else 0)
     return len(getattr(value, "shape", ()))

@@ -1,4 +1,4 @@
-"""Indices of rows and columns."""
+"""Check indices of rows and columns."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from .arrays import host_array
 
 
 def indices(name, value, size):
-    """(k,) indices from 0 to size - 1, from anything that NumPy indexes an axis by: integers, booleans, a slice."""
+    """Return (k,) indices from 0 to size - 1, from any index of NumPy for one axis: integers, booleans, a slice."""
     if not isinstance(value, slice):
         value = host_array(name, value)
         value = value.astype(np.intp) if value.size == 0 and value.dtype != bool else value

@@ -1,4 +1,4 @@
-"""Weights, and the masses of two measures."""
+"""Check weights, and the masses of two measures."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ MASS_TOLERANCE = 1e-6
 
 
 def uniform(name, value, n):
-    """n equal weights."""
+    """Check that a measure has n equal weights."""
     if len(value) != n:
         raise ValueError(f"{name}: expected as many points on both sides, got {n} and {len(value)}; use Sorting()")
     if not np.allclose(value, value[0], rtol=MASS_TOLERANCE, atol=0):
@@ -19,12 +19,12 @@ def uniform(name, value, n):
 
 
 def weights(name, value, n):
-    """An (n,) array of weights >= 0, not all zero; uniform probabilities for None."""
+    """Convert to an (n,) array of weights >= 0, not all zero. None gives uniform probabilities."""
     return masses(name, value, n)[0]
 
 
 def masses(name, value, n):
-    """The weights, the relative error of their sum that the dtype in which they came allows, and their unit."""
+    """Return the weights, the relative error of their sum that their original dtype allows, and their unit."""
     if value is None:
         return np.full(n, 1 / n), 0.0, None
     what = f"an ({n},) array of weights"
@@ -50,7 +50,7 @@ def masses(name, value, n):
 
 def _cure_of_shape(shape, n):
     if shape == ():
-        return "pass one number per point (a blur goes by its name: blur=...)"
+        return "pass one number per point (and a blur by name: blur=...)"
     if len(shape) == 2 and n in shape and 1 in shape:
         return "use .ravel()"
     return "pass one number per point"

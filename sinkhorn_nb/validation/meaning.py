@@ -1,6 +1,6 @@
-"""Meaning that a plain array would lose: masks, units, names and order of columns, digits beyond float64.
+"""Check the meaning that a plain array would lose: masks, units, names and order of columns, digits beyond float64.
 
-Judged on the caller's own objects, before NumPy converts them. Other libraries are recognized by their attributes and
+The caller's own objects are checked, before NumPy converts them. Other libraries are recognized by their attributes and
 never imported.
 """
 
@@ -20,7 +20,7 @@ class Traits(NamedTuple):
 
     columns : names of the coordinates, or None
     unit : text, or None
-    mass_unit : that of the weights
+    mass_unit : unit of the weights, or None
     rounding : bound of the error of a coordinate after the conversion to float64
     mass_rounding : relative error of the mass that the weights' own precision allows
     short : float32 or float16 if the coordinates came in it, or None
@@ -34,7 +34,7 @@ class Traits(NamedTuple):
     short: np.dtype | None = None
 
     def column(self, k):
-        """A coordinate as its owner calls it."""
+        """Name a coordinate as its owner does."""
         return f"column {k if self.columns is None else repr(self.columns[k])}"
 
 
@@ -69,16 +69,16 @@ def _refuse_mask(name, value, what):
 
 
 def _parts(value):
-    """The value itself, or those entries of a list that may have a mask or a unit."""
+    """Return the value itself, or the entries of a list that may have a mask or a unit."""
     if isinstance(value, (list, tuple)):
         return [part for part in value if type(part) not in (list, tuple, float, int)]
     return [value]
 
 
 def columns(value, d):
-    """The names of the d columns of a data frame, or None for arrays."""
+    """Return the names of the d columns of a data frame, or None for arrays."""
     names = getattr(value, "columns", None)
-    if not hasattr(value, "iloc") and hasattr(value, "column_names"):  # of pyarrow
+    if not hasattr(value, "iloc") and hasattr(value, "column_names"):  # a table of pyarrow
         names = value.column_names
     try:
         names = tuple(names)
@@ -89,7 +89,7 @@ def columns(value, d):
 
 
 def unit(name, value):
-    """The unit of an array of astropy, pint, unyt or xarray as text, or None."""
+    """Return the unit of an array of astropy, pint, unyt or xarray as text, or None."""
     units = {_unit(part) for part in _parts(value)}
     if len(units) > 1:
         raise TypeError(
@@ -110,7 +110,7 @@ def _unit(value):
 
 
 def number_without_unit(name, value):
-    """A setting such as a length or a tolerance, refused if it has a unit."""
+    """Refuse a setting, such as a length or a tolerance, that has a unit."""
     if not isinstance(value, str) and (found := _unit(value)) is not None:
         raise TypeError(
             f"{name}: expected a plain number, in the unit of the points, got one in {found}; convert it to that unit "
@@ -120,17 +120,17 @@ def number_without_unit(name, value):
 
 
 def without_unit(value):
-    """The numbers of an array of pint, which warns when NumPy takes them."""
+    """Return the numbers of an array of pint, which warns if NumPy converts it."""
     return value.magnitude if hasattr(value, "magnitude") and hasattr(value, "units") else value
 
 
 def is_short(dtype):
-    """Whether a type is float32 or float16, in any order of its bytes."""
+    """Tell whether a type is float32 or float16, in any byte order."""
     return dtype.kind == "f" and dtype.itemsize <= 4
 
 
 def rounding(array):
-    """A bound of the error that the conversion of an array of any dtype to float64 makes."""
+    """Bound the error of the conversion of an array of any dtype to float64."""
     if array.dtype == object:
         return max(map(_error, array.ravel()), default=0.0)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
@@ -152,15 +152,15 @@ def _error_of_integers(array):
 def _error(number):
     try:
         return 0.0 if float(number) == number else float(abs(Fraction(number) - Fraction(float(number))))
-    except (OverflowError, TypeError, ValueError):  # infinite, or no number: judged elsewhere
+    except (OverflowError, TypeError, ValueError):  # infinite, or not a number: other checks refuse it
         return 0.0
 
 
 def mass_rounding(dtype, n):
-    """Relative error of the sum of n probabilities of a dtype.
+    """Bound the relative error of the sum of n probabilities of a dtype.
 
-    Each is wrong by eps / 2, and all of them by the rounding of the sum that they were divided by: about sqrt(n) eps,
-    with a margin of 4. Beyond 1 % of the mass the weights are not what they were meant to be.
+    Each probability is wrong by eps / 2, and all of them by the rounding of the sum by which they were divided. Both
+    make about sqrt(n) eps, with a margin of 4. An error above 1 % of the mass is not a rounding error of the weights.
     """
     if not is_short(dtype):
         return 0.0
@@ -168,7 +168,7 @@ def mass_rounding(dtype, n):
 
 
 def same_meaning(name, traits, other_name, other):
-    """Check that two clouds have one unit, and the same columns in the same order."""
+    """Check that two clouds have the same unit, and the same columns in the same order."""
     same_unit(name, traits.unit, other_name, other.unit)
     if traits.columns == other.columns or _is_by_position(traits.columns, other.columns):
         return
@@ -185,7 +185,7 @@ def same_meaning(name, traits, other_name, other):
 
 
 def same_unit(name, own, other_name, other):
-    """Check that two units, each a text or None, are one."""
+    """Check that two units, each a text or None, are the same."""
     if own != other:
         raise TypeError(
             f"{name}: expected numbers {_in(other)} like {other_name}, got numbers {_in(own)}; convert "
@@ -194,7 +194,7 @@ def same_unit(name, own, other_name, other):
 
 
 def _is_by_position(names, others):
-    """Whether one of two sides has no names: an array, or a frame numbered by pandas beside one with texts."""
+    """Tell whether one of two sides has no names: an array, or a frame numbered by pandas if the other has texts."""
     if None in (names, others):
         return True
     default = tuple(range(len(names)))

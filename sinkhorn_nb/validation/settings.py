@@ -1,4 +1,4 @@
-"""Settings: lengths, tolerances, counts, names, objects."""
+"""Check settings: lengths, tolerances, counts, names, objects."""
 
 import math
 from numbers import Integral, Real
@@ -11,7 +11,7 @@ LARGEST_RATIO = 1e50  # of the coordinates to the blur: beyond, squares overflow
 
 
 def entry(value):
-    """The entry of an array without axes, of any library; all else as it is."""
+    """Return the entry of an array without axes, of any library, and any other value as it is."""
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 
@@ -31,7 +31,7 @@ def _real(name, value, what):
 
 
 def blur(value, *clouds):
-    """A positive length whose square, and the clouds' size relative to it, can be represented."""
+    """Check a positive length: its square, and the size of the clouds relative to it, must be representable."""
     number = _real("blur", value, "a length > 0 in the unit of the points")
     if not (number > 0 and math.isfinite(number)):
         raise ValueError(
@@ -47,7 +47,7 @@ def blur(value, *clouds):
 
 
 def positive(name, value):
-    """A finite number > 0."""
+    """Check a finite number > 0."""
     number = _real(name, value, "a number > 0")
     if not (number > 0 and math.isfinite(number)):
         raise ValueError(f"{name}: expected a finite number > 0, got {value!r}; pass a positive number")
@@ -55,7 +55,7 @@ def positive(name, value):
 
 
 def share(name, value):
-    """A number above 0 and at most 1."""
+    """Check a number above 0 and at most 1."""
     number = _real(name, value, "a share of 1")
     if not 0 < number <= 1:
         raise ValueError(f"{name}: expected a number above 0 and at most 1, got {value!r}; pass 0.05 for 5 %")
@@ -63,7 +63,7 @@ def share(name, value):
 
 
 def count(name, value, least=1):
-    """An integer of at least `least`."""
+    """Check an integer >= `least`."""
     value = _scalar(name, value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"{name}: expected an integer >= {least}, got {value!r}; pass an int")
@@ -73,7 +73,7 @@ def count(name, value, least=1):
 
 
 def jobs(name, value):
-    """None, or how many jobs joblib is to run: an integer other than 0."""
+    """Check the number of jobs of joblib: None, or an integer other than 0."""
     if value is None:
         return None
     value = _scalar(name, value)
@@ -87,7 +87,7 @@ def jobs(name, value):
 
 
 def random_state(name, value, generator):
-    """None, an integer >= 0 or a generator of the given kind."""
+    """Check a random state: None, an integer >= 0 or a generator of the given kind."""
     if value is None or isinstance(value, generator):
         return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
@@ -99,7 +99,7 @@ def random_state(name, value, generator):
 
 
 def choice(name, value, options):
-    """One of the options, by equality."""
+    """Check that a value equals one of the options."""
     if not any(value is option or (isinstance(value, str) and value == option) for option in options):
         known = ", ".join(map(repr, options))
         raise ValueError(f"{name}: expected one of {known}, got {value!r}; choose one of them")
@@ -107,14 +107,14 @@ def choice(name, value, options):
 
 
 def instance(name, value, kind):
-    """An object of the library's own kind."""
+    """Check that an object is of the given class."""
     if not isinstance(value, kind):
         raise TypeError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}; pass a {kind.__name__}(...)")
     return value
 
 
 def fitted_mixture(name, value):
-    """None, or a mixture with scikit-learn's attributes of a fitted one."""
+    """Check a mixture: None, or an object with the attributes of a fitted mixture of scikit-learn."""
     learned = ("weights_", "means_", "covariances_", "covariance_type", "predict_proba")
     if value is not None and not all(hasattr(value, attribute) for attribute in learned):
         raise TypeError(

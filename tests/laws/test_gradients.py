@@ -31,7 +31,7 @@ def at(request):
 
 
 def slope(result, args, position, direction):
-    """Of the value along a direction in one argument, by central differences."""
+    """The slope of the value along a direction in one argument, by central differences."""
     ends = []
     for sign in (1, -1):
         moved = list(args)

@@ -1,4 +1,4 @@
-"""Where S_eps and OT_eps are known: eps to 0, eps to infinity, Gaussians, one point."""
+"""Known values of S_eps and OT_eps: eps to 0, eps to infinity, Gaussians, one point."""
 
 from decimal import Decimal, localcontext
 

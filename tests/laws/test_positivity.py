@@ -1,4 +1,4 @@
-"""The divergence is not negative, nothing for equal measures, and right where it is a small difference."""
+"""The divergence is not negative, zero for equal measures, and right where it is a small difference."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_nearly_equal_clouds_are_right_at_the_default_tolerance(seed, shift):
 @pytest.mark.parametrize("seed", [1, 3])
 @pytest.mark.parametrize("blur", [0.25, 1.0, 2.5])
 def test_divergences_far_below_the_error_of_their_terms_are_sharpened_more_than_once(seed, blur):
-    """Of 1e-10 eps, where one round leaves errors as large as themselves."""
+    """They are about 1e-10 eps, and one round leaves errors as large as the divergences."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(40, 2))
     y = x + 1e-5 * rng.normal(size=x.shape)

@@ -1,4 +1,4 @@
-"""All options have one solution, and a result tells the truth about itself, whatever the data and the options."""
+"""All options have the same solution, and a result tells the truth about itself, for any data and options."""
 
 import warnings
 
@@ -27,9 +27,9 @@ def uniform():
 
 
 def clusters():
-    random, centres = rng(1), rng(2).uniform(size=(6, 2))
+    random, centers = rng(1), rng(2).uniform(size=(6, 2))
     x, y = (
-        centres[random.choice(6, 300, p=random.dirichlet(np.ones(6)))] + 0.02 * random.normal(size=(300, 2))
+        centers[random.choice(6, 300, p=random.dirichlet(np.ones(6)))] + 0.02 * random.normal(size=(300, 2))
         for _ in range(2)
     )
     return x, y, None, None
@@ -52,7 +52,7 @@ def heavy_tails():
 
 
 def repeated_points():
-    """On a grid, some weights zero."""
+    """Points on a grid, with some weights zero."""
     random = rng(6)
     x, y, a = random.integers(8, size=(300, 2)) / 7, random.integers(9, size=(350, 2)) / 7, random.uniform(size=300)
     a[:50] = 0

@@ -1,4 +1,4 @@
-"""No start changes the result beyond the tolerance, whatever the problem."""
+"""No start changes the result beyond the tolerance, for any problem."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ ANYWHERE = {
     "auto": Auto(),
     "coarse": Coarse(least=2),
     "gaussian": Gaussian(),
-    "gaussian, unregularised": Gaussian(entropic=False),
+    "gaussian, unregularized": Gaussian(entropic=False),
     "gmm": GMM(n_components=3, random_state=0),
     "gmm, as in the paper": GMM(n_components=2, random_state=0, read_out="posterior"),
     "subsample": Subsample(size=5, random_state=0),

@@ -1,4 +1,4 @@
-"""What breaks other solvers: the result is right, or it says that it is not; always in the caller's order."""
+"""Problems that break other solvers: the result is right, or says that it is not; always in the caller's order."""
 
 import warnings
 
@@ -17,23 +17,23 @@ def rng(seed):
     return np.random.default_rng(seed)
 
 
-def random_clusters(centres, shares, n, seed, width=1.0):
-    centres, random = np.asarray(centres, dtype=float), rng(seed)
-    owner = np.repeat(np.arange(len(centres)), (n * np.asarray(shares)).astype(int))
-    return centres[owner] + width * random.normal(size=(len(owner), 2))
+def random_clusters(centers, shares, n, seed, width=1.0):
+    centers, random = np.asarray(centers, dtype=float), rng(seed)
+    owner = np.repeat(np.arange(len(centers)), (n * np.asarray(shares)).astype(int))
+    return centers[owner] + width * random.normal(size=(len(owner), 2))
 
 
 def far_clusters():
     """At distances of 1e3 blurs; the target's masses are others."""
-    centres = 1e3 * np.array([[0, 0], [1, 0], [0, 1]])
-    x = random_clusters(centres, [0.5, 0.3, 0.2], 40, 1)
-    return x, random_clusters(centres, [0.2, 0.2, 0.6], 50, 2), None, None, 1.0
+    centers = 1e3 * np.array([[0, 0], [1, 0], [0, 1]])
+    x = random_clusters(centers, [0.5, 0.3, 0.2], 40, 1)
+    return x, random_clusters(centers, [0.2, 0.2, 0.6], 50, 2), None, None, 1.0
 
 
 def many_far_clusters():
-    centres = 1e3 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
-    x = random_clusters(centres, [0.4, 0.3, 0.2, 0.1], 400, 3)
-    return x, random_clusters(centres, [0.1, 0.2, 0.3, 0.4], 300, 4), None, None, 1.0
+    centers = 1e3 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
+    x = random_clusters(centers, [0.4, 0.3, 0.2, 0.1], 400, 3)
+    return x, random_clusters(centers, [0.1, 0.2, 0.3, 0.4], 300, 4), None, None, 1.0
 
 
 def equal_points():
@@ -41,7 +41,7 @@ def equal_points():
 
 
 def finer_than_the_points():
-    """A blur of a tenth of the distance of neighbours."""
+    """A blur of a tenth of the distance of neighbors."""
     x, y = rng(5).uniform(size=(2, 50, 2))
     return x, y, None, None, 0.01
 
@@ -119,7 +119,7 @@ def solved(x, y, a, b, blur, solver):
 
 
 def rounding(dense):
-    """Of an exponent."""
+    """The rounding of an exponent."""
     return 4e-16 * dense.C.max() / dense.eps
 
 
@@ -128,7 +128,7 @@ def entropy(a):
 
 
 def bounds_of_the_optimum(dense, arguments):
-    """Of the value: by the oracle, by the linear program, or of a long plain solve."""
+    """Bounds of the value: by the oracle, by the linear program, or by a long plain solve."""
     if max(len(dense.a), len(dense.b)) > SMALL:
         plain, _ = solved(*arguments, PLAIN)
         return plain.value, plain.value + plain.gap
