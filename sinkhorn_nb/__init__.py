@@ -1,9 +1,11 @@
 """Entropic optimal transport and Sinkhorn divergences: certified, linear in memory, fast on a plain CPU."""
 
+from __future__ import annotations
+
 import os
 import threading
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time `__getattr__` does the same, later
     from . import initializers as initializers
@@ -74,7 +76,7 @@ if hasattr(os, "register_at_fork"):  # no thread of the parent goes on in a chil
     os.register_at_fork(after_in_child=lambda: globals().update(_importing=threading.RLock()))
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """Import a public name or submodule when it is first asked for: numba and SciPy take half a second."""
     if name not in _SUBMODULES and name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -84,5 +86,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*__all__, *_SUBMODULES, "__version__"])

@@ -1,9 +1,17 @@
 """A rigorous upper bound of OT_eps: the plan rounded onto its marginals, and its cost."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
+
+from .array_types import Floats
+
+if TYPE_CHECKING:
+    from .dual import Iterate
+    from .problem import Problem
 
 EXACT = 1e-9  # rows whose sums are this near to the weights need not be updated first
 
@@ -16,7 +24,7 @@ class Certificate(NamedTuple):
     n_passes: float
 
 
-def certify(problem, iterate, dtype, backend="auto"):
+def certify(problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto") -> Certificate:
     """Bounds of OT_eps from sums in float64: rigorous for an iterate that was found with pairs of any precision.
 
     With rows exact, P is scaled down to where neither marginal is exceeded, and the missing mass t,
@@ -37,11 +45,11 @@ def certify(problem, iterate, dtype, backend="auto"):
     return _rounded(problem, f - problem.eps * log_rows, g, backend)
 
 
-def _is_exact(log_sums):
+def _is_exact(log_sums: Floats) -> bool:
     return np.abs(log_sums).max() <= EXACT
 
 
-def _rounded(problem, f, g, backend, log_columns=None):
+def _rounded(problem: Problem, f: Floats, g: Floats, backend: str, log_columns: Floats | None = None) -> Certificate:
     a, b, eps = problem.source.partition.probabilities, problem.target.partition.probabilities, problem.eps
     kernel = problem.kernel("float64", backend)
     if log_columns is None:
@@ -64,7 +72,7 @@ def _rounded(problem, f, g, backend, log_columns=None):
     return Certificate(float(dual - margin), float(primal + margin), kernel.n_passes)
 
 
-def _missing(problem, da, db):
+def _missing(problem: Problem, da: Floats, db: Floats) -> float:
     """<E, C> + eps (KL of E against a (x) b, and the entropy of the split)."""
     t = da.sum()
     if not t > 0 or not db.sum() > 0:

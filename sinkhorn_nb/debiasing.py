@@ -1,6 +1,9 @@
 """The three problems of a divergence, solved as accurately as their small difference asks for."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,6 +11,13 @@ from .dual import LARGEST_LOG
 from .initializers import Auto, Debiased, Resumed, Sorted
 from .solver import value_tol
 from .status import Status
+
+if TYPE_CHECKING:
+    from .initializers.base import Initializer
+    from .outlook import Watch
+    from .problem import Problem
+    from .solution import Solution
+    from .solver.sinkhorn import Sinkhorn
 
 # The error of a dual value is at most about so many times what an exact update would gain: after two-level steps, and
 # where only Sinkhorn's iterations were made, which leave masses to be exchanged between far clusters. It is once or a
@@ -25,7 +35,7 @@ FAR_BELOW = 10.0  # times smaller than the divergence whose solutions it starts 
 LEAST_ERROR = 1e-9  # marginal error, in float64, below which rounding decides
 
 
-def solve_debiased(problem, solver, watch, xx, yy):
+def solve_debiased(problem: Problem, solver: Sinkhorn, watch: Watch, xx: Solution, yy: Solution) -> list[Solution]:
     """The solutions xy, xx and yy of a problem, the last two from those of the two measures with themselves."""
     if problem.is_self:
         return [xx, xx, yy]
@@ -33,7 +43,7 @@ def solve_debiased(problem, solver, watch, xx, yy):
     return sharpened(solver, xy, xx, yy)
 
 
-def difference(xy, xx, yy):
+def difference(xy: Solution, xx: Solution, yy: Solution) -> float:
     """S_eps from three dual values, without the terms that a mass other than 1 adds to each: they would cost digits.
 
     The terms are the same in all three, and of the size of eps. Errors of nearly equal values may make the difference
@@ -42,7 +52,7 @@ def difference(xy, xx, yy):
     return xy._transported - (xx._transported + yy._transported) / 2
 
 
-def sharpened(solver, xy, xx, yy):
+def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> list[Solution]:
     """The solutions, continued until the divergence no longer changes by much of itself.
 
     The divergence is then right to a few per cent, or to 1e-9 eps; if iterations run out before, the status of the
@@ -76,13 +86,13 @@ def sharpened(solver, xy, xx, yy):
     return solutions
 
 
-def _is_far_below_the_start(solver, value):
+def _is_far_below_the_start(solver: Sinkhorn, value: float) -> bool:
     """Whether what an earlier divergence has left at small masses, which the errors do not show, may be too much."""
     start = solver._start
     return isinstance(start, Resumed) and value < difference(start.xy, start.xx, start.yy) / FAR_BELOW
 
 
-def _tolerances(solutions):
+def _tolerances(solutions: list[Solution]) -> list[float]:
     """An eighth of the largest marginal error; of its own for a solution whose dual value has much to gain."""
     common = SHARPENING * max(solution.marginal_error for solution in solutions)
     least = difference(*solutions) / (5 * ACCURACY)
@@ -90,22 +100,22 @@ def _tolerances(solutions):
     return [max(min(common, SHARPENING * error), SHARPENING * LEAST_ERROR) for error in own]
 
 
-def _gain(solution):
+def _gain(solution: Solution) -> float:
     """The gain in dual value of the better exact update: eps times the larger KL divergence of the two marginals."""
     problem, iterate = solution.problem, solution.iterate
     sides = (problem.reduced.source, iterate.log_rows), (problem.reduced.target, iterate.log_columns)
     divergences = [
         side.partition.probabilities @ (np.expm1(np.minimum(logs, LARGEST_LOG)) - logs) for side, logs in sides
     ]
-    return problem.eps * problem.mass * max(divergences)
+    return float(problem.eps * problem.mass * max(divergences))
 
 
-def _continued(solver, solution, start, tol):
+def _continued(solver: Sinkhorn, solution: Solution, start: Initializer, tol: float) -> Solution:
     """Continue a solution to a smaller marginal error, if iterations are left; its status stays as it was."""
     left = solver.max_iter - solution.n_iter
     if solution.marginal_error <= tol or left < 1:
         return solution
-    settings = {"acceleration": "auto", "certify": False, "dtype": solver.dtype or "float64"}
+    settings: dict[str, Any] = {"acceleration": "auto", "certify": False, "dtype": solver.dtype or "float64"}
     further = replace(solver, tol=tol, max_iter=left, **settings)
     new = replace(further, init=start).attempt(solution.problem)
     passes, history = solution.solve_passes + new.solve_passes, np.concatenate([solution.history, new.history])
@@ -114,7 +124,7 @@ def _continued(solver, solution, start, tol):
     return replace(new, status=solution.status, tol=solver.tol, solve_passes=passes, history=history)
 
 
-def near(solver, xx, yy):
+def near(solver: Sinkhorn, xx: Solution, yy: Solution) -> Sinkhorn:
     """The solver that starts the cross problem from the self potentials where these are near its own.
 
     An earlier divergence tells what the cross problem's potentials have beyond these.
@@ -126,7 +136,7 @@ def near(solver, xx, yy):
     return replace(solver, init=Debiased(xx.iterate.f, yy.iterate.f))
 
 
-def unchanged(solver, problem):
+def unchanged(solver: Sinkhorn, problem: Problem) -> Solution | None:
     """The solution of this very self problem in an earlier divergence, if it is as accurate as the solver asks for."""
     if not isinstance(solver._start, Resumed) or solver.certify:
         return None
@@ -136,6 +146,6 @@ def unchanged(solver, problem):
             known.dtype == "float64" or problem.source.points.dtype == np.float32
         )
         if is_known and has_pairs and known.converged and known.marginal_error <= value_tol(problem, solver):
-            settings = {"tol": solver.tol, "backend": solver.backend}
+            settings: dict[str, Any] = {"tol": solver.tol, "backend": solver.backend}
             return replace(known, problem=problem, solve_passes=0.0, history=known.history[:0], **settings)
     return None

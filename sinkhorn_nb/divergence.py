@@ -1,8 +1,12 @@
 """The Sinkhorn divergence: three solutions, read together."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from .backends.home import HOST
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .array_types import ArrayLike, Floats
+from .backends.home import HOST, Home
 from .caching import cached_property
 from .debiasing import difference
 from .gradients import LINEAR_TOL
@@ -13,6 +17,9 @@ from .real import RealNumber
 from .representation import Represented
 from .solution import Solution
 from .status import warned
+
+if TYPE_CHECKING:
+    from .problem import Problem
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,41 +47,41 @@ class Divergence(Represented, RealNumber):
     yy: Solution
 
     @cached_property
-    def value(self):
+    def value(self) -> float:
         """S_eps, each term a dual value: the error is quadratic in the marginal errors."""
         return 0.0 if self.xy.problem.is_self else max(difference(self.xy, self.xx, self.yy), 0.0)
 
-    def __float__(self):
+    def __float__(self) -> float:
         return self.value
 
     @cached_property
-    def gap(self):
+    def gap(self) -> float:
         """Certified: |value - S_eps| <= gap; the passes are those of `Solution.gap`, for each of the three problems."""
         return max(self.xy.gap, (self.xx.gap + self.yy.gap) / 2)
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether all three solutions are within tol."""
         return all(solution.converged for solution in self._solutions)
 
     @property
-    def n_iter(self):
+    def n_iter(self) -> int:
         """The most iterations of the three."""
         return max(solution.n_iter for solution in self._solutions)
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> float:
         """Sweeps over n x m pairs; each solution's own sweeps count by their pairs."""
         pairs = [(id(s.found), s.n_passes * s.found.n_pairs) for s in self._solutions]
         return sum(dict(pairs).values()) / self.xy.found.n_pairs
 
     @property
-    def marginal_error(self):
+    def marginal_error(self) -> float:
         """The largest of the three."""
         return max(solution.marginal_error for solution in self._solutions)
 
     @property
-    def on_host(self):
+    def on_host(self) -> Divergence:
         """The divergence with NumPy arrays for all results, wherever the points came from."""
         if self._home == HOST:
             return self
@@ -82,11 +89,11 @@ class Divergence(Represented, RealNumber):
         return Divergence(*(on_host[id(solution)] for solution in self._solutions))
 
     @property
-    def potentials(self):
+    def potentials(self) -> tuple[Floats, Floats]:
         """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
         return self._home.send(self.xy._f - self.xx._f), self._home.send(self.xy._g - self.yy._g)
 
-    def gradient(self):
+    def gradient(self) -> Gradient:
         """d S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a, and so for y, b.
 
         Returns
@@ -104,7 +111,9 @@ class Divergence(Represented, RealNumber):
         gradient = Gradient(cross.x - on_x.x, cross.y - on_y.y, cross.a - on_x.a, cross.b - on_y.b)
         return with_value(self.value, self.xy.problem, gradient).sent(self._home)
 
-    def hessian_vector_product(self, dx=None, dy=None, tol=LINEAR_TOL):
+    def hessian_vector_product(
+        self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
+    ) -> HessianProduct:
         """The Hessian of S_eps in (x, y) times (dx, dy), at fixed weights.
 
         Parameters
@@ -151,27 +160,27 @@ class Divergence(Represented, RealNumber):
         of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)  # halves that are equal up to the marginal error
         return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(self._home)
 
-    def _facts(self):
+    def _facts(self) -> dict[str, object]:
         outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
         return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.xy.problem._facts()
 
     @property
-    def _home(self):
+    def _home(self) -> Home:
         return self.xy.problem.home
 
     @property
-    def _solutions(self):
+    def _solutions(self) -> tuple[Solution, Solution, Solution]:
         return self.xy, self.xx, self.yy
 
 
-def assembled(problem, xy, xx, yy):
+def assembled(problem: Problem, xy: Solution, xx: Solution, yy: Solution) -> Divergence:
     """The divergence of a problem from three solutions, which may write the measures in other rows."""
     new_xy = _for_rows_of(problem, xy)
     new_xx = _for_rows_of(problem.on_source(), new_xy if xx is xy else xx)
     return Divergence(new_xy, new_xx, _for_rows_of(problem.on_target(), new_xx if yy is xx else yy))
 
 
-def _for_rows_of(problem, solution):
+def _for_rows_of(problem: Problem, solution: Solution) -> Solution:
     """The solution of the same measures, which may write them in other rows and elsewhere."""
     known = solution.problem
     pairs = ((problem.source, known.source), (problem.target, known.target))

@@ -1,18 +1,37 @@
 """The front door: arrays in, one frozen result out."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import validation
 from .arguments import between, comparable, compared, known_selves, listed, usual
-from .divergences import diverge_all
+from .array_types import ArrayLike, Arrays, Weights
+from .divergences import Divergences, diverge_all
 from .measure import Measure
 from .problem import Problem
 
+if TYPE_CHECKING:
+    from .divergence import Divergence
+    from .solution import Solution
+    from .solver.sinkhorn import Sinkhorn
+
 
 @validation.native_names
-def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None, self_y=None):
+def sinkhorn_divergence(
+    x: ArrayLike,
+    y: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    *,
+    blur: float,
+    solver: Sinkhorn | None = None,
+    self_x: Solution | None = None,
+    self_y: Solution | None = None,
+) -> Divergence:
     """Sinkhorn divergence S_eps(a, b) between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
 
     S_eps(a, b) = OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2: positive, zero only for
@@ -74,7 +93,15 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
 
 
 @validation.native_names
-def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
+def sinkhorn_divergences(
+    xs: Arrays,
+    ys: Arrays,
+    a: Weights | None = None,
+    b: Weights | None = None,
+    *,
+    blur: float,
+    solver: Sinkhorn | None = None,
+) -> Divergences:
     """Sinkhorn divergences of many pairs of weighted point clouds, solved together.
 
     As `sinkhorn_divergence` of each pair, up to the solver's tolerance, and for small clouds many times as fast:
@@ -135,7 +162,15 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
 
 
 @validation.native_names
-def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
+def entropic_ot(
+    x: ArrayLike,
+    y: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    *,
+    blur: float,
+    solver: Sinkhorn | None = None,
+) -> Solution:
     """Entropic optimal transport OT_eps between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
 
     OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b) over plans with marginals a and b.
@@ -185,7 +220,7 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     return usual(solver).solve(_problem(x, y, a, b, blur))
 
 
-def suggest_blur(x, y=None, fraction=0.05):
+def suggest_blur(x: ArrayLike, y: ArrayLike | None = None, fraction: float = 0.05) -> float:
     """A blur to start from: a fraction of the diameter, the diagonal of the bounding box of all points.
 
     Parameters
@@ -223,7 +258,7 @@ def suggest_blur(x, y=None, fraction=0.05):
     return fraction * diameter
 
 
-def _problem(x, y, a, b, blur):
+def _problem(x: ArrayLike, y: ArrayLike, a: ArrayLike | None, b: ArrayLike | None, blur: float) -> Problem:
     validation.points_first(x, y, a, b)
     source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
     return between(source, target, blur, home=validation.home(x=x, y=y, a=a, b=b))

@@ -1,5 +1,7 @@
 """Compile ahead: the kernels of the main job, so that the first real call is a fast one."""
 
+from __future__ import annotations
+
 import time
 
 import numpy as np
@@ -11,7 +13,7 @@ N_POINTS = 64
 KINDS = [(dtype, d) for dtype in ("float32", "float64") for d in (2, 3, 64)]
 
 
-def warm_up(dtype, d):
+def warm_up(dtype: str, d: int) -> float:
     """Compile, or load from the cache, what a divergence, its gradient and its map need.
 
     Parameters

@@ -1,10 +1,18 @@
 """The linear system behind every derivative of potentials, solved by deflated conjugate gradients."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..array_types import Floats, Indices
 from ..backends.threads import single_threaded_blas
+
+if TYPE_CHECKING:
+    from ..dual import Iterate
+    from ..problem import Problem
 
 CLUSTERS = 64, 256  # of the target, at least and at most: more save iterations
 SUMS = 2**22  # of them and source points, unless the least is more: 32 MB
@@ -37,12 +45,12 @@ class LinearSolve(NamedTuple):
     n_passes: float
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether the residual is within tol."""
         return self.residual <= self.tol
 
     @property
-    def message(self):
+    def message(self) -> str:
         """The residual reached and, where it is too large, the cure."""
         if self.converged:
             return f"the linear system is solved: residual {self.residual:.2e} <= {self.tol:.2e}"
@@ -55,9 +63,9 @@ class LinearSolve(NamedTuple):
 class _Best(NamedTuple):
     error: float
     n_iter: int
-    x: np.ndarray
-    Wx: np.ndarray
-    residual: np.ndarray
+    x: Floats
+    Wx: Floats
+    residual: Floats
 
 
 class LinearSystem:
@@ -69,7 +77,7 @@ class LinearSystem:
     carried along: the equations define what they get.
     """
 
-    def __init__(self, problem, iterate, backend):
+    def __init__(self, problem: Problem, iterate: Iterate, backend: str) -> None:
         eps = problem.eps
         # Of all rows, repeated ones too: their derivatives differ. So two sides of one measure may differ in rows.
         source, target = problem.source.partition, problem.target.partition
@@ -87,20 +95,20 @@ class LinearSystem:
         self._coarse = _CoarseSpace(bounds, images, self.r, self.c)
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> float:
         """Passes over the pairs so far."""
         return self._kernel.n_passes
 
-    def on_rows(self, V, factors=None):
+    def on_rows(self, V: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
         """sum_j K_ij V_j; for factors A (n, r) and B (m, r), sum_j K_ij <A_i, B_j> V_j."""
         return _columns(V, lambda V: self._kernel.product(self._f, self._g, V, factors))
 
-    def on_columns(self, U, factors=None):
+    def on_columns(self, U: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
         """sum_i K_ij U_i; for factors A (n, r) and B (m, r), sum_i K_ij <A_i, B_j> U_i."""
         swapped = None if factors is None else factors[::-1]
         return _columns(U, lambda U: self._kernel.T.product(self._g, self._f, U, swapped))
 
-    def solve(self, hf, hg, tol, size=0.0):
+    def solve(self, hf: Floats, hg: Floats, tol: float, size: float = 0.0) -> tuple[Floats, Floats, LinearSolve]:
         """(df, dg), up to the constant between them, and the `LinearSolve`.
 
         <r, hf> = <c, hg> is taken for granted; size is that of the terms whose sums hf and hg are. df is eliminated;
@@ -111,7 +119,7 @@ class LinearSystem:
         with single_threaded_blas():
             return self._solve(hf, hg, tol, size)
 
-    def _solve(self, hf, hg, tol, size):
+    def _solve(self, hf: Floats, hg: Floats, tol: float, size: float) -> tuple[Floats, Floats, LinearSolve]:
         coarse, r, c = self._coarse, self.r, self.c
         moments = coarse.moments(hf, hg)
         x, Wx = coarse.solve(moments)
@@ -120,7 +128,8 @@ class LinearSystem:
         scale = max(float(np.linalg.norm(moments)), self._norm(residual), ROUNDING * size, 1e-300)
         best = _Best(self._norm(residual) / scale, 0, x, Wx, residual)
         p = Wp = np.zeros(1)
-        n_iter, rho = 0, 1.0
+        n_iter = 0
+        rho: Any = 1.0  # a number: NumPy's types take the product of two vectors for an array
         while best.error > tol and n_iter < min(MAX_ITER, best.n_iter + PATIENCE):
             q = self.on_rows(c * residual)
             shift, image = coarse.solve(coarse.images @ (r * q))
@@ -139,17 +148,17 @@ class LinearSystem:
         # The residual added is one more update of the columns, points without mass included.
         return hf - best.Wx, best.x + best.residual, LinearSolve(best.error, tol, n_iter, self.n_passes)
 
-    def _norm(self, v):
+    def _norm(self, v: Floats) -> float:
         return float(np.sqrt(self.c @ v**2))
 
-    def _centred(self, v):
+    def _centred(self, v: Floats) -> Floats:
         return v - self.c @ v / self.c.sum()
 
 
 class _CoarseSpace:
     """Functions constant on clusters of the target, in a basis of unit norm in L2(c), and what K c makes of them."""
 
-    def __init__(self, bounds, images, r, c):
+    def __init__(self, bounds: Indices, images: Floats, r: Floats, c: Floats) -> None:
         self._bounds, self._c, self._r = bounds, c, r
         self._owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
         masses = np.add.reduceat(c, bounds[:-1])
@@ -159,21 +168,21 @@ class _CoarseSpace:
         kept = values > LEAST_EIGENVALUE  # the constant is not among them
         self._inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
 
-    def moments(self, hf, hg):
+    def moments(self, hf: Floats, hg: Floats) -> Floats:
         """The coarse part of hg - K'r hf."""
         return self._scale * np.add.reduceat(self._c * hg, self._bounds[:-1]) - self.images @ (self._r * hf)
 
-    def solve(self, moments):
+    def solve(self, moments: Floats) -> tuple[Floats, Floats]:
         """The coarse function x with the given moments of (I - K'r Kc) x, and K c x."""
         shares = self._inverse @ moments
         return (self._scale * shares)[self._owner], shares @ self.images
 
 
-def _marginal(probabilities, log_sums):
+def _marginal(probabilities: Floats, log_sums: Floats) -> Floats:
     marginal = probabilities * np.exp(log_sums)
     return np.where(marginal > LEAST_MASS, marginal, 0.0)
 
 
-def _columns(V, product):
+def _columns(V: Floats, product: Callable[[Floats], Floats]) -> Floats:
     sums = product(V.reshape(len(V), -1))
     return np.clip(np.nan_to_num(sums, nan=LARGEST), -LARGEST, LARGEST).reshape(-1, *V.shape[1:])

@@ -1,9 +1,16 @@
 """The same problem at a higher temperature first, down from one at which zero will do."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .base import Initializer, Start, sketch
 from .zeros import Zeros
+
+if TYPE_CHECKING:
+    from ..problem import Problem
+    from ..solver.sinkhorn import Sinkhorn
 
 WARM_BLUR = 1 / 20  # of the diameter: zero will do
 TOL, MAX_ITER = 0.03, 20
@@ -17,7 +24,7 @@ class Annealed(Initializer):
     mass the others want.
     """
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """The start: a few passes for each halving of the blur."""
         if problem.is_self or problem.blur >= WARM_BLUR * problem.diameter:
             return Zeros()(problem, solver)

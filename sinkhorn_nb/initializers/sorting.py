@@ -1,13 +1,22 @@
 """Points on a line: transport without entropy is a sort, and its potentials start the entropic problem."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import validation
+from ..array_types import Floats
 from ..backends.sorted_dual import dual_sort_sweep, midpoint_dual
 from .base import Initializer, Start
 from .zeros import Zeros
+
+if TYPE_CHECKING:
+    from ..partition import Partition
+    from ..problem import Problem
+    from ..solver.sinkhorn import Sinkhorn
 
 EXPONENT = 2.0  # of the cost |x - y|^p / p
 
@@ -38,7 +47,7 @@ class Sorting(Initializer):
     True
     """
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """The start, for nothing."""
         validation.on_a_line("init: Sorting", problem.source.points)
         if problem.is_self:
@@ -67,10 +76,10 @@ class DualSort(Initializer):
 
     n_sweeps: int = 3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         validation.count("n_sweeps", self.n_sweeps)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """The start, for n_sweeps + 1 passes; zero for a measure with itself, which the sweeps leave there."""
         validation.on_a_line("init: DualSort", problem.source.points)
         for measure in (problem.source, problem.target):
@@ -88,12 +97,12 @@ class DualSort(Initializer):
 class _Line:
     """The points of a partition ascending: its cuts, at rounded coordinates, may leave close ones reversed."""
 
-    def __init__(self, partition):
+    def __init__(self, partition: Partition) -> None:
         coordinates = partition.points[:, 0]
         self._order = np.argsort(coordinates, kind="stable")
         self.points, self.probabilities = coordinates[self._order], partition.probabilities[self._order]
 
-    def restore(self, values):
+    def restore(self, values: Floats) -> Floats:
         out = np.empty_like(values)
         out[self._order] = values
         return out

@@ -1,17 +1,24 @@
 """The start of Sinkhorn's iteration."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .base import Initializer, Start
+
+if TYPE_CHECKING:
+    from ..problem import Problem
+    from ..solver.sinkhorn import Sinkhorn
 
 
 @dataclass(frozen=True)
 class Zeros(Initializer):
     """Both potentials zero."""
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """The start, for nothing."""
         f = np.zeros(len(problem.source))
         return Start(f, f if problem.is_self else np.zeros(len(problem.target)), 0.0)

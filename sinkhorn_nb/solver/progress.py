@@ -1,8 +1,15 @@
 """Progress bars: of a solve, without a guess of how long it will take, and of many of them, with one."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from ..problem import Problem
+    from .descent import Iteration
 
 FORMAT = "{desc}: {n_fmt} iterations{postfix}, {elapsed}"
 INTERVAL = 0.1  # seconds between two lines, at least
@@ -12,7 +19,7 @@ class _Line(tqdm):
     monitor_interval = 0  # no thread of its own: processes that are forked beside one can hang
 
 
-def counter(name, total):
+def counter(name: str, total: int) -> _Line:
     """A line on stderr with how many of the total are done; a context that removes it in the end."""
     return _Line(desc=name, total=total, leave=False, mininterval=INTERVAL, miniters=1)
 
@@ -23,13 +30,13 @@ class ProgressBar:
     A callback for the iterations of one solve, and a context that removes the line in the end.
     """
 
-    def __init__(self, problem, tol):
+    def __init__(self, problem: Problem, tol: float) -> None:
         self._eps, self._tol = problem.eps, tol
         n, m = len(problem.source), len(problem.target)
         between = f"{n} points with themselves" if problem.is_self else f"{n} and {m} points"
         self._bar = _Line(desc=between, bar_format=FORMAT, leave=False, mininterval=INTERVAL, miniters=1)
 
-    def __call__(self, iteration):
+    def __call__(self, iteration: Iteration) -> None:
         """Tell of an iteration."""
         warmer = "" if iteration.eps == self._eps else f" at blur {math.sqrt(iteration.eps):.2g}"
         self._bar.set_postfix_str(
@@ -37,8 +44,8 @@ class ProgressBar:
         )
         self._bar.update()
 
-    def __enter__(self):
+    def __enter__(self) -> ProgressBar:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._bar.close()

@@ -1,9 +1,11 @@
 """The solver: how a problem is solved, from its start to a solution."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +20,11 @@ from ..status import Status, warn
 from .descent import Descent, Iteration, completed
 from .parameters import Parameters
 from .progress import ProgressBar
-from .schedule import LEAST_TOL, certifying, is_limit, phases
+from .schedule import LEAST_TOL, Phase, certifying, is_limit, phases
 from .small import solve_one_small
+
+if TYPE_CHECKING:
+    from ..problem import Problem
 
 ACCELERATIONS = ("auto", "none", "symmetric")
 PROGRESS = 0.9  # the gap of a certified solve falls at least to this share of the last one, or twice does not
@@ -84,7 +89,7 @@ class Sinkhorn(Parameters):
     progress: bool = False
     callback: Callable[[Iteration], Any] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "tol", validation.positive("tol", self.tol))
         object.__setattr__(self, "max_iter", validation.count("max_iter", self.max_iter))
         super().__post_init__()
@@ -96,7 +101,7 @@ class Sinkhorn(Parameters):
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback: expected a callable or None, got {self.callback!r}; pass a function")
 
-    def solve(self, problem):
+    def solve(self, problem: Problem) -> Solution:
         """Solve one `Problem`; warn once if the tolerance was not reached.
 
         Returns
@@ -109,7 +114,7 @@ class Sinkhorn(Parameters):
         """
         return solve(self, [problem])[0]
 
-    def attempt(self, problem):
+    def attempt(self, problem: Problem) -> Solution:
         """Solve one problem as `solve` does, without the warning."""
         # The idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
         with single_threaded_blas():
@@ -124,13 +129,13 @@ class Sinkhorn(Parameters):
 DEFAULT = Sinkhorn()
 
 
-def solve(solver, problems):
+def solve(solver: Sinkhorn, problems: Sequence[Problem]) -> list[Solution]:
     """Solutions of several problems, one after another."""
     watch = Watch(solver)
     return reported([_solution(solver, problem, watch) for problem in problems], watch)
 
 
-def _solution(solver, problem, watch):
+def _solution(solver: Sinkhorn, problem: Problem, watch: Watch) -> Solution:
     """The solution of a small problem by one compiled call; of others, and where that fails, by the loop."""
     solution, n_passes = solve_one_small(problem, solver)
     if solution is None:
@@ -139,7 +144,7 @@ def _solution(solver, problem, watch):
     return solution
 
 
-def reported(solutions, watch):
+def reported(solutions: list[Solution], watch: Watch) -> list[Solution]:
     """The solutions, with one warning for all that did not converge, unless there was one on the way."""
     failed = [s for s in solutions if not s.converged]
     if failed and not watch.has_warned:
@@ -148,7 +153,7 @@ def reported(solutions, watch):
     return solutions
 
 
-def _iterate(solver, problem):
+def _iterate(solver: Sinkhorn, problem: Problem) -> Solution:
     """Run the phases, from the start to the tolerance."""
     if is_limit(problem):
         return _limit(problem, solver)
@@ -162,7 +167,7 @@ def _iterate(solver, problem):
         return _certified(descent, solution, final, solver) if solver.certify else solution
 
 
-def _limit(problem, solver):
+def _limit(problem: Problem, solver: Sinkhorn) -> Solution:
     """The closed form, measured once: iterations would add a rounding of eps 1e-16 to the potentials, no more."""
     f, g, n_passes = Gaussian()(problem, solver)
     kernel = problem.kernel("float64", solver.backend)
@@ -174,7 +179,7 @@ def _limit(problem, solver):
     return Solution(problem, iterate, status, n_passes, np.array([error]), "float64", solver.tol, solver.backend)
 
 
-def _certified(descent, solution, phase, solver):
+def _certified(descent: Descent, solution: Solution, phase: Phase, solver: Sinkhorn) -> Solution:
     """Continue until the certified gap is within the tolerance or no longer falls; in float64 unless dtype is given."""
     n_without_progress = 0
     while not _is_certified(solution) and descent.n_iter < solver.max_iter and n_without_progress < 2:
@@ -188,15 +193,15 @@ def _certified(descent, solution, phase, solver):
     return solution
 
 
-def _is_certified(solution):
+def _is_certified(solution: Solution) -> bool:
     return solution.gap <= solution.tol * _scale(solution)
 
 
-def _scale(solution):
+def _scale(solution: Solution) -> float:
     """Scale of the gap: the value, or eps times the mass if that is larger."""
     return max(abs(solution._transported), solution.problem.eps * solution.problem.mass)
 
 
-def _needed(solution):
+def _needed(solution: Solution) -> float:
     """Share of the marginal error to which it must fall, the gap being proportional to it."""
     return min(0.5, 0.7 * solution.tol * _scale(solution) / solution.gap)

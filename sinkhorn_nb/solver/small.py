@@ -3,18 +3,28 @@
 The others, and those that this leaves unsolved, go to the main loop.
 """
 
+from __future__ import annotations
+
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..array_types import Booleans, Floats, Indices
 from ..backends.choice import small_solver
-from ..backends.normal_forms import sizes_of, survey
-from ..backends.small_problems import Problems
+from ..backends.normal_forms import Forms, Survey, sizes_of, survey
+from ..backends.pointwise import LOG2E
+from ..backends.small_problems import Answers, Problems
 from ..clouds import Clouds
 from ..dual import Normal
-from ..gibbs import LOG2E
 from .schedule import LIMIT, value_tols
 from .small_solutions import Found, SmallSolutions
+
+if TYPE_CHECKING:
+    from ..problem import Problem
+    from ..solution import Solution
+    from .sinkhorn import Sinkhorn
+    from .small_starts import Starts
 
 LARGEST = 2**18  # pairs: from there on the two-level steps need less time
 MOST_ROWS = 2**26  # pairs of rows, before equal points are merged
@@ -25,20 +35,29 @@ MOST = 300  # iterations: what is not solved by then needs two-level steps
 SELF_TOL = 1e-7  # of self problems, which are solved in a few iterations: their values are then beyond doubt
 
 
-def suits(solver, starts=None):
+def suits(solver: Sinkhorn, starts: Starts | None = None) -> bool:
     """Whether a solver asks for nothing that the compiled solver of small problems does not do, from these starts."""
     is_usual = solver.dtype in (None, "float64")
-    known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))
+    known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))  # type: ignore[arg-type]  # classes have hashes
     known = known if starts is None else {*known, "init"}
     return is_usual and all(value == usual[name] for name, value in solver._compared.items() if name not in known)
 
 
 @cache
-def _defaults(kind):
+def _defaults(kind: type[Sinkhorn]) -> dict[str, Any]:
     return kind()._compared
 
 
-def solve_small(clouds, sources, targets, eps, solver, selves=None, starts=None, is_debiased=True):
+def solve_small(
+    clouds: Clouds,
+    sources: Indices,
+    targets: Indices,
+    eps: float,
+    solver: Sinkhorn,
+    selves: dict[int, Solution] | None = None,
+    starts: Starts | None = None,
+    is_debiased: bool = True,
+) -> SmallSolutions:
     """Solve what is small among the problems between pairs of clouds, each cloud's problem with itself only once.
 
     Parameters
@@ -87,7 +106,9 @@ def solve_small(clouds, sources, targets, eps, solver, selves=None, starts=None,
     return SmallSolutions(clouds, sources, targets, eps, solver, found, selves)
 
 
-def _solve_own(forms, are_wanted, eps, solver, selves, starts):
+def _solve_own(
+    forms: Forms, are_wanted: Booleans, eps: float, solver: Sinkhorn, selves: dict[int, Solution], starts: Starts | None
+) -> tuple[Answers, Booleans]:
     """The answers for clouds with themselves, those that are known included, and which of these are solved."""
     everyone = np.arange(len(are_wanted))
     facts = survey(forms, everyone, everyone)
@@ -104,7 +125,7 @@ def _solve_own(forms, are_wanted, eps, solver, selves, starts):
     return own, are_small & (own.errors <= tols)
 
 
-def solve_one_small(problem, solver):
+def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None, float]:
     """The solution of a problem, and the passes made for it; None for the solution if it is not small or unsolved."""
     clouds, numbers = Clouds.of_measures([problem.source, problem.target]), np.arange(2)
     if not suits(solver) or len(problem.source) * len(problem.target) > MOST_ROWS:
@@ -115,7 +136,7 @@ def solve_one_small(problem, solver):
     return small.solution(0).of(problem), 0.0
 
 
-def _same(everyone, sources, targets, are_equal):
+def _same(everyone: Indices, sources: Indices, targets: Indices, are_equal: Booleans) -> Indices:
     """The number of the cloud that stands for each cloud: of those that are found to be equal, the first."""
     same = everyone.copy()
     if not are_equal.any():
@@ -126,7 +147,7 @@ def _same(everyone, sources, targets, are_equal):
     return same
 
 
-def _are_small(forms, facts, first, second, eps):
+def _are_small(forms: Forms, facts: Survey, first: Indices, second: Indices, eps: float) -> Booleans:
     """Whether problems fit the cache, and neither the blur nor a weight is out of all proportion."""
     sizes, blur = sizes_of(forms.ends), np.sqrt(eps)
     is_usual = (blur >= SMALLEST_BLUR * facts.diameters) & (blur <= LIMIT * facts.diameters)
@@ -134,9 +155,17 @@ def _are_small(forms, facts, first, second, eps):
     return fits & (is_usual | (facts.diameters == 0))
 
 
-def _problems(facts, first, second, eps, tols, are_wanted, starts):
+def _problems(
+    facts: Survey,
+    first: Indices,
+    second: Indices,
+    eps: float,
+    tols: Floats,
+    are_wanted: Booleans,
+    starts: list[Floats] | None,
+) -> Problems:
     """The problems between clouds, each from its start, a potential of the second in bits, if there are any."""
     count, is_started = len(first), starts is not None
-    flat = np.concatenate(starts) if is_started else np.empty(0)
+    flat = np.empty(0) if starts is None else np.concatenate(starts)
     are_fine, scales = np.sqrt(eps) < FINE * facts.diameters, np.full(count, LOG2E / 2 / eps)
     return Problems(first, second, scales, tols, are_fine, are_wanted, flat, np.full(count, is_started))

@@ -1,11 +1,20 @@
 """Starts of small problems from an earlier divergence: its potentials move along with the rows, at no pass."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..array_types import Floats, Numbers
+from ..dual import Normal
 from ..initializers.moved import along_geodesic
 from ..initializers.tracks import SELF_STEP, Track, have_same_rows
+
+if TYPE_CHECKING:
+    from ..initializers.resumed import Resumed
+    from ..measure import Measure
+    from ..solution import Solution
 
 
 class Starts(NamedTuple):
@@ -15,13 +24,13 @@ class Starts(NamedTuple):
     them.
     """
 
-    source: np.ndarray
-    target: np.ndarray
-    f: np.ndarray
-    g: np.ndarray
+    source: Floats
+    target: Floats
+    f: Floats
+    g: Floats
 
 
-def carried(earlier, source, target):
+def carried(earlier: Resumed, source: Measure, target: Measure) -> Starts | None:
     """The starts of two measures' problems from an earlier divergence, or None if the rows do not correspond."""
     sides = (earlier.xy.problem.source, source), (earlier.xy.problem.target, target)
     if not all(have_same_rows(old, new) for old, new in sides):
@@ -34,18 +43,19 @@ def carried(earlier, source, target):
     return Starts(of_source, of_target, *along_geodesic(x, f, y, g))
 
 
-def _track(old, new):
+def _track(old: Measure, new: Measure) -> Track:
     form = new.normal_form
     return Track(_per_point(new, old.points.astype(np.float64)), form.points, form.probabilities, new)
 
 
-def _rows(solution, step):
+def _rows(solution: Solution, step: float) -> Floats:
     """The potential f of a solution per row, after a step that its errors tell of."""
-    iterate = getattr(solution.found, "iterate", solution.found)
+    found = solution.found
+    iterate = found.iterate if isinstance(found, Normal) else found
     return solution._per_row(iterate.f - step * solution.problem.eps * iterate.log_rows)
 
 
-def _per_point(measure, rows):
+def _per_point(measure: Measure, rows: Numbers) -> Floats:
     """Values per point of the normal form from values per row; equal points take one of them."""
     form = measure.normal_form
     carriers = form.owner >= 0
