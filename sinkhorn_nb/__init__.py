@@ -1,11 +1,9 @@
 """Entropic optimal transport and Sinkhorn divergences: certified, linear in memory, fast on a plain CPU."""
 
-from __future__ import annotations
-
 import os
 import threading
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time `__getattr__` does the same, later
     from . import initializers as initializers
@@ -76,14 +74,16 @@ if hasattr(os, "register_at_fork"):  # no thread of the parent goes on in a chil
     os.register_at_fork(after_in_child=lambda: globals().update(_importing=threading.RLock()))
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name or submodule when it is first asked for: numba and SciPy take half a second."""
-    if name not in _SUBMODULES and name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with _importing:
-        module = import_module(f".{_HOMES.get(name, name)}", __name__)
-    value = globals()[name] = module if name in _SUBMODULES else getattr(module, name)
-    return value
+if not TYPE_CHECKING:  # to a type checker a name that is not there is a mistake
+
+    def __getattr__(name: str) -> object:
+        """Import a public name or submodule when it is first asked for: numba and SciPy take half a second."""
+        if name not in _SUBMODULES and name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        with _importing:
+            module = import_module(f".{_HOMES.get(name, name)}", __name__)
+        value = globals()[name] = module if name in _SUBMODULES else getattr(module, name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
 """The types of arrays in annotations: what a caller passes, and what the library computes with."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ Coordinates: TypeAlias = npt.NDArray[np.floating[Any]]  # float32 or float64
 Indices: TypeAlias = npt.NDArray[np.intp]
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Numbers: TypeAlias = npt.NDArray[Any]
+
+Precision: TypeAlias = Literal["float32", "float64"]  # of the pairs
 
 ArrayLike: TypeAlias = npt.ArrayLike
 Arrays: TypeAlias = Sequence[ArrayLike] | Numbers  # a list of clouds

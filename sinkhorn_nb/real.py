@@ -3,65 +3,79 @@
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable
 from numbers import Real
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from .array_types import Numbers
 
-T = TypeVar("T")
-Comparison: TypeAlias = Callable[["RealNumber", "float | RealNumber"], bool]
-Arithmetic: TypeAlias = Callable[["RealNumber", "float | RealNumber"], float]
-
-
-def _binary(operation: Callable[[Any, Any], T]) -> Callable[[RealNumber, Any], T]:
-    """The operation between the number and another one."""
-
-    def method(self: RealNumber, other: Any) -> T:
-        return operation(float(self), other)
-
-    return method
-
-
-def _reflected(operation: Callable[[Any, Any], T]) -> Callable[[RealNumber, Any], T]:
-    """The operation between another number and this one."""
-
-    def method(self: RealNumber, other: Any) -> T:
-        return operation(other, float(self))
-
-    return method
+Number: TypeAlias = "float | RealNumber"  # arrays do the reflected operation, element by element
 
 
 class RealNumber(Real):
     """A real number with more to it than its value: all that is inherited from here goes by `float(self)`."""
 
-    __lt__: Comparison = _binary(operator.lt)
-    __le__: Comparison = _binary(operator.le)
-    __ge__: Comparison = _binary(operator.ge)
-    __gt__: Comparison = _binary(operator.gt)
-    __eq__: Callable[[RealNumber, object], bool] = _binary(operator.eq)
-    __ne__: Callable[[RealNumber, object], bool] = _binary(
-        operator.ne
-    )  # not the opposite of ==: arrays have no truth value
+    def __lt__(self, other: Number) -> bool:
+        return float(self) < other
 
-    __add__: Arithmetic = _binary(operator.add)
-    __radd__: Arithmetic = _reflected(operator.add)
-    __sub__: Arithmetic = _binary(operator.sub)
-    __rsub__: Arithmetic = _reflected(operator.sub)
-    __mul__: Arithmetic = _binary(operator.mul)
-    __rmul__: Arithmetic = _reflected(operator.mul)
-    __truediv__: Arithmetic = _binary(operator.truediv)
-    __rtruediv__: Arithmetic = _reflected(operator.truediv)
-    __floordiv__: Arithmetic = _binary(operator.floordiv)
-    __rfloordiv__: Arithmetic = _reflected(operator.floordiv)
-    __mod__: Arithmetic = _binary(operator.mod)
-    __rmod__: Arithmetic = _reflected(operator.mod)
-    __pow__: Arithmetic = _binary(operator.pow)
-    __rpow__: Arithmetic = _reflected(operator.pow)
+    def __le__(self, other: Number) -> bool:
+        return float(self) <= other
+
+    def __gt__(self, other: Number) -> bool:
+        return float(self) > other
+
+    def __ge__(self, other: Number) -> bool:
+        return float(self) >= other
+
+    def __eq__(self, other: object) -> bool:
+        return float(self) == other
+
+    def __ne__(self, other: object) -> bool:  # not the opposite of ==: arrays have no truth value
+        return float(self) != other
+
+    def __add__(self, other: Number) -> float:
+        return float(self) + other
+
+    def __radd__(self, other: Number) -> float:
+        return other + float(self)
+
+    def __sub__(self, other: Number) -> float:
+        return float(self) - other
+
+    def __rsub__(self, other: Number) -> float:
+        return other - float(self)
+
+    def __mul__(self, other: Number) -> float:
+        return float(self) * other
+
+    def __rmul__(self, other: Number) -> float:
+        return other * float(self)
+
+    def __truediv__(self, other: Number) -> float:
+        return float(self) / other
+
+    def __rtruediv__(self, other: Number) -> float:
+        return other / float(self)
+
+    def __floordiv__(self, other: Number) -> float:
+        return float(self) // other
+
+    def __rfloordiv__(self, other: Number) -> float:
+        return other // float(self)
+
+    def __mod__(self, other: Number) -> float:
+        return float(self) % other
+
+    def __rmod__(self, other: Number) -> float:
+        return other % float(self)
+
+    def __pow__(self, other: Number) -> float:
+        return float(self) ** other
+
+    def __rpow__(self, other: Number) -> float:
+        return other ** float(self)
 
     def __hash__(self) -> int:  # type: ignore[override]  # typeshed's complex numbers have none
         return hash(float(self))  # equal numbers have equal hashes

@@ -138,8 +138,9 @@ class _SoftQuantile(SoftValues):
 
     @cached_property
     def _values(self) -> Floats:
-        values = self._sorted._values
-        return (1 - self._share) * values[self._below] + self._share * values[self._above]
+        values, share = self._sorted._values, self._share
+        low: Floats = (1 - share) * values[self._below]
+        return low + share * values[self._above]
 
     def _pullback(self, cotangent: Floats) -> Floats:
         on_sorted = np.zeros_like(self._sorted._values)

@@ -72,7 +72,8 @@ def test_files_are_small(path):
 def test_functions_are_short(path):
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    lengths = {n.name: n.end_lineno - n.lineno + 1 for n in ast.walk(tree) if isinstance(n, functions)}
+    # A signature with types has a line for each argument: what counts comes after it.
+    lengths = {n.name: n.end_lineno - n.body[0].lineno + 1 for n in ast.walk(tree) if isinstance(n, functions)}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
 

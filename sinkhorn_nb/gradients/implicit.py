@@ -90,6 +90,11 @@ class Linearization:
 class _Cotangent:
     """d scalar = <phi, df> + <psi, dg> + <a, da> + <b, db> + mass d log(mass) + <y, dy> + <K left right', dC>."""
 
+    phi: Floats
+    psi: Floats
+    a: Floats
+    b: Floats
+
     def __init__(self, linearization: Linearization) -> None:
         self._of = linearization
         n, m = len(linearization.a), len(linearization.b)

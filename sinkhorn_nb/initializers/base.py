@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..array_types import Floats
+from ..array_types import Floats, Precision
 
 if TYPE_CHECKING:
     from ..partition import Partition
@@ -41,7 +41,7 @@ class Initializer(ABC):
 
 
 def sketch(
-    solver: Sinkhorn, problem: Problem, init: Initializer, tol: float, max_iter: int, dtype: str = "float32"
+    solver: Sinkhorn, problem: Problem, init: Initializer, tol: float, max_iter: int, dtype: Precision = "float32"
 ) -> Solution:
     """Solve an easier problem roughly, by the default steps, without warnings or progress."""
     settings: dict[str, Any] = {"acceleration": "auto", "certify": False, "progress": False, "callback": None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -66,11 +66,11 @@ class GMM(Settings, Initializer):
     """
 
     n_components: int = 5
-    covariance_type: str = "full"
-    random_state: Any = None
+    covariance_type: Literal["full", "tied", "diag", "spherical"] = "full"
+    random_state: int | np.random.RandomState | None = None
     source: Any = None
     target: Any = None
-    read_out: str = "softmin"
+    read_out: Literal["softmin", "posterior"] = "softmin"
 
     def __post_init__(self) -> None:
         validation.count("n_components", self.n_components)

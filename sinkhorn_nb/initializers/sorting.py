@@ -87,7 +87,7 @@ class DualSort(Initializer):
         if problem.is_self:
             return Zeros()(problem, solver)
         source, target = _Line(problem.source.partition), _Line(problem.target.partition)
-        f = np.zeros(len(source.points))
+        f: Floats = np.zeros(len(source.points))
         for _ in range(self.n_sweeps):
             f = dual_sort_sweep(source.points, target.points, f, EXPONENT)
         f, kernel = source.restore(f), problem.kernel("float32", solver.backend).T

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from .. import validation
+from ..array_types import ArrayLike, Precision
 from ..backends.choice import NAMES
 from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, marginal_error
-from ..initializers import Gaussian
+from ..initializers import Gaussian, Initializer
 from ..outlook import Watch
 from ..solution import Solution
 from ..status import Status, warn
@@ -24,6 +25,7 @@ from .schedule import LEAST_TOL, Phase, certifying, is_limit, phases
 from .small import solve_one_small
 
 if TYPE_CHECKING:
+    from ..divergence import Divergence
     from ..problem import Problem
 
 ACCELERATIONS = ("auto", "none", "symmetric")
@@ -81,13 +83,13 @@ class Sinkhorn(Parameters):
 
     tol: float = 1e-3
     max_iter: int = 3000
-    init: Any = "auto"
-    acceleration: str = "auto"
-    backend: str = "auto"
-    dtype: str | None = None
+    init: str | Initializer | Solution | Divergence | tuple[ArrayLike, ArrayLike] = "auto"
+    acceleration: Literal["auto", "none", "symmetric"] = "auto"
+    backend: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Precision | None = None
     certify: bool = False
     progress: bool = False
-    callback: Callable[[Iteration], Any] | None = None
+    callback: Callable[[Iteration], object] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tol", validation.positive("tol", self.tol))

@@ -100,4 +100,5 @@ def _side(clouds: Clouds, numbers: Indices, same: Indices, bases: Indices) -> _S
 
 def _ranges(starts: Indices, counts: Indices) -> Indices:
     """The numbers from each start on, so many each, one range after another."""
-    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    offsets: Indices = np.repeat(starts - np.cumsum(counts) + counts, counts)
+    return offsets + np.arange(counts.sum())

@@ -78,7 +78,8 @@ def best_shifts(sums: ClusterSums, weights: Floats, masses: Floats, tol: float) 
 
     Newton's method, started from 0, to a gradient of l1 norm tol.
     """
-    t, rounding = np.zeros(len(masses)), ROUNDING[sums.dtype.name]
+    t: Floats = np.zeros(len(masses))
+    rounding = ROUNDING[sums.dtype.name]
     value, total = _dual(t, sums, weights, masses)
     for _ in range(MOST_STEPS):
         shares = np.exp(t) * sums.shares(weights / total)

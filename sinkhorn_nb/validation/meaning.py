@@ -38,7 +38,7 @@ class Traits(NamedTuple):
     mass_unit: str | None = None
     rounding: float = 0.0
     mass_rounding: float = 0.0
-    short: np.dtype | None = None
+    short: np.dtype[Any] | None = None
 
     def column(self, k: int) -> str:
         """A coordinate as its owner calls it."""
