@@ -138,7 +138,7 @@ class _Report:
 
     def add(self, block: Indices, found: Values) -> None:
         """Count the failures of a block and remember the worst of all."""
-        self._n_failed += np.count_nonzero(~found.converged)
+        self._n_failed += int(np.count_nonzero(~found.converged))
         if found.failure is not None:
             failure = found.failure._replace(row=block[found.failure.row])
             self._worst = max(self._worst or failure, failure, key=lambda f: (f.marginal_error, -f.row))

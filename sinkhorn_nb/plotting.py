@@ -12,6 +12,7 @@ import numpy as np
 from .array_types import Coordinates, Floats, Numbers
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .divergence import Divergence
@@ -24,7 +25,7 @@ CLOUD_AREA = 18000.0  # of all points of a cloud together, in square typographic
 MARGIN = 0.03  # around the clouds, of their extent
 
 
-def plot_cloud(ax: Any, points: Coordinates, colors: str | Floats = GREY, heights: Floats | None = None) -> None:
+def plot_cloud(ax: Axes, points: Coordinates, colors: str | Floats = GREY, heights: Floats | None = None) -> None:
     """Scatter the first two coordinates of a cloud, on axes of equal scale without a frame.
 
     Parameters
@@ -44,7 +45,7 @@ def plot_cloud(ax: Any, points: Coordinates, colors: str | Floats = GREY, height
 
 
 def plot_displacement(
-    ax: Any,
+    ax: Axes,
     points: Coordinates,
     displacement: Floats,
     values: Floats,
@@ -176,7 +177,7 @@ def _on_page(points: Coordinates, heights: Floats | None) -> tuple[Numbers, Numb
     return points[:, 0], levels(points, np.ones(len(points))) if heights is None else heights
 
 
-def _bare(ax: Any, points: Coordinates) -> None:
+def _bare(ax: Axes, points: Coordinates) -> None:
     ax.set_aspect("equal" if points.shape[1] > 1 else "auto")
     ax.axis("off")
 
