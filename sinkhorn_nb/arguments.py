@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from . import validation
 from .array_types import Arrays, Indices, Weights
 from .backends.home import HOST, Home
 from .clouds import Clouds, Named
 from .divergence import Divergence
+from .measure import Measure
 from .problem import Problem
 from .solution import Solution
 from .solver import DEFAULT, Sinkhorn
-
-if TYPE_CHECKING:
-    from .measure import Measure
 
 
 def between(

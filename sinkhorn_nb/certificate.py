@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
 
 from .array_types import Floats
-
-if TYPE_CHECKING:
-    from .dual import Iterate
-    from .problem import Problem
+from .dual import Iterate
+from .problem import Problem
 
 EXACT = 1e-9  # rows whose sums are this near to the weights need not be updated first
 

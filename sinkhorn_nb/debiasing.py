@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .dual import LARGEST_LOG
-from .initializers import Auto, Debiased, Resumed, Sorted
-from .solver import value_tol
+from .initializers import Auto, Debiased, Initializer, Resumed, Sorted
+from .outlook import Watch
+from .problem import Problem
+from .solution import Solution
+from .solver import Sinkhorn, value_tol
 from .status import Status
-
-if TYPE_CHECKING:
-    from .initializers.base import Initializer
-    from .outlook import Watch
-    from .problem import Problem
-    from .solution import Solution
-    from .solver.sinkhorn import Sinkhorn
 
 # The error of a dual value is at most about so many times what an exact update would gain: after two-level steps, and
 # where only Sinkhorn's iterations were made, which leave masses to be exchanged between far clusters. It is once or a

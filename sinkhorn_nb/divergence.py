@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from .array_types import ArrayLike, Floats
 from .backends.home import HOST, Home
@@ -13,13 +12,11 @@ from .gradients import LINEAR_TOL
 from .gradients.envelope import Gradient, with_value
 from .gradients.implicit import HessianProduct
 from .gradients.linear_system import LinearSolve
+from .problem import Problem
 from .real import RealNumber
 from .representation import Represented
 from .solution import Solution
 from .status import warned
-
-if TYPE_CHECKING:
-    from .problem import Problem
 
 
 @dataclass(frozen=True, eq=False, repr=False)

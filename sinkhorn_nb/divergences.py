@@ -20,13 +20,12 @@ from .initializers import Resumed
 from .outlook import Watch
 from .problem import Problem
 from .representation import Represented
-from .solver import MOST_ROWS, carried, reported, solve_small, suits
+from .solution import Solution
+from .solver import MOST_ROWS, Sinkhorn, carried, reported, solve_small, suits
+from .solver.small_gradients import FlatGradients
+from .solver.small_solutions import SmallSolutions
 
 if TYPE_CHECKING:
-    from .solution import Solution
-    from .solver.sinkhorn import Sinkhorn
-    from .solver.small_gradients import FlatGradients
-    from .solver.small_solutions import SmallSolutions
 
     class Gradients(NamedTuple):
         """A `Gradient` whose parts are lists with an array for each pair, or arrays with one more axis."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from . import validation
 from .array_types import ArrayLike, Coordinates, Floats
 from .dual import Iterate
+from .gibbs import GibbsKernel
 from .measure import Measure
-
-if TYPE_CHECKING:
-    from .gibbs import GibbsKernel
-    from .problem import Problem
+from .problem import Problem
 
 
 class Extension:

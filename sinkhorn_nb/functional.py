@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import validation
 from .arguments import between, comparable, compared, known_selves, listed, usual
 from .array_types import ArrayLike, Arrays, Weights
+from .divergence import Divergence
 from .divergences import Divergences, diverge_all
 from .measure import Measure
 from .problem import Problem
-
-if TYPE_CHECKING:
-    from .divergence import Divergence
-    from .solution import Solution
-    from .solver.sinkhorn import Sinkhorn
+from .solution import Solution
+from .solver import Sinkhorn
 
 
 @validation.native_names

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .array_types import Booleans, Floats, Indices
+from .backends.base import Backend, ClusterSums
 from .backends.choice import choose
 from .backends.pointwise import LOG2E
 from .backends.trial import Work
-
-if TYPE_CHECKING:
-    from .backends.base import Backend, ClusterSums
-    from .partition import Partition
+from .partition import Partition
 
 # Sums further from 1 than this may hide clipped exponents: they are redone as log-sum-exp. A pair that is clipped at
 # 2^126 (2^1022) and has the smallest weight is below the first bound if that weight is small: then the second holds.

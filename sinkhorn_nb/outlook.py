@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .array_types import Floats
+from .problem import Problem
 from .status import is_too_slow, warn
 
 if TYPE_CHECKING:
-    from .problem import Problem
     from .solver.descent import Iteration
     from .solver.sinkhorn import Sinkhorn
 

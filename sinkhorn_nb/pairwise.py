@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from .array_types import Arrays, Floats, Weights
 from .clouds import Named
 from .measure import Measure
 from .pairwise_blocks import Effort, evaluate
-
-if TYPE_CHECKING:
-    from .solver.sinkhorn import Sinkhorn
+from .solver import Sinkhorn
 
 _NamedMeasure: TypeAlias = tuple[str, str, Measure]  # the names of the points and of the weights
 

@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from math import isqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .array_types import Floats, Indices
 from .jobs import Parcel, effective_n_jobs, spread
+from .measure import Measure
 from .pairwise_values import Failure, Values, self_solutions, values
+from .solution import Solution
+from .solver import Sinkhorn
 from .solver.progress import counter
 from .status import warn
-
-if TYPE_CHECKING:
-    from .measure import Measure
-    from .solution import Solution
-    from .solver.sinkhorn import Sinkhorn
 
 LARGEST = 1024  # pairs of a block: their solutions take some 40 MB at 300 points
 WORK = 2**26  # pairs of points of a block: a second or so, after which the progress bar moves

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .array_types import Booleans, Floats, Indices
 from .backends.home import HOST
 from .clouds import Clouds
+from .divergence import Divergence
 from .divergences import Pairs, solve_pairs
+from .measure import Measure
 from .outlook import Watch
-
-if TYPE_CHECKING:
-    from .divergence import Divergence
-    from .measure import Measure
-    from .solution import Solution
-    from .solver.sinkhorn import Sinkhorn
+from .solution import Solution
+from .solver import Sinkhorn
 
 
 class Failure(NamedTuple):

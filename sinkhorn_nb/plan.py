@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,12 @@ from .backends.choice import NAMES
 from .backends.plan_entries import PlanEntries
 from .backends.pointwise import LOG2E
 from .caching import cached_property, know
+from .gibbs import GibbsKernel
 from .plan_points import PlanPoints
 from .plan_rows import HIGHEST, HIGHEST_SHARE, Chosen, entries
 from .plan_statistics import Pairs, TopK, draw, normalized_entropy
 from .problem import Problem
 from .representation import Represented
-
-if TYPE_CHECKING:
-    from .gibbs import GibbsKernel
 
 Result = TypeVar("Result")
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from .array_types import Floats
-
-if TYPE_CHECKING:
-    from .measure import Measure
-    from .problem import Problem
+from .measure import Measure
+from .problem import Problem
 
 
 class PlanPoints:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from .array_types import Floats, Indices
 from .backends.plan_entries import PlanEntries
 from .backends.pointwise import LOG2E
-
-if TYPE_CHECKING:
-    from .problem import Problem
+from .problem import Problem
 
 Chosen: TypeAlias = Indices | slice
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import entr
 
 from .array_types import Floats, Indices
-
-if TYPE_CHECKING:
-    from .backends.plan_entries import PlanEntries
-    from .problem import Problem
+from .backends.plan_entries import PlanEntries
+from .problem import Problem
 
 
 class Pairs(NamedTuple):

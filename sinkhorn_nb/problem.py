@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +13,8 @@ from .backends.home import HOST, Home
 from .caching import cached_property
 from .gibbs import GibbsKernel
 from .measure import Measure
+from .partition import Partition
 from .representation import Represented
-
-if TYPE_CHECKING:
-    from .partition import Partition
 
 
 @dataclass(frozen=True, eq=False, repr=False)

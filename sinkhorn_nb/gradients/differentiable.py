@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from .. import validation
 from ..array_types import ArrayLike, Floats, Numbers
 from ..backends.threads import single_threaded_blas
+from ..dual import Iterate
+from ..problem import Problem
 from ..status import warned
 from . import implicit
+from .implicit import HessianProduct, ImplicitGradient, Tangents
 from .linear_system import LINEAR_TOL
-
-if TYPE_CHECKING:
-    from ..dual import Iterate
-    from ..problem import Problem
-    from .implicit import HessianProduct, ImplicitGradient, Tangents
 
 
 class Differentiable:

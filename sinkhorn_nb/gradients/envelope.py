@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..array_types import Floats
+from ..backends.home import Home
 from ..backends.pointwise import LOG2E
 from ..backends.small_images import images
+from ..dual import Iterate, Normal
+from ..measure import Measure
+from ..problem import Problem
 from ..representation import Represented, arrays
-
-if TYPE_CHECKING:
-    from ..backends.home import Home
-    from ..dual import Iterate, Normal
-    from ..measure import Measure
-    from ..problem import Problem
 
 
 class Gradient(NamedTuple):

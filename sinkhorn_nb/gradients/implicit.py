@@ -18,18 +18,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from ..array_types import Floats
+from ..backends.home import Home
 from ..dual import Iterate, dual_value
+from ..measure import Measure
+from ..partition import Partition
+from ..problem import Problem
 from ..representation import Represented, arrays
 from .envelope import Gradient
 from .linear_system import LinearSolve, LinearSystem
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from ..backends.home import Home
-    from ..measure import Measure
-    from ..partition import Partition
-    from ..problem import Problem
 
 
 class Reported(Represented):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..array_types import Floats, Indices
 from ..backends.threads import single_threaded_blas
-
-if TYPE_CHECKING:
-    from ..dual import Iterate
-    from ..problem import Problem
+from ..dual import Iterate
+from ..problem import Problem
 
 CLUSTERS = 64, 256  # of the target, at least and at most: more save iterations
 SUMS = 2**22  # of them and source points, unless the least is more: 32 MB

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..problem import Problem
 from .base import Initializer, Start, sketch
 from .zeros import Zeros
 
 if TYPE_CHECKING:
-    from ..problem import Problem
     from ..solver.sinkhorn import Sinkhorn
 
 WARM_BLUR = 1 / 20  # of the diameter: zero will do

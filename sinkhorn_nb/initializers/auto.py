@@ -10,6 +10,8 @@ import numpy as np
 
 from ..array_types import Floats, Indices
 from ..measure import Measure
+from ..partition import Partition
+from ..problem import Problem
 from .base import Initializer, Start
 from .coarse import Coarse
 from .gaussian import Gaussian
@@ -17,8 +19,6 @@ from .sorting import Sorting
 from .zeros import Zeros
 
 if TYPE_CHECKING:
-    from ..partition import Partition
-    from ..problem import Problem
     from ..solver.sinkhorn import Sinkhorn
 
 # Points of each measure on which starts are compared: so many, and no more than this share of all.

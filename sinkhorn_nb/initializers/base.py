@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..array_types import Floats, Precision
+from ..partition import Partition
+from ..problem import Problem
+from ..solution import Solution
 
 if TYPE_CHECKING:
-    from ..partition import Partition
-    from ..problem import Problem
-    from ..solution import Solution
     from ..solver.sinkhorn import Sinkhorn
 
 

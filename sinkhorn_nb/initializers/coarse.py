@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..array_types import Floats
+from ..measure import Cells, Measure
+from ..partition import Partition
+from ..problem import Problem
+from ..solution import Solution
 from .annealed import Annealed
 from .base import Initializer, Start, sketch
 from .zeros import Zeros
 
 if TYPE_CHECKING:
-    from ..measure import Cells, Measure
-    from ..partition import Partition
-    from ..problem import Problem
-    from ..solution import Solution
     from ..solver.sinkhorn import Sinkhorn
 
 RESOLUTION = 0.25  # of the blur: smaller cells change nothing

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..array_types import Floats
+from ..partition import Partition
+from ..problem import Problem
 from .auto import Auto, strata
 from .base import Initializer, Start
 
 if TYPE_CHECKING:
-    from ..partition import Partition
-    from ..problem import Problem
     from ..solver.sinkhorn import Sinkhorn
 
 NEAR = 0.1  # marginal error, on a sample of rows, up to which the measures count as nearly equal

@@ -10,11 +10,11 @@ import numpy as np
 from .. import validation
 from ..array_types import Floats
 from ..backends.threads import single_threaded_blas
+from ..partition import Partition
+from ..problem import Problem
 from .base import Initializer, Start
 
 if TYPE_CHECKING:
-    from ..partition import Partition
-    from ..problem import Problem
     from ..solver.sinkhorn import Sinkhorn
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from .. import validation
 from ..array_types import Floats
+from ..measure import Measure
+from ..problem import Problem
 from ..representation import Settings
 from ..solution import Solution
 from .base import Initializer, Start, extended
@@ -15,8 +17,6 @@ from .moved import of_self, translated
 from .tracks import Track
 
 if TYPE_CHECKING:
-    from ..measure import Measure
-    from ..problem import Problem
     from ..solver.sinkhorn import Sinkhorn
 
 

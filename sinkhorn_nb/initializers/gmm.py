@@ -11,6 +11,7 @@ from .. import validation
 from ..array_types import Floats
 from ..gibbs import GibbsKernel
 from ..measure import Measure
+from ..partition import Partition
 from ..problem import Problem
 from ..representation import Settings
 from .base import Initializer, Start, sketch
@@ -18,7 +19,6 @@ from .coarse import Coarse
 from .mixture import Components, fit
 
 if TYPE_CHECKING:
-    from ..partition import Partition
     from ..solver.sinkhorn import Sinkhorn
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from ..array_types import Floats
-
-if TYPE_CHECKING:
-    from ..partition import Partition
+from ..partition import Partition
 
 REGULARISATION = 1e-6  # variance added to the components, in those of the points
 NOTHING = 1e-100  # deviation of points in one place

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..array_types import Floats
+from ..measure import Measure
+from ..solution import Solution
 from .tracks import Track, variance
-
-if TYPE_CHECKING:
-    from ..measure import Measure
-    from ..solution import Solution
 
 LEAST_FIT = 1 / 2  # share of the moves that a geodesic explains, from which on they count as moves along it
 CLUSTERS, POINTS_PER_PARAMETER = 8, 8  # in which the density is followed: so many, of at least so many points

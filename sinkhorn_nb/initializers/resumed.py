@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import validation
+from ..problem import Problem
 from ..representation import Settings
 from ..solution import Solution
 from .base import Initializer, Start
@@ -16,7 +17,6 @@ from .moved import along_geodesic, of_self
 from .tracks import Track, updated
 
 if TYPE_CHECKING:
-    from ..problem import Problem
     from ..solver.sinkhorn import Sinkhorn
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from .. import validation
 from ..array_types import Floats
 from ..backends.sorted_dual import dual_sort_sweep, midpoint_dual
+from ..partition import Partition
+from ..problem import Problem
 from .base import Initializer, Start
 from .zeros import Zeros
 
 if TYPE_CHECKING:
-    from ..partition import Partition
-    from ..problem import Problem
     from ..solver.sinkhorn import Sinkhorn
 
 EXPONENT = 2.0  # of the cost |x - y|^p / p

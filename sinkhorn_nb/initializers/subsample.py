@@ -9,12 +9,12 @@ import numpy as np
 
 from .. import validation
 from ..measure import Measure
+from ..partition import Partition
+from ..problem import Problem
 from .annealed import Annealed
 from .base import Initializer, Start, extended, sketch
 
 if TYPE_CHECKING:
-    from ..partition import Partition
-    from ..problem import Problem
     from ..solver.sinkhorn import Sinkhorn
 
 REDUCTION = 8  # points a stratum: 4 take as many passes, 16 take more

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..array_types import Floats
 from ..measure import Measure
-
-if TYPE_CHECKING:
-    from ..solution import Solution
+from ..solution import Solution
 
 # Rows are the same points in other places if, apart from a translation, they have moved by at most this share of the
 # variance of the cloud. Rows drawn anew are twice the variance away from each other.

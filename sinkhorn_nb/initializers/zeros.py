@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..problem import Problem
 from .base import Initializer, Start
 
 if TYPE_CHECKING:
-    from ..problem import Problem
     from ..solver.sinkhorn import Sinkhorn
 
 

@@ -6,16 +6,14 @@ steps each side has had its update.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from ..array_types import Floats
 from ..dual import Iterate
-
-if TYPE_CHECKING:
-    from ..gibbs import GibbsKernel
-    from ..problem import Problem
+from ..gibbs import GibbsKernel
+from ..problem import Problem
 
 MEMORY = 10
 START_ERROR = 0.5  # marginal error from which on iterates are mixed

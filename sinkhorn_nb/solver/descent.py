@@ -9,6 +9,7 @@ import numpy as np
 from ..array_types import Floats
 from ..dual import Iterate, balanced, marginal_error
 from ..initializers import Auto, Zeros
+from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
 from .acceleration import Alternating, Anderson, Method, Symmetric
@@ -16,7 +17,6 @@ from .schedule import Phase, is_doubtful
 from .twolevel import TwoLevel
 
 if TYPE_CHECKING:
-    from ..problem import Problem
     from .progress import ProgressBar
     from .sinkhorn import Sinkhorn
 

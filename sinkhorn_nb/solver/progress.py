@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from ..problem import Problem
+
 if TYPE_CHECKING:
-    from ..problem import Problem
     from .descent import Iteration
 
 FORMAT = "{desc}: {n_fmt} iterations{postfix}, {elapsed}"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..array_types import Floats
+from ..problem import Problem
+from ..solution import Solution
 
 if TYPE_CHECKING:
-    from ..problem import Problem
-    from ..solution import Solution
     from .sinkhorn import Sinkhorn
 
 

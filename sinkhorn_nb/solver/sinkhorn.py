@@ -16,6 +16,7 @@ from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, marginal_error
 from ..initializers import Gaussian, Initializer
 from ..outlook import Watch
+from ..problem import Problem
 from ..solution import Solution
 from ..status import Status, warn
 from .descent import Descent, Iteration, completed
@@ -26,7 +27,6 @@ from .small import solve_one_small
 
 if TYPE_CHECKING:
     from ..divergence import Divergence
-    from ..problem import Problem
 
 ACCELERATIONS = ("auto", "none", "symmetric")
 PROGRESS = 0.9  # the gap of a certified solve falls at least to this share of the last one, or twice does not

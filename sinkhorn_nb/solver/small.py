@@ -17,12 +17,12 @@ from ..backends.pointwise import LOG2E
 from ..backends.small_problems import Answers, Problems
 from ..clouds import Clouds
 from ..dual import Normal
+from ..problem import Problem
+from ..solution import Solution
 from .schedule import LIMIT, value_tols
 from .small_solutions import Found, SmallSolutions
 
 if TYPE_CHECKING:
-    from ..problem import Problem
-    from ..solution import Solution
     from .sinkhorn import Sinkhorn
     from .small_starts import Starts
 

@@ -10,10 +10,10 @@ from ..array_types import Booleans, Floats, Indices
 from ..backends.normal_forms import Forms, ends_of, sizes_of
 from ..backends.pointwise import LOG2E
 from ..backends.small_images import all_images
+from ..backends.small_problems import Answers
+from ..clouds import Clouds
 
 if TYPE_CHECKING:
-    from ..backends.small_problems import Answers
-    from ..clouds import Clouds
     from .small_solutions import Found
 
 

@@ -11,6 +11,7 @@ from ..backends.normal_forms import sizes_of
 from ..backends.pointwise import LOG2E
 from ..backends.small_problems import Answers
 from ..caching import cached_property, know
+from ..clouds import Clouds
 from ..dual import Iterate, Normal, balanced
 from ..problem import Problem
 from ..solution import Solution
@@ -18,7 +19,6 @@ from ..status import Status
 from .small_gradients import FlatGradients, flat_gradients
 
 if TYPE_CHECKING:
-    from ..clouds import Clouds
     from .sinkhorn import Sinkhorn
 
 # Passes for an iteration, which reads the kernel, for building it, and for a level of annealing, which does both.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..array_types import Floats, Numbers
 from ..dual import Normal
 from ..initializers.moved import along_geodesic
+from ..initializers.resumed import Resumed
 from ..initializers.tracks import SELF_STEP, Track, have_same_rows
-
-if TYPE_CHECKING:
-    from ..initializers.resumed import Resumed
-    from ..measure import Measure
-    from ..solution import Solution
+from ..measure import Measure
+from ..solution import Solution
 
 
 class Starts(NamedTuple):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..array_types import Floats, Numbers
+from ..backends.base import ClusterSums
 from ..dual import Iterate
-
-if TYPE_CHECKING:
-    from ..backends.base import ClusterSums
-    from ..gibbs import GibbsKernel
-    from ..partition import Partition
-    from ..problem import Problem
+from ..gibbs import GibbsKernel
+from ..partition import Partition
+from ..problem import Problem
 
 FEW, MANY = 64, 128  # clusters
 LARGE = 2**14  # points of the clouds for which many pay: the Newton steps take .1 of a pass, not .3
