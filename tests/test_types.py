@@ -77,6 +77,11 @@ MISTAKES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def this_checkout(monkeypatch):
+    monkeypatch.setenv("MYPYPATH", str(ROOT))
+
+
 def checked(lines, tmp_path):
     """What mypy says of each line of a user's program; none of the library's own files is checked."""
     program = tmp_path / "program.py"
@@ -84,19 +89,12 @@ def checked(lines, tmp_path):
     config = tmp_path / "mypy.ini"
     untyped = ("scipy", "sklearn", "numba", "llvmlite", "tqdm", "joblib", "threadpoolctl", "matplotlib", "PIL")
     config.write_text(
-        f"[mypy]\nstrict = True\nmypy_path = {ROOT.as_posix()}\n[mypy-sinkhorn_nb.*]\nfollow_imports = silent\n"
+        "[mypy]\nstrict = True\n[mypy-sinkhorn_nb.*]\nfollow_imports = silent\n"
         f"[mypy-{','.join(f'{name}.*' for name in untyped)}]\nignore_missing_imports = True\n",
         encoding="utf-8",
     )
-    options = [
-        "--config-file",
-        str(config),
-        "--python-version",
-        PYTHON,
-        "--cache-dir",
-        str(tmp_path.parent / "mypy_cache"),
-    ]
-    said, errors, _ = api.run([*options, str(program)])
+    options = ["--config-file", str(config), "--cache-dir", str(tmp_path.parent / "mypy_cache")]
+    said, errors, _ = api.run([*options, "--python-version", PYTHON, str(program)])
     assert not errors, errors
     first = len(USER.splitlines()) + 1
     found = re.findall(r"program\.py:(\d+): (?:note|error): (.*)", said)
