@@ -107,7 +107,7 @@ class Divergences(Represented, Sequence[Divergence]):
         make = cast("type[Gradients]", Gradient)
         return make(*map(np.stack, parts)) if self._is_stacked and gradients else make(*parts)
 
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Numbers:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The values."""
         return np.array(self.value, dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse.linalg import LinearOperator
 
 from . import validation
-from .array_types import ArrayLike, Floats, Indices, Numbers
+from .array_types import ArrayLike, Floats, Indices
 from .backends.choice import NAMES
 from .backends.plan_entries import PlanEntries
 from .backends.pointwise import LOG2E
@@ -89,7 +89,7 @@ class Plan(Represented, LinearOperator):
     def _facts(self) -> dict[str, object]:
         return dict(zip("nm", self.shape, strict=True)) | {"mass": self.problem.mass, "blur": self.problem.blur}
 
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Numbers:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         if copy is False:
             raise ValueError(
                 "copy: expected None or True, got False; the array of a plan is made, there is none to share"

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from .array_types import Numbers
+from .array_types import Floats
 
 Number: TypeAlias = "float | RealNumber"  # arrays do the reflected operation, element by element
 
@@ -121,7 +121,7 @@ class RealNumber(Real):
     def __format__(self, spec: str) -> str:
         return format(float(self), spec)
 
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Numbers:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The value as a float64 array without axes."""
         return np.array(float(self), dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from . import validation
 from .arguments import usual
-from .array_types import ArrayLike, Floats, Indices, Numbers
+from .array_types import ArrayLike, Floats, Indices
 from .caching import cached_property
 from .measure import Measure
 from .problem import Problem
@@ -47,7 +47,7 @@ class SoftValues(Represented, ABC):
         """
         return self._send(self._pullback(validation.like("cotangent", cotangent, self._values)))
 
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Numbers:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The values, on the host."""
         return np.array(self._values, dtype=dtype, copy=copy is None or copy)  # NumPy 1 knows no None
 

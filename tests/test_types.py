@@ -42,6 +42,7 @@ REVEALED = {
     "d.xy.plan.dot(v)": FLOATS,
     "d.xy.plan.sum()": "float",
     "d.xy.plan.sum(axis=1)": FLOATS,
+    "np.asarray(many)": FLOATS,
     "d.xy.plan.shape": "tuple[int, int]",
     "d.xy.plan.topk(2).values": FLOATS,
     "d.xy.problem.source": "Measure",
