@@ -74,15 +74,17 @@ if hasattr(os, "register_at_fork"):  # no thread of the parent continues in a ch
     os.register_at_fork(after_in_child=lambda: globals().update(_importing=threading.RLock()))
 
 
-def __getattr__(name):
-    """Import a public name or submodule at its first use, because numba and SciPy take half a second."""
-    if name not in _SUBMODULES and name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with _importing:
-        module = import_module(f".{_HOMES.get(name, name)}", __name__)
-    value = globals()[name] = module if name in _SUBMODULES else getattr(module, name)
-    return value
+if not TYPE_CHECKING:  # to a type checker a name that is not there is a mistake
+
+    def __getattr__(name: str) -> object:
+        """Import a public name or submodule when it is first asked for: numba and SciPy take half a second."""
+        if name not in _SUBMODULES and name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        with _importing:
+            module = import_module(f".{_HOMES.get(name, name)}", __name__)
+        value = globals()[name] = module if name in _SUBMODULES else getattr(module, name)
+        return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*__all__, *_SUBMODULES, "__version__"])

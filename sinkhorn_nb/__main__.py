@@ -1,5 +1,7 @@
 """`python -m sinkhorn_nb` is the command `sinkhorn-nb`."""
 
+from __future__ import annotations
+
 import sys
 
 from .cli import main

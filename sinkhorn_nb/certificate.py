@@ -1,9 +1,15 @@
 """A rigorous upper bound of OT_eps: the cost of the plan rounded onto its marginals."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
+
+from .array_types import Floats
+from .dual import Iterate
+from .problem import Problem
 
 EXACT = 1e-9  # rows whose sums are this close to the weights need no update first
 
@@ -16,7 +22,7 @@ class Certificate(NamedTuple):
     n_passes: float
 
 
-def certify(problem, iterate, dtype, backend="auto"):
+def certify(problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto") -> Certificate:
     """Bounds of OT_eps from sums in float64: rigorous for an iterate that was found with pairs of any precision.
 
     From exact rows, P is scaled down until neither marginal is exceeded. The missing mass t, with marginals da and db,
@@ -37,11 +43,11 @@ def certify(problem, iterate, dtype, backend="auto"):
     return _rounded(problem, f - problem.eps * log_rows, g, backend)
 
 
-def _is_exact(log_sums):
+def _is_exact(log_sums: Floats) -> bool:
     return np.abs(log_sums).max() <= EXACT
 
 
-def _rounded(problem, f, g, backend, log_columns=None):
+def _rounded(problem: Problem, f: Floats, g: Floats, backend: str, log_columns: Floats | None = None) -> Certificate:
     a, b, eps = problem.source.partition.probabilities, problem.target.partition.probabilities, problem.eps
     kernel = problem.kernel("float64", backend)
     if log_columns is None:
@@ -64,7 +70,7 @@ def _rounded(problem, f, g, backend, log_columns=None):
     return Certificate(float(dual - margin), float(primal + margin), kernel.n_passes)
 
 
-def _missing(problem, da, db):
+def _missing(problem: Problem, da: Floats, db: Floats) -> float:
     """<E, C> + eps (KL of E against a (x) b, and the entropy of the split)."""
     t = da.sum()
     if not t > 0 or not db.sum() > 0:

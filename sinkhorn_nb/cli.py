@@ -1,5 +1,7 @@
 """The command `sinkhorn-nb`."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -7,7 +9,9 @@ import platform
 import sys
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from importlib import metadata
+from typing import Any, NoReturn, TypeVar
 
 from . import ConvergenceWarning, __version__, cloud_files, demo, plotting
 from .arguments import between
@@ -15,6 +19,8 @@ from .backends import choice, compilation, machine
 from .divergences import diverge
 from .solver import Sinkhorn
 from .warmup import KINDS, warm_up
+
+Result = TypeVar("Result")
 
 PROGRAM = "sinkhorn-nb"
 DEPENDENCIES = ("numba", "llvmlite", "numpy", "scipy", "scikit-learn")
@@ -25,11 +31,11 @@ EXIT_CODES = "Exit code: 0; 1 if the tolerance was not reached (the value is sti
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(FAILED, f"{PROGRAM}: error: {message} (see {self.prog} --help)\n")
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Parameters
@@ -59,7 +65,7 @@ def main(arguments=None):
     return code
 
 
-def _parser():
+def _parser() -> _Parser:
     parser = _Parser(prog=PROGRAM, description="Sinkhorn divergences between point clouds.")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
@@ -82,13 +88,15 @@ def _parser():
     return parser
 
 
-def _add(commands, name, run, summary, epilog=None):
+def _add(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str, epilog: str | None = None
+) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".", epilog=epilog)
     command.set_defaults(run=run)
     return command
 
 
-def _positive(text):
+def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ValueError
@@ -98,7 +106,7 @@ def _positive(text):
 _positive.__name__ = "positive integer"  # argparse prints it
 
 
-def _demo(options):
+def _demo(options: argparse.Namespace) -> int:
     print(demo.TITLE, flush=True)
     with compilation.noticed(lambda: print("  compiling, 10 s or more ...", flush=True)):
         result = _with_warnings(lambda: demo.run(options.n))
@@ -112,7 +120,7 @@ def _demo(options):
     return OK if result.divergence.converged else NOT_CONVERGED
 
 
-def _divergence(options):
+def _divergence(options: argparse.Namespace) -> int:
     source, target = cloud_files.read(options.A), cloud_files.read(options.B)
     names = options.A, options.B, f"{options.A}: weights a", f"{options.B}: weights a"
     solver = Sinkhorn(tol=options.tol, max_iter=options.max_iter)
@@ -135,7 +143,7 @@ def _divergence(options):
     return OK if result.converged else NOT_CONVERGED
 
 
-def _info(options):
+def _info(options: argparse.Namespace) -> int:
     here = machine.describe()
     facts = {
         "sinkhorn-nb": __version__,
@@ -152,7 +160,7 @@ def _info(options):
     return OK
 
 
-def _warmup(options):
+def _warmup(options: argparse.Namespace) -> int:
     total = 0.0
     for dtype, d in KINDS:
         seconds = warm_up(dtype, d)
@@ -164,18 +172,18 @@ def _warmup(options):
     return OK
 
 
-def _table(facts):
+def _table(facts: dict[str, object]) -> str:
     width = max(map(len, facts)) + 2
     return "\n".join(f"{name.replace('_', ' '):<{width}}{_text(value)}" for name, value in facts.items())
 
 
-def _text(value):
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def _with_warnings(compute):
+def _with_warnings(compute: Callable[[], Result]) -> Result:
     """Return compute(), and print its warnings as lines on stderr."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
@@ -185,6 +193,6 @@ def _with_warnings(compute):
     return result
 
 
-def _tell(kind, message):
+def _tell(kind: str, message: str) -> None:
     """Print one line on stderr."""
     print(f"{PROGRAM}: {kind}: {' '.join(message.split())}", file=sys.stderr)

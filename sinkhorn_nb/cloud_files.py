@@ -1,18 +1,24 @@
 """Measures from files: .npy, .npz and .csv."""
 
+from __future__ import annotations
+
 import io
 import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import IO, TypeAlias
 
 import numpy as np
 
 from . import tables
+from .array_types import Numbers
 from .measure import Measure
 
+_Contents: TypeAlias = tuple[Numbers, Numbers | None, tuple[str, ...] | None]  # points, weights, columns
 
-def read(path):
+
+def read(path: str | Path) -> Measure:
     """Read the measure in a file.
 
     Parameters
@@ -45,12 +51,12 @@ def read(path):
     return replace(measure, traits=measure.traits._replace(columns=columns))
 
 
-def _npy(path):
+def _npy(path: str | Path) -> _Contents:
     with open(path, "rb") as file:
         return _array(file), None, None
 
 
-def _npz(path):
+def _npz(path: str | Path) -> _Contents:
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         if not names:
@@ -61,11 +67,11 @@ def _npz(path):
         return points, _array(io.BytesIO(archive.read("a.npy"))) if has_weights else None, None
 
 
-def _array(file):
+def _array(file: IO[bytes]) -> Numbers:
     """Read one array in NumPy's format; pickles are refused."""
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _csv(path):
+def _csv(path: str | Path) -> _Contents:
     table = tables.parse(Path(path).read_text(encoding="utf-8-sig"))
     return table.numbers, None, table.columns

@@ -1,17 +1,25 @@
 """Many measures: in flat arrays for compiled solvers, and one by one for all other uses."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from . import validation
-from .backends.normal_forms import Rows, ends_of, normal_forms
+from .array_types import Booleans, Coordinates, Floats, Indices
+from .backends.normal_forms import Forms, Rows, ends_of, normal_forms
 from .caching import cached_property, know
 from .measure import Measure, NormalForm
 
 LARGEST_WEIGHT = 1e200  # any number of such weights has a finite sum
 LARGEST_ROUNDING = 1e-9  # relative difference of masses that needs no further check
+
+
+Named: TypeAlias = tuple[tuple[str, Any], tuple[str, Any]]  # points and weights as they came, by name
 
 
 class Clouds:
@@ -28,13 +36,22 @@ class Clouds:
     rows : Rows
     """
 
-    def __init__(self, sizes, dimensions, rows=None, are_short=None, measures=None):
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        dimensions: Sequence[int],
+        rows: Rows | None = None,
+        are_short: Booleans | None = None,
+        measures: Sequence[Measure] | None = None,
+    ) -> None:
         self.sizes, self.dimensions = np.array(sizes), np.array(dimensions)
         self._rows, self._are_short = rows, are_short
-        self._measures = [None] * len(sizes) if measures is None else measures
+        self._measures: list[Measure | None] = [None] * len(sizes)
+        if measures is not None:
+            self._measures[:] = measures
 
     @classmethod
-    def of(cls, listed):
+    def of(cls, listed: Sequence[Named]) -> tuple[Clouds, Indices]:
         """Make the clouds of a list of points and weights, each as (name, value); weights may be None.
 
         Returns
@@ -43,13 +60,14 @@ class Clouds:
         (n,) int array
             The number of the cloud of each entry.
         """
-        numbers, distinct = {}, []
+        known: dict[tuple[int, int], int] = {}
+        distinct: list[Named] = []
         for entry in listed:
             key = id(entry[0][1]), id(entry[1][1])
-            if key not in numbers:
-                numbers[key] = len(distinct)
+            if key not in known:
+                known[key] = len(distinct)
                 distinct.append(entry)
-        numbers = np.array([numbers[id(x), id(a)] for (_, x), (_, a) in listed])
+        numbers = np.array([known[id(x), id(a)] for (_, x), (_, a) in listed])
         points, weights = [x for (_, x), _ in distinct], [a for _, (_, a) in distinct]
         clouds = cls._plain(points, weights) if validation.are_plain(points, weights) else None
         if clouds is None:
@@ -57,12 +75,12 @@ class Clouds:
         return clouds, numbers
 
     @classmethod
-    def of_measures(cls, measures):
+    def of_measures(cls, measures: Sequence[Measure]) -> Clouds:
         """Make the clouds of given measures."""
         return cls([len(m) for m in measures], [m.dimension for m in measures], measures=measures)
 
     @classmethod
-    def _plain(cls, points, weights):
+    def _plain(cls, points: list[Coordinates], weights: list[Floats | None]) -> Clouds | None:
         """Make the clouds of plain arrays, or return None if any of their numbers may be wrong."""
         sizes, dimensions = [x.shape[0] for x in points], [x.shape[1] for x in points]
         x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
@@ -75,53 +93,66 @@ class Clouds:
             return None
         return cls(sizes, dimensions, rows, np.array([x.dtype == np.float32 for x in points]))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.sizes)
 
-    def measure(self, k):
+    def measure(self, k: int) -> Measure:
         """Return the measure with number k."""
-        if self._measures[k] is None:
-            rows, span = self._rows, slice(*self._rows.ends[k : k + 2])
-            points = rows.x[slice(*rows.blocks[k : k + 2])].reshape(self.sizes[k], self.dimensions[k])
-            is_short = self._are_short[k]
-            points = points.astype(np.float32) if is_short else points
-            traits = validation.PLAIN._replace(short=np.dtype(np.float32)) if is_short else validation.PLAIN
-            self._measures[k] = know(Measure(points, rows.weights[span], traits), mass=float(self.masses[k]))
-            if "forms" in vars(self):
-                know(self._measures[k], normal_form=self.normal_form(k))
-        return self._measures[k]
+        measure = self._measures[k]
+        if measure is None:
+            measure = self._measures[k] = self._made(k)
+        return measure
+
+    def _made(self, k: int) -> Measure:
+        rows, span = self.rows, slice(*self.rows.ends[k : k + 2])
+        points = rows.x[slice(*rows.blocks[k : k + 2])].reshape(self.sizes[k], self.dimensions[k])
+        is_short = self._are_short is not None and self._are_short[k]
+        points = points.astype(np.float32) if is_short else points
+        traits = validation.PLAIN._replace(short=np.dtype(np.float32)) if is_short else validation.PLAIN
+        measure = know(Measure(points, rows.weights[span], traits), mass=float(self.masses[k]))
+        return know(measure, normal_form=self.normal_form(k)) if "forms" in vars(self) else measure
 
     @cached_property
-    def rows(self):
+    def rows(self) -> Rows:
         """All rows in flat arrays."""
         if self._rows is not None:
             return self._rows
-        x = np.concatenate([m.points.ravel() for m in self._measures], dtype=np.float64)
-        weights = np.concatenate([m.weights for m in self._measures])
+        measures = [self.measure(k) for k in range(len(self))]
+        x = np.concatenate([m.points.ravel() for m in measures], dtype=np.float64)
+        weights = np.concatenate([m.weights for m in measures])
         return Rows(x, weights, ends_of(self.sizes), ends_of(self.sizes * self.dimensions), self.dimensions)
 
     @cached_property
-    def masses(self):
+    def masses(self) -> Floats:
         """(N,) masses; they do not depend on the order of the rows."""
         weights = self.rows.weights.tolist()
         return np.array([math.fsum(weights[i:j]) for i, j in pairwise(self.rows.ends.tolist())])
 
     @cached_property
-    def forms(self):
+    def forms(self) -> Forms:
         """The normal forms of all clouds."""
         return normal_forms(self.rows)
 
-    def normal_form(self, k):
+    def normal_form(self, k: int) -> NormalForm:
         """Return the normal form of the cloud with number k."""
         forms, span = self.forms, slice(*self.forms.ends[k : k + 2])
         points = forms.x[slice(*forms.blocks[k : k + 2])].reshape(-1, self.dimensions[k])
         return NormalForm(points, forms.a[span], forms.owners[slice(*self.rows.ends[k : k + 2])])
 
-    def surely_fit(self, sources, targets, blur):
+    def surely_fit(self, sources: Indices, targets: Indices, blur: float) -> bool:
         """Tell whether pairs of clouds and a blur are valid beyond doubt; if not, they must be checked one by one."""
         if self._rows is None or not (self.dimensions[sources] == self.dimensions[targets]).all():
             return False
-        masses, dtype = self.masses, np.float32 if self._are_short.any() else np.float64
+        masses, dtype = self.masses, np.float64 if self._are_short is None or not self._are_short.any() else np.float32
         if (np.abs(masses[sources] - masses[targets]) > LARGEST_ROUNDING * masses[sources]).any():
             return False
         return validation.surely_resolved(blur, self._rows.x.min(), self._rows.x.max(), dtype)
+
+
+class CloudPairs(NamedTuple):
+    """Pairs of clouds to be compared at one temperature: `sources` and `targets` are (B,) arrays of their numbers."""
+
+    clouds: Clouds
+    sources: Indices
+    targets: Indices
+    eps: float

@@ -1,12 +1,18 @@
 """Solve the three problems of a divergence as accurately as their small difference requires."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from .dual import LARGEST_LOG
-from .initializers import Auto, Debiased, Resumed, Sorted
-from .solver import value_tol
+from .initializers import Auto, Debiased, Initializer, Resumed, Sorted
+from .outlook import Watch
+from .problem import Problem
+from .solution import Solution
+from .solver import Sinkhorn, value_tol
 from .status import Status
 
 # The error of a dual value is at most about this factor times the gain of an exact update, after two-level steps and
@@ -25,7 +31,7 @@ FAR_BELOW = 10.0  # a divergence that is this many times smaller than the one wh
 LEAST_ERROR = 1e-9  # marginal error in float64 that rounding dominates below
 
 
-def solve_debiased(problem, solver, watch, xx, yy):
+def solve_debiased(problem: Problem, solver: Sinkhorn, watch: Watch, xx: Solution, yy: Solution) -> list[Solution]:
     """Solve a problem and continue it, together with the given self solutions of its measures: xy, xx and yy."""
     if problem.is_self:
         return [xx, xx, yy]
@@ -33,7 +39,7 @@ def solve_debiased(problem, solver, watch, xx, yy):
     return sharpened(solver, xy, xx, yy)
 
 
-def difference(xy, xx, yy):
+def difference(xy: Solution, xx: Solution, yy: Solution) -> float:
     """S_eps from three dual values, without the terms that a mass other than 1 adds to each of them.
 
     These terms are the same in all three values and of the size of eps, so adding them would cost digits. Errors of
@@ -42,7 +48,7 @@ def difference(xy, xx, yy):
     return xy._transported - (xx._transported + yy._transported) / 2
 
 
-def sharpened(solver, xy, xx, yy):
+def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> list[Solution]:
     """Continue the solutions until the relative change of the divergence is small.
 
     The divergence is then right to a few percent, or to 1e-9 eps. If iterations run out before, the status of the
@@ -76,13 +82,13 @@ def sharpened(solver, xy, xx, yy):
     return solutions
 
 
-def _is_far_below_the_start(solver, value):
+def _is_far_below_the_start(solver: Sinkhorn, value: float) -> bool:
     """Tell whether errors of an earlier divergence at small masses, which no bound shows, may be too large here."""
     start = solver._start
     return isinstance(start, Resumed) and value < difference(start.xy, start.xx, start.yy) / FAR_BELOW
 
 
-def _tolerances(solutions):
+def _tolerances(solutions: list[Solution]) -> list[float]:
     """An eighth of the largest marginal error; of its own error for a solution whose dual value can still gain much."""
     common = SHARPENING * max(solution.marginal_error for solution in solutions)
     least = difference(*solutions) / (5 * ACCURACY)
@@ -90,22 +96,22 @@ def _tolerances(solutions):
     return [max(min(common, SHARPENING * error), SHARPENING * LEAST_ERROR) for error in own]
 
 
-def _gain(solution):
+def _gain(solution: Solution) -> float:
     """The gain in dual value of the better exact update: eps times the larger KL divergence of the two marginals."""
     problem, iterate = solution.problem, solution.iterate
     sides = (problem.reduced.source, iterate.log_rows), (problem.reduced.target, iterate.log_columns)
     divergences = [
         side.partition.probabilities @ (np.expm1(np.minimum(logs, LARGEST_LOG)) - logs) for side, logs in sides
     ]
-    return problem.eps * problem.mass * max(divergences)
+    return float(problem.eps * problem.mass * max(divergences))
 
 
-def _continued(solver, solution, start, tol):
+def _continued(solver: Sinkhorn, solution: Solution, start: Initializer, tol: float) -> Solution:
     """Continue a solution to a smaller marginal error, if iterations are left, and keep its status."""
     left = solver.max_iter - solution.n_iter
     if solution.marginal_error <= tol or left < 1:
         return solution
-    settings = {"acceleration": "auto", "certify": False, "dtype": solver.dtype or "float64"}
+    settings: dict[str, Any] = {"acceleration": "auto", "certify": False, "dtype": solver.dtype or "float64"}
     further = replace(solver, tol=tol, max_iter=left, **settings)
     new = replace(further, init=start).attempt(solution.problem)
     passes, history = solution.solve_passes + new.solve_passes, np.concatenate([solution.history, new.history])
@@ -114,7 +120,7 @@ def _continued(solver, solution, start, tol):
     return replace(new, status=solution.status, tol=solver.tol, solve_passes=passes, history=history)
 
 
-def near(solver, xx, yy):
+def near(solver: Sinkhorn, xx: Solution, yy: Solution) -> Sinkhorn:
     """The solver that starts the cross problem from the self potentials if they are close to its solution.
 
     The difference of the cross problem's potentials from these is known from an earlier divergence, if there is one.
@@ -126,7 +132,7 @@ def near(solver, xx, yy):
     return replace(solver, init=Debiased(xx.iterate.f, yy.iterate.f))
 
 
-def unchanged(solver, problem):
+def unchanged(solver: Sinkhorn, problem: Problem) -> Solution | None:
     """The solution of the same self problem in an earlier divergence, if it is as accurate as the solver requires."""
     if not isinstance(solver._start, Resumed) or solver.certify:
         return None
@@ -136,6 +142,6 @@ def unchanged(solver, problem):
             known.dtype == "float64" or problem.source.points.dtype == np.float32
         )
         if is_known and has_pairs and known.converged and known.marginal_error <= value_tol(problem, solver):
-            settings = {"tol": solver.tol, "backend": solver.backend}
+            settings: dict[str, Any] = {"tol": solver.tol, "backend": solver.backend}
             return known._with(problem=problem, solve_passes=0.0, history=known.history[:0], **settings)
     return None

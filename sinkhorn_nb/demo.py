@@ -1,6 +1,9 @@
 """The main job on real data: move the ink of one handwritten digit onto the ink of another."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +12,7 @@ from scipy.stats import qmc
 from sklearn.datasets import load_digits
 
 from . import plotting
+from .array_types import Coordinates
 from .backends import compilation
 from .divergence import Divergence
 from .functional import sinkhorn_divergence
@@ -33,7 +37,7 @@ class Run(NamedTuple):
     differentiating: float
 
 
-def digit_cloud(digit, n):
+def digit_cloud(digit: int, n: int) -> Coordinates:
     """n points spread evenly over the ink of scikit-learn's first image of a digit, in the unit square.
 
     Parameters
@@ -55,7 +59,7 @@ def digit_cloud(digit, n):
     return points[ink > INK_LEVEL][:n].astype(np.float32)
 
 
-def run(n):
+def run(n: int) -> Run:
     """Compute the divergence between two digits of n points each, then between the moved first digit and the second.
 
     Returns
@@ -77,7 +81,7 @@ def run(n):
     return Run(divergence, after, mapped, kernels.count, compiling, solved - start, differentiated - solved)
 
 
-def report(result, n_threads):
+def report(result: Run, n_threads: int) -> str:
     """Return the numbers of a run as text of several lines."""
     d = result.divergence
     n, m = d.xy.plan.shape
@@ -103,12 +107,12 @@ def report(result, n_threads):
     return "\n".join(f"  {name:<15}{text}" for name, text in rows)
 
 
-def _compilation(result):
+def _compilation(result: Run) -> Iterator[tuple[str, str]]:
     """Yield a row if kernels were compiled, and not loaded from the cache."""
     if result.n_compiled:
         yield "compilation", f"{result.compiling:.1f} s before that"
 
 
-def draw(result, path):
+def draw(result: Run, path: str) -> None:
     """Write the picture of a run."""
     plotting.save(plotting.plot_divergence(result.divergence), path)

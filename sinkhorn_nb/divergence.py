@@ -1,14 +1,19 @@
 """The Sinkhorn divergence, made of three solutions."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
-from .backends.home import HOST
+from .array_types import ArrayLike, Floats
+from .backends.home import HOST, Home
 from .caching import cached_property
 from .debiasing import difference
 from .gradients import LINEAR_TOL
 from .gradients.envelope import Gradient, with_value
 from .gradients.implicit import HessianProduct
 from .gradients.linear_system import LinearSolve
+from .measure import Measure
+from .problem import Problem
 from .real import RealNumber
 from .representation import Represented
 from .solution import Solution
@@ -40,41 +45,41 @@ class Divergence(Represented, RealNumber):
     yy: Solution
 
     @cached_property
-    def value(self):
+    def value(self) -> float:
         """S_eps from three dual values; its error is quadratic in the marginal errors."""
         return 0.0 if self.xy.problem.is_self else max(difference(self.xy, self.xx, self.yy), 0.0)
 
-    def __float__(self):
+    def __float__(self) -> float:
         return self.value
 
     @cached_property
-    def gap(self):
+    def gap(self) -> float:
         """A certified bound, |value - S_eps| <= gap. It takes the passes of `Solution.gap` for all three problems."""
         return max(self.xy.gap, (self.xx.gap + self.yy.gap) / 2)
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether all three solutions are within tol."""
         return all(solution.converged for solution in self._solutions)
 
     @property
-    def n_iter(self):
+    def n_iter(self) -> int:
         """The largest number of iterations of the three solutions."""
         return max(solution.n_iter for solution in self._solutions)
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> float:
         """Sweeps over the n x m pairs; the sweeps of each solution count by its number of pairs."""
         pairs = [(id(s.found), s.n_passes * s.found.n_pairs) for s in self._solutions]
         return sum(dict(pairs).values()) / self.xy.found.n_pairs
 
     @property
-    def marginal_error(self):
+    def marginal_error(self) -> float:
         """The largest marginal error of the three solutions."""
         return max(solution.marginal_error for solution in self._solutions)
 
     @property
-    def on_host(self):
+    def on_host(self) -> Divergence:
         """The divergence with NumPy arrays for all results, also if the points are on a GPU."""
         if self._home == HOST:
             return self
@@ -82,11 +87,11 @@ class Divergence(Represented, RealNumber):
         return Divergence(*(on_host[id(solution)] for solution in self._solutions))
 
     @property
-    def potentials(self):
+    def potentials(self) -> tuple[Floats, Floats]:
         """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
         return self._home.send(self.xy._f - self.xx._f), self._home.send(self.xy._g - self.yy._g)
 
-    def gradient(self):
+    def gradient(self) -> Gradient:
         """The gradient of S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a; y and b alike.
 
         Returns
@@ -104,7 +109,9 @@ class Divergence(Represented, RealNumber):
         gradient = Gradient(cross.x - on_x.x, cross.y - on_y.y, cross.a - on_x.a, cross.b - on_y.b)
         return with_value(self.value, self.xy.problem, gradient).sent(self._home)
 
-    def hessian_vector_product(self, dx=None, dy=None, tol=LINEAR_TOL):
+    def hessian_vector_product(
+        self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
+    ) -> HessianProduct:
         """The Hessian of S_eps in (x, y) times (dx, dy), at fixed weights.
 
         Parameters
@@ -151,20 +158,20 @@ class Divergence(Represented, RealNumber):
         of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)  # the halves are equal up to the marginal error
         return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(self._home)
 
-    def _facts(self):
+    def _facts(self) -> dict[str, object]:
         outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
         return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.xy.problem._facts()
 
     @property
-    def _home(self):
+    def _home(self) -> Home:
         return self.xy.problem.home
 
     @property
-    def _solutions(self):
+    def _solutions(self) -> tuple[Solution, Solution, Solution]:
         return self.xy, self.xx, self.yy
 
 
-def assembled(problem, xy, xx, yy):
+def assembled(problem: Problem, xy: Solution, xx: Solution, yy: Solution) -> Divergence:
     """The divergence of a problem from three solutions, whose measures may have other rows."""
     source, target = problem.source, problem.target
     new_xy = _for_rows_of(problem, source, target, xy)
@@ -172,7 +179,7 @@ def assembled(problem, xy, xx, yy):
     return Divergence(new_xy, new_xx, _for_rows_of(problem, target, target, new_xx if yy is xx else yy))
 
 
-def _for_rows_of(problem, source, target, solution):
+def _for_rows_of(problem: Problem, source: Measure, target: Measure, solution: Solution) -> Solution:
     """The solution for the rows and the home of the problem, from one of the same measures with other rows."""
     known = solution.problem
     pairs = (source, known.source), (target, known.target)

@@ -1,24 +1,37 @@
 """Many Sinkhorn divergences at once."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, cast, overload
 
 import numpy as np
+import numpy.typing as npt
 
-from .backends.home import HOST
-from .caching import cached_property
-from .clouds import Clouds
-from .debiasing import FAR_BELOW, difference, solve_debiased, unchanged
-from .divergence import assembled
+from .array_types import Booleans, Floats, Indices, Numbers
+from .backends.home import Home
+from .clouds import CloudPairs, Clouds
+from .divergence import Divergence
 from .gradients import Gradient
-from .initializers import Resumed
 from .outlook import Watch
 from .problem import Problem
 from .representation import Represented
-from .solver import any_small, carried, reported, solve_small, suits
+from .solution import Solution
+from .solved_pairs import SolvedPairs, solve_pairs
+from .solver import Sinkhorn, reported
+
+if TYPE_CHECKING:
+
+    class Gradients(NamedTuple):
+        """A `Gradient` whose parts are lists with an array for each pair, or arrays with one more axis."""
+
+        x: list[Floats] | Floats
+        y: list[Floats] | Floats
+        a: list[Floats] | Floats
+        b: list[Floats] | Floats
 
 
-class Divergences(Represented, Sequence):
+class Divergences(Represented, Sequence[Divergence]):
     """S_eps of many pairs of measures: an array for each attribute of a `Divergence`, and the divergences themselves.
 
     Attributes
@@ -31,13 +44,19 @@ class Divergences(Represented, Sequence):
     marginal_error : (B,) float64 array
     """
 
-    def __init__(self, pairs, numbers, is_stacked=False):
+    def __init__(self, pairs: SolvedPairs, numbers: Indices, is_stacked: bool = False) -> None:
         self._pairs, self._numbers, self._is_stacked = pairs, numbers, is_stacked
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._numbers)
 
-    def __getitem__(self, k):
+    @overload
+    def __getitem__(self, k: int) -> Divergence: ...
+
+    @overload
+    def __getitem__(self, k: slice) -> Divergences: ...
+
+    def __getitem__(self, k: int | slice) -> Divergence | Divergences:
         """The k-th `Divergence`, or a list of them for a slice."""
         numbers = self._numbers[k]
         if isinstance(k, slice):
@@ -45,31 +64,31 @@ class Divergences(Represented, Sequence):
         return self._pairs.divergence(int(numbers))
 
     @property
-    def value(self):
+    def value(self) -> Floats:
         """(B,) S_eps of each pair."""
         return self._each("value", np.float64)
 
     @property
-    def converged(self):
+    def converged(self) -> Booleans:
         """(B,) whether all three solutions of a pair are within tol."""
         return self._each("converged", np.bool_)
 
     @property
-    def n_iter(self):
+    def n_iter(self) -> npt.NDArray[np.int64]:
         """(B,) largest numbers of iterations of the three solutions."""
         return self._each("n_iter", np.int64)
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> Floats:
         """(B,) sweeps over the n x m pairs."""
         return self._each("n_passes", np.float64)
 
     @property
-    def marginal_error(self):
+    def marginal_error(self) -> Floats:
         """(B,) largest marginal errors of the three solutions."""
         return self._each("marginal_error", np.float64)
 
-    def gradient(self):
+    def gradient(self) -> Gradients:
         """The gradients of all divergences, the same as `Divergence.gradient` of each, in a fraction of the time.
 
         Returns
@@ -78,15 +97,16 @@ class Divergences(Represented, Sequence):
             x, y, a, b: lists with an array for each pair, or arrays (B, n, d), (B, m, d), (B, n), (B, m) if the clouds
             were passed as arrays (B, n, d) and (B, m, d).
         """
-        parts = zip(*[self._pairs.gradient(q) for q in self._numbers.tolist()], strict=True)
-        gradient = Gradient(*(list(part) for part in parts) if len(self) else ([], [], [], []))
-        return Gradient(*map(np.stack, gradient)) if self._is_stacked and len(self) else gradient
+        gradients = [self._pairs.gradient(q) for q in self._numbers.tolist()]
+        parts = [list(part) for part in zip(*gradients, strict=True)] or [[], [], [], []]
+        make = cast("type[Gradients]", Gradient)
+        return make(*map(np.stack, parts)) if self._is_stacked and gradients else make(*parts)
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The values."""
         return np.array(self.value, dtype=dtype, copy=copy is None or copy)  # NumPy 1 does not accept None
 
-    def _facts(self):
+    def _facts(self) -> dict[str, object]:
         count, n_converged = len(self), int(self.converged.sum())
         facts = {"count": count, "converged": "all" if n_converged == count else f"{n_converged} of {count}"}
         if count == 0:
@@ -94,142 +114,35 @@ class Divergences(Represented, Sequence):
         least, largest, worst = self.value.min(), self.value.max(), self.marginal_error.max()
         return facts | {"value": f"{least:.6g} to {largest:.6g}", "marginal_error": f"{worst:.2g} at most"}
 
-    def _each(self, name, dtype):
+    def _each(self, name: str, dtype: npt.DTypeLike) -> Numbers:
         return self._pairs.array(name, dtype)[self._numbers]
 
 
-class SolvedPairs:
-    """The divergences of pairs of clouds, each made at its first use.
-
-    Parameters
-    ----------
-    small : SmallSolutions or None
-    others : dict
-        Divergences by the numbers of the pairs that the small solutions do not cover.
-    homes : list of Home
-        Homes of the arrays of each divergence.
-    """
-
-    def __init__(self, small, others, homes):
-        self._small, self._divergences, self._homes = small, others, homes
-        self._others = list(others)
-
-    def divergence(self, q):
-        """The divergence of a pair."""
-        if q not in self._divergences:
-            problem, home = self._small.problem(q), self._homes[q]
-            problem = problem if home == HOST else replace(problem, home=home)
-            self._divergences[q] = assembled(problem, *self._small.solutions(q))
-        return self._divergences[q]
-
-    def gradient(self, q):
-        """The gradient of a divergence."""
-        small = self._small
-        if q in self._divergences or self._homes[q] != HOST or not small.has_flat_gradient(q):
-            return self.divergence(q).gradient()
-        flat = self._flat_gradients
-        of_x, of_y = slice(*flat.x_ends[q : q + 2]), slice(*flat.y_ends[q : q + 2])
-        return Gradient(flat.x[of_x], flat.y[of_y], flat.a[of_x], flat.b[of_y])
-
-    @cached_property
-    def _flat_gradients(self):
-        return self._small.gradients()
-
-    def array(self, name, dtype):
-        """Return one attribute of all divergences as an array."""
-        array = np.empty(len(self._homes), dtype=dtype)
-        if self._small is not None:
-            array[:] = getattr(self._small, name)
-        for q in self._others:
-            array[q] = getattr(self._divergences[q], name)
-        return array
-
-
-def diverge_all(clouds, sources, targets, eps, solver, homes, is_stacked=False):
+def diverge_all(pairs: CloudPairs, solver: Sinkhorn, homes: list[Home], is_stacked: bool = False) -> Divergences:
     """Solve pairs of clouds as `solve_pairs` does, with one warning for all that did not converge."""
     watch = Watch(solver)
-    pairs = solve_pairs(clouds, sources, targets, eps, solver, watch, homes)
-    _report(pairs, watch, [])
-    return Divergences(pairs, np.arange(len(sources)), is_stacked)
+    solved = solve_pairs(pairs, solver, watch, homes)
+    _report(solved, watch, [])
+    return Divergences(solved, np.arange(len(pairs.sources)), is_stacked)
 
 
-def solve_pairs(clouds, sources, targets, eps, solver, watch, homes, selves=None, is_alone=False):
-    """Solve the divergences of pairs of clouds; a cloud that is in several pairs is compared with itself once.
-
-    Parameters
-    ----------
-    clouds : Clouds
-    sources, targets : (B,) int arrays
-        Numbers of the clouds of each pair.
-    eps : float
-    solver : Sinkhorn
-    watch : Watch
-    homes : list of Home
-        Homes of the arrays of each result.
-    selves : dict, optional
-        Known self solutions by the numbers of their clouds; they are used unchanged.
-    is_alone : bool
-        Whether this is no batch.
-
-    Returns
-    -------
-    SolvedPairs
-    """
-    own, others = dict(selves or {}), {}
-    small = None
-    if any_small(clouds, sources, targets, is_alone):
-        small = _solve_small(clouds, sources, targets, eps, solver, is_alone, selves)
-
-    def of_itself(k):
-        if k not in own:
-            known, measure = None if small is None else small.solved_self(k), clouds.measure(k)
-            problem = Problem(measure, measure, eps)
-            own[k] = known or unchanged(solver, problem) or solver.attempt(problem)
-        return own[k]
-
-    for q in range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist():
-        i, j = int(sources[q]), int(targets[q])
-        problem = Problem(clouds.measure(i), clouds.measure(j), eps, homes[q])
-        xy, xx, yy = solve_debiased(problem, solver, watch, of_itself(i), of_itself(j))
-        if small is not None and xy is not xx:
-            xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
-        others[q] = assembled(problem, xy, xx, yy)
-    return SolvedPairs(small, others, homes)
-
-
-def _solve_small(clouds, sources, targets, eps, solver, is_alone, selves):
-    """Solve the small pairs; a single pair may start from a similar divergence. None if the solver is not suitable."""
-    earlier, starts = solver._start, None
-    if isinstance(earlier, Resumed) and len(sources) == 1:
-        numbers = sources[0], targets[0]
-        starts = carried(earlier, clouds, numbers)
-        found = {k: unchanged(solver, Problem(clouds.measure(k), clouds.measure(k), eps)) for k in numbers}
-        selves = {k: own for k, own in found.items() if own is not None} | (selves or {})
-    if not suits(solver, starts):
-        return None
-    small = solve_small(clouds, sources, targets, eps, solver, is_alone, selves, starts)
-    # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too large.
-    if starts is not None and small.value[0] < difference(earlier.xy, earlier.xx, earlier.yy) / FAR_BELOW:
-        small = solve_small(clouds, sources, targets, eps, solver, is_alone, selves)
-    return small
-
-
-def diverge(problem, solver):
+def diverge(problem: Problem, solver: Sinkhorn) -> Divergence:
     """The divergence of a problem's measures."""
-    clouds = Clouds.of_measures([problem.source, problem.target])
-    return diverge_alone(clouds, np.arange(2), problem.eps, solver, problem.home)
+    clouds, (source, target) = Clouds.of_measures([problem.source, problem.target]), np.arange(2)[:, None]
+    return diverge_alone(CloudPairs(clouds, source, target, problem.eps), solver, problem.home)
 
 
-def diverge_alone(clouds, numbers, eps, solver, home, selves=None):
-    """The divergence between the clouds with two numbers; known self solutions are used unchanged."""
+def diverge_alone(
+    pair: CloudPairs, solver: Sinkhorn, home: Home, selves: dict[int, Solution] | None = None
+) -> Divergence:
+    """The divergence of a single pair of clouds; known self solutions are used unchanged."""
     watch, selves = Watch(solver), selves or {}
-    pair = numbers[:1], numbers[1:]
-    solved = solve_pairs(clouds, *pair, eps, solver, watch, [home], selves, is_alone=True)
+    solved = solve_pairs(pair, solver, watch, [home], selves, is_alone=True)
     _report(solved, watch, list(selves.values()))
     return solved.divergence(0)
 
 
-def _report(pairs, watch, given):
+def _report(pairs: SolvedPairs, watch: Watch, given: list[Solution]) -> None:
     """Warn once, about the worst divergence, if any did not converge."""
     converged = pairs.array("converged", np.bool_)
     if not converged.all():

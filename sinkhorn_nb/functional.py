@@ -1,18 +1,34 @@
 """The public functions: they take arrays and return one frozen result."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 
 from . import validation
 from .arguments import between, comparable, compared, known_selves, listed, usual
-from .divergences import diverge_all, diverge_alone
+from .array_types import ArrayLike, Arrays, Weights
+from .divergence import Divergence
+from .divergences import Divergences, diverge_all, diverge_alone
 from .measure import Measure
 from .problem import Problem
+from .solution import Solution
+from .solver import Sinkhorn
 
 
 @validation.native_names
-def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None, self_y=None):
+def sinkhorn_divergence(
+    x: ArrayLike,
+    y: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    *,
+    blur: float,
+    solver: Sinkhorn | None = None,
+    self_x: Solution | None = None,
+    self_y: Solution | None = None,
+) -> Divergence:
     """Sinkhorn divergence S_eps(a, b) between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
 
     S_eps(a, b) = OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2: positive, zero only for
@@ -68,13 +84,21 @@ def sinkhorn_divergence(x, y, a=None, b=None, *, blur, solver=None, self_x=None,
     """
     validation.points_first(x, y, a, b)
     solver = usual(solver)
-    clouds, numbers, blur, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], blur)
-    selves = known_selves(clouds, numbers.tolist(), blur, {"self_x": self_x, "self_y": self_y})
-    return diverge_alone(clouds, numbers, blur**2, solver, homes[0], selves)
+    pair, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], blur)
+    selves = known_selves(pair, {"self_x": self_x, "self_y": self_y})
+    return diverge_alone(pair, solver, homes[0], selves)
 
 
 @validation.native_names
-def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
+def sinkhorn_divergences(
+    xs: Arrays,
+    ys: Arrays,
+    a: Weights | None = None,
+    b: Weights | None = None,
+    *,
+    blur: float,
+    solver: Sinkhorn | None = None,
+) -> Divergences:
     """Sinkhorn divergences of many pairs of weighted point clouds, solved together.
 
     The results are those of `sinkhorn_divergence` for each pair, up to the solver's tolerance. For small clouds this
@@ -128,14 +152,21 @@ def sinkhorn_divergences(xs, ys, a=None, b=None, *, blur, solver=None):
     """
     sources, targets = listed("xs", xs, "a", a), listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
-    clouds, numbers, blur, homes = compared(sources, targets, blur)
-    count, is_stacked = len(sources), isinstance(xs, np.ndarray) and isinstance(ys, np.ndarray)
-    pairs = clouds, numbers[:count], numbers[count:]
-    return diverge_all(*pairs, blur**2, usual(solver), homes, is_stacked=is_stacked)
+    pairs, homes = compared(sources, targets, blur)
+    is_stacked = isinstance(xs, np.ndarray) and isinstance(ys, np.ndarray)
+    return diverge_all(pairs, usual(solver), homes, is_stacked)
 
 
 @validation.native_names
-def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
+def entropic_ot(
+    x: ArrayLike,
+    y: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    *,
+    blur: float,
+    solver: Sinkhorn | None = None,
+) -> Solution:
     """Entropic optimal transport OT_eps between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
 
     OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b) over plans with marginals a and b.
@@ -185,7 +216,7 @@ def entropic_ot(x, y, a=None, b=None, *, blur, solver=None):
     return usual(solver).solve(_problem(x, y, a, b, blur))
 
 
-def suggest_blur(x, y=None, fraction=0.05):
+def suggest_blur(x: ArrayLike, y: ArrayLike | None = None, fraction: float = 0.05) -> float:
     """Suggest a first blur: a fraction of the diameter, which is the diagonal of the bounding box of all points.
 
     Parameters
@@ -223,7 +254,7 @@ def suggest_blur(x, y=None, fraction=0.05):
     return fraction * diameter
 
 
-def _problem(x, y, a, b, blur):
+def _problem(x: ArrayLike, y: ArrayLike, a: ArrayLike | None, b: ArrayLike | None, blur: float) -> Problem:
     validation.points_first(x, y, a, b)
     source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
     return between(source, target, blur, home=validation.home(x=x, y=y, a=a, b=b))

@@ -1,11 +1,17 @@
 """The only operator of the library: the Gibbs kernel exp(-C / eps) between two clouds, which is never formed."""
 
+from __future__ import annotations
+
 from copy import copy
 
 import numpy as np
 
-from .backends.choice import Work, choose
+from .array_types import Booleans, Floats, Indices
+from .backends.base import Backend, ClusterSums
+from .backends.choice import choose
 from .backends.pointwise import LOG2E
+from .backends.trial import Work
+from .partition import Partition
 
 # Sums further from 1 than TRUSTED may hide clipped exponents and are computed again as log-sum-exp. If the smallest
 # weight is small, a pair with this weight that is clipped at 2^126 (2^1022) is below that bound: then CLIPPED holds.
@@ -29,7 +35,7 @@ class GibbsKernel:
         The backend that computes; "auto" uses a GPU, if there is a good one, for many pairs.
     """
 
-    def __init__(self, x, y, eps, dtype, backend="auto"):
+    def __init__(self, x: Partition, y: Partition, eps: float, dtype: str, backend: str = "auto") -> None:
         self.eps, self.dtype = eps, dtype
         self.is_symmetric = x is y
         self._counted = [0.0]
@@ -39,26 +45,26 @@ class GibbsKernel:
         self._y = self._x if self.is_symmetric else self._side(y)
         self._n_pairs = len(x) * len(y)
 
-    def _side(self, partition):
+    def _side(self, partition: Partition) -> Side:
         points, bounds = partition.points - self._origin, partition.tiles(self._backend.points_a_tile)
         return Side(points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
 
     @property
-    def T(self):
+    def T(self) -> GibbsKernel:
         """The transposed kernel; the passes of both are counted together."""
         transposed = copy(self)
         transposed._x, transposed._y = self._y, self._x
         return transposed
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> float:
         """Number of passes so far, by their share of the pairs."""
         return self._counted[0]
 
-    def _count(self, passes):
+    def _count(self, passes: float) -> None:
         self._counted[0] += passes * len(self._x.points) * len(self._y.points) / self._n_pairs
 
-    def log_sums(self, f, g):
+    def log_sums(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
         """log sum_j b_j p_ij and log sum_i a_i p_ij: T(g) = f - eps * the first, T(f) = g - eps * the second.
 
         Both come from one exponential per pair. A sum that leaves the trusted range is computed
@@ -73,7 +79,7 @@ class GibbsKernel:
         rows, columns = self._backend.sums(x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights)
         return self._mend(log(rows), f, g), self._mend_columns(log(columns), f, g)
 
-    def cluster_sums(self, f, g, bounds):
+    def cluster_sums(self, f: Floats, g: Floats, bounds: Indices) -> tuple[Floats, Floats, ClusterSums | None]:
         """The sums of `log_sums`, and column sums by cluster: C_kj sums a_i p_ij over bounds[k] <= i < bounds[k + 1].
 
         C is None if a column sum had to be computed again, because its parts are not known.
@@ -87,7 +93,7 @@ class GibbsKernel:
         mended = self._mend_columns(log(columns), f, g)
         return self._mend(log(rows), f, g), mended, C if self.T._is_trusted(log(columns)).all() else None
 
-    def log_row_sums(self, f, g):
+    def log_row_sums(self, f: Floats, g: Floats) -> Floats:
         """log sum_j b_j p_ij alone."""
         self._count(1)
         x, y = self._x, self._y
@@ -95,7 +101,7 @@ class GibbsKernel:
             log(self._backend.row_sums(x.cloud, x.exponents(f), y.cloud, y.exponents(g), y.weights)), f, g
         )
 
-    def softmin(self, g, rows=None):
+    def softmin(self, g: Floats, rows: Indices | None = None) -> Floats:
         """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), in the log domain, at all rows or at some.
 
         The error is the rounding of the pairs' dtype in the largest cost across a tile.
@@ -107,17 +113,17 @@ class GibbsKernel:
         G = y.exponents(g) + LOG2E * log(y.weights)
         return -self.eps / LOG2E * self._backend.log_sum_exp(x.cloud, x.exponents(0.0), y.cloud, G)
 
-    def transport(self, f, g, V):
+    def transport(self, f: Floats, g: Floats, V: Floats) -> Floats:
         """sum_j p_ij b_j V_j for the rows V_j of an (m, k) array; small weights are as exact as large ones."""
         return self.product(f, g + self.eps * log(self._y.weights), V)
 
-    def product(self, f, g, V, factors=None):
+    def product(self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
         """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j."""
         self._count(1)
         x, y = self._x, self._y
         return self._backend.transport(x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors)
 
-    def barycenters(self, f, g):
+    def barycenters(self, f: Floats, g: Floats) -> Floats:
         """(n, d) means of the y_j with weights b_j p_ij for each i. Rows are normalized, so any f_i gives the same."""
         points = self._y.points
         center = points.mean(axis=0)
@@ -129,29 +135,31 @@ class GibbsKernel:
             sums[doubtful] = rows.transport(rows.softmin(g), g, moments)
         return self._origin + (center + sums[:, 1:] / sums[:, :1])
 
-    def _at(self, rows):
+    def _at(self, rows: Indices) -> GibbsKernel:
         """The kernel between some of the x, given by increasing indices, and all y."""
         part = copy(self)
         part._x, part.is_symmetric = self._x.part(rows), False
         return part
 
-    def _is_trusted(self, log_sums):
+    def _is_trusted(self, log_sums: Floats) -> Booleans:
         return is_trusted(log_sums, self._y.least_log_weight, self.dtype)
 
-    def _mend(self, log_sums, f, g):
+    def _mend(self, log_sums: Floats, f: Floats, g: Floats) -> Floats:
         doubtful = np.flatnonzero(~self._is_trusted(log_sums))
         if len(doubtful):
             log_sums[doubtful] = (f[doubtful] - self.softmin(g, doubtful)) / self.eps
         return log_sums
 
-    def _mend_columns(self, log_sums, f, g):
+    def _mend_columns(self, log_sums: Floats, f: Floats, g: Floats) -> Floats:
         return self.T._mend(log_sums, g, f)
 
 
 class Side:
     """One cloud, scaled so that exponents are powers of 2, each tile on its own center."""
 
-    def __init__(self, points, weights, bounds, eps, dtype, backend):
+    def __init__(
+        self, points: Floats, weights: Floats, bounds: Indices, eps: float, dtype: str, backend: Backend
+    ) -> None:
         self.points, self.weights, self._bounds = points, weights, bounds
         self._settings = eps, dtype, backend
         self._to_exponent = LOG2E / eps
@@ -164,27 +172,27 @@ class Side:
         self.cloud = backend.load(offsets, centers * scale, bounds)
         self.least_log_weight = float(np.log(weights[weights > 0].min(initial=1.0)))
 
-    def exponents(self, potential):
+    def exponents(self, potential: Floats | float) -> Floats:
         """F or G, for a potential in units of cost."""
         return self._to_exponent * potential - self._half_squares
 
-    def part(self, rows):
+    def part(self, rows: Indices) -> Side:
         """The side with some of its points, given by increasing indices."""
         bounds = np.unique(np.searchsorted(rows, self._bounds))
         return Side(self.points[rows], self.weights[rows], bounds, *self._settings)
 
-    def tiles_of(self, rows):
+    def tiles_of(self, rows: Indices) -> Indices:
         """The tiles that have points in `part`."""
         return np.unique(np.searchsorted(self._bounds, rows, side="right") - 1)
 
 
-def is_trusted(log_sums, least_log_weight, dtype):
+def is_trusted(log_sums: Floats, least_log_weight: float, dtype: str) -> Booleans:
     """Tell whether sums cannot hide a clipped pair, if each weight is zero or at least exp(least_log_weight)."""
     largest = np.minimum(np.log(TRUSTED[dtype]), np.log(CLIPPED[dtype]) + least_log_weight)
     return (log_sums >= -np.log(TRUSTED[dtype])) & (log_sums <= largest)
 
 
-def log(sums):
+def log(sums: Floats) -> Floats:
     """Logarithms of sums, with log 0 = -inf."""
     with np.errstate(divide="ignore"):
         return np.log(sums)

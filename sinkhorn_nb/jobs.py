@@ -1,6 +1,10 @@
 """Distribute tasks over threads, processes or a cluster by joblib; the user chooses its backend."""
 
+from __future__ import annotations
+
 import pickle
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
@@ -17,14 +21,16 @@ class Parcel:
     read-only arrays.
     """
 
-    def __init__(self, *contents):
+    def __init__(self, *contents: Any) -> None:
         self.contents = contents
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[[bytes], Parcel], tuple[bytes]]:
         return _unpacked, (pickle.dumps(self.contents, pickle.HIGHEST_PROTOCOL),)
 
 
-def spread(function, tasks, n_jobs):
+def spread(
+    function: Callable[..., tuple[Any, ...]], tasks: Iterable[tuple[Any, ...]], n_jobs: int | None
+) -> Generator[Parcel, None, None]:
     """Yield a parcel with the value of function(*task) for each task, in the order in which tasks are done.
 
     `tasks` is read only as far as there are free jobs. In any process, a job uses its share of the threads of this
@@ -37,10 +43,10 @@ def spread(function, tasks, n_jobs):
     yield from parallel(delayed(_at_work)(n_threads, function, *task) for task in tasks)
 
 
-def _at_work(n_threads, function, *task):
+def _at_work(n_threads: int, function: Callable[..., tuple[Any, ...]], *task: Any) -> Parcel:
     with threads.at_most(n_threads):
         return Parcel(*function(*task))
 
 
-def _unpacked(data):
+def _unpacked(data: bytes) -> Parcel:
     return Parcel(*pickle.loads(data))

@@ -1,5 +1,7 @@
 """A discrete measure: points and weights."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,6 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from . import validation
+from .array_types import ArrayLike, Coordinates, Floats, Indices
 from .caching import cached_property
 from .partition import Partition, canonical_order
 from .representation import Represented
@@ -19,18 +22,18 @@ WEIGHT_ROUNDING = 1e-13  # largest relative difference of equal weights that wer
 class Cells(NamedTuple):
     """Groups of neighboring points: the measure of their centroids, and the cell of each point of the partition."""
 
-    measure: "Measure"
-    owner: np.ndarray
+    measure: Measure
+    owner: Indices
 
 
 class NormalForm(NamedTuple):
     """The distinct points with mass in increasing order, their probabilities, and the point of each row or -1."""
 
-    points: np.ndarray
-    probabilities: np.ndarray
-    owner: np.ndarray
+    points: Floats
+    probabilities: Floats
+    owner: Indices
 
-    def expand(self, values, at_inert=0.0):
+    def expand(self, values: Floats, at_inert: float = 0.0) -> Floats:
         """Values per row from values per point; rows without mass get their own."""
         rows = values[self.owner]
         if (self.owner < 0).any():
@@ -41,8 +44,8 @@ class NormalForm(NamedTuple):
 class Reduction(NamedTuple):
     """The measure of the distinct points with mass, and the point of each row; -1 for rows without mass."""
 
-    measure: "Measure"
-    owner: np.ndarray
+    measure: Measure
+    owner: Indices
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,65 +60,67 @@ class Measure(Represented):
         Other facts about the caller's numbers: columns, units, rounding.
     """
 
-    points: np.ndarray
-    weights: np.ndarray
+    points: Coordinates
+    weights: Floats
     traits: validation.Traits = validation.PLAIN
 
     @classmethod
-    def of(cls, points, weights=None, names=("points", "weights")):
+    def of(
+        cls, points: ArrayLike, weights: ArrayLike | None = None, names: tuple[str, str] = ("points", "weights")
+    ) -> Measure:
         """Validate user input; weights default to uniform probabilities."""
         points, traits = validation.cloud(names[0], points)
         weights, mass_rounding, mass_unit = validation.masses(names[1], weights, len(points))
         points = np.array(points)  # a copy: results read it later
         return cls(points, weights, traits._replace(mass_rounding=mass_rounding, mass_unit=mass_unit))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.points)
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         """d, the number of coordinates."""
         return self.points.shape[1]
 
     @cached_property
-    def mass(self):
+    def mass(self) -> float:
         """sum_i a_i, the same for any order of the points."""
         return math.fsum(self.weights)
 
     @cached_property
-    def probabilities(self):
+    def probabilities(self) -> Floats:
         """a_i / mass."""
         return self.weights / self.mass
 
     @cached_property
-    def centroid(self):
+    def centroid(self) -> Floats:
         """(d,) mean of the points."""
         return self.probabilities @ self.points
 
     @cached_property
-    def box(self):
+    def box(self) -> Floats:
         """Corners (2, d) of the bounding box of the points with mass."""
         carriers = self.points if self.weights.all() else self.points[self.weights > 0]
         return np.stack([carriers.min(axis=0), carriers.max(axis=0)]).astype(np.float64)
 
     @cached_property
-    def partition(self):
+    def partition(self) -> Partition:
         """The order of the points for all computations; it is made once."""
         return Partition(self.points, self.probabilities, self._order)
 
     @cached_property
-    def _order(self):
+    def _order(self) -> Indices:
         return canonical_order(self.points, self.weights)
 
     @cached_property
-    def spacing(self):
+    def spacing(self) -> float:
         """Median distance from a point to its nearest neighbor."""
         if len(self) < 2:
             return 0.0
         sample = self.partition.points[:: -(-len(self) // QUERIES)]
         return float(np.median(cKDTree(self.points).query(sample, k=2)[0][:, 1]))
 
-    def cells(self, count, resolution):
+    def cells(self, count: int, resolution: float) -> Cells:
         """At most `count` cells, none finer than needed for the resolution; they are made once."""
         if (count, resolution) not in self._cells:
             bounds = self.partition.cells(count, resolution)
@@ -125,20 +130,20 @@ class Measure(Represented):
         return self._cells[count, resolution]
 
     @cached_property
-    def _cells(self):
+    def _cells(self) -> dict[tuple[int, float], Cells]:
         return {}
 
     @property
-    def reduced(self):
+    def reduced(self) -> Measure:
         """The same measure with distinct points and positive weights; the measure itself if its rows are like this."""
         return self if self._reduction is None else self._reduction.measure
 
     @cached_property
-    def inert(self):
+    def inert(self) -> Indices:
         """Rows of weight zero whose points no row with mass shares. The reduced measure does not have these points."""
         return np.empty(0, dtype=np.intp) if self._reduction is None else np.flatnonzero(self._reduction.owner < 0)
 
-    def expand(self, values, at_inert=0.0):
+    def expand(self, values: Floats, at_inert: float | Floats = 0.0) -> Floats:
         """Values per row from values in the order of the reduced measure's partition; inert rows get their own."""
         values = self.reduced.partition.restore(values)
         if self._reduction is None:
@@ -147,7 +152,7 @@ class Measure(Represented):
         values[self.inert] = at_inert
         return values
 
-    def collapse(self, values):
+    def collapse(self, values: Floats) -> Floats:
         """Values in the order of the reduced measure's partition from values per row; equal points get the largest."""
         if self._reduction is not None:
             carriers = np.flatnonzero(self._reduction.owner >= 0)
@@ -156,7 +161,7 @@ class Measure(Represented):
             values = largest
         return self.reduced.partition.sort(values)
 
-    def average(self, values):
+    def average(self, values: Floats) -> Floats:
         """Means by weight of the values of equal points' rows, in the order of the reduced measure's partition."""
         if self._reduction is not None:
             carriers = np.flatnonzero(self._reduction.owner >= 0)
@@ -168,7 +173,7 @@ class Measure(Represented):
         return self.reduced.partition.sort(values)
 
     @cached_property
-    def _reduction(self):
+    def _reduction(self) -> Reduction | None:
         """The reduced measure, or None if every row is a distinct point with mass."""
         points = self.points[self._order]
         is_first = np.ones(len(points), dtype=bool)
@@ -183,7 +188,7 @@ class Measure(Represented):
         owner[self._order] = np.where(carries, np.cumsum(carries) - 1, -1)[groups]
         return Reduction(Measure(points[starts[carries]], masses[carries], self.traits), owner)
 
-    def _masses_of(self, groups):
+    def _masses_of(self, groups: Indices) -> Floats:
         """Sums of the weights of groups of consecutive rows; weights of zero in between do not change a bit."""
         weights = self.weights[self._order]
         positive = np.flatnonzero(weights)
@@ -193,7 +198,7 @@ class Measure(Represented):
         return masses
 
     @cached_property
-    def normal_form(self):
+    def normal_form(self) -> NormalForm:
         """The normal form. Small problems are solved in its order."""
         if self._reduction is not None:
             reduced = self.reduced
@@ -202,20 +207,20 @@ class Measure(Represented):
         owner[self._order] = np.arange(len(self))
         return NormalForm(self.points[self._order].astype(np.float64), self.probabilities[self._order], owner)
 
-    def from_normal_form(self, values):
+    def from_normal_form(self, values: Floats) -> Floats:
         """Convert values from the order of the normal form to the order of the reduced measure's partition."""
         reduced = self.reduced
         rows = np.empty_like(values)
         rows[reduced._order] = values
         return reduced.partition.sort(rows)
 
-    def has_rows_of(self, other):
+    def has_rows_of(self, other: Measure) -> bool:
         """Tell whether the other measure has the same rows in the same order."""
         if self is other:
             return True
         return np.array_equal(self.points, other.points) and np.array_equal(self.weights, other.weights)
 
-    def equals(self, other):
+    def equals(self, other: Measure) -> bool:
         """Tell whether this is the same measure, however its rows are ordered, repeated, split or padded with zeros."""
         if self is other:
             return True
@@ -226,22 +231,22 @@ class Measure(Represented):
             and (_first_difference(mine.normal_form, theirs.normal_form) is None)
         )
 
-    def _mass_ratio(self, other):
+    def _mass_ratio(self, other: Measure) -> float:
         return abs(self.mass - other.mass) / max(self.mass, other.mass)
 
-    def precedes(self, other):
+    def precedes(self, other: Measure) -> bool:
         """A total order of reduced measures: by size, then by the first number in which their partitions differ."""
         if len(self) != len(other):
             return len(self) < len(other)
         first = _first_difference(self.partition, other.partition)
         return first is not None and first[0] < first[1]
 
-    def _facts(self):
+    def _facts(self) -> dict[str, object]:
         mass = float(self.weights.sum())  # the exact sum of `mass` takes longer
         return {"n": len(self), "d": self.dimension, "mass": mass, "dtype": self.points.dtype}
 
 
-def _first_difference(mine, theirs):
+def _first_difference(mine: NormalForm | Partition, theirs: NormalForm | Partition) -> tuple[float, float] | None:
     """The first two numbers that differ between two orders of points and their probabilities, or None."""
     for a, b, rtol in (
         (mine.points, theirs.points, 0.0),

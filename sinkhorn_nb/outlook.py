@@ -1,11 +1,21 @@
 """Warn early of a blur that is too small for the data, and propose another one."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import replace
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .array_types import Floats
+from .problem import Problem
 from .status import is_too_slow, warn
+
+if TYPE_CHECKING:
+    from .solver.descent import Iteration
+    from .solver.sinkhorn import Sinkhorn
 
 FINEST = 1e-4  # of the diameter: blurs below take thousands of iterations, if they converge at all
 # Expected iterations from which a blur below the distance of neighbors counts as too small. Such a blur alone says
@@ -17,7 +27,7 @@ DIFFERENT_UNITS = 1e3  # ratio of the extents of two columns
 PATIENCE, SECONDS_PER_ITERATION, PAIRS_PER_SECOND = 0.5, 8e-3, 2e8
 
 
-def advice(problem):
+def advice(problem: Problem) -> str | None:
     """The reason why the blur is too small for the data, and a better one, in words; None if it is not too small."""
     diameter = problem.diameter
     if 0 < problem.blur < FINEST * diameter:
@@ -32,7 +42,7 @@ def advice(problem):
     )
 
 
-def expected_iterations(problem):
+def expected_iterations(problem: Problem) -> float:
     """A rough number of iterations, fitted to random clouds of some hundred points in two and three dimensions.
 
     They took 40 to 130 at a blur of 1 % of the diameter, 830 to 7300 at 0.1 %, 3600 to more than 20 000 at 0.03 %.
@@ -52,15 +62,15 @@ class Watch:
     has_warned : bool
     """
 
-    def __init__(self, solver, say=warn):
+    def __init__(self, solver: Sinkhorn, say: Callable[[str], object] = warn) -> None:
         self._solver, self._say, self.has_warned = solver, say, False
 
-    def over(self, problem):
+    def over(self, problem: Problem) -> Sinkhorn:
         """The solver of a problem, with a callback that watches it."""
         solver = self._solver  # its start is not read again, because the caller's arrays may have changed
         return replace(solver, init=solver._start, callback=_Progress(self, problem, solver))
 
-    def warn(self, problem):
+    def warn(self, problem: Problem) -> None:
         """Warn, unless there was a warning or the blur is large enough."""
         if not self.has_warned and (text := advice(problem)) is not None:
             self.has_warned = True
@@ -70,13 +80,13 @@ class Watch:
 class _Progress:
     """The errors of one solve, checked after half a second and whenever their number has doubled."""
 
-    def __init__(self, watch, problem, solver):
+    def __init__(self, watch: Watch, problem: Problem, solver: Sinkhorn) -> None:
         self._watch, self._problem, self._solver = watch, problem, solver
-        self._errors = []
+        self._errors: list[float] = []
         n_pairs = len(problem.source) * len(problem.target)
         self._due = ceil(PATIENCE / (SECONDS_PER_ITERATION + n_pairs / PAIRS_PER_SECOND))
 
-    def __call__(self, iteration):
+    def __call__(self, iteration: Iteration) -> None:
         self._errors.append(iteration.marginal_error)
         if len(self._errors) == self._due:
             self._due *= 2  # fast progress may slow down later
@@ -86,16 +96,16 @@ class _Progress:
             self._solver.callback(iteration)
 
 
-def _spacing(problem):
+def _spacing(problem: Problem) -> float:
     """The distance of neighbors in the denser of the two clouds."""
     return min(problem.reduced.source.spacing, problem.reduced.target.spacing)
 
 
-def _extents(problem):
+def _extents(problem: Problem) -> Floats:
     return np.ptp(np.concatenate([problem.source.box, problem.target.box]), axis=0)
 
 
-def _widest(problem):
+def _widest(problem: Problem) -> str:
     """Name the column that makes the diameter, if others are far smaller."""
     extents = _extents(problem)
     wide, narrow = int(np.argmax(extents)), int(np.argmin(extents))
@@ -105,10 +115,10 @@ def _widest(problem):
     return f", which {column(wide)} makes: it spans {extents[wide]:.3g}, {column(narrow)} spans {extents[narrow]:.3g}"
 
 
-def _rescale(problem):
+def _rescale(problem: Problem) -> str:
     is_mixed = _have_different_units(_extents(problem))
     return "divide each column by a scale of its own, such as its standard deviation, or " if is_mixed else ""
 
 
-def _have_different_units(extents):
+def _have_different_units(extents: Floats) -> bool:
     return extents.max() > DIFFERENT_UNITS * extents.min()

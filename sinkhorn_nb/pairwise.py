@@ -1,19 +1,35 @@
 """The table of divergences between all clouds of a list, or between the clouds of two lists."""
 
+from __future__ import annotations
+
 from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 
 from . import validation
 from .arguments import listed, usual
+from .array_types import Arrays, Floats, Weights
+from .clouds import Named
 from .measure import Measure
 from .pairwise_blocks import Effort, evaluate
+from .solver import Sinkhorn
+
+_NamedMeasure: TypeAlias = tuple[str, str, Measure]  # the names of the points and of the weights
 
 
 @validation.native_names
 def pairwise_sinkhorn_divergence(
-    clouds, others=None, weights=None, *, other_weights=None, blur, solver=None, n_jobs=None, progress=False
-):
+    clouds: Arrays,
+    others: Arrays | None = None,
+    weights: Weights | None = None,
+    *,
+    other_weights: Weights | None = None,
+    blur: float,
+    solver: Sinkhorn | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Floats:
     """Sinkhorn divergences between all clouds of a list, or of two lists: S_eps(clouds[k], others[l]).
 
     sqrt(2 S) is a length in the unit of the points that tends to the Wasserstein distance W_2 as the blur tends to 0.
@@ -73,7 +89,9 @@ def pairwise_sinkhorn_divergence(
     return _table(*_listed(clouds, others, weights, other_weights), blur, _effort(solver, n_jobs, progress))
 
 
-def _listed(clouds, others, weights, other_weights):
+def _listed(
+    clouds: Arrays, others: Arrays | None, weights: Weights | None, other_weights: Weights | None
+) -> tuple[list[Named], list[Named]]:
     """The clouds of the rows and the clouds of the columns, with their names and weights."""
     rows = _clouds("clouds", clouds, "weights", weights)
     if others is not None:
@@ -83,18 +101,18 @@ def _listed(clouds, others, weights, other_weights):
     return rows, rows
 
 
-def _clouds(name, clouds, weights_name, weights):
+def _clouds(name: str, clouds: Arrays, weights_name: str, weights: Weights | None) -> list[Named]:
     found = listed(name, clouds, weights_name, weights, "cloud")
     validation.several_clouds(name, [x for (_, x), _ in found])
     return found
 
 
-def _effort(solver, n_jobs, progress):
+def _effort(solver: Sinkhorn | None, n_jobs: int | None, progress: bool) -> Effort:
     validation.choice("progress", progress, (False, True))
     return Effort(usual(solver), validation.jobs("n_jobs", n_jobs), progress)
 
 
-def _table(rows, columns, blur, effort):
+def _table(rows: list[Named], columns: list[Named], blur: float, effort: Effort) -> Floats:
     """Compute the table; each pair of different clouds is compared once, however often it appears."""
     numbers, named = _numbered(rows + columns)
     blur = _checked(named, blur)
@@ -110,9 +128,10 @@ def _table(rows, columns, blur, effort):
     return value[places].reshape(low.shape)
 
 
-def _numbered(clouds):
+def _numbered(clouds: list[Named]) -> tuple[list[int], list[_NamedMeasure]]:
     """The number of each cloud, and names and measures by number. An array that appears several times is one cloud."""
-    numbers, named = {}, []
+    numbers: dict[tuple[int, int], int] = {}
+    named: list[_NamedMeasure] = []
     for (x_name, x), (a_name, a) in clouds:
         if (id(x), id(a)) not in numbers:
             numbers[id(x), id(a)] = len(named)
@@ -121,10 +140,10 @@ def _numbered(clouds):
     return [numbers[id(x), id(a)] for (_, x), (_, a) in clouds], named
 
 
-def _checked(named, blur):
+def _checked(named: list[_NamedMeasure], blur: float) -> float:
     """Check that all clouds have the same coordinates, units and mass, and return the checked blur."""
     x_name, a_name, first = named[0]
-    meanings = {}
+    meanings: dict[object, tuple[str, validation.Traits]] = {}
     for name, weights_name, measure in named:
         validation.same_dimension(name, measure.points, x_name, first.points)
         validation.same_unit(weights_name, measure.traits.mass_unit, a_name, first.traits.mass_unit)

@@ -1,5 +1,8 @@
 """Divergences of many pairs, block by block. A block is the task of one job and the unit of memory."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from math import isqrt
@@ -7,8 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .array_types import Floats, Indices
 from .jobs import Parcel, effective_n_jobs, spread
-from .pairwise_values import self_solutions, values
+from .measure import Measure
+from .pairwise_values import Failure, Values, self_solutions, values
+from .solution import Solution
+from .solver import Sinkhorn
 from .solver.progress import counter
 from .status import warn
 
@@ -21,12 +28,12 @@ BLOCKS_PER_JOB = 8  # at least, so that no job waits for long while the last blo
 class Effort:
     """The solver of every pair, the number of jobs in joblib's convention, and whether a bar shows the progress."""
 
-    solver: Any
+    solver: Sinkhorn
     n_jobs: int | None
     progress: bool
 
 
-def evaluate(measures, pairs, names, eps, effort):
+def evaluate(measures: list[Measure], pairs: Indices, names: list[str], eps: float, effort: Effort) -> Floats:
     """S_eps of pairs (P, 2) of indices into `measures`, each i < j; the names of the measures are for the warning."""
     sizes, report = np.array([len(measure) for measure in measures]), _Report()
     selves = _compared_with_themselves(measures, np.unique(pairs), sizes, eps, effort, report)
@@ -39,20 +46,29 @@ def evaluate(measures, pairs, names, eps, effort):
     return value
 
 
-def _compared_with_themselves(measures, numbers, sizes, eps, effort, report):
+def _compared_with_themselves(
+    measures: list[Measure], numbers: Indices, sizes: Indices, eps: float, effort: Effort, report: _Report
+) -> list[Solution | None]:
     """The self solutions of the clouds with these numbers, by number."""
     chunks = _chunks(numbers, sizes, effort.n_jobs)
     tasks = ((chunk, Parcel([measures[k] for k in chunk]), eps, effort.solver) for chunk in chunks)
-    selves = [None] * len(measures)
+    selves: list[Solution | None] = [None] * len(measures)
     for chunk, solutions in _done(_solve, tasks, "clouds with themselves", len(numbers), effort, report):
         for k, solution in zip(chunk, solutions, strict=True):
             selves[k] = solution
     return selves
 
 
-def _done(function, tasks, what, total, effort, report):
+def _done(
+    function: Callable[..., tuple[Any, ...]],
+    tasks: Iterable[tuple[Any, ...]],
+    what: str,
+    total: int,
+    effort: Effort,
+    report: _Report,
+) -> Iterator[tuple[Indices, Any]]:
     """Yield the rows and the answer of each task when it is done."""
-    bar = counter(what, total) if effort.progress else nullcontext()
+    bar: Any = counter(what, total) if effort.progress else nullcontext()
     with bar, closing(spread(function, tasks, effort.n_jobs)) as answers:
         for parcel in answers:
             rows, answer, said = parcel.contents
@@ -62,29 +78,33 @@ def _done(function, tasks, what, total, effort, report):
                 bar.update(len(rows))
 
 
-def _solve(chunk, parcel, eps, solver):
-    said = []
-    return chunk, self_solutions(*parcel.contents, eps, solver, said.append), said
+def _solve(chunk: Indices, parcel: Parcel, eps: float, solver: Sinkhorn) -> tuple[Indices, list[Solution], list[str]]:
+    said: list[str] = []
+    (measures,) = parcel.contents
+    return chunk, self_solutions(measures, eps, solver, said.append), said
 
 
-def _task(block, pairs, selves, solver):
+def _task(
+    block: Indices, pairs: Indices, selves: list[Solution | None], solver: Sinkhorn
+) -> tuple[Indices, Indices, Parcel, Sinkhorn]:
     """The clouds that a block needs, and its pairs by their numbers among these."""
     needed, local = np.unique(pairs, return_inverse=True)
     return block, local.reshape(pairs.shape), Parcel([selves[k] for k in needed]), solver
 
 
-def _compare(block, pairs, parcel, solver):
-    said = []
-    return block, values(*parcel.contents, pairs, solver, said.append), said
+def _compare(block: Indices, pairs: Indices, parcel: Parcel, solver: Sinkhorn) -> tuple[Indices, Values, list[str]]:
+    said: list[str] = []
+    (selves,) = parcel.contents
+    return block, values(selves, pairs, solver, said.append), said
 
 
-def _chunks(numbers, sizes, n_jobs):
+def _chunks(numbers: Indices, sizes: Indices, n_jobs: int | None) -> list[Indices]:
     """Numbers of clouds, grouped by task."""
     longest = _most(len(numbers), np.mean(sizes[numbers] ** 2.0), n_jobs)
     return [numbers[first : first + longest] for first in range(0, len(numbers), longest)]
 
 
-def _blocks(pairs, sizes, n_jobs):
+def _blocks(pairs: Indices, sizes: Indices, n_jobs: int | None) -> list[Indices]:
     """Rows of `pairs`, grouped by task. A task is a square of the table, because its pairs have few clouds."""
     most = _most(len(pairs), np.mean(sizes[pairs[:, 0]] * sizes[pairs[:, 1]]), n_jobs)
     edge = isqrt(most) if most < len(pairs) else len(sizes)
@@ -94,7 +114,7 @@ def _blocks(pairs, sizes, n_jobs):
     return np.split(order, cuts)
 
 
-def _most(count, work, n_jobs):
+def _most(count: int, work: float, n_jobs: int | None) -> int:
     """The largest number of problems per task, out of `count` problems of `work` pairs of points each."""
     n_jobs = effective_n_jobs(n_jobs)
     share = count if n_jobs == 1 else count // (BLOCKS_PER_JOB * n_jobs)
@@ -104,23 +124,24 @@ def _most(count, work, n_jobs):
 class _Report:
     """One warning for all blocks: an early one if a blur is too small, else one about the worst pair at the end."""
 
-    def __init__(self):
-        self._has_warned, self._n_failed, self._worst = False, 0, None
+    def __init__(self) -> None:
+        self._has_warned, self._n_failed = False, 0
+        self._worst: Failure | None = None
 
-    def hear(self, said):
+    def hear(self, said: list[str]) -> None:
         """Pass on the early warning of a block, if there was none before."""
         if said and not self._has_warned:
             self._has_warned = True
             warn(said[0])
 
-    def add(self, block, found):
+    def add(self, block: Indices, found: Values) -> None:
         """Count the failures of a block and remember the worst of all."""
-        self._n_failed += np.count_nonzero(~found.converged)
+        self._n_failed += int(np.count_nonzero(~found.converged))
         if found.failure is not None:
             failure = found.failure._replace(row=block[found.failure.row])
             self._worst = max(self._worst or failure, failure, key=lambda f: (f.marginal_error, -f.row))
 
-    def close(self, pairs, names):
+    def close(self, pairs: Indices, names: list[str]) -> None:
         """Warn if any pair has not converged."""
         if self._worst is not None and not self._has_warned:
             x, y = (names[k] for k in pairs[self._worst.row])

@@ -1,7 +1,10 @@
 """One order of a point cloud for the tiles of the kernels, the clusters, and the cells of the coarse start."""
 
+from __future__ import annotations
+
 import numpy as np
 
+from .array_types import Coordinates, Floats, Indices
 from .backends.ordering import median_cuts
 from .backends.threads import single_threaded_blas
 from .caching import cached_property
@@ -35,7 +38,7 @@ class Partition:
         Their probabilities.
     """
 
-    def __init__(self, points, probabilities, order=None):
+    def __init__(self, points: Coordinates, probabilities: Floats, order: Indices | None = None) -> None:
         points = points.astype(np.float64) + 0.0  # -0.0 is 0.0
         self.order = canonical_order(points, probabilities) if order is None else order.copy()
         self._depth = (len(points) - 1).bit_length()
@@ -43,25 +46,25 @@ class Partition:
         median_cuts(axes, self.order, self._depth)
         self.points, self.probabilities = points[self.order], probabilities[self.order]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.order)
 
-    def sort(self, values):
+    def sort(self, values: Floats) -> Floats:
         """Put values from the caller's order in the partition's order."""
         return values[self.order]
 
-    def restore(self, values):
+    def restore(self, values: Floats) -> Floats:
         """Put values from the partition's order back in the caller's order."""
         out = np.empty_like(values)
         out[self.order] = values
         return out
 
-    def tiles(self, most):
+    def tiles(self, most: int) -> Indices:
         """Bounds of the largest nodes of one level with at most `most` points."""
         return _level(len(self), max(0, (-(-len(self) // most) - 1).bit_length()))
 
     @cached_property
-    def radius(self):
+    def radius(self) -> float:
         """Root mean square distance of the points from the centers of their tiles."""
         bounds = self.tiles(TILE)
         sizes = np.diff(bounds)
@@ -69,18 +72,18 @@ class Partition:
         squares = ((self.points - np.repeat(centers, sizes, axis=0)) ** 2).sum(axis=1)
         return float(np.sqrt(self.probabilities @ squares))
 
-    def clusters(self, count):
+    def clusters(self, count: int) -> Indices:
         """Bounds of about `count` clusters, split by mass times variance; nodes of more than n / 32 points go first."""
         masses, variances, sizes = self._nodes
         keys = np.where(sizes > max(1, len(self) // 32), np.inf, masses * variances)
         return self._split(keys, count)
 
-    def cells(self, count, resolution):
+    def cells(self, count: int, resolution: float) -> Indices:
         """Bounds of at most `count` nodes with the smallest extents; none is finer than needed for `resolution`."""
         _, variances, _ = self._nodes
         return self._split(np.where(variances > resolution**2, variances, 0.0), count)
 
-    def centroids(self, bounds):
+    def centroids(self, bounds: Indices) -> tuple[Floats, Floats]:
         """Weighted means (K, d) and masses (K,) of the nodes between the bounds; plain means without mass."""
         masses = np.add.reduceat(self.probabilities, bounds[:-1])
         owner = np.repeat(np.arange(len(masses)), np.diff(bounds))
@@ -88,7 +91,7 @@ class Partition:
         sums = np.add.reduceat(weights[:, None] * self.points, bounds[:-1])
         return sums / np.add.reduceat(weights, bounds[:-1])[:, None], masses
 
-    def _split(self, keys, count):
+    def _split(self, keys: Floats, count: int) -> Indices:
         """Bounds of the nodes left when the count - 1 nodes of largest positive key, parents first, are split."""
         n, inner = len(self), 2**self._depth - 1
         for level in range(1, self._depth):  # no node before its parent
@@ -102,7 +105,7 @@ class Partition:
         return np.concatenate([[0], np.sort(cuts), [n]])
 
     @cached_property
-    def _nodes(self):
+    def _nodes(self) -> tuple[Floats, Floats, Indices]:
         """Masses, variances and sizes of all nodes, level by level, as differences of running sums."""
         x = self.points - self.probabilities @ self.points
         w = self.probabilities[:, None]
@@ -120,11 +123,11 @@ class Partition:
         )
 
 
-def _level(n, level):
+def _level(n: int, level: int) -> Indices:
     return np.arange(2**level + 1) * n >> level
 
 
-def canonical_order(points, weights):
+def canonical_order(points: Coordinates, weights: Floats) -> Indices:
     """The order of increasing coordinates; equal points are in the order of their weights."""
     order = np.argsort(points[:, 0], kind="stable")
     first = points[order, 0]
@@ -136,7 +139,7 @@ def canonical_order(points, weights):
     return order
 
 
-def _principal_axes(points):
+def _principal_axes(points: Floats) -> Floats:
     """Coordinates along the leading principal axes of a sample; only the cuts use them."""
     centered = points - points.mean(axis=0)
     sample = centered[:: -(-len(points) // SAMPLE)]
@@ -144,7 +147,7 @@ def _principal_axes(points):
         return np.ascontiguousarray(centered @ _leading_axes(sample))
 
 
-def _leading_axes(points):
+def _leading_axes(points: Floats) -> Floats:
     """Unit vectors (d, at most 16), as eigenvectors of the smaller of the two possible matrices."""
     n, d = points.shape
     if n >= d:

@@ -1,6 +1,12 @@
 """One side of a plan as distinct points. Rows of equal points share one row of the kernel."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from .array_types import Floats
+from .measure import Measure
+from .problem import Problem
 
 
 class PlanPoints:
@@ -23,7 +29,7 @@ class PlanPoints:
         Potentials of the points, in the order of the reduced measure's partition.
     """
 
-    def __init__(self, measure, potential, problem):
+    def __init__(self, measure: Measure, potential: Floats, problem: Problem) -> None:
         self._measure = measure
         potential = potential + problem.mass_shift
         largest = measure.collapse(potential)
@@ -33,16 +39,16 @@ class PlanPoints:
         self._factors = factors / measure.expand(means, at_inert=1.0)
         self._weights = problem.mass * measure.probabilities * self._factors
 
-    def log_sums(self, log_sums):
+    def log_sums(self, log_sums: Floats) -> Floats:
         """Convert logs of row sums between probabilities to those of the plan; -inf for rows without mass."""
         with np.errstate(divide="ignore"):
             return np.log(self._weights) + self._measure.expand(log_sums)
 
-    def average(self, values):
+    def average(self, values: Floats) -> Floats:
         """Convert values of rows to values of points: weighted means."""
         return self._measure.average((self._factors * values.T).T)
 
-    def expand(self, sums):
+    def expand(self, sums: Floats) -> Floats:
         """Convert sums between probabilities to the rows of the plan's products; zero for rows without mass."""
         rows = self._measure.expand(sums)
         return (self._weights * rows.T).T

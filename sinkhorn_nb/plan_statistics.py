@@ -1,19 +1,35 @@
-"""Draws from a plan, and its entropy, from sums over its rows."""
+"""Results that are computed from the rows of a plan: the largest entries, draws, the entropy."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import entr
 
+from .array_types import Floats, Indices
+from .backends.plan_entries import PlanEntries
+from .problem import Problem
+
 
 class Pairs(NamedTuple):
     """Pairs (rows[q], columns[q]) drawn from a plan, in the order of the draws."""
 
-    rows: np.ndarray
-    columns: np.ndarray
+    rows: Indices
+    columns: Indices
 
 
-def draw(k, rng, log_sums, conditional):
+class TopK(NamedTuple):
+    """The k largest entries of each row of a plan, largest first."""
+
+    indices: Indices
+    values: Floats
+
+
+def draw(
+    k: int, rng: np.random.Generator, log_sums: Floats, conditional: Callable[[Indices], PlanEntries]
+) -> tuple[Indices, Indices]:
     """Draw k pairs: the rows by their sums, then the columns by inversion. Each drawn row is read once.
 
     `conditional(rows)` returns the `PlanEntries` of some rows, each divided by its sum.
@@ -29,7 +45,7 @@ def draw(k, rng, log_sums, conditional):
     return rows, columns
 
 
-def normalized_entropy(problem, row_sums, row_logs, column_sums):
+def normalized_entropy(problem: Problem, row_sums: Floats, row_logs: Floats, column_sums: Floats) -> float:
     """1 - I(P) / min(H(a), H(b)) for the mutual information I. Equal points may share their mass in any way.
 
     `row_logs` are the sums of P_ij log2 P_ij over each row.
@@ -43,5 +59,5 @@ def normalized_entropy(problem, row_sums, row_logs, column_sums):
     return float(np.clip(1 - information / most, 0, 1))
 
 
-def _entropy(masses):
+def _entropy(masses: Floats) -> float:
     return entr(masses / masses.sum()).sum()

@@ -1,9 +1,22 @@
 """Pictures of point clouds and of the transport between them. They need matplotlib: the extra `plot`."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .array_types import Coordinates, Floats, Numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .divergence import Divergence
+    from .measure import Measure
 
 INSTALL = 'pip install "sinkhorn-nb[plot]"'
 COLORMAP = "turbo"
@@ -12,7 +25,7 @@ CLOUD_AREA = 18000.0  # total area of the points of a cloud, in square typograph
 MARGIN = 0.03  # around the clouds, as a share of their extent
 
 
-def plot_cloud(ax, points, colors=GREY, heights=None):
+def plot_cloud(ax: Axes, points: Coordinates, colors: str | Floats = GREY, heights: Floats | None = None) -> None:
     """Scatter the first two coordinates of a cloud, on axes of equal scale without a frame.
 
     Parameters
@@ -31,7 +44,14 @@ def plot_cloud(ax, points, colors=GREY, heights=None):
     _bare(ax, points)
 
 
-def plot_displacement(ax, points, displacement, values, n_arrows=250, heights=None):
+def plot_displacement(
+    ax: Axes,
+    points: Coordinates,
+    displacement: Floats,
+    values: Floats,
+    n_arrows: int = 250,
+    heights: Floats | None = None,
+) -> None:
     """Draw the displacements of some points of a cloud as arrows, to scale.
 
     Parameters
@@ -52,7 +72,7 @@ def plot_displacement(ax, points, displacement, values, n_arrows=250, heights=No
     _bare(ax, points)
 
 
-def levels(points, weights):
+def levels(points: Coordinates, weights: Floats) -> Floats:
     """The cumulative distribution of points on a line: the share of the mass to the left, and half of the own mass.
 
     Transport on a line keeps the levels: points move sideways, from the curve of one distribution to the other curve.
@@ -74,7 +94,7 @@ def levels(points, weights):
     return heights
 
 
-def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
+def plot_divergence(divergence: Divergence, times: Sequence[float] = (1 / 3, 2 / 3, 1)) -> Figure:
     """Show a divergence as a motion: the source, its steepest descent, frames in between, the target.
 
     A point x_i moves along -grad_{x_i} S / a_i. At time 1 it has made one step of gradient descent
@@ -116,14 +136,14 @@ def plot_divergence(divergence, times=(1 / 3, 2 / 3, 1)):
     return figure
 
 
-def descent(divergence):
+def descent(divergence: Divergence) -> Floats:
     """(n, d) displacements -grad_{x_i} S / a_i; zero where a_i is zero."""
     a = divergence.xy.problem.source.weights[:, None]
     gradient = divergence.on_host.gradient().x
     return -np.divide(gradient, a, out=np.zeros_like(gradient), where=a > 0)
 
 
-def save(figure, path):
+def save(figure: Figure, path: str | Path) -> None:
     """Write a figure to a file. A PNG is reduced to 256 colors, which makes it a third as large."""
     figure.savefig(path)
     if Path(path).suffix.lower() == ".png":
@@ -134,7 +154,7 @@ def save(figure, path):
         reduced.save(path, optimize=True)
 
 
-def _row_of_axes(n):
+def _row_of_axes(n: int) -> tuple[Figure, Any]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -143,26 +163,26 @@ def _row_of_axes(n):
     return figure, figure.subplots(1, n)
 
 
-def _heights(measure):
+def _heights(measure: Measure) -> Numbers:
     """The second coordinates; for points on a line, their levels."""
     if measure.dimension > 1:
         return measure.points[:, 1]
     return levels(measure.points, measure.weights)
 
 
-def _on_page(points, heights):
+def _on_page(points: Coordinates, heights: Floats | None) -> tuple[Numbers, Numbers]:
     """The two coordinates that are shown."""
     if points.shape[1] > 1:
         return points[:, 0], points[:, 1]
     return points[:, 0], levels(points, np.ones(len(points))) if heights is None else heights
 
 
-def _bare(ax, points):
+def _bare(ax: Axes, points: Coordinates) -> None:
     ax.set_aspect("equal" if points.shape[1] > 1 else "auto")
     ax.axis("off")
 
 
-def _frame(axes, corners):
+def _frame(axes: Any, corners: Floats) -> None:
     """Set limits that all axes share, around the corners; for points on a line the heights go from 0 to 1."""
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = MARGIN * ((high - low).max() or 1.0)

@@ -1,15 +1,19 @@
 """A problem to be solved: two measures, a cost and a temperature."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from . import validation
+from .array_types import Floats
 from .backends.home import HOST, Home
 from .caching import cached_property
 from .gibbs import GibbsKernel
 from .measure import Measure
+from .partition import Partition
 from .representation import Represented
 
 
@@ -32,7 +36,7 @@ class Problem(Represented):
     eps: float
     home: Home = HOST
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (type(self.eps) is float and 0.0 < self.eps < math.inf):
             validation.positive("eps", self.eps)
         if self.source is self.target:
@@ -42,79 +46,88 @@ class Problem(Represented):
         validation.equal_masses("target", self.target.weights, "source", self.source.weights, rounding)
 
     @property
-    def blur(self):
+    def blur(self) -> float:
         """sqrt(eps), in the unit of the points."""
         return float(np.sqrt(self.eps))
 
     @property
-    def mass(self):
+    def mass(self) -> float:
         """The mass that is transported."""
         return (self.source.mass + self.target.mass) / 2
 
     @property
-    def mass_shift(self):
+    def mass_shift(self) -> float:
         """Potentials of the problem between probabilities, minus those for the given mass."""
         return self.eps / 2 * float(np.log(self.mass))
 
     @property
-    def T(self):
+    def mass_terms(self) -> float:
+        """The part of OT_eps that depends on the mass M alone: eps M (M - 1 - log M)."""
+        mass = self.mass
+        return self.eps * mass * (mass - 1 - float(np.log(mass)))
+
+    @property
+    def T(self) -> Problem:
         """The problem with source and target exchanged."""
         return self.between(self.target, self.source)
 
     @property
-    def reduced(self):
+    def reduced(self) -> Problem:
         """The same problem between distinct points with positive weights. The solver solves this problem."""
         is_reduced = self.source.reduced is self.source and self.target.reduced is self.target
         return self if is_reduced else self._reduced
 
     @cached_property
-    def _reduced(self):
+    def _reduced(self) -> Problem:
         return self.between(self.source.reduced, self.target.reduced)
 
     @cached_property
-    def is_self(self):
+    def is_self(self) -> bool:
         """Whether source and target are the same measure, so that one potential serves both."""
         return self.source.equals(self.target)
 
     @cached_property
-    def centre(self):
+    def centre(self) -> Floats:
         """(d,) origin of all computations, halfway between the centroids."""
         return (self.source.centroid + self.target.centroid) / 2
 
     @property
-    def origin(self):
+    def origin(self) -> Floats:
         """(d,) point near the data, which does not depend on the order of the rows."""
         return (self.source.partition.points[0] + self.target.partition.points[0]) / 2
 
     @cached_property
-    def diameter(self):
+    def diameter(self) -> float:
         """The diagonal of the bounding box of the two measures."""
         low = np.minimum(self.source.box[0], self.target.box[0])
         high = np.maximum(self.source.box[1], self.target.box[1])
         return math.dist(low.tolist(), high.tolist())  # math.dist does not overflow when it squares lengths
 
-    def between(self, source, target, eps=None):
+    def between(self, source: Measure, target: Measure, eps: float | None = None) -> Problem:
         """The same problem between other measures, at the same temperature unless another is given."""
         return replace(self, source=source, target=target, eps=self.eps if eps is None else eps)
 
-    def kernel(self, dtype, backend="auto", eps=None):
+    def kernel(self, dtype: str, backend: str = "auto", eps: float | None = None) -> GibbsKernel:
         """The Gibbs kernel between the two measures, at the problem's temperature unless another is given."""
         source = self.source.partition
         target = source if self.is_self else self.target.partition
         return self.kernel_between(source, target, dtype, backend, eps)
 
-    def kernel_between(self, x, y, dtype, backend="auto", eps=None):
+    def kernel_between(
+        self, x: Partition, y: Partition, dtype: str, backend: str = "auto", eps: float | None = None
+    ) -> GibbsKernel:
         """The Gibbs kernel of the same cost between the points of two other partitions."""
         return GibbsKernel(x, y, self.eps if eps is None else eps, dtype, backend)
 
-    def on_source(self):
+    def on_source(self) -> Problem:
         """OT_eps(a, a)."""
         return self.between(self.source, self.source)
 
-    def on_target(self):
+    def on_target(self) -> Problem:
         """OT_eps(b, b)."""
         return self.between(self.target, self.target)
 
-    def _facts(self):
-        sizes = {"n": len(self.source), "m": len(self.target), "d": self.source.dimension, "blur": self.blur}
+    def _facts(self) -> dict[str, object]:
+        sizes: dict[str, object] = {"n": len(self.source), "m": len(self.target), "d": self.source.dimension}
+        sizes["blur"] = self.blur
         return sizes if self.home == HOST else sizes | {"arrays": self.home}

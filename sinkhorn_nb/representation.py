@@ -1,7 +1,10 @@
 """Objects that print as one line, and in notebooks as a small table."""
 
+from __future__ import annotations
+
 from dataclasses import fields
 from html import escape
+from typing import Any
 
 LONGEST_SETTING = 160  # characters for the value of one setting
 
@@ -9,13 +12,13 @@ LONGEST_SETTING = 160  # characters for the value of one setting
 class Represented:
     """An object that prints its `_facts()`, a dictionary of names and values that needs no pass over the pairs."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         facts = _known(self)
         if facts is None:
             return object.__repr__(self)
         return f"{_title(self)}({', '.join(f'{name}={text}' for name, text in facts.items())})"
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str | None:
         facts = _known(self)
         if facts is None:
             return None  # the notebook shows the line
@@ -30,12 +33,13 @@ class Represented:
 class Settings:
     """A dataclass that prints one line with its settings that are not the defaults."""
 
-    def __repr__(self):
-        shown = [field for field in fields(self) if field.repr and not _is_default(self, field)]
+    def __repr__(self) -> str:
+        settings = fields(self)  # type: ignore[arg-type]  # of the dataclass that inherits this
+        shown = [field for field in settings if field.repr and not _is_default(self, field)]
         return f"{_title(self)}({', '.join(f'{f.name}={_setting(getattr(self, f.name))}' for f in shown)})"
 
 
-def array(value):
+def array(value: Any) -> str:
     """The type and the shape of an array of any library, such as float64[200, 2]; a number is returned unchanged."""
     if isinstance(value, list):
         return f"{len(value)} arrays"
@@ -45,32 +49,32 @@ def array(value):
     return f"{dtype}[{', '.join(map(str, value.shape))}]"
 
 
-def arrays(named_tuple):
+def arrays(named_tuple: Any) -> dict[str, object]:
     """The facts of a named tuple of arrays."""
     return {name: array(value) for name, value in named_tuple._asdict().items()}
 
 
-def _known(thing):
+def _known(thing: Any) -> dict[str, str] | None:
     try:
         return {name: _text(value) for name, value in thing._facts().items()}
     except Exception:  # debuggers and tracebacks print objects whose __init__ has not finished
         return None
 
 
-def _title(thing):
+def _title(thing: Any) -> str:
     return type(thing).__name__.lstrip("_")
 
 
-def _text(value):
+def _text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _is_default(thing, field):
+def _is_default(thing: Any, field: Any) -> bool:
     value = getattr(thing, field.name)
     return type(value) is type(field.default) and value == field.default
 
 
-def _setting(value):
+def _setting(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(_setting, value))})"
     if getattr(value, "shape", ()):

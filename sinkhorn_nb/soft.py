@@ -1,17 +1,22 @@
 """Smooth sorted values, ranks and quantiles of numbers, by entropic transport to an even grid."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from . import validation
 from .arguments import usual
+from .array_types import ArrayLike, Floats, Indices
 from .caching import cached_property
 from .measure import Measure
 from .problem import Problem
 from .representation import Represented
 from .solution import Solution
+from .solver import Sinkhorn
 
 WIDTH = np.sqrt(12)  # of the interval on which the uniform distribution has variance 1
 
@@ -30,11 +35,11 @@ class SoftValues(Represented, ABC):
     solution: Solution
 
     @property
-    def values(self):
+    def values(self) -> Floats:
         """The numbers."""
         return self._send(self._values)
 
-    def pullback(self, cotangent):
+    def pullback(self, cotangent: ArrayLike) -> Floats:
         """The gradient (n,) of a scalar with respect to x, from its derivatives with respect to `values`.
 
         The derivatives belong to the converged values and are right up to the marginal error. A
@@ -42,44 +47,44 @@ class SoftValues(Represented, ABC):
         """
         return self._send(self._pullback(validation.like("cotangent", cotangent, self._values)))
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The values, on the host."""
         return np.array(self._values, dtype=dtype, copy=copy is None or copy)  # NumPy 1 does not accept None
 
     @property
-    def _shape(self):
+    def _shape(self) -> tuple[int, ...]:
         return (len(self.solution.problem.source),)
 
-    def _facts(self):
+    def _facts(self) -> dict[str, object]:
         """The facts do not include the values, which would take a pass."""
         facts = self.solution._facts()
         return {"shape": self._shape} | {name: facts[name] for name in ("converged", "marginal_error", "blur")}
 
     @property
     @abstractmethod
-    def _values(self):
+    def _values(self) -> Floats:
         """The numbers, on the host."""
 
     @abstractmethod
-    def _pullback(self, cotangent):
+    def _pullback(self, cotangent: Floats) -> Floats:
         """The gradient, on the host."""
 
     @property
-    def _on_host(self):
+    def _on_host(self) -> Solution:
         return self.solution.on_host
 
-    def _send(self, values):
+    def _send(self, values: Floats) -> Floats:
         return self.solution.problem.home.send(values)
 
     @cached_property
-    def _grid(self):
+    def _grid(self) -> _Grid:
         return _Grid(self.solution.problem.source)
 
 
 class _Grid:
     """As many evenly spaced numbers as x has, with its mean and standard deviation (1 if all are equal)."""
 
-    def __init__(self, source):
+    def __init__(self, source: Measure) -> None:
         self.weights, x = source.probabilities, source.points[:, 0]
         ordered, weights = source.partition.points[:, 0], source.partition.probabilities  # same bits for any order
         self.mean = float(weights @ ordered)
@@ -89,86 +94,89 @@ class _Grid:
         self.unit = WIDTH * ((np.arange(len(x)) + 0.5) / len(x) - 0.5)
 
     @property
-    def points(self):
+    def points(self) -> Floats:
         return self.mean + self.scale * self.unit
 
-    def pull(self, on_points, on_mean=0.0, on_scale=0.0):
+    def pull(self, on_points: Floats, on_mean: float = 0.0, on_scale: float = 0.0) -> Floats:
         """The gradient with respect to x from derivatives with respect to the points, the mean and the scale."""
         return self.weights * (on_points.sum() + on_mean) + self._slope * (on_points @ self.unit + on_scale)
 
 
 class _SoftSort(SoftValues):
     @cached_property
-    def _values(self):
+    def _values(self) -> Floats:
         return self._on_host.map_back()[:, 0]
 
-    def _pullback(self, cotangent):
+    def _pullback(self, cotangent: Floats) -> Floats:
         gradient = self._on_host.T.pullback(map=cotangent[:, None])
         return gradient.y[:, 0] + self._grid.pull(gradient.x[:, 0])
 
 
 class _SoftRank(SoftValues):
     @cached_property
-    def _values(self):
+    def _values(self) -> Floats:
         return self._middle + (self._on_host.map()[:, 0] - self._grid.mean) / self._step
 
-    def _pullback(self, cotangent):
+    def _pullback(self, cotangent: Floats) -> Floats:
         gradient = self._on_host.pullback(map=cotangent[:, None] / self._step)
-        on_mean = -cotangent.sum() / self._step
-        on_scale = -cotangent @ (self._values - self._middle) / self._grid.scale
+        on_mean = -float(cotangent.sum()) / self._step
+        on_scale = -float(cotangent @ (self._values - self._middle)) / self._grid.scale
         return gradient.x[:, 0] + self._grid.pull(gradient.y[:, 0], on_mean, on_scale)
 
     @property
-    def _middle(self):
+    def _middle(self) -> float:
         return (len(self.solution.problem.source) + 1) / 2
 
     @property
-    def _step(self):
+    def _step(self) -> float:
         return self._grid.scale * WIDTH / len(self.solution.problem.source)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _SoftQuantile(SoftValues):
-    q: np.ndarray
+    q: Floats
 
     @cached_property
-    def _values(self):
-        values = self._sorted._values
-        return (1 - self._share) * values[self._below] + self._share * values[self._above]
+    def _values(self) -> Floats:
+        values, share = self._sorted._values, self._share
+        low: Floats = (1 - share) * values[self._below]
+        return low + share * values[self._above]
 
-    def _pullback(self, cotangent):
+    def _pullback(self, cotangent: Floats) -> Floats:
         on_sorted = np.zeros_like(self._sorted._values)
         np.add.at(on_sorted, self._below, (1 - self._share) * cotangent)
         np.add.at(on_sorted, self._above, self._share * cotangent)
         return self._sorted._pullback(on_sorted)
 
     @cached_property
-    def _sorted(self):
+    def _sorted(self) -> _SoftSort:
         return _SoftSort(self.solution)
 
     @property
-    def _shape(self):
+    def _shape(self) -> tuple[int, ...]:
         return self.q.shape
 
     @property
-    def _position(self):
+    def _position(self) -> Floats:
         return self.q * (len(self.solution.problem.target) - 1)
 
     @property
-    def _below(self):
+    def _below(self) -> Indices:
         return np.floor(self._position).astype(np.intp)
 
     @property
-    def _above(self):
+    def _above(self) -> Indices:
         return np.ceil(self._position).astype(np.intp)
 
     @property
-    def _share(self):
+    def _share(self) -> Floats:
         return self._position - self._below
 
 
 @validation.native_names
-def soft_sort(x, weights=None, *, blur, solver=None):
+def soft_sort(
+    x: ArrayLike, weights: ArrayLike | None = None, *, blur: float, solver: Sinkhorn | None = None
+) -> SoftValues:
     """Sort numbers smoothly: the i-th value is a mean of x around its i-th smallest number.
 
     The values are the barycentric images of an even grid of n numbers with the mean and the standard deviation of x,
@@ -208,7 +216,9 @@ def soft_sort(x, weights=None, *, blur, solver=None):
 
 
 @validation.native_names
-def soft_rank(x, weights=None, *, blur, solver=None):
+def soft_rank(
+    x: ArrayLike, weights: ArrayLike | None = None, *, blur: float, solver: Sinkhorn | None = None
+) -> SoftValues:
     """Rank numbers smoothly: 1 for the smallest, n for the largest.
 
     They are means of the positions 1, ..., n on the grid of `soft_sort` under its plan. Equal numbers share a rank.
@@ -243,7 +253,9 @@ def soft_rank(x, weights=None, *, blur, solver=None):
 
 
 @validation.native_names
-def soft_quantile(x, q, weights=None, *, blur, solver=None):
+def soft_quantile(
+    x: ArrayLike, q: ArrayLike, weights: ArrayLike | None = None, *, blur: float, solver: Sinkhorn | None = None
+) -> SoftValues:
     """Compute smooth quantiles: interpolate `soft_sort` as `numpy.quantile` interpolates sorted numbers.
 
     Parameters
@@ -277,7 +289,7 @@ def soft_quantile(x, q, weights=None, *, blur, solver=None):
     return _SoftQuantile(_to_grid(x, weights, blur, solver), q)
 
 
-def _to_grid(x, weights, blur, solver):
+def _to_grid(x: ArrayLike, weights: ArrayLike | None, blur: float, solver: Sinkhorn | None) -> Solution:
     home = validation.home(x=x, weights=weights)
     validation.vector("x", x)
     source = Measure.of(validation.host_array("x", x)[:, None], weights, names=("x", "weights"))  # keeps its dtype

@@ -1,17 +1,22 @@
 """The result of a solve: potentials, and all quantities that they determine."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from .array_types import ArrayLike, Coordinates, Floats
 from .backends.home import HOST
 from .caching import cached_property, know
-from .certificate import certify
+from .certificate import Certificate, certify
 from .dual import Iterate, Normal, dual_value, marginal_error
 from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
 from .gradients import Differentiable, Gradient, envelope, envelope_of_normal_forms, pull, with_value
 from .outlook import advice
 from .plan import Plan, with_log_rows
+from .plan_statistics import Pairs
 from .problem import Problem
 from .representation import Represented
 from .status import Status, explain
@@ -47,34 +52,34 @@ class Solution(Represented, Differentiable):
     found: Iterate | Normal
     status: Status
     solve_passes: float
-    history: np.ndarray
+    history: Floats
     dtype: str
     tol: float
     backend: str = "auto"
 
     @property
-    def f(self):
+    def f(self) -> Floats:
         """(n,) potential of the source, in units of cost."""
         return self.problem.home.send(self._potentials[0])
 
     @property
-    def g(self):
+    def g(self) -> Floats:
         """(m,) potential of the target, in units of cost."""
         return self.problem.home.send(self._potentials[1])
 
     @cached_property
-    def iterate(self):
+    def iterate(self) -> Iterate:
         """The iterate in the order of the partitions; small problems, solved in another order, are converted."""
-        is_in_order = isinstance(self.found, Iterate)
-        return self.found if is_in_order else iterate_of_normal_forms(self.problem, self.found.iterate)
+        found = self.found
+        return found if isinstance(found, Iterate) else iterate_of_normal_forms(self.problem, found.iterate)
 
     @cached_property
-    def value(self):
+    def value(self) -> float:
         """The dual value, a lower bound of OT_eps whose error is quadratic in the marginal error."""
-        return self._transported + self._mass_terms
+        return self._transported + self.problem.mass_terms
 
     @cached_property
-    def gap(self):
+    def gap(self) -> float:
         """A certified bound, value <= OT_eps <= value + gap; it is linear in the marginal error.
 
         It takes one pass in float64 if one side is exact at the potentials, as after most of the default steps, and
@@ -90,70 +95,70 @@ class Solution(Represented, Differentiable):
         return max(mass * bounds.primal_value - value, value - mass * bounds.dual_value, 0.0)
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> float:
         """Sweeps over the n x m pairs: the start, the iterations, repeated rows, and the gap once it was computed."""
         return self.solve_passes + (self._certificate.n_passes if "_certificate" in vars(self) else 0.0)
 
     @cached_property
-    def _certificate(self):
+    def _certificate(self) -> Certificate:
         problem, iterate = self._solved, self.iterate
         if problem.target.precedes(problem.source):  # the same bits for (a, b) and (b, a)
             problem, iterate = problem.T, iterate.T
         return certify(problem, iterate, self.dtype, self.backend)
 
     @cached_property
-    def marginal_error(self):
+    def marginal_error(self) -> float:
         """max over the two sides of sum_i a_i |r_i - 1| / mass at the returned potentials."""
         return marginal_error(*self._probabilities, self.iterate.log_rows, self.iterate.log_columns)
 
     @property
-    def n_iter(self):
+    def n_iter(self) -> int:
         """Number of iterations, including the annealing of the paper's scheme."""
         return len(self.history)
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether the marginal error is within tol."""
         return self.status is Status.CONVERGED
 
     @property
-    def message(self):
+    def message(self) -> str:
         """The status, the error reached and, after a failure, the cure."""
         hint = None if self.converged else advice(self.problem)
         return explain(self.status, self.marginal_error, self.history, self.tol, self.dtype, hint)
 
     @property
-    def T(self):
+    def T(self) -> Solution:
         """The solution of the transposed problem."""
         return self._with(problem=self.problem.T, found=self.found.T)
 
-    def of(self, problem):
+    def of(self, problem: Problem) -> Solution:
         """The solution of another problem with the same reduced problem."""
         return self if problem is self.problem else self._with(problem=problem)
 
-    def _with(self, **changes):
+    def _with(self, **changes: Any) -> Solution:
         """The solution with changed fields and the same certificate."""
         known = {name: vars(self)[name] for name in ("_certificate", "_dual", "marginal_error") if name in vars(self)}
         return know(replace(self, **changes), **known)
 
     @property
-    def on_host(self):
+    def on_host(self) -> Solution:
         """The solution with NumPy arrays for all results, also if the points are on a GPU."""
         home = self.problem.home
         return self if home == HOST else self._with(problem=replace(self.problem, home=HOST))
 
     @cached_property
-    def plan(self):
+    def plan(self) -> Plan:
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
         plan = Plan(self.problem, *self._potentials, self.backend)
         return with_log_rows(plan, self.iterate.log_rows) if self.dtype == "float64" else plan
 
-    def sample(self, k, random_state=None):
+    def sample(self, k: int, random_state: int | np.random.Generator | None = None) -> Pairs:
         """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, like `Plan.sample`."""
         return self.plan.sample(k, random_state)
 
     @cached_property
-    def transport_cost(self):
+    def transport_cost(self) -> float:
         """<P, C>; it takes one pass."""
         source, target = self._solved.source.partition, self._solved.target.partition
         x, y = source.points - self.problem.centre, target.points - self.problem.centre
@@ -163,7 +168,7 @@ class Solution(Represented, Differentiable):
         costs = (x**2).sum(axis=1) / 2 * sums[:, 0] - (x * sums[:, 1:-1]).sum(axis=1) + sums[:, -1]
         return float(self.problem.mass * source.probabilities @ costs)
 
-    def potential(self, x_new):
+    def potential(self, x_new: ArrayLike) -> Floats:
         """f at new points: the softmin T(g)(x) = -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps).
 
         Parameters
@@ -177,11 +182,11 @@ class Solution(Represented, Differentiable):
         """
         return self.problem.home.send(self._extension.potential(self._new(x_new)) - self.problem.mass_shift)
 
-    def potential_back(self, y_new):
+    def potential_back(self, y_new: ArrayLike) -> Floats:
         """g at new points, like `potential`."""
         return self.T.potential(y_new)
 
-    def map(self, x_new=None):
+    def map(self, x_new: ArrayLike | None = None) -> Floats:
         """The barycentric map x -> sum_j W_j(x) y_j, in y-space.
 
         Parameters
@@ -199,11 +204,11 @@ class Solution(Represented, Differentiable):
         f = self.iterate.f - self.problem.eps * self.iterate.log_rows
         return self.problem.home.send(self._extension.images_of_rows(f))
 
-    def map_back(self, y_new=None):
+    def map_back(self, y_new: ArrayLike | None = None) -> Floats:
         """The barycentric map from the target to the source, like `map`."""
         return self.T.map(y_new)
 
-    def gradient(self):
+    def gradient(self) -> Gradient:
         """The gradient of the value by the envelope theorem. It takes one pass per side.
 
         Returns
@@ -218,11 +223,11 @@ class Solution(Represented, Differentiable):
         return with_value(self.value, self.problem, self._gradient).sent(self.problem.home)
 
     @property
-    def _gradient(self):
+    def _gradient(self) -> Gradient:
         """The gradient of the mass times the value between probabilities, without the constant in the weights' part."""
-        source, target, is_small = self.problem.source, self.problem.target, isinstance(self.found, Normal)
-        if is_small:
-            (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, self.found)
+        source, target, found = self.problem.source, self.problem.target, self.found
+        if isinstance(found, Normal):
+            (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, found)
             on_x, on_y = source.normal_form.expand(on_x), target.normal_form.expand(on_y)
         else:
             (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
@@ -232,46 +237,40 @@ class Solution(Represented, Differentiable):
             pull(source, mass, on_x), pull(target, mass, on_y), self._per_row(f), self._per_row(g, is_source=False)
         )
 
-    def _facts(self):
+    def _facts(self) -> dict[str, object]:
         outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
         return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.problem._facts()
 
     @cached_property
-    def _transported(self):
+    def _transported(self) -> float:
         """The mass times the value between probabilities."""
         return self.problem.mass * self._dual
 
     @cached_property
-    def _dual(self):
+    def _dual(self) -> float:
         return dual_value(*self._probabilities, *self.iterate, self.problem.eps)
 
     @property
-    def _mass_terms(self):
-        """The part of OT_eps that depends on the mass M alone: eps M (M - 1 - log M)."""
-        mass = self.problem.mass
-        return self.problem.eps * mass * (mass - 1 - float(np.log(mass)))
-
-    @property
-    def _probabilities(self):
+    def _probabilities(self) -> tuple[Floats, Floats]:
         return self._solved.source.partition.probabilities, self._solved.target.partition.probabilities
 
     @cached_property
-    def _potentials(self):
+    def _potentials(self) -> tuple[Floats, Floats]:
         potentials = self._f - self.problem.mass_shift, self._g - self.problem.mass_shift
         for potential in potentials:
             potential.setflags(write=False)  # all other results are computed from them
         return potentials
 
     @cached_property
-    def _f(self):
+    def _f(self) -> Floats:
         """The potential per row, between probabilities."""
         return self._per_row(self.found.f)
 
     @cached_property
-    def _g(self):
+    def _g(self) -> Floats:
         return self._per_row(self.found.g, is_source=False)
 
-    def _per_row(self, potential, is_source=True):
+    def _per_row(self, potential: Floats, is_source: bool = True) -> Floats:
         """A potential per row, from the potential of the points in `found`. Rows without mass have the softmin."""
         if isinstance(self.found, Normal):
             measure = self.problem.source if is_source else self.problem.target
@@ -282,17 +281,17 @@ class Solution(Represented, Differentiable):
         return (self if is_source else self.T)._extension.at_rows(potential)
 
     @property
-    def _solved(self):
+    def _solved(self) -> Problem:
         return self.problem.reduced
 
-    def _new(self, x_new):
+    def _new(self, x_new: ArrayLike) -> Coordinates:
         return new_points("x_new", x_new, self.problem.source)
 
     @property
-    def _extension(self):
+    def _extension(self) -> Extension:
         return Extension(self.problem, self.iterate.g, self.backend)
 
     @property
-    def _row_iterate(self):
+    def _row_iterate(self) -> Iterate:
         """The iterate for all rows, including repeated rows and rows without mass."""
         return iterate_of_rows(self.problem, self.iterate, self._f, self._g)

@@ -1,12 +1,23 @@
 """The status of a solve. The text of a failure includes the cure."""
 
+from __future__ import annotations
+
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from enum import Enum
 from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+
+from .array_types import Floats
+
+if TYPE_CHECKING:
+    from .gradients.implicit import Reported
+
+Result = TypeVar("Result", bound="Reported")
 
 PACKAGE = os.path.dirname(__file__) + os.sep
 
@@ -24,7 +35,7 @@ class Status(Enum):
     GAP_STALLED = "stopped because the certified gap no longer falls, still above tol of the value"
 
 
-def explain(status, error, history, tol, dtype, advice=None):
+def explain(status: Status, error: float, history: Floats, tol: float, dtype: str, advice: str | None = None) -> str:
     """Describe the status with the error reached and the smallest safe cure, which is the advice if there is any."""
     if status is Status.CONVERGED:
         return f"{status.value}: {error:.2e} <= {tol:.2e}"
@@ -43,7 +54,7 @@ def explain(status, error, history, tol, dtype, advice=None):
     return f"{status.value}: {error:.2e} > tol={tol:.2e} after {n_iter} iterations; {cure}"
 
 
-def warn(message):
+def warn(message: str) -> None:
     """Warn that a result has not converged, at the line outside of the library that called it."""
     frame, depth = sys._getframe(), 1
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
@@ -51,14 +62,14 @@ def warn(message):
     warnings.warn(message, import_module(".warning", __package__).ConvergenceWarning, stacklevel=depth)
 
 
-def warned(result):
+def warned(result: Result) -> Result:
     """Return the result of a linear solve, after a warning if the solve failed."""
     if not result.linear_solve.converged:
         warn(result.linear_solve.message)
     return result
 
 
-def _cure(n_iter, least, tol, dtype):
+def _cure(n_iter: int, least: Floats, tol: float, dtype: str) -> str:
     if dtype == "float32" and _stalls(least):
         return "use Sinkhorn(dtype=None) or float64 points"
     if _stalls(least):
@@ -66,18 +77,18 @@ def _cure(n_iter, least, tol, dtype):
     return f"try Sinkhorn(max_iter={_iterations_needed(n_iter, least, tol)}), or a larger blur or tol"
 
 
-def is_too_slow(errors, tol, max_iter):
+def is_too_slow(errors: Sequence[float], tol: float, max_iter: int) -> bool:
     """Tell whether the errors fall too slowly to reach tol within max_iter; the first few errors tell nothing."""
     least = np.minimum.accumulate(errors)
     return len(least) < FEW or _stalls(least) or _iterations_needed(len(least), least, tol) > max_iter
 
 
-def _stalls(least):
+def _stalls(least: Floats) -> bool:
     """Tell whether the least error of the last half is hardly below the least error of the first half."""
     return len(least) > 20 and least[-1] > 0.9 * least[len(least) // 2]
 
 
-def _iterations_needed(n_iter, least, tol):
+def _iterations_needed(n_iter: int, least: Floats, tol: float) -> int:
     """Extrapolate from the decay over the last half, with a margin; without a decay, four times as many."""
     n, half = len(least), len(least) // 2
     if n < FEW or not 0 < least[-1] < least[half]:

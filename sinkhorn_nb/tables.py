@@ -1,9 +1,13 @@
 """Read tables of numbers in text, as NumPy, pandas, R and spreadsheets write them."""
 
+from __future__ import annotations
+
 import csv
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from .array_types import Numbers
 
 MISSING = "", "NA"  # missing values in files of pandas and R
 SEPARATORS = ";\t "
@@ -13,11 +17,11 @@ DIGITS = frozenset("0123456789,+- \"'")
 class Table(NamedTuple):
     """Rows of numbers, and the names of the columns, if there are any."""
 
-    numbers: np.ndarray
-    columns: tuple | None
+    numbers: Numbers
+    columns: tuple[str, ...] | None
 
 
-def parse(text):
+def parse(text: str) -> Table:
     """Read the table in the text of a .csv file.
 
     The first line is a header if not all of its fields are numbers, or if it is the header of pandas for columns
@@ -42,11 +46,11 @@ def parse(text):
     return Table(numbers, names if names != tuple(map(str, range(numbers.shape[1]))) else None)
 
 
-def _fields(line):
+def _fields(line: str) -> list[str]:
     return [field.strip() for field in next(csv.reader([line], skipinitialspace=True))]
 
 
-def _header(lines):
+def _header(lines: list[str]) -> list[str] | None:
     """Return the fields of the first line if they are names, else None."""
     if not lines:
         return None
@@ -65,14 +69,14 @@ def _header(lines):
     return first
 
 
-def _missing_name(first):
+def _missing_name(first: list[str]) -> int | None:
     """Return the index of a field of the first line that is neither a name nor a number, or None."""
     names = first[1:]
     is_index = first[0] == "" and names and (all(map(str.isdigit, names)) or not all(map(_is_number, names)))
     return next((k for k, field in enumerate(first) if field in MISSING and not (k == 0 and is_index)), None)
 
 
-def _refuse_fields(lines, has_header, n_labels):
+def _refuse_fields(lines: list[str], has_header: bool, n_labels: int) -> None:
     """Raise an error that names the first field below the header that is not a number, if there is one."""
     numbered = [(k, line) for k, line in enumerate(lines, 1) if line.strip()][has_header:]
     for k, line in numbered:
@@ -81,14 +85,14 @@ def _refuse_fields(lines, has_header, n_labels):
                 raise ValueError(_other_separator(field, k, line) or _no_number(field, k, column))
 
 
-def _no_number(field, k, column):
+def _no_number(field: str, k: int, column: int) -> str:
     return (
         f"expected a number in every field, got {repr(field) if field else 'none'} in line {k}, field {column + 1}; "
         "write the number, or leave out the line, and commas at the ends of lines"
     )
 
 
-def _other_separator(field, k, line):
+def _other_separator(field: str, k: int, line: str) -> str | None:
     """Return the message for numbers that are separated by another character, or None."""
     for mark in SEPARATORS:
         parts = field.split(mark)
@@ -99,7 +103,7 @@ def _other_separator(field, k, line):
     return None
 
 
-def _is_number(field):
+def _is_number(field: str) -> bool:
     try:
         float(field)
     except ValueError:
@@ -107,15 +111,15 @@ def _is_number(field):
     return True
 
 
-def _n_labels(header, width):
+def _n_labels(header: list[str], width: int) -> int:
     """Return 1 if the first column holds row labels: it has no name, or in files of R no field in the header."""
     is_index = header[0] == "" or header[0].startswith("Unnamed: 0")
     return 1 if is_index or len(header) == width - 1 else 0
 
 
-def _numbers(rows, columns):
+def _numbers(rows: list[str], columns: range | None) -> Numbers:
     """Read integers as integers, because float64 does not hold integers beyond 2^53."""
-    options = {"delimiter": ",", "ndmin": 2, "comments": None, "quotechar": '"', "usecols": columns}
+    options: dict[str, Any] = {"delimiter": ",", "ndmin": 2, "comments": None, "quotechar": '"', "usecols": columns}
     if all(set(row) <= DIGITS for row in rows):
         try:
             return np.loadtxt(rows, dtype=np.int64, **options)

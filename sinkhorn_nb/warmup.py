@@ -1,5 +1,7 @@
 """Compile the kernels of the main job ahead, so that the first real call is fast."""
 
+from __future__ import annotations
+
 import time
 
 import numpy as np
@@ -11,7 +13,7 @@ N_POINTS = 64
 KINDS = [(dtype, d) for dtype in ("float32", "float64") for d in (2, 3, 64)]
 
 
-def warm_up(dtype, d):
+def warm_up(dtype: str, d: int) -> float:
     """Compile, or load from the cache, the kernels for a divergence, its gradient and its map.
 
     Parameters

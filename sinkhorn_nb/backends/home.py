@@ -6,8 +6,12 @@ Other arrays with `__cuda_array_interface__`, not of torch, CuPy or JAX, are tre
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
+Result = TypeVar("Result")
 
 CUDA = 2, 13  # numbers of DLPack for plain and managed memory of a CUDA device
 LIBRARIES = {"torch": "torch", "cupy": "cupy", "jax": "jax", "jaxlib": "jax"}  # by the package of the array's class
@@ -51,7 +55,7 @@ class Home:
     device: int = -1
 
     @classmethod
-    def of(cls, array):
+    def of(cls, array: Any) -> "Home":
         """The home of an array on a device."""
         if _is_numba(array) or not hasattr(array, "__dlpack_device__"):
             return cls("numba", _cuda_device().number_of(array))
@@ -60,11 +64,11 @@ class Home:
     def __str__(self):
         return "on the host" if self == HOST else f"of {self.library} on CUDA device {self.device}"
 
-    def fetch(self, array):
+    def fetch(self, array: Any) -> NDArray[Any]:
         """A NumPy array with the numbers of an array of this home; errors are the library's own."""
         return np.asarray(TO_HOST[self.library](array, self.device))
 
-    def send(self, result):
+    def send(self, result: Result) -> Result:
         """An array of the library with the numbers of a NumPy array; other values are returned unchanged."""
         if self == HOST or not isinstance(result, np.ndarray):
             return result

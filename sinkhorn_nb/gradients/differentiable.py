@@ -1,18 +1,39 @@
 """Derivatives of the results of a solution other than its value: potentials, map and plan."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from .. import validation
+from ..array_types import ArrayLike, Floats, Numbers
 from ..backends.threads import single_threaded_blas
+from ..dual import Iterate
+from ..problem import Problem
 from ..status import warned
 from . import implicit
+from .implicit import HessianProduct, ImplicitGradient, Tangents
 from .linear_system import LINEAR_TOL
 
 
 class Differentiable:
     """Derivatives of potentials, map, plan and gradient of a `problem` with an `iterate`, computed by a `backend`."""
 
-    def pullback(self, f=None, g=None, map=None, plan=None, tol=LINEAR_TOL):
+    problem: Problem
+    backend: str
+
+    @property
+    def _row_iterate(self) -> Iterate:
+        """The iterate in the order of the partitions of all rows."""
+        raise NotImplementedError
+
+    def pullback(
+        self,
+        f: ArrayLike | None = None,
+        g: ArrayLike | None = None,
+        map: ArrayLike | None = None,
+        plan: tuple[ArrayLike, ArrayLike] | None = None,
+        tol: float = LINEAR_TOL,
+    ) -> ImplicitGradient:
         """The gradient of a scalar that depends on the potentials, the map and the plan.
 
         Parameters
@@ -64,7 +85,14 @@ class Differentiable:
         with single_threaded_blas():  # idle threads of BLAS spin on the cores that the passes need
             return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(problem.home)
 
-    def pushforward(self, x=None, y=None, a=None, b=None, tol=LINEAR_TOL):
+    def pushforward(
+        self,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        a: ArrayLike | None = None,
+        b: ArrayLike | None = None,
+        tol: float = LINEAR_TOL,
+    ) -> Tangents:
         """Derivatives of potentials and value along a direction of points and weights.
 
         Parameters
@@ -91,7 +119,9 @@ class Differentiable:
         with single_threaded_blas():
             return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(problem.home)
 
-    def hessian_vector_product(self, dx=None, dy=None, tol=LINEAR_TOL):
+    def hessian_vector_product(
+        self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
+    ) -> HessianProduct:
         """The Hessian of the value in (x, y) times (dx, dy), at fixed weights.
 
         Parameters
@@ -112,19 +142,19 @@ class Differentiable:
         """
         return warned(self._hessian_vector_product(dx, dy, tol)).sent(self.problem.home)
 
-    def _hessian_vector_product(self, dx, dy, tol):
+    def _hessian_vector_product(self, dx: ArrayLike | None, dy: ArrayLike | None, tol: float) -> HessianProduct:
         problem, tol = self.problem, validation.positive("tol", tol)
         dx, dy = _direction("dx", dx, problem.source.points), _direction("dy", dy, problem.target.points)
         with single_threaded_blas():
             return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
 
-    def _linearized(self):
+    def _linearized(self) -> implicit.Linearization:
         return implicit.Linearization(self.problem, self._row_iterate, self.backend)
 
 
-def _cotangent(name, value, like):
+def _cotangent(name: str, value: ArrayLike | None, like: Numbers) -> Floats | None:
     return None if value is None else validation.like(name, value, like)
 
 
-def _direction(name, value, like):
+def _direction(name: str, value: ArrayLike | None, like: Numbers) -> Floats:
     return np.zeros(like.shape) if value is None else validation.like(name, value, like)

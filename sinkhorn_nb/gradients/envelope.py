@@ -1,11 +1,18 @@
 """Gradients of optimal values by the envelope theorem: no linear system, one pass per side."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 
+from ..array_types import Floats
+from ..backends.home import Home
 from ..backends.pointwise import LOG2E
 from ..backends.small_images import images
+from ..dual import Iterate, Normal
+from ..measure import Measure
+from ..problem import Problem
 from ..representation import Represented, arrays
 
 
@@ -16,19 +23,21 @@ class Gradient(NamedTuple):
     up to a constant on the simplex, chosen so that <a, grad.a> + <b, grad.b> is the value.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
+    x: Floats
+    y: Floats
+    a: Floats
+    b: Floats
 
-    __repr__, _repr_html_, _facts = Represented.__repr__, Represented._repr_html_, arrays  # a tuple has one base
+    __repr__, _repr_html_, _facts = Represented.__repr__, Represented._repr_html_, arrays  # type: ignore[misc]  # no other base
 
-    def sent(self, home):
+    def sent(self, home: Home) -> Gradient:
         """The derivatives as arrays of another home."""
         return Gradient(*map(home.send, self))
 
 
-def envelope(problem, iterate, dtype, backend="auto"):
+def envelope(
+    problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto"
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """(T(g), T(f)), the derivatives in the weights, and the barycentric images of both sides; one pass per side.
 
     The derivative in x_i is a_i (x_i - sum_j W_ij y_j), where W is the row-normalized plan. All arrays are in the order
@@ -40,7 +49,7 @@ def envelope(problem, iterate, dtype, backend="auto"):
     return (f, g), (images, images if problem.is_self else kernel.T.barycenters(g, f))
 
 
-def envelope_of_normal_forms(problem, found):
+def envelope_of_normal_forms(problem: Problem, found: Normal) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """The same as `envelope` for a small problem, in the order of the normal forms, by one compiled call."""
     (f, g, log_rows, log_columns), per_cost = found.iterate, LOG2E / problem.eps
     source, target = problem.source.normal_form, problem.target.normal_form
@@ -53,12 +62,12 @@ def envelope_of_normal_forms(problem, found):
     return (exact_f, exact_g), (on_x, on_y)
 
 
-def pull(measure, mass, images):
+def pull(measure: Measure, mass: float, images: Floats) -> Floats:
     """The derivative of the value in the points of a measure, from their barycentric images."""
     return (mass * measure.probabilities)[:, None] * (measure.points - images)
 
 
-def with_value(value, problem, gradient):
+def with_value(value: float, problem: Problem, gradient: Gradient) -> Gradient:
     """Choose the constant in the weights' part of the gradient such that <a, grad.a> + <b, grad.b> = value."""
     pairing = problem.source.weights @ gradient.a + problem.target.weights @ gradient.b
     shift = (value - pairing) / (problem.source.mass + problem.target.mass)

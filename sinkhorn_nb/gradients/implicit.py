@@ -11,14 +11,25 @@ References
 Thornton & Cuturi 2023, "Rethinking initialization of the Sinkhorn algorithm", section 2.2.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from ..dual import dual_value
+from ..array_types import Floats
+from ..backends.home import Home
+from ..dual import Iterate, dual_value
+from ..measure import Measure
+from ..partition import Partition
+from ..problem import Problem
 from ..representation import Represented, arrays
 from .envelope import Gradient
 from .linear_system import LinearSolve, LinearSystem
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Reported(Represented):
@@ -27,17 +38,17 @@ class Reported(Represented):
     linear_solve: LinearSolve
 
     @classmethod
-    def of(cls, values, linear_solve):
+    def of(cls, values: Iterable[Any], linear_solve: LinearSolve) -> Self:
         """Make the tuple from the values and the report."""
         reported = cls(*values)
         reported.linear_solve = linear_solve
         return reported
 
-    def sent(self, home):
+    def sent(self, home: Home) -> Self:
         """The values as arrays of another home, with the same report."""
-        return self.of(map(home.send, self), self.linear_solve)
+        return self.of(map(home.send, cast("tuple[Floats, ...]", self)), self.linear_solve)
 
-    def _facts(self):
+    def _facts(self) -> dict[str, object]:
         solve = self.linear_solve
         return arrays(self) | {"converged": solve.converged, "residual": f"{solve.residual:.2g}"}
 
@@ -47,8 +58,8 @@ class ImplicitGradient(Reported, Gradient):
 
 
 class _Tangents(NamedTuple):
-    f: np.ndarray
-    g: np.ndarray
+    f: Floats
+    g: Floats
     value: float
 
 
@@ -57,8 +68,8 @@ class Tangents(Reported, _Tangents):
 
 
 class _HessianProduct(NamedTuple):
-    x: np.ndarray
-    y: np.ndarray
+    x: Floats
+    y: Floats
 
 
 class HessianProduct(Reported, _HessianProduct):
@@ -68,7 +79,7 @@ class HessianProduct(Reported, _HessianProduct):
 class Linearization:
     """The linear system of a problem at an iterate, with centered points, all in the order of the partitions."""
 
-    def __init__(self, problem, iterate, backend):
+    def __init__(self, problem: Problem, iterate: Iterate, backend: str) -> None:
         self.problem, self.iterate = problem, iterate
         self.source, self.target = problem.source.partition, problem.target.partition
         self.a, self.b = self.source.probabilities, self.target.probabilities
@@ -79,20 +90,26 @@ class Linearization:
 class _Cotangent:
     """d scalar = <phi, df> + <psi, dg> + <a, da> + <b, db> + mass d log(mass) + <y, dy> + <K left right', dC>."""
 
-    def __init__(self, linearization):
+    phi: Floats
+    psi: Floats
+    a: Floats
+    b: Floats
+
+    def __init__(self, linearization: Linearization) -> None:
         self._of = linearization
         n, m = len(linearization.a), len(linearization.b)
         self.phi, self.psi, self.a, self.b, self.mass = np.zeros(n), np.zeros(m), np.zeros(n), np.zeros(m), 0.0
         self.y, self.size = np.zeros_like(linearization.y), 0.0
-        self.left, self.right = [], []
+        self.left: list[Floats] = []
+        self.right: list[Floats] = []
 
-    def add_potentials(self, f, g):
+    def add_potentials(self, f: Floats, g: Floats) -> None:
         """Add <f, df> + <g, dg>."""
         problem = self._of.problem
         self.phi, self.psi = self.phi + f, self.psi + g
         self.mass -= problem.eps / 2 * (f.sum() + g.sum())
 
-    def add_plan(self, U, V):
+    def add_plan(self, U: Floats, V: Floats) -> None:
         """Add <U V', dP>."""
         eps, system = self._of.problem.eps, self._of.system
         U = self._of.problem.mass * U
@@ -102,7 +119,7 @@ class _Cotangent:
         self.a, self.b, self.mass = self.a + on_a, self.b + on_b, self.mass + system.r @ on_a
         self._add_factors(-system.r[:, None] * U / eps, system.c[:, None] * V)
 
-    def add_map(self, t):
+    def add_map(self, t: Floats) -> None:
         """Add <t, d(K c y)>; its rows are normalized, so it does not depend on df."""
         eps, system, y = self._of.problem.eps, self._of.system, self._of.y
         level = (t * system.on_rows(system.c[:, None] * y)).sum(axis=1)
@@ -113,7 +130,7 @@ class _Cotangent:
         self.size += np.abs(y).max() * np.sqrt(system.c @ sums[:, -1] ** 2) / eps
         self._add_factors(np.column_stack([-t, level]) / eps, system.c[:, None] * np.column_stack([y, np.ones(len(y))]))
 
-    def pull(self, tol):
+    def pull(self, tol: float) -> tuple[Gradient, LinearSolve]:
         """The derivatives in points and weights, and the report of the linear solve."""
         of, system = self._of, self._of.system
         self._fix_constant()
@@ -131,13 +148,13 @@ class _Cotangent:
         )
         return gradient, report._replace(n_passes=system.n_passes)
 
-    def _fix_constant(self):
+    def _fix_constant(self) -> None:
         """Remove the normalization <a, f> = <b, g> from the cotangent, so that it applies to any constant."""
         of, excess = self._of, (self.phi.sum() - self.psi.sum()) / 2
         self.phi, self.psi = self.phi - excess * of.a, self.psi + excess * of.b
         self.a, self.b = self.a - excess * of.iterate.f, self.b + excess * of.iterate.g
 
-    def _adjoint(self, tol):
+    def _adjoint(self, tol: float) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats], LinearSolve]:
         """Solve u + r K v = phi and v + c K'u = psi; also return K v and K'u."""
         system = self._of.system
         (dense_phi, inert_phi), (dense_psi, inert_psi) = _split(self.phi, system.r), _split(self.psi, system.c)
@@ -147,24 +164,31 @@ class _Cotangent:
         measures = system.r * u + inert_phi, system.c * v + inert_psi
         return measures, (dense_phi - u, dense_psi - v), report
 
-    def _add_factors(self, left, right):
+    def _add_factors(self, left: Floats, right: Floats) -> None:
         self.left.append(left)
         self.right.append(right)
 
 
-def _split(measure, marginal):
+def _split(measure: Floats, marginal: Floats) -> tuple[Floats, Floats]:
     """Split a measure into its density where there is mass, and the rest."""
     carries = marginal > 0
     return np.where(carries, measure, 0.0) / np.where(carries, marginal, 1.0), np.where(carries, 0.0, measure)
 
 
-def _of_weights(on_probabilities, measure, on_mass):
+def _of_weights(on_probabilities: Floats, measure: Measure, on_mass: float) -> Floats:
     """Derivatives in the weights from derivatives in the normalized probabilities and in the mean mass."""
     level = measure.partition.probabilities @ on_probabilities
     return (on_probabilities - level) / measure.mass + on_mass / 2
 
 
-def pullback(of, f, g, t, plan, tol):
+def pullback(
+    of: Linearization,
+    f: Floats | None,
+    g: Floats | None,
+    t: Floats | None,
+    plan: tuple[Floats, Floats] | None,
+    tol: float,
+) -> ImplicitGradient:
     """Derivatives of a scalar from its derivatives in the potentials, the map at the source points and the plan."""
     cotangent = _Cotangent(of)
     if f is not None or g is not None:
@@ -176,14 +200,14 @@ def pullback(of, f, g, t, plan, tol):
     return ImplicitGradient.of(*cotangent.pull(tol))
 
 
-def _sorted(partition, values, like):
+def _sorted(partition: Partition, values: Floats | None, like: Floats) -> Floats:
     return np.zeros_like(like) if values is None else partition.sort(values)
 
 
 class _Costs:
     """First-order change of the cost when points move: moments of dC = <x - y, dx - dy>. One pass per side."""
 
-    def __init__(self, of, dx, dy, da, db):
+    def __init__(self, of: Linearization, dx: Floats, dy: Floats, da: Floats, db: Floats) -> None:
         self._of, self.dx, self.dy = of, dx, dy
         self.rows, self.mean_dy, self.on_rows = self._one_side(
             of.system.on_rows, of.system.c, (of.x, dx), (of.y, dy), db
@@ -193,20 +217,26 @@ class _Costs:
         )
 
     @staticmethod
-    def _one_side(product, marginal, own, other, weights):
+    def _one_side(
+        product: Callable[[Floats], Floats],
+        marginal: Floats,
+        own: tuple[Floats, Floats],
+        other: tuple[Floats, Floats],
+        weights: Floats,
+    ) -> tuple[Floats, Floats, Floats]:
         (x, dx), (y, dy) = own, other
         d, w = x.shape[1], marginal[:, None]
         sums = product(np.column_stack([w * y, w * dy, marginal * (y * dy).sum(axis=1), weights]))
         costs = (x * dx - dx * sums[:, :d] - x * sums[:, d : 2 * d]).sum(axis=1) + sums[:, -2]
         return costs, sums[:, d : 2 * d], sums[:, -1]
 
-    def solve(self, tol):
+    def solve(self, tol: float) -> tuple[Floats, Floats, LinearSolve]:
         """Compute the tangents of the potentials, up to the constant between them."""
         of, eps = self._of, self._of.problem.eps
         size = max(np.abs(of.x).max(), np.abs(of.y).max()) * max(np.abs(self.dx).max(), np.abs(self.dy).max())
         return of.system.solve(self.rows - eps * self.on_rows, self.columns - eps * self.on_columns, tol, size)
 
-    def factors(self, df, dg):
+    def factors(self, df: Floats, dg: Floats) -> tuple[Floats, Floats]:
         """A and B with <A_i, B_j> = df_i + dg_j - dC_ij."""
         of = self._of
         on_x, on_y = df - (of.x * self.dx).sum(axis=1), dg - (of.y * self.dy).sum(axis=1)
@@ -214,7 +244,7 @@ class _Costs:
         return A, np.column_stack([np.ones(len(on_y)), on_y, of.y, self.dy])
 
 
-def pushforward(of, dx, dy, da, db, tol):
+def pushforward(of: Linearization, dx: Floats, dy: Floats, da: Floats, db: Floats, tol: float) -> Tangents:
     """Derivatives of potentials and value along a direction of points and weights."""
     problem, iterate = of.problem, of.iterate
     da, d_mass_a = _of_probabilities(of.source.sort(da), problem.source)
@@ -230,13 +260,13 @@ def pushforward(of, dx, dy, da, db, tol):
     return Tangents.of(values, report._replace(n_passes=of.system.n_passes))
 
 
-def _of_probabilities(tangent, measure):
+def _of_probabilities(tangent: Floats, measure: Measure) -> tuple[Floats, float]:
     """Tangents of the probabilities and of the mass from tangents of the weights."""
     total = tangent.sum()
     return (tangent - measure.partition.probabilities * total) / measure.mass, total
 
 
-def hessian_vector_product(of, dx, dy, tol):
+def hessian_vector_product(of: Linearization, dx: Floats, dy: Floats, tol: float) -> HessianProduct:
     """The derivative of sum_j P_ij (x_i - y_j), and of the same for y, along a direction of the points."""
     problem, system, eps = of.problem, of.system, of.problem.eps
     costs = _Costs(of, of.source.sort(dx), of.target.sort(dy), np.zeros_like(of.a), np.zeros_like(of.b))

@@ -1,10 +1,16 @@
 """The linear system for derivatives of potentials, solved by deflated conjugate gradients."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..array_types import Floats, Indices
 from ..backends.threads import single_threaded_blas
+from ..dual import Iterate
+from ..problem import Problem
 
 CLUSTERS = 64, 256  # of the target, at least and at most: more clusters save iterations
 SUMS = 2**22  # numbers of clusters times source points, 32 MB, unless the least number of clusters needs more
@@ -37,12 +43,12 @@ class LinearSolve(NamedTuple):
     n_passes: float
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether the residual is within tol."""
         return self.residual <= self.tol
 
     @property
-    def message(self):
+    def message(self) -> str:
         """The residual reached and, if it is too large, the cure."""
         if self.converged:
             return f"the linear system is solved: residual {self.residual:.2e} <= {self.tol:.2e}"
@@ -55,9 +61,9 @@ class LinearSolve(NamedTuple):
 class _Best(NamedTuple):
     error: float
     n_iter: int
-    x: np.ndarray
-    Wx: np.ndarray
-    residual: np.ndarray
+    x: Floats
+    Wx: Floats
+    residual: Floats
 
 
 class LinearSystem:
@@ -69,7 +75,7 @@ class LinearSystem:
     equations define their values.
     """
 
-    def __init__(self, problem, iterate, backend):
+    def __init__(self, problem: Problem, iterate: Iterate, backend: str) -> None:
         eps = problem.eps
         # All rows are included, repeated ones too, because their derivatives differ. Equal measures may differ in rows.
         source, target = problem.source.partition, problem.target.partition
@@ -87,20 +93,20 @@ class LinearSystem:
         self._coarse = _CoarseSpace(bounds, images, self.r, self.c)
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> float:
         """Number of passes over the pairs so far."""
         return self._kernel.n_passes
 
-    def on_rows(self, V, factors=None):
+    def on_rows(self, V: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
         """sum_j K_ij V_j; for factors A (n, r) and B (m, r), sum_j K_ij <A_i, B_j> V_j."""
         return _columns(V, lambda V: self._kernel.product(self._f, self._g, V, factors))
 
-    def on_columns(self, U, factors=None):
+    def on_columns(self, U: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
         """sum_i K_ij U_i; for factors A (n, r) and B (m, r), sum_i K_ij <A_i, B_j> U_i."""
         swapped = None if factors is None else factors[::-1]
         return _columns(U, lambda U: self._kernel.T.product(self._g, self._f, U, swapped))
 
-    def solve(self, hf, hg, tol, size=0.0):
+    def solve(self, hf: Floats, hg: Floats, tol: float, size: float = 0.0) -> tuple[Floats, Floats, LinearSolve]:
         """Solve for (df, dg), up to the constant between them; also return the `LinearSolve`.
 
         <r, hf> = <c, hg> must hold; size is the size of the terms whose sums are hf and hg. df is eliminated. The rest,
@@ -111,7 +117,7 @@ class LinearSystem:
         with single_threaded_blas():
             return self._solve(hf, hg, tol, size)
 
-    def _solve(self, hf, hg, tol, size):
+    def _solve(self, hf: Floats, hg: Floats, tol: float, size: float) -> tuple[Floats, Floats, LinearSolve]:
         coarse, r, c = self._coarse, self.r, self.c
         moments = coarse.moments(hf, hg)
         x, Wx = coarse.solve(moments)
@@ -120,7 +126,8 @@ class LinearSystem:
         scale = max(float(np.linalg.norm(moments)), self._norm(residual), ROUNDING * size, 1e-300)
         best = _Best(self._norm(residual) / scale, 0, x, Wx, residual)
         p = Wp = np.zeros(1)
-        n_iter, rho = 0, 1.0
+        n_iter = 0
+        rho: Any = 1.0  # a number: NumPy's types take the product of two vectors for an array
         while best.error > tol and n_iter < min(MAX_ITER, best.n_iter + PATIENCE):
             q = self.on_rows(c * residual)
             shift, image = coarse.solve(coarse.images @ (r * q))
@@ -139,17 +146,17 @@ class LinearSystem:
         # Adding the residual is one more update of the columns, which includes points without mass.
         return hf - best.Wx, best.x + best.residual, LinearSolve(best.error, tol, n_iter, self.n_passes)
 
-    def _norm(self, v):
+    def _norm(self, v: Floats) -> float:
         return float(np.sqrt(self.c @ v**2))
 
-    def _centered(self, v):
+    def _centered(self, v: Floats) -> Floats:
         return v - self.c @ v / self.c.sum()
 
 
 class _CoarseSpace:
     """Functions that are constant on clusters of the target, in a basis of unit norm in L2(c), and their images K c."""
 
-    def __init__(self, bounds, images, r, c):
+    def __init__(self, bounds: Indices, images: Floats, r: Floats, c: Floats) -> None:
         self._bounds, self._c, self._r = bounds, c, r
         self._owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
         masses = np.add.reduceat(c, bounds[:-1])
@@ -159,21 +166,21 @@ class _CoarseSpace:
         kept = values > LEAST_EIGENVALUE  # this excludes the constant
         self._inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
 
-    def moments(self, hf, hg):
+    def moments(self, hf: Floats, hg: Floats) -> Floats:
         """The coarse part of hg - K'r hf."""
         return self._scale * np.add.reduceat(self._c * hg, self._bounds[:-1]) - self.images @ (self._r * hf)
 
-    def solve(self, moments):
+    def solve(self, moments: Floats) -> tuple[Floats, Floats]:
         """The coarse function x with the given moments of (I - K'r Kc) x, and K c x."""
         shares = self._inverse @ moments
         return (self._scale * shares)[self._owner], shares @ self.images
 
 
-def _marginal(probabilities, log_sums):
+def _marginal(probabilities: Floats, log_sums: Floats) -> Floats:
     marginal = probabilities * np.exp(log_sums)
     return np.where(marginal > LEAST_MASS, marginal, 0.0)
 
 
-def _columns(V, product):
+def _columns(V: Floats, product: Callable[[Floats], Floats]) -> Floats:
     sums = product(V.reshape(len(V), -1))
     return np.clip(np.nan_to_num(sums, nan=LARGEST), -LARGEST, LARGEST).reshape(-1, *V.shape[1:])

@@ -1,5 +1,9 @@
 """The initializers, which compute the start of a solve, and their names."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeGuard
+
 from .. import validation
 from ..solution import Solution
 from .annealed import Annealed
@@ -14,6 +18,9 @@ from .resumed import Resumed
 from .sorting import DualSort, Sorting
 from .subsample import Subsample
 from .zeros import Zeros
+
+if TYPE_CHECKING:
+    from ..divergence import Divergence
 
 __all__ = [
     "GMM",
@@ -47,7 +54,7 @@ NAMED = {
 }
 
 
-def initializer(init):
+def initializer(init: object) -> Initializer:
     """Return the `Initializer` for a name, a `Solution`, a `Divergence` or a pair of potentials."""
     if isinstance(init, Initializer):
         return init
@@ -66,6 +73,6 @@ def initializer(init):
     )
 
 
-def _is_divergence(init):
+def _is_divergence(init: object) -> TypeGuard[Divergence]:
     """Tell whether an object is a divergence, whose class lies above this layer, by its three solutions."""
     return all(isinstance(getattr(init, name, None), Solution) for name in ("xy", "xx", "yy"))

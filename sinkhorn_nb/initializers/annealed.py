@@ -1,9 +1,16 @@
 """Start from the same problem at higher temperatures, down from one at which zero is a good start."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..problem import Problem
 from .base import Initializer, Start, sketch
 from .zeros import Zeros
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 WARM_BLUR = 1 / 20  # of the diameter: zero is a good start
 TOL, MAX_ITER = 0.03, 20
@@ -17,7 +24,7 @@ class Annealed(Initializer):
     move between them.
     """
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; it takes a few passes for each halving of the blur."""
         if problem.is_self or problem.blur >= WARM_BLUR * problem.diameter:
             return Zeros()(problem, solver)

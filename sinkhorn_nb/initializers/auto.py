@@ -1,15 +1,25 @@
 """The default initializer: it compares the starts that cost next to nothing."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..array_types import Floats, Indices
 from ..measure import Measure
-from .base import Initializer
+from ..partition import Partition
+from ..problem import Problem
+from .base import Initializer, Start
 from .coarse import Coarse
 from .gaussian import Gaussian
 from .sorting import Sorting
 from .zeros import Zeros
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 # Points of each measure on which starts are compared: at most this number, and at most this share of all points.
 SAMPLE, SHARE = 256, 1 / 4
@@ -27,7 +37,7 @@ class Auto(Initializer):
     less than 16 points per dimension.
     """
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; the passes of all candidates and of the comparison count."""
         if problem.is_self:
             return Coarse()(problem, solver)
@@ -37,7 +47,7 @@ class Auto(Initializer):
         return best._replace(n_passes=sum(start.n_passes for start in starts) + sample.n_passes)
 
 
-def _candidates(problem):
+def _candidates(problem: Problem) -> Iterator[Initializer]:
     d, n = problem.source.dimension, min(len(problem.source), len(problem.target))
     yield Sorting() if d == 1 else Coarse()
     yield Zeros()
@@ -48,7 +58,7 @@ def _candidates(problem):
 class _Sample:
     """The problem between samples: the middle points of runs of the partitions, each with the mass of its run."""
 
-    def __init__(self, problem, solver):
+    def __init__(self, problem: Problem, solver: Sinkhorn) -> None:
         self._rows, x = strata(problem.source.partition)
         _, y = strata(problem.target.partition)
         self._source, self._b = x.partition, y.partition.probabilities
@@ -56,17 +66,17 @@ class _Sample:
         self._share = len(x) * len(y) / (len(problem.source) * len(problem.target))
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> float:
         """Number of passes so far, as shares of the pairs of the whole problem."""
         return self._share * self._kernel.n_passes
 
-    def semi_dual(self, f):
+    def semi_dual(self, f: Floats) -> float:
         """The semi-dual value of f between the samples, in units of cost."""
         f = self._source.sort(f[self._rows])
         return float(self._source.probabilities @ f + self._b @ self._kernel.softmin(f))
 
 
-def strata(partition):
+def strata(partition: Partition) -> tuple[Indices, Measure]:
     """The middle points of runs of a partition, and their measure, in which each has the mass of its run."""
     n = len(partition)
     count = max(1, min(SAMPLE, int(SHARE * n)))

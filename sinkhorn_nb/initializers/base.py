@@ -1,17 +1,25 @@
 """The interface of initializers, and the rough solution of an easier problem."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
+from ..array_types import Floats, Precision
+from ..partition import Partition
+from ..problem import Problem
+from ..solution import Solution
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 
 class Start(NamedTuple):
     """Potentials between probabilities, in the order of the partitions, and the number of passes they took."""
 
-    f: np.ndarray
-    g: np.ndarray
+    f: Floats
+    g: Floats
     n_passes: float
 
 
@@ -19,26 +27,28 @@ class Initializer(ABC):
     """Base class of initializers. A poor start costs passes, and never makes the result wrong."""
 
     @abstractmethod
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; for a self problem, f is g."""
 
     @property
-    def T(self):
+    def T(self) -> Initializer:
         """The same initializer for the transposed problem."""
         return self
 
-    def reduced(self, problem):
+    def reduced(self, problem: Problem) -> Initializer:
         """The same initializer for the reduced problem, in which equal points are one point."""
         return self
 
 
-def sketch(solver, problem, init, tol, max_iter, dtype="float32"):
+def sketch(
+    solver: Sinkhorn, problem: Problem, init: Initializer, tol: float, max_iter: int, dtype: Precision = "float32"
+) -> Solution:
     """Solve an easier problem roughly, by the default steps and without warnings or progress."""
-    settings = {"acceleration": "auto", "certify": False, "progress": False, "callback": None}
+    settings: dict[str, Any] = {"acceleration": "auto", "certify": False, "progress": False, "callback": None}
     return replace(solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, **settings).attempt(problem)
 
 
-def extended(solution, partition, backend):
+def extended(solution: Solution, partition: Partition, backend: str) -> tuple[Floats, float]:
     """The softmin f of a solution at other points, in the order of their partition, and the number of pairs."""
     known = solution.problem.reduced.target.partition
     kernel = solution.problem.kernel_between(partition, known, "float32", backend)

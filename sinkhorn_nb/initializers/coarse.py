@@ -1,12 +1,24 @@
 """Start from a coarse problem between centroids, solved by the same solver and extended to all points."""
 
+from __future__ import annotations
+
+from collections.abc import Sized
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..array_types import Floats
+from ..measure import Cells, Measure
+from ..partition import Partition
+from ..problem import Problem
+from ..solution import Solution
 from .annealed import Annealed
 from .base import Initializer, Start, sketch
 from .zeros import Zeros
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 RESOLUTION = 0.25  # of the blur: smaller cells change nothing
 TOL, MAX_ITER = 1e-2, 60
@@ -27,7 +39,7 @@ class Coarse(Initializer):
     reduction: int = 8
     least: int = 256
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start in less than half a pass, and one more pass if the centroids are sparser than the blur."""
         n, m = len(problem.source), len(problem.target)
         if min(n, m) <= self.least:
@@ -48,11 +60,11 @@ class Coarse(Initializer):
         g, more = _extended(problem.target.partition, target, solution.T)
         return Start(f, g, (pairs + more) / (n * m))
 
-    def _cells(self, measure, blur):
+    def _cells(self, measure: Measure, blur: float) -> Cells:
         return measure.cells(max(1, len(measure) // self.reduction), RESOLUTION * blur)
 
 
-def _extended(partition, cells, solution):
+def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[Floats, float]:
     """f of the coarse solution at all points, by one softmin around its first-order extension; the number of pairs."""
     problem, eps, g = solution.problem, solution.problem.eps, solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
@@ -66,5 +78,5 @@ def _extended(partition, cells, solution):
     return f, _pairs(coarse.n_passes, source, target) + _pairs(extension.n_passes, partition, target)
 
 
-def _pairs(passes, x, y):
+def _pairs(passes: float, x: Sized, y: Sized) -> float:
     return passes * len(x) * len(y)

@@ -1,11 +1,20 @@
 """Start the cross problem from the potentials of two self problems, which is good for nearly equal measures."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..array_types import Floats
+from ..partition import Partition
+from ..problem import Problem
 from .auto import Auto, strata
 from .base import Initializer, Start
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 NEAR = 0.1  # marginal error, on a sample of rows, up to which the measures count as nearly equal
 LARGEST_LOG = 1.0  # of the ratio of any marginal: the error does not show small masses that must move far
@@ -26,16 +35,16 @@ class Debiased(Initializer):
     Feydy et al. 2019, "Interpolating between Optimal Transport and MMD using Sinkhorn Divergences", appendix B.3.
     """
 
-    f: np.ndarray  # in the order of the partition of the source, between probabilities
-    g: np.ndarray
+    f: Floats  # in the order of the partition of the source, between probabilities
+    g: Floats
     otherwise: Initializer = field(default_factory=Auto)
 
     @property
-    def T(self):
+    def T(self) -> Debiased:
         """The same initializer for the transposed problem."""
         return Debiased(self.g, self.f, self.otherwise.T)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Initial potentials; the passes over sampled rows and columns count by their share."""
         source, target = problem.source.partition, problem.target.partition
         means = [side.probabilities @ side.points for side in (source, target)]
@@ -53,10 +62,10 @@ class Debiased(Initializer):
         return start._replace(n_passes=start.n_passes + n_passes)
 
 
-def _is_near(problem, x, f, y, g, backend):
+def _is_near(problem: Problem, x: Partition, f: Floats, y: Partition, g: Floats, backend: str) -> tuple[bool, float]:
     """Whether the marginals of a sample of rows are nearly exact, and the number of passes for this check."""
     rows, sample = strata(x)
     kernel = problem.kernel_between(sample.partition, y, "float32", backend)
     log_sums = kernel.log_row_sums(sample.partition.sort(f[rows]), g)
     error = sample.partition.probabilities @ np.abs(np.expm1(np.minimum(log_sums, LARGEST_LOG)))
-    return error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG, kernel.n_passes * len(rows) / len(x)
+    return bool(error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG), kernel.n_passes * len(rows) / len(x)

@@ -1,12 +1,21 @@
 """Start from the closed form between Gaussians with the means and covariances of the measures."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import validation
+from ..array_types import Floats
 from ..backends.threads import single_threaded_blas
+from ..partition import Partition
+from ..problem import Problem
 from .base import Initializer, Start
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,10 @@ class Gaussian(Initializer):
 
     entropic: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         validation.choice("entropic", self.entropic, (False, True))
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start, without a pass."""
         with single_threaded_blas():  # the same bits on any number of free threads
             source = _Moments(problem.source.partition, problem.blur)
@@ -58,21 +67,21 @@ class Gaussian(Initializer):
             g = f if problem.is_self else problem.eps * self._potential(target, source, U, s)
         return Start(f, g, 0.0)
 
-    def _potential(self, here, there, axes, s):
+    def _potential(self, here: _Moments, there: _Moments, axes: Floats, s: Floats) -> Floats:
         """(|u|^2 - u'Mu) / 2 + <u, m1 - m2> at u = x - m1, plus half of the constant of f + g."""
         shift = (here.mean - there.mean) / here.blur
         mapped = (here.points @ (there.root.T @ axes)) ** 2 @ self._shares(np.pad(s, (0, len(axes) - len(s))))
         quadratic = ((here.points**2).sum(axis=1) - mapped) / 2
         return quadratic + here.points @ shift + (shift @ shift + self._log_det(s)) / 4
 
-    def _shares(self, s):
+    def _shares(self, s: Floats) -> Floats:
         """The q of M with s^2 q^2 + q = 1; in the unregularized limit s q = 1 for s > 0, and q = 0 else."""
         if self.entropic:
             return 1 / (np.hypot(s, 0.5) + 0.5)
         significant = s > s.max() * len(s) * np.finfo(float).eps
         return significant / np.where(significant, s, 1.0)
 
-    def _log_det(self, s):
+    def _log_det(self, s: Floats) -> float:
         """log det(I + M S1), accurate for small s too; times eps it vanishes in the unregularized limit."""
         return np.log1p(s * (s / (np.hypot(s, 0.5) + 0.5))).sum() if self.entropic else 0.0
 
@@ -80,7 +89,8 @@ class Gaussian(Initializer):
 class _Moments:
     """Points relative to their mean, in units of the blur, and a root R of their covariance R'R."""
 
-    def __init__(self, partition, blur):
+    def __init__(self, partition: Partition, blur: float) -> None:
         self.blur, self.mean = blur, partition.probabilities @ partition.points
         self.points = (partition.points - self.mean) / blur
-        self.root = np.linalg.qr(np.sqrt(partition.probabilities)[:, None] * self.points, mode="r")
+        scaled = np.sqrt(partition.probabilities)[:, None] * self.points
+        self.root: Floats = np.linalg.qr(scaled, mode="r")  # type: ignore[assignment]  # typed as if with Q

@@ -1,16 +1,23 @@
 """Start from given potentials, or from the solution of another problem."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .. import validation
+from ..array_types import Floats
+from ..measure import Measure
+from ..problem import Problem
 from ..representation import Settings
 from ..solution import Solution
 from .base import Initializer, Start, extended
 from .coarse import Coarse
 from .moved import of_self, translated
 from .tracks import Track
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,19 +30,19 @@ class Potentials(Settings, Initializer):
         Potentials in units of cost and in the order of the points, like those of a `Solution`.
     """
 
-    f: np.ndarray
-    g: np.ndarray
+    f: Floats
+    g: Floats
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("f", "g"):
             object.__setattr__(self, name, validation.vector(f"init: {name}", getattr(self, name)))
 
     @property
-    def T(self):
+    def T(self) -> Potentials:
         """The initializer with f and g exchanged."""
         return Potentials(self.g, self.f)
 
-    def reduced(self, problem):
+    def reduced(self, problem: Problem) -> Initializer:
         """The potentials between probabilities of one row for each distinct point."""
         if problem.is_self:
             return Coarse()
@@ -45,7 +52,7 @@ class Potentials(Settings, Initializer):
         shift = problem.mass_shift
         return Sorted(source.collapse(self.f) + shift, target.collapse(self.g) + shift)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Return the potentials, without a pass over the pairs."""
         return self.reduced(problem)(problem, solver)
 
@@ -54,15 +61,15 @@ class Potentials(Settings, Initializer):
 class Sorted(Initializer):
     """Potentials of the problem between probabilities, in the order of the partitions."""
 
-    f: np.ndarray
-    g: np.ndarray
+    f: Floats
+    g: Floats
 
     @property
-    def T(self):
+    def T(self) -> Sorted:
         """The initializer with f and g exchanged."""
         return Sorted(self.g, self.f)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Return the potentials, without a pass over the pairs."""
         return Start(self.f, self.g, 0.0)
 
@@ -81,11 +88,11 @@ class Warm(Settings, Initializer):
     solution: Solution
 
     @property
-    def T(self):
+    def T(self) -> Warm:
         """The transposed solution."""
         return Warm(self.solution.T)
 
-    def reduced(self, problem):
+    def reduced(self, problem: Problem) -> Initializer:
         """The start of the reduced problem; each row has the potential of the old row if it is close to that row."""
         known = self.solution.problem
         validation.same_dimension("init: solution", known.source.points, "the data", problem.source.points)
@@ -98,9 +105,11 @@ class Warm(Settings, Initializer):
         y = Track.of(known.target, problem.target)
         f = None if x is None else x.carried(self.solution)
         g = None if y is None else y.carried(self.solution.T)
-        return Extended(self.solution, f, g) if f is None or g is None else Sorted(*translated(x, f, y, g))
+        if x is None or y is None or f is None or g is None:
+            return Extended(self.solution, f, g)
+        return Sorted(*translated(x, f, y, g))
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; it takes one pass for each side whose points are new."""
         return self.reduced(problem)(problem, solver)
 
@@ -110,15 +119,15 @@ class Extended(Initializer):
     """Potentials of the reduced problem, in the order of the partitions; None is replaced by a softmin extension."""
 
     solution: Solution
-    f: np.ndarray | None
-    g: np.ndarray | None
+    f: Floats | None
+    g: Floats | None
 
     @property
-    def T(self):
+    def T(self) -> Extended:
         """The initializer with f and g exchanged."""
         return Extended(self.solution.T, self.g, self.f)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; each extension is a pass between new and old points."""
         f, pairs = _at(self.solution, self.f, problem.source, solver.backend)
         if problem.is_self:
@@ -127,6 +136,6 @@ class Extended(Initializer):
         return Start(f, g, (pairs + more) / (len(f) * len(g)))
 
 
-def _at(solution, f, measure, backend):
+def _at(solution: Solution, f: Floats | None, measure: Measure, backend: str) -> tuple[Floats, float]:
     """f or, if it is None, the extension of the solution to the points of a measure; and the number of pairs."""
     return (f, 0.0) if f is not None else extended(solution, measure.partition, backend)

@@ -1,18 +1,25 @@
 """Start from a small problem between the components of two Gaussian mixtures, extended to the points."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from .. import validation
+from ..array_types import Floats
 from ..gibbs import GibbsKernel
 from ..measure import Measure
+from ..partition import Partition
 from ..problem import Problem
 from ..representation import Settings
 from .base import Initializer, Start, sketch
 from .coarse import Coarse
 from .mixture import Components, fit
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 READ_OUTS = ("softmin", "posterior")
@@ -59,13 +66,13 @@ class GMM(Settings, Initializer):
     """
 
     n_components: int = 5
-    covariance_type: str = "full"
-    random_state: Any = None
+    covariance_type: Literal["full", "tied", "diag", "spherical"] = "full"
+    random_state: int | np.random.RandomState | None = None
     source: Any = None
     target: Any = None
-    read_out: str = "softmin"
+    read_out: Literal["softmin", "posterior"] = "softmin"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         validation.count("n_components", self.n_components)
         validation.choice("covariance_type", self.covariance_type, COVARIANCE_TYPES)
         validation.random_state("random_state", self.random_state, np.random.RandomState)
@@ -74,11 +81,11 @@ class GMM(Settings, Initializer):
             validation.fitted_mixture(name, getattr(self, name))
 
     @property
-    def T(self):
+    def T(self) -> GMM:
         """The initializer with the mixtures exchanged."""
         return replace(self, source=self.target, target=self.source)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start in a small share of a pass, unless there are nearly as many components as points."""
         n, m = len(problem.source), len(problem.target)
         source = self._components(problem.source, None if problem.is_self else self.source, "source")
@@ -91,13 +98,15 @@ class GMM(Settings, Initializer):
         g, more = self._read_out(problem.target.partition, target, source, between[::-1], problem.eps)
         return Start(f, g, (pairs + target.n_pairs + more) / (n * m))
 
-    def _components(self, measure, mixture, name):
+    def _components(self, measure: Measure, mixture: Any, name: str) -> Components:
         if mixture is None:
             return Components(*fit(measure.partition, self.n_components, self.covariance_type, self.random_state))
         validation.same_dimension(f"init: {name}", mixture.means_, "the data", measure.points)
         return Components(mixture)
 
-    def _read_out(self, partition, here, there, between, eps):
+    def _read_out(
+        self, partition: Partition, here: Components, there: Components, between: tuple[Floats, Floats], eps: float
+    ) -> tuple[Floats, float]:
         """f at the points of a partition, from the (f, g) of the components of both sides; and the number of pairs."""
         f, g = between
         if self.read_out == "posterior":
@@ -107,7 +116,9 @@ class GMM(Settings, Initializer):
         return kernel.softmin(means.sort(g - there.traces / 2)), len(partition) * len(g)
 
 
-def _between(source, target, eps, solver):
+def _between(
+    source: Components, target: Components, eps: float, solver: Sinkhorn
+) -> tuple[tuple[Floats, Floats], float]:
     """Potentials of the problem between the components, and the number of pairs.
 
     The costs are |m_k - m_l|^2 / 2 + (tr S_k + tr S_l) / 2 - F_kl. Like any matrix, F = p q' for some p_k, q_l. Up to
@@ -116,7 +127,8 @@ def _between(source, target, eps, solver):
     """
     U, s, Vt = np.linalg.svd(source.fidelities(target), full_matrices=False)
     sides = (source, U * np.sqrt(s)), (target, Vt.T * np.sqrt(s))
-    problem = Problem(*(Measure(np.hstack([c.means, p]), c.weights) for c, p in sides), eps)
+    mine, theirs = (Measure(np.hstack([c.means, p]), c.weights) for c, p in sides)
+    problem = Problem(mine, theirs, eps)
     solution = sketch(solver, problem, Coarse(), TOL, MAX_ITER, "float64")
     own = [(c.traces - (p**2).sum(axis=1)) / 2 for c, p in sides]
     f, g = solution.f + own[0], solution.g + own[1]

@@ -1,16 +1,23 @@
 """Gaussian mixtures: their fit to weighted points, and the data for a problem between their components."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from copy import copy
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
+
+from ..array_types import Floats
+from ..partition import Partition
 
 REGULARIZATION = 1e-6  # variance added to the components, relative to the variances of the points
 NOTHING = 1e-100  # deviation of equal points
 TOL, MAX_ITER = 3e-3, 100  # of expectation maximization; TOL bounds the mass that changes its component in a step
 
 
-def fit(partition, n_components, covariance_type, random_state):
+def fit(partition: Partition, n_components: int, covariance_type: str, random_state: Any) -> tuple[Any, int]:
     """Fit a scikit-learn mixture with at most as many components as different points; also return the number of pairs.
 
     The fit of scikit-learn takes no weights, so the step of expectation maximization that uses them is written here.
@@ -35,7 +42,9 @@ def fit(partition, n_components, covariance_type, random_state):
     return mixture, n_steps * len(points) * n_components
 
 
-def improve(mixture, points, weights, shares, tol=TOL, max_iter=MAX_ITER):
+def improve(
+    mixture: Any, points: Floats, weights: Floats, shares: Floats, tol: float = TOL, max_iter: int = MAX_ITER
+) -> int:
     """Run expectation maximization from (n, K) shares of the points in the components; return the number of steps."""
     n_steps, moved = 0, 1.0
     while moved > tol and n_steps < max_iter:
@@ -46,7 +55,7 @@ def improve(mixture, points, weights, shares, tol=TOL, max_iter=MAX_ITER):
     return n_steps
 
 
-def maximize(mixture, points, masses):
+def maximize(mixture: Any, points: Floats, masses: Floats) -> None:
     """Set the mixture to the largest likelihood for (n, K) masses of the points in the components, with sum 1."""
     totals = masses.sum(axis=0) + np.finfo(float).tiny
     mixture.weights_ = totals / totals.sum()
@@ -67,18 +76,18 @@ def maximize(mixture, points, masses):
         mixture.precisions_cholesky_ = 1 / np.sqrt(mixture.covariances_)
 
 
-def _covariances(points, weights):
+def _covariances(points: Floats, weights: Floats) -> Floats:
     return (weights[:, None] * points).T @ points
 
 
-def _variances(points, weights):
+def _variances(points: Floats, weights: Floats) -> Floats:
     return weights @ points**2
 
 
 class Components:
     """The Gaussians of a fitted scikit-learn mixture, and the number of pairs of points and components in the fit."""
 
-    def __init__(self, mixture, n_pairs=0):
+    def __init__(self, mixture: Any, n_pairs: int = 0) -> None:
         self._mixture, self.n_pairs = mixture, n_pairs
         self.weights, self.means = np.asarray(mixture.weights_), np.asarray(mixture.means_)
         (size, d), covariances = self.means.shape, np.asarray(mixture.covariances_)
@@ -91,20 +100,20 @@ class Components:
             self._covariances = np.broadcast_to(covariances, (size, d, d))
             self.traces = np.trace(self._covariances, axis1=1, axis2=2)
 
-    def posteriors(self, points):
+    def posteriors(self, points: Floats) -> Floats:
         """(n, K) probabilities of the components at points. The origin is near them, because squares are subtracted."""
         origin, centered = self.weights @ self.means, copy(self._mixture)
         centered.means_ = self.means - origin
         return centered.predict_proba(points - origin)
 
-    def fidelities(self, others):
+    def fidelities(self, others: Components) -> Floats:
         """F_kl = tr (S_k^(1/2) S_l S_k^(1/2))^(1/2): the Bures distance is tr S_k + tr S_l - 2 F_kl."""
         if self.is_diagonal and others.is_diagonal:
             return self._deviations @ others._deviations.T
         roots, other_roots = self._roots(), others._roots()
         return np.array([[np.linalg.svd(R.T @ L, compute_uv=False).sum() for L in other_roots] for R in roots])
 
-    def _roots(self):
+    def _roots(self) -> Sequence[Floats] | Floats:
         """L with S = L L', one per component."""
         if self.is_diagonal:
             return [np.diag(deviations) for deviations in self._deviations]

@@ -1,10 +1,16 @@
 """Potentials after a move of the points, from the potentials before it, without a pass over the pairs."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
-from .tracks import variance
+from ..array_types import Floats
+from ..measure import Measure
+from ..solution import Solution
+from .tracks import Track, variance
 
 LEAST_FIT = 1 / 2  # least share of the moves that a geodesic must explain to count as moves along it
 CLUSTERS, POINTS_PER_PARAMETER = 8, 8  # largest number of clusters for the change of density; their least points
@@ -12,7 +18,7 @@ LARGEST_LOG = 2.0  # bound of the log of the change of a density
 WIDE = 1 / 4  # of the variance: at a larger eps the potential hardly depends on the density
 
 
-def of_self(track, solution, measure, eps):
+def of_self(track: Track, solution: Solution, measure: Measure, eps: float) -> Floats:
     """The self potential after the move: up to smoothing, it is minus eps / 2 times the logarithm of the density."""
     f = track.carried(solution)
     n, d = track.after.shape
@@ -24,19 +30,19 @@ def of_self(track, solution, measure, eps):
     return f + eps / 2 * np.repeat(volumes, np.diff(bounds))
 
 
-def _log_volume(before, after):
+def _log_volume(before: Floats, after: Floats) -> float:
     """Logarithm of the change of volume under the linear map that fits the moves of some points."""
     before, after = before - before.mean(axis=0), after - after.mean(axis=0)
     moves = np.linalg.lstsq(before, after - before, rcond=1e-6)[0]
     return np.clip(np.linalg.slogdet(np.eye(len(moves)) + moves)[1], -LARGEST_LOG, LARGEST_LOG)
 
 
-def translated(x, f, y, g):
+def translated(x: Track, f: Floats, y: Track, g: Floats) -> tuple[Floats, Floats]:
     """The potentials between two measures, which are exact if each measure has been translated."""
     return _moved(x, f, y, g, lambda points, move, potential: 0.0)
 
 
-def along_geodesic(x, f, y, g):
+def along_geodesic(x: Track, f: Floats, y: Track, g: Floats) -> tuple[Floats, Floats]:
     """The debiased potentials f_ab - f_aa and g_ab - g_bb between two measures.
 
     Without regularization they are exact if the points have gone some share of their way to the other measure, as in a
@@ -45,7 +51,9 @@ def along_geodesic(x, f, y, g):
     return _moved(x, f, y, g, _share)
 
 
-def _moved(x, f, y, g, share):
+def _moved(
+    x: Track, f: Floats, y: Track, g: Floats, share: Callable[[Floats, Floats, Floats], float]
+) -> tuple[Floats, Floats]:
     """Potentials between two measures, each of which has gone some share of the way to the other.
 
     Translations do not change the potentials between the centered measures, which have f + g = C on the support of the
@@ -61,17 +69,17 @@ def _moved(x, f, y, g, share):
     return f + _linear(x_after, new_x_mean - new_y_mean), g + _linear(y_after, new_y_mean - new_x_mean)
 
 
-def _linear(points, shift):
+def _linear(points: Floats, shift: Floats) -> Floats:
     """The potential of a translation by -shift at centered points, plus half of its constant."""
     return points @ shift + shift @ shift / 4
 
 
-def _lost(moves, share):
+def _lost(moves: Floats, share: float) -> Floats | float:
     """share * C = |move|^2 / (2 share), where C is |move / share|^2 / 2."""
     return (moves**2).sum(axis=1) / (2 * share) if share else 0.0
 
 
-def _share(points, moves, potential):
+def _share(points: Floats, moves: Floats, potential: Floats) -> float:
     """The s for which the moves are nearly -s times the gradient of the potential, or 0 if there is none.
 
     Differences of the potential between neighbors are integrals of its gradient along the segment, so no gradient is

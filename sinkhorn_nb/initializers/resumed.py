@@ -1,16 +1,23 @@
 """Start the three problems of a divergence from the solutions of an earlier one."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import validation
+from ..problem import Problem
 from ..representation import Settings
 from ..solution import Solution
-from .base import Initializer
+from .base import Initializer, Start
 from .given import Sorted, Warm
 from .moved import along_geodesic, of_self
 from .tracks import Track, updated
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,26 +49,26 @@ class Resumed(Settings, Initializer):
     yy: Solution
 
     @property
-    def T(self):
+    def T(self) -> Resumed:
         """The solutions of the transposed problems."""
         return Resumed(self.xy.T, self.yy, self.xx)
 
-    def reduced(self, problem):
+    def reduced(self, problem: Problem) -> Initializer:
         """The start of the reduced problem; a self problem starts from the nearer of the two earlier measures."""
         if not problem.is_self:
             return self._between(problem, None, None)
         self._check(problem)
         return Warm(min((self.xx, self.yy), key=lambda known: _distance(known, problem))).reduced(problem)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; it takes passes only if the points do not correspond to the earlier ones."""
         return self.reduced(problem)(problem, solver)
 
-    def beside(self, xx, yy):
+    def beside(self, xx: Solution, yy: Solution) -> Initializer:
         """The start of the problem between two measures whose self solutions are known."""
         return _Beside(self, xx, yy)
 
-    def _between(self, problem, xx, yy):
+    def _between(self, problem: Problem, xx: Solution | None, yy: Solution | None) -> Initializer:
         self._check(problem)
         known = self.xy.problem
         x, y = Track.of(known.source, problem.source), Track.of(known.target, problem.target)
@@ -73,7 +80,7 @@ class Resumed(Settings, Initializer):
         own_g = of_self(y, self.yy, problem.target, problem.eps) if yy is None else updated(yy)
         return Sorted(own_f + f, own_g + g)
 
-    def _check(self, problem):
+    def _check(self, problem: Problem) -> None:
         points = self.xy.problem.source.points
         validation.same_dimension("init: divergence", points, "the data", problem.source.points)
 
@@ -86,16 +93,16 @@ class _Beside(Initializer):
     xx: Solution
     yy: Solution
 
-    def reduced(self, problem):
+    def reduced(self, problem: Problem) -> Initializer:
         """The start of the reduced problem."""
         return self.earlier._between(problem, self.xx, self.yy)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; see `Resumed`."""
         return self.reduced(problem)(problem, solver)
 
 
-def _distance(known, problem):
+def _distance(known: Solution, problem: Problem) -> tuple[int, float]:
     """Order known measures by their mean square move to another; if rows do not correspond, by the means alone."""
     track = Track.of(known.problem.source, problem.source)
     if track is not None:

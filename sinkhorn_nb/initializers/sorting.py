@@ -1,13 +1,22 @@
 """Start from transport without entropy, which is a sort for points on a line."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import validation
+from ..array_types import Floats
 from ..backends.sorted_dual import dual_sort_sweep, midpoint_dual
+from ..partition import Partition
+from ..problem import Problem
 from .base import Initializer, Start
 from .zeros import Zeros
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 EXPONENT = 2.0  # of the cost |x - y|^p / p
 
@@ -38,7 +47,7 @@ class Sorting(Initializer):
     True
     """
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start, without a pass."""
         validation.on_a_line("init: Sorting", problem.source.points)
         if problem.is_self:
@@ -68,10 +77,10 @@ class DualSort(Initializer):
 
     n_sweeps: int = 3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         validation.count("n_sweeps", self.n_sweeps)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start in n_sweeps + 1 passes; it is zero for a self problem, which the sweeps do not change."""
         validation.on_a_line("init: DualSort", problem.source.points)
         for measure in (problem.source, problem.target):
@@ -79,7 +88,7 @@ class DualSort(Initializer):
         if problem.is_self:
             return Zeros()(problem, solver)
         source, target = _Line(problem.source.partition), _Line(problem.target.partition)
-        f = np.zeros(len(source.points))
+        f: Floats = np.zeros(len(source.points))
         for _ in range(self.n_sweeps):
             f = dual_sort_sweep(source.points, target.points, f, EXPONENT)
         f, kernel = source.restore(f), problem.kernel("float32", solver.backend).T
@@ -89,12 +98,12 @@ class DualSort(Initializer):
 class _Line:
     """The points of a partition in ascending order; its cuts at rounded coordinates may reverse close points."""
 
-    def __init__(self, partition):
+    def __init__(self, partition: Partition) -> None:
         coordinates = partition.points[:, 0]
         self._order = np.argsort(coordinates, kind="stable")
         self.points, self.probabilities = coordinates[self._order], partition.probabilities[self._order]
 
-    def restore(self, values):
+    def restore(self, values: Floats) -> Floats:
         out = np.empty_like(values)
         out[self._order] = values
         return out

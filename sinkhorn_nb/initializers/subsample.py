@@ -1,13 +1,21 @@
 """Start from the problem between samples of the points, drawn from strata, extended to all points."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import validation
 from ..measure import Measure
+from ..partition import Partition
+from ..problem import Problem
 from .annealed import Annealed
 from .base import Initializer, Start, extended, sketch
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 REDUCTION = 8  # points per stratum: 4 take as many passes, 16 take more
 LEAST = 256  # clouds with at most this number of points are not sampled
@@ -55,12 +63,12 @@ class Subsample(Initializer):
     size: int | None = None
     random_state: int | np.random.Generator | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.size is not None:
             validation.count("size", self.size)
         validation.random_state("random_state", self.random_state, np.random.Generator)
 
-    def __call__(self, problem, solver):
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; clouds of at most 256 points, or `size`, start from a higher temperature, or from zero."""
         n, m = len(problem.source), len(problem.target)
         if min(n, m) <= max(LEAST, self.size or 0):
@@ -78,7 +86,7 @@ class Subsample(Initializer):
         return Start(f, g, (pairs + more + as_many) / (n * m))
 
 
-def draw(partition, count, rng):
+def draw(partition: Partition, count: int, rng: np.random.Generator) -> Measure:
     """The measure of one point from each of `count` runs of points with mass; its weight is the mass of the run."""
     heavy = np.flatnonzero(partition.probabilities)
     count = min(count, len(heavy))

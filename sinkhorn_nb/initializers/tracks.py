@@ -1,10 +1,14 @@
 """Match the points of one measure before and after a move."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 
+from ..array_types import Floats
 from ..measure import Measure
+from ..solution import Solution
 
 # Rows are the same points in other places if, apart from a translation, they have moved by at most this share of the
 # variance of the cloud. The mean square distance between rows drawn anew is twice the variance.
@@ -15,13 +19,13 @@ SELF_STEP = 2 / 3  # the same as in the solver
 class Track(NamedTuple):
     """The points of a measure before and after a move, in the order of the new partition."""
 
-    before: np.ndarray
-    after: np.ndarray
-    probabilities: np.ndarray
+    before: Floats
+    after: Floats
+    probabilities: Floats
     measure: Measure | None  # the new measure, whose rows correspond to the old ones; None if the two are equal
 
     @classmethod
-    def of(cls, old, new):
+    def of(cls, old: Measure, new: Measure) -> Track | None:
         """The track from one measure to another, or None if their points do not correspond."""
         partition = new.reduced.partition
         if old.equals(new):
@@ -31,27 +35,27 @@ class Track(NamedTuple):
         return cls(new.average(old.points.astype(np.float64)), partition.points, partition.probabilities, new)
 
     @property
-    def has_moved(self):
+    def has_moved(self) -> bool:
         """Whether any point has moved."""
         return self.measure is not None
 
     @property
-    def length(self):
+    def length(self) -> float:
         """The mean squared length of the moves."""
         return float(self.probabilities @ ((self.after - self.before) ** 2).sum(axis=1))
 
-    def carried(self, solution):
+    def carried(self, solution: Solution) -> Floats:
         """The potential f of a solution at the points before the move, after the step that its errors imply."""
         f = updated(solution)
-        return self.measure.collapse(solution._extension.at_rows(f)) if self.has_moved else f
+        return f if self.measure is None else self.measure.collapse(solution._extension.at_rows(f))
 
-    def centered(self):
+    def centered(self) -> tuple[Floats, Floats, Floats, Floats]:
         """The points before and after the move, relative to their means, and the two means."""
         means = self.probabilities @ self.before, self.probabilities @ self.after
         return self.before - means[0], self.after - means[1], *means
 
 
-def updated(solution):
+def updated(solution: Solution) -> Floats:
     """f after the next step, which takes no pass; f itself if the next step updates g."""
     f, _, log_rows, log_columns = solution.iterate
     if solution.problem.is_self:
@@ -61,12 +65,12 @@ def updated(solution):
     return f - solution.problem.eps * log_rows if is_next else f
 
 
-def variance(points, probabilities):
+def variance(points: Floats, probabilities: Floats) -> float:
     """The mean squared distance from the mean."""
     return float(probabilities @ ((points - probabilities @ points) ** 2).sum(axis=1))
 
 
-def have_same_rows(old, new):
+def have_same_rows(old: Measure, new: Measure) -> bool:
     """Tell whether the rows of two measures are the same points in other places."""
     if old.points.shape != new.points.shape:
         return False

@@ -1,16 +1,24 @@
 """The loop over iterations, for every problem and backend."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..array_types import Floats
 from ..dual import Iterate, balanced, marginal_error
 from ..initializers import Auto, Zeros
+from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
-from .acceleration import Alternating, Anderson, Symmetric
-from .schedule import is_doubtful
+from .acceleration import Alternating, Anderson, Method, Symmetric
+from .schedule import Phase, is_doubtful
 from .twolevel import TwoLevel
+
+if TYPE_CHECKING:
+    from .progress import ProgressBar
+    from .sinkhorn import Sinkhorn
 
 # Masses below the share TINY of the mean are tiny. If the log of a marginal ratio at a tiny mass is larger than UNEVEN,
 # up to EXTRA more iterations are made.
@@ -27,14 +35,14 @@ class Iteration(NamedTuple):
     marginal_error: float
 
 
-def completed(iterate, problem):
+def completed(iterate: Iterate, problem: Problem) -> Iterate:
     """Fix the constant between the potentials of an iterate by <a, f> = <b, g>."""
     if problem.is_self:
         return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
     return iterate._replace(**dict(zip(("f", "g"), _balanced(iterate.f, iterate.g, problem), strict=True)))
 
 
-def _balanced(f, g, problem):
+def _balanced(f: Floats, g: Floats, problem: Problem) -> tuple[Floats, Floats]:
     return balanced(problem.source.partition.probabilities, problem.target.partition.probabilities, f, g)
 
 
@@ -43,7 +51,7 @@ class _Best(NamedTuple):
     iterate: Iterate
     unevenness: float = 0.0
 
-    def is_better(self, other, tol):
+    def is_better(self, other: _Best, tol: float) -> bool:
         """Compare two iterates by their errors or, if both are within tol, by their unevenness."""
         if max(self.error, other.error) <= tol:
             return self.unevenness < other.unevenness
@@ -53,7 +61,9 @@ class _Best(NamedTuple):
 class Descent:
     """The state of a solve: its potentials, passes and history during the phases."""
 
-    def __init__(self, solver, problem, bar):
+    _potentials: tuple[Floats, Floats]
+
+    def __init__(self, solver: Sinkhorn, problem: Problem, bar: ProgressBar | None) -> None:
         self._solver, self._problem = solver, problem
         self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
         self._probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
@@ -63,27 +73,29 @@ class Descent:
         start = (Zeros() if is_plain else solver._start)(problem, solver)
         self._move_to(start.f, start.g)
         self.n_passes = start.n_passes
-        self.history = []
+        self.history: list[float] = []
 
     @property
-    def n_iter(self):
+    def n_iter(self) -> int:
         """Number of iterations so far."""
         return len(self.history)
 
-    def solution(self, phase):
+    def solution(self, phase: Phase) -> Solution:
         """Run the last phase and return the solution."""
-        best = self._checked(self.iterate(phase, self._solver.max_iter), phase)
+        best = self.iterate(phase, self._solver.max_iter)
+        assert best is not None  # the phases before leave an iteration
+        best = self._checked(best, phase)
         status = self._status(best.error)
         iterate, history = completed(best.iterate, self._problem), np.array(self.history)
         solver = self._solver
         return Solution(self._problem, iterate, status, self.n_passes, history, phase.dtype, solver.tol, solver.backend)
 
-    def _status(self, error):
+    def _status(self, error: float) -> Status:
         if error <= self._solver.tol:
             return Status.CONVERGED
         return Status.MAX_ITER if self.n_iter >= self._solver.max_iter else Status.ROUNDING
 
-    def _checked(self, best, phase):
+    def _checked(self, best: _Best, phase: Phase) -> _Best:
         """Return the best iterate, measured again if its sums cannot be trusted or its rows are far from exact."""
         iterate, eps = best.iterate, self._problem.eps
         if best.error > LARGEST_ERROR:  # then entries of the plan are at most a_i, or sqrt(a_i a_j)
@@ -94,17 +106,19 @@ class Descent:
             best = self._measured(*best.iterate[:2], "float64")
         return best
 
-    def _measured(self, f, g, dtype):
+    def _measured(self, f: Floats, g: Floats, dtype: str) -> _Best:
         kernel = self._problem.kernel(dtype, self._solver.backend)
         iterate = Iterate(f, g, *kernel.log_sums(f, g))
         self.n_passes += kernel.n_passes
         return _Best(marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns), iterate)
 
-    def iterate(self, phase, last):
+    def iterate(self, phase: Phase, last: float) -> _Best | None:
         """Iterate to the tolerance or the end of the phase, or to the last iteration; return the best iterate."""
         kernel = self._problem.kernel(phase.dtype, self._solver.backend, phase.eps)
         method = self._method(phase)
-        last, best, errors, n_within = min(self.n_iter + phase.max_iter, last), None, [], 0
+        last, n_within = min(self.n_iter + phase.max_iter, last), 0
+        best: _Best | None = None
+        errors: list[float] = []
         while self.n_iter < last:
             before = kernel.n_passes
             iterate = method.measure(kernel, *self._potentials)
@@ -124,16 +138,16 @@ class Descent:
             self._potentials = best.iterate[:2]
         return best
 
-    def _unevenness(self, iterate):
+    def _unevenness(self, iterate: Iterate) -> float:
         """The largest log of a marginal ratio at tiny masses, which the error does not show."""
         sides = zip(self._tiny, (iterate.log_rows, iterate.log_columns), strict=True)
         return max(np.abs(logs[tiny]).max(initial=0.0) for tiny, logs in sides)
 
-    def _move_to(self, f, g):
+    def _move_to(self, f: Floats, g: Floats) -> None:
         """Set potentials with <a, f> = <b, g> in each iteration, because a large shift at the end would cost digits."""
         self._potentials = (f, f) if self._problem.is_self else _balanced(f, g, self._problem)
 
-    def _method(self, phase):
+    def _method(self, phase: Phase) -> Method | Anderson:
         problem, eps = self._problem, phase.eps
         if self._solver.acceleration == "symmetric":
             return Symmetric(problem, eps)
@@ -142,7 +156,7 @@ class Descent:
         inner = Symmetric(problem, eps) if problem.is_self else TwoLevel(problem, eps)
         return Anderson(inner, problem, eps, phase.dtype)
 
-    def _tell(self, error, eps):
+    def _tell(self, error: float, eps: float) -> None:
         self.history.append(error)
         for listener in self._listeners:
             listener(Iteration(self.n_iter, self.n_passes, eps, error))

@@ -1,8 +1,16 @@
 """Progress bars: for one solve, without an estimate of the remaining time, and for many solves, with one."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
+
+from ..problem import Problem
+
+if TYPE_CHECKING:
+    from .descent import Iteration
 
 FORMAT = "{desc}: {n_fmt} iterations{postfix}, {elapsed}"
 INTERVAL = 0.1  # seconds between two lines, at least
@@ -12,7 +20,7 @@ class _Line(tqdm):
     monitor_interval = 0  # no monitor thread, because processes that are forked while it runs can hang
 
 
-def counter(name, total):
+def counter(name: str, total: int) -> _Line:
     """A line on stderr with the number of finished items; the context removes it at the end."""
     return _Line(desc=name, total=total, leave=False, mininterval=INTERVAL, miniters=1)
 
@@ -23,13 +31,13 @@ class ProgressBar:
     It is a callback for the iterations of one solve, and a context that removes the line at the end.
     """
 
-    def __init__(self, problem, tol):
+    def __init__(self, problem: Problem, tol: float) -> None:
         self._eps, self._tol = problem.eps, tol
         n, m = len(problem.source), len(problem.target)
         between = f"{n} points with themselves" if problem.is_self else f"{n} and {m} points"
         self._bar = _Line(desc=between, bar_format=FORMAT, leave=False, mininterval=INTERVAL, miniters=1)
 
-    def __call__(self, iteration):
+    def __call__(self, iteration: Iteration) -> None:
         """Show an iteration."""
         warmer = "" if iteration.eps == self._eps else f" at blur {math.sqrt(iteration.eps):.2g}"
         self._bar.set_postfix_str(
@@ -37,8 +45,8 @@ class ProgressBar:
         )
         self._bar.update()
 
-    def __enter__(self):
+    def __enter__(self) -> ProgressBar:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._bar.close()

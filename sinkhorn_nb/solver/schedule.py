@@ -1,8 +1,18 @@
 """The phases of a solve, with their temperatures and precisions, made as data before the loop."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from ..array_types import Floats
+from ..problem import Problem
+from ..solution import Solution
+
+if TYPE_CHECKING:
+    from .sinkhorn import Sinkhorn
 
 
 class Phase(NamedTuple):
@@ -15,7 +25,7 @@ class Phase(NamedTuple):
     rounding: float = 0.0  # marginal error that the pairs are expected to leave
     is_last: bool = True  # no phase of higher precision follows
 
-    def stalls(self, errors):
+    def stalls(self, errors: Sequence[float]) -> bool:
         """Tell whether rounding keeps the error from falling: the last iterations made hardly any progress."""
         is_near = min(errors) <= (LAST_NEAR if self.is_last else NEAR) * self.rounding
         if self.is_last and not is_near:
@@ -44,7 +54,7 @@ LARGEST_BLUR = 2.0  # in diameters, for float32: rounding changes the value by 1
 LIMIT = 1e3
 
 
-def value_tol(problem, solver):
+def value_tol(problem: Problem, solver: Sinkhorn) -> float:
     """The marginal error to iterate to: tol, or less if the blur is not small compared with the diameter.
 
     The error of the value is about eps times its square. Without this scaling it could be larger than S.
@@ -52,17 +62,17 @@ def value_tol(problem, solver):
     return float(value_tols(problem.blur, problem.diameter, solver.tol))
 
 
-def value_tols(blur, diameters, tol):
+def value_tols(blur: float, diameters: Floats | float, tol: float) -> Floats:
     """The marginal errors to iterate to for each of many diameters."""
     return np.maximum(tol * np.minimum(1.0, SMALL_BLUR * diameters / blur), min(LEAST_TOL, tol))
 
 
-def is_limit(problem):
+def is_limit(problem: Problem) -> bool:
     """Tell whether the blur is so large that only the first two moments of the measures matter."""
     return problem.blur > LIMIT * problem.diameter
 
 
-def phases(problem, solver):
+def phases(problem: Problem, solver: Sinkhorn) -> list[Phase]:
     """The paper's annealing, if requested, and then the target: in float32, and in float64 if that is needed."""
     tol = value_tol(problem, solver)
     expected, dtypes = rounding(problem), _dtypes(problem, solver, tol)
@@ -74,7 +84,7 @@ def phases(problem, solver):
     return [*_annealing(problem, solver, target[0].dtype), *target]
 
 
-def _annealing(problem, solver, dtype):
+def _annealing(problem: Problem, solver: Sinkhorn, dtype: str) -> list[Phase]:
     """One iteration at each temperature from the squared diameter down; self problems need none."""
     if solver.acceleration != "symmetric" or problem.is_self or problem.diameter <= problem.blur:
         return []
@@ -82,7 +92,7 @@ def _annealing(problem, solver, dtype):
     return [Phase((problem.blur * RATIO**-k) ** 2, dtype, np.inf, 1) for k in range(n_levels, 0, -1)]
 
 
-def _dtypes(problem, solver, tol):
+def _dtypes(problem: Problem, solver: Sinkhorn, tol: float) -> list[str]:
     if solver.dtype is not None:
         return [solver.dtype]
     if problem.blur > LARGEST_BLUR * problem.diameter or rounding(problem) > LARGEST_ROUNDING:
@@ -92,24 +102,24 @@ def _dtypes(problem, solver, tol):
     return ["float32"] if suffices else ["float32", "float64"]
 
 
-def certifying(phase, solution, share, dtype):
+def certifying(phase: Phase, solution: Solution, share: float, dtype: str | None) -> Phase:
     """The phase that reduces a solution's marginal error to a share, or as far as the precision allows."""
     dtype = dtype or "float64"
     expected = rounding(solution.problem) * UNIT[dtype]
     return phase._replace(tol=share * solution.marginal_error, dtype=dtype, rounding=expected)
 
 
-def is_rough(problem, solver):
+def is_rough(problem: Problem, solver: Sinkhorn) -> bool:
     """Tell whether the rounding of float32 pairs, which the caller chose, can hide a marginal error of tol."""
     return solver.dtype == "float32" and MARGIN * rounding(problem) > solver.tol / 2
 
 
-def is_doubtful(problem, error, tol):
+def is_doubtful(problem: Problem, error: float, tol: float) -> bool:
     """Tell whether a marginal error measured in float32 may be within tol only by its rounding."""
     return error <= tol < error + MARGIN * rounding(problem)
 
 
-def rounding(problem):
+def rounding(problem: Problem) -> float:
     """The marginal error that float32 pairs are expected to leave."""
     radii = problem.source.partition.radius, problem.target.partition.radius
     return ROUNDING * (1 + radii[0] * radii[1] / problem.eps)

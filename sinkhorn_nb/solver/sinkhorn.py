@@ -1,25 +1,32 @@
 """The solver, which takes a problem from its start to a solution."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from .. import validation
+from ..array_types import ArrayLike, Precision
 from ..backends.choice import NAMES
 from ..backends.threads import single_threaded_blas
 from ..dual import Iterate, marginal_error
-from ..initializers import Gaussian
+from ..initializers import Gaussian, Initializer
 from ..outlook import Watch
+from ..problem import Problem
 from ..solution import Solution
 from ..status import Status, warn
 from .descent import Descent, Iteration, completed
 from .parameters import Parameters
 from .progress import ProgressBar
-from .schedule import LEAST_TOL, certifying, is_limit, phases
+from .schedule import LEAST_TOL, Phase, certifying, is_limit, phases
 from .small import solve_one_small
+
+if TYPE_CHECKING:
+    from ..divergence import Divergence
 
 ACCELERATIONS = ("auto", "none", "symmetric")
 PROGRESS = 0.9  # a certified solve stops if its gap fails twice in a row to fall to this share of the last gap
@@ -76,15 +83,15 @@ class Sinkhorn(Parameters):
 
     tol: float = 1e-3
     max_iter: int = 3000
-    init: Any = "auto"
-    acceleration: str = "auto"
-    backend: str = "auto"
-    dtype: str | None = None
+    init: str | Initializer | Solution | Divergence | tuple[ArrayLike, ArrayLike] = "auto"
+    acceleration: Literal["auto", "none", "symmetric"] = "auto"
+    backend: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Precision | None = None
     certify: bool = False
     progress: bool = False
-    callback: Callable[[Iteration], Any] | None = None
+    callback: Callable[[Iteration], object] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "tol", validation.positive("tol", self.tol))
         object.__setattr__(self, "max_iter", validation.count("max_iter", self.max_iter))
         super().__post_init__()
@@ -96,7 +103,7 @@ class Sinkhorn(Parameters):
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback: expected a callable or None, got {self.callback!r}; pass a function")
 
-    def solve(self, problem):
+    def solve(self, problem: Problem) -> Solution:
         """Solve one `Problem`; warn once if the tolerance was not reached.
 
         Returns
@@ -109,7 +116,7 @@ class Sinkhorn(Parameters):
         """
         return solve(self, [problem])[0]
 
-    def attempt(self, problem):
+    def attempt(self, problem: Problem) -> Solution:
         """Solve one problem as `solve` does, without the warning."""
         # Idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
         with single_threaded_blas():
@@ -124,13 +131,13 @@ class Sinkhorn(Parameters):
 DEFAULT = Sinkhorn()
 
 
-def solve(solver, problems):
+def solve(solver: Sinkhorn, problems: Sequence[Problem]) -> list[Solution]:
     """Solve several problems, one after another."""
     watch = Watch(solver)
     return reported([_solution(solver, problem, watch) for problem in problems], watch)
 
 
-def _solution(solver, problem, watch):
+def _solution(solver: Sinkhorn, problem: Problem, watch: Watch) -> Solution:
     """Solve a small problem by one compiled call. Other problems, and those on which this fails, take the loop."""
     solution, n_passes = solve_one_small(problem, solver)
     if solution is None:
@@ -139,7 +146,7 @@ def _solution(solver, problem, watch):
     return solution
 
 
-def reported(solutions, watch):
+def reported(solutions: list[Solution], watch: Watch) -> list[Solution]:
     """Return the solutions, after one warning for all that did not converge, unless there was an early warning."""
     failed = [s for s in solutions if not s.converged]
     if failed and not watch.has_warned:
@@ -148,7 +155,7 @@ def reported(solutions, watch):
     return solutions
 
 
-def _iterate(solver, problem):
+def _iterate(solver: Sinkhorn, problem: Problem) -> Solution:
     """Run the phases, from the start to the tolerance."""
     if is_limit(problem):
         return _limit(problem, solver)
@@ -162,7 +169,7 @@ def _iterate(solver, problem):
         return _certified(descent, solution, final, solver) if solver.certify else solution
 
 
-def _limit(problem, solver):
+def _limit(problem: Problem, solver: Sinkhorn) -> Solution:
     """The closed form, measured once, because iterations would only add a rounding of 1e-16 eps to the potentials."""
     f, g, n_passes = Gaussian()(problem, solver)
     kernel = problem.kernel("float64", solver.backend)
@@ -174,7 +181,7 @@ def _limit(problem, solver):
     return Solution(problem, iterate, status, n_passes, np.array([error]), "float64", solver.tol, solver.backend)
 
 
-def _certified(descent, solution, phase, solver):
+def _certified(descent: Descent, solution: Solution, phase: Phase, solver: Sinkhorn) -> Solution:
     """Continue until the certified gap is within tol or no longer falls, in float64 unless a dtype is given."""
     n_without_progress = 0
     while not _is_certified(solution) and descent.n_iter < solver.max_iter and n_without_progress < 2:
@@ -188,15 +195,15 @@ def _certified(descent, solution, phase, solver):
     return solution
 
 
-def _is_certified(solution):
+def _is_certified(solution: Solution) -> bool:
     return solution.gap <= solution.tol * _scale(solution)
 
 
-def _scale(solution):
+def _scale(solution: Solution) -> float:
     """Scale of the gap: the value, or eps times the mass if that is larger."""
     return max(abs(solution._transported), solution.problem.eps * solution.problem.mass)
 
 
-def _needed(solution):
+def _needed(solution: Solution) -> float:
     """The share to which the marginal error must fall, because the gap is proportional to it."""
     return min(0.5, 0.7 * solution.tol * _scale(solution) / solution.gap)

@@ -3,18 +3,28 @@
 All other problems, and those that this call leaves unsolved, go to the main loop.
 """
 
+from __future__ import annotations
+
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..array_types import Booleans, Floats, Indices
 from ..backends.choice import small_solver
-from ..backends.normal_forms import sizes_of, survey
-from ..backends.small_problems import Problems
-from ..clouds import Clouds
+from ..backends.normal_forms import Forms, Survey, sizes_of, survey
+from ..backends.pointwise import LOG2E
+from ..backends.small_problems import Answers, Problems
+from ..clouds import CloudPairs, Clouds
 from ..dual import Normal
-from ..gibbs import LOG2E
+from ..problem import Problem
+from ..solution import Solution
 from .schedule import LIMIT, value_tols
 from .small_solutions import Found, SmallSolutions
+
+if TYPE_CHECKING:
+    from .sinkhorn import Sinkhorn
+    from .small_starts import Starts
 
 # Pairs of a problem: for more of them two-level steps, in which threads share a problem, need less time. In a batch,
 # each thread has a problem of its own.
@@ -26,41 +36,45 @@ MOST = 1000  # iterations: problems that take more need two-level steps
 SELF_TOL = 1e-7  # of self problems, which take few iterations, so that their values are accurate beyond doubt
 
 
-def suits(solver, starts=None):
+def suits(solver: Sinkhorn, starts: Starts | None = None) -> bool:
     """Tell whether the compiled solver of small problems has all settings of a solver, and takes these starts."""
     is_usual = solver.dtype in (None, "float64")
-    known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))
+    known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))  # type: ignore[arg-type]  # classes have hashes
     known = known if starts is None else {*known, "init"}
     return is_usual and all(value == usual[name] for name, value in solver._compared.items() if name not in known)
 
 
-def any_small(clouds, sources, targets, is_alone=False):
+def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
     """Tell whether the problem of a pair of clouds has few enough pairs, if needed after equal points are merged."""
-    largest = _largest(is_alone)
+    largest, (clouds, sources, targets, _) = _largest(is_alone), pairs
     if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= largest:
         return True
     sizes = {k: len(clouds.measure(k).reduced) for k in {*sources.tolist(), *targets.tolist()}}
     return any(sizes[i] * sizes[j] <= largest for i, j in zip(sources.tolist(), targets.tolist(), strict=True))
 
 
-def _largest(is_alone):
+def _largest(is_alone: bool) -> int:
     return LARGEST_ALONE if is_alone else LARGEST_TOGETHER
 
 
 @cache
-def _defaults(kind):
+def _defaults(kind: type[Sinkhorn]) -> dict[str, Any]:
     return kind()._compared
 
 
-def solve_small(clouds, sources, targets, eps, solver, is_alone=False, selves=None, starts=None, is_debiased=True):
+def solve_small(
+    pairs: CloudPairs,
+    solver: Sinkhorn,
+    is_alone: bool = False,
+    selves: dict[int, Solution] | None = None,
+    starts: Starts | None = None,
+    is_debiased: bool = True,
+) -> SmallSolutions:
     """Solve the small problems between pairs of clouds; each cloud's self problem is solved only once.
 
     Parameters
     ----------
-    clouds : Clouds
-    sources, targets : (B,) int arrays
-        Numbers of the clouds of each pair.
-    eps : float
+    pairs : CloudPairs
     solver : Sinkhorn
         A solver that `suits`.
     is_alone : bool
@@ -76,7 +90,8 @@ def solve_small(clouds, sources, targets, eps, solver, is_alone=False, selves=No
     -------
     SmallSolutions
     """
-    forms, everyone, largest = clouds.forms, np.arange(len(clouds)), _largest(is_alone)
+    (clouds, sources, targets, eps), largest = pairs, _largest(is_alone)
+    forms, everyone = clouds.forms, np.arange(len(clouds))
     facts = survey(forms, sources, targets)
     are_equal, selves = facts.relations == 0, selves or {}
     same = _same(everyone, sources, targets, are_equal)
@@ -100,10 +115,18 @@ def solve_small(clouds, sources, targets, eps, solver, is_alone=False, selves=No
     cross = small_solver(solver.backend)(forms, problems, own, min(MOST, solver.max_iter))
     are_solved = are_ready & ((cross.errors <= tols) & cross.are_accurate | are_equal)
     found = Found(own, cross, same, facts.relations, are_solved, own_are_solved)
-    return SmallSolutions(clouds, sources, targets, eps, solver, found, selves)
+    return SmallSolutions(pairs, solver, found, selves)
 
 
-def _solve_own(forms, are_wanted, eps, solver, largest, selves, starts):
+def _solve_own(
+    forms: Forms,
+    are_wanted: Booleans,
+    eps: float,
+    solver: Sinkhorn,
+    largest: int,
+    selves: dict[int, Solution],
+    starts: Starts | None,
+) -> tuple[Answers, Booleans]:
     """The answers for clouds with themselves, including known ones, and which of them are solved."""
     everyone = np.arange(len(are_wanted))
     facts = survey(forms, everyone, everyone)
@@ -120,18 +143,19 @@ def _solve_own(forms, are_wanted, eps, solver, largest, selves, starts):
     return own, are_small & (own.errors <= tols)
 
 
-def solve_one_small(problem, solver):
+def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None, float]:
     """Return the solution of a problem, or None if it is not small or stays unsolved, and the number of passes."""
-    clouds, numbers = Clouds.of_measures([problem.source, problem.target]), np.arange(2)
-    if not suits(solver) or not any_small(clouds, numbers[:1], numbers[1:], is_alone=True):
+    clouds, (source, target) = Clouds.of_measures([problem.source, problem.target]), np.arange(2)[:, None]
+    pair = CloudPairs(clouds, source, target, problem.eps)
+    if not suits(solver) or not any_small(pair, is_alone=True):
         return None, 0.0
-    small = solve_small(clouds, numbers[:1], numbers[1:], problem.eps, solver, is_alone=True, is_debiased=False)
+    small = solve_small(pair, solver, is_alone=True, is_debiased=False)
     if not small.are_solved[0]:
         return None, small.passes_spent(0)
     return small.solution(0).of(problem), 0.0
 
 
-def _same(everyone, sources, targets, are_equal):
+def _same(everyone: Indices, sources: Indices, targets: Indices, are_equal: Booleans) -> Indices:
     """The number of the cloud that represents each cloud: the first of equal clouds."""
     same = everyone.copy()
     if not are_equal.any():
@@ -142,7 +166,7 @@ def _same(everyone, sources, targets, are_equal):
     return same
 
 
-def _are_small(forms, facts, first, second, eps, largest):
+def _are_small(forms: Forms, facts: Survey, first: Indices, second: Indices, eps: float, largest: int) -> Booleans:
     """Tell whether problems fit the cache, with no extreme blur or weight."""
     sizes, blur = sizes_of(forms.ends), np.sqrt(eps)
     is_usual = (blur >= SMALLEST_BLUR * facts.diameters) & (blur <= LIMIT * facts.diameters)
@@ -150,9 +174,17 @@ def _are_small(forms, facts, first, second, eps, largest):
     return fits & (is_usual | (facts.diameters == 0))
 
 
-def _problems(facts, first, second, eps, tols, are_wanted, starts):
+def _problems(
+    facts: Survey,
+    first: Indices,
+    second: Indices,
+    eps: float,
+    tols: Floats,
+    are_wanted: Booleans,
+    starts: list[Floats] | None,
+) -> Problems:
     """The problems between clouds. Starts, if there are any, are potentials of the second cloud in bits."""
     count, is_started = len(first), starts is not None
-    flat = np.concatenate(starts) if is_started else np.empty(0)
+    flat = np.empty(0) if starts is None else np.concatenate(starts)
     are_fine, scales = np.sqrt(eps) < FINE * facts.diameters, np.full(count, LOG2E / 2 / eps)
     return Problems(first, second, scales, tols, are_fine, are_wanted, flat, np.full(count, is_started))

@@ -1,38 +1,49 @@
 """Gradients of many small divergences at once, per row of the caller, in flat arrays."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..backends.normal_forms import ends_of, sizes_of
+from ..array_types import Booleans, Floats, Indices
+from ..backends.normal_forms import Forms, ends_of, sizes_of
+from ..backends.pointwise import LOG2E
 from ..backends.small_images import all_images
-from ..gibbs import LOG2E
+from ..backends.small_problems import Answers
+from ..clouds import CloudPairs, Clouds
+
+if TYPE_CHECKING:
+    from .small_solutions import Found
 
 
 class FlatGradients(NamedTuple):
     """Derivatives of each pair's value; the rows of pair q are those between `x_ends[q]` and `x_ends[q + 1]`."""
 
-    x: np.ndarray
-    y: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    x_ends: np.ndarray
-    y_ends: np.ndarray
+    x: Floats
+    y: Floats
+    a: Floats
+    b: Floats
+    x_ends: Indices
+    y_ends: Indices
 
 
 class _Side(NamedTuple):
     """The rows of one cloud of each pair: their pair, point, place among the answers, and weight."""
 
-    pair: np.ndarray
-    point: np.ndarray  # among the points of all clouds
-    own: np.ndarray  # the same for the cloud that represents this one in self problems
-    answer: np.ndarray  # among the first and then the second points of all answers
-    weights: np.ndarray
-    ends: np.ndarray
+    pair: Indices
+    point: Indices  # among the points of all clouds
+    own: Indices  # the same for the cloud that represents this one in self problems
+    answer: Indices  # among the first and then the second points of all answers
+    weights: Floats
+    ends: Indices
 
 
-def flat_gradients(clouds, sources, targets, eps, found, are_turned, are_wanted, values):
+def flat_gradients(
+    pairs: CloudPairs, found: Found, are_turned: Booleans, are_wanted: Booleans, values: Floats
+) -> FlatGradients:
     """The gradients of divergences of clouds of the same dimension; a and b are wrong for rows without mass."""
+    clouds, sources, targets, eps = pairs
     forms, scale, unit = clouds.forms, LOG2E / 2 / eps, eps / LOG2E
     cross, own, everyone = found.cross, found.own, np.arange(len(clouds))
     first, second = np.where(are_turned, (targets, sources), (sources, targets))
@@ -57,7 +68,7 @@ def flat_gradients(clouds, sources, targets, eps, found, are_turned, are_wanted,
     return FlatGradients(*on_points, *on_weights, *(side.ends for side in sides))
 
 
-def _exact_potentials(forms, first, second, cross):
+def _exact_potentials(forms: Forms, first: Indices, second: Indices, cross: Answers) -> Floats:
     """T(g) at the first and T(f) at the second points of all answers, with <a, f> = <b, g>."""
     sizes = sizes_of(forms.ends)
     a, b = (forms.a[_ranges(forms.ends[numbers], sizes[numbers])] for numbers in (first, second))
@@ -69,7 +80,7 @@ def _exact_potentials(forms, first, second, cross):
     return np.concatenate([cross.u - f, cross.v - cross.logs + g])
 
 
-def _side(clouds, numbers, same, bases):
+def _side(clouds: Clouds, numbers: Indices, same: Indices, bases: Indices) -> _Side:
     """The rows of the clouds with these numbers, one cloud for each pair, whose answers begin at the bases."""
     counts, rows, forms = clouds.sizes[numbers], clouds.rows, clouds.forms
     row = _ranges(rows.ends[numbers], counts)
@@ -81,6 +92,7 @@ def _side(clouds, numbers, same, bases):
     return _Side(pair, of_cloud + owner, of_same + owner, of_answer + owner, rows.weights[row], ends)
 
 
-def _ranges(starts, counts):
+def _ranges(starts: Indices, counts: Indices) -> Indices:
     """Ranges of `counts` consecutive numbers from each start, one range after another."""
-    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    offsets: Indices = np.repeat(starts - np.cumsum(counts) + counts, counts)
+    return offsets + np.arange(counts.sum())

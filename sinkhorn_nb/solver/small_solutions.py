@@ -1,18 +1,25 @@
 """Solutions that the compiled solver of small problems has found, as arrays and as objects."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..array_types import Booleans, Floats, Indices, Numbers
 from ..backends.normal_forms import sizes_of
+from ..backends.pointwise import LOG2E
 from ..backends.small_problems import Answers
 from ..caching import cached_property, know
+from ..clouds import CloudPairs
 from ..dual import Iterate, Normal, balanced
-from ..gibbs import LOG2E
 from ..problem import Problem
 from ..solution import Solution
 from ..status import Status
-from .small_gradients import flat_gradients
+from .small_gradients import FlatGradients, flat_gradients
+
+if TYPE_CHECKING:
+    from .sinkhorn import Sinkhorn
 
 # Passes per iteration, which reads the kernel, per build of the kernel, and per level of annealing, which does both.
 PASSES, SELF_PASSES = np.array([1.0, 1.0, 2.0]), np.array([0.5, 1.0, 0.0])
@@ -23,10 +30,10 @@ class Found(NamedTuple):
 
     own: Answers  # for each cloud with itself
     cross: Answers
-    same: np.ndarray  # the number of the cloud that represents each cloud in self problems
-    relations: np.ndarray  # the same as in a Survey
-    are_solved: np.ndarray  # for each pair
-    own_are_solved: np.ndarray  # for each cloud
+    same: Indices  # the number of the cloud that represents each cloud in self problems
+    relations: Indices  # the same as in a Survey
+    are_solved: Booleans  # for each pair
+    own_are_solved: Booleans  # for each cloud
 
 
 class SmallSolutions:
@@ -40,20 +47,22 @@ class SmallSolutions:
         The attributes of the divergences.
     """
 
-    def __init__(self, clouds, sources, targets, eps, solver, found, selves=None):
-        self.clouds, self.sources, self.targets, self.eps = clouds, sources, targets, eps
+    def __init__(
+        self, pairs: CloudPairs, solver: Sinkhorn, found: Found, selves: dict[int, Solution] | None = None
+    ) -> None:
+        self.clouds, self.sources, self.targets, self.eps = self._pairs = pairs
         self._own, self._cross, self._same, self._relations, self.are_solved, self._own_are_solved = found
         self._found = found
         self._tol, self._backend, self._self_solutions = solver.tol, solver.backend, dict(selves or {})
-        self._x, self._y = self._same[sources], self._same[targets]
+        self._x, self._y = self._same[self.sources], self._same[self.targets]
 
     @cached_property
-    def are_equal(self):
+    def are_equal(self) -> Booleans:
         """(B,) whether the two clouds are the same measure, so that its self problem serves."""
         return self._relations == 0
 
     @cached_property
-    def value(self):
+    def value(self) -> Floats:
         """(B,) S_eps."""
         unit, masses, are_solved = self.eps / LOG2E, self.clouds.masses, self.are_solved & ~self.are_equal
         cross = (
@@ -65,40 +74,40 @@ class SmallSolutions:
         return np.maximum(differences, 0.0)
 
     @property
-    def converged(self):
+    def converged(self) -> Booleans:
         """(B,) whether the pairs have converged: those that are solved have."""
         return self.are_solved
 
     @cached_property
-    def n_iter(self):
+    def n_iter(self) -> Indices:
         """(B,) largest numbers of iterations of the three solutions."""
         return self._largest(self._cross.counts[:, 0], self._own.counts[:, 0])
 
     @cached_property
-    def marginal_error(self):
+    def marginal_error(self) -> Floats:
         """(B,) largest marginal errors of the three solutions."""
         return self._largest(np.where(self.are_equal, 0.0, self._cross.errors), self._own.errors)
 
     @cached_property
-    def n_passes(self):
+    def n_passes(self) -> Floats:
         """(B,) sweeps over the n x m pairs of points of each pair."""
         sizes = sizes_of(self.clouds.forms.ends)
         own, pairs = self._own.counts @ SELF_PASSES * sizes**2, sizes[self.sources] * sizes[self.targets]
         cross = np.where(self.are_equal, 0.0, self._cross.counts @ PASSES * pairs)
         return (cross + own[self._x] + np.where(self._x == self._y, 0.0, own[self._y])) / pairs
 
-    def _largest(self, of_cross, of_self):
+    def _largest(self, of_cross: Numbers, of_self: Numbers) -> Numbers:
         return np.maximum(of_cross, np.maximum(of_self[self._x], of_self[self._y]))
 
-    def passes_spent(self, q):
+    def passes_spent(self, q: int) -> float:
         """Number of passes for the problem between the clouds of a pair, solved or not."""
         return float(self._cross.counts[q] @ PASSES)
 
-    def solved_self(self, k):
+    def solved_self(self, k: int) -> Solution | None:
         """The self solution of a cloud, or None if its self problem is not solved."""
         return self.self_solution(k) if self._own_are_solved[k] else None
 
-    def self_solution(self, k):
+    def self_solution(self, k: int) -> Solution:
         """The self solution of a cloud."""
         if k not in self._self_solutions:
             measure, first = self.clouds.measure(k), int(self._same[k])
@@ -108,25 +117,25 @@ class SmallSolutions:
             )
         return self._self_solutions[k]
 
-    def _solved_self(self, problem, k):
+    def _solved_self(self, problem: Problem, k: int) -> Solution:
         span, a = slice(*self._own.v_ends[k : k + 2]), self.clouds.normal_form(k).probabilities
         f, logs = self.eps / LOG2E * self._own.v[span], self._own.logs[span] / LOG2E
         return self._solution(problem, Normal(Iterate(f, f, logs, logs), a, a, self._own.of(k)), self._own, k)
 
-    def problem(self, q):
+    def problem(self, q: int) -> Problem:
         """The problem between the clouds of a pair."""
         i, j = int(self.sources[q]), int(self.targets[q])
         problem = Problem(self.clouds.measure(i), self.clouds.measure(j), self.eps)
         return know(problem, is_self=bool(self.are_equal[q]))
 
-    def solutions(self, q):
+    def solutions(self, q: int) -> tuple[Solution, Solution, Solution]:
         """The solution between the clouds of a pair and their self solutions; equal clouds have one solution."""
         i, j = int(self.sources[q]), int(self.targets[q])
         if self.are_equal[q]:
             return (self.self_solution(i),) * 3
         return self.solution(q), self.self_solution(i), self.self_solution(j)
 
-    def solution(self, q):
+    def solution(self, q: int) -> Solution:
         """The solution of the problem between the clouds of a pair."""
         if self.are_equal[q]:
             return self.self_solution(int(self.sources[q]))
@@ -138,22 +147,21 @@ class SmallSolutions:
         found = Normal(Iterate(f, g, np.zeros(len(f)), cross.logs[v_span] / LOG2E), a, b)
         return self._solution(self.problem(q), found.T if is_turned else found, cross, q)
 
-    def has_flat_gradient(self, q):
+    def has_flat_gradient(self, q: int) -> bool:
         """Whether `gradients` includes a pair: it excludes rows without mass, because each of them needs a softmin."""
         is_inert = self._have_inert_rows[self.sources[q]] or self._have_inert_rows[self.targets[q]]
         return not is_inert and not self.are_equal[q] and (self.clouds.dimensions == self.clouds.dimensions[0]).all()
 
     @cached_property
-    def _have_inert_rows(self):
+    def _have_inert_rows(self) -> Booleans:
         return np.minimum.reduceat(self.clouds.forms.owners, self.clouds.rows.ends[:-1]) < 0
 
-    def gradients(self):
+    def gradients(self) -> FlatGradients:
         """The gradients of the divergences per row of the caller, in flat arrays, for clouds of the same dimension."""
         are_wanted = self.are_solved & ~self.are_equal
-        arguments = self.clouds, self.sources, self.targets, self.eps, self._found, self._relations > 0, are_wanted
-        return flat_gradients(*arguments, self.value)
+        return flat_gradients(self._pairs, self._found, self._relations > 0, are_wanted, self.value)
 
-    def _solution(self, problem, found, answers, q):
+    def _solution(self, problem: Problem, found: Normal, answers: Answers, q: int) -> Solution:
         n_iter, error = answers.counts[q, 0], float(answers.errors[q])
         units = SELF_PASSES if problem.is_self else PASSES
         passes, history = float(answers.counts[q] @ units), answers.histories[q, :n_iter].copy()

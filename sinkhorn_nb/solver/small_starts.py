@@ -1,11 +1,19 @@
 """Starts of small problems from an earlier divergence: its potentials move along with the rows, without a pass."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 
+from ..array_types import Floats, Numbers
+from ..clouds import Clouds
+from ..dual import Normal
 from ..initializers.moved import along_geodesic
+from ..initializers.resumed import Resumed
 from ..initializers.tracks import SELF_STEP, Track, have_same_rows
+from ..measure import Measure, NormalForm
+from ..solution import Solution
 
 
 class Starts(NamedTuple):
@@ -15,13 +23,13 @@ class Starts(NamedTuple):
     potentials of the cross problem and these.
     """
 
-    source: np.ndarray
-    target: np.ndarray
-    f: np.ndarray
-    g: np.ndarray
+    source: Floats
+    target: Floats
+    f: Floats
+    g: Floats
 
 
-def carried(earlier, clouds, numbers):
+def carried(earlier: Resumed, clouds: Clouds, numbers: tuple[int, int]) -> Starts | None:
     """The starts of the problems of two clouds from an earlier divergence; None if the rows do not correspond."""
     source, target = (clouds.normal_form(k) for k in numbers)
     olds = earlier.xy.problem.source, earlier.xy.problem.target
@@ -35,17 +43,18 @@ def carried(earlier, clouds, numbers):
     return Starts(of_source, of_target, *along_geodesic(x, f, y, g))
 
 
-def _track(old, form):
+def _track(old: Measure, form: NormalForm) -> Track:
     return Track(_per_point(form, old.points.astype(np.float64)), form.points, form.probabilities, old)
 
 
-def _rows(solution, step):
+def _rows(solution: Solution, step: float) -> Floats:
     """The potential f of a solution per row, after the step that its errors imply."""
-    iterate = getattr(solution.found, "iterate", solution.found)
+    found = solution.found
+    iterate = found.iterate if isinstance(found, Normal) else found
     return solution._per_row(iterate.f - step * solution.problem.eps * iterate.log_rows)
 
 
-def _per_point(form, rows):
+def _per_point(form: NormalForm, rows: Numbers) -> Floats:
     """Values per point of a normal form from values per row; equal points take the value of one of their rows."""
     carriers = form.owner >= 0
     values = np.empty((len(form.points), *rows.shape[1:]))

@@ -1,8 +1,15 @@
 """The two-level step: it updates one side exactly and shifts each cluster of the other side, in a single pass."""
 
+from __future__ import annotations
+
 import numpy as np
 
+from ..array_types import Floats, Numbers
+from ..backends.base import ClusterSums
 from ..dual import Iterate
+from ..gibbs import GibbsKernel
+from ..partition import Partition
+from ..problem import Problem
 
 FEW, MANY = 64, 128  # clusters
 LARGE = 2**14  # points from which many clusters pay: the Newton steps then take .1 of a pass, not .3
@@ -25,13 +32,13 @@ class TwoLevel:
 
     period = 2
 
-    def __init__(self, problem, eps):
+    def __init__(self, problem: Problem, eps: float) -> None:
         self._eps = eps
         self._source, self._target = _Clusters(problem.source.partition), _Clusters(problem.target.partition)
         self.updates_rows = True
-        self._sums = None
+        self._sums: ClusterSums | None = None
 
-    def measure(self, kernel, f, g):
+    def measure(self, kernel: GibbsKernel, f: Floats, g: Floats) -> Iterate:
         """Compute the marginals, and the sums over the clusters to be shifted next, in one pass."""
         self._sums = None  # free the last sums first, because they take most of the memory
         if self.updates_rows:
@@ -40,14 +47,14 @@ class TwoLevel:
             log_rows, log_columns, self._sums = kernel.cluster_sums(f, g, self._source.bounds)
         return Iterate(f, g, log_rows, log_columns)
 
-    def next(self, iterate, error):
+    def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return the potentials after the step."""
         on_rows, self.updates_rows = self.updates_rows, not self.updates_rows
         if on_rows:
             return self._step(iterate, self._source, self._target, error)
         return self._step(iterate.T, self._target, self._source, error)[::-1]
 
-    def _step(self, iterate, exact, shifted, error):
+    def _step(self, iterate: Iterate, exact: _Clusters, shifted: _Clusters, error: float) -> tuple[Floats, Floats]:
         if self._sums is None:  # sums were computed again, so their parts are not known
             return iterate.f - self._eps * iterate.log_rows, iterate.g
         shifts, log_sums = best_shifts(self._sums, exact.probabilities, shifted.masses, SHARE * min(error, 1.0))
@@ -55,19 +62,20 @@ class TwoLevel:
 
 
 class _Clusters:
-    def __init__(self, partition):
+    def __init__(self, partition: Partition) -> None:
         self.bounds = partition.clusters(FEW if len(partition) < LARGE else MANY)
         self.owner = np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
         self.probabilities = partition.probabilities
         self.masses = np.add.reduceat(self.probabilities, self.bounds[:-1])
 
 
-def best_shifts(sums, weights, masses, tol):
+def best_shifts(sums: ClusterSums, weights: Floats, masses: Floats, tol: float) -> tuple[Floats, Floats]:
     """argmax_t <masses, t> - <weights, log(e^t sums)> for L x n `ClusterSums`, and log(e^t sums) there.
 
     Newton's method starts from 0 and stops at a gradient of l1 norm tol.
     """
-    t, rounding = np.zeros(len(masses)), ROUNDING[sums.dtype.name]
+    t: Floats = np.zeros(len(masses))
+    rounding = ROUNDING[sums.dtype.name]
     value, total = _dual(t, sums, weights, masses)
     for _ in range(MOST_STEPS):
         shares = np.exp(t) * sums.shares(weights / total)
@@ -87,13 +95,13 @@ def best_shifts(sums, weights, masses, tol):
     return t, np.log(total)
 
 
-def _dual(t, sums, weights, masses):
+def _dual(t: Floats, sums: ClusterSums, weights: Floats, masses: Floats) -> tuple[float, Floats]:
     total = sums.totals(np.exp(t))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return masses @ t - weights @ np.log(total), total
+        return float(masses @ t - weights @ np.log(total)), total
 
 
-def _overlaps(t, sums, weights, total):
+def _overlaps(t: Floats, sums: ClusterSums, weights: Floats, total: Floats) -> Numbers:
     """(L, L) masses of the points that two clusters share; a few neighboring points count as one.
 
     Therefore the masses are too small, and the steps a little short.
@@ -106,7 +114,7 @@ def _overlaps(t, sums, weights, total):
     return groups @ groups.T
 
 
-def _newton_step(gradient, shares, overlaps, masses):
+def _newton_step(gradient: Floats, shares: Floats, overlaps: Numbers, masses: Floats) -> Floats:
     hessian = np.diag(shares) - overlaps + np.outer(masses, masses)
     hessian[np.diag_indices_from(hessian)] += RIDGE[overlaps.dtype.name] * (shares + masses) + 1e-300
     step = np.linalg.solve(hessian, gradient)

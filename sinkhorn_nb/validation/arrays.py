@@ -1,7 +1,13 @@
 """Check arrays of points, weights and numbers: of NumPy, of types that NumPy can read, or on a GPU."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from typing import Any
+
 import numpy as np
 
+from ..array_types import Coordinates, Floats, Numbers
 from ..backends.choice import INSTALL, no_gpu
 from ..backends.home import HOST, Home, is_on_device, is_readable, library_of
 from . import meaning
@@ -11,7 +17,7 @@ DATES = "turn dates into numbers, such as (dates - dates.min()) / numpy.timedelt
 BATCHES = "sinkhorn_divergences(xs, ys) takes batches of clouds; one cloud has one row per point"
 
 
-def home(**arrays):
+def home(**arrays: Any) -> Home:
     """Return the common home of all arrays of a call: the host, or one library on one device."""
     (first, known), *others = [(name, _home(name, value)) for name, value in arrays.items() if value is not None]
     for name, where in others:
@@ -28,7 +34,7 @@ def home(**arrays):
     return known
 
 
-def _home(name, value):
+def _home(name: str, value: Any) -> Home:
     if not is_on_device(value):
         return HOST
     if library_of(value) == "numba":
@@ -45,7 +51,7 @@ def _home(name, value):
     return Home.of(value)
 
 
-def host_array(name, value, what="an array"):
+def host_array(name: str, value: Any, what: str = "an array") -> Numbers:
     """Return the caller's array on the host; by np.asarray if it is there already."""
     meaning.refuse_what_numpy_misreads(name, value, what)
     where = _home(name, value)
@@ -60,12 +66,12 @@ def host_array(name, value, what="an array"):
         ) from error
 
 
-def real_array(name, value, what):
+def real_array(name: str, value: Any, what: str) -> Numbers:
     """Convert to a float32 or float64 array of any shape, or raise a TypeError."""
     return converted(name, value, host_array(name, value, what), what)
 
 
-def converted(name, value, array, what):
+def converted(name: str, value: Any, array: Numbers, what: str) -> Numbers:
     """Convert the caller's value, which is already an array, to float32 or float64."""
     expected = f"{name}: expected {what} of real numbers, got"
     if array.dtype == object:
@@ -86,7 +92,7 @@ def converted(name, value, array, what):
     return array.astype(np.float32 if meaning.is_short(array.dtype) else np.float64, copy=False)
 
 
-def _no_number(value, array):
+def _no_number(value: Any, array: Numbers) -> str:
     """Describe the first entry of an array of objects that is not a number: its value, its place, and what to do."""
     for where in np.ndindex(array.shape):
         try:
@@ -102,14 +108,14 @@ def _no_number(value, array):
     return f"entries that are not numbers, {entry!r} at index {list(where)}{_column(value, where)}; {cure}"
 
 
-def _column(value, where):
+def _column(value: Any, where: Sequence[int]) -> str:
     """Name the row and the column of an entry of a data frame."""
     if not hasattr(value, "columns") or len(where) != 2:
         return ""
     return f" (row {where[0]}, column {value.columns[where[1]]!r})"
 
 
-def check_finite(name, array, value=None):
+def check_finite(name: str, array: Numbers, value: Any = None) -> None:
     """Check that an array has neither nan nor infinity."""
     finite = np.isfinite(array)
     if not finite.all():
@@ -120,12 +126,12 @@ def check_finite(name, array, value=None):
         )
 
 
-def points(name, value, dimension=None):
+def points(name: str, value: Any, dimension: int | None = None) -> Coordinates:
     """Convert to an (n, d) array of points, with n and d at least 1. The caller's array is never written to."""
     return cloud(name, value, dimension)[0]
 
 
-def cloud(name, value, dimension=None):
+def cloud(name: str, value: Any, dimension: int | None = None) -> tuple[Coordinates, Traits]:
     """Return the points and their traits. The dimension, if known, is used only in the message."""
     meaning.refuse_path(name, value, "an (n, d) array of points")
     raw = host_array(name, value, "an (n, d) array of points")
@@ -144,7 +150,7 @@ def cloud(name, value, dimension=None):
     return np.ascontiguousarray(array), traits
 
 
-def are_plain(clouds, weights):
+def are_plain(clouds: Sequence[Any], weights: Sequence[Any]) -> bool:
     """Tell whether all are NumPy arrays of the usual types and shapes, whose conversion loses and misreads nothing."""
     return all(
         type(x) is np.ndarray and x.ndim == 2 and x.size > 0 and x.dtype.isnative and x.dtype.char in "fd"
@@ -155,7 +161,7 @@ def are_plain(clouds, weights):
     )
 
 
-def _cure_of_shape(name, shape, dimension):
+def _cure_of_shape(name: str, shape: tuple[int, ...], dimension: int | None) -> str:
     if len(shape) == 1 and shape[0] == dimension and dimension > 1:
         return f"use {name}[None, :] for one point"
     if len(shape) == 1:
@@ -163,7 +169,7 @@ def _cure_of_shape(name, shape, dimension):
     return BATCHES if len(shape) == 3 else "pass one row per point"
 
 
-def same_dimension(name, value, other_name, other):
+def same_dimension(name: str, value: Numbers, other_name: str, other: Numbers) -> None:
     """Check that two clouds have the same dimension."""
     if value.shape[1] != other.shape[1]:
         raise ValueError(
@@ -172,7 +178,7 @@ def same_dimension(name, value, other_name, other):
         )
 
 
-def on_a_line(name, value):
+def on_a_line(name: str, value: Numbers) -> None:
     """Check that points have one coordinate."""
     if value.shape[1] != 1:
         raise ValueError(
@@ -181,7 +187,7 @@ def on_a_line(name, value):
         )
 
 
-def matrix(name, value, n):
+def matrix(name: str, value: Any, n: int) -> Floats:
     """Convert to an (n,) or (n, k) array of finite numbers, which a plan can multiply."""
     array = real_array(name, value, f"an ({n},) or ({n}, k) array").astype(np.float64)
     if array.ndim not in (1, 2) or array.shape[0] != n:
@@ -190,7 +196,7 @@ def matrix(name, value, n):
     return array
 
 
-def vector(name, value):
+def vector(name: str, value: Any) -> Floats:
     """Copy finite numbers to an (n,) float64 array."""
     array = np.array(real_array(name, value, "an (n,) array"), dtype=np.float64)
     if array.ndim != 1:
@@ -199,14 +205,14 @@ def vector(name, value):
     return array
 
 
-def shape(name, array, expected, cure):
+def shape(name: str, array: Numbers, expected: tuple[int, ...], cure: str) -> Numbers:
     """Check that an array has a known shape."""
     if array.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {array.shape}; pass {cure}")
     return array
 
 
-def like(name, value, known):
+def like(name: str, value: Any, known: Numbers) -> Floats:
     """Convert to a float64 array of finite numbers, with the shape of a known array."""
     array = real_array(name, value, f"a {known.shape} array").astype(np.float64)
     shape(name, array, known.shape, "one number or row per point")
@@ -214,7 +220,7 @@ def like(name, value, known):
     return array
 
 
-def sequence(name, value, each="pair"):
+def sequence(name: str, value: Any, each: str = "pair") -> list[Any]:
     """Convert a list, a tuple or an array of any library to a list of at least one entry, one per `each`."""
     if not isinstance(value, (list, tuple)) and not getattr(value, "shape", ()):
         raise TypeError(f"{name}: expected a list of arrays, one per {each}, got {type(value).__name__}; pass [...]")
@@ -223,7 +229,7 @@ def sequence(name, value, each="pair"):
     return list(value)
 
 
-def same_length(name, value, other_name, other, each="pair"):
+def same_length(name: str, value: Sized, other_name: str, other: Sized, each: str = "pair") -> None:
     """Check that two lists have the same length, with one entry per `each`."""
     if len(value) != len(other):
         raise ValueError(
@@ -231,7 +237,7 @@ def same_length(name, value, other_name, other, each="pair"):
         )
 
 
-def levels(name, value):
+def levels(name: str, value: Any) -> Floats:
     """Convert to a float64 array, of any shape, of numbers from 0 to 1."""
     array = real_array(name, value, "a number or an array").astype(np.float64)
     outside = array[~((array >= 0) & (array <= 1))]
@@ -240,7 +246,7 @@ def levels(name, value):
     return array
 
 
-def factors(name, value, n, m):
+def factors(name: str, value: Any, n: int, m: int) -> tuple[Floats, Floats]:
     """Convert to a pair of (n, k) and (m, k) arrays."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise TypeError(f"{name}: expected a pair of ({n}, k) and ({m}, k) arrays, got {value!r}; pass (U, V) for U V'")

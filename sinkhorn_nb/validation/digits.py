@@ -1,6 +1,15 @@
 """Check that float64, and the original type of the points, resolve them finely enough for a blur."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+from ..array_types import Floats
+
+if TYPE_CHECKING:
+    from ..measure import Measure
 
 # At this extent (extent / blur)^2 times the float64 rounding is 1; beyond it exponents, and thus plans, are noise.
 LARGEST_EXTENT = 1e8
@@ -18,7 +27,7 @@ UNROUNDED = (
 )
 
 
-def resolved(blur, *sides):
+def resolved(blur: float, *sides: tuple[str, Measure]) -> None:
     """Raise a ValueError that names the column if the blur is beyond float64; sides are (name, measure)."""
     for name, measure in sides:
         _check_rounding(blur, name, measure)
@@ -27,13 +36,13 @@ def resolved(blur, *sides):
         _check_spacing(blur, name, measure)
 
 
-def surely_resolved(blur, low, high, dtype):
+def surely_resolved(blur: float, low: float, high: float, dtype: Any) -> bool:
     """Tell whether all measures of a dtype with coordinates between two numbers pass the test of `resolved`."""
     largest = max(abs(low), abs(high))
     return high - low <= LARGEST_EXTENT * blur and float(np.spacing(dtype(largest))) <= COARSEST * blur
 
 
-def _check_rounding(blur, name, measure):
+def _check_rounding(blur: float, name: str, measure: Measure) -> None:
     rounding = measure.traits.rounding
     if rounding > LARGEST_ROUNDING * blur:
         raise ValueError(
@@ -42,7 +51,7 @@ def _check_rounding(blur, name, measure):
         )
 
 
-def _check_extent(blur, sides):
+def _check_extent(blur: float, sides: tuple[tuple[str, Measure], ...]) -> None:
     """Check the extent of each column over both sides, without points of weight zero."""
     boxes = np.stack([measure.box for _, measure in sides])
     extents = boxes[:, 1].max(axis=0) - boxes[:, 0].min(axis=0)
@@ -59,7 +68,7 @@ def _check_extent(blur, sides):
     )
 
 
-def _extreme(column, sides):
+def _extreme(column: int, sides: tuple[tuple[str, Measure], ...]) -> tuple[str, int, float]:
     """Find the side, row and coordinate farthest from the median of a column; among equally far ones, the largest."""
     middle = np.median(np.concatenate([measure.points[measure.weights > 0, column] for _, measure in sides]))
     ends = [
@@ -71,11 +80,11 @@ def _extreme(column, sides):
     return max((end for end in ends if abs(end[2] - middle) > 0.9 * farthest), key=lambda end: abs(end[2]))
 
 
-def _ends(values):
+def _ends(values: Floats) -> tuple[np.intp, np.intp]:
     return np.nanargmin(values), np.nanargmax(values)
 
 
-def _check_spacing(blur, name, measure):
+def _check_spacing(blur: float, name: str, measure: Measure) -> None:
     """Check the distance from the origin, because centers of tiles and starts are rounded as coarsely as the points."""
     largest = np.abs(measure.box).max(axis=0)
     column = int(np.argmax(largest))

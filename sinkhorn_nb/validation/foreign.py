@@ -1,11 +1,18 @@
 """Errors that translate the keywords and the order of arguments of other libraries."""
 
+from __future__ import annotations
+
 import inspect
 import math
+from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Real
+from typing import Any, ParamSpec, TypeVar
 
 from .settings import entry
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 SOLVER = ("tol", "max_iter", "init", "acceleration", "backend", "dtype", "certify", "progress", "callback")
 # Names of other libraries for the options of the solver.
@@ -31,14 +38,14 @@ OTHERS = {
 }
 
 
-def native_names(function):
+def native_names(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a public function of a blur: a keyword of another library is a TypeError with its translation."""
     own = inspect.signature(function).parameters
     n_required = sum(p.default is p.empty and p.kind is not p.KEYWORD_ONLY for p in own.values())
     foreign = {*TEMPERATURES, *OPTIONS, *OTHERS} - own.keys()
 
     @wraps(function)
-    def checked(*args, **kwargs):
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs.keys() & foreign:
             raise TypeError(
                 f"{name}: expected a keyword of {function.__name__}, got a keyword of another function; "
@@ -51,7 +58,7 @@ def native_names(function):
     return checked
 
 
-def _missing_blur(function_name, arrays):
+def _missing_blur(function_name: str, arrays: Sequence[Any]) -> str:
     """Return the message for a call without blur, which may have been passed by position in place of weights."""
     for value in map(entry, arrays):
         if isinstance(value, Real):
@@ -63,7 +70,7 @@ def _missing_blur(function_name, arrays):
     )
 
 
-def _translation(name, value):
+def _translation(name: str, value: Any) -> str:
     if name in OPTIONS:
         return f"pass solver=Sinkhorn({OPTIONS[name]}=...)"
     if name in OTHERS:
@@ -73,14 +80,14 @@ def _translation(name, value):
     return f"pass blur={_blur(value, factor)}: {name} = {of_blur} for {cost}"
 
 
-def _blur(value, factor):
+def _blur(value: Any, factor: int) -> str:
     try:
         return f"{math.sqrt(float(value) / factor):.4g}"
     except (TypeError, ValueError):
         return "..."
 
 
-def points_first(x, y, a, b):
+def points_first(x: Any, y: Any, a: Any, b: Any) -> None:
     """Refuse the order (a, x, b, y) of GeomLoss, weights before points, by the numbers of axes."""
     if [_n_axes(v) for v in (x, y, a, b)] == [1, 2, 1, 2]:
         raise TypeError(
@@ -89,7 +96,7 @@ def points_first(x, y, a, b):
         )
 
 
-def several_clouds(name, listed):
+def several_clouds(name: str, listed: Sequence[Any]) -> None:
     """Refuse a list of arrays with one axis, such as weights or the rows of one cloud, in place of a list of clouds."""
     if all(_n_axes(value) == 1 for value in listed):
         raise TypeError(
@@ -98,7 +105,7 @@ def several_clouds(name, listed):
         )
 
 
-def _n_axes(value):
+def _n_axes(value: Any) -> int:
     """Count the axes of an array or of nested lists, without a conversion."""
     if isinstance(value, (list, tuple)):
         return 1 + (_n_axes(value[0]) if len(value) else 0)

@@ -1,11 +1,16 @@
 """Check indices of rows and columns."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
+from ..array_types import Indices
 from .arrays import host_array
 
 
-def indices(name, value, size):
+def indices(name: str, value: Any, size: int) -> Indices:
     """Return (k,) indices from 0 to size - 1, from any index of NumPy for one axis: integers, booleans, a slice."""
     if not isinstance(value, slice):
         value = host_array(name, value)

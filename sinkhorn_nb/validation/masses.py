@@ -1,14 +1,20 @@
 """Check weights, and the masses of two measures."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
+from ..array_types import Floats
 from . import meaning
 from .arrays import check_finite, converted, host_array
 
 MASS_TOLERANCE = 1e-6
 
 
-def uniform(name, value, n):
+def uniform(name: str, value: Floats, n: int) -> None:
     """Check that a measure has n equal weights."""
     if len(value) != n:
         raise ValueError(f"{name}: expected as many points on both sides, got {n} and {len(value)}; use Sorting()")
@@ -18,12 +24,12 @@ def uniform(name, value, n):
         )
 
 
-def weights(name, value, n):
+def weights(name: str, value: Any, n: int) -> Floats:
     """Convert to an (n,) array of weights >= 0, not all zero. None gives uniform probabilities."""
     return masses(name, value, n)[0]
 
 
-def masses(name, value, n):
+def masses(name: str, value: Any, n: int) -> tuple[Floats, float, str | None]:
     """Return the weights, the relative error of their sum that their original dtype allows, and their unit."""
     if value is None:
         return np.full(n, 1 / n), 0.0, None
@@ -48,7 +54,7 @@ def masses(name, value, n):
     return array, meaning.mass_rounding(raw.dtype, n), meaning.unit(name, value)
 
 
-def _cure_of_shape(shape, n):
+def _cure_of_shape(shape: tuple[int, ...], n: int) -> str:
     if shape == ():
         return "pass one number per point (and a blur by name: blur=...)"
     if len(shape) == 2 and n in shape and 1 in shape:
@@ -56,7 +62,7 @@ def _cure_of_shape(shape, n):
     return "pass one number per point"
 
 
-def equal_masses(name, value, other_name, other, rounding=0.0):
+def equal_masses(name: str, value: Floats, other_name: str, other: Floats, rounding: float = 0.0) -> None:
     """Check that both measures have the same mass, up to the rounding of their weights."""
     mass, other_mass = value.sum(), other.sum()
     if abs(mass - other_mass) > max(MASS_TOLERANCE, rounding) * max(mass, other_mass):
@@ -66,7 +72,7 @@ def equal_masses(name, value, other_name, other, rounding=0.0):
         )
 
 
-def one_mass(names, weights, roundings):
+def one_mass(names: Sequence[str], weights: Sequence[Floats], roundings: Sequence[float]) -> None:
     """Check that any two of many measures have the same mass, up to the rounding of their weights."""
     masses, tolerances = np.array([own.sum() for own in weights]), np.maximum(MASS_TOLERANCE, roundings)
     for k, mass in enumerate(masses):

@@ -4,13 +4,20 @@ The caller's own objects are checked, before NumPy converts them. Other librarie
 never imported.
 """
 
+from __future__ import annotations
+
 import os
+from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.sparse import issparse
+
+from ..array_types import Numbers
+
+Names: TypeAlias = tuple[Hashable, ...]
 
 LOAD = "load it first: numpy.load(path), or numpy.loadtxt(path, delimiter=',')"
 
@@ -26,14 +33,14 @@ class Traits(NamedTuple):
     short : float32 or float16 if the coordinates came in it, or None
     """
 
-    columns: tuple | None = None
+    columns: Names | None = None
     unit: str | None = None
     mass_unit: str | None = None
     rounding: float = 0.0
     mass_rounding: float = 0.0
-    short: np.dtype | None = None
+    short: np.dtype[Any] | None = None
 
-    def column(self, k):
+    def column(self, k: int) -> str:
         """Name a coordinate as its owner does."""
         return f"column {k if self.columns is None else repr(self.columns[k])}"
 
@@ -41,13 +48,13 @@ class Traits(NamedTuple):
 PLAIN = Traits()
 
 
-def refuse_path(name, value, what):
+def refuse_path(name: str, value: Any, what: str) -> None:
     """Refuse the name of a file in place of its contents."""
     if isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name}: expected {what}, got {os.fspath(value)!r}; if it is the path of a file, {LOAD}")
 
 
-def refuse_what_numpy_misreads(name, value, what):
+def refuse_what_numpy_misreads(name: str, value: Any, what: str) -> None:
     """Refuse masked entries and sparse matrices, which numpy.asarray misreads."""
     if issparse(value) or (hasattr(value, "toarray") and hasattr(value, "nnz")):
         raise TypeError(
@@ -58,7 +65,7 @@ def refuse_what_numpy_misreads(name, value, what):
         _refuse_mask(name, value, what)
 
 
-def _refuse_mask(name, value, what):
+def _refuse_mask(name: str, value: Any, what: str) -> None:
     mask = np.ma.getmaskarray(np.ma.array(value))
     rows = ".any(axis=1)" if mask.ndim == 2 else ""
     raise ValueError(
@@ -68,16 +75,16 @@ def _refuse_mask(name, value, what):
     )
 
 
-def _parts(value):
+def _parts(value: Any) -> Sequence[Any]:
     """Return the value itself, or the entries of a list that may have a mask or a unit."""
     if isinstance(value, (list, tuple)):
         return [part for part in value if type(part) not in (list, tuple, float, int)]
     return [value]
 
 
-def columns(value, d):
+def columns(value: Any, d: int) -> Names | None:
     """Return the names of the d columns of a data frame, or None for arrays."""
-    names = getattr(value, "columns", None)
+    names: Any = getattr(value, "columns", None)
     if not hasattr(value, "iloc") and hasattr(value, "column_names"):  # a table of pyarrow
         names = value.column_names
     try:
@@ -88,7 +95,7 @@ def columns(value, d):
     return names if named and len(names) == d else None
 
 
-def unit(name, value):
+def unit(name: str, value: Any) -> str | None:
     """Return the unit of an array of astropy, pint, unyt or xarray as text, or None."""
     units = {_unit(part) for part in _parts(value)}
     if len(units) > 1:
@@ -98,7 +105,7 @@ def unit(name, value):
     return units.pop() if units else None
 
 
-def _unit(value):
+def _unit(value: Any) -> str | None:
     if hasattr(value, "iloc"):  # a data frame, whose attributes are its columns
         return None
     found = getattr(value, "unit", None)
@@ -109,7 +116,7 @@ def _unit(value):
     return None if text in ("", "dimensionless") else text
 
 
-def number_without_unit(name, value):
+def number_without_unit(name: str, value: Any) -> Any:
     """Refuse a setting, such as a length or a tolerance, that has a unit."""
     if not isinstance(value, str) and (found := _unit(value)) is not None:
         raise TypeError(
@@ -119,17 +126,17 @@ def number_without_unit(name, value):
     return value
 
 
-def without_unit(value):
+def without_unit(value: Any) -> Any:
     """Return the numbers of an array of pint, which warns if NumPy converts it."""
     return value.magnitude if hasattr(value, "magnitude") and hasattr(value, "units") else value
 
 
-def is_short(dtype):
+def is_short(dtype: np.dtype[Any]) -> bool:
     """Tell whether a type is float32 or float16, in any byte order."""
     return dtype.kind == "f" and dtype.itemsize <= 4
 
 
-def rounding(array):
+def rounding(array: Numbers) -> float:
     """Bound the error of the conversion of an array of any dtype to float64."""
     if array.dtype == object:
         return max(map(_error, array.ravel()), default=0.0)
@@ -140,7 +147,7 @@ def rounding(array):
     return 0.0
 
 
-def _error_of_integers(array):
+def _error_of_integers(array: Numbers) -> float:
     if array.size == 0 or max(int(array.max()), -int(array.min())) <= 2**53:
         return 0.0
     number = array.astype(np.float64)
@@ -149,14 +156,14 @@ def _error_of_integers(array):
     return float(np.spacing(np.abs(number[changed])).max(initial=0)) / 2
 
 
-def _error(number):
+def _error(number: Any) -> float:
     try:
         return 0.0 if float(number) == number else float(abs(Fraction(number) - Fraction(float(number))))
     except (OverflowError, TypeError, ValueError):  # infinite, or not a number: other checks refuse it
         return 0.0
 
 
-def mass_rounding(dtype, n):
+def mass_rounding(dtype: np.dtype[Any], n: int) -> float:
     """Bound the relative error of the sum of n probabilities of a dtype.
 
     Each probability is wrong by eps / 2, and all of them by the rounding of the sum by which they were divided. Both
@@ -167,24 +174,25 @@ def mass_rounding(dtype, n):
     return min(4 * float(np.finfo(dtype).eps) * np.sqrt(n), 0.01)
 
 
-def same_meaning(name, traits, other_name, other):
+def same_meaning(name: str, traits: Traits, other_name: str, other: Traits) -> None:
     """Check that two clouds have the same unit, and the same columns in the same order."""
     same_unit(name, traits.unit, other_name, other.unit)
-    if traits.columns == other.columns or _is_by_position(traits.columns, other.columns):
+    own, others = traits.columns, other.columns
+    if own is None or others is None or own == others or _is_by_position(own, others):
         return
-    known = _listed(other.columns)
-    if sorted(map(str, traits.columns)) == sorted(map(str, other.columns)):
+    known = _listed(others)
+    if sorted(map(str, own)) == sorted(map(str, others)):
         raise ValueError(
-            f"{name}: expected columns in the order of {other_name}, {known}, got {_listed(traits.columns)}; put "
-            f"them in that order: {name}[{list(other.columns)!r}]"
+            f"{name}: expected columns in the order of {other_name}, {known}, got {_listed(own)}; put "
+            f"them in that order: {name}[{list(others)!r}]"
         )
     raise ValueError(
-        f"{name}: expected the columns {known} of {other_name}, got {_listed(traits.columns)}; choose the same ones, "
+        f"{name}: expected the columns {known} of {other_name}, got {_listed(own)}; choose the same ones, "
         "or compare by position without names: .to_numpy(), or a file without a header"
     )
 
 
-def same_unit(name, own, other_name, other):
+def same_unit(name: str, own: str | None, other_name: str, other: str | None) -> None:
     """Check that two units, each a text or None, are the same."""
     if own != other:
         raise TypeError(
@@ -193,17 +201,15 @@ def same_unit(name, own, other_name, other):
         )
 
 
-def _is_by_position(names, others):
-    """Tell whether one of two sides has no names: an array, or a frame numbered by pandas if the other has texts."""
-    if None in (names, others):
-        return True
+def _is_by_position(names: Names, others: Names) -> bool:
+    """Tell whether one of two sides has no names of its own: a frame numbered by pandas, beside one with texts."""
     default = tuple(range(len(names)))
     return default in (names, others) and not all(isinstance(name, Integral) for name in names + others)
 
 
-def _in(text):
+def _in(text: str | None) -> str:
     return "without a unit" if text is None else f"in {text}"
 
 
-def _listed(names, most=8):
+def _listed(names: Names, most: int = 8) -> str:
     return "[" + ", ".join([*map(repr, names[:most]), *(["..."] if len(names) > most else [])]) + "]"

@@ -1,36 +1,43 @@
 """Check settings: lengths, tolerances, counts, names, objects."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, TypeVar
 
 import numpy as np
 
+from ..array_types import Numbers
 from .meaning import number_without_unit
+
+T = TypeVar("T")
 
 LARGEST_RATIO = 1e50  # of the coordinates to the blur: beyond, squares overflow
 
 
-def entry(value):
+def entry(value: Any) -> Any:
     """Return the entry of an array without axes, of any library, and any other value as it is."""
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 
-def _scalar(name, value):
+def _scalar(name: str, value: Any) -> Any:
     number_without_unit(name, value)
     return entry(value)
 
 
-def _real(name, value, what):
+def _real(name: str, value: Any, what: str) -> float:
     value = _scalar(name, value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name}: expected {what}, got {value!r}; pass one number")
     try:
         return float(value)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf if value > 0 else -math.inf  # type: ignore[operator]  # typeshed's Real has no >
 
 
-def blur(value, *clouds):
+def blur(value: Any, *clouds: Numbers) -> float:
     """Check a positive length: its square, and the size of the clouds relative to it, must be representable."""
     number = _real("blur", value, "a length > 0 in the unit of the points")
     if not (number > 0 and math.isfinite(number)):
@@ -46,7 +53,7 @@ def blur(value, *clouds):
     return number
 
 
-def positive(name, value):
+def positive(name: str, value: Any) -> float:
     """Check a finite number > 0."""
     number = _real(name, value, "a number > 0")
     if not (number > 0 and math.isfinite(number)):
@@ -54,7 +61,7 @@ def positive(name, value):
     return number
 
 
-def share(name, value):
+def share(name: str, value: Any) -> float:
     """Check a number above 0 and at most 1."""
     number = _real(name, value, "a share of 1")
     if not 0 < number <= 1:
@@ -62,7 +69,7 @@ def share(name, value):
     return number
 
 
-def count(name, value, least=1):
+def count(name: str, value: Any, least: int = 1) -> int:
     """Check an integer >= `least`."""
     value = _scalar(name, value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
@@ -72,7 +79,7 @@ def count(name, value, least=1):
     return int(value)
 
 
-def jobs(name, value):
+def jobs(name: str, value: Any) -> int | None:
     """Check the number of jobs of joblib: None, or an integer other than 0."""
     if value is None:
         return None
@@ -86,7 +93,7 @@ def jobs(name, value):
     return int(value)
 
 
-def random_state(name, value, generator):
+def random_state(name: str, value: Any, generator: type) -> Any:
     """Check a random state: None, an integer >= 0 or a generator of the given kind."""
     if value is None or isinstance(value, generator):
         return value
@@ -98,7 +105,7 @@ def random_state(name, value, generator):
     return count(name, value, least=0)
 
 
-def choice(name, value, options):
+def choice(name: str, value: T, options: Sequence[object]) -> T:
     """Check that a value equals one of the options."""
     if not any(value is option or (isinstance(value, str) and value == option) for option in options):
         known = ", ".join(map(repr, options))
@@ -106,14 +113,14 @@ def choice(name, value, options):
     return value
 
 
-def instance(name, value, kind):
+def instance(name: str, value: object, kind: type[T]) -> T:
     """Check that an object is of the given class."""
     if not isinstance(value, kind):
         raise TypeError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}; pass a {kind.__name__}(...)")
     return value
 
 
-def fitted_mixture(name, value):
+def fitted_mixture(name: str, value: Any) -> Any:
     """Check a mixture: None, or an object with the attributes of a fitted mixture of scikit-learn."""
     learned = ("weights_", "means_", "covariances_", "covariance_type", "predict_proba")
     if value is not None and not all(hasattr(value, attribute) for attribute in learned):
