@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 
-from .functional import sinkhorn_divergence
+from .functional import sinkhorn_divergence, sinkhorn_divergences
 
-N_POINTS = 64
+SIZES = (64, 1024)  # small problems have a compiled solver of their own
 # Dimensions 1 to 6 have kernels of their own; all others share one (backends.tiles).
 KINDS = [(dtype, d) for dtype in ("float32", "float64") for d in (2, 3, 64)]
 
@@ -29,8 +29,10 @@ def warm_up(dtype: str, d: int) -> float:
         The time in seconds.
     """
     start = time.perf_counter()
-    x = np.linspace(0, 1, N_POINTS * d, dtype=dtype).reshape(N_POINTS, d)
-    divergence = sinkhorn_divergence(x, x[::2], blur=1.0)
-    divergence.gradient()
-    divergence.xy.map()
+    for n in SIZES:
+        x, y = np.random.default_rng(0).random((2, n, d)).astype(dtype)
+        divergence = sinkhorn_divergence(x, y[::2] + y.dtype.type(0.2), blur=0.3)
+        divergence.gradient()
+        divergence.xy.map()
+    sinkhorn_divergences([x[:8]], [x[8:16]], blur=1.0).gradient()
     return time.perf_counter() - start

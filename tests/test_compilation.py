@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import numba
+import pytest
 
 import sinkhorn_nb
 from sinkhorn_nb.backends.compilation import noticed
 
+ROOT = Path(sinkhorn_nb.__file__).parents[1]
 MODULE = """
 from sinkhorn_nb.backends.jit import kernel
 @kernel
@@ -63,3 +65,27 @@ def test_kernels_from_the_cache_are_not_compiled(tmp_path):
         for _ in range(2)
     ]
     assert [int(done.stdout) for done in runs] == [1, 0]
+
+
+WARM = """
+import numpy as np
+import sinkhorn_nb as snb
+from sinkhorn_nb.backends.compilation import noticed
+from sinkhorn_nb.warmup import warm_up
+warm_up({dtype!r}, 3)
+rng = np.random.default_rng(0)
+with noticed() as kernels:
+    for n, blur in ((40, 0.02), (900, 0.3), (900, 0.02)):
+        x, y = rng.random((2, n, 3)).astype({dtype!r})
+        divergence = snb.sinkhorn_divergence(x, y + 0.2, blur=blur)
+        divergence.gradient(), divergence.xy.map(), divergence.xy.f
+        snb.entropic_ot(x, y, blur=blur)
+    snb.sinkhorn_divergences([x[:9], x[:5]], [y[:9], y[:7]], blur=blur).gradient()
+print(kernels.count)
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nothing_of_the_main_job_is_compiled_after_the_warm_up(dtype):
+    done = subprocess.run([sys.executable, "-c", WARM.format(dtype=dtype)], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout.strip(), done.stderr) == ("0", "")
