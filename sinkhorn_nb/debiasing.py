@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .backends import small_rules
+from .backends.small_rules import AMPLIFICATION, FINE, LEAST_ERROR, SAFETY, SHARPENING
 from .dual import LARGEST_LOG
 from .initializers import Auto, Debiased, Initializer, Resumed, Sorted
 from .outlook import Watch
@@ -17,18 +19,14 @@ from .status import Status
 
 # The error of a dual value is at most about this factor times the gain of an exact update, after two-level steps and
 # after Sinkhorn's iterations alone, which leave masses to be exchanged between far clusters. For most problems the
-# factor is one or a few. A divergence ACCURACY times as large as the error is not sharpened.
-TWO_LEVEL, PLAIN = 50.0, 1e4
-ACCURACY = 20.0
-FINE = 1e-3  # of the diameter: at smaller blurs, small masses that must move far make any such bound too small
-# Each round reduces the marginal errors to this share, and the errors of the values at least as much. A round that
-# changes the values by less than LARGEST_CHANGE of the divergence is the last. After Sinkhorn's iterations the bound is
+# factor is one or a few. A divergence SAFETY times as large as the error is not sharpened.
+TWO_LEVEL, PLAIN = 50.0, AMPLIFICATION
+# Each round reduces the marginal errors to the share SHARPENING, and the errors of the values at least as much. The
+# last round changes the values by less than LARGEST_CHANGE of the divergence. After Sinkhorn's iterations the bound is
 # smaller, because their slowest modes hardly change the marginal error.
-SHARPENING = 1 / 8
-LARGEST_CHANGE, LARGEST_PLAIN_CHANGE = 1 / 4, 1 / 20
+LARGEST_CHANGE, LARGEST_PLAIN_CHANGE = 1 / 4, small_rules.LARGEST_CHANGE
 MOST_ROUNDS = 8
 FAR_BELOW = 10.0  # a divergence that is this many times smaller than the one whose solutions started it is sharpened
-LEAST_ERROR = 1e-9  # marginal error in float64 that rounding dominates below
 
 
 def solve_debiased(problem: Problem, solver: Sinkhorn, watch: Watch, xx: Solution, yy: Solution) -> list[Solution]:
@@ -63,7 +61,7 @@ def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> lis
         solutions[0] = _continued(solver, xy, start, SHARPENING * xy.marginal_error)
     is_fine = xy.problem.blur < FINE * xy.problem.diameter
     amplification = PLAIN if is_plain else TWO_LEVEL
-    if not is_fine and difference(*solutions) >= ACCURACY * amplification * sum(map(_gain, solutions)):
+    if not is_fine and difference(*solutions) >= SAFETY * amplification * sum(map(_gain, solutions)):
         return solutions
     largest_change = LARGEST_PLAIN_CHANGE if is_plain else LARGEST_CHANGE
     starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
@@ -75,7 +73,7 @@ def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> lis
             break
         changes = [abs(new._transported - old._transported) for new, old in zip(solutions, before, strict=True)]
         value, gains = difference(*solutions), sum(map(_gain, solutions))
-        if max(tols) <= LEAST_ERROR or (sum(changes) <= largest_change * value and ACCURACY * gains <= value):
+        if max(tols) <= LEAST_ERROR or (sum(changes) <= largest_change * value and SAFETY * gains <= value):
             return solutions
     if any(solution.n_iter >= solver.max_iter for solution in solutions):
         solutions[0] = replace(solutions[0], status=Status.UNSETTLED)
@@ -91,7 +89,7 @@ def _is_far_below_the_start(solver: Sinkhorn, value: float) -> bool:
 def _tolerances(solutions: list[Solution]) -> list[float]:
     """An eighth of the largest marginal error; of its own error for a solution whose dual value can still gain much."""
     common = SHARPENING * max(solution.marginal_error for solution in solutions)
-    least = difference(*solutions) / (5 * ACCURACY)
+    least = difference(*solutions) / (5 * SAFETY)
     own = [solution.marginal_error if _gain(solution) > least else np.inf for solution in solutions]
     return [max(min(common, SHARPENING * error), SHARPENING * LEAST_ERROR) for error in own]
 

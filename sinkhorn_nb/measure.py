@@ -11,12 +11,12 @@ from scipy.spatial import cKDTree
 
 from . import validation
 from .array_types import ArrayLike, Coordinates, Floats, Indices
+from .backends.normal_forms import WEIGHT_ROUNDING
 from .caching import cached_property
 from .partition import Partition, canonical_order
 from .representation import Represented
 
 QUERIES = 1000  # points whose nearest neighbors are searched
-WEIGHT_ROUNDING = 1e-13  # largest relative difference of equal weights that were summed in different orders
 
 
 class Cells(NamedTuple):

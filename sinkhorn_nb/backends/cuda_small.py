@@ -162,7 +162,7 @@ def _waves(table, max_iter):
 
 
 def _entries(table):
-    """Of the cost block, and of K in global memory."""
+    """The numbers of entries of the cost block and of K in global memory."""
     n, m = table[:, N], table[:, M]
     return n * m + np.where(_is_near(table), 0, n * table[:, STRIDE])
 

@@ -96,7 +96,7 @@ def _keeping(team):
 
 
 class Progress(NamedTuple):
-    """How far a problem has come, as in `small_descent.solve`; `is_built` tells whether K is that of the reference."""
+    """The state of a problem between launches, as in `small_descent.solve`; `is_built` tells whether K is current."""
 
     n_iter: Any
     n_builds: Any

@@ -47,7 +47,7 @@ def stride_of(m):
 
 
 class Inputs(NamedTuple):
-    """What is given and the same for all problems that refer to it."""
+    """The input arrays, which all problems share."""
 
     points: Any  # coordinates of the clouds, (n, d) blocks
     weights: Any  # of the clouds; then the starts of v and the potentials of clouds with themselves, in bits

@@ -6,7 +6,7 @@ import numpy as np
 
 from .jit import kernel
 
-WEIGHT_ROUNDING = 1e-13  # relative difference of two weights that are one weight, added up in different ways
+WEIGHT_ROUNDING = 1e-13  # largest relative difference of equal weights that were summed in different orders
 
 
 class Rows(NamedTuple):
@@ -180,7 +180,7 @@ def _least(forms, c):
 
 @kernel
 def survey(forms, sources, targets):
-    """What the clouds of each pair, given by their numbers, are to each other."""
+    """The relation, the diameter and the smallest probability of each pair of clouds, given by their numbers."""
     count = len(sources)
     relations, diameters, least = np.empty(count, dtype=np.int64), np.empty(count), np.empty(count)
     for q in range(count):

@@ -28,11 +28,12 @@ NO_VALUE = -1e300  # compiled code knows no infinite numbers
 # rounding decides.
 AMPLIFICATION, SAFETY = 1e4, 20.0
 SHARPENING, LARGEST_CHANGE = 1 / 8, 1 / 20
-LEAST_ERROR = 1e-9
+LEAST_ERROR = 1e-9  # marginal error in float64 below which rounding dominates
+FINE = 1e-3  # of the diameter: at smaller blurs, small masses that must move far make any such bound too small
 
 
 class Aim(NamedTuple):
-    """What the accuracy of a value is measured by, in bits: a divergence is the value less `base`."""
+    """The accuracy that a value must have, in bits. A divergence is the value minus `base`."""
 
     base: Any  # half of the values of the two self problems; NO_VALUE where the value itself is wanted
     gain: Any  # the most that the values of the self problems may gain

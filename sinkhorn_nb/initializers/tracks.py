@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..array_types import Floats
+from ..backends.small_rules import SELF_STEP
 from ..measure import Measure
 from ..solution import Solution
 
 # Rows are the same points in other places if, apart from a translation, they have moved by at most this share of the
 # variance of the cloud. The mean square distance between rows drawn anew is twice the variance.
 FAR = 1 / 4
-SELF_STEP = 2 / 3  # the same as in the solver
 
 
 class Track(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from ..array_types import Floats
+from ..backends.small_rules import SELF_STEP
 from ..dual import Iterate
 from ..gibbs import GibbsKernel
 from ..problem import Problem
@@ -18,9 +19,9 @@ from ..problem import Problem
 MEMORY = 10
 START_ERROR = 0.5  # iterates are mixed below this marginal error
 RIDGE = 1e-10  # on the Gram matrix of unit differences
-# Share of the way from f to T(f). Cross problems: Feydy et al. 2019, equation (26). Self problems:
+# Share of the way from f to T(f). Cross problems: Feydy et al. 2019, equation (26). Self problems take SELF_STEP, 2/3:
 # T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better for any eps, and 1/2 by 1/2.
-CROSS_STEP, SELF_STEP = 1 / 2, 2 / 3
+CROSS_STEP = 1 / 2
 DUAL_ROUNDING = {"float32": 1e-6, "float64": 1e-12}  # of the dual value, in units of eps
 
 

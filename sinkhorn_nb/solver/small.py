@@ -15,6 +15,7 @@ from ..backends.choice import small_solver
 from ..backends.normal_forms import Forms, Survey, sizes_of, survey
 from ..backends.pointwise import LOG2E
 from ..backends.small_problems import Answers, Problems
+from ..backends.small_rules import FINE
 from ..clouds import CloudPairs, Clouds
 from ..dual import Normal
 from ..problem import Problem
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
 SMALLEST_MASS = 1e-280  # of a point, so that products of weights and clipped entries do not underflow
 SMALLEST_BLUR = 3e-5  # of the diameter: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
-FINE = 1e-3  # of the diameter: at smaller blurs, small masses that must move far make any estimate too small
 MOST = 1000  # iterations: problems that take more need two-level steps
 SELF_TOL = 1e-7  # of self problems, which take few iterations, so that their values are accurate beyond doubt
 

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..array_types import Floats, Numbers
+from ..backends.small_rules import SELF_STEP
 from ..clouds import Clouds
 from ..dual import Normal
 from ..initializers.moved import along_geodesic
 from ..initializers.resumed import Resumed
-from ..initializers.tracks import SELF_STEP, Track, have_same_rows
+from ..initializers.tracks import Track, have_same_rows
 from ..measure import Measure, NormalForm
 from ..solution import Solution
 
