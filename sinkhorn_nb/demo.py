@@ -16,7 +16,7 @@ from .array_types import Coordinates
 from .backends import compilation
 from .divergence import Divergence
 from .functional import sinkhorn_divergence
-from .warmup import warm_up
+from .warmup import SIZES, warm_up
 
 SOURCE, TARGET = 4, 0
 TITLE = f"Sinkhorn divergence from the ink of a handwritten {SOURCE} to that of a {TARGET}"
@@ -68,7 +68,7 @@ def run(n: int) -> Run:
     """
     x, y = digit_cloud(SOURCE, n), digit_cloud(TARGET, n)
     with compilation.noticed() as kernels:
-        compiling = warm_up("float32", 2)
+        compiling = warm_up("float32", 2, (min(n, SIZES[-1]),))
     start = time.perf_counter()
     divergence = sinkhorn_divergence(x, y, blur=BLUR)
     solved = time.perf_counter()

@@ -13,7 +13,7 @@ SIZES = (64, 1024)  # small problems have a compiled solver of their own
 KINDS = [(dtype, d) for dtype in ("float32", "float64") for d in (2, 3, 64)]
 
 
-def warm_up(dtype: str, d: int) -> float:
+def warm_up(dtype: str, d: int, sizes: tuple[int, ...] = SIZES) -> float:
     """Compile, or load from the cache, the kernels for a divergence, its gradient and its map.
 
     Parameters
@@ -22,6 +22,8 @@ def warm_up(dtype: str, d: int) -> float:
         The dtype of the points.
     d : int
         The dimension of the points.
+    sizes : tuple of int
+        Numbers of points; small problems and large ones have different kernels.
 
     Returns
     -------
@@ -29,10 +31,11 @@ def warm_up(dtype: str, d: int) -> float:
         The time in seconds.
     """
     start = time.perf_counter()
-    for n in SIZES:
+    for n in sizes:
         x, y = np.random.default_rng(0).random((2, n, d)).astype(dtype)
         divergence = sinkhorn_divergence(x, y[::2] + y.dtype.type(0.2), blur=0.3)
         divergence.gradient()
         divergence.xy.map()
-    sinkhorn_divergences([x[:8]], [x[8:16]], blur=1.0).gradient()
+    if sizes == SIZES:
+        sinkhorn_divergences([x[:8]], [x[8:16]], blur=1.0).gradient()
     return time.perf_counter() - start

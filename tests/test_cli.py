@@ -268,9 +268,9 @@ def test_demo_says_that_it_compiles_only_when_it_does(capsys, tmp_path, monkeypa
     assert not any("compil" in line for line in out.splitlines()[:-1])  # the last has the path of the picture
     warm_up = demo.warm_up
 
-    def compile_and_warm_up(dtype, d):
+    def compile_and_warm_up(*arguments):
         numba.njit(lambda: 0)()
-        return warm_up(dtype, d)
+        return warm_up(*arguments)
 
     monkeypatch.setattr(demo, "warm_up", compile_and_warm_up)
     _, out, _ = run(capsys, *arguments)
