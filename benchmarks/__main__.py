@@ -29,11 +29,19 @@ STEPS = (
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--torch-python", help="interpreter of the environment of requirements-peers.txt")
-    parser.add_argument("--ott-python", help="interpreter of the environment of requirements-ott.txt")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--torch-python", help="interpreter of the environment of requirements-peers.txt"
+    )
+    parser.add_argument(
+        "--ott-python", help="interpreter of the environment of requirements-ott.txt"
+    )
     parser.add_argument("--smoke", action="store_true", help="small sizes: does it run?")
-    parser.add_argument("--output", type=Path, help="folder of the results; of --smoke: one for temporary files")
+    parser.add_argument(
+        "--output", type=Path, help="folder of the results; of --smoke: one for temporary files"
+    )
     args = parser.parse_args()
     output = str((args.output or (SMOKE if args.smoke else RESULTS)).resolve())
     pythons = {"torch": args.torch_python, "ott": args.ott_python}

@@ -1,7 +1,8 @@
 """How many passes, by family of data, blur and tolerance?
 
-The rows are for OT_eps(a, b) alone, with float64 points and the default start and solver unless the row says otherwise.
-The blur is a share of the diagonal of the bounding box. A pass treats every pair once; passes of the start count.
+The rows are for OT_eps(a, b) alone, with float64 points and the default start and solver unless the
+row says otherwise. The blur is a share of the diagonal of the bounding box. A pass treats every
+pair once; passes of the start count.
 """
 
 import math
@@ -16,10 +17,12 @@ from .harness import arguments, goal, write
 
 BLURS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
 TOLERANCES = (1e-3, 1e-6)
-FINEST = {1500: {1e-3: 0.005, 1e-6: 0.005}, 5000: {1e-3: 0.01, 1e-6: 0.02}}  # blur by n and tol: minutes, not hours
+# Blur by n and tol: minutes, not hours
+FINEST = {1500: {1e-3: 0.005, 1e-6: 0.005}, 5000: {1e-3: 0.01, 1e-6: 0.02}}
 SMOKE = {300: {1e-3: 0.05, 1e-6: 0.05}}
 MAX_ITER = 300
-# Sinkhorn's alternating iteration from zero and the paper's annealed one: at the smaller size, to the larger tolerance.
+# Sinkhorn's alternating iteration from zero and the paper's annealed one: at the smaller size, to
+# the larger tolerance.
 OTHERS, OTHER_BLURS = (("none", "zeros"), ("symmetric", "auto")), (0.05, 0.02)
 MOST_PASSES = {(0.05, 1e-3): 6, (0.02, 1e-3): 16, (0.05, 1e-6): 12, (0.02, 1e-6): 40}
 
@@ -44,10 +47,17 @@ def questions(finest):
     for n, least in finest.items():
         for family in FAMILIES:
             if n <= LARGEST.get(family, math.inf):
-                yield from ((family, n, blur, tol) for blur in BLURS for tol in TOLERANCES if blur >= least[tol])
+                yield from (
+                    (family, n, blur, tol)
+                    for blur in BLURS
+                    for tol in TOLERANCES
+                    if blur >= least[tol]
+                )
     n = min(finest)
     for family in FAMILIES:
-        yield from ((family, n, blur, TOLERANCES[0], *other) for blur in OTHER_BLURS for other in OTHERS)
+        yield from (
+            (family, n, blur, TOLERANCES[0], *other) for blur in OTHER_BLURS for other in OTHERS
+        )
 
 
 def goals(rows):
@@ -55,7 +65,11 @@ def goals(rows):
     for n in FINEST | SMOKE:
         for (blur, tol), most in MOST_PASSES.items():
             key = ("auto", n, blur, tol)
-            passes = [r["passes"] for r in rows if (r["acceleration"], r["size"], r["blur"], r["tol"]) == key]
+            passes = [
+                r["passes"]
+                for r in rows
+                if (r["acceleration"], r["size"], r["blur"], r["tol"]) == key
+            ]
             if passes:
                 what = f"median of {len(passes)} families, n = {n}, blur {blur:g}, to {tol:g}"
                 yield goal(what, statistics.median(passes), "passes", at_most=most)

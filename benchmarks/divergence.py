@@ -1,8 +1,8 @@
 """How long until S_eps (and its gradient) is known to a marginal error of 1e-3?
 
-d = 3, float32. All answers are measured in the same way, in float64: the marginal error from the potentials,
-and the error of the value against our own float64 solution at tol 1e-6 (the error of that value is quadratic
-in its marginal error, about 1e-12).
+d = 3, float32. All answers are measured in the same way, in float64: the marginal error from the
+potentials, and the error of the value against our own float64 solution at tol 1e-6 (the error of
+that value is quadratic in its marginal error, about 1e-12).
 """
 
 from typing import NamedTuple
@@ -59,7 +59,9 @@ def exact_value(x, y, blur):
     if len(x) > LARGEST_EXACT:
         return None
     solver = snb.Sinkhorn(tol=1e-6, max_iter=5000)
-    return snb.sinkhorn_divergence(x.astype(np.float64), y.astype(np.float64), blur=blur, solver=solver).value
+    return snb.sinkhorn_divergence(
+        x.astype(np.float64), y.astype(np.float64), blur=blur, solver=solver
+    ).value
 
 
 def started(library, x, y, blur):
@@ -93,11 +95,16 @@ def compare(question, libraries, rounds, pace):
         expected_s = pace.get(name, 0) * question.n**2
         jobs[name] = left_out(library, question, expected_s) or started(library, x, y, blur)
     timings = {name: Timing(error=job) for name, job in jobs.items() if isinstance(job, str)}
-    timings |= in_turn({name: job for name, job in jobs.items() if name not in timings}, rounds, budget_s=12.0)
+    timings |= in_turn(
+        {name: job for name, job in jobs.items() if name not in timings}, rounds, budget_s=12.0
+    )
     exact = exact_value(x, y, blur)
 
     for name in libraries:
-        timing, row = timings[name], {"case": question.case, "blur": question.blur, "n": question.n, "library": name}
+        timing, row = (
+            timings[name],
+            {"case": question.case, "blur": question.blur, "n": question.n, "library": name},
+        )
         if not timing.times:
             yield row | {"error": timing.error}
             continue
@@ -115,10 +122,20 @@ def goals(rows):
     rows = [r for r in rows if r.get("task") in TASKS and r["blur"] == 0.05]
     for library, n, least in FASTER_THAN:
         for task in TASKS:
-            peers = [r for r in rows if r["library"].startswith(library) and (r["n"], r["task"]) == (n, task)]
+            peers = [
+                r
+                for r in rows
+                if r["library"].startswith(library) and (r["n"], r["task"]) == (n, task)
+            ]
             if peers:
-                what = f"{task}, n = {n}, blur .05, against {library} (its fastest backend, the harder case)"
-                yield goal(what, min(row["ours_faster"] for row in peers), "times faster", at_least=least)
+                what = (
+                    f"{task}, n = {n}, blur .05, against {library} (its fastest backend, the harder "
+                    ""
+                    "case)"
+                )
+                yield goal(
+                    what, min(row["ours_faster"] for row in peers), "times faster", at_least=least
+                )
     for row in rows:
         if row["n"] == 100_000 and row["task"] == TASKS[-1]:
             yield goal(f"{row['task']}, n = 100 000, blur .05", row["median_s"], "s", at_most=60)
@@ -136,7 +153,13 @@ def main():
         rows += compare(question, asked, 2 if args.smoke else 5, pace)
         print(f"{question.case}, blur {question.blur}, n = {question.n}: done", flush=True)
     write(
-        args, "divergence", rows, goals(rows), blur="a share of the diagonal of the bounding box", d=3, dtype="float32"
+        args,
+        "divergence",
+        rows,
+        goals(rows),
+        blur="a share of the diagonal of the bounding box",
+        d=3,
+        dtype="float32",
     )
 
 

@@ -1,4 +1,6 @@
-"""Pairs of point clouds that need no download: function(n, seed) -> x, y and sometimes weights a, b; in float64."""
+"""Pairs of point clouds that need no download: function(n, seed) -> x, y and sometimes weights a,
+b; in float64.
+"""
 
 from functools import partial
 
@@ -27,7 +29,9 @@ def mixture(n, seed=0, d=3):
 def gaussian(n, seed=0, d=10):
     """Two Gaussians with different means and covariances."""
     rng = np.random.default_rng(seed)
-    return rng.normal(size=(n, d)), 0.5 + rng.normal(size=(n, d)) @ (np.eye(d) + 0.3 * rng.normal(size=(d, d)))
+    return rng.normal(size=(n, d)), 0.5 + rng.normal(size=(n, d)) @ (
+        np.eye(d) + 0.3 * rng.normal(size=(d, d))
+    )
 
 
 def moons_and_ring(n, seed=0):

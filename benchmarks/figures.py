@@ -1,4 +1,5 @@
-"""Pictures of the results: one PNG per question in the folder of results; for committed ones docs/images/scaling-*.svg.
+"""Pictures of the results: one PNG per question in the folder of results; for committed ones
+docs/images/scaling-*.svg.
 
 They need matplotlib; without it nothing is drawn.
 """
@@ -43,17 +44,29 @@ def passes(figure, rows):
     ax = figure.subplots()
     rates = [r for r in rows if r["question"] == "rate"]
     lines(ax, rates, "d", "gpairs_per_s", lambda r: f"{r['dtype']}, {r['sums']}")
-    ax.set(xlabel="dimension d", ylabel="pairs per second (10^9)", title="Pairs per second in one pass")
+    ax.set(
+        xlabel="dimension d", ylabel="pairs per second (10^9)", title="Pairs per second in one pass"
+    )
     ax.legend(fontsize="small", ncols=2)
 
 
 def divergence(figure, rows):
     ax = figure.subplots()
-    chosen = [r for r in rows if (r.get("task"), r["case"], r.get("blur", 0.05)) == ("value", "warp", 0.05)]
+    chosen = [
+        r
+        for r in rows
+        if (r.get("task"), r["case"], r.get("blur", 0.05)) == ("value", "warp", 0.05)
+    ]
     largest = defaultdict(float)
     for row in chosen:
         largest[library(row)] = max(largest[library(row)], row["marginal_error"])
-    lines(ax, chosen, "n", "median_s", lambda r: f"{library(r)} (marginal error {largest[library(r)]:.1g})")
+    lines(
+        ax,
+        chosen,
+        "n",
+        "median_s",
+        lambda r: f"{library(r)} (marginal error {largest[library(r)]:.1g})",
+    )
     title = "Time of S: d = 3, blur 5 % of the diameter, float32"
     ax.set(xlabel="points n = m", ylabel="time (s)", title=title)
     ax.legend(fontsize="small")
@@ -62,13 +75,19 @@ def divergence(figure, rows):
 def memory(figure, rows):
     ax = figure.subplots()
     lines(ax, rows, "n", "over_import_mb", library)
-    ax.set(xlabel="points n = m", ylabel="memory over the import (MB)", title="Peak memory of value and gradient")
+    ax.set(
+        xlabel="points n = m",
+        ylabel="memory over the import (MB)",
+        title="Peak memory of value and gradient",
+    )
     ax.legend(fontsize="small")
 
 
 def convergence(figure, rows):
     size, finest = max(r["size"] for r in rows), min(r["tol"] for r in rows)
-    shown = [r for r in rows if r["converged"] and r["acceleration"] == "auto" and r["size"] == size]
+    shown = [
+        r for r in rows if r["converged"] and r["acceleration"] == "auto" and r["size"] == size
+    ]
     axes = figure.subplots(1, 2, sharey=True)
     colors = [f"tab:{name}" for name in COLORS]
     for ax, tol in zip(axes, sorted({r["tol"] for r in rows}, reverse=True), strict=True):
@@ -98,10 +117,21 @@ def _scaling(figure, rows, axis, xlabel, where):
     ax = figure.subplots()
     ax.margins(y=0.1)
     lines(ax, rows, axis, "median_s", lambda r: library(r) + NOTES.get(library(r).split()[0], ""))
-    mine = sorted((r[axis], r["median_s"], r["passes"]) for r in rows if r.get("passes") is not None)
+    mine = sorted(
+        (r[axis], r["median_s"], r["passes"]) for r in rows if r.get("passes") is not None
+    )
     for x, y, count in mine:
-        ax.annotate(f"{count:.0f}", (x, y), xytext=(0, -13), textcoords="offset points", ha="center", fontsize="small")
-    ax.set(xlabel=xlabel, ylabel=SECONDS, title=f"{where}, marginal error 1e-3; numbers: our passes")
+        ax.annotate(
+            f"{count:.0f}",
+            (x, y),
+            xytext=(0, -13),
+            textcoords="offset points",
+            ha="center",
+            fontsize="small",
+        )
+    ax.set(
+        xlabel=xlabel, ylabel=SECONDS, title=f"{where}, marginal error 1e-3; numbers: our passes"
+    )
     ax.legend(fontsize="small")
     return ax
 

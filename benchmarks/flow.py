@@ -1,8 +1,9 @@
-"""How long do 100 steps of a gradient flow take, from each step's divergence to the next one and without it?
+"""How long do 100 steps of a gradient flow take, from each step's divergence to the next one and
+without it?
 
-The flow is x <- x - rate * n * gradient from a square to a warped one, d = 2, float32, blur 5 % of the diagonal at the
-start, with value and gradient at each step. Rounds of ten steps are timed in turn; each library follows its own flow.
-GeomLoss takes no start.
+The flow is x <- x - rate * n * gradient from a square to a warped one, d = 2, float32, blur 5 % of
+the diagonal at the start, with value and gradient at each step. Rounds of ten steps are timed in
+turn; each library follows its own flow. GeomLoss takes no start.
 """
 
 from typing import NamedTuple
@@ -57,7 +58,9 @@ def ours(y, blur, is_warm):
         solver = snb.Sinkhorn(init=last.pop() if is_warm and last else "auto")
         divergence = snb.sinkhorn_divergence(x, y, blur=blur, solver=solver)
         last.append(divergence)
-        iterations = sum(solution.n_iter for solution in (divergence.xy, divergence.xx, divergence.yy))
+        iterations = sum(
+            solution.n_iter for solution in (divergence.xy, divergence.xx, divergence.yy)
+        )
         return Step(x, divergence.value, divergence.gradient().x, divergence.n_passes, iterations)
 
     return step
@@ -82,7 +85,10 @@ def geomloss(y, blur, scaling):
 
 def flows(x, y, blur):
     """name -> Flow."""
-    found = {WARM: Flow(x, ours(y, blur, is_warm=True)), COLD: Flow(x, ours(y, blur, is_warm=False))}
+    found = {
+        WARM: Flow(x, ours(y, blur, is_warm=True)),
+        COLD: Flow(x, ours(y, blur, is_warm=False)),
+    }
     if has("geomloss"):
         for scaling in (0.5, 0.9):
             found[f"GeomLoss, scaling {scaling}, tensorized"] = Flow(x, geomloss(y, blur, scaling))
@@ -122,7 +128,9 @@ def measure(n, rounds, budget_s):
 def goals(rows):
     for row in rows:
         if row["library"] == WARM:
-            yield goal(f"passes per step, n = {row['n']}", row["passes"], "passes", at_most=MOST_PASSES)
+            yield goal(
+                f"passes per step, n = {row['n']}", row["passes"], "passes", at_most=MOST_PASSES
+            )
 
 
 def main():
@@ -130,8 +138,19 @@ def main():
     for job in flows(*clouds(100)).values():  # loads the kernels, starts torch
         job()
     rounds, budget_s = (2, 5.0) if args.smoke else (ROUNDS, 60.0)
-    rows = [row for n in ((64, 600) if args.smoke else SIZES) for row in measure(n, rounds, budget_s)]
-    write(args, "flow", rows, list(goals(rows)), blur="5 % of the diagonal at the start", d=2, rate=RATE, tol=1e-3)
+    rows = [
+        row for n in ((64, 600) if args.smoke else SIZES) for row in measure(n, rounds, budget_s)
+    ]
+    write(
+        args,
+        "flow",
+        rows,
+        list(goals(rows)),
+        blur="5 % of the diagonal at the start",
+        d=2,
+        rate=RATE,
+        tol=1e-3,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Is the CUDA backend right, and how fast is it? The tests on this GPU, pairs per second, batches, S_eps, its gradient.
+"""Is the CUDA backend right, and how fast is it? The tests on this GPU, pairs per second, batches,
+S_eps, its gradient.
 
-python -m benchmarks.gpu     under 8 minutes on one GPU; --smoke with NUMBA_ENABLE_CUDASIM=1 runs without any.
+python -m benchmarks.gpu     under 8 minutes on one GPU; --smoke with NUMBA_ENABLE_CUDASIM=1 runs
+without any.
 
 Times include copies between host and device. A point is left out when the time is used up.
 """
@@ -27,18 +29,40 @@ from .families import diameter, warp
 from .harness import arguments, clock, goal, has, in_turn, write
 
 LONGEST_S = 420.0
-PASSES = {1: 2**18, 2: 2**18, 3: 2**18, 8: 2**17, 16: 2**17, 64: 2**16, 784: 2**15}  # points for each dimension
-SOLVES = [(10_000, 0.05), (10_000, 0.01), (100_000, 0.05), (100_000, 0.01), (1_000_000, 0.05), (1_000_000, 0.01)]
+# Points for each dimension
+PASSES = {1: 2**18, 2: 2**18, 3: 2**18, 8: 2**17, 16: 2**17, 64: 2**16, 784: 2**15}
+SOLVES = [
+    (10_000, 0.05),
+    (10_000, 0.01),
+    (100_000, 0.05),
+    (100_000, 0.01),
+    (1_000_000, 0.05),
+    (1_000_000, 0.01),
+]
 LARGEST_ON_CPU = 10_000
 LARGEST_JUDGED = 20_000  # for larger n the marginal error is the one that the solver reports
 
 
 def tested():
     """The results of the tests on the GPU, in one row."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_backends_agree.py"]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_backends_agree.py",
+    ]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
+    )
     print(done.stdout[-2000:], flush=True)
-    return {"part": "tests", "passed": done.returncode == 0, "says": done.stdout.strip().splitlines()[-1]}
+    return {
+        "part": "tests",
+        "passed": done.returncode == 0,
+        "says": done.stdout.strip().splitlines()[-1],
+    }
 
 
 def passes(d, n, dtype, rounds):
@@ -65,7 +89,9 @@ def passes(d, n, dtype, rounds):
 
 
 def solve(n, blur, backend, rounds):
-    """Seconds until S_eps and its gradient, and the largest device memory in use between iterations."""
+    """Seconds until S_eps and its gradient, and the largest device memory in use between
+    iterations.
+    """
     x, y = (points.astype(np.float32) for points in warp(n))
     length, free = blur * diameter(x, y), []
     before = free_memory()
@@ -106,7 +132,13 @@ def solves(points, rounds, start):
     for n, blur in points:
         for backend in ("cuda", "cpu") if n <= LARGEST_ON_CPU else ("cuda",):
             if time.perf_counter() - start > LONGEST_S:
-                yield {"part": "solve", "backend": backend, "n": n, "blur": blur, "error": "out of time"}
+                yield {
+                    "part": "solve",
+                    "backend": backend,
+                    "n": n,
+                    "blur": blur,
+                    "error": "out of time",
+                }
                 continue
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", snb.ConvergenceWarning)
@@ -119,9 +151,13 @@ def batches(n, count, rounds):
     solver, blur = snb.Sinkhorn(backend="cuda"), 0.05 * diameter(*pairs[0])
     jobs = {
         "together": lambda: (
-            snb.sinkhorn_divergences(*map(list, zip(*pairs, strict=True)), blur=blur, solver=solver).value
+            snb.sinkhorn_divergences(
+                *map(list, zip(*pairs, strict=True)), blur=blur, solver=solver
+            ).value
         ),
-        "one by one": lambda: [float(snb.sinkhorn_divergence(*pair, blur=blur, solver=solver)) for pair in pairs],
+        "one by one": lambda: [
+            float(snb.sinkhorn_divergence(*pair, blur=blur, solver=solver)) for pair in pairs
+        ],
     }
     for job in jobs.values():
         job()  # with compilation
@@ -137,7 +173,11 @@ def peers(points, rounds):
     for n, blur in points:
         x, y = (points.astype(np.float32) for points in warp(n))
         length = blur * diameter(x, y)
-        ours = float(snb.sinkhorn_divergence(x, y, blur=length, solver=snb.Sinkhorn(tol=1e-5, backend="cuda")))
+        ours = float(
+            snb.sinkhorn_divergence(
+                x, y, blur=length, solver=snb.Sinkhorn(tol=1e-5, backend="cuda")
+            )
+        )
         for name, loss in losses.items():
             timing = in_turn({name: loss.job(x, y, length)}, rounds, budget_s=20.0)[name]
             off = {"relative_error": abs(timing.answers[0] / ours - 1)} if timing.answers else {}
@@ -180,13 +220,29 @@ def goals(rows):
     together = {row["job"]: row.get("median_s") for row in rows if row["part"] == "batch"}
     if together.get("together") and together.get("one by one"):
         gain = together["one by one"] / together["together"]
-        yield goal("128 divergences of n = 1024 together, against a loop", gain, "times as fast", at_least=10)
-    pace = {(row["job"], row["d"], row["dtype"]): row.get("pairs_per_s") for row in rows if row["part"] == "passes"}
-    million = [row.get("median_s") for row in rows if row["part"] == "solve" and row["n"] == 1_000_000]
+        yield goal(
+            "128 divergences of n = 1024 together, against a loop",
+            gain,
+            "times as fast",
+            at_least=10,
+        )
+    pace = {
+        (row["job"], row["d"], row["dtype"]): row.get("pairs_per_s")
+        for row in rows
+        if row["part"] == "passes"
+    }
+    million = [
+        row.get("median_s") for row in rows if row["part"] == "solve" and row["n"] == 1_000_000
+    ]
     yield goal(
-        "float32 pairs per second, d = 3, one pass", pace.get(("sums", 3, "float32")), "pairs/s", at_least=3.1e12
+        "float32 pairs per second, d = 3, one pass",
+        pace.get(("sums", 3, "float32")),
+        "pairs/s",
+        at_least=3.1e12,
     )
-    yield goal("S_eps and gradient, n = 1 000 000, blur .05", next(iter(million), None), "s", at_most=8.0)
+    yield goal(
+        "S_eps and gradient, n = 1 000 000, blur .05", next(iter(million), None), "s", at_most=8.0
+    )
 
 
 def main():
@@ -205,10 +261,17 @@ def main():
     rows += [] if args.smoke else peers([(10_000, 0.05), (100_000, 0.05)], rounds)
     for row in solves([(8, 0.3)] if args.smoke else SOLVES, rounds, start):
         rows.append(row)
-        print({key: row.get(key) for key in ("backend", "n", "blur", "median_s", "error")}, flush=True)
+        print(
+            {key: row.get(key) for key in ("backend", "n", "blur", "median_s", "error")}, flush=True
+        )
     name = re.sub(r"[^a-z0-9]+", "-", device.split(" (")[0].lower()).strip("-")
     write(
-        args, f"gpu-{name}", rows, goals(rows), device=device, simulated=os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
+        args,
+        f"gpu-{name}",
+        rows,
+        goals(rows),
+        device=device,
+        simulated=os.environ.get("NUMBA_ENABLE_CUDASIM") == "1",
     )
 
 

@@ -16,16 +16,24 @@ BUSY = 0.7  # load average; 1 busy core of 2 made GeomLoss's threads 6 times slo
 RESULTS = Path(__file__).parent / "results"
 SMOKE = Path(tempfile.gettempdir()) / "sinkhorn_nb_smoke"
 PACKAGES = (
-    "sinkhorn-nb numba llvmlite numpy scipy scikit-learn threadpoolctl torch geomloss pykeops pot jax jaxlib ott-jax"
+    "sinkhorn-nb numba llvmlite numpy scipy scikit-learn threadpoolctl torch geomloss pykeops pot "
+    "jax jaxlib ott-jax"
 ).split()
 
 
 def arguments(description):
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--smoke", action="store_true", help="small sizes: does it run? The numbers mean nothing")
-    parser.add_argument("--output", type=Path, help="folder of the results; of --smoke: one for temporary files")
+    parser.add_argument(
+        "--smoke", action="store_true", help="small sizes: does it run? The numbers mean nothing"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="folder of the results; of --smoke: one for temporary files"
+    )
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY:
-        print(f"load average {os.getloadavg()[0]:.1f}: the times will be wrong, those of OpenMP peers most of all")
+        print(
+            f"load average {os.getloadavg()[0]:.1f}: the times will be wrong, those of OpenMP peers "
+            "most of all"
+        )
     args = parser.parse_args()
     args.output = args.output or (SMOKE if args.smoke else RESULTS)
     return args
@@ -42,7 +50,9 @@ def environment():
 
 @dataclass
 class Timing:
-    """Seconds of one job: times[r][k] until the k-th answer of round r, and cpu[r] of all cores together."""
+    """Seconds of one job: times[r][k] until the k-th answer of round r, and cpu[r] of all cores
+    together.
+    """
 
     times: list = field(default_factory=list)
     cpu: list = field(default_factory=list)
@@ -63,7 +73,9 @@ class Timing:
             "median_s": statistics.median(seconds),
             "min_s": min(seconds),
             "rounds": len(seconds),
-            "cpu_share": statistics.median(cpu / laps[-1] for cpu, laps in zip(self.cpu, self.times, strict=True)),
+            "cpu_share": statistics.median(
+                cpu / laps[-1] for cpu, laps in zip(self.cpu, self.times, strict=True)
+            ),
         }
 
 
@@ -115,8 +127,17 @@ def goal(what, measured, unit, at_least=None, at_most=None):
     """One goal and its measurement."""
     met = None
     if measured is not None:
-        met = (at_least is None or measured >= at_least) and (at_most is None or measured <= at_most)
-    return {"goal": what, "at_least": at_least, "at_most": at_most, "measured": measured, "unit": unit, "met": met}
+        met = (at_least is None or measured >= at_least) and (
+            at_most is None or measured <= at_most
+        )
+    return {
+        "goal": what,
+        "at_least": at_least,
+        "at_most": at_most,
+        "measured": measured,
+        "unit": unit,
+        "met": met,
+    }
 
 
 def write(arguments, name, rows, goals=(), **settings):
@@ -146,7 +167,9 @@ def machine():
     pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "memory_gb": round(pages * page / 1e9, 1),
         "os": f"{platform.system()} {platform.machine()}",
         "load_average_1min": round(os.getloadavg()[0], 2),
@@ -159,7 +182,11 @@ def _cpu_model():
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
         return platform.processor()
-    fields = dict(line.replace("\t", "").split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
+    fields = dict(
+        line.replace("\t", "").split(":", 1)
+        for line in text.split("\n\n")[0].splitlines()
+        if ":" in line
+    )
     vector = "AVX-512" if "avx512f" in fields.get("flags", "") else "no AVX-512"
     name = fields.get("model name", platform.machine()).strip()
     family, model = (fields.get(k, "?").strip() for k in ("cpu family", "model"))

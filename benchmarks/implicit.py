@@ -1,9 +1,11 @@
-"""How many passes does the derivative of potentials take, and how long, beside OTT's implicit differentiation?
+"""How many passes does the derivative of potentials take, and how long, beside OTT's implicit
+differentiation?
 
-The scalar is <r, f> for standard normal r of mean 0. Passes are counted for `Solution.pullback` on every family, at a
-blur of .05 of the diagonal, with the linear system to 1e-3 and to the default. Seconds are measured at n = 4000, d = 3,
-with float32 points, for the solve and the derivative of both libraries at a marginal error of 1e-3. Relative errors are
-those against our float64 derivative to 1e-9.
+The scalar is <r, f> for standard normal r of mean 0. Passes are counted for `Solution.pullback` on
+every family, at a blur of .05 of the diagonal, with the linear system to 1e-3 and to the default.
+Seconds are measured at n = 4000, d = 3, with float32 points, for the solve and the derivative of
+both libraries at a marginal error of 1e-3. Relative errors are those against our float64 derivative
+to 1e-9.
 """
 
 import statistics
@@ -55,7 +57,9 @@ def ours(x, y, blur, r):
 
 
 def ott(x, y, blur, r):
-    """linear.solve of a dense point cloud, threshold 1e-3, with its default implicit differentiation; compiled."""
+    """linear.solve of a dense point cloud, threshold 1e-3, with its default implicit
+    differentiation; compiled.
+    """
     import jax
     import jax.numpy as jnp
     from ott.geometry import pointcloud
@@ -63,7 +67,9 @@ def ott(x, y, blur, r):
     from ott.solvers.linear import implicit_differentiation, sinkhorn
 
     x, y, r = jnp.asarray(x), jnp.asarray(y), jnp.asarray(r, dtype=jnp.float32)
-    solve = sinkhorn.Sinkhorn(threshold=TOL, max_iterations=2000, implicit_diff=implicit_differentiation.ImplicitDiff())
+    solve = sinkhorn.Sinkhorn(
+        threshold=TOL, max_iterations=2000, implicit_diff=implicit_differentiation.ImplicitDiff()
+    )
 
     def scalar(x):
         geometry = pointcloud.PointCloud(x, y, epsilon=2 * blur**2)
@@ -86,9 +92,13 @@ def times(n, rounds):
     """Yield one row per library, with the seconds of the derivative after the solve."""
     x, y = (points.astype(np.float32) for points in warp(n))
     blur, r = BLUR * diameter(x, y), cotangent(n) / n
-    solution = snb.entropic_ot(x.astype(float), y.astype(float), blur=blur, solver=snb.Sinkhorn(tol=EXACT))
+    solution = snb.entropic_ot(
+        x.astype(float), y.astype(float), blur=blur, solver=snb.Sinkhorn(tol=EXACT)
+    )
     exact = solution.pullback(f=r, tol=EXACT).x
-    jobs = {"sinkhorn_nb": ours(x, y, blur, r)} | ({"ott dense": ott(x, y, blur, r)} if has("ott") else {})
+    jobs = {"sinkhorn_nb": ours(x, y, blur, r)} | (
+        {"ott dense": ott(x, y, blur, r)} if has("ott") else {}
+    )
     in_turn({"sinkhorn_nb": jobs["sinkhorn_nb"]}, 1)
     timings = in_turn(jobs, rounds, budget_s=60.0)
     for timing in timings.values():
@@ -97,8 +107,14 @@ def times(n, rounds):
     for name, timing in timings.items():
         row = {"question": "time", "library": name, "n": n, "d": 3}
         if timing.times:
-            row |= {"relative_error": relative(timing.answers[1], exact), "solve_s": timing.median(0)}
-            row |= {"ours_faster": ratio(timing, timings["sinkhorn_nb"], 2), "whole_s": timing.median(1)}
+            row |= {
+                "relative_error": relative(timing.answers[1], exact),
+                "solve_s": timing.median(0),
+            }
+            row |= {
+                "ours_faster": ratio(timing, timings["sinkhorn_nb"], 2),
+                "whole_s": timing.median(1),
+            }
         yield row | timing.summary(2)
 
 
@@ -110,7 +126,12 @@ def goals(rows):
         yield goal(what.format("most"), max(counted), "passes", at_most=12)
     for row in rows:
         if row.get("library") == "ott dense":
-            yield goal(f"derivative, n = {row['n']}, against OTT", row.get("ours_faster"), "times faster", at_least=20)
+            yield goal(
+                f"derivative, n = {row['n']}, against OTT",
+                row.get("ours_faster"),
+                "times faster",
+                at_least=20,
+            )
 
 
 def main():

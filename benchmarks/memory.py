@@ -1,7 +1,7 @@
 """How much memory do the value and the gradient of S_eps take, beyond the import of the library?
 
-Each answer comes from a fresh process: the high-water mark of its resident memory, less the memory right
-after its imports. Peak memory does not depend on the number of iterations, so these are few.
+Each answer comes from a fresh process: the high-water mark of its resident memory, less the memory
+right after its imports. Peak memory does not depend on the number of iterations, so these are few.
 """
 
 import json
@@ -22,7 +22,11 @@ BLUR = 0.05 * 3**0.5
 def peak_mb():
     """High-water mark in MB; ru_maxrss would include the mark of the parent process."""
     try:
-        line = next(li for li in Path("/proc/self/status").read_text().splitlines() if li.startswith("VmHWM"))
+        line = next(
+            li
+            for li in Path("/proc/self/status").read_text().splitlines()
+            if li.startswith("VmHWM")
+        )
         return int(line.split()[1]) * 1024 / 1e6
     except OSError:
         unit = 1 if sys.platform == "darwin" else 1024
@@ -74,7 +78,11 @@ def child(library, n):
     x, y = rng.random((n, 3), np.float32), rng.random((n, 3), np.float32) ** 2
     before = peak_mb()
     answer(x, y)
-    print(json.dumps({"after_import_mb": before, "peak_mb": peak_mb(), "over_import_mb": peak_mb() - before}))
+    print(
+        json.dumps(
+            {"after_import_mb": before, "peak_mb": peak_mb(), "over_import_mb": peak_mb() - before}
+        )
+    )
 
 
 def measure(library, n):
@@ -82,7 +90,12 @@ def measure(library, n):
     command = [sys.executable, "-m", "benchmarks.memory", "--child", library, str(n)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_S, cwd=Path(__file__).parents[1], check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            cwd=Path(__file__).parents[1],
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return row | {"error": f"more than {TIMEOUT_S} s"}
@@ -103,8 +116,22 @@ def main():
         if has(MODULES[library]):
             rows += [measure(library, n) for n in (all_n[:1] if args.smoke else all_n)]
     mine = {r["n"]: r.get("over_import_mb") for r in rows if r["library"] == "sinkhorn_nb"}
-    goals = [goal("value and gradient, n = 100 000, d = 3, over the import", mine.get(100_000), "MB", at_most=500)]
-    write(args, "memory", rows, goals, iterations="few: memory does not depend on them", pot="value alone")
+    goals = [
+        goal(
+            "value and gradient, n = 100 000, d = 3, over the import",
+            mine.get(100_000),
+            "MB",
+            at_most=500,
+        )
+    ]
+    write(
+        args,
+        "memory",
+        rows,
+        goals,
+        iterations="few: memory does not depend on them",
+        pot="value alone",
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""What share of the time of S_eps is spent outside of the passes over pairs: on starts, clusters, mixing, checks?
+"""What share of the time of S_eps is spent outside of the passes over pairs: on starts, clusters,
+mixing, checks?
 
-float32, d = 3, blur 5 % of the diagonal, tol 1e-3. The backend's methods are timed from within, and the rest
-of the wall time is the share. Measures are made anew in each round, as in a user's first call.
+float32, d = 3, blur 5 % of the diagonal, tol 1e-3. The backend's methods are timed from within, and
+the rest of the wall time is the share. Measures are made anew in each round, as in a user's first
+call.
 """
 
 import statistics
@@ -24,7 +26,10 @@ PASSES = ("sums", "cluster_sums", "self_sums", "row_sums", "log_sum_exp", "trans
 @contextmanager
 def watched():
     """method -> seconds spent in it, while inside."""
-    seconds, originals = dict.fromkeys(PASSES, 0.0), {name: getattr(CpuBackend, name) for name in PASSES}
+    seconds, originals = (
+        dict.fromkeys(PASSES, 0.0),
+        {name: getattr(CpuBackend, name) for name in PASSES},
+    )
     for name, original in originals.items():
         setattr(CpuBackend, name, _timed(original, name, seconds))
     try:
@@ -67,11 +72,24 @@ def main():
     measure(300, 1)  # loads the kernels
     rows = [measure(n, 2 if args.smoke else 7) for n in ((512, 1024) if args.smoke else SIZES)]
     goals = [
-        goal(f"outside of the passes, n = {row['n']}", 100 * row["share_outside"], "% of the time", at_most=15)
+        goal(
+            f"outside of the passes, n = {row['n']}",
+            100 * row["share_outside"],
+            "% of the time",
+            at_most=15,
+        )
         for row in rows
         if row["n"] in JUDGED
     ]
-    write(args, "overhead", rows, goals, blur="5 % of the diagonal of the bounding box", d=3, dtype="float32")
+    write(
+        args,
+        "overhead",
+        rows,
+        goals,
+        blur="5 % of the diagonal of the bounding box",
+        d=3,
+        dtype="float32",
+    )
 
 
 if __name__ == "__main__":

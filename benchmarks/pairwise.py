@@ -1,8 +1,9 @@
-"""How long does the table of divergences between all clouds of a list take, here and by POT's loop over pairs?
+"""How long does the table of divergences between all clouds of a list take, here and by POT's loop
+over pairs?
 
-float32, blur 5 % of the diagonal, times per pair of the table. Our times include the clouds' self terms. POT solves a
-sample of the pairs, in float64, and no self term. Its `sinkhorn2` gives <P, C> without the entropy, which is not S_eps,
-so no error is given.
+float32, blur 5 % of the diagonal, times per pair of the table. Our times include the clouds' self
+terms. POT solves a sample of the pairs, in float64, and no self term. Its `sinkhorn2` gives <P, C>
+without the entropy, which is not S_eps, so no error is given.
 """
 
 import numpy as np
@@ -25,7 +26,9 @@ def equal_clouds(count, n):
 def ragged_groups(count, n):
     """Groups of n / 2 to 3 n / 2 points in 50 dimensions."""
     sizes = np.random.default_rng(0).integers(n // 2, 3 * n // 2, count, endpoint=True)
-    return [gaussian(int(size), seed, d=50)[1].astype(np.float32) for seed, size in enumerate(sizes)]
+    return [
+        gaussian(int(size), seed, d=50)[1].astype(np.float32) for seed, size in enumerate(sizes)
+    ]
 
 
 def ours(clouds, blur, n_jobs=None):
@@ -33,7 +36,9 @@ def ours(clouds, blur, n_jobs=None):
 
 
 def pot(clouds, sample, blur, stop):
-    """The calls of a loop over pairs, at POT's default tolerance or at our error 1e-3, converted to its 2-norm."""
+    """The calls of a loop over pairs, at POT's default tolerance or at our error 1e-3, converted to
+    its 2-norm.
+    """
     import ot
 
     clouds = [cloud.astype(np.float64) for cloud in clouds]
@@ -54,7 +59,10 @@ def measure(case, clouds, rounds, with_peers):
     sample = _sample(count)
     jobs, solved = {OURS: ours(clouds, blur), f"{OURS}, two processes": ours(clouds, blur, 2)}, {}
     if with_peers and has("ot"):
-        for name, stop in (("POT, its default tolerance", None), ("POT, marginal error 1e-3", 1e-3)):
+        for name, stop in (
+            ("POT, its default tolerance", None),
+            ("POT, marginal error 1e-3", 1e-3),
+        ):
             jobs[name], solved[name] = pot(clouds, sample, blur, stop), len(sample)
     for n_jobs in (None, 2):
         ours(clouds[:4], blur, n_jobs)()  # starts processes, loads kernels
@@ -93,10 +101,27 @@ def main():
     found = {(row["case"][:3], row["library"]): row for row in rows}
     default = found.get(("200", "POT, its default tolerance"), {})
     goals = [
-        goal("200 clouds of 100 points against POT's loop", default.get("ours_faster"), "times as fast", at_least=50),
-        goal("100 ragged groups, d = 50, all pairs", found["100", OURS].get("median_s"), "s", at_most=60),
+        goal(
+            "200 clouds of 100 points against POT's loop",
+            default.get("ours_faster"),
+            "times as fast",
+            at_least=50,
+        ),
+        goal(
+            "100 ragged groups, d = 50, all pairs",
+            found["100", OURS].get("median_s"),
+            "s",
+            at_most=60,
+        ),
     ]
-    write(args, "pairwise", rows, goals, blur="5 % of the diagonal of the bounding box", dtype="float32")
+    write(
+        args,
+        "pairwise",
+        rows,
+        goals,
+        blur="5 % of the diagonal of the bounding box",
+        dtype="float32",
+    )
 
 
 if __name__ == "__main__":

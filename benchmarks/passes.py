@@ -1,8 +1,10 @@
-"""How many pairs (i, j) per second does one pass treat, and what does one update of a potential cost elsewhere?
+"""How many pairs (i, j) per second does one pass treat, and what does one update of a potential
+cost elsewhere?
 
-One pass (row and column sums from one exponential per pair) gives two one-sided updates from the same
-potentials; a peer's update is one of them. Both ratios are given: a peer's update against our whole pass, and
-against half of it ("per update"). "cluster" is the solver's pass: row sums, and column sums by 128 clusters.
+One pass (row and column sums from one exponential per pair) gives two one-sided updates from the
+same potentials; a peer's update is one of them. Both ratios are given: a peer's update against our
+whole pass, and against half of it ("per update"). "cluster" is the solver's pass: row sums, and
+column sums by 128 clusters.
 """
 
 import numpy as np
@@ -55,7 +57,9 @@ def rates(sizes, rounds):
 
 
 def torch_jobs(x, y, eps):
-    """The softmin of GeomLoss's tensorized backend, with stored costs that are divided by eps beforehand."""
+    """The softmin of GeomLoss's tensorized backend, with stored costs that are divided by eps
+    beforehand.
+    """
     import torch
 
     costs = torch.cdist(torch.tensor(x), torch.tensor(y)) ** 2 / (2 * eps)
@@ -71,7 +75,9 @@ def pot_jobs(x, y, eps):
     n_iter = POT_UPDATES // 2
     return {
         "pot sinkhorn_log": (
-            lambda: ot.bregman.sinkhorn_log(a, a, costs, 2 * eps, numItermax=n_iter, stopThr=0, warn=False)[0, 0],
+            lambda: ot.bregman.sinkhorn_log(
+                a, a, costs, 2 * eps, numItermax=n_iter, stopThr=0, warn=False
+            )[0, 0],
             POT_UPDATES,
         )
     }
@@ -100,7 +106,10 @@ def updates(sizes, rounds):
         x, y = (points.astype(np.float32) for points in warp(n))
         eps = (diameter(x, y) / 2) ** 2
         mine = our_jobs(n, 3, "float32")
-        jobs = {"sinkhorn_nb row + column": (mine["row + column"], 2), "sinkhorn_nb row": (mine["row"], 1)}
+        jobs = {
+            "sinkhorn_nb row + column": (mine["row + column"], 2),
+            "sinkhorn_nb row": (mine["row"], 1),
+        }
         for module, (maker, largest) in makers.items():
             if has(module) and n <= largest:
                 jobs |= maker(x, y, eps)
@@ -111,7 +120,14 @@ def updates(sizes, rounds):
 
 
 def update_row(name, n, count, timings):
-    row = {"question": "update", "library": name, "d": 3, "n": n, "dtype": "float32", "updates": count}
+    row = {
+        "question": "update",
+        "library": name,
+        "d": 3,
+        "n": n,
+        "dtype": "float32",
+        "updates": count,
+    }
     timing = timings[name]
     if timing.error:
         return row | {"error": timing.error}
@@ -124,19 +140,43 @@ def update_row(name, n, count, timings):
 
 
 def goals(rows):
-    rate = {(r["dtype"], r["sums"]): r["gpairs_per_s"] for r in rows if r["question"] == "rate" and r["d"] == 3}
+    rate = {
+        (r["dtype"], r["sums"]): r["gpairs_per_s"]
+        for r in rows
+        if r["question"] == "rate" and r["d"] == 3
+    }
     if rate:
         both, one = rate["float32", "row + column"], rate["float32", "row"]
         yield goal("float32, d = 3, row and column sums", both, "Gpair/s", at_least=6)
-        yield goal("float32, d = 3, row and column sums against row sums", both / one, "of the rate", at_least=0.8)
+        yield goal(
+            "float32, d = 3, row and column sums against row sums",
+            both / one,
+            "of the rate",
+            at_least=0.8,
+        )
         share = rate["float32", "cluster"] / both
-        yield goal("float32, d = 3, cluster sums against row and column sums", share, "of the rate", at_least=0.8)
-        yield goal("float64, d = 3, row and column sums", rate["float64", "row + column"], "Gpair/s", at_least=2.5)
+        yield goal(
+            "float32, d = 3, cluster sums against row and column sums",
+            share,
+            "of the rate",
+            at_least=0.8,
+        )
+        yield goal(
+            "float64, d = 3, row and column sums",
+            rate["float64", "row + column"],
+            "Gpair/s",
+            at_least=2.5,
+        )
     for library, least in (("torch.logsumexp", 25), ("ott", 6), ("pot", 100)):
         found = [r for r in rows if r.get("library", "").startswith(library) and "update_s" in r]
         if found:
             worst = min(r["ours_faster_per_update"] for r in found)
-            yield goal(f"one update, against {library} (worst n and variant)", worst, "times faster", at_least=least)
+            yield goal(
+                f"one update, against {library} (worst n and variant)",
+                worst,
+                "times faster",
+                at_least=least,
+            )
 
 
 def main():

@@ -1,8 +1,8 @@
 """S_eps by sinkhorn_nb and by its peers: the same points in, the same quantity out.
 
 Each function takes x, y (NumPy, float32) and blur, converts them, and returns a job for the clock:
-a generator that answers first with an `Answer` and then with the gradient in x. Value and potentials are in our
-convention: cost |x - y|^2 / 2, eps = blur^2, P = a b exp((f + g - C) / eps).
+a generator that answers first with an `Answer` and then with the gradient in x. Value and
+potentials are in our convention: cost |x - y|^2 / 2, eps = blur^2, P = a b exp((f + g - C) / eps).
 """
 
 import importlib
@@ -22,7 +22,9 @@ TOL = 1e-3
 
 
 class Answer(NamedTuple):
-    """S_eps, the potentials of OT_eps(a, b), and the passes over the pairs if the library counts them."""
+    """S_eps, the potentials of OT_eps(a, b), and the passes over the pairs if the library counts
+    them.
+    """
 
     value: float
     f: np.ndarray
@@ -79,23 +81,29 @@ class _Potentials:
 def pot(x, y, blur):
     """ot.solve_sample(debias=True): Feydy's S_eps by three dense solves in the log domain.
 
-    POT compares the 2-norm of one marginal's error with its tolerance; n^(1/2) converts our sum to it.
-    Only the value is computed: gradients would need another backend.
+    POT compares the 2-norm of one marginal's error with its tolerance; n^(1/2) converts our sum to
+    it. Only the value is computed: gradients would need another backend.
     """
     import ot
 
     def job():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = ot.solve_sample(x, y, reg=2 * blur**2, debias=True, tol=TOL / np.sqrt(len(y)), max_iter=2000)
-        f, g = (2 * blur**2 * np.asarray(log_scaling, np.float64) for log_scaling in result.potentials)
+            result = ot.solve_sample(
+                x, y, reg=2 * blur**2, debias=True, tol=TOL / np.sqrt(len(y)), max_iter=2000
+            )
+        f, g = (
+            2 * blur**2 * np.asarray(log_scaling, np.float64) for log_scaling in result.potentials
+        )
         yield Answer(float(result.value) / 2, *_without_weights(f, g, blur))
 
     return job
 
 
 def ott(x, y, blur):
-    """sinkdiv of dense point clouds with threshold 1e-3; it is compiled, and not run, before the clock starts."""
+    """sinkdiv of dense point clouds with threshold 1e-3; it is compiled, and not run, before the
+    clock starts.
+    """
     import jax
     import jax.numpy as jnp
     from ott.tools import sinkhorn_divergence
@@ -120,12 +128,16 @@ def ott(x, y, blur):
 
 
 def _without_weights(f, g, blur):
-    """Convert potentials of the cost |x - y|^2 and P = exp((f + g - C) / (2 blur^2)), for uniform weights."""
+    """Convert potentials of the cost |x - y|^2 and P = exp((f + g - C) / (2 blur^2)), for uniform
+    weights.
+    """
     return f / 2 + blur**2 * np.log(len(f)), g / 2 + blur**2 * np.log(len(g))
 
 
 class Library(NamedTuple):
-    """A way to compute S_eps, job(x, y, blur), and its limits: memory for dense libraries, time for all."""
+    """A way to compute S_eps, job(x, y, blur), and its limits: memory for dense libraries, time for
+    all.
+    """
 
     job: Callable
     largest_n: int

@@ -1,8 +1,8 @@
 """How long does it take to read a plan, in the time of one pass over its pairs?
 
-A pass is `plan.sum(axis=1)`: row sums in float64, in turn in the same process. `sample` draws from a new plan, so that
-the sums over its rows are included, at the size of its goal; after a solve in float64 the solution has them already.
-`numpy.ones` shows the cost of a fresh array on this machine.
+A pass is `plan.sum(axis=1)`: row sums in float64, in turn in the same process. `sample` draws from
+a new plan, so that the sums over its rows are included, at the size of its goal; after a solve in
+float64 the solution has them already. `numpy.ones` shows the cost of a fresh array on this machine.
 """
 
 import numpy as np
@@ -55,7 +55,13 @@ def measure(n, d, questions, rounds):
         small.get(name, jobs["one pass"])()
     timings = in_turn(jobs, rounds, budget_s=60.0, pause_s=0.05)
     return [
-        {"question": name, "n": n, "d": d, "times_a_pass": ratio(timing, timings["one pass"]), **timing.summary()}
+        {
+            "question": name,
+            "n": n,
+            "d": d,
+            "times_a_pass": ratio(timing, timings["one pass"]),
+            **timing.summary(),
+        }
         for name, timing in timings.items()
     ]
 
@@ -67,11 +73,20 @@ def main():
     rows = [row for d in DIMENSIONS for row in measure(n, d, every, rounds)]
     rows += measure(n_draws, 3, {"sample", "sample, sums known"}, min(rounds, 3))
     goals = [
-        goal(f"{row['question']}, n = {row['n']}, d = 3", row["times_a_pass"], "passes", at_most=GOALS[row["question"]])
+        goal(
+            f"{row['question']}, n = {row['n']}, d = 3",
+            row["times_a_pass"],
+            "passes",
+            at_most=GOALS[row["question"]],
+        )
         for row in rows
-        if row["d"] == 3 and row["question"] in GOALS and (row["question"] == "sample") == (row["n"] == n_draws)
+        if row["d"] == 3
+        and row["question"] in GOALS
+        and (row["question"] == "sample") == (row["n"] == n_draws)
     ]
-    write(args, "plan", rows, goals, blur="5 % of the diagonal of the bounding box", dtype="float64")
+    write(
+        args, "plan", rows, goals, blur="5 % of the diagonal of the bounding box", dtype="float64"
+    )
 
 
 if __name__ == "__main__":

@@ -64,12 +64,16 @@ def section(record):
     if record["smoke"]:
         words.append("**A smoke run: the numbers mean nothing.**")
     words.append(
-        f"{record['date']}; {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['os']}; "
-        f"load average {machine['load_average_1min']} at the end; threads: {named(record['threads'])}; "
+        f"{record['date']}; {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
+        f"{machine['os']}; "
+        f"load average {machine['load_average_1min']} at the end; threads: "
+        f"{named(record['threads'])}; "
         f"{named(versions)}. {named(record['settings'], ': ')}".strip()
     )
     if record["goals"]:
-        words.append(table([judged(g) for g in record["goals"]], ("goal", "wanted", "measured", "met")))
+        words.append(
+            table([judged(g) for g in record["goals"]], ("goal", "wanted", "measured", "met"))
+        )
     if name == "passes":
         for question in ("rate", "update"):
             asked = [r for r in rows if r["question"] == question]
@@ -86,8 +90,15 @@ def named(found, between=" "):
 def judged(goal):
     least, most = goal["at_least"], goal["at_most"]
     wanted = f">= {least}" if least is not None else f"<= {most}"
-    measured = "not measured" if goal["measured"] is None else f"{text(goal['measured'])} {goal['unit']}"
-    return {"goal": goal["goal"], "wanted": f"{wanted} {goal['unit']}", "measured": measured, "met": goal["met"]}
+    measured = (
+        "not measured" if goal["measured"] is None else f"{text(goal['measured'])} {goal['unit']}"
+    )
+    return {
+        "goal": goal["goal"],
+        "wanted": f"{wanted} {goal['unit']}",
+        "measured": measured,
+        "met": goal["met"],
+    }
 
 
 def read(folder):

@@ -1,8 +1,10 @@
-"""How do time and passes of S_eps and its gradient grow with the points, the dimension and 1 / blur?
+"""How do time and passes of S_eps and its gradient grow with the points, the dimension and 1 /
+blur?
 
-x is uniform in the unit cube, y are squares of uniform points, float32, marginal error 1e-3 (GeomLoss: scaling
-.9). The blur is a share of the diagonal of the bounding box. Each axis starts at its cheap end. A peer leaves it
-before the first point that should take more than 20 s, as its last point predicts.
+x is uniform in the unit cube, y are squares of uniform points, float32, marginal error 1e-3
+(GeomLoss: scaling .9). The blur is a share of the diagonal of the bounding box. Each axis starts at
+its cheap end. A peer leaves it before the first point that should take more than 20 s, as its last
+point predicts.
 """
 
 from typing import NamedTuple
@@ -44,7 +46,9 @@ def libraries_of(axis, libraries):
     chosen = {}
     for name, library in libraries.items():
         if not name.endswith("online") or axis == "n":
-            chosen[name] = library._replace(longest_s=np.inf if name == "sinkhorn_nb" else LONGEST_S)
+            chosen[name] = library._replace(
+                longest_s=np.inf if name == "sinkhorn_nb" else LONGEST_S
+            )
     return chosen
 
 
@@ -65,7 +69,11 @@ def measure(point, name, library, rounds, pace):
     answer = timing.answers[0]
     judged = point.n <= LARGEST_JUDGED
     error = marginal_error(x, y, blur, answer.f, answer.g) if judged else None
-    return row | {"value_s": timing.median(0), "passes": answer.passes, "marginal_error": error} | timing.summary()
+    return (
+        row
+        | {"value_s": timing.median(0), "passes": answer.passes, "marginal_error": error}
+        | timing.summary()
+    )
 
 
 def compile_ours(job, dimensions):
@@ -87,7 +95,9 @@ def main():
         for name, library in libraries_of(point.axis, libraries).items():
             rows.append(measure(point, name, library, 2 if args.smoke else 5, pace))
         print(f"{point.axis}: n = {point.n}, d = {point.d}, blur {point.blur}: done", flush=True)
-    write(args, "scaling", rows, blur="a share of the diagonal of the bounding box", dtype="float32")
+    write(
+        args, "scaling", rows, blur="a share of the diagonal of the bounding box", dtype="float32"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""How long does S_eps with its gradient take between small clouds: one pair after another, and all pairs together?
+"""How long does S_eps with its gradient take between small clouds: one pair after another, and all
+pairs together?
 
-float32, d = 3, blur 5 % of the diagonal; the points of each pair are drawn anew. Values and gradients in both clouds.
+float32, d = 3, blur 5 % of the diagonal; the points of each pair are drawn anew. Values and
+gradients in both clouds.
 """
 
 from functools import partial
@@ -17,7 +19,10 @@ ALONE = 20  # of them are solved one after another
 PRECISE = snb.Sinkhorn(tol=1e-8)
 OURS, TIGHT = "sinkhorn_nb, tol 1e-3", "sinkhorn_nb, tol 1e-6"
 # ms per pair, and the factor over GeomLoss at scaling .5 and .9, alone and together.
-MOST_MS = {"alone": {32: 0.4, 128: 0.8, 256: 1.5, 1024: 12.0}, "together": {32: 0.05, 128: 0.25, 256: 0.9, 1024: 9.0}}
+MOST_MS = {
+    "alone": {32: 0.4, 128: 0.8, 256: 1.5, 1024: 12.0},
+    "together": {32: 0.05, 128: 0.25, 256: 0.9, 1024: 9.0},
+}
 LEAST_TIMES = {
     ("alone", 0.5): {32: 5, 128: 5, 256: 4, 1024: 5},
     ("together", 0.5): {32: 1.5, 256: 5},
@@ -53,7 +58,9 @@ def geomloss_alone(xs, ys, blur, scaling):
     """(n, d) tensors, tensorized."""
     step = geomloss(blur, scaling)
     clouds = [tensors(x, y) for x, y in zip(xs, ys, strict=True)]
-    return lambda: values_of((value.item(), gradient) for value, gradient in (step(*pair) for pair in clouds))
+    return lambda: values_of(
+        (value.item(), gradient) for value, gradient in (step(*pair) for pair in clouds)
+    )
 
 
 def geomloss_together(xs, ys, blur, scaling):
@@ -115,7 +122,10 @@ def measure(n, count, rounds):
         row = {"way": way, "n": n, "pairs": solved, "library": library} | timing.summary()
         if timing.times:
             off = np.abs(timing.answers[-1] / exact[:solved] - 1)
-            row |= {"ms_a_pair": 1e3 * timing.median() / solved, "relative_error_of_value": float(np.median(off))}
+            row |= {
+                "ms_a_pair": 1e3 * timing.median() / solved,
+                "relative_error_of_value": float(np.median(off)),
+            }
             row |= {"ours_faster": ratio(timing, timings[way, OURS])}
         yield row
 
@@ -125,22 +135,46 @@ def goals(rows):
     for way, most in MOST_MS.items():
         for n, ms in most.items():
             if (way, n, OURS) in found:
-                yield goal(f"{way}, n = {n}", found[way, n, OURS]["ms_a_pair"], "ms per pair", at_most=ms)
+                yield goal(
+                    f"{way}, n = {n}", found[way, n, OURS]["ms_a_pair"], "ms per pair", at_most=ms
+                )
                 tight = found[way, n, TIGHT]["ours_faster"]
-                yield goal(f"{way}, n = {n}, tol 1e-6", tight, "times tol 1e-3", at_most=MOST_TIMES_FOR_TIGHT)
+                yield goal(
+                    f"{way}, n = {n}, tol 1e-6",
+                    tight,
+                    "times tol 1e-3",
+                    at_most=MOST_TIMES_FOR_TIGHT,
+                )
     for (way, scaling), least in LEAST_TIMES.items():
         for n, times in least.items():
             if (way, n, peer(scaling)) in found:
                 faster = found[way, n, peer(scaling)]["ours_faster"]
-                yield goal(f"{way}, n = {n}, against GeomLoss {scaling}", faster, "times as fast", at_least=times)
+                yield goal(
+                    f"{way}, n = {n}, against GeomLoss {scaling}",
+                    faster,
+                    "times as fast",
+                    at_least=times,
+                )
 
 
 def main():
     args = arguments(__doc__)
     take = partial(measure, rounds=2 if args.smoke else 5)
     list(measure(40, 2, 1))  # loads the kernels, starts torch
-    rows = [row for n, count in ({16: 3, 40: 2} if args.smoke else SIZES).items() for row in take(n, count)]
-    write(args, "small", rows, list(goals(rows)), blur="5 % of the diagonal of the bounding box", d=3, dtype="float32")
+    rows = [
+        row
+        for n, count in ({16: 3, 40: 2} if args.smoke else SIZES).items()
+        for row in take(n, count)
+    ]
+    write(
+        args,
+        "small",
+        rows,
+        list(goals(rows)),
+        blur="5 % of the diagonal of the bounding box",
+        d=3,
+        dtype="float32",
+    )
 
 
 if __name__ == "__main__":

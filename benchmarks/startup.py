@@ -1,4 +1,5 @@
-"""How long until the first answer: the import, a new process with a warm cache, the first compilation?
+"""How long until the first answer: the import, a new process with a warm cache, the first
+compilation?
 
 The main job: value and gradient of S_eps at n = 1000, d = 3, from float32 and from float64 points.
 """
@@ -36,7 +37,9 @@ def seconds(code, cache=None):
     """Wall time of a new process, from its start to its end, or the time that it prints."""
     environment = os.environ | ({"NUMBA_CACHE_DIR": cache} if cache else {})
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
     elapsed = time.perf_counter() - start
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])
@@ -45,18 +48,28 @@ def seconds(code, cache=None):
 
 def repeated(what, code, rounds, cache=None):
     times = [seconds(code, cache) for _ in range(rounds)]
-    return {"what": what, "median_s": statistics.median(times), "min_s": min(times), "rounds": rounds}
+    return {
+        "what": what,
+        "median_s": statistics.median(times),
+        "min_s": min(times),
+        "rounds": rounds,
+    }
 
 
 def main():
     args = arguments(__doc__)
     rounds = 1 if args.smoke else 5
-    seconds("import sinkhorn_nb; sinkhorn_nb.sinkhorn_divergence")  # the files of the import reach the system's cache
+    # The files of the import reach the system's cache
+    seconds("import sinkhorn_nb; sinkhorn_nb.sinkhorn_divergence")
     rows = [
         repeated("python -c pass", "pass", rounds),
         repeated("import numba", "import numba", rounds),
         repeated("import sinkhorn_nb", "import sinkhorn_nb", rounds),
-        repeated("import and first use of a name", "import sinkhorn_nb; sinkhorn_nb.sinkhorn_divergence", rounds),
+        repeated(
+            "import and first use of a name",
+            "import sinkhorn_nb; sinkhorn_nb.sinkhorn_divergence",
+            rounds,
+        ),
     ]
     dtypes = ("float32",) if args.smoke else ("float32", "float64")
     for dtype in dtypes:
@@ -69,9 +82,14 @@ def main():
         rows.append(repeated("first call, n = 100, warm cache", FIRST_CALL, rounds, cache))
     found = {row["what"]: row["median_s"] for row in rows}
     first = found["first call, n = 100, warm cache"]
-    goals = [goal("first call after the import, warm cache, n = 100, float32", first, "s", at_most=0.1)]
+    goals = [
+        goal("first call after the import, warm cache, n = 100, float32", first, "s", at_most=0.1)
+    ]
     for dtype in dtypes:
-        warm, cold = found[f"main job, {dtype}, warm cache"], found[f"main job, {dtype}, empty cache"]
+        warm, cold = (
+            found[f"main job, {dtype}, warm cache"],
+            found[f"main job, {dtype}, empty cache"],
+        )
         goals.append(goal(f"new process, warm cache, n = 1000, {dtype}", warm, "s", at_most=2))
         goals.append(goal(f"first compilation of the main job, {dtype}", cold, "s", at_most=40))
     write(args, "startup", rows, goals)

@@ -1,12 +1,12 @@
 """How many iterations does each initializer of Thornton & Cuturi 2023 save, there and here?
 
-Plain Sinkhorn runs to a marginal error of 1e-2, where an iteration is an update of both sides. The two-level solver
-runs from the same starts to the same error, in passes. Table 1: pairs of clouds in the plane, n = 1024. The paper
-does not print the temperatures of the table: eps is chosen such that plain Sinkhorn from zeros takes the
-paper's number of iterations, so that the other columns can be compared. Figure 3: sorting in one dimension,
-eps = .01 for costs |x - y|^2. Table 8: weighted clouds of 10 000 points in dimension 50, made like word clouds, eps 5 %
-of the mean cost.
-Medians over the seeds.
+Plain Sinkhorn runs to a marginal error of 1e-2, where an iteration is an update of both sides. The
+two-level solver runs from the same starts to the same error, in passes. Table 1: pairs of clouds in
+the plane, n = 1024. The paper does not print the temperatures of the table: eps is chosen such that
+plain Sinkhorn from zeros takes the paper's number of iterations, so that the other columns can be
+compared. Figure 3: sorting in one dimension, eps = .01 for costs |x - y|^2. Table 8: weighted
+clouds of 10 000 points in dimension 50, made like word clouds, eps 5 % of the mean cost. Medians
+over the seeds.
 """
 
 import statistics
@@ -59,14 +59,21 @@ def blobs(seed, n):
     return x, y
 
 
-# Iterations of the paper from zeros, and from its best initializer for each (here in the row of the Gaussian one).
-TABLE_1 = {"2-moons": (moons, 120, 11), "S-curve / moons": (s_curve_and_moons, 137, 50), "3 blobs": (blobs, 236, 45)}
+# Iterations of the paper from zeros, and from its best initializer for each (here in the row of the
+# Gaussian one).
+TABLE_1 = {
+    "2-moons": (moons, 120, 11),
+    "S-curve / moons": (s_curve_and_moons, 137, 50),
+    "3 blobs": (blobs, 236, 45),
+}
 
 
 def line(seed, n):
     """Samples of a Gaussian and of a mixture of two."""
     rng = np.random.default_rng(seed)
-    return rng.normal(size=(n, 1)), np.where(rng.random(n) < 0.5, -1.0, 2.0)[:, None] + 0.5 * rng.normal(size=(n, 1))
+    return rng.normal(size=(n, 1)), np.where(rng.random(n) < 0.5, -1.0, 2.0)[
+        :, None
+    ] + 0.5 * rng.normal(size=(n, 1))
 
 
 def words(seed, n, d=D_WORDS):
@@ -76,7 +83,10 @@ def words(seed, n, d=D_WORDS):
     vocabulary = topics[rng.integers(30, size=2 * n)] + 0.7 * rng.normal(size=(2 * n, d))
 
     def document():
-        chosen, weights = rng.choice(2 * n, size=n, replace=False), 1 / rng.permutation(np.arange(1.0, n + 1))
+        chosen, weights = (
+            rng.choice(2 * n, size=n, replace=False),
+            1 / rng.permutation(np.arange(1.0, n + 1)),
+        )
         return vocabulary[chosen], weights / weights.sum()
 
     (x, a), (y, b) = document(), document()
@@ -111,7 +121,9 @@ def calibrated(clouds, iterations):
     low, high = 0.01, 3.0
     for _ in range(16):
         blur = np.sqrt(low * high)
-        low, high = (blur, high) if solve(clouds, blur, "zeros", "none")[0] > iterations else (low, blur)
+        low, high = (
+            (blur, high) if solve(clouds, blur, "zeros", "none")[0] > iterations else (low, blur)
+        )
         if high < 1.01 * low:
             break
     return blur
@@ -119,7 +131,9 @@ def calibrated(clouds, iterations):
 
 def table_1(seeds, n):
     for case, (pair, zeros, best) in TABLE_1.items():
-        problems = [(clouds, calibrated(clouds, zeros)) for clouds in (pair(seed, n) for seed in seeds)]
+        problems = [
+            (clouds, calibrated(clouds, zeros)) for clouds in (pair(seed, n) for seed in seeds)
+        ]
         paper = {"zeros": zeros, "gaussian, as in the paper": best}
         yield from rows("table 1", case, problems, PLANE, paper)
 
@@ -127,7 +141,9 @@ def table_1(seeds, n):
 def figure_3(seeds, sizes):
     for n in sizes:
         paper = {"zeros": 2**10, "sorting": 3} if n == 1024 else None
-        yield from rows("figure 3", f"n = {n}", [(line(seed, n), EPS_LINE**0.5) for seed in seeds], LINE, paper)
+        yield from rows(
+            "figure 3", f"n = {n}", [(line(seed, n), EPS_LINE**0.5) for seed in seeds], LINE, paper
+        )
 
 
 def table_8(n):
@@ -150,9 +166,14 @@ def sorting_time(n):
 def goals(found):
     """Our iterations from the initializer of the library against the paper's best."""
     for case, (_, _, best) in TABLE_1.items():
-        mine = min(r["plain_iterations"] for r in found if r["case"] == case and "paper" not in r["init"])
+        mine = min(
+            r["plain_iterations"] for r in found if r["case"] == case and "paper" not in r["init"]
+        )
         yield goal(
-            f"{case}: plain Sinkhorn from the best start, the paper's is {best}", mine, "iterations", at_most=best
+            f"{case}: plain Sinkhorn from the best start, the paper's is {best}",
+            mine,
+            "iterations",
+            at_most=best,
         )
     for row in found:
         if row["table"] == "sorting":
@@ -161,7 +182,9 @@ def goals(found):
 
 def main():
     args = arguments(__doc__)
-    seeds, n, sizes, n_words = (range(1), 128, (16, 64), 500) if args.smoke else (SEEDS, N_PLANE, SIZES, N_WORDS)
+    seeds, n, sizes, n_words = (
+        (range(1), 128, (16, 64), 500) if args.smoke else (SEEDS, N_PLANE, SIZES, N_WORDS)
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", snb.ConvergenceWarning)
         found = [*table_1(seeds, n), *figure_3(seeds, sizes), *table_8(n_words)]

@@ -24,12 +24,20 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
 html_theme = "alabaster"
-html_theme_options = {"description": "Sinkhorn divergences between point clouds", "fixed_sidebar": True}
+html_theme_options = {
+    "description": "Sinkhorn divergences between point clouds",
+    "fixed_sidebar": True,
+}
 
 
 def escape_bars(app, what, name, obj, options, lines):
-    """Docstrings write |x - y| as one reads it; reStructuredText would take it for a substitution."""
-    lines[:] = [line if line.lstrip().startswith((">>>", "...")) else line.replace("|", r"\|") for line in lines]
+    """Docstrings write |x - y| as one reads it; reStructuredText would take it for a
+    substitution.
+    """
+    lines[:] = [
+        line if line.lstrip().startswith((">>>", "...")) else line.replace("|", r"\|")
+        for line in lines
+    ]
 
 
 def setup(app):

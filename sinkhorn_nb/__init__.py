@@ -1,11 +1,14 @@
-"""Entropic optimal transport and Sinkhorn divergences: certified, linear in memory, fast on a plain CPU."""
+"""Entropic optimal transport and Sinkhorn divergences: certified, linear in memory, fast on a plain
+CPU.
+"""
 
 import os
 import threading
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # for editors and type checkers; at run time `__getattr__` imports these names later
+# For editors and type checkers; at run time `__getattr__` imports these names later
+if TYPE_CHECKING:
     from . import initializers as initializers
     from . import plotting as plotting
     from .divergence import Divergence
@@ -68,7 +71,8 @@ _HOMES = {
     "suggest_blur": "functional",
 }
 _SUBMODULES = ("initializers", "plotting")
-_importing = threading.RLock()  # SciPy's imports have cycles: two threads in them get a deadlock error from Python
+# SciPy's imports have cycles: two threads in them get a deadlock error from Python
+_importing = threading.RLock()
 
 if hasattr(os, "register_at_fork"):  # no thread of the parent continues in a child
     os.register_at_fork(after_in_child=lambda: globals().update(_importing=threading.RLock()))
@@ -77,7 +81,9 @@ if hasattr(os, "register_at_fork"):  # no thread of the parent continues in a ch
 if not TYPE_CHECKING:  # to a type checker a name that is not there is a mistake
 
     def __getattr__(name: str) -> object:
-        """Import a public name or submodule when it is first asked for: numba and SciPy take half a second."""
+        """Import a public name or submodule when it is first asked for: numba and SciPy take half a
+        second.
+        """
         if name not in _SUBMODULES and name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         with _importing:

@@ -1,4 +1,6 @@
-"""Convert the arguments of the public functions to measures and problems; messages use the caller's names."""
+"""Convert the arguments of the public functions to measures and problems; messages use the caller's
+names.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def between(
     names: tuple[str, str, str, str] = ("x", "y", "a", "b"),
     home: Home = HOST,
 ) -> Problem:
-    """Return the problem of two measures; messages call their points and weights by the given names."""
+    """Return the problem of two measures; messages call their points and weights by the given
+    names.
+    """
     x, y, a, b = names
     comparable(source, target, x, y)
     validation.same_unit(b, target.traits.mass_unit, a, source.traits.mass_unit)
@@ -37,16 +41,24 @@ def comparable(source: Measure, target: Measure, x: str, y: str) -> None:
     validation.same_meaning(y, target.traits, x, source.traits)
 
 
-def listed(name: str, clouds: Arrays, weights_name: str, weights: Weights | None, each: str = "pair") -> list[Named]:
+def listed(
+    name: str, clouds: Arrays, weights_name: str, weights: Weights | None, each: str = "pair"
+) -> list[Named]:
     """Return the points and weights of each measure, both as (name, array)."""
     clouds = validation.sequence(name, clouds, each)
-    weights = [None] * len(clouds) if weights is None else validation.sequence(weights_name, weights, each)
+    weights = (
+        [None] * len(clouds)
+        if weights is None
+        else validation.sequence(weights_name, weights, each)
+    )
     validation.same_length(weights_name, weights, name, clouds, each)
     pairs = enumerate(zip(clouds, weights, strict=True))
     return [((f"{name}[{k}]", x), (f"{weights_name}[{k}]", own)) for k, (x, own) in pairs]
 
 
-def compared(sources: list[Named], targets: list[Named], blur: float) -> tuple[CloudPairs, list[Home]]:
+def compared(
+    sources: list[Named], targets: list[Named], blur: float
+) -> tuple[CloudPairs, list[Home]]:
     """Return the pairs of clouds, and the home of each pair."""
     clouds, numbers = Clouds.of(sources + targets)
     blur, count = validation.blur(blur), len(sources)
@@ -79,10 +91,14 @@ def known_selves(pair: CloudPairs, given: dict[str, Solution | None]) -> dict[in
 def _check_self(name: str, known: object, own: Measure, eps: float) -> None:
     if isinstance(known, Divergence):
         own_name = {"self_x": "xx", "self_y": "yy"}[name]
-        raise TypeError(f"{name}: expected a Solution, got the Divergence that contains it; pass its .{own_name}")
+        raise TypeError(
+            f"{name}: expected a Solution, got the Divergence that contains it; pass its "
+            f".{own_name}"
+        )
     problem = validation.instance(name, known, Solution).problem
     if not (problem.is_self and problem.source.equals(own) and problem.eps == eps):
         raise ValueError(
-            f"{name}: expected the self solution of these points, weights and blur, got one of another problem; "
+            f"{name}: expected the self solution of these points, weights and blur, got one of "
+            "another problem; "
             "pass .xx or .yy of a divergence with the same measure and blur, or leave it out"
         )

@@ -15,8 +15,9 @@ Instance = TypeVar("Instance")
 class cached_property(Generic[Value]):
     """Compute the attribute when it is first read, then keep it in the instance.
 
-    On Python 3.10 and 3.11, `functools.cached_property` holds one lock for all instances. This one has no lock: two
-    threads that read the attribute at the same time both compute it, and get the same value.
+    On Python 3.10 and 3.11, `functools.cached_property` holds one lock for all instances. This one
+    has no lock: two threads that read the attribute at the same time both compute it, and get the
+    same value.
     """
 
     def __init__(self, function: Callable[[Any], Value]) -> None:

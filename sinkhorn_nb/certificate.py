@@ -15,7 +15,9 @@ EXACT = 1e-9  # rows whose sums are this close to the weights need no update fir
 
 
 class Certificate(NamedTuple):
-    """A dual value and the cost of a feasible plan, which enclose OT_eps between probabilities, and the passes."""
+    """A dual value and the cost of a feasible plan, which enclose OT_eps between probabilities, and
+    the passes.
+    """
 
     dual_value: float
     primal_value: float
@@ -23,12 +25,14 @@ class Certificate(NamedTuple):
 
 
 def certify(problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto") -> Certificate:
-    """Bounds of OT_eps from sums in float64: rigorous for an iterate that was found with pairs of any precision.
+    """Bounds of OT_eps from sums in float64: rigorous for an iterate that was found with pairs of
+    any precision.
 
-    From exact rows, P is scaled down until neither marginal is exceeded. The missing mass t, with marginals da and db,
-    is added as E = da db' / t (Altschuler et al. 2017, algorithm 2). The entropy of the sum is bounded by convexity:
-    both parts count as disjoint, which costs eps times the entropy of (1 - t, t).
-    For an iterate in float64 this takes one pass if one side is exact, and else two; in float32 it takes three.
+    From exact rows, P is scaled down until neither marginal is exceeded. The missing mass t, with
+    marginals da and db, is added as E = da db' / t (Altschuler et al. 2017, algorithm 2). The
+    entropy of the sum is bounded by convexity: both parts count as disjoint, which costs eps times
+    the entropy of (1 - t, t). For an iterate in float64 this takes one pass if one side is exact,
+    and else two; in float32 it takes three.
     """
     f, g, log_rows, log_columns = iterate
     if dtype != "float64":
@@ -47,8 +51,14 @@ def _is_exact(log_sums: Floats) -> bool:
     return np.abs(log_sums).max() <= EXACT
 
 
-def _rounded(problem: Problem, f: Floats, g: Floats, backend: str, log_columns: Floats | None = None) -> Certificate:
-    a, b, eps = problem.source.partition.probabilities, problem.target.partition.probabilities, problem.eps
+def _rounded(
+    problem: Problem, f: Floats, g: Floats, backend: str, log_columns: Floats | None = None
+) -> Certificate:
+    a, b, eps = (
+        problem.source.partition.probabilities,
+        problem.target.partition.probabilities,
+        problem.eps,
+    )
     kernel = problem.kernel("float64", backend)
     if log_columns is None:
         _, log_columns = kernel.log_sums(f, g)
@@ -58,12 +68,13 @@ def _rounded(problem: Problem, f: Floats, g: Floats, backend: str, log_columns: 
     rows = np.minimum(rows, 1)
     # If rows shrink by rounding alone, columns fall short of exp(log_columns + log_y) by as little.
     columns = np.exp(log_columns + log_y) * np.exp(log_x.min())
-    level = a @ f + b @ g  # taken out of f and g, because sums of rows and of columns differ by their rounding
+    # Taken out of f and g, because sums of rows and of columns differ by their rounding
+    level = a @ f + b @ g
     f, g = f - a @ f, g - b @ g
     scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
     primal = scaled + _missing(problem, a * (1 - rows), b * (1 - columns))
-    # Exponents of the size of C / eps or of the potentials are rounded, which changes sums by the same relative error.
-    # This share of the mass may be moved by the largest distance.
+    # Exponents of the size of C / eps or of the potentials are rounded, which changes sums by the
+    # same relative error. This share of the mass may be moved by the largest distance.
     costs = 1 + (problem.diameter**2 + np.abs(f).max() + np.abs(g).max()) / eps
     margin = 4 * np.finfo(float).eps * costs**2 * eps
     dual = level - eps * (b @ log_columns)
@@ -85,5 +96,8 @@ def _missing(problem: Problem, da: Floats, db: Floats) -> float:
     db = db * (t / db.sum())
     cost = (da @ (x**2).sum(axis=1) + db @ (y**2).sum(axis=1)) / 2 - (da @ x) @ (db @ y) / t
     carriers, targets = a > 0, b > 0
-    shares = xlogy(da[carriers], da[carriers] / a[carriers]).sum() + xlogy(db[targets], db[targets] / b[targets]).sum()
+    shares = (
+        xlogy(da[carriers], da[carriers] / a[carriers]).sum()
+        + xlogy(db[targets], db[targets] / b[targets]).sum()
+    )
     return cost + problem.eps * (shares - 2 * xlogy(t, t) - xlogy(1 - t, 1 - t))

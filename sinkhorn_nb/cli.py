@@ -25,7 +25,9 @@ Result = TypeVar("Result")
 PROGRAM = "sinkhorn-nb"
 DEPENDENCIES = ("numba", "llvmlite", "numpy", "scipy", "scikit-learn")
 OK, NOT_CONVERGED, FAILED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
-EXIT_CODES = "Exit code: 0; 1 if the tolerance was not reached (the value is still printed); 2 on an error."
+EXIT_CODES = (
+    "Exit code: 0; 1 if the tolerance was not reached (the value is still printed); 2 on an error."
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,16 +73,30 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(metavar="command", required=True)
 
     command = _add(commands, "demo", _demo, "the main job on handwritten digits, with a picture")
-    command.add_argument("--output", default="sinkhorn_nb_demo.png", metavar="FILE.png", help="default: %(default)s")
-    command.add_argument("--n", type=_positive, default=5000, help="points of each cloud, default: %(default)s")
+    command.add_argument(
+        "--output", default="sinkhorn_nb_demo.png", metavar="FILE.png", help="default: %(default)s"
+    )
+    command.add_argument(
+        "--n", type=_positive, default=5000, help="points of each cloud, default: %(default)s"
+    )
 
-    command = _add(commands, "divergence", _divergence, "the Sinkhorn divergence between two files", EXIT_CODES)
-    files = ".npy; .npz with points x (or its first array) and weights a; .csv with or without a header"
+    command = _add(
+        commands, "divergence", _divergence, "the Sinkhorn divergence between two files", EXIT_CODES
+    )
+    files = (
+        ".npy; .npz with points x (or its first array) and weights a; .csv with or without a header"
+    )
     command.add_argument("A", help=f"source points, one row each: {files}")
     command.add_argument("B", help="target points, likewise")
-    command.add_argument("--blur", type=float, required=True, help="a length in the unit of the points")
-    command.add_argument("--tol", type=float, default=Sinkhorn.tol, help="marginal error, default: %(default)s")
-    command.add_argument("--max-iter", type=int, default=Sinkhorn.max_iter, help="default: %(default)s")
+    command.add_argument(
+        "--blur", type=float, required=True, help="a length in the unit of the points"
+    )
+    command.add_argument(
+        "--tol", type=float, default=Sinkhorn.tol, help="marginal error, default: %(default)s"
+    )
+    command.add_argument(
+        "--max-iter", type=int, default=Sinkhorn.max_iter, help="default: %(default)s"
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object")
 
     _add(commands, "info", _info, "versions, processor, threads, cache")
@@ -89,9 +105,15 @@ def _parser() -> _Parser:
 
 
 def _add(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str, epilog: str | None = None
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    epilog: str | None = None,
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".", epilog=epilog)
+    command = commands.add_parser(
+        name, help=summary, description=summary.capitalize() + ".", epilog=epilog
+    )
     command.set_defaults(run=run)
     return command
 
@@ -114,7 +136,9 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         demo.draw(result, options.output)
     except ImportError:
-        print(f"  {'picture':<15}none, because matplotlib is missing; get it with {plotting.INSTALL}")
+        print(
+            f"  {'picture':<15}none, because matplotlib is missing; get it with {plotting.INSTALL}"
+        )
     else:
         print(f"  {'picture':<15}{options.output}")
     return OK if result.divergence.converged else NOT_CONVERGED
@@ -153,7 +177,8 @@ def _info(options: argparse.Namespace) -> int:
         "threads": here.threads,
         "processor": here.cpu,
         "vectors": f"{here.vector_bits} bits" if here.vector_bits else "unknown",
-        "kernel cache": here.cache or "none: no folder can be written, kernels are compiled in every process",
+        "kernel cache": here.cache
+        or "none: no folder can be written, kernels are compiled in every process",
         "GPU": choice.describe_gpu(),
     }
     print(_table(facts))
@@ -174,7 +199,9 @@ def _warmup(options: argparse.Namespace) -> int:
 
 def _table(facts: dict[str, object]) -> str:
     width = max(map(len, facts)) + 2
-    return "\n".join(f"{name.replace('_', ' '):<{width}}{_text(value)}" for name, value in facts.items())
+    return "\n".join(
+        f"{name.replace('_', ' '):<{width}}{_text(value)}" for name, value in facts.items()
+    )
 
 
 def _text(value: object) -> str:

@@ -15,7 +15,8 @@ from . import tables
 from .array_types import Numbers
 from .measure import Measure
 
-_Contents: TypeAlias = tuple[Numbers, Numbers | None, tuple[str, ...] | None]  # points, weights, columns
+# Points, weights, columns
+_Contents: TypeAlias = tuple[Numbers, Numbers | None, tuple[str, ...] | None]
 
 
 def read(path: str | Path) -> Measure:
@@ -40,7 +41,9 @@ def read(path: str | Path) -> Measure:
     readers = {".npy": _npy, ".npz": _npz, ".csv": _csv}
     reader = readers.get(Path(path).suffix.lower())
     if reader is None:
-        raise ValueError(f"{path}: expected a file named .npy, .npz or .csv; save the points as one of them")
+        raise ValueError(
+            f"{path}: expected a file named .npy, .npz or .csv; save the points as one of them"
+        )
     try:
         points, weights, columns = reader(path)
     except OSError as error:
@@ -60,7 +63,9 @@ def _npz(path: str | Path) -> _Contents:
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         if not names:
-            raise ValueError("expected an archive of arrays, got none; write it with numpy.savez(path, x=points)")
+            raise ValueError(
+                "expected an archive of arrays, got none; write it with numpy.savez(path, x=points)"
+            )
         first = "x" if "x" in names else names[0]
         points = _array(io.BytesIO(archive.read(f"{first}.npy")))
         has_weights = "a" in names and first != "a"

@@ -19,14 +19,16 @@ LARGEST_WEIGHT = 1e200  # any number of such weights has a finite sum
 LARGEST_ROUNDING = 1e-9  # relative difference of masses that needs no further check
 
 
-Named: TypeAlias = tuple[tuple[str, Any], tuple[str, Any]]  # points and weights as they came, by name
+# Points and weights as they came, by name
+Named: TypeAlias = tuple[tuple[str, Any], tuple[str, Any]]
 
 
 class Clouds:
-    """Measures by their numbers; an array that appears several times, as one object, is one measure.
+    """Measures by their numbers; an array that appears several times, as one object, is one
+    measure.
 
-    Plain NumPy arrays are checked all at once, in a fraction of the time of separate checks. `Measure.of` checks all
-    other arrays, and those that may be wrong; its message names the error.
+    Plain NumPy arrays are checked all at once, in a fraction of the time of separate checks.
+    `Measure.of` checks all other arrays, and those that may be wrong; its message names the error.
 
     Attributes
     ----------
@@ -52,7 +54,8 @@ class Clouds:
 
     @classmethod
     def of(cls, listed: Sequence[Named]) -> tuple[Clouds, Indices]:
-        """Make the clouds of a list of points and weights, each as (name, value); weights may be None.
+        """Make the clouds of a list of points and weights, each as (name, value); weights may be
+        None.
 
         Returns
         -------
@@ -71,7 +74,9 @@ class Clouds:
         points, weights = [x for (_, x), _ in distinct], [a for _, (_, a) in distinct]
         clouds = cls._plain(points, weights) if validation.are_plain(points, weights) else None
         if clouds is None:
-            clouds = cls.of_measures([Measure.of(x, a, (x_name, a_name)) for (x_name, x), (a_name, a) in distinct])
+            clouds = cls.of_measures(
+                [Measure.of(x, a, (x_name, a_name)) for (x_name, x), (a_name, a) in distinct]
+            )
         return clouds, numbers
 
     @classmethod
@@ -85,8 +90,12 @@ class Clouds:
         sizes, dimensions = [x.shape[0] for x in points], [x.shape[1] for x in points]
         x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
         uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
-        a = np.concatenate([uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)])
-        rows = Rows(x, a, ends_of(sizes), ends_of(np.multiply(sizes, dimensions)), np.array(dimensions))
+        a = np.concatenate(
+            [uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)]
+        )
+        rows = Rows(
+            x, a, ends_of(sizes), ends_of(np.multiply(sizes, dimensions)), np.array(dimensions)
+        )
         if not (np.isfinite(x).all() and 0 <= a.min() and a.max() <= LARGEST_WEIGHT):
             return None
         if not all(a is None for a in weights) and not np.add.reduceat(a, rows.ends[:-1]).min() > 0:
@@ -108,7 +117,9 @@ class Clouds:
         points = rows.x[slice(*rows.blocks[k : k + 2])].reshape(self.sizes[k], self.dimensions[k])
         is_short = self._are_short is not None and self._are_short[k]
         points = points.astype(np.float32) if is_short else points
-        traits = validation.PLAIN._replace(short=np.dtype(np.float32)) if is_short else validation.PLAIN
+        traits = (
+            validation.PLAIN._replace(short=np.dtype(np.float32)) if is_short else validation.PLAIN
+        )
         measure = know(Measure(points, rows.weights[span], traits), mass=float(self.masses[k]))
         return know(measure, normal_form=self.normal_form(k)) if "forms" in vars(self) else measure
 
@@ -120,7 +131,9 @@ class Clouds:
         measures = [self.measure(k) for k in range(len(self))]
         x = np.concatenate([m.points.ravel() for m in measures], dtype=np.float64)
         weights = np.concatenate([m.weights for m in measures])
-        return Rows(x, weights, ends_of(self.sizes), ends_of(self.sizes * self.dimensions), self.dimensions)
+        return Rows(
+            x, weights, ends_of(self.sizes), ends_of(self.sizes * self.dimensions), self.dimensions
+        )
 
     @cached_property
     def masses(self) -> Floats:
@@ -140,17 +153,24 @@ class Clouds:
         return NormalForm(points, forms.a[span], forms.owners[slice(*self.rows.ends[k : k + 2])])
 
     def surely_fit(self, sources: Indices, targets: Indices, blur: float) -> bool:
-        """Tell whether pairs of clouds and a blur are valid beyond doubt; if not, they must be checked one by one."""
+        """Tell whether pairs of clouds and a blur are valid beyond doubt; if not, they must be
+        checked one by one.
+        """
         if self._rows is None or not (self.dimensions[sources] == self.dimensions[targets]).all():
             return False
-        masses, dtype = self.masses, np.float64 if self._are_short is None or not self._are_short.any() else np.float32
+        masses, dtype = (
+            self.masses,
+            np.float64 if self._are_short is None or not self._are_short.any() else np.float32,
+        )
         if (np.abs(masses[sources] - masses[targets]) > LARGEST_ROUNDING * masses[sources]).any():
             return False
         return validation.surely_resolved(blur, self._rows.x.min(), self._rows.x.max(), dtype)
 
 
 class CloudPairs(NamedTuple):
-    """Pairs of clouds to be compared at one temperature: `sources` and `targets` are (B,) arrays of their numbers."""
+    """Pairs of clouds to be compared at one temperature: `sources` and `targets` are (B,) arrays of
+    their numbers.
+    """
 
     clouds: Clouds
     sources: Indices

@@ -26,7 +26,9 @@ THINNEST = 0.08  # share of the unit square that the ink of any digit covers at 
 
 
 class Run(NamedTuple):
-    """The divergences S(x, y), S(x - grad / a, y), S(map(x), y), and the seconds of solving and of compiling before."""
+    """The divergences S(x, y), S(x - grad / a, y), S(map(x), y), and the seconds of solving and of
+    compiling before.
+    """
 
     divergence: Divergence
     after: Divergence
@@ -38,7 +40,8 @@ class Run(NamedTuple):
 
 
 def digit_cloud(digit: int, n: int) -> Coordinates:
-    """n points spread evenly over the ink of scikit-learn's first image of a digit, in the unit square.
+    """n points spread evenly over the ink of scikit-learn's first image of a digit, in the unit
+    square.
 
     Parameters
     ----------
@@ -60,7 +63,8 @@ def digit_cloud(digit: int, n: int) -> Coordinates:
 
 
 def run(n: int) -> Run:
-    """Compute the divergence between two digits of n points each, then between the moved first digit and the second.
+    """Compute the divergence between two digits of n points each, then between the moved first
+    digit and the second.
 
     Returns
     -------
@@ -78,7 +82,9 @@ def run(n: int) -> Run:
         sinkhorn_divergence(moved.astype(np.float32), y, blur=BLUR, self_y=divergence.yy)
         for moved in (x + descent, divergence.xy.map())
     )
-    return Run(divergence, after, mapped, kernels.count, compiling, solved - start, differentiated - solved)
+    return Run(
+        divergence, after, mapped, kernels.count, compiling, solved - start, differentiated - solved
+    )
 
 
 def report(result: Run, n_threads: int) -> str:
@@ -92,17 +98,26 @@ def report(result: Run, n_threads: int) -> str:
         ("value", f"S = {d.value:.6e}"),
         (
             "marginal error",
-            f"{d.marginal_error:.1e} (tol {d.xy.tol:.0e}), {'converged' if d.converged else 'NOT converged'}",
+            f"{d.marginal_error:.1e} (tol {d.xy.tol:.0e}), "
+            f"{'converged' if d.converged else 'NOT converged'}",
         ),
         ("work", f"{d.n_iter} iterations, {d.n_passes:g} passes over the {n} x {m} pairs"),
-        ("solve", f"{result.solving:.2f} s, {rate / 1e9:.2f} billion pairs per second on {n_threads} threads"),
+        (
+            "solve",
+            f"{result.solving:.2f} s, {rate / 1e9:.2f} billion pairs per second on {n_threads} "
+            "threads",
+        ),
         ("gradient", f"{result.differentiating:.2f} s"),
         *_compilation(result),
         (
             "gradient step",
-            f"S(x - grad/a, y) = {result.after.value:.1e}, {result.after.value / d.value:.2%} of S(x, y)",
+            f"S(x - grad/a, y) = {result.after.value:.1e}, {result.after.value / d.value:.2%} of "
+            "S(x, y)",
         ),
-        ("entropic map", f"S(map(x), y)      = {result.mapped.value:.1e}, {result.mapped.value / d.value:.2%}"),
+        (
+            "entropic map",
+            f"S(map(x), y)      = {result.mapped.value:.1e}, {result.mapped.value / d.value:.2%}",
+        ),
     ]
     return "\n".join(f"  {name:<15}{text}" for name, text in rows)
 

@@ -29,7 +29,8 @@ class Divergence(Represented, RealNumber):
     xy, xx, yy : Solution
         The solutions of the three problems; pass xx and yy to further calls as self_x and self_y.
     value : float
-        Also `float(divergence)`. Compare, compute, format and round the divergence itself like this number.
+        Also `float(divergence)`. Compare, compute, format and round the divergence itself like this
+        number.
     converged : bool
         Whether all three solutions have converged.
     n_iter : int
@@ -54,7 +55,9 @@ class Divergence(Represented, RealNumber):
 
     @cached_property
     def gap(self) -> float:
-        """A certified bound, |value - S_eps| <= gap. It takes the passes of `Solution.gap` for all three problems."""
+        """A certified bound, |value - S_eps| <= gap. It takes the passes of `Solution.gap` for all
+        three problems.
+        """
         return max(self.xy.gap, (self.xx.gap + self.yy.gap) / 2)
 
     @property
@@ -92,7 +95,8 @@ class Divergence(Represented, RealNumber):
         return self._home.send(self.xy._f - self.xx._f), self._home.send(self.xy._g - self.yy._g)
 
     def gradient(self) -> Gradient:
-        """The gradient of S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a; y and b alike.
+        """The gradient of S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a;
+        y and b alike.
 
         Returns
         -------
@@ -124,7 +128,8 @@ class Divergence(Represented, RealNumber):
         Returns
         -------
         HessianProduct
-            x (n, d) and y (m, d), and the attribute `linear_solve` with the worst residual and all passes.
+            x (n, d) and y (m, d), and the attribute `linear_solve` with the worst residual and all
+            passes.
 
         Warns
         -----
@@ -148,18 +153,27 @@ class Divergence(Represented, RealNumber):
         on_x = self.xx._hessian_vector_product(dx, dx, tol)
         on_y = self.yy._hessian_vector_product(dy, dy, tol)
         solves = [part.linear_solve for part in (cross, on_x, on_y)]
-        pairs = [s.n_passes * of.found.n_pairs for s, of in zip(solves, self._solutions, strict=True)]
+        pairs = [
+            s.n_passes * of.found.n_pairs for s, of in zip(solves, self._solutions, strict=True)
+        ]
         report = LinearSolve(
             max(s.residual for s in solves),
             tol,
             max(s.n_iter for s in solves),
             sum(pairs) / self.xy.found.n_pairs,
         )
-        of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)  # the halves are equal up to the marginal error
-        return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(self._home)
+        # The halves are equal up to the marginal error
+        of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)
+        return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(
+            self._home
+        )
 
     def _facts(self) -> dict[str, object]:
-        outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
+        outcome = {
+            "value": self.value,
+            "converged": self.converged,
+            "marginal_error": f"{self.marginal_error:.2g}",
+        }
         return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.xy.problem._facts()
 
     @property
@@ -176,11 +190,17 @@ def assembled(problem: Problem, xy: Solution, xx: Solution, yy: Solution) -> Div
     source, target = problem.source, problem.target
     new_xy = _for_rows_of(problem, source, target, xy)
     new_xx = _for_rows_of(problem, source, source, new_xy if xx is xy else xx)
-    return Divergence(new_xy, new_xx, _for_rows_of(problem, target, target, new_xx if yy is xx else yy))
+    return Divergence(
+        new_xy, new_xx, _for_rows_of(problem, target, target, new_xx if yy is xx else yy)
+    )
 
 
-def _for_rows_of(problem: Problem, source: Measure, target: Measure, solution: Solution) -> Solution:
-    """The solution for the rows and the home of the problem, from one of the same measures with other rows."""
+def _for_rows_of(
+    problem: Problem, source: Measure, target: Measure, solution: Solution
+) -> Solution:
+    """The solution for the rows and the home of the problem, from one of the same measures with
+    other rows.
+    """
     known = solution.problem
     pairs = (source, known.source), (target, known.target)
     same = problem.home == known.home and all(mine.has_rows_of(theirs) for mine, theirs in pairs)

@@ -23,7 +23,9 @@ from .solver import Sinkhorn, reported
 if TYPE_CHECKING:
 
     class Gradients(NamedTuple):
-        """A `Gradient` whose parts are lists with an array for each pair, or arrays with one more axis."""
+        """A `Gradient` whose parts are lists with an array for each pair, or arrays with one more
+        axis.
+        """
 
         x: list[Floats] | Floats
         y: list[Floats] | Floats
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
 
 class Divergences(Represented, Sequence[Divergence]):
-    """S_eps of many pairs of measures: an array for each attribute of a `Divergence`, and the divergences themselves.
+    """S_eps of many pairs of measures: an array for each attribute of a `Divergence`, and the
+    divergences themselves.
 
     Attributes
     ----------
@@ -89,13 +92,14 @@ class Divergences(Represented, Sequence[Divergence]):
         return self._each("marginal_error", np.float64)
 
     def gradient(self) -> Gradients:
-        """The gradients of all divergences, the same as `Divergence.gradient` of each, in a fraction of the time.
+        """The gradients of all divergences, the same as `Divergence.gradient` of each, in a
+        fraction of the time.
 
         Returns
         -------
         Gradient
-            x, y, a, b: lists with an array for each pair, or arrays (B, n, d), (B, m, d), (B, n), (B, m) if the clouds
-            were passed as arrays (B, n, d) and (B, m, d).
+            x, y, a, b: lists with an array for each pair, or arrays (B, n, d), (B, m, d), (B, n),
+            (B, m) if the clouds were passed as arrays (B, n, d) and (B, m, d).
         """
         gradients = [self._pairs.gradient(q) for q in self._numbers.tolist()]
         parts = [list(part) for part in zip(*gradients, strict=True)] or [[], [], [], []]
@@ -104,22 +108,33 @@ class Divergences(Represented, Sequence[Divergence]):
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The values."""
-        return np.array(self.value, dtype=dtype, copy=copy is None or copy)  # NumPy 1 does not accept None
+        # NumPy 1 does not accept None
+        return np.array(self.value, dtype=dtype, copy=copy is None or copy)
 
     def _facts(self) -> dict[str, object]:
         count, n_converged = len(self), int(self.converged.sum())
-        facts = {"count": count, "converged": "all" if n_converged == count else f"{n_converged} of {count}"}
+        facts = {
+            "count": count,
+            "converged": "all" if n_converged == count else f"{n_converged} of {count}",
+        }
         if count == 0:
             return {"count": 0}
         least, largest, worst = self.value.min(), self.value.max(), self.marginal_error.max()
-        return facts | {"value": f"{least:.6g} to {largest:.6g}", "marginal_error": f"{worst:.2g} at most"}
+        return facts | {
+            "value": f"{least:.6g} to {largest:.6g}",
+            "marginal_error": f"{worst:.2g} at most",
+        }
 
     def _each(self, name: str, dtype: npt.DTypeLike) -> Numbers:
         return self._pairs.array(name, dtype)[self._numbers]
 
 
-def diverge_all(pairs: CloudPairs, solver: Sinkhorn, homes: list[Home], is_stacked: bool = False) -> Divergences:
-    """Solve pairs of clouds as `solve_pairs` does, with one warning for all that did not converge."""
+def diverge_all(
+    pairs: CloudPairs, solver: Sinkhorn, homes: list[Home], is_stacked: bool = False
+) -> Divergences:
+    """Solve pairs of clouds as `solve_pairs` does, with one warning for all that did not
+    converge.
+    """
     watch = Watch(solver)
     solved = solve_pairs(pairs, solver, watch, homes)
     _report(solved, watch, [])
@@ -128,7 +143,10 @@ def diverge_all(pairs: CloudPairs, solver: Sinkhorn, homes: list[Home], is_stack
 
 def diverge(problem: Problem, solver: Sinkhorn) -> Divergence:
     """The divergence of a problem's measures."""
-    clouds, (source, target) = Clouds.of_measures([problem.source, problem.target]), np.arange(2)[:, None]
+    clouds, (source, target) = (
+        Clouds.of_measures([problem.source, problem.target]),
+        np.arange(2)[:, None],
+    )
     return diverge_alone(CloudPairs(clouds, source, target, problem.eps), solver, problem.home)
 
 

@@ -12,7 +12,9 @@ LARGEST_LOG = 700.0  # bound of the log of a marginal ratio, so that the error s
 
 
 class Iterate(NamedTuple):
-    """Potentials between probabilities and the logs of the marginal ratios, in the order of the partitions."""
+    """Potentials between probabilities and the logs of the marginal ratios, in the order of the
+    partitions.
+    """
 
     f: Floats
     g: Floats
@@ -68,7 +70,9 @@ def balanced(a: Floats, b: Floats, f: Floats, g: Floats) -> tuple[Floats, Floats
     return f - c, g + c
 
 
-def dual_value(a: Floats, b: Floats, f: Floats, g: Floats, log_rows: Floats, log_columns: Floats, eps: float) -> float:
+def dual_value(
+    a: Floats, b: Floats, f: Floats, g: Floats, log_rows: Floats, log_columns: Floats, eps: float
+) -> float:
     """The dual objective after one exact update of one side, for probabilities a and b.
 
     At (T(g), g) the rows of the plan are exact, so the dual is <a, T(g)> + <b, g> and bounds OT_eps

@@ -1,4 +1,6 @@
-"""Extend potentials and maps from the points of the solve to new points and to all rows of the caller."""
+"""Extend potentials and maps from the points of the solve to new points and to all rows of the
+caller.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class Extension:
         self._problem, self._g, self._backend = problem, g, backend
 
     def potential(self, points: Coordinates) -> Floats:
-        """T(g) at the points, between probabilities: -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps)."""
+        """T(g) at the points, between probabilities: -eps log sum_j b_j exp((g_j - C(x, y_j)) /
+        eps).
+        """
         query, kernel = self._kernel_from(points)
         return query.expand(kernel.softmin(self._g))
 
@@ -39,15 +43,23 @@ class Extension:
         return query.expand(kernel.barycenters(kernel.softmin(self._g), self._g))
 
     def at_rows(self, f: Floats) -> Floats:
-        """The source's potential per row of the caller, from that of the points. Rows without mass have T(g)."""
+        """The source's potential per row of the caller, from that of the points. Rows without mass
+        have T(g).
+        """
         source = self._problem.source
-        return source.expand(f, self.potential(source.points[source.inert]) if len(source.inert) else 0.0)
+        return source.expand(
+            f, self.potential(source.points[source.inert]) if len(source.inert) else 0.0
+        )
 
     def images_of_rows(self, f: Floats) -> Floats:
-        """The barycentric images of the caller's rows, in one pass, because f is T(g) at the points."""
+        """The barycentric images of the caller's rows, in one pass, because f is T(g) at the
+        points.
+        """
         problem, source = self._problem, self._problem.source
         images = problem.reduced.kernel("float64", self._backend).barycenters(f, self._g)
-        return source.expand(images, self.images(source.points[source.inert]) if len(source.inert) else 0.0)
+        return source.expand(
+            images, self.images(source.points[source.inert]) if len(source.inert) else 0.0
+        )
 
     def _kernel_from(self, points: Coordinates) -> tuple[Measure, GibbsKernel]:
         problem, query = self._problem, Measure.of(points)
@@ -57,7 +69,9 @@ class Extension:
 
 
 def new_points(name: str, points: ArrayLike, source: Measure) -> Coordinates:
-    """Check the caller's new points: they must have the unit and the columns of the source's points."""
+    """Check the caller's new points: they must have the unit and the columns of the source's
+    points.
+    """
     points, traits = validation.cloud(name, points, source.dimension)
     validation.same_dimension(name, points, "the data", source.points)
     validation.same_meaning(name, traits, "the data", source.traits)
@@ -70,7 +84,9 @@ def iterate_of_normal_forms(problem: Problem, known: Iterate) -> Iterate:
     f, log_rows = source.from_normal_form(known.f), source.from_normal_form(known.log_rows)
     if known.g is known.f:
         return Iterate(f, f, log_rows, log_rows)
-    return Iterate(f, target.from_normal_form(known.g), log_rows, target.from_normal_form(known.log_columns))
+    return Iterate(
+        f, target.from_normal_form(known.g), log_rows, target.from_normal_form(known.log_columns)
+    )
 
 
 def iterate_of_rows(problem: Problem, iterate: Iterate, f: Floats, g: Floats) -> Iterate:
@@ -82,5 +98,7 @@ def iterate_of_rows(problem: Problem, iterate: Iterate, f: Floats, g: Floats) ->
         return iterate
     sides = (problem.source, f, iterate.log_rows), (problem.target, g, iterate.log_columns)
     potentials = [measure.partition.sort(potential) for measure, potential, _ in sides]
-    ratios = [measure.partition.sort(measure.expand(np.asarray(logs))) for measure, _, logs in sides]
+    ratios = [
+        measure.partition.sort(measure.expand(np.asarray(logs))) for measure, _, logs in sides
+    ]
     return Iterate(*potentials, *ratios)

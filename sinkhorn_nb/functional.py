@@ -29,7 +29,8 @@ def sinkhorn_divergence(
     self_x: Solution | None = None,
     self_y: Solution | None = None,
 ) -> Divergence:
-    """Sinkhorn divergence S_eps(a, b) between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
+    """Sinkhorn divergence S_eps(a, b) between two weighted point clouds, eps = blur**2, C = |x -
+    y|^2 / 2.
 
     S_eps(a, b) = OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2: positive, zero only for
     a = b, convex in each argument, and metrizing weak convergence.
@@ -37,8 +38,9 @@ def sinkhorn_divergence(
     Parameters
     ----------
     x, y : (n, d) and (m, d) array-likes
-        Points. float32 input is computed with float32 pairs; all other input ends in float64.
-        If arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same kind.
+        Points. float32 input is computed with float32 pairs; all other input ends in float64. If
+        arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same
+        kind.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0 of the same total mass; uniform probabilities by default.
     blur : float
@@ -101,26 +103,28 @@ def sinkhorn_divergences(
 ) -> Divergences:
     """Sinkhorn divergences of many pairs of weighted point clouds, solved together.
 
-    The results are those of `sinkhorn_divergence` for each pair, up to the solver's tolerance. For small clouds this
-    is many times as fast, because a compiled solver takes all pairs at once.
+    The results are those of `sinkhorn_divergence` for each pair, up to the solver's tolerance. For
+    small clouds this is many times as fast, because a compiled solver takes all pairs at once.
 
     Parameters
     ----------
     xs, ys : sequences of B (n_k, d_k) and (m_k, d_k) array-likes
-        Points, any number in each cloud; or (B, n, d) arrays. An array that appears several times is one measure,
-        compared with itself once.
+        Points, any number in each cloud; or (B, n, d) arrays. An array that appears several times
+        is one measure, compared with itself once.
     a, b : sequences of B (n_k,) and (m_k,) array-likes, optional
-        Weights >= 0, of the same total mass in a pair; None, also for a single cloud, gives uniform probabilities.
+        Weights >= 0, of the same total mass in a pair; None, also for a single cloud, gives uniform
+        probabilities.
     blur : float
         Length in the unit of the points below which details are smoothed, eps = blur**2.
     solver : Sinkhorn, optional
-        How to solve; the default stops at a marginal error of 1e-3. If settings other than tol, max_iter, backend and
-        dtype are given, the pairs are solved one after another.
+        How to solve; the default stops at a marginal error of 1e-3. If settings other than tol,
+        max_iter, backend and dtype are given, the pairs are solved one after another.
 
     Returns
     -------
     Divergences
-        Arrays value, converged, n_iter, n_passes, marginal_error, one number per pair; [k] is the k-th `Divergence`.
+        Arrays value, converged, n_iter, n_passes, marginal_error, one number per pair; [k] is the
+        k-th `Divergence`.
 
     Raises
     ------
@@ -134,9 +138,10 @@ def sinkhorn_divergences(
 
     Notes
     -----
-    Cost: O(sum_k n_k m_k d_k) time per iteration, O(sum_k (n_k + m_k)) memory and 16 MB per thread. Pairs of up to
-    1024 by 1024 points are solved by annealed Sinkhorn iterations with Anderson mixing, in float64 and in the cache
-    of a core. Larger pairs, and pairs on which this fails, take the steps of `entropic_ot`.
+    Cost: O(sum_k n_k m_k d_k) time per iteration, O(sum_k (n_k + m_k)) memory and 16 MB per thread.
+    Pairs of up to 1024 by 1024 points are solved by annealed Sinkhorn iterations with Anderson
+    mixing, in float64 and in the cache of a core. Larger pairs, and pairs on which this fails, take
+    the steps of `entropic_ot`.
 
     References
     ----------
@@ -147,7 +152,8 @@ def sinkhorn_divergences(
     --------
     >>> import numpy as np, sinkhorn_nb as snb
     >>> clouds = [np.linspace(0, 1, n)[:, None] for n in (20, 30, 40)]
-    >>> snb.sinkhorn_divergences(clouds, [cloud + 2.0 for cloud in clouds], blur=0.05).value.round(3)
+    >>> moved = [cloud + 2.0 for cloud in clouds]
+    >>> snb.sinkhorn_divergences(clouds, moved, blur=0.05).value.round(3)
     array([2., 2., 2.])
     """
     sources, targets = listed("xs", xs, "a", a), listed("ys", ys, "b", b)
@@ -167,15 +173,17 @@ def entropic_ot(
     blur: float,
     solver: Sinkhorn | None = None,
 ) -> Solution:
-    """Entropic optimal transport OT_eps between two weighted point clouds, eps = blur**2, C = |x - y|^2 / 2.
+    """Entropic optimal transport OT_eps between two weighted point clouds, eps = blur**2, C = |x -
+    y|^2 / 2.
 
     OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b) over plans with marginals a and b.
 
     Parameters
     ----------
     x, y : (n, d) and (m, d) array-likes
-        Points. float32 input is computed with float32 pairs; all other input ends in float64.
-        If arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same kind.
+        Points. float32 input is computed with float32 pairs; all other input ends in float64. If
+        arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same
+        kind.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0 of the same total mass; uniform probabilities by default.
     blur : float
@@ -217,7 +225,8 @@ def entropic_ot(
 
 
 def suggest_blur(x: ArrayLike, y: ArrayLike | None = None, fraction: float = 0.05) -> float:
-    """Suggest a first blur: a fraction of the diameter, which is the diagonal of the bounding box of all points.
+    """Suggest a first blur: a fraction of the diameter, which is the diagonal of the bounding box
+    of all points.
 
     Parameters
     ----------
@@ -229,7 +238,8 @@ def suggest_blur(x: ArrayLike, y: ArrayLike | None = None, fraction: float = 0.0
     Returns
     -------
     float
-        A length in the unit of the points. All columns must have the same unit: scale them first if they do not.
+        A length in the unit of the points. All columns must have the same unit: scale them first if
+        they do not.
 
     Raises
     ------
@@ -248,13 +258,21 @@ def suggest_blur(x: ArrayLike, y: ArrayLike | None = None, fraction: float = 0.0
     comparable(source, target, "x", "y")
     diameter = Problem(source, target, 1.0).diameter
     if diameter == 0:
-        raise ValueError("x: expected at least two different points, got equal ones; pass data, or choose any blur > 0")
+        raise ValueError(
+            "x: expected at least two different points, got equal ones; pass data, or choose any "
+            "blur > 0"
+        )
     if math.isinf(diameter):
-        raise ValueError("x: expected points less far apart, got a diameter beyond float64; rescale all points alike")
+        raise ValueError(
+            "x: expected points less far apart, got a diameter beyond float64; rescale all points "
+            "alike"
+        )
     return fraction * diameter
 
 
-def _problem(x: ArrayLike, y: ArrayLike, a: ArrayLike | None, b: ArrayLike | None, blur: float) -> Problem:
+def _problem(
+    x: ArrayLike, y: ArrayLike, a: ArrayLike | None, b: ArrayLike | None, blur: float
+) -> Problem:
     validation.points_first(x, y, a, b)
     source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
     return between(source, target, blur, home=validation.home(x=x, y=y, a=a, b=b))

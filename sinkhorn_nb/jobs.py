@@ -17,8 +17,8 @@ __all__ = ["Parcel", "effective_n_jobs", "spread"]
 class Parcel:
     """Objects that are sent to another process. They arrive as copies that can be written to.
 
-    joblib and Dask pass large arrays as read-only views of shared memory. Numba would compile every kernel again for
-    read-only arrays.
+    joblib and Dask pass large arrays as read-only views of shared memory. Numba would compile every
+    kernel again for read-only arrays.
     """
 
     def __init__(self, *contents: Any) -> None:
@@ -31,10 +31,11 @@ class Parcel:
 def spread(
     function: Callable[..., tuple[Any, ...]], tasks: Iterable[tuple[Any, ...]], n_jobs: int | None
 ) -> Generator[Parcel, None, None]:
-    """Yield a parcel with the value of function(*task) for each task, in the order in which tasks are done.
+    """Yield a parcel with the value of function(*task) for each task, in the order in which tasks
+    are done.
 
-    `tasks` is read only as far as there are free jobs. In any process, a job uses its share of the threads of this
-    process.
+    `tasks` is read only as far as there are free jobs. In any process, a job uses its share of the
+    threads of this process.
     """
     backend, _ = get_active_backend()
     return_as = "generator_unordered" if backend.supports_return_generator else "list"

@@ -20,14 +20,18 @@ QUERIES = 1000  # points whose nearest neighbors are searched
 
 
 class Cells(NamedTuple):
-    """Groups of neighboring points: the measure of their centroids, and the cell of each point of the partition."""
+    """Groups of neighboring points: the measure of their centroids, and the cell of each point of
+    the partition.
+    """
 
     measure: Measure
     owner: Indices
 
 
 class NormalForm(NamedTuple):
-    """The distinct points with mass in increasing order, their probabilities, and the point of each row or -1."""
+    """The distinct points with mass in increasing order, their probabilities, and the point of each
+    row or -1.
+    """
 
     points: Floats
     probabilities: Floats
@@ -42,7 +46,9 @@ class NormalForm(NamedTuple):
 
 
 class Reduction(NamedTuple):
-    """The measure of the distinct points with mass, and the point of each row; -1 for rows without mass."""
+    """The measure of the distinct points with mass, and the point of each row; -1 for rows without
+    mass.
+    """
 
     measure: Measure
     owner: Indices
@@ -66,13 +72,18 @@ class Measure(Represented):
 
     @classmethod
     def of(
-        cls, points: ArrayLike, weights: ArrayLike | None = None, names: tuple[str, str] = ("points", "weights")
+        cls,
+        points: ArrayLike,
+        weights: ArrayLike | None = None,
+        names: tuple[str, str] = ("points", "weights"),
     ) -> Measure:
         """Validate user input; weights default to uniform probabilities."""
         points, traits = validation.cloud(names[0], points)
         weights, mass_rounding, mass_unit = validation.masses(names[1], weights, len(points))
         points = np.array(points)  # a copy: results read it later
-        return cls(points, weights, traits._replace(mass_rounding=mass_rounding, mass_unit=mass_unit))
+        return cls(
+            points, weights, traits._replace(mass_rounding=mass_rounding, mass_unit=mass_unit)
+        )
 
     def __len__(self) -> int:
         return len(self.points)
@@ -135,16 +146,26 @@ class Measure(Represented):
 
     @property
     def reduced(self) -> Measure:
-        """The same measure with distinct points and positive weights; the measure itself if its rows are like this."""
+        """The same measure with distinct points and positive weights; the measure itself if its
+        rows are like this.
+        """
         return self if self._reduction is None else self._reduction.measure
 
     @cached_property
     def inert(self) -> Indices:
-        """Rows of weight zero whose points no row with mass shares. The reduced measure does not have these points."""
-        return np.empty(0, dtype=np.intp) if self._reduction is None else np.flatnonzero(self._reduction.owner < 0)
+        """Rows of weight zero whose points no row with mass shares. The reduced measure does not
+        have these points.
+        """
+        return (
+            np.empty(0, dtype=np.intp)
+            if self._reduction is None
+            else np.flatnonzero(self._reduction.owner < 0)
+        )
 
     def expand(self, values: Floats, at_inert: float | Floats = 0.0) -> Floats:
-        """Values per row from values in the order of the reduced measure's partition; inert rows get their own."""
+        """Values per row from values in the order of the reduced measure's partition; inert rows
+        get their own.
+        """
         values = self.reduced.partition.restore(values)
         if self._reduction is None:
             return values
@@ -153,7 +174,9 @@ class Measure(Represented):
         return values
 
     def collapse(self, values: Floats) -> Floats:
-        """Values in the order of the reduced measure's partition from values per row; equal points get the largest."""
+        """Values in the order of the reduced measure's partition from values per row; equal points
+        get the largest.
+        """
         if self._reduction is not None:
             carriers = np.flatnonzero(self._reduction.owner >= 0)
             largest = np.full(len(self.reduced), -np.inf)
@@ -162,11 +185,16 @@ class Measure(Represented):
         return self.reduced.partition.sort(values)
 
     def average(self, values: Floats) -> Floats:
-        """Means by weight of the values of equal points' rows, in the order of the reduced measure's partition."""
+        """Means by weight of the values of equal points' rows, in the order of the reduced
+        measure's partition.
+        """
         if self._reduction is not None:
             carriers = np.flatnonzero(self._reduction.owner >= 0)
             owner = self._reduction.owner[carriers]
-            shares = self.probabilities[carriers] / np.bincount(owner, self.probabilities[carriers])[owner]
+            shares = (
+                self.probabilities[carriers]
+                / np.bincount(owner, self.probabilities[carriers])[owner]
+            )
             means = np.zeros((len(self.reduced), *values.shape[1:]))
             np.add.at(means, owner, (shares * values[carriers].T).T)
             values = means
@@ -189,7 +217,9 @@ class Measure(Represented):
         return Reduction(Measure(points[starts[carries]], masses[carries], self.traits), owner)
 
     def _masses_of(self, groups: Indices) -> Floats:
-        """Sums of the weights of groups of consecutive rows; weights of zero in between do not change a bit."""
+        """Sums of the weights of groups of consecutive rows; weights of zero in between do not
+        change a bit.
+        """
         weights = self.weights[self._order]
         positive = np.flatnonzero(weights)
         starts = np.flatnonzero(np.diff(groups[positive], prepend=-1))
@@ -202,13 +232,19 @@ class Measure(Represented):
         """The normal form. Small problems are solved in its order."""
         if self._reduction is not None:
             reduced = self.reduced
-            return NormalForm(reduced.points.astype(np.float64), reduced.probabilities, self._reduction.owner)
+            return NormalForm(
+                reduced.points.astype(np.float64), reduced.probabilities, self._reduction.owner
+            )
         owner = np.empty(len(self), dtype=np.intp)
         owner[self._order] = np.arange(len(self))
-        return NormalForm(self.points[self._order].astype(np.float64), self.probabilities[self._order], owner)
+        return NormalForm(
+            self.points[self._order].astype(np.float64), self.probabilities[self._order], owner
+        )
 
     def from_normal_form(self, values: Floats) -> Floats:
-        """Convert values from the order of the normal form to the order of the reduced measure's partition."""
+        """Convert values from the order of the normal form to the order of the reduced measure's
+        partition.
+        """
         reduced = self.reduced
         rows = np.empty_like(values)
         rows[reduced._order] = values
@@ -218,10 +254,14 @@ class Measure(Represented):
         """Tell whether the other measure has the same rows in the same order."""
         if self is other:
             return True
-        return np.array_equal(self.points, other.points) and np.array_equal(self.weights, other.weights)
+        return np.array_equal(self.points, other.points) and np.array_equal(
+            self.weights, other.weights
+        )
 
     def equals(self, other: Measure) -> bool:
-        """Tell whether this is the same measure, however its rows are ordered, repeated, split or padded with zeros."""
+        """Tell whether this is the same measure, however its rows are ordered, repeated, split or
+        padded with zeros.
+        """
         if self is other:
             return True
         mine, theirs = self.reduced, other.reduced
@@ -235,7 +275,9 @@ class Measure(Represented):
         return abs(self.mass - other.mass) / max(self.mass, other.mass)
 
     def precedes(self, other: Measure) -> bool:
-        """A total order of reduced measures: by size, then by the first number in which their partitions differ."""
+        """A total order of reduced measures: by size, then by the first number in which their
+        partitions differ.
+        """
         if len(self) != len(other):
             return len(self) < len(other)
         first = _first_difference(self.partition, other.partition)
@@ -246,8 +288,12 @@ class Measure(Represented):
         return {"n": len(self), "d": self.dimension, "mass": mass, "dtype": self.points.dtype}
 
 
-def _first_difference(mine: NormalForm | Partition, theirs: NormalForm | Partition) -> tuple[float, float] | None:
-    """The first two numbers that differ between two orders of points and their probabilities, or None."""
+def _first_difference(
+    mine: NormalForm | Partition, theirs: NormalForm | Partition
+) -> tuple[float, float] | None:
+    """The first two numbers that differ between two orders of points and their probabilities, or
+    None.
+    """
     for a, b, rtol in (
         (mine.points, theirs.points, 0.0),
         (mine.probabilities, theirs.probabilities, WEIGHT_ROUNDING),

@@ -30,9 +30,11 @@ def pairwise_sinkhorn_divergence(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> Floats:
-    """Sinkhorn divergences between all clouds of a list, or of two lists: S_eps(clouds[k], others[l]).
+    """Sinkhorn divergences between all clouds of a list, or of two lists: S_eps(clouds[k],
+    others[l]).
 
-    sqrt(2 S) is a length in the unit of the points that tends to the Wasserstein distance W_2 as the blur tends to 0.
+    sqrt(2 S) is a length in the unit of the points that tends to the Wasserstein distance W_2 as
+    the blur tends to 0.
 
     Parameters
     ----------
@@ -41,23 +43,24 @@ def pairwise_sinkhorn_divergence(
     others : sequence of M (m_l, d) array-likes, optional
         The clouds to compare with; `clouds` by default.
     weights, other_weights : sequences of N (n_k,) and M (m_l,) array-likes, optional
-        Weights >= 0, all of the same total mass; None, also for a single cloud, gives uniform probabilities.
+        Weights >= 0, all of the same total mass; None, also for a single cloud, gives uniform
+        probabilities.
     blur : float
         Length in the unit of the points below which details are smoothed, eps = blur**2.
     solver : Sinkhorn, optional
         How to solve; the default stops at a marginal error of 1e-3.
     n_jobs : int, optional
-        Number of processes of joblib, -1 for one per core. `joblib.parallel_config` chooses other kinds of jobs:
-        backend="dask" or "ray" distributes them over a cluster. None takes the number of this configuration, and
-        without a configuration this process alone.
+        Number of processes of joblib, -1 for one per core. `joblib.parallel_config` chooses other
+        kinds of jobs: backend="dask" or "ray" distributes them over a cluster. None takes the
+        number of this configuration, and without a configuration this process alone.
     progress : bool, default False
         Show how many pairs are done.
 
     Returns
     -------
     (N, M) float64 array
-        A NumPy array. Without `others` it is exactly symmetric, with a zero diagonal. It has the same bits for any
-        number of jobs.
+        A NumPy array. Without `others` it is exactly symmetric, with a zero diagonal. It has the
+        same bits for any number of jobs.
 
     Raises
     ------
@@ -71,12 +74,14 @@ def pairwise_sinkhorn_divergence(
 
     Notes
     -----
-    Cost: O(n m d) time per iteration, for each pair of different clouds and for each cloud with itself. The memory
-    beyond the clouds and the table holds the solutions of at most 1024 pairs per job.
+    Cost: O(n m d) time per iteration, for each pair of different clouds and for each cloud with
+    itself. The memory beyond the clouds and the table holds the solutions of at most 1024 pairs per
+    job.
 
     References
     ----------
-    Feydy et al. 2019, "Interpolating between Optimal Transport and MMD using Sinkhorn Divergences", equation (3).
+    Feydy et al. 2019, "Interpolating between Optimal Transport and MMD using Sinkhorn Divergences",
+    equation (3).
 
     Examples
     --------
@@ -86,7 +91,9 @@ def pairwise_sinkhorn_divergence(
     array([[0., 1.],
            [1., 0.]])
     """
-    return _table(*_listed(clouds, others, weights, other_weights), blur, _effort(solver, n_jobs, progress))
+    return _table(
+        *_listed(clouds, others, weights, other_weights), blur, _effort(solver, n_jobs, progress)
+    )
 
 
 def _listed(
@@ -97,7 +104,10 @@ def _listed(
     if others is not None:
         return rows, _clouds("others", others, "other_weights", other_weights)
     if other_weights is not None:
-        raise TypeError("other_weights: expected None without others, got weights; pass others, or weights=[...]")
+        raise TypeError(
+            "other_weights: expected None without others, got weights; pass others, or "
+            "weights=[...]"
+        )
     return rows, rows
 
 
@@ -113,7 +123,9 @@ def _effort(solver: Sinkhorn | None, n_jobs: int | None, progress: bool) -> Effo
 
 
 def _table(rows: list[Named], columns: list[Named], blur: float, effort: Effort) -> Floats:
-    """Compute the table; each pair of different clouds is compared once, however often it appears."""
+    """Compute the table; each pair of different clouds is compared once, however often it
+    appears.
+    """
     numbers, named = _numbered(rows + columns)
     blur = _checked(named, blur)
     first, second = np.split(np.array(numbers), [len(rows)])
@@ -129,7 +141,9 @@ def _table(rows: list[Named], columns: list[Named], blur: float, effort: Effort)
 
 
 def _numbered(clouds: list[Named]) -> tuple[list[int], list[_NamedMeasure]]:
-    """The number of each cloud, and names and measures by number. An array that appears several times is one cloud."""
+    """The number of each cloud, and names and measures by number. An array that appears several
+    times is one cloud.
+    """
     numbers: dict[tuple[int, int], int] = {}
     named: list[_NamedMeasure] = []
     for (x_name, x), (a_name, a) in clouds:
@@ -141,7 +155,9 @@ def _numbered(clouds: list[Named]) -> tuple[list[int], list[_NamedMeasure]]:
 
 
 def _checked(named: list[_NamedMeasure], blur: float) -> float:
-    """Check that all clouds have the same coordinates, units and mass, and return the checked blur."""
+    """Check that all clouds have the same coordinates, units and mass, and return the checked
+    blur.
+    """
     x_name, a_name, first = named[0]
     meanings: dict[object, tuple[str, validation.Traits]] = {}
     for name, weights_name, measure in named:

@@ -1,4 +1,6 @@
-"""Divergences of many pairs, block by block. A block is the task of one job and the unit of memory."""
+"""Divergences of many pairs, block by block. A block is the task of one job and the unit of
+memory.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +28,28 @@ BLOCKS_PER_JOB = 8  # at least, so that no job waits for long while the last blo
 
 @dataclass(frozen=True)
 class Effort:
-    """The solver of every pair, the number of jobs in joblib's convention, and whether a bar shows the progress."""
+    """The solver of every pair, the number of jobs in joblib's convention, and whether a bar shows
+    the progress.
+    """
 
     solver: Sinkhorn
     n_jobs: int | None
     progress: bool
 
 
-def evaluate(measures: list[Measure], pairs: Indices, names: list[str], eps: float, effort: Effort) -> Floats:
-    """S_eps of pairs (P, 2) of indices into `measures`, each i < j; the names of the measures are for the warning."""
+def evaluate(
+    measures: list[Measure], pairs: Indices, names: list[str], eps: float, effort: Effort
+) -> Floats:
+    """S_eps of pairs (P, 2) of indices into `measures`, each i < j; the names of the measures are
+    for the warning.
+    """
     sizes, report = np.array([len(measure) for measure in measures]), _Report()
     selves = _compared_with_themselves(measures, np.unique(pairs), sizes, eps, effort, report)
     value = np.empty(len(pairs))
-    tasks = (_task(block, pairs[block], selves, effort.solver) for block in _blocks(pairs, sizes, effort.n_jobs))
+    tasks = (
+        _task(block, pairs[block], selves, effort.solver)
+        for block in _blocks(pairs, sizes, effort.n_jobs)
+    )
     for block, found in _done(_compare, tasks, "pairs of clouds", len(pairs), effort, report):
         value[block] = found.value
         report.add(block, found)
@@ -47,13 +58,20 @@ def evaluate(measures: list[Measure], pairs: Indices, names: list[str], eps: flo
 
 
 def _compared_with_themselves(
-    measures: list[Measure], numbers: Indices, sizes: Indices, eps: float, effort: Effort, report: _Report
+    measures: list[Measure],
+    numbers: Indices,
+    sizes: Indices,
+    eps: float,
+    effort: Effort,
+    report: _Report,
 ) -> list[Solution | None]:
     """The self solutions of the clouds with these numbers, by number."""
     chunks = _chunks(numbers, sizes, effort.n_jobs)
     tasks = ((chunk, Parcel([measures[k] for k in chunk]), eps, effort.solver) for chunk in chunks)
     selves: list[Solution | None] = [None] * len(measures)
-    for chunk, solutions in _done(_solve, tasks, "clouds with themselves", len(numbers), effort, report):
+    for chunk, solutions in _done(
+        _solve, tasks, "clouds with themselves", len(numbers), effort, report
+    ):
         for k, solution in zip(chunk, solutions, strict=True):
             selves[k] = solution
     return selves
@@ -78,7 +96,9 @@ def _done(
                 bar.update(len(rows))
 
 
-def _solve(chunk: Indices, parcel: Parcel, eps: float, solver: Sinkhorn) -> tuple[Indices, list[Solution], list[str]]:
+def _solve(
+    chunk: Indices, parcel: Parcel, eps: float, solver: Sinkhorn
+) -> tuple[Indices, list[Solution], list[str]]:
     said: list[str] = []
     (measures,) = parcel.contents
     return chunk, self_solutions(measures, eps, solver, said.append), said
@@ -92,7 +112,9 @@ def _task(
     return block, local.reshape(pairs.shape), Parcel([selves[k] for k in needed]), solver
 
 
-def _compare(block: Indices, pairs: Indices, parcel: Parcel, solver: Sinkhorn) -> tuple[Indices, Values, list[str]]:
+def _compare(
+    block: Indices, pairs: Indices, parcel: Parcel, solver: Sinkhorn
+) -> tuple[Indices, Values, list[str]]:
     said: list[str] = []
     (selves,) = parcel.contents
     return block, values(selves, pairs, solver, said.append), said
@@ -105,7 +127,9 @@ def _chunks(numbers: Indices, sizes: Indices, n_jobs: int | None) -> list[Indice
 
 
 def _blocks(pairs: Indices, sizes: Indices, n_jobs: int | None) -> list[Indices]:
-    """Rows of `pairs`, grouped by task. A task is a square of the table, because its pairs have few clouds."""
+    """Rows of `pairs`, grouped by task. A task is a square of the table, because its pairs have few
+    clouds.
+    """
     most = _most(len(pairs), np.mean(sizes[pairs[:, 0]] * sizes[pairs[:, 1]]), n_jobs)
     edge = isqrt(most) if most < len(pairs) else len(sizes)
     squares = pairs // edge
@@ -115,14 +139,18 @@ def _blocks(pairs: Indices, sizes: Indices, n_jobs: int | None) -> list[Indices]
 
 
 def _most(count: int, work: float, n_jobs: int | None) -> int:
-    """The largest number of problems per task, out of `count` problems of `work` pairs of points each."""
+    """The largest number of problems per task, out of `count` problems of `work` pairs of points
+    each.
+    """
     n_jobs = effective_n_jobs(n_jobs)
     share = count if n_jobs == 1 else count // (BLOCKS_PER_JOB * n_jobs)
     return max(1, min(LARGEST, int(WORK / work), share))
 
 
 class _Report:
-    """One warning for all blocks: an early one if a blur is too small, else one about the worst pair at the end."""
+    """One warning for all blocks: an early one if a blur is too small, else one about the worst
+    pair at the end.
+    """
 
     def __init__(self) -> None:
         self._has_warned, self._n_failed = False, 0
@@ -139,13 +167,16 @@ class _Report:
         self._n_failed += int(np.count_nonzero(~found.converged))
         if found.failure is not None:
             failure = found.failure._replace(row=block[found.failure.row])
-            self._worst = max(self._worst or failure, failure, key=lambda f: (f.marginal_error, -f.row))
+            self._worst = max(
+                self._worst or failure, failure, key=lambda f: (f.marginal_error, -f.row)
+            )
 
     def close(self, pairs: Indices, names: list[str]) -> None:
         """Warn if any pair has not converged."""
         if self._worst is not None and not self._has_warned:
             x, y = (names[k] for k in pairs[self._worst.row])
             warn(
-                f"{self._n_failed} of {len(pairs)} divergences have not converged, the worst of them between {x} and "
+                f"{self._n_failed} of {len(pairs)} divergences have not converged, the worst of "
+                f"them between {x} and "
                 f"{y}: {self._worst.message}"
             )

@@ -1,4 +1,6 @@
-"""Divergences between numbered clouds: each cloud is compared with itself once, and then with others."""
+"""Divergences between numbered clouds: each cloud is compared with itself once, and then with
+others.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from .solver import Sinkhorn
 
 
 class Failure(NamedTuple):
-    """A pair that has not converged: its row, the marginal error and the text of `Solution.message`."""
+    """A pair that has not converged: its row, the marginal error and the text of
+    `Solution.message`.
+    """
 
     row: int
     marginal_error: float
@@ -27,7 +31,9 @@ class Failure(NamedTuple):
 
 
 class Values(NamedTuple):
-    """S_eps of each pair, whether its three solutions converged, and the worst pair that did not."""
+    """S_eps of each pair, whether its three solutions converged, and the worst pair that did
+    not.
+    """
 
     value: Floats
     converged: Booleans
@@ -43,8 +49,12 @@ def self_solutions(
     return [solved.divergence(k).xx for k in range(len(measures))]
 
 
-def values(selves: list[Solution], pairs: Indices, solver: Sinkhorn, say: Callable[[str], object]) -> Values:
-    """S_eps of pairs (P, 2) of indices into `selves`, the self solutions; a value does not depend on other pairs."""
+def values(
+    selves: list[Solution], pairs: Indices, solver: Sinkhorn, say: Callable[[str], object]
+) -> Values:
+    """S_eps of pairs (P, 2) of indices into `selves`, the self solutions; a value does not depend
+    on other pairs.
+    """
     measures, eps = [own.problem.source for own in selves], selves[0].problem.eps
     solved = _solved(measures, pairs[:, 0], pairs[:, 1], eps, solver, say, dict(enumerate(selves)))
     converged = solved.array("converged", np.bool_)

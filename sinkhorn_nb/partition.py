@@ -1,4 +1,6 @@
-"""One order of a point cloud for the tiles of the kernels, the clusters, and the cells of the coarse start."""
+"""One order of a point cloud for the tiles of the kernels, the clusters, and the cells of the
+coarse start.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ RANK = 1e-6  # relative to the longest axis: shorter axes are rounding
 
 
 class Partition:
-    """A balanced kd-tree with median cuts along the widest of the principal axes, down to single points.
+    """A balanced kd-tree with median cuts along the widest of the principal axes, down to single
+    points.
 
     It depends on the points and weights alone, and not on the caller's order: two permutations of a
     measure have the same ordered points, to the bit.
@@ -38,7 +41,9 @@ class Partition:
         Their probabilities.
     """
 
-    def __init__(self, points: Coordinates, probabilities: Floats, order: Indices | None = None) -> None:
+    def __init__(
+        self, points: Coordinates, probabilities: Floats, order: Indices | None = None
+    ) -> None:
         points = points.astype(np.float64) + 0.0  # -0.0 is 0.0
         self.order = canonical_order(points, probabilities) if order is None else order.copy()
         self._depth = (len(points) - 1).bit_length()
@@ -73,18 +78,24 @@ class Partition:
         return float(np.sqrt(self.probabilities @ squares))
 
     def clusters(self, count: int) -> Indices:
-        """Bounds of about `count` clusters, split by mass times variance; nodes of more than n / 32 points go first."""
+        """Bounds of about `count` clusters, split by mass times variance; nodes of more than n / 32
+        points go first.
+        """
         masses, variances, sizes = self._nodes
         keys = np.where(sizes > max(1, len(self) // 32), np.inf, masses * variances)
         return self._split(keys, count)
 
     def cells(self, count: int, resolution: float) -> Indices:
-        """Bounds of at most `count` nodes with the smallest extents; none is finer than needed for `resolution`."""
+        """Bounds of at most `count` nodes with the smallest extents; none is finer than needed for
+        `resolution`.
+        """
         _, variances, _ = self._nodes
         return self._split(np.where(variances > resolution**2, variances, 0.0), count)
 
     def centroids(self, bounds: Indices) -> tuple[Floats, Floats]:
-        """Weighted means (K, d) and masses (K,) of the nodes between the bounds; plain means without mass."""
+        """Weighted means (K, d) and masses (K,) of the nodes between the bounds; plain means
+        without mass.
+        """
         masses = np.add.reduceat(self.probabilities, bounds[:-1])
         owner = np.repeat(np.arange(len(masses)), np.diff(bounds))
         weights = np.where(masses[owner] > 0, self.probabilities, 1.0)
@@ -92,11 +103,15 @@ class Partition:
         return sums / np.add.reduceat(weights, bounds[:-1])[:, None], masses
 
     def _split(self, keys: Floats, count: int) -> Indices:
-        """Bounds of the nodes left when the count - 1 nodes of largest positive key, parents first, are split."""
+        """Bounds of the nodes left when the count - 1 nodes of largest positive key, parents first,
+        are split.
+        """
         n, inner = len(self), 2**self._depth - 1
         for level in range(1, self._depth):  # no node before its parent
             nodes = slice(2**level - 1, 2 ** (level + 1) - 1)
-            keys[nodes] = np.minimum(keys[nodes], np.repeat(keys[2 ** (level - 1) - 1 : 2**level - 1], 2))
+            keys[nodes] = np.minimum(
+                keys[nodes], np.repeat(keys[2 ** (level - 1) - 1 : 2**level - 1], 2)
+            )
         keys = np.where(self._nodes[2][:inner] > 1, keys[:inner], 0.0)
         chosen = np.argsort(-keys, kind="stable")[: count - 1]
         chosen = chosen[keys[chosen] > 0]
@@ -106,11 +121,15 @@ class Partition:
 
     @cached_property
     def _nodes(self) -> tuple[Floats, Floats, Indices]:
-        """Masses, variances and sizes of all nodes, level by level, as differences of running sums."""
+        """Masses, variances and sizes of all nodes, level by level, as differences of running
+        sums.
+        """
         x = self.points - self.probabilities @ self.points
         w = self.probabilities[:, None]
         running = np.zeros((len(self) + 1, x.shape[1] + 2))
-        np.cumsum(np.hstack([w, w * x, w * (x**2).sum(axis=1, keepdims=True)]), axis=0, out=running[1:])
+        np.cumsum(
+            np.hstack([w, w * x, w * (x**2).sum(axis=1, keepdims=True)]), axis=0, out=running[1:]
+        )
         bounds = [_level(len(self), level) for level in range(self._depth + 1)]
         sums = np.concatenate([np.diff(running[b], axis=0) for b in bounds])
         masses = np.maximum(sums[:, 0], 0.0)

@@ -26,23 +26,28 @@ Result = TypeVar("Result")
 
 EVERY = slice(None)
 MAX_ENTRIES = 10**8
-LARGEST_LOG = 600.0  # bound of the log of a row sum relative to the weight, so that the sum stays finite
-LARGEST_SUM = 1e280  # of a product relative to the weight: larger sums cannot come from the potentials of a solution
+# Bound of the log of a row sum relative to the weight, so that the sum stays finite
+LARGEST_LOG = 600.0
+# Of a product relative to the weight: larger sums cannot come from the potentials of a solution
+LARGEST_SUM = 1e280
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Plan(Represented, LinearOperator):
-    """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps), as an (n, m) `scipy.sparse.linalg.LinearOperator`.
+    """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps), as an (n, m)
+    `scipy.sparse.linalg.LinearOperator`.
 
-    Products and marginals cost one pass over the pairs (O(n m d) time, O(n + m) memory), in float64, on the
-    backend. Entries (`row`, `block`, `toarray`, `topk`, `sample`, `normalized_entropy`) are computed on the CPU with
-    any backend, from differences of the coordinates: an entry depends on its two points alone.
+    Products and marginals cost one pass over the pairs (O(n m d) time, O(n + m) memory), in
+    float64, on the backend. Entries (`row`, `block`, `toarray`, `topk`, `sample`,
+    `normalized_entropy`) are computed on the CPU with any backend, from differences of the
+    coordinates: an entry depends on its two points alone.
 
     Parameters
     ----------
     problem : Problem
     f, g : (n,) and (m,) arrays
-        Potentials in units of cost, such as `Solution.f` and `Solution.g`; the plan keeps float64 copies on the host.
+        Potentials in units of cost, such as `Solution.f` and `Solution.g`; the plan keeps float64
+        copies on the host.
     backend : {"auto", "cpu", "cuda"}
 
     Examples
@@ -87,12 +92,16 @@ class Plan(Represented, LinearOperator):
         return self.T
 
     def _facts(self) -> dict[str, object]:
-        return dict(zip("nm", self.shape, strict=True)) | {"mass": self.problem.mass, "blur": self.problem.blur}
+        return dict(zip("nm", self.shape, strict=True)) | {
+            "mass": self.problem.mass,
+            "blur": self.problem.blur,
+        }
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         if copy is False:
             raise ValueError(
-                "copy: expected None or True, got False; a plan has no array to share, pass None for a new one"
+                "copy: expected None or True, got False; a plan has no array to share, pass None "
+                "for a new one"
             )
         return self._dense(MAX_ENTRIES).astype(dtype or self.dtype, copy=False)
 
@@ -106,7 +115,8 @@ class Plan(Represented, LinearOperator):
     def dot(self, x: LinearOperator) -> LinearOperator: ...
 
     def dot(self, x: Any) -> Floats | LinearOperator:
-        """P x for an array (m,) or (m, k), on the device of the problem's arrays. `@` and `*` do the same.
+        """P x for an array (m,) or (m, k), on the device of the problem's arrays. `@` and `*` do
+        the same.
 
         The product with a number or with another linear operator is a linear operator.
         """
@@ -165,13 +175,16 @@ class Plan(Represented, LinearOperator):
     def sum(self, axis: int, *, out: None = None) -> Floats: ...
 
     def sum(self, axis: int | None = None, *, out: None = None) -> float | Floats:
-        """The marginals: axis=1 or -1 gives the row sums (n,), axis=0 or -2 the column sums (m,), and None the mass.
+        """The marginals: axis=1 or -1 gives the row sums (n,), axis=0 or -2 the column sums (m,),
+        and None the mass.
 
         `numpy.sum(plan)` passes `out`, which must be None.
         """
         validation.choice("axis", axis, (None, 0, 1, -1, -2))
         if out is not None:
-            raise TypeError(f"out: expected None, got {type(out).__name__}; copy the result into it")
+            raise TypeError(
+                f"out: expected None, got {type(out).__name__}; copy the result into it"
+            )
         if axis in (0, -2):
             return self.T.sum(axis=1)
         rows, columns = self._points
@@ -190,7 +203,9 @@ class Plan(Represented, LinearOperator):
         return self._send(self._entries(validation.indices("i", [i], self.shape[0])).dense()[0])
 
     def toarray(self, max_entries: int = MAX_ENTRIES) -> Floats:
-        """The dense (n, m) plan. Like `numpy.asarray(plan)`, it is refused above max_entries numbers (8 bytes each)."""
+        """The dense (n, m) plan. Like `numpy.asarray(plan)`, it is refused above max_entries
+        numbers (8 bytes each).
+        """
         return self._send(self._dense(max_entries))
 
     def topk(self, k: int) -> TopK:
@@ -216,11 +231,14 @@ class Plan(Represented, LinearOperator):
         Returns
         -------
         Pairs
-            rows (k,) and columns (k,), in the order of the draws. Cost: at most two passes over the pairs, or one if
-            the row sums are known, as after a solve in float64; O(n + m + k) memory.
+            rows (k,) and columns (k,), in the order of the draws. Cost: at most two passes over the
+            pairs, or one if the row sums are known, as after a solve in float64; O(n + m + k)
+            memory.
         """
         k = validation.count("k", k)
-        rng = np.random.default_rng(validation.random_state("random_state", random_state, np.random.Generator))
+        rng = np.random.default_rng(
+            validation.random_state("random_state", random_state, np.random.Generator)
+        )
         rows, columns = draw(k, rng, self._log_sums, self._conditional)
         return Pairs(self._send(rows), self._send(columns))
 
@@ -228,9 +246,9 @@ class Plan(Represented, LinearOperator):
     def normalized_entropy(self) -> float:
         """The spread of the plan: 0 for a one-to-one plan, 1 for the independent plan a (x) b.
 
-        It is (H(P) - max(H(a), H(b))) / min(H(a), H(b)), where H is the entropy of probabilities and equal points count
-        as one point. For n equal weights on both sides this is H(P) / log(n) - 1. If one side is a single point it is
-        0. It takes two passes.
+        It is (H(P) - max(H(a), H(b))) / min(H(a), H(b)), where H is the entropy of probabilities
+        and equal points count as one point. For n equal weights on both sides this is H(P) / log(n)
+        - 1. If one side is a single point it is 0. It takes two passes.
         """
         row_sums, row_logs = self._shares(EVERY).sums_with_logs()
         return normalized_entropy(self.problem, row_sums, row_logs, self.T._row_sums)
@@ -252,7 +270,8 @@ class Plan(Represented, LinearOperator):
         sums = self._shares(EVERY).sums()
         if not sums.any():
             raise ValueError(
-                "plan: expected potentials with a positive sum of P, got 0: each entry is below 1e-308 of the mass; "
+                "plan: expected potentials with a positive sum of P, got 0: each entry is below "
+                "1e-308 of the mass; "
                 "take f and g of a solution of this problem"
             )
         return sums
@@ -261,7 +280,8 @@ class Plan(Represented, LinearOperator):
         n, m = self.shape
         if n * m > max_entries:
             raise ValueError(
-                f"max_entries: expected at least {n * m} for this {n} x {m} plan ({8e-9 * n * m:.1f} GB), got "
+                f"max_entries: expected at least {n * m} for this {n} x {m} plan "
+                f"({8e-9 * n * m:.1f} GB), got "
                 f"{max_entries}; use plan @ v, block, row or topk, or raise max_entries"
             )
         return self._entries().dense()
@@ -275,7 +295,11 @@ class Plan(Represented, LinearOperator):
         return self._entries(rows, log2_unit=LOG2E * self._log_sums[rows], highest=HIGHEST_SHARE)
 
     def _entries(
-        self, rows: Chosen = EVERY, cols: Chosen = EVERY, log2_unit: float | Floats = 0.0, highest: float = HIGHEST
+        self,
+        rows: Chosen = EVERY,
+        cols: Chosen = EVERY,
+        log2_unit: float | Floats = 0.0,
+        highest: float = HIGHEST,
     ) -> PlanEntries:
         return entries(self.problem, self.f, self.g, rows, cols, log2_unit, highest)
 
@@ -294,5 +318,7 @@ class Plan(Represented, LinearOperator):
 
 
 def with_log_rows(plan: Plan, log_rows: Floats) -> Plan:
-    """Give the plan its row sums, as the logs of an `Iterate` measured in float64, and return it."""
+    """Give the plan its row sums, as the logs of an `Iterate` measured in float64, and return
+    it.
+    """
     return know(plan, _log_rows=log_rows)

@@ -12,8 +12,8 @@ from .problem import Problem
 class PlanPoints:
     """The points of a measure that have mass, with potentials between probabilities.
 
-    Rows of equal points may have different potentials if the caller gave them. A row then has the factor
-    exp((f_i - F) / eps), where F is such that the factors of a point have the mean 1.
+    Rows of equal points may have different potentials if the caller gave them. A row then has the
+    factor exp((f_i - F) / eps), where F is such that the factors of a point have the mean 1.
 
     Parameters
     ----------
@@ -40,7 +40,9 @@ class PlanPoints:
         self._weights = problem.mass * measure.probabilities * self._factors
 
     def log_sums(self, log_sums: Floats) -> Floats:
-        """Convert logs of row sums between probabilities to those of the plan; -inf for rows without mass."""
+        """Convert logs of row sums between probabilities to those of the plan; -inf for rows
+        without mass.
+        """
         with np.errstate(divide="ignore"):
             return np.log(self._weights) + self._measure.expand(log_sums)
 
@@ -49,6 +51,8 @@ class PlanPoints:
         return self._measure.average((self._factors * values.T).T)
 
     def expand(self, sums: Floats) -> Floats:
-        """Convert sums between probabilities to the rows of the plan's products; zero for rows without mass."""
+        """Convert sums between probabilities to the rows of the plan's products; zero for rows
+        without mass.
+        """
         rows = self._measure.expand(sums)
         return (self._weights * rows.T).T

@@ -18,11 +18,20 @@ HIGHEST_SHARE = 960.0  # the same for shares of the mass, which are added up
 
 
 def entries(
-    problem: Problem, f: Floats, g: Floats, rows: Chosen, cols: Chosen, log2_unit: float | Floats, highest: float
+    problem: Problem,
+    f: Floats,
+    g: Floats,
+    rows: Chosen,
+    cols: Chosen,
+    log2_unit: float | Floats,
+    highest: float,
 ) -> PlanEntries:
-    """P_ij / 2^unit_i for potentials f and g in units of cost, by exponents that are clipped at the highest."""
+    """P_ij / 2^unit_i for potentials f and g in units of cost, by exponents that are clipped at the
+    highest.
+    """
     source, target, eps = problem.source, problem.target, problem.eps
-    power = int(np.frexp(problem.blur)[1])  # a power of 2 changes no digit, and keeps squares in range
+    # A power of 2 changes no digit, and keeps squares in range
+    power = int(np.frexp(problem.blur)[1])
     x = np.ldexp(source.points[rows].astype(np.float64), -power)
     y = np.ldexp(target.points[cols].astype(np.float64), -power)
     F = _log2_factors(source.weights[rows], f[rows] / eps) - log2_unit

@@ -28,9 +28,13 @@ class TopK(NamedTuple):
 
 
 def draw(
-    k: int, rng: np.random.Generator, log_sums: Floats, conditional: Callable[[Indices], PlanEntries]
+    k: int,
+    rng: np.random.Generator,
+    log_sums: Floats,
+    conditional: Callable[[Indices], PlanEntries],
 ) -> tuple[Indices, Indices]:
-    """Draw k pairs: the rows by their sums, then the columns by inversion. Each drawn row is read once.
+    """Draw k pairs: the rows by their sums, then the columns by inversion. Each drawn row is read
+    once.
 
     `conditional(rows)` returns the `PlanEntries` of some rows, each divided by its sum.
     """
@@ -45,12 +49,17 @@ def draw(
     return rows, columns
 
 
-def normalized_entropy(problem: Problem, row_sums: Floats, row_logs: Floats, column_sums: Floats) -> float:
-    """1 - I(P) / min(H(a), H(b)) for the mutual information I. Equal points may share their mass in any way.
+def normalized_entropy(
+    problem: Problem, row_sums: Floats, row_logs: Floats, column_sums: Floats
+) -> float:
+    """1 - I(P) / min(H(a), H(b)) for the mutual information I. Equal points may share their mass in
+    any way.
 
     `row_logs` are the sums of P_ij log2 P_ij over each row.
     """
-    most = min(_entropy(measure.reduced.probabilities) for measure in (problem.source, problem.target))
+    most = min(
+        _entropy(measure.reduced.probabilities) for measure in (problem.source, problem.target)
+    )
     if most == 0:
         return 0.0
     total = row_sums.sum()

@@ -1,4 +1,6 @@
-"""Pictures of point clouds and of the transport between them. They need matplotlib: the extra `plot`."""
+"""Pictures of point clouds and of the transport between them. They need matplotlib: the extra
+`plot`.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ CLOUD_AREA = 18000.0  # total area of the points of a cloud, in square typograph
 MARGIN = 0.03  # around the clouds, as a share of their extent
 
 
-def plot_cloud(ax: Axes, points: Coordinates, colors: str | Floats = GREY, heights: Floats | None = None) -> None:
+def plot_cloud(
+    ax: Axes, points: Coordinates, colors: str | Floats = GREY, heights: Floats | None = None
+) -> None:
     """Scatter the first two coordinates of a cloud, on axes of equal scale without a frame.
 
     Parameters
@@ -73,9 +77,11 @@ def plot_displacement(
 
 
 def levels(points: Coordinates, weights: Floats) -> Floats:
-    """The cumulative distribution of points on a line: the share of the mass to the left, and half of the own mass.
+    """The cumulative distribution of points on a line: the share of the mass to the left, and half
+    of the own mass.
 
-    Transport on a line keeps the levels: points move sideways, from the curve of one distribution to the other curve.
+    Transport on a line keeps the levels: points move sideways, from the curve of one distribution
+    to the other curve.
 
     Parameters
     ----------
@@ -95,7 +101,8 @@ def levels(points: Coordinates, weights: Floats) -> Floats:
 
 
 def plot_divergence(divergence: Divergence, times: Sequence[float] = (1 / 3, 2 / 3, 1)) -> Figure:
-    """Show a divergence as a motion: the source, its steepest descent, frames in between, the target.
+    """Show a divergence as a motion: the source, its steepest descent, frames in between, the
+    target.
 
     A point x_i moves along -grad_{x_i} S / a_i. At time 1 it has made one step of gradient descent
     with rate 1.
@@ -103,8 +110,8 @@ def plot_divergence(divergence: Divergence, times: Sequence[float] = (1 / 3, 2 /
     Parameters
     ----------
     divergence : Divergence
-        The first two coordinates are shown. Points on a line are drawn at the height of their `levels`, so that each
-        cloud is the curve of its cumulative distribution.
+        The first two coordinates are shown. Points on a line are drawn at the height of their
+        `levels`, so that each cloud is the curve of its cumulative distribution.
     times : sequence of float
         The times of the frames.
 
@@ -131,7 +138,9 @@ def plot_divergence(divergence: Divergence, times: Sequence[float] = (1 / 3, 2 /
 
     _frame(axes, np.concatenate([source.box, target.box])[:, :2])
     frames = [f"t = {Fraction(t).limit_denominator(100)}" for t in times]
-    for ax, title in zip(axes, ["source $x$", r"$-\nabla_x S\,/\,a$", *frames, "target $y$"], strict=True):
+    for ax, title in zip(
+        axes, ["source $x$", r"$-\nabla_x S\,/\,a$", *frames, "target $y$"], strict=True
+    ):
         ax.set_title(title, color=INK)
     return figure
 
@@ -183,7 +192,9 @@ def _bare(ax: Axes, points: Coordinates) -> None:
 
 
 def _frame(axes: Any, corners: Floats) -> None:
-    """Set limits that all axes share, around the corners; for points on a line the heights go from 0 to 1."""
+    """Set limits that all axes share, around the corners; for points on a line the heights go from
+    0 to 1.
+    """
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = MARGIN * ((high - low).max() or 1.0)
     bottom, top = (low[1] - margin, high[1] + margin) if len(low) > 1 else (-MARGIN, 1 + MARGIN)

@@ -19,7 +19,8 @@ from .representation import Represented
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem(Represented):
-    """OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b), P1 = a, P'1 = b, for C(x, y) = |x - y|^2 / 2.
+    """OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b), P1 = a, P'1 = b, for C(x, y) = |x - y|^2 /
+    2.
 
     Parameters
     ----------
@@ -43,7 +44,9 @@ class Problem(Represented):
             return
         validation.same_dimension("target", self.target.points, "source", self.source.points)
         rounding = max(self.source.traits.mass_rounding, self.target.traits.mass_rounding)
-        validation.equal_masses("target", self.target.weights, "source", self.source.weights, rounding)
+        validation.equal_masses(
+            "target", self.target.weights, "source", self.source.weights, rounding
+        )
 
     @property
     def blur(self) -> float:
@@ -73,7 +76,9 @@ class Problem(Represented):
 
     @property
     def reduced(self) -> Problem:
-        """The same problem between distinct points with positive weights. The solver solves this problem."""
+        """The same problem between distinct points with positive weights. The solver solves this
+        problem.
+        """
         is_reduced = self.source.reduced is self.source and self.target.reduced is self.target
         return self if is_reduced else self._reduced
 
@@ -101,20 +106,30 @@ class Problem(Represented):
         """The diagonal of the bounding box of the two measures."""
         low = np.minimum(self.source.box[0], self.target.box[0])
         high = np.maximum(self.source.box[1], self.target.box[1])
-        return math.dist(low.tolist(), high.tolist())  # math.dist does not overflow when it squares lengths
+        # Math.dist does not overflow when it squares lengths
+        return math.dist(low.tolist(), high.tolist())
 
     def between(self, source: Measure, target: Measure, eps: float | None = None) -> Problem:
-        """The same problem between other measures, at the same temperature unless another is given."""
+        """The same problem between other measures, at the same temperature unless another is
+        given.
+        """
         return replace(self, source=source, target=target, eps=self.eps if eps is None else eps)
 
     def kernel(self, dtype: str, backend: str = "auto", eps: float | None = None) -> GibbsKernel:
-        """The Gibbs kernel between the two measures, at the problem's temperature unless another is given."""
+        """The Gibbs kernel between the two measures, at the problem's temperature unless another is
+        given.
+        """
         source = self.source.partition
         target = source if self.is_self else self.target.partition
         return self.kernel_between(source, target, dtype, backend, eps)
 
     def kernel_between(
-        self, x: Partition, y: Partition, dtype: str, backend: str = "auto", eps: float | None = None
+        self,
+        x: Partition,
+        y: Partition,
+        dtype: str,
+        backend: str = "auto",
+        eps: float | None = None,
     ) -> GibbsKernel:
         """The Gibbs kernel of the same cost between the points of two other partitions."""
         return GibbsKernel(x, y, self.eps if eps is None else eps, dtype, backend)
@@ -128,6 +143,10 @@ class Problem(Represented):
         return self.between(self.target, self.target)
 
     def _facts(self) -> dict[str, object]:
-        sizes: dict[str, object] = {"n": len(self.source), "m": len(self.target), "d": self.source.dimension}
+        sizes: dict[str, object] = {
+            "n": len(self.source),
+            "m": len(self.target),
+            "d": self.source.dimension,
+        }
         sizes["blur"] = self.blur
         return sizes if self.home == HOST else sizes | {"arrays": self.home}

@@ -10,7 +10,9 @@ LONGEST_SETTING = 160  # characters for the value of one setting
 
 
 class Represented:
-    """An object that prints its `_facts()`, a dictionary of names and values that needs no pass over the pairs."""
+    """An object that prints its `_facts()`, a dictionary of names and values that needs no pass
+    over the pairs.
+    """
 
     def __repr__(self) -> str:
         facts = _known(self)
@@ -27,20 +29,26 @@ class Represented:
             f'<td style="text-align: left">{escape(text)}</td></tr>'
             for name, text in facts.items()
         )
-        return f"<table><thead><tr><th colspan=2>{escape(_title(self))}</th></tr></thead><tbody>{rows}</tbody></table>"
+        return (
+            "<table><thead><tr><th "
+            f"colspan=2>{escape(_title(self))}</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
 
 
 class Settings:
     """A dataclass that prints one line with its settings that are not the defaults."""
 
     def __repr__(self) -> str:
-        settings = fields(self)  # type: ignore[arg-type]  # of the dataclass that inherits this
-        shown = [field for field in settings if field.repr and not _is_default(self, field)]
-        return f"{_title(self)}({', '.join(f'{f.name}={_setting(getattr(self, f.name))}' for f in shown)})"
+        known = fields(self)  # type: ignore[arg-type]  # of the dataclass that inherits this
+        shown = [field for field in known if field.repr and not _is_default(self, field)]
+        settings = [f"{f.name}={_setting(getattr(self, f.name))}" for f in shown]
+        return f"{_title(self)}({', '.join(settings)})"
 
 
 def array(value: Any) -> str:
-    """The type and the shape of an array of any library, such as float64[200, 2]; a number is returned unchanged."""
+    """The type and the shape of an array of any library, such as float64[200, 2]; a number is
+    returned unchanged.
+    """
     if isinstance(value, list):
         return f"{len(value)} arrays"
     if not getattr(value, "shape", ()):

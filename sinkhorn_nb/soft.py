@@ -40,7 +40,8 @@ class SoftValues(Represented, ABC):
         return self._send(self._values)
 
     def pullback(self, cotangent: ArrayLike) -> Floats:
-        """The gradient (n,) of a scalar with respect to x, from its derivatives with respect to `values`.
+        """The gradient (n,) of a scalar with respect to x, from its derivatives with respect to
+        `values`.
 
         The derivatives belong to the converged values and are right up to the marginal error. A
         warning is given if their linear system was not solved (see `Solution.pullback`).
@@ -49,7 +50,8 @@ class SoftValues(Represented, ABC):
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The values, on the host."""
-        return np.array(self._values, dtype=dtype, copy=copy is None or copy)  # NumPy 1 does not accept None
+        # NumPy 1 does not accept None
+        return np.array(self._values, dtype=dtype, copy=copy is None or copy)
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -58,7 +60,9 @@ class SoftValues(Represented, ABC):
     def _facts(self) -> dict[str, object]:
         """The facts do not include the values, which would take a pass."""
         facts = self.solution._facts()
-        return {"shape": self._shape} | {name: facts[name] for name in ("converged", "marginal_error", "blur")}
+        return {"shape": self._shape} | {
+            name: facts[name] for name in ("converged", "marginal_error", "blur")
+        }
 
     @property
     @abstractmethod
@@ -82,11 +86,14 @@ class SoftValues(Represented, ABC):
 
 
 class _Grid:
-    """As many evenly spaced numbers as x has, with its mean and standard deviation (1 if all are equal)."""
+    """As many evenly spaced numbers as x has, with its mean and standard deviation (1 if all are
+    equal).
+    """
 
     def __init__(self, source: Measure) -> None:
         self.weights, x = source.probabilities, source.points[:, 0]
-        ordered, weights = source.partition.points[:, 0], source.partition.probabilities  # same bits for any order
+        # Same bits for any order
+        ordered, weights = source.partition.points[:, 0], source.partition.probabilities
         self.mean = float(weights @ ordered)
         deviation = float(np.sqrt(weights @ (ordered - self.mean) ** 2))
         self.scale = deviation or 1.0
@@ -98,8 +105,12 @@ class _Grid:
         return self.mean + self.scale * self.unit
 
     def pull(self, on_points: Floats, on_mean: float = 0.0, on_scale: float = 0.0) -> Floats:
-        """The gradient with respect to x from derivatives with respect to the points, the mean and the scale."""
-        return self.weights * (on_points.sum() + on_mean) + self._slope * (on_points @ self.unit + on_scale)
+        """The gradient with respect to x from derivatives with respect to the points, the mean and
+        the scale.
+        """
+        return self.weights * (on_points.sum() + on_mean) + self._slope * (
+            on_points @ self.unit + on_scale
+        )
 
 
 class _SoftSort(SoftValues):
@@ -179,8 +190,9 @@ def soft_sort(
 ) -> SoftValues:
     """Sort numbers smoothly: the i-th value is a mean of x around its i-th smallest number.
 
-    The values are the barycentric images of an even grid of n numbers with the mean and the standard deviation of x,
-    under the entropic plan between x and this grid. They increase, and their mean is the mean of x.
+    The values are the barycentric images of an even grid of n numbers with the mean and the
+    standard deviation of x, under the entropic plan between x and this grid. They increase, and
+    their mean is the mean of x.
 
     Parameters
     ----------
@@ -188,8 +200,8 @@ def soft_sort(
     weights : (n,) array-like, optional
         Weights >= 0 of the numbers; uniform by default.
     blur : float
-        Length in the unit of x, eps = blur**2: smaller differences are smoothed. As blur goes to 0 the values tend to
-        `numpy.sort(x)`; as it grows they all tend to the mean.
+        Length in the unit of x, eps = blur**2: smaller differences are smoothed. As blur goes to 0
+        the values tend to `numpy.sort(x)`; as it grows they all tend to the mean.
     solver : Sinkhorn, optional
         How to solve.
 
@@ -204,7 +216,8 @@ def soft_sort(
 
     References
     ----------
-    Cuturi, Teboul & Vert 2019, "Differentiable ranking and sorting using optimal transport", definition 2.
+    Cuturi, Teboul & Vert 2019, "Differentiable ranking and sorting using optimal transport",
+    definition 2.
 
     Examples
     --------
@@ -221,14 +234,15 @@ def soft_rank(
 ) -> SoftValues:
     """Rank numbers smoothly: 1 for the smallest, n for the largest.
 
-    They are means of the positions 1, ..., n on the grid of `soft_sort` under its plan. Equal numbers share a rank.
+    They are means of the positions 1, ..., n on the grid of `soft_sort` under its plan. Equal
+    numbers share a rank.
 
     Parameters
     ----------
     x : (n,) array-like
     weights : (n,) array-like, optional
-        Weights >= 0 of the numbers; uniform by default. With weights, a rank is about 1/2 + n times the share of the
-        mass below the number, including half of its own mass.
+        Weights >= 0 of the numbers; uniform by default. With weights, a rank is about 1/2 + n times
+        the share of the mass below the number, including half of its own mass.
     blur : float
         Length in the unit of x, as in `soft_sort`.
     solver : Sinkhorn, optional
@@ -241,7 +255,8 @@ def soft_rank(
 
     References
     ----------
-    Cuturi, Teboul & Vert 2019, "Differentiable ranking and sorting using optimal transport", definition 2.
+    Cuturi, Teboul & Vert 2019, "Differentiable ranking and sorting using optimal transport",
+    definition 2.
 
     Examples
     --------
@@ -254,9 +269,15 @@ def soft_rank(
 
 @validation.native_names
 def soft_quantile(
-    x: ArrayLike, q: ArrayLike, weights: ArrayLike | None = None, *, blur: float, solver: Sinkhorn | None = None
+    x: ArrayLike,
+    q: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    blur: float,
+    solver: Sinkhorn | None = None,
 ) -> SoftValues:
-    """Compute smooth quantiles: interpolate `soft_sort` as `numpy.quantile` interpolates sorted numbers.
+    """Compute smooth quantiles: interpolate `soft_sort` as `numpy.quantile` interpolates sorted
+    numbers.
 
     Parameters
     ----------
@@ -277,7 +298,8 @@ def soft_quantile(
 
     References
     ----------
-    Cuturi, Teboul & Vert 2019, "Differentiable ranking and sorting using optimal transport", section 3.
+    Cuturi, Teboul & Vert 2019, "Differentiable ranking and sorting using optimal transport",
+    section 3.
 
     Examples
     --------
@@ -289,10 +311,13 @@ def soft_quantile(
     return _SoftQuantile(_to_grid(x, weights, blur, solver), q)
 
 
-def _to_grid(x: ArrayLike, weights: ArrayLike | None, blur: float, solver: Sinkhorn | None) -> Solution:
+def _to_grid(
+    x: ArrayLike, weights: ArrayLike | None, blur: float, solver: Sinkhorn | None
+) -> Solution:
     home = validation.home(x=x, weights=weights)
     validation.vector("x", x)
-    source = Measure.of(validation.host_array("x", x)[:, None], weights, names=("x", "weights"))  # keeps its dtype
+    # Keeps its dtype
+    source = Measure.of(validation.host_array("x", x)[:, None], weights, names=("x", "weights"))
     target = Measure(_Grid(source).points[:, None], np.full(len(source), source.mass / len(source)))
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, ("x", source))

@@ -13,7 +13,14 @@ from .caching import cached_property, know
 from .certificate import Certificate, certify
 from .dual import Iterate, Normal, dual_value, marginal_error
 from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
-from .gradients import Differentiable, Gradient, envelope, envelope_of_normal_forms, pull, with_value
+from .gradients import (
+    Differentiable,
+    Gradient,
+    envelope,
+    envelope_of_normal_forms,
+    pull,
+    with_value,
+)
 from .outlook import advice
 from .plan import Plan, with_log_rows
 from .plan_statistics import Pairs
@@ -69,22 +76,31 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def iterate(self) -> Iterate:
-        """The iterate in the order of the partitions; small problems, solved in another order, are converted."""
+        """The iterate in the order of the partitions; small problems, solved in another order, are
+        converted.
+        """
         found = self.found
-        return found if isinstance(found, Iterate) else iterate_of_normal_forms(self.problem, found.iterate)
+        return (
+            found
+            if isinstance(found, Iterate)
+            else iterate_of_normal_forms(self.problem, found.iterate)
+        )
 
     @cached_property
     def value(self) -> float:
-        """The dual value, a lower bound of OT_eps whose error is quadratic in the marginal error."""
+        """The dual value, a lower bound of OT_eps whose error is quadratic in the marginal
+        error.
+        """
         return self._transported + self.problem.mass_terms
 
     @cached_property
     def gap(self) -> float:
         """A certified bound, value <= OT_eps <= value + gap; it is linear in the marginal error.
 
-        It takes one pass in float64 if one side is exact at the potentials, as after most of the default steps, and
-        else two; solutions with pairs in float32 take three. n_passes includes them from then on. Rounding of float32
-        pairs may lift the value above OT_eps: |value - OT_eps| <= gap holds for them, too.
+        It takes one pass in float64 if one side is exact at the potentials, as after most of the
+        default steps, and else two; solutions with pairs in float32 take three. n_passes includes
+        them from then on. Rounding of float32 pairs may lift the value above OT_eps: |value -
+        OT_eps| <= gap holds for them, too.
 
         References
         ----------
@@ -96,8 +112,12 @@ class Solution(Represented, Differentiable):
 
     @property
     def n_passes(self) -> float:
-        """Sweeps over the n x m pairs: the start, the iterations, repeated rows, and the gap once it was computed."""
-        return self.solve_passes + (self._certificate.n_passes if "_certificate" in vars(self) else 0.0)
+        """Sweeps over the n x m pairs: the start, the iterations, repeated rows, and the gap once
+        it was computed.
+        """
+        return self.solve_passes + (
+            self._certificate.n_passes if "_certificate" in vars(self) else 0.0
+        )
 
     @cached_property
     def _certificate(self) -> Certificate:
@@ -138,7 +158,11 @@ class Solution(Represented, Differentiable):
 
     def _with(self, **changes: Any) -> Solution:
         """The solution with changed fields and the same certificate."""
-        known = {name: vars(self)[name] for name in ("_certificate", "_dual", "marginal_error") if name in vars(self)}
+        known = {
+            name: vars(self)[name]
+            for name in ("_certificate", "_dual", "marginal_error")
+            if name in vars(self)
+        }
         return know(replace(self, **changes), **known)
 
     @property
@@ -149,7 +173,9 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`, `plan.topk(k)`."""
+        """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`,
+        `plan.topk(k)`.
+        """
         plan = Plan(self.problem, *self._potentials, self.backend)
         return with_log_rows(plan, self.iterate.log_rows) if self.dtype == "float64" else plan
 
@@ -174,13 +200,16 @@ class Solution(Represented, Differentiable):
         Parameters
         ----------
         x_new : (q, d) array
-            Points at any distance from the data. They take one pass over q x m pairs, in the log domain.
+            Points at any distance from the data. They take one pass over q x m pairs, in the log
+            domain.
 
         Returns
         -------
         (q,) float64 array
         """
-        return self.problem.home.send(self._extension.potential(self._new(x_new)) - self.problem.mass_shift)
+        return self.problem.home.send(
+            self._extension.potential(self._new(x_new)) - self.problem.mass_shift
+        )
 
     def potential_back(self, y_new: ArrayLike) -> Floats:
         """g at new points, like `potential`."""
@@ -197,7 +226,8 @@ class Solution(Represented, Differentiable):
         Returns
         -------
         (q, d) float64 array
-            Means of y under the conditional plan. They take two passes over q x m pairs, or one for the source points.
+            Means of y under the conditional plan. They take two passes over q x m pairs, or one for
+            the source points.
         """
         if x_new is not None:
             return self.problem.home.send(self._extension.images(self._new(x_new)))
@@ -224,7 +254,9 @@ class Solution(Represented, Differentiable):
 
     @property
     def _gradient(self) -> Gradient:
-        """The gradient of the mass times the value between probabilities, without the constant in the weights' part."""
+        """The gradient of the mass times the value between probabilities, without the constant in
+        the weights' part.
+        """
         source, target, found = self.problem.source, self.problem.target, self.found
         if isinstance(found, Normal):
             (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, found)
@@ -234,11 +266,18 @@ class Solution(Represented, Differentiable):
             on_x, on_y = source.expand(on_x), target.expand(on_y)
         mass = self.problem.mass
         return Gradient(
-            pull(source, mass, on_x), pull(target, mass, on_y), self._per_row(f), self._per_row(g, is_source=False)
+            pull(source, mass, on_x),
+            pull(target, mass, on_y),
+            self._per_row(f),
+            self._per_row(g, is_source=False),
         )
 
     def _facts(self) -> dict[str, object]:
-        outcome = {"value": self.value, "converged": self.converged, "marginal_error": f"{self.marginal_error:.2g}"}
+        outcome = {
+            "value": self.value,
+            "converged": self.converged,
+            "marginal_error": f"{self.marginal_error:.2g}",
+        }
         return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.problem._facts()
 
     @cached_property
@@ -252,7 +291,10 @@ class Solution(Represented, Differentiable):
 
     @property
     def _probabilities(self) -> tuple[Floats, Floats]:
-        return self._solved.source.partition.probabilities, self._solved.target.partition.probabilities
+        return (
+            self._solved.source.partition.probabilities,
+            self._solved.target.partition.probabilities,
+        )
 
     @cached_property
     def _potentials(self) -> tuple[Floats, Floats]:
@@ -271,7 +313,9 @@ class Solution(Represented, Differentiable):
         return self._per_row(self.found.g, is_source=False)
 
     def _per_row(self, potential: Floats, is_source: bool = True) -> Floats:
-        """A potential per row, from the potential of the points in `found`. Rows without mass have the softmin."""
+        """A potential per row, from the potential of the points in `found`. Rows without mass have
+        the softmin.
+        """
         if isinstance(self.found, Normal):
             measure = self.problem.source if is_source else self.problem.target
             owner = measure.normal_form.owner

@@ -35,7 +35,9 @@ class SolvedPairs:
         Homes of the arrays of each divergence.
     """
 
-    def __init__(self, small: SmallSolutions | None, others: dict[int, Divergence], homes: list[Home]) -> None:
+    def __init__(
+        self, small: SmallSolutions | None, others: dict[int, Divergence], homes: list[Home]
+    ) -> None:
         self._small, self._divergences, self._homes = small, others, homes
         self._others = list(others)
 
@@ -50,7 +52,12 @@ class SolvedPairs:
     def gradient(self, q: int) -> Gradient:
         """The gradient of a divergence."""
         small = self._small
-        if q in self._divergences or self._homes[q] != HOST or small is None or not small.has_flat_gradient(q):
+        if (
+            q in self._divergences
+            or self._homes[q] != HOST
+            or small is None
+            or not small.has_flat_gradient(q)
+        ):
             return self.divergence(q).gradient()
         flat = self._flat_gradients
         of_x, of_y = slice(*flat.x_ends[q : q + 2]), slice(*flat.y_ends[q : q + 2])
@@ -79,7 +86,8 @@ def solve_pairs(
     selves: dict[int, Solution] | None = None,
     is_alone: bool = False,
 ) -> SolvedPairs:
-    """Solve the divergences of pairs of clouds; a cloud that is in several pairs is compared with itself once.
+    """Solve the divergences of pairs of clouds; a cloud that is in several pairs is compared with
+    itself once.
 
     Parameters
     ----------
@@ -121,18 +129,24 @@ def solve_pairs(
 def _solve_small(
     pairs: CloudPairs, solver: Sinkhorn, is_alone: bool, selves: dict[int, Solution] | None
 ) -> SmallSolutions | None:
-    """Solve the small pairs; a single pair may start from a similar divergence. None if the solver is not suitable."""
+    """Solve the small pairs; a single pair may start from a similar divergence. None if the solver
+    is not suitable.
+    """
     clouds, sources, targets, eps = pairs
     earlier, starts = solver._start, None
     if isinstance(earlier, Resumed) and len(sources) == 1:
         numbers = sources[0], targets[0]
         starts = carried(earlier, clouds, numbers)
-        found = {k: unchanged(solver, Problem(clouds.measure(k), clouds.measure(k), eps)) for k in numbers}
+        found = {
+            k: unchanged(solver, Problem(clouds.measure(k), clouds.measure(k), eps))
+            for k in numbers
+        }
         selves = {k: own for k, own in found.items() if own is not None} | (selves or {})
     if not suits(solver, starts):
         return None
     small = solve_small(pairs, solver, is_alone, selves, starts)
-    # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too large.
+    # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too
+    # large.
     if (
         starts is not None
         and isinstance(earlier, Resumed)

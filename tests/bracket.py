@@ -1,4 +1,6 @@
-"""Bounds of OT_eps that hold for any potentials: dense, float64, in units of eps, between probabilities."""
+"""Bounds of OT_eps that hold for any potentials: dense, float64, in units of eps, between
+probabilities.
+"""
 
 from typing import NamedTuple
 
@@ -25,7 +27,9 @@ class Bracket(NamedTuple):
 
 
 def bracket(C, a, b, starts=()):
-    """Bracket min <P, C> + KL(P | a (x) b) for probabilities a and b; starts are potentials of the columns."""
+    """Bracket min <P, C> + KL(P | a (x) b) for probabilities a and b; starts are potentials of the
+    columns.
+    """
     rows, columns = np.flatnonzero(a), np.flatnonzero(b)
     dual = _Dual(C[np.ix_(rows, columns)], a[rows], b[columns])
     starts = [v[columns] for v in starts]
@@ -79,7 +83,9 @@ class _Dual:
         return np.clip(step, -30, 30)
 
     def rounded(self, v):
-        """Cost and entropy of the plan at (T(v), v), made feasible (Altschuler et al. 2017, algorithm 2)."""
+        """Cost and entropy of the plan at (T(v), v), made feasible (Altschuler et al. 2017,
+        algorithm 2).
+        """
         a, b = self.a, self.b
         ratios = v - log_sum_exp(self.logits(v))[:, None] - self.C  # log P_ij / (a_i b_j)
         ratios = ratios - np.maximum(log(a @ np.exp(ratios)), 0)

@@ -1,4 +1,6 @@
-"""Settings that must be made before the library is imported: its cache folder, threads, the Hypothesis profile."""
+"""Settings that must be made before the library is imported: its cache folder, threads, the
+Hypothesis profile.
+"""
 
 import hashlib
 import os
@@ -14,7 +16,10 @@ KERNELS = Path(__file__).parents[1] / "sinkhorn_nb" / "backends"
 def cache_folder():
     """One folder for each version of the kernels: numba does not notice edits in imported files."""
     sources = b"".join(path.read_bytes() for path in sorted(KERNELS.glob("*.py")))
-    return Path(tempfile.gettempdir()) / f"sinkhorn_nb_tests_{hashlib.sha256(sources).hexdigest()[:16]}"
+    return (
+        Path(tempfile.gettempdir())
+        / f"sinkhorn_nb_tests_{hashlib.sha256(sources).hexdigest()[:16]}"
+    )
 
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
@@ -29,6 +34,7 @@ for profile, max_examples in {"quick": 5, "default": 20, "thorough": 500}.items(
         print_blob=True,
         suppress_health_check=[HealthCheck.too_slow],  # the first example compiles
     )
-signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with Ctrl-C ignored
+# Shells start background jobs with Ctrl-C ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

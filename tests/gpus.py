@@ -1,4 +1,5 @@
-"""Shared parts of the tests of the CUDA backend: the GPU, or numba's simulator at sizes that are not too slow for it.
+"""Shared parts of the tests of the CUDA backend: the GPU, or numba's simulator at sizes that are
+not too slow for it.
 
 Test files that need a GPU import this module, and are skipped if there is none.
 """

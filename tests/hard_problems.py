@@ -1,4 +1,6 @@
-"""Random hard problems: every size, scale, mass, weight, kind of cloud and setting that users may have."""
+"""Random hard problems: every size, scale, mass, weight, kind of cloud and setting that users may
+have.
+"""
 
 import warnings
 from typing import Any, NamedTuple
@@ -31,7 +33,9 @@ class Problem(NamedTuple):
     @property
     def told(self):
         """One line that says how the problem was drawn, with the solver's settings."""
-        settings = self.settings | ({"init": "pair"} if isinstance(self.settings.get("init"), tuple) else {})
+        settings = self.settings | (
+            {"init": "pair"} if isinstance(self.settings.get("init"), tuple) else {}
+        )
         return f"{' '.join(self.words)} {settings}"
 
     @property
@@ -42,24 +46,39 @@ class Problem(NamedTuple):
             rough = snb.Sinkhorn(max_iter=5)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                settings["init"] = snb.entropic_ot(self.x, self.y, self.a, self.b, blur=2 * self.blur, solver=rough)
+                settings["init"] = snb.entropic_ot(
+                    self.x, self.y, self.a, self.b, blur=2 * self.blur, solver=rough
+                )
         return snb.Sinkhorn(**settings)
 
     @property
     def program(self):
         """Lines that state the problem."""
-        function = {"ot": "entropic_ot", "divergence": "sinkhorn_divergence", "batch": "sinkhorn_divergence"}[self.call]
+        function = {
+            "ot": "entropic_ot",
+            "divergence": "sinkhorn_divergence",
+            "batch": "sinkhorn_divergence",
+        }[self.call]
         lines = ["import numpy as np, sinkhorn_nb as snb"]
-        lines += [f"{name} = {_stated(array)}" for name, array in zip("xyab", self[1:5], strict=True)]
+        lines += [
+            f"{name} = {_stated(array)}" for name, array in zip("xyab", self[1:5], strict=True)
+        ]
         settings = ", ".join(f"{key}={_stated(value)}" for key, value in self.settings.items())
-        lines.append(f"result = snb.{function}(x, y, a, b, blur={self.blur!r}, solver=snb.Sinkhorn({settings}))")
+        lines.append(
+            f"result = snb.{function}(x, y, a, b, blur={self.blur!r}, "
+            f"solver=snb.Sinkhorn({settings}))"
+        )
         return "\n".join(lines)
 
 
 def _stated(value):
     if isinstance(value, tuple):
         return f"({', '.join(map(_stated, value))})"
-    return f"np.array({value.tolist()}, dtype={value.dtype.name!r})" if isinstance(value, np.ndarray) else repr(value)
+    return (
+        f"np.array({value.tolist()}, dtype={value.dtype.name!r})"
+        if isinstance(value, np.ndarray)
+        else repr(value)
+    )
 
 
 def draw(seed):
@@ -74,13 +93,24 @@ def draw(seed):
     diameter = np.linalg.norm(np.ptp(both, axis=0)) or np.abs(both).max() or 1.0
     blur = float(diameter * 10 ** rng.uniform(-4, 3))
     if x.dtype == np.float32 and np.spacing(np.abs(both).max().astype(np.float32)) > blur / 4:
-        x, y, dtype = x.astype(float), y.astype(float), f"{dtype}/in float64"  # float32 is refused for this blur
+        # Float32 is refused for this blur
+        x, y, dtype = x.astype(float), y.astype(float), f"{dtype}/in float64"
     call = str(rng.choice(["ot", "divergence", "divergence", "batch"]))
     settings = setting(rng, d, len(x), len(y), blur**2 + diameter**2)
     if call == "batch" and isinstance(settings.get("init"), tuple):  # potentials fit one pair alone
         settings["init"] = "auto"
     words = (call, f"{len(x)}x{len(y)}", f"d={d}", str(kind), str(target), weighting, dtype)
-    return Problem(call, x, y, a, b, blur, settings, (*words, f"blur={blur / diameter:.1e}"), list(np.atleast_1d(seed)))
+    return Problem(
+        call,
+        x,
+        y,
+        a,
+        b,
+        blur,
+        settings,
+        (*words, f"blur={blur / diameter:.1e}"),
+        list(np.atleast_1d(seed)),
+    )
 
 
 def size(rng):
@@ -107,7 +137,9 @@ def cloud(rng, kind, n, d):
 
 
 def second(rng, target, kind, x):
-    """The other cloud, and the order of its points and weights in terms of the first where it is a copy."""
+    """The other cloud, and the order of its points and weights in terms of the first where it is a
+    copy.
+    """
     n = len(x)
     if target == "permuted":
         order = rng.permutation(n)
@@ -119,7 +151,9 @@ def second(rng, target, kind, x):
         return x + rng.normal(size=x.shape[1]), np.arange(n)
     if target == "part":
         return x[rng.integers(0, n, size(rng))], None
-    return cloud(rng, kind if rng.uniform() < 0.5 else rng.choice(CLOUDS), size(rng), x.shape[1]), None
+    return cloud(
+        rng, kind if rng.uniform() < 0.5 else rng.choice(CLOUDS), size(rng), x.shape[1]
+    ), None
 
 
 def weights(rng, n, m, order):

@@ -76,7 +76,9 @@ class Dense:
         P = self.plan_of(f, g)
         rows, columns = P.sum(axis=1), P.sum(axis=0)
         hessian = np.block([[np.diag(rows), P], [P.T, np.diag(columns)]]) / self.eps
-        step = np.linalg.lstsq(hessian, np.concatenate([self.a - rows, self.b - columns]), rcond=1e-14)[0]
+        step = np.linalg.lstsq(
+            hessian, np.concatenate([self.a - rows, self.b - columns]), rcond=1e-14
+        )[0]
         step = np.clip(step, -10 * self.eps, 10 * self.eps)
         return self.alternate(self.eps, g + step[len(f) :], times=1)
 
@@ -86,7 +88,10 @@ class Dense:
     def error(self, f, g):
         """max over the two sides of sum_i a_i |r_i - 1| / mass."""
         P = self.plan_of(f, g)
-        return max(np.abs(P.sum(axis=1) - self.a).sum(), np.abs(P.sum(axis=0) - self.b).sum()) / self.a.sum()
+        return (
+            max(np.abs(P.sum(axis=1) - self.a).sum(), np.abs(P.sum(axis=0) - self.b).sum())
+            / self.a.sum()
+        )
 
     @cached_property
     def plan(self):
@@ -133,6 +138,8 @@ def exact_cost(x, y, a, b):
     """min_P <P, C> by linear programming."""
     n, m = len(x), len(y)
     rows, columns = np.kron(np.eye(n), np.ones(m)), np.kron(np.ones(n), np.eye(m))
-    found = linprog(costs(x, y).ravel(), A_eq=np.vstack([rows, columns])[:-1], b_eq=np.concatenate([a, b])[:-1])
+    found = linprog(
+        costs(x, y).ravel(), A_eq=np.vstack([rows, columns])[:-1], b_eq=np.concatenate([a, b])[:-1]
+    )
     assert found.success, found.message
     return found.fun

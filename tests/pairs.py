@@ -19,7 +19,9 @@ def halved(n, most=512):
 
 
 class Side:
-    """A cloud with a few points per tile, F and weights; the points are the centers plus the offsets."""
+    """A cloud with a few points per tile, F and weights; the points are the centers plus the
+    offsets.
+    """
 
     def __init__(self, offsets, centers, bounds, seed):
         rng = np.random.default_rng(seed)
@@ -33,7 +35,9 @@ class Side:
 def near(n, d, dtype, seed, shift=0.0, most=512):
     """Tiles whose centers are of the size of the offsets."""
     bounds = halved(n, most)
-    centers = np.random.default_rng([n, d, seed]).uniform(-1, 1, size=(len(bounds) - 1, d)) / np.sqrt(d)
+    centers = np.random.default_rng([n, d, seed]).uniform(
+        -1, 1, size=(len(bounds) - 1, d)
+    ) / np.sqrt(d)
     return Side(cloud(n, d, dtype, shift), centers, bounds, seed)
 
 
@@ -41,7 +45,9 @@ def far(bounds, d, dtype, seed, axis):
     """Tiles strung out along an axis, 50 from the origin; the exponents make up for the distances."""
     n, count = bounds[-1], len(bounds) - 1
     centers = np.zeros((count, d))
-    centers[:, axis] = 50 * np.random.default_rng(seed).choice([-1.0, 1.0], count) + np.linspace(-3, 3, count)
+    centers[:, axis] = 50 * np.random.default_rng(seed).choice([-1.0, 1.0], count) + np.linspace(
+        -3, 3, count
+    )
     offsets = cloud(n, d)
     offsets[:, :2] /= 50
     side = Side(offsets.astype(dtype), centers, np.array(bounds), seed)
@@ -56,7 +62,11 @@ class Pairs:
         self.x, self.y, self.rtol, self.backend = x, y, rtol, backend
         self.exponents = exponents(x, y)
         self.p = np.exp2(self.exponents)
-        self.X, self.F, self.a = backend.load(x.rounded, x.centers, x.bounds), x.exponents, x.weights
+        self.X, self.F, self.a = (
+            backend.load(x.rounded, x.centers, x.bounds),
+            x.exponents,
+            x.weights,
+        )
         self.Y = self.X if x is y else backend.load(y.rounded, y.centers, y.bounds)
         self.G, self.b = y.exponents, y.weights
 
@@ -71,8 +81,11 @@ class Pairs:
 
 
 def exponents(x, y):
-    """F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>, d from the center of y's tile to that of x's."""
-    inner = (x.of_points + x.offsets) @ (y.of_points + y.offsets).T  # all of it but what depends on i or j alone
+    """F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>, d from the center of y's tile to that of
+    x's.
+    """
+    # All of it but what depends on i or j alone
+    inner = (x.of_points + x.offsets) @ (y.of_points + y.offsets).T
     F = x.exponents - (x.of_points**2).sum(axis=1) / 2 - (x.of_points * x.offsets).sum(axis=1)
     G = y.exponents - (y.of_points**2).sum(axis=1) / 2 - (y.of_points * y.offsets).sum(axis=1)
     return F[:, None] + G + inner
@@ -122,7 +135,9 @@ def check_self_sums(t):
 
 def check_log_sum_exp(t):
     expected = logsumexp(t.exponents * np.log(2), axis=1) / np.log(2)
-    np.testing.assert_allclose(t.backend.log_sum_exp(t.X, t.F, t.Y, t.G), expected, rtol=t.rtol, atol=t.rtol)
+    np.testing.assert_allclose(
+        t.backend.log_sum_exp(t.X, t.F, t.Y, t.G), expected, rtol=t.rtol, atol=t.rtol
+    )
 
 
 def check_transport(t):

@@ -32,7 +32,8 @@ def gaussian_grid(mean, covariance, n_per_side, width=6.5):
     """A tensor grid weighted by a Gaussian's density: sums over it are integrals to about 1e-9."""
     mean, covariance = np.atleast_1d(mean), np.atleast_2d(covariance)
     axes = [
-        m + np.sqrt(v) * np.linspace(-width, width, n_per_side) for m, v in zip(mean, np.diag(covariance), strict=True)
+        m + np.sqrt(v) * np.linspace(-width, width, n_per_side)
+        for m, v in zip(mean, np.diag(covariance), strict=True)
     ]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(mean))
     centered = points - mean

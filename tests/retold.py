@@ -4,16 +4,23 @@ import numpy as np
 
 
 def ways(problem):
-    """Return, by name, equivalent forms of a problem, each with the factor of the divergence's value."""
+    """Return, by name, equivalent forms of a problem, each with the factor of the divergence's
+    value.
+    """
     rng = np.random.default_rng(problem.seed)
     told = {"permuted": (permuted(problem, rng), 1), "exchanged": (exchanged(problem), 1)}
     is_float = problem.a is not None and problem.a.dtype == problem.b.dtype == np.float64
     has_pair = isinstance(problem.settings.get("init"), tuple)
-    if is_float and not has_pair and problem.call != "ot":  # potentials and values have terms in the mass
+    # Potentials and values have terms in the mass
+    if is_float and not has_pair and problem.call != "ot":
         told["mass x 16"] = problem._replace(a=16 * problem.a, b=16 * problem.b), 16
     if problem.a is not None and not (problem.a.all() and problem.b.all()) and not has_pair:
         told["without inert points"] = carriers(problem), 1
-    if (problem.a is None or is_float) and not has_pair and all(map(_are_distinct, (problem.x, problem.y))):
+    if (
+        (problem.a is None or is_float)
+        and not has_pair
+        and all(map(_are_distinct, (problem.x, problem.y)))
+    ):
         told["points split"] = split(problem), 1
     return told
 
@@ -44,7 +51,11 @@ def carriers(problem):
 
 def split(problem):
     """Each point twice, with half of its weight."""
-    weights = {} if problem.a is None else {"a": np.tile(problem.a / 2, 2), "b": np.tile(problem.b / 2, 2)}
+    weights = (
+        {}
+        if problem.a is None
+        else {"a": np.tile(problem.a / 2, 2), "b": np.tile(problem.b / 2, 2)}
+    )
     return problem._replace(x=np.tile(problem.x, (2, 1)), y=np.tile(problem.y, (2, 1)), **weights)
 
 

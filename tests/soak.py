@@ -49,19 +49,25 @@ def check(problem):
             warnings.simplefilter("always")
             failures += _judge_numbers(problem, result)
         if caught:
-            failures.append(("late warning", f"expected none when results are read, got {caught[0].message}"))
+            failures.append(
+                ("late warning", f"expected none when results are read, got {caught[0].message}")
+            )
         return failures + list(_judge_retold(problem, result))
     except Exception as error:
-        if isinstance(error, ValueError) and "float64 tells apart" in str(error):  # a documented refusal
+        # A documented refusal
+        if isinstance(error, ValueError) and "float64 tells apart" in str(error):
             return []
         frames = traceback.extract_tb(error.__traceback__)[-4:]
-        where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+        where = " < ".join(
+            f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames)
+        )
         return [(type(error).__name__, f"expected no exception, got {error} ({where})")]
 
 
 def _judge_warnings(result, caught):
     others = [w for w in caught if not issubclass(w.category, snb.ConvergenceWarning)]
-    early = [w for w in caught if str(w.message).startswith("The blur")]  # after which it may yet converge
+    # After which it may yet converge
+    early = [w for w in caught if str(w.message).startswith("The blur")]
     told, expected = len(caught) - len(others), int(not np.all(result.converged) or len(early) > 0)
     if others:
         yield "warning", f"expected none, got {others[0].category.__name__}: {others[0].message}"
@@ -70,7 +76,9 @@ def _judge_warnings(result, caught):
 
 
 def _judge_numbers(problem, result):
-    """Kinds that vanish if coordinates may be rounded at their distance from the origin end in (offset)."""
+    """Kinds that vanish if coordinates may be rounded at their distance from the origin end in
+    (offset).
+    """
     failures = list(_failures(problem, result, lenient=False))
     known = {kind for kind, _ in _failures(problem, result, lenient=True)} if failures else ()
     return [(kind if kind in known else f"{kind} (offset)", words) for kind, words in failures]
@@ -90,12 +98,17 @@ def _failures(problem, result, lenient):
 
 
 def _judge_retold(problem, result):
-    """One of the ways to tell the problem that must not matter; in a batch, the order of each pair, too."""
+    """One of the ways to tell the problem that must not matter; in a batch, the order of each pair,
+    too.
+    """
     if problem.settings.get("init") == "warm":  # made of the points as they were
         return
     values = np.atleast_1d(result.value)
     if len(values) > 1 and values[0] != values[1]:
-        yield "batch order", f"expected the same bits of (x, y) and (y, x), got {values[0]!r} and {values[1]!r}"
+        yield (
+            "batch order",
+            f"expected the same bits of (x, y) and (y, x), got {values[0]!r} and {values[1]!r}",
+        )
     told = ways(problem)
     way = list(told)[problem.seed[-1] % len(told)]
     retold, factor = told[way]
@@ -107,7 +120,9 @@ def _judge_retold(problem, result):
 
 
 def run(seed, indices):
-    """One line for each kind of failure of a problem, and the counts of kinds; the number of problems that fail."""
+    """One line for each kind of failure of a problem, and the counts of kinds; the number of
+    problems that fail.
+    """
     kinds, n_failed, start = Counter(), 0, time.perf_counter()
     for index in indices:
         problem = draw([seed, index])
@@ -124,8 +139,12 @@ def run(seed, indices):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("numbers", type=int, nargs=2, metavar=("N", "SEED"), help="with --only: SEED INDEX")
-    parser.add_argument("--only", action="store_true", help="one problem alone, with a program that states it")
+    parser.add_argument(
+        "numbers", type=int, nargs=2, metavar=("N", "SEED"), help="with --only: SEED INDEX"
+    )
+    parser.add_argument(
+        "--only", action="store_true", help="one problem alone, with a program that states it"
+    )
     given = parser.parse_args()
     first, second = given.numbers
     if given.only:

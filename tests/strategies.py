@@ -47,7 +47,9 @@ def probabilities(draw, n):
 
 @st.composite
 def pairs(draw, scales=SCALES, dimensions=DIMENSIONS):
-    """Problems of any scale whose blur is comparable with their extent, so that they are solved exactly."""
+    """Problems of any scale whose blur is comparable with their extent, so that they are solved
+    exactly.
+    """
     d, scale, mass = draw(dimensions), draw(scales), draw(st.sampled_from([1.0, 1.0, 0.25, 3.0]))
     x, y = scale * draw(clouds(d)), scale * draw(clouds(d))
     a, b = draw(probabilities(len(x))), draw(probabilities(len(y)))
@@ -57,8 +59,12 @@ def pairs(draw, scales=SCALES, dimensions=DIMENSIONS):
 
 @st.composite
 def rewritten(draw, x, a):
-    """The same measure in other rows: permuted, with points repeated, weights split and weights of zero added."""
-    rows = np.repeat(np.arange(len(x)), draw(hnp.arrays(np.intp, len(x), elements=st.integers(1, 3))))
+    """The same measure in other rows: permuted, with points repeated, weights split and weights of
+    zero added.
+    """
+    rows = np.repeat(
+        np.arange(len(x)), draw(hnp.arrays(np.intp, len(x), elements=st.integers(1, 3)))
+    )
     parts = draw(hnp.arrays(np.float64, len(rows), elements=st.integers(1, 8).map(float)))
     parts *= (a / np.bincount(rows, parts))[rows]
     points = np.concatenate([x[rows], x[:1] + 1.0])

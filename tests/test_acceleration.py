@@ -17,7 +17,11 @@ WIDE = {"small": (23, 31, 2), "line": (40, 40, 1), "many dimensions": (50, 30, 3
 @pytest.mark.parametrize("acceleration", ["none", "symmetric"])
 def test_same_solution(family, blur, acceleration):
     arguments = example(*WIDE[family])
-    plain = entropic_ot(*arguments, blur=blur, solver=Sinkhorn(tol=1e-9, max_iter=500_000, acceleration=acceleration))
+    plain = entropic_ot(
+        *arguments,
+        blur=blur,
+        solver=Sinkhorn(tol=1e-9, max_iter=500_000, acceleration=acceleration),
+    )
     mixed = entropic_ot(*arguments, blur=blur, solver=PRECISE)
     assert mixed.value == pytest.approx(plain.value, rel=1e-11)
     np.testing.assert_allclose(mixed.f - mixed.f[0], plain.f - plain.f[0], atol=1e-6)
@@ -27,7 +31,9 @@ def test_same_solution(family, blur, acceleration):
 def test_default_needs_a_fraction_of_the_passes():
     arguments = example(200, 220, 2)
     passes = {
-        acceleration: entropic_ot(*arguments, blur=0.3, solver=Sinkhorn(acceleration=acceleration)).n_passes
+        acceleration: entropic_ot(
+            *arguments, blur=0.3, solver=Sinkhorn(acceleration=acceleration)
+        ).n_passes
         for acceleration in ("auto", "none", "symmetric")
     }
     assert passes["auto"] < passes["none"] / 3 < passes["symmetric"] / 3
@@ -35,11 +41,15 @@ def test_default_needs_a_fraction_of_the_passes():
 
 @pytest.mark.parametrize("acceleration", ["none", "symmetric"])
 def test_the_papers_iterations(acceleration):
-    """Sinkhorn's: f <- T(g), then g <- T(f). Feydy's: half way to both, at once. At a blur beyond the diameter."""
+    """Sinkhorn's: f <- T(g), then g <- T(f). Feydy's: half way to both, at once. At a blur beyond
+    the diameter.
+    """
     x, y, a, b = example(9, 7)
     iterations = 4
     with pytest.warns(UserWarning, match="max_iter"):
-        solver = Sinkhorn(tol=1e-12, max_iter=iterations, acceleration=acceleration, init="zeros", dtype="float64")
+        solver = Sinkhorn(
+            tol=1e-12, max_iter=iterations, acceleration=acceleration, init="zeros", dtype="float64"
+        )
         solution = entropic_ot(x, y, a, b, blur=20.0, solver=solver)
     dense, (f, g) = Dense.of(x, y, a, b, blur=20.0), (np.zeros(9), np.zeros(7))
     C, eps = dense.C, dense.eps
@@ -117,7 +127,9 @@ def test_plain_methods_keep_a_solution(method):
     x, y, a, b = example(12, 9)
     problem = Problem(Measure.of(x, a), Measure.of(y, b), 1.0)
     f, g = np.arange(12.0), np.arange(9.0)
-    for potential, kept in zip(method(problem, 1.0).next(Iterate(f, g, 0 * f, 0 * g), 0.0), (f, g), strict=True):
+    for potential, kept in zip(
+        method(problem, 1.0).next(Iterate(f, g, 0 * f, 0 * g), 0.0), (f, g), strict=True
+    ):
         np.testing.assert_array_equal(potential, kept)
 
 

@@ -113,13 +113,17 @@ def test_duplicates_are_one_point_with_their_weight():
     x, y = cloud(6, 2), cloud(7, 2, shift=0.5)
     twice = np.concatenate([x, x[:3]])
     a = np.array([2, 2, 2, 1, 1, 1]) / 9
-    assert divergence(twice, y).value == pytest.approx(Dense.of(x, y, a, blur=BLUR).divergence, rel=1e-9)
+    assert divergence(twice, y).value == pytest.approx(
+        Dense.of(x, y, a, blur=BLUR).divergence, rel=1e-9
+    )
 
 
 def test_one_point():
     assert divergence([[0.0, 0.0]], [[3.0, 4.0]]).value == pytest.approx(12.5, rel=1e-12)
     one_to_many = divergence([[0.0, 0.0]], Y)
-    assert one_to_many.value == pytest.approx(Dense.of([[0.0, 0.0]], Y, blur=BLUR).divergence, rel=1e-9)
+    assert one_to_many.value == pytest.approx(
+        Dense.of([[0.0, 0.0]], Y, blur=BLUR).divergence, rel=1e-9
+    )
     np.testing.assert_allclose(one_to_many.xy.map(), [Y.mean(axis=0)], rtol=1e-9)
 
 
@@ -166,8 +170,13 @@ def test_any_blur_is_right_or_says_that_it_is_not(ratio, dtype):
     assert np.isfinite(result.value)
     if result.converged:
         assert caught == []
-        sharp = ratio < 1e-2  # the oracle itself takes too long there, but then S is the optimal cost
-        expected = exact_cost(x, y, a, b) if sharp else Dense.of(x, y, a, b, blur=ratio * diameter).divergence
+        # The oracle itself takes too long there, but then S is the optimal cost
+        sharp = ratio < 1e-2
+        expected = (
+            exact_cost(x, y, a, b)
+            if sharp
+            else Dense.of(x, y, a, b, blur=ratio * diameter).divergence
+        )
         assert result.value == pytest.approx(expected, abs=1e-3 * diameter**2)
     else:
         assert [warning.category for warning in caught] == [snb.ConvergenceWarning]

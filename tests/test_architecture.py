@@ -47,7 +47,9 @@ MOST_ARGUMENTS = 8  # as those of the public functions
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
 
 
 def blocks(language):
@@ -60,7 +62,9 @@ def relative(path):
 
 
 def test_import_contracts():
-    done = run("from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))")
+    done = run(
+        "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -79,10 +83,14 @@ def test_functions_are_short(path):
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if "backends" not in path.parts], ids=relative)
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if "backends" not in path.parts], ids=relative
+)
 def test_functions_take_few_arguments(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = [n.args for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    found = [
+        n.args for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
     counts = [len(a.posonlyargs) + len(a.args) + len(a.kwonlyargs) for a in found]
     assert max(counts, default=0) <= MOST_ARGUMENTS
 
@@ -101,7 +109,10 @@ def test_import_is_light():
 
 def test_the_first_use_loads_no_optional_dependency():
     heavy = ("matplotlib", "torch", "numba.cuda", "hypothesis", "pandas")
-    code = f"import sys; from sinkhorn_nb import *; print([name for name in {heavy} if name in sys.modules])"
+    code = (
+        f"import sys; from sinkhorn_nb import *; print([name for name in {heavy} if name in "
+        "sys.modules])"
+    )
     done = run(code)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
 
@@ -127,4 +138,6 @@ def test_python_of_the_readme_runs(number, tmp_path, monkeypatch):
 
 def test_readme_starts_with_two_commands():
     first = blocks("bash")[0]
-    assert len([line for line in first.splitlines() if line.strip() and not line.startswith("#")]) == 2
+    assert (
+        len([line for line in first.splitlines() if line.strip() and not line.startswith("#")]) == 2
+    )

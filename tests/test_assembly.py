@@ -12,7 +12,8 @@ from sinkhorn_nb.backends.cpu_kernels import Runs, Side
 
 pytestmark = pytest.mark.compiler
 
-CALL = re.compile(r"^\s*(?:call|jmp)q?\s+.*exp", re.MULTILINE)  # exp, exp2, expf, exp2f, vector variants
+# Exp, exp2, expf, exp2f, vector variants
+CALL = re.compile(r"^\s*(?:call|jmp)q?\s+.*exp", re.MULTILINE)
 GATHER = re.compile(r"^\s*vp?gather", re.MULTILINE)
 FUSED = re.compile(r"^\s*vfn?m(?:add|sub)\d+p", re.MULTILINE)
 KINDS = {"f32-2": (float32, 2), "f64-2": (float64, 2), "f32-product": (float32, 0)}
@@ -20,7 +21,9 @@ BY_COORDINATE = ["f32-2", "f64-2"]
 
 
 def widest_registers():
-    features = binding.get_host_cpu_features() if binding.get_process_triple().startswith("x86_64") else {}
+    features = (
+        binding.get_host_cpu_features() if binding.get_process_triple().startswith("x86_64") else {}
+    )
     if features.get("avx512f"):
         return "zmm"
     if features.get("avx2") and features.get("fma"):
@@ -46,7 +49,9 @@ def runs():
 
 
 def assembly(kernel, *arguments):
-    """The assembly of a kernel with the options of the library, compiled here (a cached kernel has no assembly)."""
+    """The assembly of a kernel with the options of the library, compiled here (a cached kernel has
+    no assembly).
+    """
     options = {name: kernel.targetoptions[name] for name in ("fastmath", "error_model")}
     compiled = numba.njit(**options)(kernel.py_func)
     compiled.compile(arguments)
@@ -60,7 +65,9 @@ def panel_sums():
 
     def compiled(number, d):
         x = side(number, d)
-        return assembly(cpu_kernels.panel_sums, x, x, runs(), int64, int64, float64[::1], number[:, ::1])
+        return assembly(
+            cpu_kernels.panel_sums, x, x, runs(), int64, int64, float64[::1], number[:, ::1]
+        )
 
     return {kind: compiled(*KINDS[kind]) for kind in KINDS}
 
@@ -85,7 +92,9 @@ def test_polynomial_and_sums_use_the_widest_registers(panel_sums, kind):
 
 @pytest.mark.parametrize("kind", BY_COORDINATE)
 def test_maximum_of_log_sum_exp_uses_the_widest_registers(kind):
-    """The maximum is a separate loop: the exponential, among fused operations, is clipped by packed maxima too."""
+    """The maximum is a separate loop: the exponential, among fused operations, is clipped by packed
+    maxima too.
+    """
     number, d = KINDS[kind]
     x, sums = side(number, d), float64[::1]
     text = assembly(cpu_kernels.panel_log_sum_exp, x, x, runs(), int64, int64, sums, sums)

@@ -14,7 +14,11 @@ class Task:
     """Sleeps, and knows whether it has begun and ended; some send Ctrl-C meanwhile."""
 
     def __init__(self, n_interruptions=0):
-        self.n_interruptions, self.begun, self.done = n_interruptions, threading.Event(), threading.Event()
+        self.n_interruptions, self.begun, self.done = (
+            n_interruptions,
+            threading.Event(),
+            threading.Event(),
+        )
 
     def __call__(self):
         self.begun.set()
@@ -62,7 +66,9 @@ def test_ctrl_c_waits_for_all_that_have_begun_however_often_it_comes(n_interrupt
     tasks = [Task(), Task(n_interruptions), Task()]
     with pytest.raises(KeyboardInterrupt):
         at_once(call, [(task,) for task in tasks])
-    assert all(task.done.is_set() for task in tasks if task.begun.is_set()) and tasks[1].done.is_set()
+    assert (
+        all(task.done.is_set() for task in tasks if task.begun.is_set()) and tasks[1].done.is_set()
+    )
 
 
 class Interrupted(threading.Thread):

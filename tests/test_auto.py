@@ -54,8 +54,12 @@ def test_the_comparison_counts(case):
     assert start.n_passes == pytest.approx(found.n_passes + 3 * 256**2 / (len(x) * len(y)))
 
 
-@pytest.mark.parametrize(("n", "d", "is_looked_at"), [(70, 64, True), (80, 65, False), (16 * 65, 65, True)])
-def test_no_gaussian_start_where_it_would_take_longer_than_the_solve(n, d, is_looked_at, monkeypatch):
+@pytest.mark.parametrize(
+    ("n", "d", "is_looked_at"), [(70, 64, True), (80, 65, False), (16 * 65, 65, True)]
+)
+def test_no_gaussian_start_where_it_would_take_longer_than_the_solve(
+    n, d, is_looked_at, monkeypatch
+):
     x, y, a, b = example(n, n, d)
     asked = []
     monkeypatch.setattr(Gaussian, "__call__", lambda self, *of: asked.append(of) or Zeros()(*of))
@@ -83,7 +87,9 @@ def test_a_problem_of_a_measure_with_itself_has_the_coarse_start():
 def test_few_points(n, m):
     x, y, a, b = example(n, m)
     auto = entropic_ot(x, y, a, b, blur=0.3, solver=Sinkhorn(tol=1e-9))
-    assert auto.value == pytest.approx(entropic_ot(x, y, a, b, blur=0.3, solver=PRECISE).value, rel=1e-8)
+    assert auto.value == pytest.approx(
+        entropic_ot(x, y, a, b, blur=0.3, solver=PRECISE).value, rel=1e-8
+    )
 
 
 def test_the_same_bits_from_either_side():

@@ -1,10 +1,21 @@
-"""The kernels against dense NumPy: every dimension, precision and size at which the code path changes."""
+"""The kernels against dense NumPy: every dimension, precision and size at which the code path
+changes.
+"""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from pairs import CHECKS, RTOL, Pairs, check_clusters_between, check_self_sums, check_sums, far, spread
+from pairs import (
+    CHECKS,
+    RTOL,
+    Pairs,
+    check_clusters_between,
+    check_self_sums,
+    check_sums,
+    far,
+    spread,
+)
 from problems import cloud, weights
 from scipy.special import logsumexp
 
@@ -12,8 +23,20 @@ from sinkhorn_nb.backends.cpu import panels
 from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.partition import Partition
 
-EDGES = [(1, 1), (1, 513), (15, 17), (16, 16), (17, 1), (127, 511), (128, 512), (129, 513), (512, 128), (1100, 129)]
-# Each pair of a precision and a dimension up to 6 is compiled on its own; all dimensions from 7 on are one.
+EDGES = [
+    (1, 1),
+    (1, 513),
+    (15, 17),
+    (16, 16),
+    (17, 1),
+    (127, 511),
+    (128, 512),
+    (129, 513),
+    (512, 128),
+    (1100, 129),
+]
+# Each pair of a precision and a dimension up to 6 is compiled on its own; all dimensions from 7 on
+# are one.
 KINDS = [("float64", 2), ("float64", 7), ("float64", 30), ("float32", 2), ("float32", 784)]
 ONLY_SUMS = [("float64", 1), ("float64", 6)]
 
@@ -43,7 +66,9 @@ def test_several_panels(check, dtype):
 
 
 @pytest.mark.parametrize("check", [check for check in CHECKS if check is not check_self_sums])
-@pytest.mark.parametrize(("dtype", "d"), [("float64", 2), ("float64", 30), ("float32", 2), ("float32", 30)])
+@pytest.mark.parametrize(
+    ("dtype", "d"), [("float64", 2), ("float64", 30), ("float32", 2), ("float32", 30)]
+)
 def test_tiles_far_apart(check, dtype, d):
     """Exponents of size one are differences of thousands: the tiles' centers take care of them."""
     x = far([0, 512, 513, 530, 900], d, dtype, 0, axis=0)
@@ -51,18 +76,24 @@ def test_tiles_far_apart(check, dtype, d):
     check(Pairs(x, y, 2 * RTOL[dtype]))
 
 
-@pytest.mark.parametrize(("dtype", "d"), [("float64", 2), ("float64", 30), ("float32", 2), ("float32", 30)])
+@pytest.mark.parametrize(
+    ("dtype", "d"), [("float64", 2), ("float64", 30), ("float32", 2), ("float32", 30)]
+)
 def test_self_sums_of_tiles_far_apart(dtype, d):
     check_self_sums(Pairs(*2 * [spread(d, dtype)], 2 * RTOL[dtype]))
 
 
-@pytest.mark.parametrize("bounds", [[0, 900], [0, 1, 4, 204, 900], [0, 300, 600, 899, 900], np.arange(901)])
+@pytest.mark.parametrize(
+    "bounds", [[0, 900], [0, 1, 4, 204, 900], [0, 300, 600, 899, 900], np.arange(901)]
+)
 def test_clusters_cross_tiles(bounds):
     check_clusters_between(np.array(bounds), Pairs.near(900, 40, 2, "float64"))
 
 
 def test_clusters_of_several_panels():
-    check_clusters_between(np.array([0, 3, 900, 901, 1100, 1600, 1601]), Pairs.near(1601, 1499, 2, "float64"))
+    check_clusters_between(
+        np.array([0, 3, 900, 901, 1100, 1600, 1601]), Pairs.near(1601, 1499, 2, "float64")
+    )
 
 
 def test_no_group_is_shared_by_panels():
@@ -84,10 +115,15 @@ def test_zero_weights_give_zero_sums(d):
 
 
 class Potentials:
-    """A Gibbs kernel and its marginals' logarithms, dense, in the log domain; all in the partitions' order."""
+    """A Gibbs kernel and its marginals' logarithms, dense, in the log domain; all in the
+    partitions' order.
+    """
 
     def __init__(self, n, m, d, dtype, blur=0.5, zeros=0):
-        self.X, self.Y = Partition(cloud(n, d), weights(n, zeros=zeros)), Partition(cloud(m, d, shift=0.5), weights(m))
+        self.X, self.Y = (
+            Partition(cloud(n, d), weights(n, zeros=zeros)),
+            Partition(cloud(m, d, shift=0.5), weights(m)),
+        )
         self.eps = blur**2
         self.kernel = GibbsKernel(self.X, self.Y, self.eps, dtype)
         self.C = ((self.X.points[:, None] - self.Y.points) ** 2).sum(axis=2) / 2
@@ -150,7 +186,9 @@ def test_cluster_sums_hold_where_only_rows_were_redone():
     bounds = np.array([0, 3, 140])
     exponents, log_a, _ = t.log_plan(f, g)
     terms = np.exp(exponents + log_a[:, None])
-    np.testing.assert_allclose(t.kernel.cluster_sums(f, g, bounds)[2], [terms[:3].sum(axis=0), terms[3:].sum(axis=0)])
+    np.testing.assert_allclose(
+        t.kernel.cluster_sums(f, g, bounds)[2], [terms[:3].sum(axis=0), terms[3:].sum(axis=0)]
+    )
 
 
 def test_points_without_mass():
@@ -163,7 +201,9 @@ def test_points_without_mass():
 
 @pytest.mark.parametrize(("dtype", "accuracy"), [("float32", 2e-6), ("float64", 1e-14)])
 def test_tiny_blur_and_far_points(dtype, accuracy):
-    """Every pair underflows; the logarithm is that of the nearest point, as exact as the longest squares of a tile."""
+    """Every pair underflows; the logarithm is that of the nearest point, as exact as the longest
+    squares of a tile.
+    """
     t = Potentials(30, 40, 2, dtype, blur=1e-4)
     zeros = np.zeros(30), np.zeros(40)
     for got, expected in zip(t.kernel.log_sums(*zeros), t.log_sums(*zeros), strict=True):
@@ -185,9 +225,13 @@ def test_barycenters():
     np.testing.assert_allclose(t.kernel.barycenters(f, g), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize(("dtype", "size", "atol"), [("float64", 1000.0, 1e-12), ("float32", 500.0, 1e-6)])
+@pytest.mark.parametrize(
+    ("dtype", "size", "atol"), [("float64", 1000.0, 1e-12), ("float32", 500.0, 1e-6)]
+)
 def test_barycenters_do_not_depend_on_the_potential_of_their_own_point(dtype, size, atol):
-    """Rows that are off by hundreds of eps are clipped at one power of 2 in all columns: they are redone."""
+    """Rows that are off by hundreds of eps are clipped at one power of 2 in all columns: they are
+    redone.
+    """
     t = Potentials(40, 60, 2, dtype)
     f, g = random_potentials(t)
     exponents, _, log_b = t.log_plan(f, g)
@@ -240,7 +284,9 @@ def test_redone_rows_count_by_their_share():
 
 
 class Square:
-    """Clouds in the unit square at a blur of a hundredth of it, and potentials after some annealed iterations."""
+    """Clouds in the unit square at a blur of a hundredth of it, and potentials after some annealed
+    iterations.
+    """
 
     def __init__(self, n=3000, blur=0.014):
         rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """The CUDA backend agrees with the CPU, on the GPU or, at smaller sizes, in numba's simulator.
 
-python -m pytest tests/test_backends_agree.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_simulator.py)
+python -m pytest tests/test_backends_agree.py     (with NUMBA_ENABLE_CUDASIM=1: see
+test_cuda_simulator.py)
 """
 
 from types import SimpleNamespace
@@ -9,7 +10,16 @@ import numpy as np
 import pytest
 from gpus import BACKEND, MOST, SIMULATED, SIZE, Gpu, some
 from numba import cuda as numba_cuda
-from pairs import CHECKS, RTOL, Pairs, check_log_sum_exp, check_self_sums, check_sums, check_transport, far
+from pairs import (
+    CHECKS,
+    RTOL,
+    Pairs,
+    check_log_sum_exp,
+    check_self_sums,
+    check_sums,
+    check_transport,
+    far,
+)
 from problems import example
 
 import sinkhorn_nb as snb
@@ -19,7 +29,11 @@ from sinkhorn_nb.backends.sharded import ShardedBackend
 # Dimensions up to 6 have kernels of their own, all others share one.
 DIMENSIONS = (1, 2, 5) if SIMULATED else (1, 2, 3, 4, 5, 6, 7, 64, 784)
 LIBRARIES = ["numba"] if SIMULATED else ["numba", "torch", "cupy", "jax"]
-EDGES = [(1, 1), (1, 9), (9, 1), (8, 16)] if SIMULATED else [(1, 1), (1, 513), (513, 1), (512, 256), (64, 5000)]
+EDGES = (
+    [(1, 1), (1, 9), (9, 1), (8, 16)]
+    if SIMULATED
+    else [(1, 1), (1, 513), (513, 1), (512, 256), (64, 5000)]
+)
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -52,7 +66,10 @@ def test_tiles_larger_than_the_shared_memory(check):
 def test_tiles_far_apart(check, dtype, d):
     """Exponents of size one are differences of thousands: the tiles' centers take care of them."""
     k = MOST // 8
-    x, y = far([0, 7 * k, 8 * k, 9 * k + 1], d, dtype, 0, axis=0), far([0, 1, 5 * k, 6 * k + 1], d, dtype, 1, axis=1)
+    x, y = (
+        far([0, 7 * k, 8 * k, 9 * k + 1], d, dtype, 0, axis=0),
+        far([0, 1, 5 * k, 6 * k + 1], d, dtype, 1, axis=1),
+    )
     check(Pairs(x, y, 2 * RTOL[dtype], BACKEND))
 
 
@@ -92,7 +109,12 @@ def test_divergence_and_gradient_are_those_of_the_cpu(dtype):
     x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
     on_cpu, on_gpu = (
         snb.sinkhorn_divergence(
-            x.astype(dtype), y.astype(dtype), a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-6, dtype=dtype, backend=name)
+            x.astype(dtype),
+            y.astype(dtype),
+            a,
+            b,
+            blur=0.5,
+            solver=snb.Sinkhorn(tol=1e-6, dtype=dtype, backend=name),
         )
         for name in ("cpu", "cuda")
     )
@@ -106,7 +128,8 @@ def test_divergence_and_gradient_are_those_of_the_cpu(dtype):
 def test_solution_answers_on_the_gpu():
     x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
     on_cpu, on_gpu = (
-        snb.entropic_ot(x, y, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-8, backend=name)) for name in ("cpu", "cuda")
+        snb.entropic_ot(x, y, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-8, backend=name))
+        for name in ("cpu", "cuda")
     )
     asked = [
         lambda s: s.plan @ y,
@@ -130,7 +153,9 @@ def test_many_divergences_are_those_of_the_cpu():
     sizes = [(9, 11), (1, 5), (4, 12)] if SIMULATED else [(900, 1000), (1, 500), (40, 30)]
     xs, ys, a, b = map(list, zip(*(example(n, m, 2) for n, m in sizes), strict=True))
     on_cpu, on_gpu = (
-        snb.sinkhorn_divergences(xs, ys, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-6, backend=name))
+        snb.sinkhorn_divergences(
+            xs, ys, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-6, backend=name)
+        )
         for name in ("cpu", "cuda")
     )
     assert on_gpu.converged.all() and on_gpu[0].xy.backend == "cuda"
@@ -154,7 +179,9 @@ def test_divergence_of_two_devices_is_that_of_the_cpu(two_devices):
     """The main loop solves this, because the solver of small problems makes no plain iterations."""
     arguments = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
     on_cpu, on_gpus = (
-        snb.sinkhorn_divergence(*arguments, blur=0.5, solver=snb.Sinkhorn(tol=1e-4, acceleration="none", backend=name))
+        snb.sinkhorn_divergence(
+            *arguments, blur=0.5, solver=snb.Sinkhorn(tol=1e-4, acceleration="none", backend=name)
+        )
         for name in ("cpu", "cuda")
     )
     assert on_gpus.converged
@@ -169,7 +196,9 @@ def test_all_devices_are_named(two_devices):
 
 def test_devices_too_old_are_left_out(monkeypatch):
     monkeypatch.setattr(cuda_device, "SIMULATOR", False)
-    found = [SimpleNamespace(compute_capability=capability) for capability in ((9, 0), (6, 1), (7, 0))]
+    found = [
+        SimpleNamespace(compute_capability=capability) for capability in ((9, 0), (6, 1), (7, 0))
+    ]
     monkeypatch.setattr(cuda_device.cuda, "gpus", found)
     assert cuda_device.devices() == [0, 2]
 
@@ -269,15 +298,21 @@ def test_device_arrays_as_arguments_of_a_solution(library):
         lambda s, put: s.hessian_vector_product(dx=put(x)).x,
     ]
     for question in asked:
-        np.testing.assert_array_equal(kind.host(question(on_device, kind.asarray)), question(on_host, np.asarray))
+        np.testing.assert_array_equal(
+            kind.host(question(on_device, kind.asarray)), question(on_host, np.asarray)
+        )
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_mixed_device_and_host_arrays(library):
     kind, (x, y, a, b) = KINDS[library], arrays()
-    with pytest.raises(TypeError, match=r"y: expected an array of .* on CUDA device 0, like x, got one on the host"):
+    with pytest.raises(
+        TypeError, match=r"y: expected an array of .* on CUDA device 0, like x, got one on the host"
+    ):
         snb.sinkhorn_divergence(kind.asarray(x), y, blur=0.5)
-    with pytest.raises(TypeError, match=r"a: expected an array on the host, like x, got one of .* on CUDA device 0"):
+    with pytest.raises(
+        TypeError, match=r"a: expected an array on the host, like x, got one of .* on CUDA device 0"
+    ):
         snb.sinkhorn_divergence(x, y, kind.asarray(a), b, blur=0.5)
     assert snb.sinkhorn_divergence(x, y, a, b, blur=0.5).converged
     assert snb.sinkhorn_divergence(*map(kind.asarray, (x, y, a, b)), blur=0.5).converged

@@ -28,7 +28,9 @@ def together(sizes=SIZES, blur=0.3, solver=PRECISE, **kwargs):
 
 def exact(x, y, a, b, blur):
     """S_eps."""
-    cross, *own = (Dense.of(*of, blur=blur).value for of in ((x, y, a, b), (x, x, a, a), (y, y, b, b)))
+    cross, *own = (
+        Dense.of(*of, blur=blur).value for of in ((x, y, a, b), (x, x, a, a), (y, y, b, b))
+    )
     return cross - sum(own) / 2
 
 
@@ -37,13 +39,21 @@ def test_values_are_exact(kwargs):
     sizes = [(max(n, 2), max(m, 2)) for n, m in SIZES]
     cases, divergences = together(sizes, **kwargs)
     assert divergences.converged.all()
-    np.testing.assert_allclose(divergences.value, [exact(*case, 0.3) for case in cases], rtol=1e-8, atol=1e-11)
+    np.testing.assert_allclose(
+        divergences.value, [exact(*case, 0.3) for case in cases], rtol=1e-8, atol=1e-11
+    )
 
 
 def test_arrays_are_those_of_the_items():
     _, divergences = together(solver=snb.Sinkhorn())
     assert len(divergences) == len(SIZES) == len(list(divergences))
-    for name, kind in (("value", "f"), ("converged", "b"), ("n_iter", "i"), ("n_passes", "f"), ("marginal_error", "f")):
+    for name, kind in (
+        ("value", "f"),
+        ("converged", "b"),
+        ("n_iter", "i"),
+        ("n_passes", "f"),
+        ("marginal_error", "f"),
+    ):
         array = getattr(divergences, name)
         assert array.dtype.kind == kind
         assert array.tolist() == [getattr(divergence, name) for divergence in divergences]
@@ -74,10 +84,16 @@ def test_marginal_error_is_the_true_one():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_in_any_company_the_same_bits(dtype):
     cases, divergences = together(solver=snb.Sinkhorn(dtype=dtype))
-    for (x, y, a, b), value, n_passes in zip(cases, divergences.value, divergences.n_passes, strict=True):
-        alone = snb.sinkhorn_divergences([x], [y], [a], [b], blur=0.3, solver=snb.Sinkhorn(dtype=dtype))
+    for (x, y, a, b), value, n_passes in zip(
+        cases, divergences.value, divergences.n_passes, strict=True
+    ):
+        alone = snb.sinkhorn_divergences(
+            [x], [y], [a], [b], blur=0.3, solver=snb.Sinkhorn(dtype=dtype)
+        )
         assert (alone.value[0], alone.n_passes[0]) == (value, n_passes)
-        turned = snb.sinkhorn_divergences([y], [x], [b], [a], blur=0.3, solver=snb.Sinkhorn(dtype=dtype))
+        turned = snb.sinkhorn_divergences(
+            [y], [x], [b], [a], blur=0.3, solver=snb.Sinkhorn(dtype=dtype)
+        )
         assert turned.value[0] == value
         np.testing.assert_array_equal(turned[0].potentials[0], alone[0].potentials[1])
 
@@ -93,7 +109,9 @@ def test_a_blur_beyond_all_rounding_is_no_number_less():
     """It cannot converge, and says so."""
     x, y = np.array([[0.0], [1.0], [5.0]]), np.array([[0.0], [2.0], [4.0]])
     with pytest.warns(snb.ConvergenceWarning):
-        (divergence,) = snb.sinkhorn_divergences([x], [y], blur=1e-7, solver=snb.Sinkhorn(max_iter=200))
+        (divergence,) = snb.sinkhorn_divergences(
+            [x], [y], blur=1e-7, solver=snb.Sinkhorn(max_iter=200)
+        )
     assert not divergence.converged
     assert np.isfinite(divergence.value)
 
@@ -125,16 +143,25 @@ def test_a_measure_in_several_pairs_is_compared_with_itself_once():
 
 def test_stacked_arrays():
     x, y = np.random.default_rng(0).normal(size=(2, 5, 30, 2))
-    stacked, listed = snb.sinkhorn_divergences(x, y, blur=0.3), snb.sinkhorn_divergences(list(x), list(y), blur=0.3)
+    stacked, listed = (
+        snb.sinkhorn_divergences(x, y, blur=0.3),
+        snb.sinkhorn_divergences(list(x), list(y), blur=0.3),
+    )
     assert stacked.value.tolist() == listed.value.tolist()
     weights = np.full((5, 30), 1 / 30)
-    assert snb.sinkhorn_divergences(x, y, weights, weights, blur=0.3).value == pytest.approx(stacked.value, rel=1e-12)
+    assert snb.sinkhorn_divergences(x, y, weights, weights, blur=0.3).value == pytest.approx(
+        stacked.value, rel=1e-12
+    )
     with_one = snb.sinkhorn_divergences(x, y, [None, *weights[1:]], blur=0.3)
     assert with_one.value == pytest.approx(stacked.value, rel=1e-12)
 
 
 def test_clouds_of_different_dimensions_and_precisions():
-    cases = [example(20, 25, 2), example(25, 20, 7), tuple(z.astype(np.float32) for z in example(20, 25, 2))]
+    cases = [
+        example(20, 25, 2),
+        example(25, 20, 7),
+        tuple(z.astype(np.float32) for z in example(20, 25, 2)),
+    ]
     xs, ys, a, b = map(list, zip(*cases, strict=True))
     divergences = snb.sinkhorn_divergences(xs, ys, a, b, blur=0.3)
     assert [d.xy.dtype for d in divergences] == ["float64", "float64", "float64"]
@@ -147,7 +174,8 @@ def hard():
     rng = np.random.default_rng(0)
     centers = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
     clouds = (
-        centers[rng.choice(3, 120, p=p)] + 0.2 * rng.normal(size=(120, 2)) for p in ([0.6, 0.3, 0.1], [0.2, 0.3, 0.5])
+        centers[rng.choice(3, 120, p=p)] + 0.2 * rng.normal(size=(120, 2))
+        for p in ([0.6, 0.3, 0.1], [0.2, 0.3, 0.5])
     )
     return tuple(clouds)
 
@@ -162,7 +190,9 @@ def test_those_given_up_are_solved_all_the_same(monkeypatch):
     assert divergence.xy.n_passes > 2 * 7
 
 
-@pytest.mark.parametrize("settings", [{"init": "zeros"}, {"acceleration": "none"}, {"certify": True}])
+@pytest.mark.parametrize(
+    "settings", [{"init": "zeros"}, {"acceleration": "none"}, {"certify": True}]
+)
 def test_other_settings_are_those_of_single_calls(settings):
     solver = snb.Sinkhorn(**settings)
     cases, divergences = together([(23, 31), (12, 9)], solver=solver)
@@ -175,14 +205,18 @@ def test_large_clouds_are_solved_one_by_one(monkeypatch):
     monkeypatch.setattr(small, "LARGEST_ALONE", 500)
     cases, divergences = together([(23, 31), (12, 9)], solver=snb.Sinkhorn())
     alone = snb.sinkhorn_divergence(*cases[0], blur=0.3)
-    assert (divergences[0].xy.value, divergences[0].xy.n_passes) == (alone.xy.value, alone.xy.n_passes)
+    assert (divergences[0].xy.value, divergences[0].xy.n_passes) == (
+        alone.xy.value,
+        alone.xy.n_passes,
+    )
     assert divergences[1].xy.n_passes % 1 == 0  # no coarse start
 
 
 def test_iterations_and_kernels_count_as_passes():
     _, divergences = together([(23, 31), (12, 9)])
     for divergence in divergences:
-        assert divergence.xx.n_passes == divergence.xx.n_iter / 2 + 1  # one kernel, and no temperature above
+        # One kernel, and no temperature above
+        assert divergence.xx.n_passes == divergence.xx.n_iter / 2 + 1
         assert divergence.xy.n_iter < divergence.xy.n_passes < divergence.xy.n_iter + 20
 
 
@@ -199,12 +233,16 @@ def test_the_iteration_limit_is_for_both_loops(monkeypatch):
     monkeypatch.setattr(small, "MOST", 3)
     x, y = hard()
     with pytest.warns(snb.ConvergenceWarning):
-        (divergence,) = snb.sinkhorn_divergences([x], [y], blur=0.15, solver=snb.Sinkhorn(tol=1e-9, max_iter=8))
+        (divergence,) = snb.sinkhorn_divergences(
+            [x], [y], blur=0.15, solver=snb.Sinkhorn(tol=1e-9, max_iter=8)
+        )
     assert divergence.xy.n_iter == len(divergence.xy.history) == 8
 
 
 def test_a_mixed_iterate_of_lower_dual_is_given_up():
-    """The dual value at the iterates that follow each other does not fall, up to one that is given up at once."""
+    """The dual value at the iterates that follow each other does not fall, up to one that is given
+    up at once.
+    """
     x, y = hard()
     for tol in (1e-4, 1e-8):
         (divergence,) = snb.sinkhorn_divergences([x], [y], blur=0.5, solver=snb.Sinkhorn(tol=tol))
@@ -235,10 +273,26 @@ X = np.zeros((3, 2))
         (([], []), ValueError, "xs: expected at least one array, got none; pass data"),
         (([X], [X, X]), ValueError, "ys: expected 1 arrays like xs, got 2; pass one for each pair"),
         (([X, X], [X, X], [None]), ValueError, "a: expected 2 arrays like xs, got 1"),
-        (([X, X[0]], [X, X]), ValueError, "xs[1]: expected an (n, d) array of points, got shape (2,)"),
-        (([X, X], [X, X[:, :1]]), ValueError, "ys[1]: expected points in dimension 2 like xs[1], got dimension 1"),
-        (([X], [X], [np.ones(2)]), ValueError, "a[0]: expected 3 weights, one per point, got shape (2,)"),
-        (([X], [X], [np.ones(3)], [2 * np.ones(3)]), ValueError, "b[0]: expected the total mass of a[0] (3), got 6"),
+        (
+            ([X, X[0]], [X, X]),
+            ValueError,
+            "xs[1]: expected an (n, d) array of points, got shape (2,)",
+        ),
+        (
+            ([X, X], [X, X[:, :1]]),
+            ValueError,
+            "ys[1]: expected points in dimension 2 like xs[1], got dimension 1",
+        ),
+        (
+            ([X], [X], [np.ones(2)]),
+            ValueError,
+            "a[0]: expected 3 weights, one per point, got shape (2,)",
+        ),
+        (
+            ([X], [X], [np.ones(3)], [2 * np.ones(3)]),
+            ValueError,
+            "b[0]: expected the total mass of a[0] (3), got 6",
+        ),
     ],
 )
 def test_bad_input(arguments, error, text):

@@ -24,7 +24,9 @@ print(snb.__file__, type(cpu_kernels.panel_sums._cache).__name__)
 
 def solve(folder, **environment):
     """Solve a problem in a fresh interpreter, with the package in a folder."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CACHE")}
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CACHE")
+    }
     done = subprocess.run(
         [sys.executable, "-B", "-W", "error", "-c", CODE],
         cwd=folder,

@@ -37,7 +37,9 @@ def test_divergence_is_within_its_gap(pair, solver):
     x, y, a, b, blur = pair
     divergence = stopped(sinkhorn_divergence, x, y, a, b, blur=blur, solver=solver)
     slack = ROUNDING["float64"] * pair.size
-    assert abs(divergence.value - Dense.of(x, y, a, b, blur=blur).divergence) <= divergence.gap + slack
+    assert (
+        abs(divergence.value - Dense.of(x, y, a, b, blur=blur).divergence) <= divergence.gap + slack
+    )
     assert divergence.value >= -divergence.gap - slack
 
 
@@ -55,7 +57,8 @@ def test_gap_closes_with_the_marginal_error(mass):
 
 
 def test_gap_of_one_point_is_nothing():
-    assert entropic_ot(np.zeros((1, 2)), np.ones((1, 2)), blur=0.1).gap < 1e-12  # the rounding of exponents of 100
+    # The rounding of exponents of 100
+    assert entropic_ot(np.zeros((1, 2)), np.ones((1, 2)), blur=0.1).gap < 1e-12
 
 
 def averaged(max_iter):
@@ -91,7 +94,9 @@ def test_certified_solve_reaches_the_relative_gap(shape, dtype):
 
 def test_certified_divergence():
     divergence = sinkhorn_divergence(*example(), blur=0.3, solver=Sinkhorn(tol=1e-6, certify=True))
-    assert divergence.gap <= 1e-6 * max(divergence.xy.value, divergence.xx.value, divergence.yy.value)
+    assert divergence.gap <= 1e-6 * max(
+        divergence.xy.value, divergence.xx.value, divergence.yy.value
+    )
 
 
 def test_certified_solve_goes_on_where_the_marginal_error_would_stop():
@@ -109,7 +114,9 @@ def test_certified_solve_goes_on_where_the_marginal_error_would_stop():
 
 
 def test_passes_of_the_certificate_count_once_it_is_asked_for():
-    exact = entropic_ot(*example(), blur=0.5, solver=Sinkhorn(tol=1e-8, acceleration="none", dtype="float64"))
+    exact = entropic_ot(
+        *example(), blur=0.5, solver=Sinkhorn(tol=1e-8, acceleration="none", dtype="float64")
+    )
     inexact = stopped(entropic_ot, *example(), blur=0.5, solver=averaged(60))
     for solution, passes in ((exact, 1), (inexact, 2)):
         before = solution.n_passes
@@ -120,7 +127,9 @@ def test_passes_of_the_certificate_count_once_it_is_asked_for():
 
 
 def test_the_gap_allows_for_rounding_where_a_tiny_mass_goes_very_far():
-    """6e-9 of the mass goes 11 500 blurs, which costs .4 eps and is less than the rounding of the plan's sums."""
+    """6e-9 of the mass goes 11 500 blurs, which costs .4 eps and is less than the rounding of the
+    plan's sums.
+    """
     x, y, blur = np.array([[0.0], [9.22]]), np.array([[0.0], [9.2191]]), 8e-4
     a, b = np.array([1.0, 6e-15]), np.array([1.0, 6e-9])
     solver = Sinkhorn(dtype="float64")

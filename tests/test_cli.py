@@ -37,7 +37,9 @@ def run(capsys, *arguments):
     except SystemExit as error:  # argparse's way out
         code = error.code
     out, err = capsys.readouterr()
-    assert err == "" or (err.startswith("sinkhorn-nb: ") and err.count("\n") == 1 and err.endswith("\n"))
+    assert err == "" or (
+        err.startswith("sinkhorn-nb: ") and err.count("\n") == 1 and err.endswith("\n")
+    )
     return code, out, err
 
 
@@ -59,20 +61,30 @@ def test_json_is_one_object_with_the_library_s_numbers(capsys, files, clouds):
     assert facts["converged"] is True
     assert facts["marginal_error"] == expected.marginal_error <= 1e-6
     assert (facts["n_iter"], facts["n_passes"]) == (expected.n_iter, expected.n_passes)
-    assert (facts["n"], facts["m"], facts["d"], facts["blur"], facts["tol"]) == (30, 20, 2, 0.5, 1e-6)
+    assert (facts["n"], facts["m"], facts["d"], facts["blur"], facts["tol"]) == (
+        30,
+        20,
+        2,
+        0.5,
+        1e-6,
+    )
 
 
 def test_text_has_a_line_a_fact(capsys, files, clouds):
     code, out, _ = run(capsys, "divergence", *files, "--blur", "0.5")
     facts = {line[:16].strip(): line[16:].strip() for line in out.splitlines()}
     assert code == 0
-    assert float(facts["value"]) == pytest.approx(snb.sinkhorn_divergence(*clouds, blur=0.5).value, rel=1e-9)
+    assert float(facts["value"]) == pytest.approx(
+        snb.sinkhorn_divergence(*clouds, blur=0.5).value, rel=1e-9
+    )
     assert facts["converged"] == "yes"
     assert {"marginal error", "n iter", "n passes"} <= facts.keys()
 
 
 def test_not_converged_is_a_warning_on_stderr_and_exit_code_1(capsys, files):
-    code, out, err = run(capsys, "divergence", *files, "--blur", "0.05", "--max-iter", "2", "--json")
+    code, out, err = run(
+        capsys, "divergence", *files, "--blur", "0.05", "--max-iter", "2", "--json"
+    )
     assert code == 1
     assert json.loads(out)["converged"] is False
     assert err.startswith("sinkhorn-nb: warning: ") and "tol" in err
@@ -99,7 +111,9 @@ def test_npz_with_and_without_weights(capsys, tmp_path, files, clouds):
     np.savez_compressed(tmp_path / "plain.npz", x)
     weighted = snb.sinkhorn_divergence(x, y, a, blur=0.5).value
     assert value_of(capsys, tmp_path / "weighted.npz", files[1]) == weighted
-    assert value_of(capsys, tmp_path / "plain.npz", files[1]) == value_of(capsys, *files) != weighted
+    assert (
+        value_of(capsys, tmp_path / "plain.npz", files[1]) == value_of(capsys, *files) != weighted
+    )
 
 
 # errors
@@ -166,7 +180,9 @@ def test_dimensions_must_agree(capsys, tmp_path, files):
     assert code == 2 and "expected points in dimension 2" in err
 
 
-@pytest.mark.parametrize("arguments", [[], ["transport"], ["demo", "--n", "0"], ["demo", "--n", "many"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["transport"], ["demo", "--n", "0"], ["demo", "--n", "many"]]
+)
 def test_bad_commands(capsys, arguments):
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
@@ -191,7 +207,9 @@ def test_out_of_memory_is_an_error(capsys, monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes that break")
 def test_a_reader_that_goes_away_is_no_traceback():
-    with subprocess.Popen([*COMMAND, "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*COMMAND, "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=120) == 141
@@ -205,7 +223,16 @@ def test_info(capsys):
     facts = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert (code, err) == (0, "")
     assert facts["sinkhorn-nb"] == snb.__version__
-    assert {"numba", "llvmlite", "numpy", "scipy", "scikit-learn", "python", "processor", "vectors"} <= facts.keys()
+    assert {
+        "numba",
+        "llvmlite",
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "python",
+        "processor",
+        "vectors",
+    } <= facts.keys()
     assert int(facts["threads"]) >= 1
     assert facts["GPU"] == choice.describe_gpu()
 
@@ -265,7 +292,8 @@ def test_demo_says_that_it_compiles_only_when_it_does(capsys, tmp_path, monkeypa
     arguments = "demo", "--n", 50, "--output", tmp_path / "demo.png"
     run(capsys, *arguments)
     _, out, _ = run(capsys, *arguments)
-    assert not any("compil" in line for line in out.splitlines()[:-1])  # the last has the path of the picture
+    # The last has the path of the picture
+    assert not any("compil" in line for line in out.splitlines()[:-1])
     warm_up = demo.warm_up
 
     def compile_and_warm_up(*arguments):

@@ -14,7 +14,10 @@ from sinkhorn_nb.solution import Solution
 
 
 def listed(points, weights):
-    return [((f"xs[{k}]", x), (f"a[{k}]", a)) for k, (x, a) in enumerate(zip(points, weights, strict=True))]
+    return [
+        ((f"xs[{k}]", x), (f"a[{k}]", a))
+        for k, (x, a) in enumerate(zip(points, weights, strict=True))
+    ]
 
 
 def check_that_they_are_the_same(form, other):

@@ -61,7 +61,9 @@ def test_kernels_from_the_cache_are_not_compiled(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": package}
     command = [sys.executable, "-c", SCRIPT]
     runs = [
-        subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
         for _ in range(2)
     ]
     assert [int(done.stdout) for done in runs] == [1, 0]
@@ -87,5 +89,7 @@ print(kernels.count)
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_nothing_of_the_main_job_is_compiled_after_the_warm_up(dtype):
-    done = subprocess.run([sys.executable, "-c", WARM.format(dtype=dtype)], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", WARM.format(dtype=dtype)], capture_output=True, text=True, cwd=ROOT
+    )
     assert (done.stdout.strip(), done.stderr) == ("0", "")

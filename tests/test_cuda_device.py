@@ -22,7 +22,9 @@ def asked(monkeypatch):
 
     pending = SimpleNamespace(clear=lambda: asked.append("clear"))
     context = SimpleNamespace(
-        memory_manager=SimpleNamespace(deallocations=pending), get_memory_info=memory, device=SimpleNamespace(id=1)
+        memory_manager=SimpleNamespace(deallocations=pending),
+        get_memory_info=memory,
+        device=SimpleNamespace(id=1),
     )
     monkeypatch.setattr(cuda_device, "SIMULATOR", False)
     monkeypatch.setattr(cuda_device.cuda, "current_context", lambda: context)
@@ -73,7 +75,9 @@ def test_the_driver_is_asked_where_an_array_is(asked, monkeypatch):
         assert cuda_device.number_of(array_at(unknown)) == 1  # the device in use
 
 
-@pytest.mark.parametrize("library", [lambda: ctypes.CDLL("no library of this name"), lambda: SimpleNamespace()])
+@pytest.mark.parametrize(
+    "library", [lambda: ctypes.CDLL("no library of this name"), lambda: SimpleNamespace()]
+)
 def test_without_the_driver_an_array_is_on_the_device_in_use(asked, monkeypatch, library):
     monkeypatch.setattr(driver, "library", library)
     assert cuda_device.number_of(array_at(16)) == 1
@@ -94,7 +98,9 @@ def test_the_library_is_where_numba_looks_for_it(monkeypatch):
 
 
 def test_results_are_there_when_they_are_handed_over(monkeypatch):
-    """A copy from the host may be under way when the call returns, and readers may be on streams that do not wait."""
+    """A copy from the host may be under way when the call returns, and readers may be on streams
+    that do not wait.
+    """
     done = []
 
     class Gpu:
@@ -111,7 +117,9 @@ def test_results_are_there_when_they_are_handed_over(monkeypatch):
     assert done == ["enter", "copy", "wait", "exit"]
 
 
-@pytest.mark.parametrize(("usable", "in_use", "entered"), [([0], 0, False), ([1], 0, True), ([0], 1, True)])
+@pytest.mark.parametrize(
+    ("usable", "in_use", "entered"), [([0], 0, False), ([1], 0, True), ([0], 1, True)]
+)
 def test_a_single_gpu_is_entered_unless_it_is_in_use(monkeypatch, usable, in_use, entered):
     monkeypatch.setattr(cuda_device, "devices", lambda: usable)
     monkeypatch.setattr(cuda_device, "current", lambda: in_use)

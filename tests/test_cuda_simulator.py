@@ -1,4 +1,6 @@
-"""The CUDA backend without a GPU: its kernels in numba's simulator, a process of their own, and its errors."""
+"""The CUDA backend without a GPU: its kernels in numba's simulator, a process of their own, and its
+errors.
+"""
 
 import os
 import re
@@ -22,7 +24,11 @@ X = np.linspace(0, 1, 8)[:, None]
 def run(*arguments, **environment):
     environment["PYTHONPATH"] = str(Path(snb.__file__).parents[1])
     return subprocess.run(
-        [sys.executable, *arguments], cwd=HERE, capture_output=True, text=True, env=os.environ | environment
+        [sys.executable, *arguments],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
     )
 
 
@@ -39,7 +45,9 @@ def no_gpu(monkeypatch):
 
 
 def test_no_gpu_is_one_clear_error_and_the_next_call_works(no_gpu):
-    with pytest.raises(ValueError, match=r'backend: expected a usable GPU .* libcuda.* pip install "sinkhorn-nb'):
+    with pytest.raises(
+        ValueError, match=r'backend: expected a usable GPU .* libcuda.* pip install "sinkhorn-nb'
+    ):
         snb.entropic_ot(X, X + 1, blur=0.1, solver=snb.Sinkhorn(backend="cuda"))
     assert snb.entropic_ot(X, X + 1, blur=0.1).converged
 
@@ -51,7 +59,9 @@ def test_no_gpu_is_looked_for_in_vain(name, monkeypatch):
 
 
 def test_unknown_backend():
-    with pytest.raises(ValueError, match="backend: expected one of 'auto', 'cpu', 'cuda', got 'gpu'"):
+    with pytest.raises(
+        ValueError, match="backend: expected one of 'auto', 'cpu', 'cuda', got 'gpu'"
+    ):
         snb.Sinkhorn(backend="gpu")
 
 

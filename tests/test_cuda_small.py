@@ -1,19 +1,30 @@
 """Small problems on the GPU, or in numba's simulator, are those of the CPU and of the dense oracle.
 
-python -m pytest tests/test_cuda_small.py     (with NUMBA_ENABLE_CUDASIM=1: see test_cuda_simulator.py)
+python -m pytest tests/test_cuda_small.py     (with NUMBA_ENABLE_CUDASIM=1: see
+test_cuda_simulator.py)
 """
 
 import numpy as np
 import pytest
 from gpus import SIMULATED, Gpu
 from problems import example
-from test_small import Case, case, check_that_all_is_true, check_that_it_is_solved, forms_of, own, solved
+from test_small import (
+    Case,
+    case,
+    check_that_all_is_true,
+    check_that_it_is_solved,
+    forms_of,
+    own,
+    solved,
+)
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.backends import cuda_device, cuda_small
 from sinkhorn_nb.backends.small_problems import Problems, solve_all
 
-SIZES = [(1, 1), (1, 5), (5, 1), (2, 2), (4, 7), (9, 11)] + ([] if SIMULATED else [(64, 70), (200, 300), (1, 3000)])
+SIZES = [(1, 1), (1, 5), (5, 1), (2, 2), (4, 7), (9, 11)] + (
+    [] if SIMULATED else [(64, 70), (200, 300), (1, 3000)]
+)
 
 
 def on_gpu(cases, max_iter=500):
@@ -27,7 +38,9 @@ def check_that_they_agree(cases, max_iter=500, atol=1e-9):
         assert (len(found.history), found.n_kernels) == (len(expected.history), expected.n_kernels)
         assert found.n_levels == expected.n_levels
         for name in ("u", "v", "logs", "history"):
-            np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-9, atol=atol)
+            np.testing.assert_allclose(
+                getattr(found, name), getattr(expected, name), rtol=1e-9, atol=atol
+            )
     return answers
 
 
@@ -46,7 +59,9 @@ def tiny_masses(seed):
 
 
 def some_of_all_kinds():
-    """Near and far ones, alone with themselves, started, of several dimensions; they stop after 1 to 30 iterations."""
+    """Near and far ones, alone with themselves, started, of several dimensions; they stop after 1
+    to 30 iterations.
+    """
     cases = [case(4, 7), case(9, 11, 5), own(6), own(1), case(1, 5), case(3, 3, tol=1e-3)]
     return [*cases, case(5, 4, start=np.linspace(-5, 5, 4)), far_clusters()]
 
@@ -89,7 +104,11 @@ def test_the_kernel_is_built_anew_where_the_potential_has_moved_far():
 
 @pytest.mark.parametrize("max_iter", [1, 3])
 def test_what_is_said_of_a_solve_that_is_not_done_is_true(max_iter):
-    cases = [case(9, 11, blur=0.05), own(6, blur=0.05), case(4, 7, blur=0.05, start=np.linspace(-40, 40, 7))]
+    cases = [
+        case(9, 11, blur=0.05),
+        own(6, blur=0.05),
+        case(4, 7, blur=0.05, start=np.linspace(-40, 40, 7)),
+    ]
     for problem, answer in zip(cases, check_that_they_agree(cases, max_iter), strict=True):
         assert len(answer.history) == max_iter
         assert answer.error > problem.tol
@@ -182,14 +201,18 @@ def test_kernels_in_shared_memory_and_in_global_memory_say_the_same(monkeypatch)
 
 
 def pairs_of_clouds(ask, tol=1e-3):
-    """Answers for three clouds with themselves, then for pairs of them: two that are near, and one pair not wanted."""
+    """Answers for three clouds with themselves, then for pairs of them: two that are near, and one
+    pair not wanted.
+    """
     x, y, a, b = example(5, 6, 2)
     near = x + 1e-2 * np.random.default_rng(0).normal(size=x.shape)
     forms = forms_of([Case(x, near, a, a), Case(y, y, b, b)])
     selves = problems_between([0, 1, 2], [0, 1, 2], 1e-7, [True, True, True])
     own = ask(forms, selves, None, 100)
     own.gains[:] += 1e-3  # so that they matter
-    return own, ask(forms, problems_between([0, 0, 2], [1, 2, 1], tol, [True, True, False]), own, 100)
+    return own, ask(
+        forms, problems_between([0, 0, 2], [1, 2, 1], tol, [True, True, False]), own, 100
+    )
 
 
 def problems_between(sources, targets, tol, are_wanted):
@@ -206,15 +229,20 @@ def problems_between(sources, targets, tol, are_wanted):
 
 
 def test_values_of_divergences_are_as_accurate_as_those_of_the_cpu():
-    """They start near the potentials of self problems, and are solved in rounds of smaller tolerances."""
-    for found, expected in zip(pairs_of_clouds(cuda_small.solve_all), pairs_of_clouds(solve_all), strict=True):
+    """They start near the potentials of self problems, and are solved in rounds of smaller
+    tolerances.
+    """
+    for found, expected in zip(
+        pairs_of_clouds(cuda_small.solve_all), pairs_of_clouds(solve_all), strict=True
+    ):
         np.testing.assert_array_equal(found.counts, expected.counts)
         np.testing.assert_array_equal(found.are_accurate, expected.are_accurate)
         np.testing.assert_allclose(found.values, expected.values, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(found.gains, expected.gains, rtol=1e-3, atol=1e-12)
         np.testing.assert_allclose(found.v, expected.v, atol=1e-9)
         assert found.are_accurate[:2].all()
-    assert found.counts[:, 2].tolist()[0] == 0 < found.counts[1, 2]  # the first was near, the second was annealed
+    # The first was near, the second was annealed
+    assert found.counts[:, 2].tolist()[0] == 0 < found.counts[1, 2]
     assert found.errors[0] < 1e-3 / 8
     assert found.errors[2] == np.inf
     assert not found.v[found.v_ends[2] :].any()
@@ -246,7 +274,8 @@ def test_batches_with_the_backend_cuda_ask_the_gpu(monkeypatch):
     monkeypatch.setattr(cuda_small, "solve_all", spy)
     xs, ys = ([example(5, 6, 2)[k] + shift for shift in range(3)] for k in (0, 1))
     found, expected = (
-        snb.sinkhorn_divergences(xs, ys, blur=0.3, solver=snb.Sinkhorn(backend=name)) for name in ("cuda", "cpu")
+        snb.sinkhorn_divergences(xs, ys, blur=0.3, solver=snb.Sinkhorn(backend=name))
+        for name in ("cuda", "cpu")
     )
     assert asked
     assert found.converged.all()

@@ -21,7 +21,9 @@ def start_of(solution, off=0.0):
     f, g = solution.iterate.f, solution.iterate.g
     random = np.random.default_rng(0)
     eps = solution.problem.eps
-    return Sorted(f + off * eps * random.normal(size=len(f)), g + off * eps * random.normal(size=len(g)))
+    return Sorted(
+        f + off * eps * random.normal(size=len(f)), g + off * eps * random.normal(size=len(g))
+    )
 
 
 @pytest.mark.parametrize("acceleration", ["auto", "none"])
@@ -54,4 +56,6 @@ def test_a_solution_is_not_continued_without_need_or_iterations():
     solver, solution = solved()
     assert _continued(solver, solution, start_of(solution), solution.marginal_error) is solution
     spent = Sinkhorn(max_iter=solution.n_iter)
-    assert _continued(spent, solution, start_of(solution), solution.marginal_error / 100) is solution
+    assert (
+        _continued(spent, solution, start_of(solution), solution.marginal_error / 100) is solution
+    )

@@ -1,4 +1,5 @@
-"""Arrays on a GPU go in and come out: fake libraries, whose device memory is the host's, with the calls of the real.
+"""Arrays on a GPU go in and come out: fake libraries, whose device memory is the host's, with the
+calls of the real.
 
 With numba's arrays, those of its simulator or real ones: see test_backends_agree.py.
 """
@@ -84,7 +85,14 @@ class Plain(Other):
     __dlpack_device__ = property()  # an AttributeError
 
 
-KINDS = {"torch": Tensor, "cupy": CupyArray, "jax": JaxArray, "other": Other, "plain": Plain, "own": Parameter}
+KINDS = {
+    "torch": Tensor,
+    "cupy": CupyArray,
+    "jax": JaxArray,
+    "other": Other,
+    "plain": Plain,
+    "own": Parameter,
+}
 RESULTS = {**KINDS, "other": Plain, "plain": Plain, "own": Tensor}  # what is made for them
 
 
@@ -106,7 +114,8 @@ def library(name, **functions):
 
 
 def torch_asarray(host, device):
-    assert host.flags.c_contiguous and host.flags.writeable  # torch refuses the one and warns of the other
+    # Torch refuses the one and warns of the other
+    assert host.flags.c_contiguous and host.flags.writeable
     kind, number = device.split(":")
     assert kind == "cuda"
     return Tensor(host, int(number))
@@ -125,14 +134,20 @@ def to_device(host, number):
 LIBRARIES = {
     "torch": library("torch", asarray=torch_asarray),
     "cupy": library(
-        "cupy", cuda=SimpleNamespace(Device=CurrentDevice), asarray=lambda host: CupyArray(host, CupyArray.current)
+        "cupy",
+        cuda=SimpleNamespace(Device=CurrentDevice),
+        asarray=lambda host: CupyArray(host, CupyArray.current),
     ),
     "jax": library(
-        "jax", local_devices=local_devices, device_put=lambda host, gpu: JaxArray(host, gpu.local_hardware_id)
+        "jax",
+        local_devices=local_devices,
+        device_put=lambda host, gpu: JaxArray(host, gpu.local_hardware_id),
     ),
 }
 NUMBA = SimpleNamespace(
-    number_of=lambda array: array.device, to_host=lambda array, number: array.numbers, to_device=to_device
+    number_of=lambda array: array.device,
+    to_host=lambda array, number: array.numbers,
+    to_device=to_device,
 )
 
 
@@ -167,9 +182,13 @@ def test_divergence_and_gradient_are_those_of_host_arrays(kind, device):
 
 def test_tables_are_on_the_host():
     expected = snb.pairwise_sinkhorn_divergence([X, Y], weights=[A, B], blur=BLUR)
-    got = snb.pairwise_sinkhorn_divergence([Tensor(X), Tensor(Y)], weights=[Tensor(A), Tensor(B)], blur=BLUR)
+    got = snb.pairwise_sinkhorn_divergence(
+        [Tensor(X), Tensor(Y)], weights=[Tensor(A), Tensor(B)], blur=BLUR
+    )
     assert type(got) is np.ndarray and got.tolist() == expected.tolist()
-    with pytest.raises(TypeError, match=re.escape("clouds[1]: expected an array of torch on CUDA device 0")):
+    with pytest.raises(
+        TypeError, match=re.escape("clouds[1]: expected an array of torch on CUDA device 0")
+    ):
         snb.pairwise_sinkhorn_divergence([Tensor(X), Y], blur=BLUR)
 
 
@@ -196,7 +215,9 @@ SOLUTION = {
     "toarray": lambda s, put: s.plan.toarray(),
     "topk": lambda s, put: s.plan.topk(2).values,
     "indices of topk": lambda s, put: s.plan.topk(2).indices,
-    "block of indices of topk": lambda s, put: s.plan.block(put(s.on_host.plan.topk(2).indices[0]), slice(3)),
+    "block of indices of topk": lambda s, put: s.plan.block(
+        put(s.on_host.plan.topk(2).indices[0]), slice(3)
+    ),
     "rows of draws": lambda s, put: s.sample(20, 0).rows,
     "columns of draws": lambda s, put: s.sample(20, 0).columns,
     "potential of the plan": lambda s, put: s.plan.dot(put(s.on_host.g)),
@@ -215,13 +236,22 @@ def test_every_array_of_a_solution_is_on_the_device(question):
 
 def test_numbers_are_numbers():
     got = snb.entropic_ot(Tensor(X), Tensor(Y), blur=BLUR)
-    for value in (got.value, got.transport_cost, got.gap, got.plan.sum(), got.pushforward(x=Tensor(X)).value):
+    for value in (
+        got.value,
+        got.transport_cost,
+        got.gap,
+        got.plan.sum(),
+        got.pushforward(x=Tensor(X)).value,
+    ):
         assert isinstance(value, float)
 
 
 def test_reports_of_linear_systems_come_along():
     got, expected = solve(Tensor, X, Y), solve(np.array, X, Y)
-    assert got.hessian_vector_product(dx=X).linear_solve == expected.hessian_vector_product(dx=X).linear_solve
+    assert (
+        got.hessian_vector_product(dx=X).linear_solve
+        == expected.hessian_vector_product(dx=X).linear_solve
+    )
     assert got.n_passes == expected.n_passes
 
 
@@ -229,7 +259,9 @@ def test_arrays_of_a_divergence_are_on_the_device():
     got, expected = solve(Tensor, X, Y, A, B), solve(np.array, X, Y, A, B)
     for part, known in zip(got.potentials, expected.potentials, strict=True):
         same(part, known)
-    products = (d.hessian_vector_product(dy=put(Y)) for d, put in ((got, Tensor), (expected, np.array)))
+    products = (
+        d.hessian_vector_product(dy=put(Y)) for d, put in ((got, Tensor), (expected, np.array))
+    )
     for part, known in zip(*products, strict=True):
         same(part, known)
 
@@ -253,7 +285,9 @@ def test_soft_values(soft):
     same(got.values, expected.values)
     same(got.pullback(Tensor(x)), expected.pullback(x))
     np.testing.assert_array_equal(np.asarray(got), expected.values)
-    with pytest.raises(TypeError, match="weights: expected an array of torch on CUDA device 0, like x"):
+    with pytest.raises(
+        TypeError, match="weights: expected an array of torch on CUDA device 0, like x"
+    ):
         soft(Tensor(x), A)
 
 
@@ -279,7 +313,9 @@ def test_start_from_potentials_and_solutions_on_the_device():
 
 def test_self_solutions_of_host_arrays_serve_on_the_device():
     known = solve(np.array, X, Y)
-    got = snb.sinkhorn_divergence(Tensor(X), Tensor(Y), blur=BLUR, solver=PRECISE, self_x=known.xx, self_y=known.yy)
+    got = snb.sinkhorn_divergence(
+        Tensor(X), Tensor(Y), blur=BLUR, solver=PRECISE, self_x=known.xx, self_y=known.yy
+    )
     assert got.value == known.value
     same(got.xx.f, known.xx.f)
     same(got.yy.g, known.yy.g)
@@ -287,11 +323,15 @@ def test_self_solutions_of_host_arrays_serve_on_the_device():
 
 
 @pytest.mark.parametrize("odd", [0, 1, 2, 3])
-@pytest.mark.parametrize(("most", "few"), [(Tensor, np.array), (np.array, Tensor), (Tensor, CupyArray), (Tensor, list)])
+@pytest.mark.parametrize(
+    ("most", "few"), [(Tensor, np.array), (np.array, Tensor), (Tensor, CupyArray), (Tensor, list)]
+)
 def test_mixed_arrays_are_an_error_with_the_cure_and_the_next_call_works(most, few, odd):
     arrays = [few(v) if k == odd else most(v) for k, v in enumerate((X, Y, A, B))]
     name = "xyab"[odd or 1]
-    with pytest.raises(TypeError, match=rf"^{name}: expected an array o.*, like x, got one o.*; copy one of them"):
+    with pytest.raises(
+        TypeError, match=rf"^{name}: expected an array o.*, like x, got one o.*; copy one of them"
+    ):
         snb.sinkhorn_divergence(*arrays, blur=BLUR)
     assert solve(np.array, X, Y).value == solve(Tensor, X, Y).value
 
@@ -302,40 +342,54 @@ def test_weights_may_be_left_out():
 
 def test_words_of_the_error():
     with pytest.raises(
-        TypeError, match=r"^y: expected an array of torch on CUDA device 1, like x, got one on the host;"
+        TypeError,
+        match=r"^y: expected an array of torch on CUDA device 1, like x, got one on the host;",
     ):
         snb.entropic_ot(Tensor(X, 1), Y, blur=BLUR)
 
 
 def test_arrays_on_different_devices():
     with pytest.raises(
-        ValueError, match=r"^b: expected an array on CUDA device 0, like x, got one on CUDA device 1; copy"
+        ValueError,
+        match=r"^b: expected an array on CUDA device 0, like x, got one on CUDA device 1; copy",
     ):
         snb.entropic_ot(Tensor(X), Tensor(Y), Tensor(A), Tensor(B, 1), blur=BLUR)
 
 
 @pytest.mark.parametrize("kind", [Other, Plain])
 def test_no_gpu_that_can_be_used(kind, monkeypatch):
-    monkeypatch.setattr(validation.arrays, "no_gpu", lambda: "the driver's library libcuda.so.1 was not found")
-    with pytest.raises(ValueError, match=r"^x: expected a usable GPU .* none: .* libcuda.*; pass .* the host, or pip"):
+    monkeypatch.setattr(
+        validation.arrays, "no_gpu", lambda: "the driver's library libcuda.so.1 was not found"
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"^x: expected a usable GPU .* none: .* libcuda.*; pass .* the host, or pip",
+    ):
         solve(kind, X, Y)
     assert solve(np.array, X, Y).converged
 
 
 def test_dlpack_alone():
     with pytest.raises(
-        TypeError, match=r"^x: expected .*__cuda_array_interface__.* DLPack alone; pass cupy.from_dlpack"
+        TypeError,
+        match=r"^x: expected .*__cuda_array_interface__.* DLPack alone; pass cupy.from_dlpack",
     ):
         solve(Device, X, Y)
 
 
 @pytest.mark.parametrize(
-    "failure", [TypeError("Got unsupported ScalarType BFloat16"), RuntimeError("Use tensor.detach().numpy() instead")]
+    "failure",
+    [
+        TypeError("Got unsupported ScalarType BFloat16"),
+        RuntimeError("Use tensor.detach().numpy() instead"),
+    ],
 )
 def test_words_of_the_library_are_passed_on(failure, monkeypatch):
     words = re.escape(str(failure))
     monkeypatch.setattr(Tensor, "failure", failure)
-    with pytest.raises(TypeError, match=rf"^x: expected .* points .* got Tensor: {words}; convert it to a dense"):
+    with pytest.raises(
+        TypeError, match=rf"^x: expected .* points .* got Tensor: {words}; convert it to a dense"
+    ):
         solve(Tensor, X, Y)
     with pytest.raises(TypeError, match=rf"^x: .* got Unreadable: {words}; convert"):
         snb.entropic_ot(Unreadable(failure), Y, blur=BLUR)
@@ -354,7 +408,9 @@ class HostTensor:
 
     @property
     def __cuda_array_interface__(self):
-        raise AttributeError("not on a GPU") if self.place == (1, 0) else TypeError("not to be asked")
+        raise (
+            AttributeError("not on a GPU") if self.place == (1, 0) else TypeError("not to be asked")
+        )
 
     def __array__(self, dtype=None, copy=None):
         return self.numbers
@@ -400,25 +456,33 @@ def test_on_host():
 
 
 def test_pictures():
-    np.testing.assert_array_equal(plotting.descent(solve(Tensor, X, Y)), plotting.descent(solve(np.array, X, Y)))
+    np.testing.assert_array_equal(
+        plotting.descent(solve(Tensor, X, Y)), plotting.descent(solve(np.array, X, Y))
+    )
 
 
 def test_results_are_pickled_without_the_library(monkeypatch):
     divergence = solve(Tensor, X, Y)
     f, gradient = divergence.xy.f, divergence.gradient()
-    monkeypatch.setattr(Device, "__reduce__", lambda self: pytest.fail("a device array was pickled"), raising=False)
+    monkeypatch.setattr(
+        Device, "__reduce__", lambda self: pytest.fail("a device array was pickled"), raising=False
+    )
     again = pickle.loads(pickle.dumps(divergence))
     same(again.xy.f, f.numbers)
     same(again.gradient().x, gradient.x.numbers)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(RuntimeError, match=r"^results: expected .* torch on CUDA device 0.*; take .*\.on_host"):
+    with pytest.raises(
+        RuntimeError, match=r"^results: expected .* torch on CUDA device 0.*; take .*\.on_host"
+    ):
         _ = again.xy.f
     np.testing.assert_array_equal(again.on_host.xy.f, f.numbers)
 
 
 def test_a_device_that_is_gone_is_a_clear_error():
     solution = snb.entropic_ot(JaxArray(X, 7), JaxArray(Y, 7), blur=BLUR)
-    with pytest.raises(RuntimeError, match=r"^results: expected .* of jax on CUDA device 7, .* got KeyError"):
+    with pytest.raises(
+        RuntimeError, match=r"^results: expected .* of jax on CUDA device 7, .* got KeyError"
+    ):
         solution.map()
     assert Home("jax", 1).send(X).device == 1
 
@@ -450,7 +514,9 @@ def test_numba_copies_from_the_arrays_device_after_all_work_there(monkeypatch):
         return Memory(owner.numbers)
 
     fake = SimpleNamespace(
-        gpus={3: Gpu()}, synchronize=synchronize, from_cuda_array_interface=from_cuda_array_interface
+        gpus={3: Gpu()},
+        synchronize=synchronize,
+        from_cuda_array_interface=from_cuda_array_interface,
     )
     monkeypatch.setattr(cuda_device, "cuda", fake)
     array = Plain([])

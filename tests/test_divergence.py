@@ -34,7 +34,9 @@ def test_terms(solved):
     assert divergence.xy.value == pytest.approx(dense.value, rel=1e-9)
     assert divergence.xx.value == pytest.approx(dense.on_source.value, rel=1e-9)
     assert divergence.yy.value == pytest.approx(dense.on_target.value, rel=1e-9)
-    assert divergence.value == pytest.approx(divergence.xy.value - (divergence.xx.value + divergence.yy.value) / 2)
+    assert divergence.value == pytest.approx(
+        divergence.xy.value - (divergence.xx.value + divergence.yy.value) / 2
+    )
 
 
 def test_potentials(solved):
@@ -78,7 +80,9 @@ def test_converged_only_if_all_three_are():
     assert divergence.marginal_error == max(part.marginal_error for part in parts) <= 1e-3
     assert divergence.n_iter == max(part.n_iter for part in parts)
     with pytest.warns(snb.ConvergenceWarning):
-        poor = sinkhorn_divergence(x, y, a, b, blur=0.01, solver=Sinkhorn(max_iter=25, acceleration="none"))
+        poor = sinkhorn_divergence(
+            x, y, a, b, blur=0.01, solver=Sinkhorn(max_iter=25, acceleration="none")
+        )
     assert poor.xx.converged and poor.yy.converged
     assert not poor.converged
     assert poor.marginal_error == poor.xy.marginal_error > 1e-3
@@ -87,7 +91,9 @@ def test_converged_only_if_all_three_are():
 def test_passes_weigh_each_problem_by_its_pairs():
     x, y, a, b = example(n=10, m=40)
     d = sinkhorn_divergence(x, y, a, b, blur=BLUR)
-    assert d.n_passes == pytest.approx(d.xy.n_passes + d.xx.n_passes * 100 / 400 + d.yy.n_passes * 1600 / 400)
+    assert d.n_passes == pytest.approx(
+        d.xy.n_passes + d.xx.n_passes * 100 / 400 + d.yy.n_passes * 1600 / 400
+    )
 
 
 def test_self_solutions_are_reused_to_the_bit():
@@ -97,7 +103,9 @@ def test_self_solutions_are_reused_to_the_bit():
     counting = Sinkhorn(callback=calls.append)
     first = sinkhorn_divergence(x, y, a, b, blur=BLUR, solver=counting)
     calls.clear()
-    again = sinkhorn_divergence(x, y, a, b, blur=BLUR, solver=counting, self_x=first.xx, self_y=first.yy)
+    again = sinkhorn_divergence(
+        x, y, a, b, blur=BLUR, solver=counting, self_x=first.xx, self_y=first.yy
+    )
     assert len(calls) == first.xy.n_iter
     assert again.xx is first.xx and again.yy is first.yy
     assert again.value == first.value

@@ -1,6 +1,8 @@
-"""Forks of a process whose other threads are at work: the children work, with as many BLAS threads as before.
+"""Forks of a process whose other threads are at work: the children work, with as many BLAS threads
+as before.
 
-Each test runs in a process of its own, which takes what other threads may be in the middle of when a fork comes.
+Each test runs in a process of its own, which takes what other threads may be in the middle of when
+a fork comes.
 """
 
 import os

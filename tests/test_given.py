@@ -1,4 +1,6 @@
-"""Potentials and earlier solutions as starts: exact ones stop at once, poor ones cost passes, never correctness."""
+"""Potentials and earlier solutions as starts: exact ones stop at once, poor ones cost passes, never
+correctness.
+"""
 
 from functools import cache
 
@@ -19,13 +21,22 @@ def solved(solver=PRECISE, **kwargs):
 
 
 def again(init, tol=1e-6, blur=BLUR, **kwargs):
-    return entropic_ot(*example(**kwargs), blur=blur, solver=Sinkhorn(tol=tol, init=init, dtype="float64"))
+    return entropic_ot(
+        *example(**kwargs), blur=blur, solver=Sinkhorn(tol=tol, init=init, dtype="float64")
+    )
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"mass": 3.0}, {"zeros": 5}, {"n": 31, "m": 23}, {"n": 31, "m": 31}])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"mass": 3.0}, {"zeros": 5}, {"n": 31, "m": 23}, {"n": 31, "m": 31}]
+)
 def test_a_solution_starts_at_the_solution(kwargs):
     solution = solved(**kwargs)
-    for init in (solution, Warm(solution), (solution.f, solution.g), Potentials(solution.f, solution.g)):
+    for init in (
+        solution,
+        Warm(solution),
+        (solution.f, solution.g),
+        Potentials(solution.f, solution.g),
+    ):
         warm = again(init, **kwargs)
         assert (warm.n_iter, warm.n_passes) == (1, 1.0)
         assert warm.value == pytest.approx(solution.value, rel=1e-12)
@@ -56,20 +67,30 @@ def test_a_solution_is_extended_to_new_points():
     for init in (solution, "zeros"):
         solver = Sinkhorn(tol=1e-3, init=init)
         moved = entropic_ot(
-            x[::2] + 0.01, y[:120], a[::2] / a[::2].sum(), b[:120] / b[:120].sum(), blur=0.1, solver=solver
+            x[::2] + 0.01,
+            y[:120],
+            a[::2] / a[::2].sum(),
+            b[:120] / b[:120].sum(),
+            blur=0.1,
+            solver=solver,
         )
         fewer.append(moved.n_iter)
         counted.append(moved.n_passes - moved.n_iter)
     assert fewer[0] < fewer[1]
-    assert counted[0] == pytest.approx((100 * 150 + 120 * 200) / (100 * 120))  # one softmin per side
+    # One softmin per side
+    assert counted[0] == pytest.approx((100 * 150 + 120 * 200) / (100 * 120))
 
 
 def test_one_start_serves_a_divergence():
-    """The problems of each measure with itself do not know what to do with it, and start as by default."""
+    """The problems of each measure with itself do not know what to do with it, and start as by
+    default.
+    """
     x, y, a, b = example(60, 50)
     divergence = sinkhorn_divergence(x, y, a, b, blur=BLUR, solver=PRECISE)
     for init in (divergence.xy, (divergence.xy.f, divergence.xy.g)):
-        warm = sinkhorn_divergence(x, y, a, b, blur=BLUR, solver=Sinkhorn(tol=1e-6, init=init, dtype="float64"))
+        warm = sinkhorn_divergence(
+            x, y, a, b, blur=BLUR, solver=Sinkhorn(tol=1e-6, init=init, dtype="float64")
+        )
         assert warm.xy.n_iter == 1 < warm.xx.n_iter
         assert warm.value == pytest.approx(divergence.value, rel=1e-9)
 
@@ -77,7 +98,9 @@ def test_one_start_serves_a_divergence():
 def test_the_solution_of_a_self_problem_starts_a_self_problem():
     x, _, a, _ = example()
     solution = entropic_ot(x, x, a, a, blur=BLUR, solver=PRECISE)
-    warm = entropic_ot(x, x, a, a, blur=BLUR, solver=Sinkhorn(tol=1e-6, init=solution, dtype="float64"))
+    warm = entropic_ot(
+        x, x, a, a, blur=BLUR, solver=Sinkhorn(tol=1e-6, init=solution, dtype="float64")
+    )
     assert warm.n_iter == 1
     np.testing.assert_array_equal(warm.f, warm.g)
 
@@ -113,12 +136,21 @@ def solved_at(blur):
         (
             3,
             TypeError,
-            "init: expected a name, an Initializer, a Solution, a Divergence or a pair (f, g), got int; pass one of",
+            "init: expected a name, an Initializer, a Solution, a Divergence or a pair (f, g), got "
+            "int; pass one of",
         ),
         ("fourier", ValueError, "init: expected one of 'auto', "),
         (("a", "b"), TypeError, "init: f: expected an (n,) array of real numbers"),
-        ((np.zeros((2, 2)), np.zeros(2)), ValueError, "init: f: expected an (n,) array, got shape (2, 2); pass one"),
-        ((np.array([np.nan]), np.zeros(2)), ValueError, "init: f: expected finite numbers, got nan at index [0]"),
+        (
+            (np.zeros((2, 2)), np.zeros(2)),
+            ValueError,
+            "init: f: expected an (n,) array, got shape (2, 2); pass one",
+        ),
+        (
+            (np.array([np.nan]), np.zeros(2)),
+            ValueError,
+            "init: f: expected finite numbers, got nan at index [0]",
+        ),
     ],
 )
 def test_bad_starts(init, error, text):
@@ -128,12 +160,15 @@ def test_bad_starts(init, error, text):
 
 
 def test_potentials_of_other_sizes():
-    with pytest.raises(ValueError, match=r"init: f: expected shape \(23,\), got \(31,\); pass one number per point"):
+    with pytest.raises(
+        ValueError, match=r"init: f: expected shape \(23,\), got \(31,\); pass one number per point"
+    ):
         again((np.zeros(31), np.zeros(23)))
 
 
 def test_a_solution_in_another_dimension():
     with pytest.raises(
-        ValueError, match="init: solution: expected points in dimension 2 like the data, got dimension 1"
+        ValueError,
+        match="init: solution: expected points in dimension 2 like the data, got dimension 1",
     ):
         again(solved(d=1))

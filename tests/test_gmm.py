@@ -1,4 +1,6 @@
-"""The start from mixtures: fitted to weights, coupled at Bures costs, read out at the points; fitted or given."""
+"""The start from mixtures: fitted to weights, coupled at Bures costs, read out at the points;
+fitted or given.
+"""
 
 import subprocess
 import sys
@@ -45,7 +47,9 @@ def centered(potential):
 
 
 def iterations(x, y, init, blur, acceleration="none"):
-    return entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=1e-2, init=init, acceleration=acceleration)).n_iter
+    return entropic_ot(
+        x, y, blur=blur, solver=Sinkhorn(tol=1e-2, init=init, acceleration=acceleration)
+    ).n_iter
 
 
 def parameters(mixture, kind):
@@ -79,7 +83,9 @@ def test_a_weight_is_as_many_points(kind):
     weighted, repeated = (GaussianMixture(3, covariance_type=kind) for _ in range(2))
     shares, every = np.eye(3)[labels], np.repeat(np.arange(len(x)), counts)
     improve(weighted, x, counts / counts.sum(), shares, tol=0, max_iter=20)
-    improve(repeated, x[every], np.full(len(every), 1 / len(every)), shares[every], tol=0, max_iter=20)
+    improve(
+        repeated, x[every], np.full(len(every), 1 / len(every)), shares[every], tol=0, max_iter=20
+    )
     for mine, known in zip(parameters(weighted, kind), parameters(repeated, kind), strict=True):
         np.testing.assert_allclose(mine, known, atol=1e-8)
 
@@ -91,10 +97,18 @@ def test_the_fit_is_a_mixture_in_the_unit_of_the_points(kind):
     mixture, _ = fit(Measure.of(x).partition, 3, kind, 0)
     shape = {"full": (3, 2, 2), "tied": (2, 2), "diag": (3, 2), "spherical": (3,)}[kind]
     assert mixture.covariances_.shape == shape
-    spread = mixture.covariances_ if kind in ("full", "tied") else [np.eye(2) * v for v in mixture.covariances_]
+    spread = (
+        mixture.covariances_
+        if kind in ("full", "tied")
+        else [np.eye(2) * v for v in mixture.covariances_]
+    )
     spreads = np.broadcast_to(spread, (3, 2, 2))
-    densities = [multivariate_normal(m, S).pdf(x) for m, S in zip(mixture.means_, spreads, strict=True)]
-    np.testing.assert_allclose(mixture.score_samples(x), np.log(mixture.weights_ @ densities), atol=1e-6)
+    densities = [
+        multivariate_normal(m, S).pdf(x) for m, S in zip(mixture.means_, spreads, strict=True)
+    ]
+    np.testing.assert_allclose(
+        mixture.score_samples(x), np.log(mixture.weights_ @ densities), atol=1e-6
+    )
     theirs = GaussianMixture(3, covariance_type=kind, random_state=0, reg_covar=1e-12).fit(x)
     assert mixture.score(x) > theirs.score(x) - 1e-3
 
@@ -120,7 +134,9 @@ def test_scales(seed, exponent, kind):
     """x -> s x, blur -> s blur gives f -> s^2 f; powers of 2 round nothing."""
     x, y = np.random.default_rng(seed).normal(size=(2, 30, 2))
     scale, initializer = 2.0**exponent, GMM(3, kind, random_state=0)
-    plain, scaled = (start(problem_of(s * x, s * y, blur=0.5 * s), initializer) for s in (1.0, scale))
+    plain, scaled = (
+        start(problem_of(s * x, s * y, blur=0.5 * s), initializer) for s in (1.0, scale)
+    )
     for potential, known in zip(scaled[:2], plain[:2], strict=True):
         np.testing.assert_allclose(potential / scale**2, known, rtol=1e-9, atol=1e-9)
 
@@ -129,7 +145,9 @@ def test_scales(seed, exponent, kind):
 def test_regularization_is_relative(scale):
     """Points on a line have singular covariances."""
     x, y = (np.column_stack([points[:, 0], points[:, 0]]) for points in blobs()[:2])
-    plain, scaled = (start(problem_of(s * x, s * y, blur=0.4 * s), GMM(random_state=0)) for s in (1.0, scale))
+    plain, scaled = (
+        start(problem_of(s * x, s * y, blur=0.4 * s), GMM(random_state=0)) for s in (1.0, scale)
+    )
     np.testing.assert_allclose(scaled[0] / scale**2, plain[0], atol=1e-6)
 
 
@@ -167,11 +185,14 @@ def bures_costs(source, target):
 
 
 @pytest.mark.parametrize("blur", [0.2, 1.0])
-@pytest.mark.parametrize("kinds", [("full", "full"), ("full", "diag"), ("diag", "spherical"), ("tied", "full")])
+@pytest.mark.parametrize(
+    "kinds", [("full", "full"), ("full", "diag"), ("diag", "spherical"), ("tied", "full")]
+)
 def test_component_potentials_solve_the_problem_with_bures_costs(kinds, blur):
     x, y = np.random.default_rng(0).normal(size=(2, 300, 3)) ** 3
     source, target = (
-        GaussianMixture(k, covariance_type=c).fit(z) for k, c, z in zip((4, 6), kinds, (x, y), strict=True)
+        GaussianMixture(k, covariance_type=c).fit(z)
+        for k, c, z in zip((4, 6), kinds, (x, y), strict=True)
     )
     (f, g), _ = gmm._between(Components(source), Components(target), blur**2, Sinkhorn())
     C, a, b = bures_costs(source, target), source.weights_, target.weights_
@@ -195,7 +216,10 @@ def test_component_potentials_of_a_mixture_and_itself():
 def known(monkeypatch):
     """Mixtures with component potentials set by hand."""
     x, y, a, b = example(50, 40)
-    source, target = GaussianMixture(3, random_state=0).fit(x), GaussianMixture(2, random_state=0).fit(y)
+    source, target = (
+        GaussianMixture(3, random_state=0).fit(x),
+        GaussianMixture(2, random_state=0).fit(y),
+    )
     between = np.array([0.3, -0.1, 0.2]), np.array([0.5, 0.1])
     monkeypatch.setattr(gmm, "_between", lambda *_: (between, 0.0))
     return problem_of(x, y, a, b), source, target, *between
@@ -214,14 +238,21 @@ def test_read_out_by_softmin(known):
 def test_read_out_by_posteriors(known):
     problem, source, target, f, g = known
     found = start(problem, GMM(source=source, target=target, read_out="posterior"))
-    np.testing.assert_allclose(found[0], source.predict_proba(problem.source.points) @ f, atol=1e-12)
-    np.testing.assert_allclose(found[1], target.predict_proba(problem.target.points) @ g, atol=1e-12)
+    np.testing.assert_allclose(
+        found[0], source.predict_proba(problem.source.points) @ f, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        found[1], target.predict_proba(problem.target.points) @ g, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("read_out", READ_OUTS)
 def test_fewer_iterations_than_from_zero(read_out):
     x, y, _ = blobs()
-    assert iterations(x, y, GMM(3, random_state=0, read_out=read_out), 0.4) < iterations(x, y, "zeros", 0.4) / 2
+    assert (
+        iterations(x, y, GMM(3, random_state=0, read_out=read_out), 0.4)
+        < iterations(x, y, "zeros", 0.4) / 2
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -230,11 +261,17 @@ def test_softmin_reads_out_better_than_posteriors_where_shapes_differ(seed):
     rng = np.random.default_rng(0)
 
     def mixture():
-        centers, widths, which = rng.random((5, 2)), rng.uniform(0.02, 0.1, 5), rng.integers(5, size=800)
+        centers, widths, which = (
+            rng.random((5, 2)),
+            rng.uniform(0.02, 0.1, 5),
+            rng.integers(5, size=800),
+        )
         return centers[which] + widths[which, None] * rng.normal(size=(800, 2))
 
     x, y = mixture(), mixture()
-    n_iter = [iterations(x, y, GMM(random_state=seed, read_out=read_out), 0.12) for read_out in READ_OUTS]
+    n_iter = [
+        iterations(x, y, GMM(random_state=seed, read_out=read_out), 0.12) for read_out in READ_OUTS
+    ]
     assert n_iter[0] < n_iter[1] < iterations(x, y, "zeros", 0.12)
 
 
@@ -246,7 +283,9 @@ def test_softmin_reads_out_better_than_posteriors_where_shapes_differ(seed):
 def test_the_result_does_not_depend_on_the_start(read_out, is_self):
     x, y, a, b = example(80, 70, zeros=10)
     arguments = (x, x, a, a) if is_self else (x, y, a, b)
-    solvers = (Sinkhorn(tol=1e-10, init=init) for init in (GMM(random_state=0, read_out=read_out), "zeros"))
+    solvers = (
+        Sinkhorn(tol=1e-10, init=init) for init in (GMM(random_state=0, read_out=read_out), "zeros")
+    )
     mine, zeros = (entropic_ot(*arguments, blur=0.4, solver=solver) for solver in solvers)
     assert mine.converged
     assert mine.value == pytest.approx(zeros.value, abs=1e-12)
@@ -265,7 +304,9 @@ def test_random_states():
     x, y, _ = blobs()
     problem = problem_of(x, y)
     same, other = (start(problem, GMM(random_state=np.random.RandomState(s)))[0] for s in (0, 1))
-    np.testing.assert_array_equal(same, start(problem, GMM(random_state=np.random.RandomState(0)))[0])
+    np.testing.assert_array_equal(
+        same, start(problem, GMM(random_state=np.random.RandomState(0)))[0]
+    )
     assert (same != other).any()
 
 
@@ -292,7 +333,10 @@ def test_a_measure_and_itself_have_one_mixture_and_one_potential(fits):
 def test_mixtures_already_fitted(fits):
     x, y, _ = blobs()
     x = x[:500]
-    mine, theirs = GaussianMixture(3, random_state=0).fit(x), BayesianGaussianMixture(n_components=4, random_state=0)
+    mine, theirs = (
+        GaussianMixture(3, random_state=0).fit(x),
+        BayesianGaussianMixture(n_components=4, random_state=0),
+    )
     init = GMM(source=mine, target=theirs.fit(y))
     n_iter = iterations(x, y, init, 0.4)
     assert n_iter == iterations(y, x, init.T, 0.4) < iterations(x, y, "zeros", 0.4)
@@ -306,9 +350,12 @@ def test_mixtures_already_fitted(fits):
 def test_a_divergence_with_mixtures_already_fitted(fits):
     """They are for the two measures: each problem of a measure with itself fits its own."""
     x, y, _ = blobs(300)
-    init = GMM(3, source=GaussianMixture(3).fit(x), target=GaussianMixture(3).fit(y), random_state=0)
+    init = GMM(
+        3, source=GaussianMixture(3).fit(x), target=GaussianMixture(3).fit(y), random_state=0
+    )
     mine, plain = (
-        sinkhorn_divergence(x, y, blur=0.4, solver=Sinkhorn(tol=1e-9, init=init)) for init in (init, "zeros")
+        sinkhorn_divergence(x, y, blur=0.4, solver=Sinkhorn(tol=1e-9, init=init))
+        for init in (init, "zeros")
     )
     assert mine.value == pytest.approx(plain.value, rel=1e-9)
     assert fits == [300, 300]
@@ -327,7 +374,9 @@ def test_passes_are_shares_of_the_pairs():
 
 def test_scikit_learn_is_imported_when_needed():
     code = "import sys, sinkhorn_nb; print(any(name.startswith('sklearn') for name in sys.modules))"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
 
 
@@ -370,17 +419,33 @@ def test_any_blur_gives_numbers(blur, read_out):
 
 
 BAD = {
-    "no component": ({"n_components": 0}, ValueError, "n_components: expected an integer >= 1, got 0"),
+    "no component": (
+        {"n_components": 0},
+        ValueError,
+        "n_components: expected an integer >= 1, got 0",
+    ),
     "half a component": ({"n_components": 2.5}, TypeError, "n_components: expected an integer"),
-    "unknown type": ({"covariance_type": "round"}, ValueError, "covariance_type: .*'spherical', got 'round'; choose"),
-    "unknown read-out": ({"read_out": "mean"}, ValueError, "read_out: expected one of 'softmin', 'posterior'"),
+    "unknown type": (
+        {"covariance_type": "round"},
+        ValueError,
+        "covariance_type: .*'spherical', got 'round'; choose",
+    ),
+    "unknown read-out": (
+        {"read_out": "mean"},
+        ValueError,
+        "read_out: expected one of 'softmin', 'posterior'",
+    ),
     "generator": (
         {"random_state": np.random.default_rng(0)},
         TypeError,
         "random_state: .*RandomState, got Gen",
     ),
     "negative seed": ({"random_state": -1}, ValueError, "random_state: expected an integer >= 0"),
-    "not fitted": ({"source": GaussianMixture()}, TypeError, r"source: .*fitted.*got GaussianMixture.*call its fit"),
+    "not fitted": (
+        {"source": GaussianMixture()},
+        TypeError,
+        r"source: .*fitted.*got GaussianMixture.*call its fit",
+    ),
     "no mixture": ({"target": 3}, TypeError, "target: expected a fitted .*GaussianMixture, got 3"),
 }
 
@@ -394,5 +459,8 @@ def test_bad_options(case):
 
 def test_a_mixture_in_another_dimension():
     init = GMM(source=GaussianMixture(2).fit(cloud(30, 3)))
-    with pytest.raises(ValueError, match="init: source: expected points in dimension 2 like the data, got dimension 3"):
+    with pytest.raises(
+        ValueError,
+        match="init: source: expected points in dimension 2 like the data, got dimension 3",
+    ):
         entropic_ot(cloud(9, 2), cloud(10, 2), blur=0.5, solver=Sinkhorn(init=init))

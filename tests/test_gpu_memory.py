@@ -1,4 +1,5 @@
-"""The memory of GPUs, and their time: what does not fit is told before it starts, what is long is made in launches.
+"""The memory of GPUs, and their time: what does not fit is told before it starts, what is long is
+made in launches.
 
 On the GPU, or at sizes that it can bear, in numba's simulator: see test_cuda_simulator.py.
 """
@@ -28,7 +29,9 @@ def test_too_large_a_problem_is_refused_before_it_starts(monkeypatch):
     solver = snb.Sinkhorn(backend="cuda", init="coarse")  # by the loop, small as it is
     with monkeypatch.context() as patch:
         patch.setattr(cuda, "free_memory", lambda: 1000)
-        with pytest.raises(MemoryError, match=r"backend: expected \S+ GB free on the GPU for \d+ points"):
+        with pytest.raises(
+            MemoryError, match=r"backend: expected \S+ GB free on the GPU for \d+ points"
+        ):
             snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver)
     assert snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver).converged
 
@@ -50,7 +53,9 @@ def test_both_clouds_must_fit_together(monkeypatch):
     monkeypatch.setattr(cuda, "free_memory", lambda: max(sizes) - 1)
     monkeypatch.setattr(CudaBackend, "load", lambda *arguments: loaded.append(arguments))
     with pytest.raises(MemoryError, match="for 20 points in dimension 2"):
-        snb.entropic_ot(x, y, a, b, blur=0.5, solver=snb.Sinkhorn(backend="cuda", dtype="float64", init="zeros"))
+        snb.entropic_ot(
+            x, y, a, b, blur=0.5, solver=snb.Sinkhorn(backend="cuda", dtype="float64", init="zeros")
+        )
     assert not loaded
 
 
@@ -66,7 +71,10 @@ def test_several_launches_give_the_same_bits_as_one(d, most, monkeypatch):
         t = some(*SIZE, d, "float32")
         sums = BACKEND.sums(t.X, t.F, t.a, t.Y, t.G, t.b)
         V = np.random.default_rng(0).uniform(size=(t.y.n, 3))
-        more = BACKEND.log_sum_exp(t.X, t.F, t.Y, t.G), BACKEND.transport(t.X, t.F, t.Y, t.G, V, None)
+        more = (
+            BACKEND.log_sum_exp(t.X, t.F, t.Y, t.G),
+            BACKEND.transport(t.X, t.F, t.Y, t.G, V, None),
+        )
         answers.append([*sums, BACKEND.self_sums(t.X, t.F, t.a), *more])
         assert bool(launches) == (bound == most)
     for one, several in zip(*answers, strict=True):
@@ -86,7 +94,9 @@ def test_a_shortage_in_the_middle_is_told_with_a_cure_and_the_next_call_works(ch
 
     with monkeypatch.context() as patch:
         patch.setattr(cuda.cuda, "device_array", fail)
-        with pytest.raises(MemoryError, match=r'backend: expected room on the GPU .* take backend="cpu"'):
+        with pytest.raises(
+            MemoryError, match=r'backend: expected room on the GPU .* take backend="cpu"'
+        ):
             check(t)
     check(t)
 
@@ -97,9 +107,15 @@ def test_auto_goes_on_with_the_cpu_after_a_shortage(monkeypatch):
     monkeypatch.setattr(choice, "_is_there", lambda: True)
     monkeypatch.setattr(choice, "is_trusted", lambda make, work: True)
     monkeypatch.setattr(trial, "WORTHWHILE", 1)
-    monkeypatch.setattr(cuda.cuda, "device_array", lambda *arguments: (_ for _ in ()).throw(Shortage("no memory")))
-    with pytest.warns(RuntimeWarning, match=r"backend: the GPU failed \(MemoryError: .* and the CPU goes on"):
-        solution = snb.entropic_ot(x, y, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-9, init="coarse"))
+    monkeypatch.setattr(
+        cuda.cuda, "device_array", lambda *arguments: (_ for _ in ()).throw(Shortage("no memory"))
+    )
+    with pytest.warns(
+        RuntimeWarning, match=r"backend: the GPU failed \(MemoryError: .* and the CPU goes on"
+    ):
+        solution = snb.entropic_ot(
+            x, y, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-9, init="coarse")
+        )
     np.testing.assert_allclose(solution.f, on_cpu.f, rtol=0, atol=1e-8)
 
 

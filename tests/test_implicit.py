@@ -1,4 +1,6 @@
-"""Derivatives of potentials, maps, plans and gradients: finite differences, a dense oracle, adjoints, odd problems."""
+"""Derivatives of potentials, maps, plans and gradients: finite differences, a dense oracle,
+adjoints, odd problems.
+"""
 
 import pickle
 import tracemalloc
@@ -35,7 +37,9 @@ def few_clusters(monkeypatch):
 
 
 class Path:
-    """A problem that moves along a random direction of points and weights, the masses staying equal."""
+    """A problem that moves along a random direction of points and weights, the masses staying
+    equal.
+    """
 
     def __init__(self, weights_move=True, **case):
         self.x, self.y, self.a, self.b = example(**case)
@@ -58,13 +62,20 @@ class Path:
         return self.dx, self.dy, self.da, self.db
 
     def arguments(self, t=0.0):
-        return self.x + t * self.dx, self.y + t * self.dy, self.a + t * self.da, self.b + t * self.db
+        return (
+            self.x + t * self.dx,
+            self.y + t * self.dy,
+            self.a + t * self.da,
+            self.b + t * self.db,
+        )
 
     def solve(self, t=0.0):
         return entropic_ot(*self.arguments(t), blur=BLUR, solver=EXACT)
 
     def along(self, gradient):
-        return sum(float((part * step).sum()) for part, step in zip(gradient, self.direction, strict=True))
+        return sum(
+            float((part * step).sum()) for part, step in zip(gradient, self.direction, strict=True)
+        )
 
 
 def derivative(function, h=1e-3):
@@ -116,7 +127,9 @@ def test_pushforward_is_the_derivative(path, name):
 def test_hessian_of_the_value(case, side):
     path = Path(weights_move=False, **CASES[case])
     expected = derivative(lambda t: getattr(path.solve(t).gradient(), side))
-    assert_close(getattr(path.solve().hessian_vector_product(path.dx, path.dy, tol=TOL), side), expected)
+    assert_close(
+        getattr(path.solve().hessian_vector_product(path.dx, path.dy, tol=TOL), side), expected
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -127,9 +140,9 @@ def test_hessian_of_the_divergence(case):
         found = sinkhorn_divergence(*path.arguments(t), blur=BLUR, solver=EXACT).gradient()
         return np.concatenate([found.x, found.y])
 
-    product = sinkhorn_divergence(*path.arguments(), blur=BLUR, solver=EXACT).hessian_vector_product(
-        path.dx, path.dy, tol=TOL
-    )
+    product = sinkhorn_divergence(
+        *path.arguments(), blur=BLUR, solver=EXACT
+    ).hessian_vector_product(path.dx, path.dy, tol=TOL)
     assert_close(np.concatenate(product), derivative(gradient))
 
 
@@ -146,7 +159,9 @@ def test_weight_appears_at_points_without_mass():
     one, two = at(h), at(2 * h)
     tangents = solution.pushforward(a=da, b=db, tol=TOL)
     for name in ("f", "g", "value"):
-        expected = (4 * getattr(one, name) - getattr(two, name) - 3 * getattr(solution, name)) / (2 * h)
+        expected = (4 * getattr(one, name) - getattr(two, name) - 3 * getattr(solution, name)) / (
+            2 * h
+        )
         assert_close(getattr(tangents, name), expected, rtol=1e-5)
     cf, cg = np.random.default_rng(0).normal(size=(2, 100))
     gradient = solution.pullback(f=cf[: len(x)], g=cg[: len(y)], tol=TOL)
@@ -197,9 +212,16 @@ def test_pullback_is_adjoint_to_pushforward(p, seed):
     tangents = solution.pushforward(scale * dx, scale * dy, da, db, tol=1e-11)
     gradient = solution.pullback(f, g, tol=1e-11)
     terms = np.concatenate([(gradient.x * scale * dx).ravel(), (gradient.y * scale * dy).ravel()])
-    terms = np.concatenate([terms, gradient.a * da, gradient.b * db, f * tangents.f, g * tangents.g])
+    terms = np.concatenate(
+        [terms, gradient.a * da, gradient.b * db, f * tangents.f, g * tangents.g]
+    )
     total = f @ tangents.f + g @ tangents.g
-    got = (gradient.x * scale * dx).sum() + (gradient.y * scale * dy).sum() + gradient.a @ da + gradient.b @ db
+    got = (
+        (gradient.x * scale * dx).sum()
+        + (gradient.y * scale * dy).sum()
+        + gradient.a @ da
+        + gradient.b @ db
+    )
     assert got == pytest.approx(total, abs=1e-8 * np.abs(terms).sum() + 1e-12 * scale**2)
 
 
@@ -208,7 +230,10 @@ def test_hessians_are_symmetric(p, seed):
     rng = np.random.default_rng(seed)
     (ux, uy), (vx, vy) = (tuple(rng.normal(size=z.shape) for z in p[:2]) for _ in range(2))
     for of in (entropic_ot(*p[:4], blur=p.blur), sinkhorn_divergence(*p[:4], blur=p.blur)):
-        on_u, on_v = of.hessian_vector_product(ux, uy, tol=1e-11), of.hessian_vector_product(vx, vy, tol=1e-11)
+        on_u, on_v = (
+            of.hessian_vector_product(ux, uy, tol=1e-11),
+            of.hessian_vector_product(vx, vy, tol=1e-11),
+        )
         terms = np.concatenate([(ux * on_v.x).ravel(), (uy * on_v.y).ravel()])
         got = (vx * on_u.x).sum() + (vy * on_u.y).sum()
         # The size of a spread over eps: what second derivatives are made of.
@@ -256,7 +281,9 @@ def test_position_changes_nothing():
     path = Path()
     moved = entropic_ot(path.x + 2.0**14, path.y + 2.0**14, path.a, path.b, blur=BLUR, solver=EXACT)
     for got, expected in zip(
-        moved.pullback(**path.cotangents, tol=TOL), path.solve().pullback(**path.cotangents, tol=TOL), strict=True
+        moved.pullback(**path.cotangents, tol=TOL),
+        path.solve().pullback(**path.cotangents, tol=TOL),
+        strict=True,
     ):
         assert_close(got, expected, rtol=1e-6)
 
@@ -268,7 +295,9 @@ def test_the_start_does_not_matter(init):
     start = (auto.f + 1.0, auto.g - 3.0) if init == "potentials" else init
     other = entropic_ot(*path.arguments(), blur=BLUR, solver=Sinkhorn(tol=1e-11, init=start))
     assert_close(other.f, auto.f, rtol=1e-8)
-    for got, expected in zip(other.pullback(**path.cotangents), auto.pullback(**path.cotangents), strict=True):
+    for got, expected in zip(
+        other.pullback(**path.cotangents), auto.pullback(**path.cotangents), strict=True
+    ):
         assert_close(got, expected, rtol=1e-8)
 
 
@@ -287,7 +316,12 @@ def many_at_one_point():
 
 
 def repeated():
-    return np.repeat(cloud(5, 2), 6, axis=0), np.repeat(cloud(4, 2, shift=0.5), 3, axis=0), None, None
+    return (
+        np.repeat(cloud(5, 2), 6, axis=0),
+        np.repeat(cloud(4, 2, shift=0.5), 3, axis=0),
+        None,
+        None,
+    )
 
 
 def itself():
@@ -322,7 +356,9 @@ def test_odd_problems_have_finite_derivatives(problem, blur):
 @pytest.mark.parametrize("init", ["zeros", "auto"])
 @pytest.mark.parametrize("blur", [0.02, 0.0003])
 def test_solutions_far_from_convergence_have_finite_derivatives(init, blur):
-    solution = entropic_ot(*example(), blur=blur, solver=Sinkhorn(max_iter=1, acceleration="none", init=init))
+    solution = entropic_ot(
+        *example(), blur=blur, solver=Sinkhorn(max_iter=1, acceleration="none", init=init)
+    )
     gradient = solution.pullback(f=np.ones(23), map=np.ones((23, 2)))
     assert all(np.isfinite(part).all() for part in gradient)
     assert gradient.linear_solve.n_passes < 200
@@ -417,7 +453,12 @@ def test_results_are_tuples_with_a_report():
     solution = path.solve()
     x, y, a, b = gradient = solution.pullback(f=path.a)
     assert isinstance(gradient, snb.Gradient)
-    assert (x.shape, y.shape, a.shape, b.shape) == (path.x.shape, path.y.shape, path.a.shape, path.b.shape)
+    assert (x.shape, y.shape, a.shape, b.shape) == (
+        path.x.shape,
+        path.y.shape,
+        path.a.shape,
+        path.b.shape,
+    )
     again = pickle.loads(pickle.dumps(gradient))
     assert again.linear_solve == gradient.linear_solve
     assert "solved" in gradient.linear_solve.message
@@ -432,8 +473,16 @@ def test_results_are_tuples_with_a_report():
         ({"f": np.ones(3)}, ValueError, r"f: expected shape \(23,\), got \(3,\)"),
         ({"g": np.full(31, np.nan)}, ValueError, "g: expected finite numbers"),
         ({"map": np.ones(23)}, ValueError, r"map: expected shape \(23, 2\)"),
-        ({"plan": np.ones((23, 31))}, TypeError, r"plan: expected a pair of \(23, k\) and \(31, k\) arrays"),
-        ({"plan": (np.ones((23, 2)), np.ones((31, 3)))}, ValueError, r"plan\[1\]: expected shape \(31, 2\)"),
+        (
+            {"plan": np.ones((23, 31))},
+            TypeError,
+            r"plan: expected a pair of \(23, k\) and \(31, k\) arrays",
+        ),
+        (
+            {"plan": (np.ones((23, 2)), np.ones((31, 3)))},
+            ValueError,
+            r"plan\[1\]: expected shape \(31, 2\)",
+        ),
         ({"tol": 0.0}, ValueError, "tol: expected a finite number > 0"),
     ],
 )

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from problems import example
 
-from sinkhorn_nb import ConvergenceWarning, Measure, Problem, Sinkhorn, entropic_ot, sinkhorn_divergence
+from sinkhorn_nb import (
+    ConvergenceWarning,
+    Measure,
+    Problem,
+    Sinkhorn,
+    entropic_ot,
+    sinkhorn_divergence,
+)
 from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.initializers import Coarse, Zeros
 
@@ -25,7 +32,9 @@ BLUR = 0.05 * np.sqrt(2)  # of the square's diameter
 def clusters(n=400):
     rng = np.random.default_rng(0)
     centers = rng.uniform(size=(5, 2))
-    return tuple(centers[rng.integers(5, size=n)] + 0.02 * rng.normal(size=(n, 2)) for _ in range(2))
+    return tuple(
+        centers[rng.integers(5, size=n)] + 0.02 * rng.normal(size=(n, 2)) for _ in range(2)
+    )
 
 
 FAMILIES = {
@@ -48,14 +57,19 @@ def centered(potential, weights):
 def test_the_start_does_not_matter(family):
     arguments, blur = FAMILIES[family]
     zeros, coarse, auto = (
-        entropic_ot(*arguments, blur=blur, solver=Sinkhorn(tol=TOL, init=init)) for init in ("zeros", "coarse", "auto")
+        entropic_ot(*arguments, blur=blur, solver=Sinkhorn(tol=TOL, init=init))
+        for init in ("zeros", "coarse", "auto")
     )
     assert auto.value == pytest.approx(coarse.value, abs=10 * TOL * blur**2)
     weights = arguments[2:] or (None, None)
     eps, reach = blur**2, np.ptp(np.concatenate(arguments[:2]), axis=0).max()
     assert coarse.value == pytest.approx(zeros.value, abs=10 * TOL * eps)
-    np.testing.assert_allclose(centered(coarse.f, weights[0]), centered(zeros.f, weights[0]), atol=1e4 * TOL * eps)
-    np.testing.assert_allclose(centered(coarse.g, weights[1]), centered(zeros.g, weights[1]), atol=1e4 * TOL * eps)
+    np.testing.assert_allclose(
+        centered(coarse.f, weights[0]), centered(zeros.f, weights[0]), atol=1e4 * TOL * eps
+    )
+    np.testing.assert_allclose(
+        centered(coarse.g, weights[1]), centered(zeros.g, weights[1]), atol=1e4 * TOL * eps
+    )
     np.testing.assert_allclose(coarse.gradient().x, zeros.gradient().x, atol=10 * TOL * reach)
     np.testing.assert_allclose(coarse.gradient().y, zeros.gradient().y, atol=10 * TOL * reach)
 
@@ -63,14 +77,20 @@ def test_the_start_does_not_matter(family):
 @pytest.mark.parametrize("blur", [0.02, 0.3])
 def test_the_start_of_a_self_problem_does_not_matter(blur):
     x, _ = uniform(400)
-    zeros, coarse = (entropic_ot(x, x, blur=blur, solver=Sinkhorn(tol=TOL, init=init)) for init in ("zeros", "coarse"))
+    zeros, coarse = (
+        entropic_ot(x, x, blur=blur, solver=Sinkhorn(tol=TOL, init=init))
+        for init in ("zeros", "coarse")
+    )
     np.testing.assert_allclose(coarse.f, zeros.f, atol=100 * TOL * blur**2)
     assert coarse.value == pytest.approx(zeros.value, abs=10 * TOL * blur**2)
 
 
 def test_the_coarse_start_takes_fewer_passes():
     x, y = uniform()
-    passes = {init: entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(init=init)).n_passes for init in ("coarse", "zeros")}
+    passes = {
+        init: entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(init=init)).n_passes
+        for init in ("coarse", "zeros")
+    }
     assert passes["coarse"] < passes["zeros"]
 
 
@@ -78,10 +98,14 @@ def test_the_coarse_start_takes_fewer_passes():
 
 
 def start(x, y, a=None, b=None, blur=0.2, initializer=None):
-    return (initializer or Coarse())(Problem(Measure.of(x, a), Measure.of(y, b), blur**2), Sinkhorn())
+    return (initializer or Coarse())(
+        Problem(Measure.of(x, a), Measure.of(y, b), blur**2), Sinkhorn()
+    )
 
 
-@pytest.mark.parametrize(("n", "m", "is_coarse"), [(257, 257, True), (256, 900, False), (900, 256, False)])
+@pytest.mark.parametrize(
+    ("n", "m", "is_coarse"), [(257, 257, True), (256, 900, False), (900, 256, False)]
+)
 def test_small_clouds_start_from_zero(n, m, is_coarse):
     f, g, n_passes = start(uniform(n)[0], uniform(m)[1])
     assert (f.shape, g.shape) == ((n,), (m,))
@@ -111,7 +135,10 @@ def test_the_start_is_near_the_solution():
     x, y = uniform()
     solution = entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(tol=1e-6))
     f, _, _ = start(x, y, blur=BLUR)
-    f, exact = centered(solution.problem.source.partition.restore(f), None), centered(solution.f, None)
+    f, exact = (
+        centered(solution.problem.source.partition.restore(f), None),
+        centered(solution.f, None),
+    )
     assert np.abs(f - exact).mean() < 0.02 * BLUR**2 < np.abs(exact).mean() / 5
 
 
@@ -191,7 +218,9 @@ def test_float64_is_all_there_is_where_it_is_asked_for(work):
 
 
 def test_no_pass_is_float32_where_its_rounding_hides_the_marginals(work):
-    """At a blur of 1e-5 of the diameter, float32 pairs are off by more than 1e2: iterations with them are wasted."""
+    """At a blur of 1e-5 of the diameter, float32 pairs are off by more than 1e2: iterations with
+    them are wasted.
+    """
     x, y = uniform(60)
     options = {"init": "zeros", "max_iter": 5}
     with pytest.warns(ConvergenceWarning):
@@ -207,7 +236,8 @@ def test_no_pass_is_float32_where_its_rounding_hides_the_marginals(work):
 def test_float32_first_loses_no_digit():
     x, y = uniform()
     mixed, precise = (
-        sinkhorn_divergence(x, y, blur=BLUR, solver=Sinkhorn(tol=1e-12, dtype=dtype)) for dtype in (None, "float64")
+        sinkhorn_divergence(x, y, blur=BLUR, solver=Sinkhorn(tol=1e-12, dtype=dtype))
+        for dtype in (None, "float64")
     )
     assert mixed.converged
     assert precise.converged
@@ -231,7 +261,9 @@ def test_the_last_iteration_is_float64(max_iter, work):
 
 
 def far_groups(n=60):
-    """Two groups at 1400 blurs, .7 of the mass in the first of one cloud and .3 in that of the other."""
+    """Two groups at 1400 blurs, .7 of the mass in the first of one cloud and .3 in that of the
+    other.
+    """
     x, y = np.random.default_rng(8).normal(size=(2, n, 2))
     x[int(0.7 * n) :] += 1000
     y[int(0.3 * n) :] += 1000
@@ -250,7 +282,8 @@ def test_far_groups_start_from_a_higher_temperature():
 
 def test_passes_at_higher_temperatures_are_counted():
     warm = entropic_ot(*far_groups(), blur=1.0)
-    assert warm.n_passes >= warm.n_iter + np.log2(1400 / 20)  # at least one for each halving of the blur
+    # At least one for each halving of the blur
+    assert warm.n_passes >= warm.n_iter + np.log2(1400 / 20)
 
 
 @pytest.mark.parametrize(("n", "m"), [(3, 5), (7, 7), (8, 20)])

@@ -1,4 +1,6 @@
-"""Blocks of pairs in threads, in processes and on a cluster: the same bits, one warning, and Ctrl-C ends them."""
+"""Blocks of pairs in threads, in processes and on a cluster: the same bits, one warning, and Ctrl-C
+ends them.
+"""
 
 import os
 import pickle
@@ -38,7 +40,9 @@ def table(**options):
 
 
 def run(code, **options):
-    """Run the code in a process of its own, in which no kernel is compiled: its workers load the same ones."""
+    """Run the code in a process of its own, in which no kernel is compiled: its workers load the
+    same ones.
+    """
     table()
     done = subprocess.run(
         [sys.executable, "-c", SETUP + textwrap.dedent(code)],

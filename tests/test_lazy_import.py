@@ -15,7 +15,9 @@ SUBMODULES = ["initializers", "plotting"]
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
 
 
 def printed(code):
@@ -32,7 +34,9 @@ def test_dir_shows_public_names_only():
 
 @pytest.mark.parametrize("name", SUBMODULES)
 def test_public_submodules_need_no_import_of_their_own(name):
-    assert printed(f"import sinkhorn_nb; print(sinkhorn_nb.{name}.__name__)") == f"sinkhorn_nb.{name}"
+    assert (
+        printed(f"import sinkhorn_nb; print(sinkhorn_nb.{name}.__name__)") == f"sinkhorn_nb.{name}"
+    )
 
 
 def test_a_name_is_looked_up_once():
@@ -41,7 +45,10 @@ def test_a_name_is_looked_up_once():
 
 
 def test_star_import_brings_every_public_name():
-    code = "import sinkhorn_nb; from sinkhorn_nb import *; print(set(sinkhorn_nb.__all__) <= set(globals()))"
+    code = (
+        "import sinkhorn_nb; from sinkhorn_nb import *; print(set(sinkhorn_nb.__all__) <= "
+        "set(globals()))"
+    )
     assert printed(code) == "True"
 
 
@@ -56,7 +63,11 @@ def test_unknown_names_are_attribute_errors():
 def test_type_checkers_see_what_is_there_at_run_time():
     """The names imported for type checkers, from the modules that they come from at run time."""
     tree = ast.parse(Path(sinkhorn_nb.__file__).read_text(encoding="utf-8"))
-    block = next(node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    block = next(
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
     static = {alias.name: node.module for node in block.body for alias in node.names}
     assert static == sinkhorn_nb._HOMES | dict.fromkeys(SUBMODULES)
     assert sorted(sinkhorn_nb._HOMES) == sinkhorn_nb.__all__

@@ -86,7 +86,9 @@ MASKED = {
 
 @pytest.mark.parametrize("name", MASKED)
 def test_masked_entries_are_refused_wherever_arrays_come_in(name):
-    with pytest.raises(ValueError, match=rf"^{name}: expected .* without masked entries.*getmaskarray"):
+    with pytest.raises(
+        ValueError, match=rf"^{name}: expected .* without masked entries.*getmaskarray"
+    ):
         MASKED[name]()
 
 
@@ -103,7 +105,9 @@ def test_masked_rows_of_a_list_are_refused():
 
 def test_the_cure_for_masks_works_and_masks_without_entries_are_accepted():
     v = masked(np.vstack([X, [99.0, 99.0]]), 6)
-    assert sinkhorn_divergence(v.data[~np.ma.getmaskarray(v).any(axis=1)], Y, blur=0.3).value == VALUE
+    assert (
+        sinkhorn_divergence(v.data[~np.ma.getmaskarray(v).any(axis=1)], Y, blur=0.3).value == VALUE
+    )
     assert sinkhorn_divergence(masked(X), Y, blur=0.3).value == VALUE
 
 
@@ -130,7 +134,10 @@ def test_new_points_are_in_the_unit_of_the_data():
 
 
 def test_lengths_are_plain_numbers():
-    with pytest.raises(TypeError, match=r"^blur: expected a plain number, in the unit of the points, got one in kpc"):
+    with pytest.raises(
+        TypeError,
+        match=r"^blur: expected a plain number, in the unit of the points, got one in kpc",
+    ):
         sinkhorn_divergence(X, Y, blur=Quantity.of(0.3, "kpc"))
 
 
@@ -159,20 +166,27 @@ def test_numbers_to_be_sorted_keep_their_digits():
 
 def test_large_integers_are_accepted_where_the_blur_does_not_see_their_rounding():
     near = np.array([[0], [10**9]])
-    assert sinkhorn_divergence(2**60 + near + 1, 2**60 + near + 10**9, blur=1e9).value == pytest.approx(
-        sinkhorn_divergence(near + 1, near + 10**9, blur=1e9).value, rel=1e-5
-    )
+    assert sinkhorn_divergence(
+        2**60 + near + 1, 2**60 + near + 10**9, blur=1e9
+    ).value == pytest.approx(sinkhorn_divergence(near + 1, near + 10**9, blur=1e9).value, rel=1e-5)
 
 
 def test_floats_too_coarse_for_the_blur_are_refused():
-    with pytest.raises(ValueError, match=r"^x: .*1.15e\+18 in column 0, where its numbers are 256 apart; subtract"):
+    with pytest.raises(
+        ValueError, match=r"^x: .*1.15e\+18 in column 0, where its numbers are 256 apart; subtract"
+    ):
         sinkhorn_divergence(TIMES.astype(float), TIMES + 50.0, blur=10.0)
 
 
-@pytest.mark.parametrize(("dtype", "far", "apart"), [("f4", 1e8, "8"), (">f4", 1e8, "8"), ("f2", 1024.0, "1")])
+@pytest.mark.parametrize(
+    ("dtype", "far", "apart"), [("f4", 1e8, "8"), (">f4", 1e8, "8"), ("f2", 1024.0, "1")]
+)
 def test_points_rounded_before_they_came_are_refused_with_a_cure_that_works(dtype, far, apart):
     x, y = np.add(X, far), np.add(Y, far)
-    with pytest.raises(ValueError, match=rf"^x: .* float{8 * int(dtype[-1])} .* are {apart} apart; .*astype\(float\)"):
+    with pytest.raises(
+        ValueError,
+        match=rf"^x: .* float{8 * int(dtype[-1])} .* are {apart} apart; .*astype\(float\)",
+    ):
         sinkhorn_divergence(x.astype(dtype), y, blur=0.3)
     with pytest.raises(ValueError, match=r"^y: .*apart"):
         sinkhorn_divergence(x, y.astype(dtype), blur=0.3)
@@ -181,7 +195,9 @@ def test_points_rounded_before_they_came_are_refused_with_a_cure_that_works(dtyp
     origin = x[0]
     moved = sinkhorn_divergence((x - origin).astype(dtype), (y - origin).astype(dtype), blur=0.3)
     assert moved.value == pytest.approx(VALUE, rel=1e-2)
-    exact = sinkhorn_divergence(x.astype(dtype).astype(float), y.astype(dtype).astype(float), blur=0.3)
+    exact = sinkhorn_divergence(
+        x.astype(dtype).astype(float), y.astype(dtype).astype(float), blur=0.3
+    )
     assert exact.xy.problem.source.points.dtype == np.float64
 
 
@@ -197,9 +213,14 @@ def test_rounded_points_without_mass_and_those_of_a_large_blur_are_accepted():
 
 def test_a_coordinate_that_stands_for_infinity_is_named():
     x, y = [[2.2, 2.3], [0.5, 1e16]], [[5.7, 18.1], [2.8, 1e16]]
-    with pytest.raises(ValueError, match=r"^blur: .*column 1, got 0.1.*1e\+16 at row 1 of x .*remove that row"):
+    with pytest.raises(
+        ValueError, match=r"^blur: .*column 1, got 0.1.*1e\+16 at row 1 of x .*remove that row"
+    ):
         sinkhorn_divergence(x, y, blur=0.1)
-    assert sinkhorn_divergence(x, y, [1, 0], [1, 0], blur=0.1).value == pytest.approx(130.945, rel=1e-6)  # inert
+    # Inert
+    assert sinkhorn_divergence(x, y, [1, 0], [1, 0], blur=0.1).value == pytest.approx(
+        130.945, rel=1e-6
+    )
 
 
 def test_the_largest_extent_that_is_accepted_is_still_solved():
@@ -214,7 +235,9 @@ def test_columns_in_another_order_are_refused_and_put_in_order_by_the_cure():
     x, y = Frame(X, ["lon", "lat"]), Frame(Y, ["lon", "lat"])
     assert sinkhorn_divergence(x, y, blur=0.3).value == VALUE
     turned = y[["lat", "lon"]]
-    with pytest.raises(ValueError, match=r"^y: expected columns in the order of x.*y\[\['lon', 'lat'\]\]"):
+    with pytest.raises(
+        ValueError, match=r"^y: expected columns in the order of x.*y\[\['lon', 'lat'\]\]"
+    ):
         sinkhorn_divergence(x, turned, blur=0.3)
     assert sinkhorn_divergence(x, turned[["lon", "lat"]], blur=0.3).value == VALUE
     with pytest.raises(ValueError, match=r"^x_new: expected columns in the order of the data"):
@@ -223,7 +246,9 @@ def test_columns_in_another_order_are_refused_and_put_in_order_by_the_cure():
 
 def test_other_columns_are_refused_and_those_without_names_taken_by_position():
     x = Frame(X, ["lon", "lat"])
-    with pytest.raises(ValueError, match=r"^y: expected the columns \['lon', 'lat'\] of x, got \['lon', 'height'\]"):
+    with pytest.raises(
+        ValueError, match=r"^y: expected the columns \['lon', 'lat'\] of x, got \['lon', 'height'\]"
+    ):
         sinkhorn_divergence(x, Frame(Y, ["lon", "height"]), blur=0.3)
     for y in (Y, Frame(Y, range(2)), Frame(Y, ["lon", "height"]).to_numpy()):
         assert sinkhorn_divergence(x, y, blur=0.3).value == VALUE
@@ -232,13 +257,21 @@ def test_other_columns_are_refused_and_those_without_names_taken_by_position():
 def test_integer_names_of_two_frames_are_compared():
     x, y = Frame(X, [0, 1]), Frame(Y, range(2))
     assert sinkhorn_divergence(x, y, blur=0.3).value == VALUE
-    with pytest.raises(ValueError, match=r"^y: expected columns in the order of x, .*got \[1, 0\].*y\[\[0, 1\]\]"):
+    with pytest.raises(
+        ValueError, match=r"^y: expected columns in the order of x, .*got \[1, 0\].*y\[\[0, 1\]\]"
+    ):
         sinkhorn_divergence(x, Frame(Y[:, ::-1], [1, 0]), blur=0.3)
-    with pytest.raises(ValueError, match=r"^y: expected columns in the order of x, \[1, 0\], got \[0, 1\]"):
+    with pytest.raises(
+        ValueError, match=r"^y: expected columns in the order of x, \[1, 0\], got \[0, 1\]"
+    ):
         sinkhorn_divergence(Frame(X[:, ::-1], [1, 0]), y, blur=0.3)
-    with pytest.raises(ValueError, match=r"^y: expected the columns \[0, 1\] of x, got \[2, 3\].*to_numpy"):
+    with pytest.raises(
+        ValueError, match=r"^y: expected the columns \[0, 1\] of x, got \[2, 3\].*to_numpy"
+    ):
         sinkhorn_divergence(x, Frame(Y, [2, 3]), blur=0.3)
-    with pytest.raises(ValueError, match=r"^x_new: expected columns in the order of the data, \[0, 1\]"):
+    with pytest.raises(
+        ValueError, match=r"^x_new: expected columns in the order of the data, \[0, 1\]"
+    ):
         entropic_ot(x, y, blur=0.3).map(Frame(X[:, ::-1], [1, 0]))
     assert sinkhorn_divergence(Frame(X, [3, 2]), Y, blur=0.3).value == VALUE
 
@@ -249,11 +282,15 @@ def test_integer_names_of_two_frames_are_compared():
 def test_units_of_weights_that_differ_are_refused_and_one_unit_is_accepted():
     a, b = np.full(6, 1 / 6), np.full(5, 1 / 5)
     of_a = Quantity.of(a, "kg")
-    assert sinkhorn_divergence(X, Y, of_a, Quantity.of(b, "kg"), blur=0.3).value == pytest.approx(VALUE, rel=1e-12)
+    assert sinkhorn_divergence(X, Y, of_a, Quantity.of(b, "kg"), blur=0.3).value == pytest.approx(
+        VALUE, rel=1e-12
+    )
     for other in (Quantity.of(b, "g"), b, None):
         with pytest.raises(TypeError, match=r"^b: expected numbers in kg like a, got .*to_value"):
             sinkhorn_divergence(X, Y, of_a, other, blur=0.3)
-    with pytest.raises(TypeError, match=r"^b\[0\]: expected numbers in kg like a\[0\], got numbers in g"):
+    with pytest.raises(
+        TypeError, match=r"^b\[0\]: expected numbers in kg like a\[0\], got numbers in g"
+    ):
         snb.sinkhorn_divergences([X], [Y], [of_a], [Quantity.of(b, "g")], blur=0.3)
     with pytest.raises(TypeError, match=r"^a: expected entries in one unit, got g and kg"):
         entropic_ot([[0.0], [1.0]], [[0.0]], [Quantity.of(1, "kg"), Quantity.of(1, "g")], blur=0.3)
@@ -278,7 +315,9 @@ def test_sides_of_slightly_different_mass_are_scaled_to_one_mass():
     assert sinkhorn_divergence(X, Y, a, b, blur=0.3).value == pytest.approx(VALUE, rel=1e-3)
 
 
-@pytest.mark.parametrize(("dtype", "n", "least"), [("float64", 10**9, 0), ("int32", 9, 0), ("float16", 10**6, 0.01)])
+@pytest.mark.parametrize(
+    ("dtype", "n", "least"), [("float64", 10**9, 0), ("int32", 9, 0), ("float16", 10**6, 0.01)]
+)
 def test_the_rounding_of_a_mass(dtype, n, least):
     assert validation.meaning.mass_rounding(np.dtype(dtype), n) == least
 
@@ -287,35 +326,83 @@ def test_the_rounding_of_a_mass(dtype, n, least):
 
 
 MESSAGES = {
-    "a batch of clouds": (lambda: sinkhorn_divergence(X[None], Y[None], blur=1), ValueError, "sinkhorn_divergences"),
-    "a sparse matrix": (lambda: sinkhorn_divergence(sparse.csr_array(X), Y, blur=1), TypeError, r"pass x\.toarray\(\)"),
+    "a batch of clouds": (
+        lambda: sinkhorn_divergence(X[None], Y[None], blur=1),
+        ValueError,
+        "sinkhorn_divergences",
+    ),
+    "a sparse matrix": (
+        lambda: sinkhorn_divergence(sparse.csr_array(X), Y, blur=1),
+        TypeError,
+        r"pass x\.toarray\(\)",
+    ),
     "a path": (lambda: sinkhorn_divergence("x.npy", Y, blur=1), TypeError, r"numpy\.load\(path\)"),
-    "records": (lambda: sinkhorn_divergence(np.zeros(2, "f8,f8"), Y, blur=1), TypeError, "structured_to_unstructured"),
+    "records": (
+        lambda: sinkhorn_divergence(np.zeros(2, "f8,f8"), Y, blur=1),
+        TypeError,
+        "structured_to_unstructured",
+    ),
     "GeomLoss's order": (
         lambda: sinkhorn_divergence(np.ones(6), X, np.ones(5), Y, blur=1),
         TypeError,
         r"\(x, y, a, b\)",
     ),
-    "POT's reg": (lambda: entropic_ot(X, Y, reg=0.02), TypeError, "^reg: .*pass blur=0.1: reg = 2 "),
-    "OTT's epsilon": (lambda: entropic_ot(X, Y, epsilon=0.02), TypeError, "^epsilon: .*pass blur=0.1: epsilon = 2 "),
-    "GeomLoss's scaling": (lambda: sinkhorn_divergence(X, Y, blur=1, scaling=0.9), TypeError, "^scaling: .*tol"),
-    "a solver's option": (lambda: snb.soft_sort([1.0], blur=1, max_iter=3), TypeError, r"Sinkhorn\(max_iter="),
+    "POT's reg": (
+        lambda: entropic_ot(X, Y, reg=0.02),
+        TypeError,
+        "^reg: .*pass blur=0.1: reg = 2 ",
+    ),
+    "OTT's epsilon": (
+        lambda: entropic_ot(X, Y, epsilon=0.02),
+        TypeError,
+        "^epsilon: .*pass blur=0.1: epsilon = 2 ",
+    ),
+    "GeomLoss's scaling": (
+        lambda: sinkhorn_divergence(X, Y, blur=1, scaling=0.9),
+        TypeError,
+        "^scaling: .*tol",
+    ),
+    "a solver's option": (
+        lambda: snb.soft_sort([1.0], blur=1, max_iter=3),
+        TypeError,
+        r"Sinkhorn\(max_iter=",
+    ),
     "one point": (lambda: solution().map(X[0]), ValueError, r"^x_new: .*x_new\[None, :\]"),
     "a blur by position": (
         lambda: sinkhorn_divergence(X, Y, 0.1),
         TypeError,
         r"^blur: expected a keyword of sinkhorn_divergence, got 0.1 by position; pass blur=0.1$",
     ),
-    "a blur after the weights": (lambda: entropic_ot(X, Y, None, None, 0.1), TypeError, r"^blur: .*pass blur=0.1$"),
-    "a blur of a sort by position": (lambda: snb.soft_sort([1.0], np.float32(0.5)), TypeError, "pass blur=0.5$"),
-    "a blur of a quantile by position": (lambda: snb.soft_quantile([1.0], 0.5, 0.1), TypeError, "pass blur=0.1$"),
+    "a blur after the weights": (
+        lambda: entropic_ot(X, Y, None, None, 0.1),
+        TypeError,
+        r"^blur: .*pass blur=0.1$",
+    ),
+    "a blur of a sort by position": (
+        lambda: snb.soft_sort([1.0], np.float32(0.5)),
+        TypeError,
+        "pass blur=0.5$",
+    ),
+    "a blur of a quantile by position": (
+        lambda: snb.soft_quantile([1.0], 0.5, 0.1),
+        TypeError,
+        "pass blur=0.1$",
+    ),
     "no blur": (
         lambda: snb.soft_quantile([1.0], 0.5),
         TypeError,
         "^blur: .*got none; pass blur=",
     ),
-    "a blur among the weights": (lambda: entropic_ot(X, Y, 0.1, blur=1), ValueError, r"^a: .*blur=\.\.\."),
-    "a column of weights": (lambda: entropic_ot(X, Y, np.ones((6, 1)), blur=1), ValueError, r"^a: .*\.ravel\(\)"),
+    "a blur among the weights": (
+        lambda: entropic_ot(X, Y, 0.1, blur=1),
+        ValueError,
+        r"^a: .*blur=\.\.\.",
+    ),
+    "a column of weights": (
+        lambda: entropic_ot(X, Y, np.ones((6, 1)), blur=1),
+        ValueError,
+        r"^a: .*\.ravel\(\)",
+    ),
     "a divergence for a solution": (
         lambda: sinkhorn_divergence(X, Y, blur=0.3, self_y=sinkhorn_divergence(X, Y, blur=0.3)),
         TypeError,
@@ -372,4 +459,6 @@ def test_a_switched_off_compiler_is_one_clear_line(monkeypatch):
     code = "import sinkhorn_nb as snb; snb.sinkhorn_divergence([[0.0]], [[1.0]], blur=1.0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("RuntimeError: NUMBA_DISABLE_JIT: expected 0, got 1")
+    assert done.stderr.splitlines()[-1].startswith(
+        "RuntimeError: NUMBA_DISABLE_JIT: expected 0, got 1"
+    )

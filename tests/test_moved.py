@@ -1,4 +1,6 @@
-"""Potentials after a move of the points, without a pass: along geodesics, translations and densities."""
+"""Potentials after a move of the points, without a pass: along geodesics, translations and
+densities.
+"""
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from sinkhorn_nb.initializers.tracks import Track
 
 
 def linear_problem(n=400):
-    """A cloud, its image under a linear map, and the potentials between the two without regularization."""
+    """A cloud, its image under a linear map, and the potentials between the two without
+    regularization.
+    """
     x = np.random.default_rng(0).normal(size=(n, 2))
     return x, np.array([[2.0, 0.5], [0.5, 0.7]])
 
@@ -45,7 +49,9 @@ def test_potentials_along_a_geodesic_are_exact(s, t):
 
 def _translated(potentials, x, y, shift):
     """Potentials after the translation of all x, which have mean zero as y has."""
-    return potentials[0] + x @ shift + shift @ shift / 4, potentials[1] - y @ shift + shift @ shift / 4
+    return potentials[0] + x @ shift + shift @ shift / 4, potentials[
+        1
+    ] - y @ shift + shift @ shift / 4
 
 
 def _interleaved(x, new_x, y, new_y, matrix, shift):
@@ -71,7 +77,9 @@ def test_potentials_follow_translations_exactly_and_other_moves_not_at_all():
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.1])
 def test_the_potential_of_a_measure_with_itself_follows_its_density(factor):
     x = np.random.default_rng(0).random((500, 2))
-    before, after = (entropic_ot(z, z, blur=0.05, solver=Sinkhorn(tol=1e-6)) for z in (x, factor * x))
+    before, after = (
+        entropic_ot(z, z, blur=0.05, solver=Sinkhorn(tol=1e-6)) for z in (x, factor * x)
+    )
     path = Track.of(before.problem.source, after.problem.source)
     off = np.abs(of_self(path, before, after.problem.source, 0.05**2) - after.iterate.f).mean()
     assert off <= 0.3 * np.abs(path.carried(before) - after.iterate.f).mean() + 1e-8

@@ -41,7 +41,9 @@ CALLS = {
     "entropic_ot": lambda solver: entropic_ot(X, Y, blur=0.05, solver=solver),
     "solve": lambda solver: solver.solve(problem_of(X, Y, 0.05)),
     "sinkhorn_divergence": lambda solver: sinkhorn_divergence(X, Y, blur=0.05, solver=solver),
-    "sinkhorn_divergences": lambda solver: snb.sinkhorn_divergences([X, X], [Y, Y + 1], blur=0.05, solver=solver),
+    "sinkhorn_divergences": lambda solver: snb.sinkhorn_divergences(
+        [X, X], [Y, Y + 1], blur=0.05, solver=solver
+    ),
 }
 
 
@@ -76,7 +78,11 @@ def test_the_warning_comes_early():
 def test_a_solve_too_short_for_it_ends_with_the_same_advice():
     solution, (text,) = told(lambda: entropic_ot(X, Y, blur=0.05, solver=Sinkhorn(max_iter=5)))
     assert text == solution.message
-    assert text.startswith("stopped at max_iter") and "5 % of the diameter" in text and "max_iter=" not in text
+    assert (
+        text.startswith("stopped at max_iter")
+        and "5 % of the diameter" in text
+        and "max_iter=" not in text
+    )
 
 
 def test_the_message_of_the_solution_has_the_advice_too():
@@ -111,7 +117,8 @@ def test_a_blur_below_the_spacing_of_the_points():
     spacing = min(problem.source.spacing, problem.target.spacing)
     assert f"is below {spacing:.3g}, the distance of neighboring points" in outlook.advice(problem)
     assert outlook.advice(problem_of(x, y, 1.01 * spacing)) is None
-    assert outlook.advice(problem_of(x, y, 0.1)) is None  # below the spacing, and solved in a few iterations
+    # Below the spacing, and solved in a few iterations
+    assert outlook.advice(problem_of(x, y, 0.1)) is None
 
 
 def test_errors_that_fall_fast_enough_are_on_their_way_whatever_the_diameter():
@@ -123,7 +130,9 @@ def test_errors_that_fall_fast_enough_are_on_their_way_whatever_the_diameter():
 
 
 def test_a_solve_that_slows_down_later_is_looked_at_again():
-    """Half a second goes well, then nothing moves: a word comes once twice as many errors are known."""
+    """Half a second goes well, then nothing moves: a word comes once twice as many errors are
+    known.
+    """
     problem = problem_of(X, Y, 0.05)
     watched = outlook.Watch(Sinkhorn()).over(problem).callback
     first = watched._due  # iterations in half a second
@@ -143,7 +152,9 @@ def test_a_solve_that_slows_down_later_is_looked_at_again():
 
 def test_solves_that_are_expected_to_be_short_are_left_alone_however_long_they_take():
     plain = Sinkhorn(acceleration="none", init="zeros")
-    solution, texts = told(lambda: entropic_ot(cloud(40, 2), cloud(30, 2, shift=0.5), blur=0.1, solver=plain))
+    solution, texts = told(
+        lambda: entropic_ot(cloud(40, 2), cloud(30, 2, shift=0.5), blur=0.1, solver=plain)
+    )
     assert solution.n_iter > 100 and solution.problem.blur < solution.problem.source.spacing
     assert texts == []
 
@@ -164,11 +175,15 @@ def test_columns_of_one_unit_are_not_blamed():
 
 @pytest.mark.parametrize("scale", [1e-320, 1e-200, 1e200, 1e307])
 def test_the_suggested_blur_is_a_share_of_any_diameter(scale):
-    assert suggest_blur(np.multiply([[0.0, 0.0], [3.0, 4.0]], scale)) == pytest.approx(0.25 * scale, rel=1e-2)
+    assert suggest_blur(np.multiply([[0.0, 0.0], [3.0, 4.0]], scale)) == pytest.approx(
+        0.25 * scale, rel=1e-2
+    )
 
 
 def test_no_blur_is_suggested_for_a_diameter_beyond_float64():
-    with pytest.raises(ValueError, match=r"^x: expected points .*, got a diameter beyond float64; rescale"):
+    with pytest.raises(
+        ValueError, match=r"^x: expected points .*, got a diameter beyond float64; rescale"
+    ):
         suggest_blur([[-1.5e308], [1.5e308]])
 
 
@@ -180,7 +195,9 @@ def test_suggested_blur_is_a_share_of_the_diameter():
 
 @pytest.mark.parametrize("fraction", [0, -1, 1.5, float("nan")])
 def test_bad_fractions(fraction):
-    with pytest.raises(ValueError, match=r"^fraction: expected a number above 0 and at most 1, got .*pass 0\.05"):
+    with pytest.raises(
+        ValueError, match=r"^fraction: expected a number above 0 and at most 1, got .*pass 0\.05"
+    ):
         suggest_blur(X, Y, fraction)
 
 

@@ -59,7 +59,10 @@ def test_the_order_of_the_clouds_is_that_of_rows_and_columns():
 def test_others_make_the_columns():
     found = table(CLOUDS[:3], CLOUDS[3:], WEIGHTS[:3], other_weights=WEIGHTS[3:])
     assert found.tolist() == table(weights=WEIGHTS)[:3, 3:].tolist()
-    assert table(CLOUDS[:3], CLOUDS[3:], WEIGHTS[:3]).tolist() == pairs(CLOUDS[:3], CLOUDS[3:], WEIGHTS[:3]).tolist()
+    assert (
+        table(CLOUDS[:3], CLOUDS[3:], WEIGHTS[:3]).tolist()
+        == pairs(CLOUDS[:3], CLOUDS[3:], WEIGHTS[:3]).tolist()
+    )
 
 
 def test_others_that_are_the_clouds_are_compared_once(compared):
@@ -152,7 +155,9 @@ def compared(monkeypatch):
     return counts
 
 
-@pytest.mark.parametrize("limit", [{"LARGEST": 1}, {"LARGEST": 4}, {"LARGEST": 9}, {"WORK": 1}, {"WORK": 3000}])
+@pytest.mark.parametrize(
+    "limit", [{"LARGEST": 1}, {"LARGEST": 4}, {"LARGEST": 9}, {"WORK": 1}, {"WORK": 3000}]
+)
 def test_blocks_are_of_no_consequence(monkeypatch, compared, limit):
     expected = table(weights=WEIGHTS)
     for name, value in limit.items():
@@ -172,7 +177,10 @@ def test_a_block_needs_few_clouds():
 
 def test_several_jobs_have_several_blocks_each():
     numbers = np.stack(np.triu_indices(100, 1), axis=1)
-    assert len(pairwise_blocks._blocks(numbers, np.full(100, 50), n_jobs=4)) >= 4 * pairwise_blocks.BLOCKS_PER_JOB
+    assert (
+        len(pairwise_blocks._blocks(numbers, np.full(100, 50), n_jobs=4))
+        >= 4 * pairwise_blocks.BLOCKS_PER_JOB
+    )
 
 
 def test_only_one_block_is_in_memory(monkeypatch):
@@ -229,8 +237,12 @@ def test_the_bar_counts_pairs(capsys, monkeypatch):
     lines = [line.strip() for line in shown.err.split("\r")]
     assert shown.out == "" and lines[-1] == ""
     for what, total in (("clouds with themselves", 7), ("pairs of clouds", 21)):
-        counts = [int(m[1]) for line in lines if (m := re.match(rf"{what}:.* (\d+)/{total} \[", line))]
-        assert counts == sorted(counts) and counts[0] == 0 and len(counts) > 2 and counts[-1] == total
+        counts = [
+            int(m[1]) for line in lines if (m := re.match(rf"{what}:.* (\d+)/{total} \[", line))
+        ]
+        assert (
+            counts == sorted(counts) and counts[0] == 0 and len(counts) > 2 and counts[-1] == total
+        )
 
 
 def test_the_table_is_a_precomputed_metric():
@@ -247,25 +259,105 @@ UNEVEN = [np.ones(3), 2 * np.ones(3)]
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "text"),
     [
-        ((3.0,), {}, TypeError, "clouds: expected a list of arrays, one per cloud, got float; pass [...]"),
+        (
+            (3.0,),
+            {},
+            TypeError,
+            "clouds: expected a list of arrays, one per cloud, got float; pass [...]",
+        ),
         (([],), {}, ValueError, "clouds: expected at least one array, got none; pass data"),
-        (([X, X[0]],), {}, ValueError, "clouds[1]: expected an (n, d) array of points, got shape (2,)"),
-        (([X, X[:, :1]],), {}, ValueError, "clouds[1]: expected points in dimension 2 like clouds[0], got dimension 1"),
-        (([X], [X[:, :1]]), {}, ValueError, "others[0]: expected points in dimension 2 like clouds[0], got dimension"),
-        (([X, X], None, [None]), {}, ValueError, "expected 2 arrays like clouds, got 1; pass one for each cloud"),
-        (([X], None, [np.ones(2)]), {}, ValueError, "weights[0]: expected 3 weights, one per point, got shape (2,)"),
-        (([X, X + 1], None, UNEVEN), {}, ValueError, "weights[1]: expected the total mass of weights[0] (3), got 6"),
-        (([X], [X]), {"other_weights": [np.ones(3)]}, ValueError, "other_weights[0]: expected the total mass of"),
-        (([X], [np.ones(3)]), {}, TypeError, "others: expected a list of clouds (n, d), got one of arrays (n,)"),
-        (([X],), {"other_weights": [None]}, TypeError, "other_weights: expected None without others, got weights"),
-        ((X,), {}, TypeError, "clouds: expected a list of clouds (n, d), got one of arrays (n,), such as weights"),
+        (
+            ([X, X[0]],),
+            {},
+            ValueError,
+            "clouds[1]: expected an (n, d) array of points, got shape (2,)",
+        ),
+        (
+            ([X, X[:, :1]],),
+            {},
+            ValueError,
+            "clouds[1]: expected points in dimension 2 like clouds[0], got dimension 1",
+        ),
+        (
+            ([X], [X[:, :1]]),
+            {},
+            ValueError,
+            "others[0]: expected points in dimension 2 like clouds[0], got dimension",
+        ),
+        (
+            ([X, X], None, [None]),
+            {},
+            ValueError,
+            "expected 2 arrays like clouds, got 1; pass one for each cloud",
+        ),
+        (
+            ([X], None, [np.ones(2)]),
+            {},
+            ValueError,
+            "weights[0]: expected 3 weights, one per point, got shape (2,)",
+        ),
+        (
+            ([X, X + 1], None, UNEVEN),
+            {},
+            ValueError,
+            "weights[1]: expected the total mass of weights[0] (3), got 6",
+        ),
+        (
+            ([X], [X]),
+            {"other_weights": [np.ones(3)]},
+            ValueError,
+            "other_weights[0]: expected the total mass of",
+        ),
+        (
+            ([X], [np.ones(3)]),
+            {},
+            TypeError,
+            "others: expected a list of clouds (n, d), got one of arrays (n,)",
+        ),
+        (
+            ([X],),
+            {"other_weights": [None]},
+            TypeError,
+            "other_weights: expected None without others, got weights",
+        ),
+        (
+            (X,),
+            {},
+            TypeError,
+            "clouds: expected a list of clouds (n, d), got one of arrays (n,), such as weights",
+        ),
         (([X],), {"blur": -1.0}, ValueError, "blur: expected a length > 0"),
-        (([X, X + 1e9],), {}, ValueError, "blur: expected at least 1e-8 of the extent of the points"),
+        (
+            ([X, X + 1e9],),
+            {},
+            ValueError,
+            "blur: expected at least 1e-8 of the extent of the points",
+        ),
         (([X],), {"solver": "fast"}, TypeError, "solver: expected a Sinkhorn, got str"),
-        (([X],), {"progress": "yes"}, ValueError, "progress: expected one of False, True, got 'yes'"),
-        (([X],), {"n_jobs": 0}, ValueError, "n_jobs: expected None or an integer other than 0, got 0; pass None"),
-        (([X],), {"n_jobs": 1.5}, TypeError, "n_jobs: expected None or an integer other than 0, got 1.5"),
-        (([X],), {"n_jobs": True}, TypeError, "n_jobs: expected None or an integer other than 0, got True"),
+        (
+            ([X],),
+            {"progress": "yes"},
+            ValueError,
+            "progress: expected one of False, True, got 'yes'",
+        ),
+        (
+            ([X],),
+            {"n_jobs": 0},
+            ValueError,
+            "n_jobs: expected None or an integer other than 0, got 0; pass None",
+        ),
+        (
+            ([X],),
+            {"n_jobs": 1.5},
+            TypeError,
+            "n_jobs: expected None or an integer other than 0, got 1.5",
+        ),
+        (
+            ([X],),
+            {"n_jobs": True},
+            TypeError,
+            "n_jobs: expected None or an integer other than 0, got True",
+        ),
         (([X],), {"reg": 0.02}, TypeError, "pass blur=0.1"),
     ],
 )
@@ -276,7 +368,9 @@ def test_bad_input(arguments, options, error, text):
 
 
 def test_a_missing_blur_is_told():
-    with pytest.raises(TypeError, match=r"blur: expected a keyword of .*, got 0\.1 by position; pass blur=0\.1"):
+    with pytest.raises(
+        TypeError, match=r"blur: expected a keyword of .*, got 0\.1 by position; pass blur=0\.1"
+    ):
         snb.pairwise_sinkhorn_divergence(CLOUDS, 0.1)
 
 
@@ -293,8 +387,12 @@ class Frame:
 
 
 def test_columns_in_another_order_are_told_wherever_they_are():
-    """The first cloud has no names: it can be compared with both of the others, which cannot with each other."""
-    with pytest.raises(ValueError, match=re.escape("clouds[2]: expected columns in the order of clouds[1]")):
+    """The first cloud has no names: it can be compared with both of the others, which cannot with
+    each other.
+    """
+    with pytest.raises(
+        ValueError, match=re.escape("clouds[2]: expected columns in the order of clouds[1]")
+    ):
         table([X, Frame(["a", "b"]), Frame(["b", "a"])])
 
 
@@ -303,12 +401,16 @@ def test_masses_that_drift_apart_are_told():
     drifting = [np.full(3, (1 + drift) / 3) for drift in (7e-7, 0.0, 14e-7)]
     clouds = [X, X + 1, X + 2]
     assert table(clouds[:2], None, drifting[:2]).shape == (2, 2)
-    with pytest.raises(ValueError, match=re.escape("weights[2]: expected the total mass of weights[1]")):
+    with pytest.raises(
+        ValueError, match=re.escape("weights[2]: expected the total mass of weights[1]")
+    ):
         table(clouds, None, drifting)
 
 
 def test_weights_in_float32_may_differ_by_their_rounding():
     x, heavier = cloud(100, 2), np.full(100, (1 + 3e-6) / 100)
     assert table([x, x + 1], None, [None, heavier.astype(np.float32)])[0, 1] > 0
-    with pytest.raises(ValueError, match=re.escape("weights[1]: expected the total mass of weights[0]")):
+    with pytest.raises(
+        ValueError, match=re.escape("weights[1]: expected the total mass of weights[0]")
+    ):
         table([x, x + 1], None, [None, heavier])

@@ -53,11 +53,17 @@ def test_settings_stay_as_they_were_given(init):
 def test_parameters_are_the_constructor_s():
     settings = Sinkhorn(tol=1e-5, max_iter=7).get_params()
     assert Sinkhorn(**settings) == Sinkhorn(tol=1e-5, max_iter=7)
-    assert settings == Sinkhorn(tol=1e-5, max_iter=7).get_params(deep=False) == asdict(Sinkhorn(tol=1e-5, max_iter=7))
+    assert (
+        settings
+        == Sinkhorn(tol=1e-5, max_iter=7).get_params(deep=False)
+        == asdict(Sinkhorn(tol=1e-5, max_iter=7))
+    )
 
 
 def test_set_params_says_how_to_have_other_settings():
-    with pytest.raises(TypeError, match=r"set_params: .*frozen, got tol, max_iter; make another one with .*replace"):
+    with pytest.raises(
+        TypeError, match=r"set_params: .*frozen, got tol, max_iter; make another one with .*replace"
+    ):
         Sinkhorn().set_params(tol=1e-2, max_iter=5)
 
 
@@ -82,5 +88,7 @@ def test_arrays_that_change_later_change_no_solver():
 
 
 def test_solvers_with_arrays_can_be_pickled():
-    solver = pickle.loads(pickle.dumps(Sinkhorn(init=(SOLUTION.f, SOLUTION.g), max_iter=1, tol=1e-2)))
+    solver = pickle.loads(
+        pickle.dumps(Sinkhorn(init=(SOLUTION.f, SOLUTION.g), max_iter=1, tol=1e-2))
+    )
     assert entropic_ot(X, Y, A, B, blur=0.5, solver=solver).converged

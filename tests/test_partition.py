@@ -1,4 +1,6 @@
-"""The order of a cloud is a permutation that does not depend on the caller's order; the laws of its nodes."""
+"""The order of a cloud is a permutation that does not depend on the caller's order; the laws of its
+nodes.
+"""
 
 from itertools import pairwise
 
@@ -28,7 +30,9 @@ def sizes(bounds):
 
 
 def extents(partition, bounds):
-    return np.array([np.ptp(piece, axis=0).max() for piece in np.split(partition.points, bounds[1:-1])])
+    return np.array(
+        [np.ptp(piece, axis=0).max() for piece in np.split(partition.points, bounds[1:-1])]
+    )
 
 
 def assert_cuts(partition, bounds):
@@ -39,8 +43,14 @@ def assert_cuts(partition, bounds):
 
 @st.composite
 def measures(draw):
-    """Up to 1000 points of a small grid, so that many coincide, some without mass, in 1 to 4 dimensions."""
-    n, d, grid = draw(st.integers(1, 1000)), draw(st.integers(1, 4)), draw(st.sampled_from([1, 3, 1000]))
+    """Up to 1000 points of a small grid, so that many coincide, some without mass, in 1 to 4
+    dimensions.
+    """
+    n, d, grid = (
+        draw(st.integers(1, 1000)),
+        draw(st.integers(1, 4)),
+        draw(st.sampled_from([1, 3, 1000])),
+    )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     a = rng.integers(draw(st.integers(0, 1)), 4, size=n) + 1e-3 * (np.arange(n) == 0)
     return rng.integers(-grid, grid + 1, size=(n, d)) / grid, a / a.sum()
@@ -61,7 +71,10 @@ def test_any_permutation_has_the_same_order(measure, seed):
 @given(st.data(), st.sampled_from([1, 2, 3, 8]))
 def test_any_permutation_of_a_small_cloud_has_the_same_order(data, d):
     points = data.draw(clouds(d))
-    a, shuffle = data.draw(probabilities(len(points))), data.draw(st.permutations(range(len(points))))
+    a, shuffle = (
+        data.draw(probabilities(len(points))),
+        data.draw(st.permutations(range(len(points)))),
+    )
     assert_same(Partition(points[shuffle], a[shuffle]), Partition(points, a))
 
 
@@ -90,7 +103,9 @@ def test_negative_zero_is_zero():
 
 
 def test_float32_points_keep_their_values():
-    assert_same(uniform(cloud(200, 3, "float32")), uniform(cloud(200, 3, "float32").astype("float64")))
+    assert_same(
+        uniform(cloud(200, 3, "float32")), uniform(cloud(200, 3, "float32").astype("float64"))
+    )
 
 
 def test_points_given_are_left_alone():
@@ -200,7 +215,9 @@ def test_cells_are_split_down_to_the_resolution(measure, resolution):
 def deviation(partition, start, stop):
     """Root of the weighted variance of a node, zero without mass."""
     a, x = partition.probabilities[start:stop, None], partition.points[start:stop]
-    return np.sqrt((a * (x - (a * x).sum(axis=0) / a.sum()) ** 2).sum() / a.sum()) if a.any() else 0.0
+    return (
+        np.sqrt((a * (x - (a * x).sum(axis=0) / a.sum()) ** 2).sum() / a.sum()) if a.any() else 0.0
+    )
 
 
 def nodes(n, chosen):
@@ -221,7 +238,12 @@ def test_no_node_is_cut_before_its_parent(measure, count):
     partition = Partition(*measure)
     for bounds in (partition.clusters(count), partition.cells(count, 0.0)):
         inner = bounds[1:-1]
-        cuts = [cut for *_, cut in nodes(len(partition), lambda i, j, inner=inner: ((i < inner) & (inner < j)).any())]
+        cuts = [
+            cut
+            for *_, cut in nodes(
+                len(partition), lambda i, j, inner=inner: ((i < inner) & (inner < j)).any()
+            )
+        ]
         np.testing.assert_array_equal(np.sort(cuts), inner)
 
 
@@ -268,7 +290,9 @@ def test_all_points_equal(n, point):
     assert len(partition.cells(n, 1e-6 * abs(point))) == 2
     assert_cuts(partition, partition.clusters(100))
     assert_cuts(partition, partition.tiles(4))
-    np.testing.assert_allclose(partition.centroids(np.array([0, n]))[0], [[point, point]], rtol=1e-15)
+    np.testing.assert_allclose(
+        partition.centroids(np.array([0, n]))[0], [[point, point]], rtol=1e-15
+    )
 
 
 def test_one_point():
@@ -289,9 +313,15 @@ def test_points_without_mass_are_ordered_and_cost_no_cells():
 
 @pytest.mark.parametrize(("n", "d", "rank"), [(30, 100, 30), (30, 31, 5), (2, 50, 1), (40, 39, 39)])
 def test_few_points_in_many_dimensions(n, d, rank):
-    """The axes of fewer points than dimensions, by their inner products, are those of the covariance."""
+    """The axes of fewer points than dimensions, by their inner products, are those of the
+    covariance.
+    """
     rng = np.random.default_rng([n, d])
-    points = rng.normal(size=(n, rank)) * np.arange(rank, 0, -1) @ np.linalg.qr(rng.normal(size=(d, rank)))[0].T
+    points = (
+        rng.normal(size=(n, rank))
+        * np.arange(rank, 0, -1)
+        @ np.linalg.qr(rng.normal(size=(d, rank)))[0].T
+    )
     points -= points.mean(axis=0)
     axes = partition._leading_axes(points)
     _, vectors = np.linalg.eigh(points.T @ points)

@@ -29,7 +29,12 @@ def test_products(plans):
     plan, dense = plans
     n, m = dense.shape
     rng = np.random.default_rng(n)
-    v, V, u, U = rng.normal(size=m), rng.normal(size=(m, 3)), rng.normal(size=n), rng.normal(size=(4, n))
+    v, V, u, U = (
+        rng.normal(size=m),
+        rng.normal(size=(m, 3)),
+        rng.normal(size=n),
+        rng.normal(size=(4, n)),
+    )
     assert plan.shape == dense.shape
     assert plan.T.shape == dense.T.shape
     close(plan @ v, dense @ v)
@@ -55,7 +60,14 @@ def indices(n):
     """Yield all kinds of indices of NumPy for one axis."""
     mask = np.arange(n) % 2 == 0
     yield from (slice(None), slice(0, n, 2), slice(None, None, -1), slice(0, 0))
-    yield from (np.array([n - 1, 0, 0]), [0], np.array([-1]), mask, np.zeros(n, dtype=bool), np.array([], dtype=int))
+    yield from (
+        np.array([n - 1, 0, 0]),
+        [0],
+        np.array([-1]),
+        mask,
+        np.zeros(n, dtype=bool),
+        np.array([], dtype=int),
+    )
 
 
 def test_blocks(plans):
@@ -73,7 +85,9 @@ def test_blocks_of_single_rows_and_columns_stay_dense_matrices(plans):
     close(plan.block(np.int64(0), [0, 1]), dense[:1, :2])
 
 
-@pytest.mark.parametrize("index", [9, [-10], np.ones(8, dtype=bool), [0.5], "first", None, [[0]], (1, slice(2))])
+@pytest.mark.parametrize(
+    "index", [9, [-10], np.ones(8, dtype=bool), [0.5], "first", None, [[0]], (1, slice(2))]
+)
 def test_indices_that_are_none_of_the_plan_are_refused_in_words(index):
     plan = entropic_ot(cloud(9, 2), cloud(7, 2), blur=1.0).plan
     words = "expected integers from -9 to 8, a slice or 9 booleans, got .*; choose among the 9"
@@ -142,7 +156,9 @@ def test_topk(plans, k):
 def test_plan_that_is_no_exact_coupling_is_what_its_potentials_say():
     """Products, blocks and sums agree long before convergence."""
     with pytest.warns(match="max_iter"):
-        plan = entropic_ot(*example(), blur=0.1, solver=dataclasses.replace(PRECISE, max_iter=3)).plan
+        plan = entropic_ot(
+            *example(), blur=0.1, solver=dataclasses.replace(PRECISE, max_iter=3)
+        ).plan
     dense = plan.toarray()
     np.testing.assert_allclose(plan @ np.ones(dense.shape[1]), dense.sum(axis=1), rtol=1e-9)
     np.testing.assert_allclose(plan.sum(axis=0), dense.sum(axis=0), rtol=1e-9)
@@ -187,7 +203,9 @@ def test_pickle_and_frozen(plans):
 
 
 def test_rows_of_equal_points_with_potentials_of_their_own_take_part_by_their_factors():
-    """Rows of one point may have different potentials in a plan made by hand: each row counts as the matrix says."""
+    """Rows of one point may have different potentials in a plan made by hand: each row counts as
+    the matrix says.
+    """
     x, y = [[0.0], [1.0]], [[0.0], [0.0], [1.0]]
     solution = entropic_ot(x, y, blur=1.0)
     plan = Plan(solution.problem, solution.f, solution.g + np.array([0.3, -0.3, 0.0]))

@@ -23,10 +23,15 @@ def unconverged(*args, blur):
 def formula(plan):
     """a_i b_j exp((f_i + g_j - C_ij) / eps) in extended precision, weights in the exponent."""
     source, target = plan.problem.source, plan.problem.target
-    x, y, a, b = (v.astype(np.longdouble) for v in (source.points, target.points, source.weights, target.weights))
+    x, y, a, b = (
+        v.astype(np.longdouble)
+        for v in (source.points, target.points, source.weights, target.weights)
+    )
     costs = sum((x[:, k, None] - y[:, k]) ** 2 for k in range(x.shape[1])) / 2
     with np.errstate(divide="ignore"):
-        return np.exp(np.log(a)[:, None] + np.log(b) + (plan.f[:, None] + plan.g - costs) / plan.problem.eps)
+        return np.exp(
+            np.log(a)[:, None] + np.log(b) + (plan.f[:, None] + plan.g - costs) / plan.problem.eps
+        )
 
 
 def lattice(n):
@@ -46,7 +51,9 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_entries_are_the_formula(shape):
     n, m, d = SHAPES[shape]
-    plan = entropic_ot(cloud(n, d), cloud(m, d, shift=0.5), weights(n, 3.0), weights(m, 3.0), blur=0.7).plan
+    plan = entropic_ot(
+        cloud(n, d), cloud(m, d, shift=0.5), weights(n, 3.0), weights(m, 3.0), blur=0.7
+    ).plan
     np.testing.assert_allclose(plan.toarray(), formula(plan).astype(float), rtol=1e-13)
 
 
@@ -91,7 +98,9 @@ def test_entries_are_finite_whatever_the_potentials(shift):
     if shift > 0:
         assert 0 <= plan.normalized_entropy <= 1
     if shift == -1e8:
-        with pytest.raises(ValueError, match="plan: expected potentials with a positive sum of P, got 0"):
+        with pytest.raises(
+            ValueError, match="plan: expected potentials with a positive sum of P, got 0"
+        ):
             float(plan.normalized_entropy)
 
 
@@ -130,7 +139,9 @@ def test_topk_is_a_stable_sort_of_the_row(points, k):
         "ascending": np.sort(cloud(900, 1), axis=0),
         "random": cloud(900, 2),
     }[points]
-    plan = entropic_ot(x[::20], x, weights(len(x[::20])), weights(len(x), zeros=300), blur=2.0, solver=FEW).plan
+    plan = entropic_ot(
+        x[::20], x, weights(len(x[::20])), weights(len(x), zeros=300), blur=2.0, solver=FEW
+    ).plan
     P = plan.toarray()
     top = plan.topk(k)
     expected = np.argsort(-P, axis=1, kind="stable")[:, :k]
@@ -148,7 +159,9 @@ def test_bits_do_not_depend_on_the_number_of_threads():
         for n_threads in (1, 2):
             numba.set_num_threads(n_threads)
             fresh = Plan(plan.problem, plan.f, plan.g)
-            found.append([fresh.toarray(), *fresh.topk(4), *fresh.sample(3000, 0), fresh.normalized_entropy])
+            found.append(
+                [fresh.toarray(), *fresh.topk(4), *fresh.sample(3000, 0), fresh.normalized_entropy]
+            )
     finally:
         numba.set_num_threads(before)
     for one, other in zip(*found, strict=True):
@@ -165,7 +178,9 @@ def peak_memory(n, question):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("question", [lambda plan, n: plan.topk(5), lambda plan, n: plan.sample(n, 0)])
+@pytest.mark.parametrize(
+    "question", [lambda plan, n: plan.topk(5), lambda plan, n: plan.sample(n, 0)]
+)
 def test_memory_is_linear(question):
     peak_memory(100, question)  # compiles
     small, large = peak_memory(2000, question), peak_memory(4000, question)

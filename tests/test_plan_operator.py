@@ -38,7 +38,12 @@ def test_transposes_are_plans(plan, dense):
 
 def test_methods_of_linear_operators(plan, dense):
     rng = np.random.default_rng(0)
-    v, V, u, U = rng.normal(size=31), rng.normal(size=(31, 3)), rng.normal(size=23), rng.normal(size=(23, 3))
+    v, V, u, U = (
+        rng.normal(size=31),
+        rng.normal(size=(31, 3)),
+        rng.normal(size=23),
+        rng.normal(size=(23, 3)),
+    )
     close(plan.matvec(v), dense @ v)
     close(plan.matvec(v[:, None]), dense @ v[:, None])
     close(plan.matmat(V), dense @ V)

@@ -33,7 +33,8 @@ def test_draws_have_the_distribution_of_the_plan(case):
     for axis in (0, 1):
         marginal = P.sum(axis=axis)
         assert (
-            np.abs(counts.sum(axis=axis) - K * marginal) <= 5 * np.sqrt(K * marginal * (1 - marginal) + 1e-9) + 5
+            np.abs(counts.sum(axis=axis) - K * marginal)
+            <= 5 * np.sqrt(K * marginal * (1 - marginal) + 1e-9) + 5
         ).all()
 
 
@@ -59,7 +60,9 @@ def test_requests_for_draws_are_judged():
     solution = entropic_ot(*example(), blur=0.5)
     with pytest.raises(ValueError, match=r"^k: expected an integer >= 1, got 0"):
         solution.sample(0)
-    with pytest.raises(TypeError, match=r"^random_state: expected None, an integer or a numpy\.random\.Generator"):
+    with pytest.raises(
+        TypeError, match=r"^random_state: expected None, an integer or a numpy\.random\.Generator"
+    ):
         solution.sample(1, random_state="seed")
 
 
@@ -72,7 +75,11 @@ def passes(monkeypatch):
         return lambda self, *args: read[name].append(shape(self)) or method(self, *args)
 
     def shape(kernel):
-        return kernel.shape if isinstance(kernel, PlanEntries) else (len(kernel._x.points), len(kernel._y.points))
+        return (
+            kernel.shape
+            if isinstance(kernel, PlanEntries)
+            else (len(kernel._x.points), len(kernel._y.points))
+        )
 
     monkeypatch.setattr(PlanEntries, "draws", counted("draws", PlanEntries.draws))
     monkeypatch.setattr(GibbsKernel, "log_row_sums", counted("sums", GibbsKernel.log_row_sums))
@@ -87,7 +94,9 @@ def test_draws_read_each_pair_once_where_the_solution_knows_the_sums(passes):
     assert passes == {"sums": [], "draws": [(n, m), (1, m)]}
 
 
-def test_draws_read_each_pair_twice_where_the_sums_are_those_of_another_precision_or_of_no_solution(passes):
+def test_draws_read_each_pair_twice_where_the_sums_are_those_of_another_precision_or_of_no_solution(
+    passes,
+):
     n, m = 60, 70
     solution = entropic_ot(cloud(n, 2), cloud(m, 2), blur=0.5, solver=snb.Sinkhorn(dtype="float32"))
     for plan in (solution.plan, Plan(solution.problem, solution.f, solution.g)):
@@ -128,7 +137,10 @@ def test_draws_from_rows_of_equal_points(tol):
 def test_draws_do_not_see_a_constant_in_the_potentials(shift):
     """Sums and entries may be beyond the range of numbers: their ratios are not."""
     s = entropic_ot(*example(zeros=2), blur=0.5)
-    one, other = s.plan.sample(1000, 0), Plan(s.problem, s.f + shift * s.problem.eps, s.g).sample(1000, 0)
+    one, other = (
+        s.plan.sample(1000, 0),
+        Plan(s.problem, s.f + shift * s.problem.eps, s.g).sample(1000, 0),
+    )
     for drawn, expected in zip(other, one, strict=True):
         np.testing.assert_array_equal(drawn, expected)
 
@@ -139,7 +151,9 @@ def row_of_ones(m, positive):
     return PlanEntries(np.zeros((1, 1)), np.zeros(1), np.zeros((m, 1)), G, 1.0, 900.0)
 
 
-@pytest.mark.parametrize(("m", "positive"), [(7, 7), (7, 5), (5000, 5000), (5000, 4097), (5000, 3), (4096, 4096)])
+@pytest.mark.parametrize(
+    ("m", "positive"), [(7, 7), (7, 5), (5000, 5000), (5000, 4097), (5000, 3), (4096, 4096)]
+)
 def test_target_at_or_above_the_sum_has_the_last_column_with_mass(m, positive):
     targets = np.array([0.5, positive - 0.5, positive, positive + 1.0])
     columns = row_of_ones(m, positive).draws(np.array([0, 4]), targets)
@@ -169,7 +183,9 @@ def test_device_of_a_plan_gets_its_draws():
     """Results go where the points came from."""
     sent = []
     plan = entropic_ot(*example(), blur=0.5).plan
-    object.__setattr__(plan.problem, "home", type("Home", (), {"send": lambda self, v: sent.append(v) or v})())
+    object.__setattr__(
+        plan.problem, "home", type("Home", (), {"send": lambda self, v: sent.append(v) or v})()
+    )
     drawn = plan.sample(5, 0)
     assert all(any(array is v for v in sent) for array in drawn)
 
@@ -194,12 +210,16 @@ def test_normalized_entropy_is_its_formula(case, blur):
 def test_normalized_entropy_between_equal_weights():
     """H(P) / log(n) - 1."""
     plan = entropic_ot(cloud(30, 2), cloud(30, 2, shift=1.0), blur=0.3, solver=PRECISE).plan
-    assert plan.normalized_entropy == pytest.approx(entropy(plan.toarray()) / np.log(30) - 1, abs=1e-9)
+    assert plan.normalized_entropy == pytest.approx(
+        entropy(plan.toarray()) / np.log(30) - 1, abs=1e-9
+    )
 
 
 def test_normalized_entropy_runs_from_a_map_to_the_independent_plan():
     x = cloud(50, 2)
-    found = [entropic_ot(x, x, blur=blur).plan.normalized_entropy for blur in (1e-3, 0.05, 0.3, 1.0, 1e4)]
+    found = [
+        entropic_ot(x, x, blur=blur).plan.normalized_entropy for blur in (1e-3, 0.05, 0.3, 1.0, 1e4)
+    ]
     assert found == sorted(found)
     assert found[0] == pytest.approx(0, abs=1e-6)
     assert found[-1] == pytest.approx(1, abs=1e-6)
@@ -208,7 +228,9 @@ def test_normalized_entropy_runs_from_a_map_to_the_independent_plan():
 def test_normalized_entropy_does_not_see_how_measures_are_written():
     x, y = cloud(20, 2), cloud(30, 2, shift=1.0)
     one = entropic_ot(x, y, blur=0.3, solver=PRECISE).plan
-    twice = entropic_ot(np.repeat(x, 3, axis=0), np.concatenate([y, y]), blur=0.3, solver=PRECISE).plan
+    twice = entropic_ot(
+        np.repeat(x, 3, axis=0), np.concatenate([y, y]), blur=0.3, solver=PRECISE
+    ).plan
     assert twice.normalized_entropy == pytest.approx(one.normalized_entropy, abs=1e-8)
     assert one.normalized_entropy > 0.1
 

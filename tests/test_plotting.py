@@ -67,7 +67,9 @@ def test_a_cloud_on_a_line_alone_is_drawn_with_equal_weights():
 def test_arrows_on_a_line_are_level():
     figure = Figure()
     ax = figure.subplots()
-    snb.plotting.plot_displacement(ax, np.array([[0.0], [1.0]]), np.array([[2.0], [3.0]]), np.zeros(2))
+    snb.plotting.plot_displacement(
+        ax, np.array([[0.0], [1.0]]), np.array([[2.0], [3.0]]), np.zeros(2)
+    )
     (arrows,) = ax.collections
     assert (arrows.U.tolist(), arrows.V.tolist()) == ([2, 3], [0, 0])
     np.testing.assert_allclose(arrows.XY, [[0, 0.25], [1, 0.75]])
@@ -75,5 +77,7 @@ def test_arrows_on_a_line_are_level():
 
 @pytest.mark.parametrize("d", [1, 2])
 def test_a_single_point_has_a_frame_around_it(d):
-    figure = snb.plotting.plot_divergence(snb.sinkhorn_divergence(np.ones((1, d)), np.ones((1, d)), blur=1.0))
+    figure = snb.plotting.plot_divergence(
+        snb.sinkhorn_divergence(np.ones((1, d)), np.ones((1, d)), blur=1.0)
+    )
     assert figure.axes[0].get_xlim() == pytest.approx((0.97, 1.03))

@@ -42,7 +42,10 @@ def value(n, d=2):
 
 
 def blas_threads():
-    return [library.get_num_threads() for library in threadpoolctl.ThreadpoolController().lib_controllers]
+    return [
+        library.get_num_threads()
+        for library in threadpoolctl.ThreadpoolController().lib_controllers
+    ]
 
 
 @pytest.fixture
@@ -69,10 +72,14 @@ def in_joblib(function, sizes):
 
 
 def in_the_pool_of_the_library(function, sizes):
-    return [future.result() for future in [threads._pool.submit(lambda n=n: function(n)) for n in sizes]]
+    return [
+        future.result() for future in [threads._pool.submit(lambda n=n: function(n)) for n in sizes]
+    ]
 
 
-@pytest.mark.parametrize("pool", [in_executor, in_thread_pool, in_joblib, in_the_pool_of_the_library])
+@pytest.mark.parametrize(
+    "pool", [in_executor, in_thread_pool, in_joblib, in_the_pool_of_the_library]
+)
 @pytest.mark.parametrize("d", [2, 30])
 def test_solves_in_a_pool_give_the_same_bits_and_leave_blas_its_threads(more_blas_threads, pool, d):
     expected = [value(n, d) for n in SIZES]
@@ -89,7 +96,9 @@ def test_a_pass_within_a_pass_does_not_wait_for_itself():
         run(lambda q: seen.append((p, q)), [(q,) for q in range(5)])
 
     run(outer, [(p,) for p in range(3 * numba.config.NUMBA_NUM_THREADS)])
-    assert sorted(seen) == [(p, q) for p in range(3 * numba.config.NUMBA_NUM_THREADS) for q in range(5)]
+    assert sorted(seen) == [
+        (p, q) for p in range(3 * numba.config.NUMBA_NUM_THREADS) for q in range(5)
+    ]
 
 
 def test_a_callback_may_solve_in_its_own_thread_and_in_others():

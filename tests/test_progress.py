@@ -1,4 +1,6 @@
-"""The progress bar shows iterations, the marginal error beside the tolerance, and the time, and nothing else."""
+"""The progress bar shows iterations, the marginal error beside the tolerance, and the time, and
+nothing else.
+"""
 
 import re
 import threading
@@ -24,7 +26,9 @@ def lines(capsys):
 
 
 def test_each_line_has_iterations_error_tolerance_and_time(capsys, every_line):
-    solution = entropic_ot(*example(), blur=0.3, solver=Sinkhorn(tol=1e-4, progress=True, init="zeros"))
+    solution = entropic_ot(
+        *example(), blur=0.3, solver=Sinkhorn(tol=1e-4, progress=True, init="zeros")
+    )
     first, *others = lines(capsys)
     assert first == "23 and 31 points: 0 iterations, 00:00"
     assert len(others) == solution.n_iter

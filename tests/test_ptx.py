@@ -1,6 +1,7 @@
 """The code of the kernels for several GPUs, compiled here without a GPU.
 
-This needs numba-cuda and the compilers of CUDA; machine code is counted with ptxas and nvdisasm. All come as wheels.
+This needs numba-cuda and the compilers of CUDA; machine code is counted with ptxas and nvdisasm.
+All come as wheels.
 """
 
 import re
@@ -33,9 +34,13 @@ pytestmark = pytest.mark.compiler
 
 NUMBERS = {"float32": float32, "float64": float64}
 PASSES = ["sums", "self", "transport", "log_sums"]
-KINDS = [(name, "float32", d) for name in PASSES for d in (3, 64)] + [(name, "float64", 3) for name in PASSES]
+KINDS = [(name, "float32", d) for name in PASSES for d in (3, 64)] + [
+    (name, "float64", 3) for name in PASSES
+]
 SOME = [("sums", "float32", 3), ("transport", "float32", 64)]
-EACH = [(*kind, (9, 0)) for kind in KINDS] + [(*kind, cc) for cc in ((7, 5), (8, 0)) for kind in SOME]
+EACH = [(*kind, (9, 0)) for kind in KINDS] + [
+    (*kind, cc) for cc in ((7, 5), (8, 0)) for kind in SOME
+]
 EXP2 = "ex2.approx.ftz.f32"
 SHARED_MEMORY = 48 * 1024
 
@@ -50,9 +55,13 @@ def kernel_of(name, dtype, d):
 
 
 def compiled(kernel, arguments, cc):
-    """PTX; numba asks the device at hand what the functions called are compiled for: none need be there."""
+    """PTX; numba asks the device at hand what the functions called are compiled for: none need be
+    there.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=cc))
+        patch.setattr(
+            dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=cc)
+        )
         try:
             text, _ = cuda.compile_ptx(kernel.py_func, arguments, cc=cc)
         except Exception as error:
@@ -66,18 +75,24 @@ def compiled(kernel, arguments, cc):
 def ptx(name, dtype, d, cc=(9, 0)):
     number, sums = NUMBERS[dtype], float64[:, :, ::1]
     table, vector, points = int64[:, ::1], float64[::1], number[:, ::1]
-    side = types.NamedTuple((points, float64[:, ::1], table, int64[::1], vector, vector, points), Side)
+    side = types.NamedTuple(
+        (points, float64[:, ::1], table, int64[::1], vector, vector, points), Side
+    )
     return compiled(kernel_of(name, dtype, d), (side, side, sums, sums, int64, int64), cc)
 
 
 def hot_blocks(text):
     """Straight pieces of code with exponentials of a tile."""
-    return [block for block in re.split(r"^\$L\w+:", text, flags=re.MULTILINE) if block.count(EXP2) >= 4]
+    return [
+        block for block in re.split(r"^\$L\w+:", text, flags=re.MULTILINE) if block.count(EXP2) >= 4
+    ]
 
 
 @pytest.mark.parametrize(("name", "dtype", "d", "cc"), EACH)
 def test_registers_and_order(name, dtype, d, cc):
-    """Nothing is kept in (slow) local memory, nothing called, and nothing added in an order that may change."""
+    """Nothing is kept in (slow) local memory, nothing called, and nothing added in an order that
+    may change.
+    """
     text = ptx(name, dtype, d, cc)
     assert f".target sm_{cc[0]}{cc[1]}" in text
     assert not re.search(r"\.local|\bcall\b|\batom\.|\bred\.", text)
@@ -125,7 +140,15 @@ def assembled(text, cc, folder):
     """The file of machine code, and what the assembler reports of it."""
     source, code = Path(folder, "k.ptx"), Path(folder, "k.cubin")
     source.write_text(text)
-    command = [tool("ptxas"), "-v", f"-arch=sm_{cc[0]}{cc[1]}", f"-maxrregcount={REGISTERS}", source, "-o", code]
+    command = [
+        tool("ptxas"),
+        "-v",
+        f"-arch=sm_{cc[0]}{cc[1]}",
+        f"-maxrregcount={REGISTERS}",
+        source,
+        "-o",
+        code,
+    ]
     return code, subprocess.run(command, check=True, capture_output=True, text=True).stderr
 
 
@@ -139,7 +162,9 @@ def machine_code(name, d):
 
 def listed(code):
     """The instructions in a file of machine code."""
-    return subprocess.run([tool("nvdisasm"), code], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        [tool("nvdisasm"), code], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def loops(listing):
@@ -157,24 +182,37 @@ def loops(listing):
 
 
 # Counted: 5.75, 7.75 and 7.75. A pair takes at least the time of 8, that of its exponential.
-@pytest.mark.parametrize(("name", "d", "most"), [("sums", 1, 6.1), ("sums", 3, 7.94), ("self", 3, 7.94)])
+@pytest.mark.parametrize(
+    ("name", "d", "most"), [("sums", 1, 6.1), ("sums", 3, 7.94), ("self", 3, 7.94)]
+)
 def test_instructions_a_pair(name, d, most):
-    loop = next(loop for loop in machine_code(name, d) if sum("MUFU.EX2" in line for line in loop) >= 4)
+    loop = next(
+        loop for loop in machine_code(name, d) if sum("MUFU.EX2" in line for line in loop) >= 4
+    )
     names = Counter(line.split()[0] for line in loop)
     assert len(loop) / names["MUFU.EX2"] <= most
     assert names["LDS.128"] + names["LDS.64"] >= 4
-    assert not [line for line in names if line.startswith(("LDL", "STL", "DFMA", "DADD", "DMUL", "F2F", "LDG"))]
+    assert not [
+        line
+        for line in names
+        if line.startswith(("LDL", "STL", "DFMA", "DADD", "DMUL", "F2F", "LDG"))
+    ]
 
 
 def test_instructions_a_product_of_long_points():
-    """Counted: 1.35 for each coordinate of a pair, fetching them and waiting for each other included."""
-    loop = next(loop for loop in machine_code("sums", 64) if sum("FFMA" in line for line in loop) >= 64)
+    """Counted: 1.35 for each coordinate of a pair, fetching them and waiting for each other
+    included.
+    """
+    loop = next(
+        loop for loop in machine_code("sums", 64) if sum("FFMA" in line for line in loop) >= 64
+    )
     names = Counter(line.split()[0] for line in loop)
     assert len(loop) / names["FFMA"] <= 1.5
     assert names["LDS.128"] == 16 and not names["LDS"] and not names["LDL"]
 
 
-# Bytes of registers that a thread fetches back from local memory, anywhere in the kernel: for KINDS, as counted.
+# Bytes of registers that a thread fetches back from local memory, anywhere in the kernel: for
+# KINDS, as counted.
 SPILLS = {
     (8, 0): [116, 180, 156, 208, 92, 556, 88, 280, 44, 216, 200, 0],
     (9, 0): [0, 0, 0, 84, 0, 428, 0, 0, 0, 56, 4, 8],
@@ -185,7 +223,9 @@ SLACK = 64  # bytes that another version of the compilers may add
 @pytest.mark.parametrize("cc", SPILLS)
 @pytest.mark.parametrize(("name", "dtype", "d"), KINDS)
 def test_spilt_registers(name, dtype, d, cc):
-    """PTX has registers without end: the assembler knows which of them fit. `transport` of long points spills most."""
+    """PTX has registers without end: the assembler knows which of them fit. `transport` of long
+    points spills most.
+    """
     with tempfile.TemporaryDirectory() as folder:
         _, report = assembled(ptx(name, dtype, d, cc), cc, folder)
     found = re.search(r"(\d+) bytes spill stores, (\d+) bytes spill loads", report)
@@ -194,7 +234,11 @@ def test_spilt_registers(name, dtype, d, cc):
 
 
 # Counted: 39 accesses to local memory beside 4096 products, in `transport` alone.
-@pytest.mark.parametrize(("name", "most"), [("sums", 0), ("self", 0), ("log_sums", 0), ("transport", 41)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("sums", 0), ("self", 0), ("log_sums", 0), ("transport", 41)]
+)
 def test_spilt_registers_in_the_loop_over_pairs_of_long_points(name, most):
-    loop = next(loop for loop in machine_code(name, 64) if sum("MUFU.EX2" in line for line in loop) >= 4)
+    loop = next(
+        loop for loop in machine_code(name, 64) if sum("MUFU.EX2" in line for line in loop) >= 4
+    )
     assert sum(line.startswith(("LDL", "STL")) for line in loop) <= most

@@ -16,9 +16,13 @@ from sinkhorn_nb.backends.cuda_small_layout import FAR, NEAR, NEAR_ENTRIES, Inpu
 pytestmark = pytest.mark.compiler
 
 KERNELS = {"begin": lambda: begin, "near": lambda: advancing(NEAR), "far": lambda: advancing(FAR)}
-# Bytes of registers that a thread fetches back from local memory, as counted: addresses, none of them in the loops over
-# pairs. With 168 registers a thread, 3 blocks of the near kernel and 1 of the far one share a multiprocessor.
-SPILLS = {(8, 0): {"begin": 12, "near": 448, "far": 436}, (9, 0): {"begin": 12, "near": 828, "far": 1004}}
+# Bytes of registers that a thread fetches back from local memory, as counted: addresses, none of
+# them in the loops over pairs. With 168 registers a thread, 3 blocks of the near kernel and 1 of
+# the far one share a multiprocessor.
+SPILLS = {
+    (8, 0): {"begin": 12, "near": 448, "far": 436},
+    (9, 0): {"begin": 12, "near": 828, "far": 1004},
+}
 SLACK = 64  # bytes that another version of the compilers may add
 
 

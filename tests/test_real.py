@@ -87,11 +87,15 @@ def divergence():
 
 
 def same(result, expected):
-    """Equal values, NaN included, of the same type; NumPy's powers of scalars and of arrays differ by a rounding."""
+    """Equal values, NaN included, of the same type; NumPy's powers of scalars and of arrays differ
+    by a rounding.
+    """
     assert type(result) is type(expected)
     result, expected = np.asarray(result), np.asarray(expected)
     assert result.dtype == expected.dtype
-    np.testing.assert_allclose(result, expected, rtol=np.finfo(expected.dtype).eps if expected.dtype.kind == "f" else 0)
+    np.testing.assert_allclose(
+        result, expected, rtol=np.finfo(expected.dtype).eps if expected.dtype.kind == "f" else 0
+    )
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=repr)
@@ -116,7 +120,15 @@ def test_functions_of_it_are_those_of_the_float(divergence, operation):
 
 @given(st.floats(), st.floats())
 def test_any_float_will_do(left, right):
-    for operation in (operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge, operator.add):
+    for operation in (
+        operator.lt,
+        operator.le,
+        operator.eq,
+        operator.ne,
+        operator.gt,
+        operator.ge,
+        operator.add,
+    ):
         for pair in ((Number(left), right), (left, Number(right)), (Number(left), Number(right))):
             same(operation(*pair), operation(left, right))
     if left == right:
@@ -177,7 +189,12 @@ def test_numpy_takes_it_for_a_float64_without_axes(divergence):
 
 def test_arrays_beside_it_keep_their_precision(divergence):
     x = np.ones(3, dtype=np.float32)
-    assert (x * divergence).dtype == (divergence * x).dtype == np.hypot(x, divergence).dtype == np.float32
+    assert (
+        (x * divergence).dtype
+        == (divergence * x).dtype
+        == np.hypot(x, divergence).dtype
+        == np.float32
+    )
     assert np.add.outer(x, divergence).shape == (3,)
 
 

@@ -14,7 +14,9 @@ BLUR = 0.5
 
 
 def repeated(x, a, seed=0):
-    """Rows of the same measure: each point one to three times, its weight in uneven parts, and some weights of zero."""
+    """Rows of the same measure: each point one to three times, its weight in uneven parts, and some
+    weights of zero.
+    """
     rng = np.random.default_rng(seed)
     rows = np.repeat(np.arange(len(x)), rng.integers(1, 4, len(x)))
     parts = rng.uniform(0.1, 1, len(rows))
@@ -22,7 +24,11 @@ def repeated(x, a, seed=0):
     order = rng.permutation(len(rows) + 3)
     strangers = x[:3] + rng.normal(size=x[:3].shape)
     points = np.concatenate([x[rows], strangers])[order]
-    return points, np.concatenate([parts, np.zeros(3)])[order], np.concatenate([rows, [-1, -1, -1]])[order]
+    return (
+        points,
+        np.concatenate([parts, np.zeros(3)])[order],
+        np.concatenate([rows, [-1, -1, -1]])[order],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,9 @@ def test_potentials_and_maps_are_those_of_the_points(solved):
         (other.map(), one.map(), rows),
         (other.map_back(), one.map_back(), columns),
     ):
-        np.testing.assert_allclose(values[owner >= 0], same[owner[owner >= 0]], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(
+            values[owner >= 0], same[owner[owner >= 0]], rtol=1e-9, atol=1e-9
+        )
 
 
 def test_rows_without_mass_have_the_softmin(solved):
@@ -59,7 +67,9 @@ def test_gradients_of_repeated_points_are_their_share_of_the_weight(solved):
     one, other, rows, _ = solved
     shares = other.problem.source.weights / np.append(one.problem.source.weights, 1.0)[rows]
     gradient, same = other.gradient(), one.gradient()
-    np.testing.assert_allclose(gradient.x[rows >= 0], (shares[:, None] * same.x[rows])[rows >= 0], atol=1e-10)
+    np.testing.assert_allclose(
+        gradient.x[rows >= 0], (shares[:, None] * same.x[rows])[rows >= 0], atol=1e-10
+    )
     np.testing.assert_allclose(gradient.a[rows >= 0], same.a[rows[rows >= 0]], atol=1e-9)
     assert (gradient.x[rows < 0] == 0).all()
 
@@ -67,17 +77,30 @@ def test_gradients_of_repeated_points_are_their_share_of_the_weight(solved):
 def test_gradients_are_those_of_differences(solved):
     _, other, _, _ = solved
     problem, h, rng = other.problem, 1e-4, np.random.default_rng(0)
-    x, y, a, b = problem.source.points, problem.target.points, problem.source.weights, problem.target.weights
+    x, y, a, b = (
+        problem.source.points,
+        problem.target.points,
+        problem.source.weights,
+        problem.target.weights,
+    )
     move = rng.normal(size=x.shape)  # equal points go different ways
-    ends = [entropic_ot(x + s * h * move, y, a, b, blur=BLUR, solver=PRECISE).value for s in (1, -1)]
-    assert (ends[0] - ends[1]) / (2 * h) == pytest.approx((other.gradient().x * move).sum(), rel=1e-6)
+    ends = [
+        entropic_ot(x + s * h * move, y, a, b, blur=BLUR, solver=PRECISE).value for s in (1, -1)
+    ]
+    assert (ends[0] - ends[1]) / (2 * h) == pytest.approx(
+        (other.gradient().x * move).sum(), rel=1e-6
+    )
 
 
 def test_plans_are_read_by_rows(solved):
     _, other, _, _ = solved
     problem = other.problem
     dense = Dense.of(
-        problem.source.points, problem.target.points, problem.source.weights, problem.target.weights, blur=BLUR
+        problem.source.points,
+        problem.target.points,
+        problem.source.weights,
+        problem.target.weights,
+        blur=BLUR,
     )
     P, v = dense.plan_of(other.f, other.g), np.random.default_rng(0).normal(size=(len(other.g), 2))
     np.testing.assert_allclose(other.plan.toarray(), P, rtol=1e-9, atol=1e-15)
@@ -89,10 +112,17 @@ def test_plans_are_read_by_rows(solved):
 def test_implicit_derivatives_are_those_of_rows(solved):
     _, other, _, _ = solved
     problem, h, rng = other.problem, 1e-4, np.random.default_rng(0)
-    x, y, a, b = problem.source.points, problem.target.points, problem.source.weights, problem.target.weights
+    x, y, a, b = (
+        problem.source.points,
+        problem.target.points,
+        problem.source.weights,
+        problem.target.weights,
+    )
     cotangent, move = rng.normal(size=x.shape), rng.normal(size=y.shape)
     pulled = other.pullback(map=cotangent, tol=1e-10)
-    ends = [entropic_ot(x, y + s * h * move, a, b, blur=BLUR, solver=PRECISE).map() for s in (1, -1)]
+    ends = [
+        entropic_ot(x, y + s * h * move, a, b, blur=BLUR, solver=PRECISE).map() for s in (1, -1)
+    ]
     expected = (cotangent * (ends[0] - ends[1])).sum() / (2 * h)
     assert (pulled.y * move).sum() == pytest.approx(expected, rel=1e-5)
 

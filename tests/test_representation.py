@@ -50,7 +50,16 @@ def shown(divergence):
 
 
 NAMES = [
-    *("divergence", "solution", "plan", "problem", "measure", "gradient", "divergences", "no divergences"),
+    *(
+        "divergence",
+        "solution",
+        "plan",
+        "problem",
+        "measure",
+        "gradient",
+        "divergences",
+        "no divergences",
+    ),
     *("soft_sort", "soft_quantile", "pullback", "pushforward", "hessian"),
 ]
 
@@ -103,7 +112,8 @@ def test_no_pass_is_made_for_it(shown, name, monkeypatch):
 
 def test_the_line_of_a_divergence(divergence):
     expected = (
-        f"Divergence(value={divergence.value:.6g}, converged=True, marginal_error={divergence.marginal_error:.2g}, "
+        f"Divergence(value={divergence.value:.6g}, converged=True, "
+        f"marginal_error={divergence.marginal_error:.2g}, "
         f"n_passes={divergence.n_passes:.4g}, n=23, m=31, d=2, blur=0.5)"
     )
     assert repr(divergence) == expected
@@ -113,8 +123,9 @@ def test_the_line_of_a_solution_that_has_not_converged():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", snb.ConvergenceWarning)
         solution = snb.entropic_ot(*example(), blur=0.01, solver=Sinkhorn(max_iter=1))
-    assert f"value={solution.value:.6g}, converged=False, marginal_error={solution.marginal_error:.2g}," in repr(
-        solution
+    assert (
+        f"value={solution.value:.6g}, converged=False, "
+        f"marginal_error={solution.marginal_error:.2g}," in repr(solution)
     )
 
 
@@ -129,13 +140,20 @@ def test_the_line_of_a_problem_says_where_its_arrays_go(shown):
 
 
 def test_lines_of_derivatives_have_shapes(shown):
-    assert repr(shown["gradient"]) == "Gradient(x=float64[23, 2], y=float64[31, 2], a=float64[23], b=float64[31])"
-    assert repr(shown["hessian"]).startswith("HessianProduct(x=float64[23, 2], y=float64[31, 2], converged=True, resid")
+    assert (
+        repr(shown["gradient"])
+        == "Gradient(x=float64[23, 2], y=float64[31, 2], a=float64[23], b=float64[31])"
+    )
+    assert repr(shown["hessian"]).startswith(
+        "HessianProduct(x=float64[23, 2], y=float64[31, 2], converged=True, resid"
+    )
     assert f"value={shown['pushforward'].value:.6g}" in repr(shown["pushforward"])
 
 
 def test_lines_of_soft_values_have_a_shape(shown):
-    assert repr(shown["soft_sort"]).startswith("SoftSort(shape=(40,), converged=True, marginal_error=")
+    assert repr(shown["soft_sort"]).startswith(
+        "SoftSort(shape=(40,), converged=True, marginal_error="
+    )
     assert repr(shown["soft_quantile"]).startswith("SoftQuantile(shape=(1, 2), converged=True")
 
 
@@ -147,7 +165,9 @@ def test_the_line_of_many_divergences_counts_those_that_converged(shown, diverge
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", snb.ConvergenceWarning)
         solver = Sinkhorn(max_iter=12)
-        some = snb.sinkhorn_divergences([x, x], [y, 1000.0 * y], [a, a], [b, b], blur=0.5, solver=solver)
+        some = snb.sinkhorn_divergences(
+            [x, x], [y, 1000.0 * y], [a, a], [b, b], blur=0.5, solver=solver
+        )
     assert some.converged.tolist() == [True, False]
     assert "count=2, converged=1 of 2" in repr(some)
     assert f"marginal_error={some[1].marginal_error:.2g} at most" in repr(some)
@@ -192,10 +212,14 @@ def test_solvers_show_what_is_not_the_default(solver, line):
 
 
 def test_starts_that_hold_much_show_little(divergence):
-    assert repr(Potentials(np.zeros(300), np.zeros(2))) == "Potentials(f=float64[300], g=float64[2])"
+    assert (
+        repr(Potentials(np.zeros(300), np.zeros(2))) == "Potentials(f=float64[300], g=float64[2])"
+    )
     assert repr(Warm(divergence.xy)) == f"Warm(solution={divergence.xy!r})"
     mixture = GaussianMixture(2, means_init=np.arange(40.0).reshape(2, 20)).fit(
         np.random.default_rng(0).random((50, 20))
     )
     line = repr(GMM(source=mixture))
-    assert line.startswith("GMM(source=GaussianMixture(") and "\n" not in line and len(line) <= LONGEST
+    assert (
+        line.startswith("GMM(source=GaussianMixture(") and "\n" not in line and len(line) <= LONGEST
+    )

@@ -61,7 +61,9 @@ def test_self_sums_of_tiles_far_apart():
 
 
 @pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("bounds", [[0, 900], [0, 899, 900], [0, 1, 4, 204, 900], [0, 300, 600, 900], np.arange(901)])
+@pytest.mark.parametrize(
+    "bounds", [[0, 900], [0, 899, 900], [0, 1, 4, 204, 900], [0, 300, 600, 900], np.arange(901)]
+)
 def test_clusters_across_pieces(bounds, count):
     check_clusters_between(np.array(bounds), some(count, 900, 40))
 
@@ -83,8 +85,13 @@ def test_cluster_sums_have_the_dtype_of_the_pairs_or_the_one_asked_for(dtype):
 @pytest.mark.parametrize("n", [1, 2, 31, 900, 4097])
 def test_pieces_are_consecutive_and_about_equal(count, n):
     bounds = np.append(np.arange(0, n, 32), n)
-    pieces = ShardedCloud(np.zeros((n, 2)), np.zeros((len(bounds) - 1, 2)), bounds).cut(np.linspace(0, 1, count + 1))
-    assert [piece.points.start for piece in pieces] == [0, *(piece.points.stop for piece in pieces[:-1])]
+    pieces = ShardedCloud(np.zeros((n, 2)), np.zeros((len(bounds) - 1, 2)), bounds).cut(
+        np.linspace(0, 1, count + 1)
+    )
+    assert [piece.points.start for piece in pieces] == [
+        0,
+        *(piece.points.stop for piece in pieces[:-1]),
+    ]
     assert pieces[-1].points.stop == n and len(pieces) == count
     assert all(abs(piece.points.stop - piece.points.start - n / count) <= 32 for piece in pieces)
     assert all(bounds[piece.tiles.start] == piece.points.start for piece in pieces)
@@ -240,7 +247,9 @@ class Contextual(CpuBackend):
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_devices_work_in_contexts_and_on_clouds_of_their_own(check):
-    check(Pairs.near(150, 530, 2, "float64", ShardedBackend([Contextual() for _ in range(3)]), MOST))
+    check(
+        Pairs.near(150, 530, 2, "float64", ShardedBackend([Contextual() for _ in range(3)]), MOST)
+    )
 
 
 @pytest.fixture(params=COUNTS)
@@ -251,7 +260,8 @@ def on_several_devices(request, monkeypatch):
     monkeypatch.setattr(choice, "no_gpu", lambda: None)
     monkeypatch.setattr(choice, "_cuda_backend", lambda: backend)
     monkeypatch.setattr(CpuBackend, "require_room", lambda self, work: None, raising=False)
-    return snb.Sinkhorn(tol=1e-10, backend="cuda", init="coarse")  # by the loop, small as the problems are
+    # By the loop, small as the problems are
+    return snb.Sinkhorn(tol=1e-10, backend="cuda", init="coarse")
 
 
 def test_divergence_and_gradient_are_those_of_one_device(on_several_devices):
@@ -269,7 +279,8 @@ def test_divergence_and_gradient_are_those_of_one_device(on_several_devices):
 def test_solution_answers_as_on_one_device(on_several_devices):
     x, y, a, b = example(300, 230, 2)
     on_one, on_many = (
-        snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver) for solver in (snb.Sinkhorn(tol=1e-10), on_several_devices)
+        snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver)
+        for solver in (snb.Sinkhorn(tol=1e-10), on_several_devices)
     )
     asked = [
         lambda s: s.f,
@@ -284,5 +295,7 @@ def test_solution_answers_as_on_one_device(on_several_devices):
 
 
 def test_one_device_alone_is_the_backend_itself():
-    for got, expected in zip(sums(some(1)), sums(Pairs.near(150, 530, 2, "float64", CPU, MOST)), strict=True):
+    for got, expected in zip(
+        sums(some(1)), sums(Pairs.near(150, 530, 2, "float64", CPU, MOST)), strict=True
+    ):
         np.testing.assert_array_equal(got, expected)

@@ -1,4 +1,6 @@
-"""The compiled solver of small problems, called without the library around it, against the dense oracle."""
+"""The compiled solver of small problems, called without the library around it, against the dense
+oracle.
+"""
 
 from dataclasses import dataclass, field
 
@@ -109,7 +111,9 @@ def solved(cases, max_iter=500, ask=solve_all):
     rest = zip(found.histories, found.counts.tolist(), found.errors.tolist(), strict=True)
     return [
         Answer(u, v, log, history[:n_iter].copy(), n_kernels, n_levels, error)
-        for u, v, log, (history, (n_iter, n_kernels, n_levels), error) in zip(us, vs, logs, rest, strict=True)
+        for u, v, log, (history, (n_iter, n_kernels, n_levels), error) in zip(
+            us, vs, logs, rest, strict=True
+        )
     ]
 
 
@@ -180,7 +184,11 @@ def test_problems_of_a_measure_with_itself_are_solved(n, blur):
 
 @pytest.mark.parametrize("max_iter", [1, 2, 3, 5])
 def test_what_is_said_of_a_solve_that_is_not_done_is_true(max_iter):
-    for problem in (case(blur=0.05), own(blur=0.05), case(blur=0.05, start=np.linspace(-40, 40, 31))):
+    for problem in (
+        case(blur=0.05),
+        own(blur=0.05),
+        case(blur=0.05, start=np.linspace(-40, 40, 31)),
+    ):
         answer = alone(problem, max_iter)
         assert len(answer.history) == max_iter
         assert answer.error > problem.tol
@@ -207,7 +215,9 @@ def test_a_given_start_is_where_the_iterations_begin(make):
 
 
 def test_columns_that_nobody_sees_are_measured_all_the_same():
-    """Half of the targets are 1000 blurs away from all sources: their sums are 2^-700 000, and less than any number."""
+    """Half of the targets are 1000 blurs away from all sources: their sums are 2^-700 000, and less
+    than any number.
+    """
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(10, 2)), rng.normal(size=(12, 2))
     y[::2, 0] += 1000.0
@@ -220,7 +230,9 @@ def test_columns_that_nobody_sees_are_measured_all_the_same():
 
 
 def test_far_clusters_are_found_from_higher_temperatures():
-    """At distances of 300 blurs, where the potential that moves the mean, not annealed, is nothing like a start."""
+    """At distances of 300 blurs, where the potential that moves the mean, not annealed, is nothing
+    like a start.
+    """
     warm, cold = [], []
     for seed in (1, 2, 3):
         x, y = np.random.default_rng(seed).normal(size=(2, 12, 2))
@@ -228,7 +240,9 @@ def test_far_clusters_are_found_from_higher_temperatures():
         y[::3] += [0.0, 300.0]
         moves_mean = LOG2E * (y - y.mean(axis=0)) @ (y.mean(axis=0) - x.mean(axis=0))
         for answers, start in ((warm, None), (cold, moves_mean)):
-            problem = Case(x, y, np.full(12, 1 / 12), np.full(12, 1 / 12), blur=1.0, tol=1e-6, start=start)
+            problem = Case(
+                x, y, np.full(12, 1 / 12), np.full(12, 1 / 12), blur=1.0, tol=1e-6, start=start
+            )
             answers.append(alone(problem, 1000))
             check_that_all_is_true(problem, answers[-1], atol=1e-8)
             assert answers[-1].error <= problem.tol
@@ -281,7 +295,13 @@ def test_small_masses_are_not_lost_on_the_way_to_the_tolerance(seed):
 def test_the_same_bits_in_any_company_and_on_any_number_of_threads(monkeypatch):
     """Sizes and dimensions of all kinds in one call, in either order, in few and many panels."""
     cases = [case(n, m, d) for (n, m), d in zip(SIZES, [1, 2, 3, 7, 1, 40, 2, 5], strict=True)]
-    cases += [own(1), own(20, 3), own(33, 1), case(start=np.linspace(-5, 5, 31)), case(blur=0.05, tol=1e-3)]
+    cases += [
+        own(1),
+        own(20, 3),
+        own(33, 1),
+        case(start=np.linspace(-5, 5, 31)),
+        case(blur=0.05, tol=1e-3),
+    ]
     expected = [alone(problem).bytes for problem in cases]
     before = numba.get_num_threads()
     try:

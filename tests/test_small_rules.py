@@ -1,4 +1,6 @@
-"""The rules by which small problems are solved, as formulas: compiled and interpreted they say the same."""
+"""The rules by which small problems are solved, as formulas: compiled and interpreted they say the
+same.
+"""
 
 import numba
 import numpy as np
@@ -40,8 +42,18 @@ CASES = {
     "sharpened": [(8e-3, 1e-3), (1e-9, 1e-9)],
     "first_look": [(2**18, 32), (2**10, 2**12)],
     "stalls": [(0.6, 1.0, True), (0.4, 1.0, False)],
-    "has_fallen": [(1.0, -np.inf, False), (1.0, 1.0 + 5e-13, False), (1.0, 1.1, True), (np.nan, 1.0, True)],
-    "is_to_be_mixed": [(0.2, 5.0, 0.1, True), (0.05, 5.0, 0.1, False), (0.6, 5.0, 0.1, False), (0.2, 31.0, 0.1, False)],
+    "has_fallen": [
+        (1.0, -np.inf, False),
+        (1.0, 1.0 + 5e-13, False),
+        (1.0, 1.1, True),
+        (np.nan, 1.0, True),
+    ],
+    "is_to_be_mixed": [
+        (0.2, 5.0, 0.1, True),
+        (0.05, 5.0, 0.1, False),
+        (0.6, 5.0, 0.1, False),
+        (0.2, 31.0, 0.1, False),
+    ],
 }
 
 

@@ -88,7 +88,10 @@ def test_order_of_the_numbers(x, blur, random):
     ones = np.ones(len(x))
     close(soft_sort(x[order], blur=blur).values, soft_sort(x, blur=blur).values)
     close(soft_rank(x[order], blur=blur).values, soft_rank(x, blur=blur).values[order], 1e-7)
-    pulled, permuted = soft_sort(x, blur=blur).pullback(ones), soft_sort(x[order], blur=blur).pullback(ones)
+    pulled, permuted = (
+        soft_sort(x, blur=blur).pullback(ones),
+        soft_sort(x[order], blur=blur).pullback(ones),
+    )
     close(permuted, pulled[order], 1e-6)
 
 
@@ -115,7 +118,9 @@ def test_pullback_is_the_derivative(name, a, blur):
 
     result = values(0)
     cotangent = rng.normal(size=result.values.shape)
-    steps = (8 * (values(h).values - values(-h).values) - (values(2 * h).values - values(-2 * h).values)) / (12 * h)
+    steps = (
+        8 * (values(h).values - values(-h).values) - (values(2 * h).values - values(-2 * h).values)
+    ) / (12 * h)
     assert result.pullback(cotangent) @ dx == pytest.approx(cotangent @ steps, rel=1e-6)
 
 
@@ -133,7 +138,8 @@ def test_ranks_of_equal_numbers_have_a_derivative():
     """The deviation of equal numbers is not differentiable, but ranks there do not depend on it."""
     result = soft_rank(np.ones(3), blur=0.5, solver=EXACT)
     close(result.values, 2.0)
-    # The grid has variance (1 - 1/9), d T_i = Cov(y) / eps (dx_i - mean dx), in steps of sqrt(12) / 3.
+    # The grid has variance (1 - 1/9), d T_i = Cov(y) / eps (dx_i - mean dx), in steps of sqrt(12) /
+    # 3.
     slope = (8 / 9) / 0.25 / (np.sqrt(12) / 3)
     close(result.pullback([1.0, 0.0, 0.0]), slope * np.array([2, -1, -1]) / 3, 1e-6)
 
@@ -158,7 +164,9 @@ def test_results_are_arrays():
 def test_no_convergence_is_told():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert not soft_sort(spread(), blur=0.5, solver=Sinkhorn(max_iter=1, tol=1e-9, init="zeros")).solution.converged
+        assert not soft_sort(
+            spread(), blur=0.5, solver=Sinkhorn(max_iter=1, tol=1e-9, init="zeros")
+        ).solution.converged
     assert [(w.category, w.filename) for w in caught] == [(snb.ConvergenceWarning, __file__)]
 
 
@@ -169,10 +177,26 @@ def test_no_convergence_is_told():
         (lambda: soft_sort([], blur=1.0), ValueError, "x: expected at least one point"),
         (lambda: soft_rank([1.0, 2.0], [1.0], blur=1.0), ValueError, "weights: expected 2 weights"),
         (lambda: soft_rank([1.0], blur=0.0), ValueError, "blur: expected a length > 0"),
-        (lambda: soft_rank([1.0], blur=1.0, solver="auto"), TypeError, "solver: expected a Sinkhorn"),
-        (lambda: soft_quantile([1.0], 50, blur=1.0), ValueError, "q: expected levels from 0 to 1, got 50.0; divide"),
-        (lambda: soft_quantile([1.0], [np.nan], blur=1.0), ValueError, "q: expected levels from 0 to 1, got nan"),
-        (lambda: soft_sort([1.0], blur=1.0).pullback([1.0, 2.0]), ValueError, r"cotangent: expected shape \(1,\)"),
+        (
+            lambda: soft_rank([1.0], blur=1.0, solver="auto"),
+            TypeError,
+            "solver: expected a Sinkhorn",
+        ),
+        (
+            lambda: soft_quantile([1.0], 50, blur=1.0),
+            ValueError,
+            "q: expected levels from 0 to 1, got 50.0; divide",
+        ),
+        (
+            lambda: soft_quantile([1.0], [np.nan], blur=1.0),
+            ValueError,
+            "q: expected levels from 0 to 1, got nan",
+        ),
+        (
+            lambda: soft_sort([1.0], blur=1.0).pullback([1.0, 2.0]),
+            ValueError,
+            r"cotangent: expected shape \(1,\)",
+        ),
     ],
 )
 def test_bad_input(call, error, text):

@@ -38,7 +38,11 @@ def recomputed_error(solution):
     """The marginal error as its definition says, dense."""
     problem = solution.problem
     dense = Dense.of(
-        problem.source.points, problem.target.points, problem.source.weights, problem.target.weights, blur=problem.blur
+        problem.source.points,
+        problem.target.points,
+        problem.source.weights,
+        problem.target.weights,
+        blur=problem.blur,
     )
     return dense.error(solution.f, solution.g)
 
@@ -48,7 +52,9 @@ def test_potentials(solved):
     f, g = dense.potentials
     np.testing.assert_allclose(centered(solution.f, dense.a), centered(f, dense.a), atol=1e-8)
     np.testing.assert_allclose(centered(solution.g, dense.b), centered(g, dense.b), atol=1e-8)
-    assert dense.a @ solution.f + dense.b @ solution.g == pytest.approx(dense.a @ f + dense.b @ g, abs=1e-8)
+    assert dense.a @ solution.f + dense.b @ solution.g == pytest.approx(
+        dense.a @ f + dense.b @ g, abs=1e-8
+    )
 
 
 def test_value(solved):
@@ -76,20 +82,31 @@ def test_maps(solved):
     solution, dense = solved
     rows = dense.plan / np.where(dense.a > 0, dense.a, 1)[:, None]
     columns = dense.plan.T / np.where(dense.b > 0, dense.b, 1)[:, None]
-    np.testing.assert_allclose(solution.map()[dense.a > 0], (rows @ dense.y)[dense.a > 0], atol=1e-8)
-    np.testing.assert_allclose(solution.map_back()[dense.b > 0], (columns @ dense.x)[dense.b > 0], atol=1e-8)
+    np.testing.assert_allclose(
+        solution.map()[dense.a > 0], (rows @ dense.y)[dense.a > 0], atol=1e-8
+    )
+    np.testing.assert_allclose(
+        solution.map_back()[dense.b > 0], (columns @ dense.x)[dense.b > 0], atol=1e-8
+    )
     np.testing.assert_allclose(solution.map(), solution.map(dense.x), rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(solution.map_back(), solution.map_back(dense.y), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        solution.map_back(), solution.map_back(dense.y), rtol=1e-12, atol=1e-12
+    )
 
 
 def test_map_of_the_data_is_one_pass(solved, monkeypatch):
     """Rows without mass alone are read twice, as new points are."""
     solution, dense = solved
     kernels, make = [], GibbsKernel.__init__
-    monkeypatch.setattr(GibbsKernel, "__init__", lambda self, *args: make(self, *args) or kernels.append(self))
+    monkeypatch.setattr(
+        GibbsKernel, "__init__", lambda self, *args: make(self, *args) or kernels.append(self)
+    )
     solution.map()
     pairs = [(len(kernel._x.points) * len(kernel._y.points), kernel.n_passes) for kernel in kernels]
-    carried, inert = (dense.a > 0).sum() * (dense.b > 0).sum(), (dense.a == 0).sum() * (dense.b > 0).sum()
+    carried, inert = (
+        (dense.a > 0).sum() * (dense.b > 0).sum(),
+        (dense.a == 0).sum() * (dense.b > 0).sum(),
+    )
     assert pairs == [(carried, 1.0), (inert, 2.0)][: 2 if inert else 1]
 
 
@@ -97,15 +114,23 @@ def test_extended_potentials(solved):
     solution, dense = solved
     new = cloud(17, dense.x.shape[1], shift=0.2)
     C = Dense.of(new, dense.y, blur=BLUR).C
-    np.testing.assert_allclose(solution.potential(new), softmin(dense.eps, C, solution.g, dense.b), atol=1e-10)
+    np.testing.assert_allclose(
+        solution.potential(new), softmin(dense.eps, C, solution.g, dense.b), atol=1e-10
+    )
     C = Dense.of(new, dense.x, blur=BLUR).C
-    np.testing.assert_allclose(solution.potential_back(new), softmin(dense.eps, C, solution.f, dense.a), atol=1e-10)
+    np.testing.assert_allclose(
+        solution.potential_back(new), softmin(dense.eps, C, solution.f, dense.a), atol=1e-10
+    )
 
 
 def test_potentials_are_their_own_extensions(solved):
     solution, dense = solved
-    np.testing.assert_allclose(solution.potential(dense.x)[dense.a > 0], solution.f[dense.a > 0], atol=1e-9)
-    np.testing.assert_allclose(solution.potential_back(dense.y)[dense.b > 0], solution.g[dense.b > 0], atol=1e-9)
+    np.testing.assert_allclose(
+        solution.potential(dense.x)[dense.a > 0], solution.f[dense.a > 0], atol=1e-9
+    )
+    np.testing.assert_allclose(
+        solution.potential_back(dense.y)[dense.b > 0], solution.g[dense.b > 0], atol=1e-9
+    )
 
 
 def test_gradient(solved):
@@ -158,7 +183,9 @@ def test_marginal_error_is_the_true_one(case, blur):
     x, y, a, b = example(mass=3.0, zeros=2)
     solution = entropic_ot(x.astype(dtype), y.astype(dtype), a, b, blur=blur, solver=solver)
     true = recomputed_error(solution)
-    assert solution.marginal_error == pytest.approx(true, rel=1e-4, abs=2e-5 if solution.dtype == "float32" else 1e-13)
+    assert solution.marginal_error == pytest.approx(
+        true, rel=1e-4, abs=2e-5 if solution.dtype == "float32" else 1e-13
+    )
     assert solution.converged
     assert solution.marginal_error <= solver.tol
     assert solution.status is snb.Status.CONVERGED

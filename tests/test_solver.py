@@ -43,7 +43,9 @@ def test_callback_is_told_every_iteration():
 
 @pytest.mark.parametrize("call", WAYS)
 def test_one_warning_a_call_at_the_line_of_the_caller(call):
-    result, record = caught(call, blur=0.02, solver=Sinkhorn(tol=1e-9, max_iter=10, acceleration="none"))
+    result, record = caught(
+        call, blur=0.02, solver=Sinkhorn(tol=1e-9, max_iter=10, acceleration="none")
+    )
     (warning,) = record
     assert warning.category is snb.ConvergenceWarning
     assert issubclass(snb.ConvergenceWarning, sklearn.exceptions.ConvergenceWarning)

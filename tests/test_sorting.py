@@ -1,4 +1,6 @@
-"""Transport on a line is a sort: its dual is feasible and exact, and a good start of the entropic problem."""
+"""Transport on a line is a sort: its dual is feasible and exact, and a good start of the entropic
+problem.
+"""
 
 import math
 
@@ -54,7 +56,9 @@ def assert_exact(x, y, a, b, p):
 
 
 @pytest.mark.parametrize("p", EXPONENTS)
-@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 9), (9, 1), (7, 7), (40, 40), (40, 25), (300, 301)])
+@pytest.mark.parametrize(
+    ("n", "m"), [(1, 1), (1, 9), (9, 1), (7, 7), (40, 40), (40, 25), (300, 301)]
+)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_feasible_without_a_gap(n, m, p, weighted):
     assert_exact(*line(n, m, weighted=weighted), p)
@@ -68,7 +72,9 @@ def test_the_value_is_that_of_linear_programming():
 
 @st.composite
 def lines(draw):
-    """Ascending points with ties, probabilities with zeros, some of them many orders of magnitude apart."""
+    """Ascending points with ties, probabilities with zeros, some of them many orders of magnitude
+    apart.
+    """
     sides = []
     for _ in range(2):
         n = draw(st.integers(1, 12))
@@ -111,15 +117,22 @@ def test_points_without_mass_change_nothing_and_take_the_least(p, weighted):
     X, Y = a > 0, b > 0
     np.testing.assert_array_equal(midpoint_dual(x[X], a[X], y[Y], b[Y], p)[0], f[X])
     np.testing.assert_allclose(f[~X], (costs(x[~X], y[Y], p) - g[Y]).min(axis=1), atol=1e-13)
-    np.testing.assert_allclose(g[~Y], (costs(x[X], y[~Y], p) - f[X][:, None]).min(axis=0), atol=1e-13)
+    np.testing.assert_allclose(
+        g[~Y], (costs(x[X], y[~Y], p) - f[X][:, None]).min(axis=0), atol=1e-13
+    )
 
 
 @pytest.mark.parametrize(("n", "m"), [(6, 6), (12, 4), (21, 7), (6, 9)])
 @pytest.mark.parametrize("interval", [5, 8])
 def test_the_limit_of_the_entropic_potentials(n, m, interval):
-    """Uniform weights: the running masses agree at several cuts, where f is free in some such multiple of 2 eps."""
+    """Uniform weights: the running masses agree at several cuts, where f is free in some such
+    multiple of 2 eps.
+    """
     rng = np.random.default_rng(n)
-    x, y = np.cumsum(rng.uniform(0.8, 1.2, size=n)), n / m * np.cumsum(rng.uniform(0.8, 1.2, size=m))
+    x, y = (
+        np.cumsum(rng.uniform(0.8, 1.2, size=n)),
+        n / m * np.cumsum(rng.uniform(0.8, 1.2, size=m)),
+    )
     f, g = midpoint_dual(x, np.full(n, 1 / n), y, np.full(m, 1 / m), 2.0)
     eps = n / m / 2 / interval
     exact_f, exact_g = Dense.of(x[:, None], y[:, None], blur=np.sqrt(eps)).potentials
@@ -129,7 +142,9 @@ def test_the_limit_of_the_entropic_potentials(n, m, interval):
 
 @pytest.mark.parametrize("ratio", [3, 10])
 def test_masses_that_agree_but_for_rounding_do_so_to_the_end(ratio):
-    """m of many uniform points take `ratio` of the other side's each: there is an interval after each of them."""
+    """m of many uniform points take `ratio` of the other side's each: there is an interval after
+    each of them.
+    """
     m = 30_000
     rows, columns = staircase(*(running_sums(np.full(k, 1 / k)) for k in (ratio * m, m)))
     both = (np.diff(rows) == 1) & (np.diff(columns) == 1)
@@ -155,7 +170,9 @@ def test_uniform_weights_in_closed_form():
     """f_{i+1} - f_i = (x_{i+1} - x_i) (x_{i+1} + x_i - y_i - y_{i+1}) / 2."""
     x, y, a, b = line(30, 30, weighted=False)
     f, _ = midpoint_dual(x, a, y, b, 2.0)
-    np.testing.assert_allclose(np.diff(f), np.diff(x) * (x[1:] + x[:-1] - y[1:] - y[:-1]) / 2, atol=1e-14)
+    np.testing.assert_allclose(
+        np.diff(f), np.diff(x) * (x[1:] + x[:-1] - y[1:] - y[:-1]) / 2, atol=1e-14
+    )
 
 
 # The start of the entropic problem
@@ -173,7 +190,11 @@ def start(problem, initializer=None):
 
 
 def iterations(problem, init, max_iter=3000):
-    return Sinkhorn(init=init, acceleration="none", tol=1e-2, max_iter=max_iter).attempt(problem).n_iter
+    return (
+        Sinkhorn(init=init, acceleration="none", tol=1e-2, max_iter=max_iter)
+        .attempt(problem)
+        .n_iter
+    )
 
 
 @pytest.mark.parametrize("mass", [1.0, 3.0])
@@ -194,7 +215,9 @@ def test_points_closer_than_the_rounding_of_the_others():
     x = np.concatenate([rng.uniform(size=30) * 1e-18, [1.0, 5.0]])
     y = np.concatenate([rng.uniform(size=30) * 1e-18, [2.0, 3.0]])
     f, g, _ = start(problem(x, y))
-    exact_f, exact_g = midpoint_dual(np.sort(x), np.full(32, 1 / 32), np.sort(y), np.full(32, 1 / 32), 2.0)
+    exact_f, exact_g = midpoint_dual(
+        np.sort(x), np.full(32, 1 / 32), np.sort(y), np.full(32, 1 / 32), 2.0
+    )
     np.testing.assert_array_equal(f, exact_f[np.argsort(np.argsort(x))])
     np.testing.assert_array_equal(g, exact_g[np.argsort(np.argsort(y))])
 
@@ -215,7 +238,9 @@ def test_a_measure_with_itself(initializer):
 @pytest.mark.parametrize("eps", [0.05, 0.005, 0.0005])
 def test_fewer_iterations_than_the_sweeps_of_the_paper(eps):
     x, y, *_ = line(60, 60)
-    midpoint, sweeps = (iterations(problem(x, y, eps=eps), init) for init in (Sorting(), DualSort()))
+    midpoint, sweeps = (
+        iterations(problem(x, y, eps=eps), init) for init in (Sorting(), DualSort())
+    )
     assert 3 * midpoint <= sweeps
     assert midpoint <= 20
 
@@ -243,7 +268,10 @@ def test_the_sweeps_are_those_of_the_paper():
 def test_the_result_does_not_depend_on_it(init, blur):
     x, y, *_ = line(80, 80)
     x, y = x[::-1, None], y[:, None]
-    ours, zeros = (sinkhorn_divergence(x, y, blur=blur, solver=Sinkhorn(tol=1e-9, init=s)) for s in (init, "zeros"))
+    ours, zeros = (
+        sinkhorn_divergence(x, y, blur=blur, solver=Sinkhorn(tol=1e-9, init=s))
+        for s in (init, "zeros")
+    )
     assert ours.value == pytest.approx(zeros.value, abs=1e-8 * blur**2)
     np.testing.assert_allclose(ours.gradient().x, zeros.gradient().x, atol=1e-8)
 
@@ -284,17 +312,22 @@ def test_points_off_the_line_are_refused(initializer):
 
 
 def test_dual_sort_refuses_other_problems():
-    with pytest.raises(ValueError, match=r"init: DualSort: .* as many points .* 5 and 4; use Sorting\(\)"):
+    with pytest.raises(
+        ValueError, match=r"init: DualSort: .* as many points .* 5 and 4; use Sorting\(\)"
+    ):
         start(problem(np.arange(5.0), np.arange(4.0)), DualSort())
     with pytest.raises(
-        ValueError, match=r"init: DualSort: expected equal weights, got .* 0.25 to 0.75; use Sorting\(\)"
+        ValueError,
+        match=r"init: DualSort: expected equal weights, got .* 0.25 to 0.75; use Sorting\(\)",
     ):
         start(problem(np.arange(2.0), np.arange(2.0) + 1, None, [0.25, 0.75]), DualSort())
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
 def test_sweeps_are_those_of_the_paper_with_its_costs_transposed(p):
-    """Erratum: f_i <- min_j (C_ij - C_jj + f_j); as printed, with C_ji, the limit is no dual potential."""
+    """Erratum: f_i <- min_j (C_ij - C_jj + f_j); as printed, with C_ji, the limit is no dual
+    potential.
+    """
     rng = np.random.default_rng(0)
     x, y = np.sort(rng.normal(size=30)), np.sort(rng.normal(size=30) + 1)
     C = np.abs(x[:, None] - y) ** p / p

@@ -34,7 +34,9 @@ def uneven(n, zeros=0):
 # The sample
 
 
-@pytest.mark.parametrize(("n", "count", "zeros"), [(200, 20, 0), (203, 20, 30), (50, 50, 0), (50, 40, 20), (9, 1, 3)])
+@pytest.mark.parametrize(
+    ("n", "count", "zeros"), [(200, 20, 0), (203, 20, 30), (50, 50, 0), (50, 40, 20), (9, 1, 3)]
+)
 def test_one_point_of_each_run_with_the_mass_of_the_run(n, count, zeros):
     measure, drawn = sample(*uneven(n, zeros), count)
     points, heavy = measure.partition.points, np.flatnonzero(measure.partition.probabilities)
@@ -56,7 +58,9 @@ def test_each_point_stands_for_its_own_mass_on_average():
             mean[point] += mass / n_draws
     largest = drawn.weights.max()
     estimate = np.array([mean[first] for first in x[:, 0]])
-    assert (np.abs(estimate - a) <= 5 * np.sqrt(largest * a / n_draws) + 5 * largest / n_draws).all()
+    assert (
+        np.abs(estimate - a) <= 5 * np.sqrt(largest * a / n_draws) + 5 * largest / n_draws
+    ).all()
     assert (estimate[a == 0] == 0).all()
 
 
@@ -93,10 +97,15 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("init", ["subsample", Subsample(size=30), Subsample(size=280, random_state=1)])
+@pytest.mark.parametrize(
+    "init", ["subsample", Subsample(size=30), Subsample(size=280, random_state=1)]
+)
 def test_the_result_does_not_depend_on_the_draw(family, init):
     arguments, blur = FAMILIES[family]
-    ours, zeros = (entropic_ot(*arguments, blur=blur, solver=Sinkhorn(tol=TOL, init=s)) for s in (init, "zeros"))
+    ours, zeros = (
+        entropic_ot(*arguments, blur=blur, solver=Sinkhorn(tol=TOL, init=s))
+        for s in (init, "zeros")
+    )
     assert ours.converged
     assert ours.value == pytest.approx(zeros.value, abs=10 * TOL * blur**2)
     np.testing.assert_allclose(ours.gradient().x, zeros.gradient().x, atol=100 * TOL)
@@ -107,7 +116,8 @@ def test_fewer_passes_than_from_zero_whatever_the_draw(weighted):
     (x, y), a = uniform(), uneven(2000)[1]
     weights = (a, a[::-1]) if weighted else ()
     ours, zeros = (
-        entropic_ot(x, 2 * y, *weights, blur=0.03, solver=Sinkhorn(init=init)) for init in (Subsample(), "zeros")
+        entropic_ot(x, 2 * y, *weights, blur=0.03, solver=Sinkhorn(init=init))
+        for init in (Subsample(), "zeros")
     )
     assert 1.3 * ours.n_passes < zeros.n_passes
 
@@ -128,7 +138,9 @@ def test_the_start_is_near_the_solution():
 
 def test_self_problems_have_one_potential_from_one_sample(monkeypatch):
     asked = []
-    monkeypatch.setattr(subsample, "sketch", lambda *arguments: asked.append(arguments[1]) or sketch(*arguments))
+    monkeypatch.setattr(
+        subsample, "sketch", lambda *arguments: asked.append(arguments[1]) or sketch(*arguments)
+    )
     x, a = uneven(900, zeros=50)
     solution = entropic_ot(x, x, a, a, blur=1.0, solver=Sinkhorn(tol=TOL))
     f, g, n_passes = start(Subsample(random_state=0), x, x[::-1], a, a[::-1], blur=1.0)
@@ -197,19 +209,27 @@ def test_the_named_start_repeats_itself_in_either_order():
     assert NAMED["subsample"] == Subsample(random_state=0)
     x, y = uniform(400)
     solver = Sinkhorn(init="subsample")
-    there, back = entropic_ot(x, y, blur=0.1, solver=solver), entropic_ot(y, x[::-1], blur=0.1, solver=solver)
+    there, back = (
+        entropic_ot(x, y, blur=0.1, solver=solver),
+        entropic_ot(y, x[::-1], blur=0.1, solver=solver),
+    )
     assert there.value == back.value
     np.testing.assert_array_equal(there.f, back.g[::-1])
 
 
 @pytest.mark.parametrize("value", [1.5, "seed", True, np.random.RandomState(0)])
 def test_other_random_states_are_refused(value):
-    with pytest.raises(TypeError, match=r"random_state: expected None, an integer or a numpy.random.Generator, got "):
+    with pytest.raises(
+        TypeError,
+        match=r"random_state: expected None, an integer or a numpy.random.Generator, got ",
+    ):
         Subsample(random_state=value)
 
 
 def test_bad_numbers_are_refused():
-    with pytest.raises(ValueError, match="random_state: expected an integer >= 0, got -1; pass a larger one"):
+    with pytest.raises(
+        ValueError, match="random_state: expected an integer >= 0, got -1; pass a larger one"
+    ):
         Subsample(random_state=-1)
     with pytest.raises(ValueError, match="size: expected an integer >= 1, got 0"):
         Subsample(size=0)

@@ -13,9 +13,15 @@ FORMS = {
     "names": ["lon,lat", *ROWS],
     "pandas without names": ["0,1", *ROWS],
     "pandas with an index": [",0,1", *(f"{k},{row}" for k, row in enumerate(ROWS))],
-    "pandas, read and written again": ["Unnamed: 0,lon,lat", *(f"{k},{row}" for k, row in enumerate(ROWS))],
+    "pandas, read and written again": [
+        "Unnamed: 0,lon,lat",
+        *(f"{k},{row}" for k, row in enumerate(ROWS)),
+    ],
     "R": ['"","lon","lat"', *(f'"row, {k}",{row}' for k, row in enumerate(ROWS))],
-    "R, names of rows without a name": ['"lon","lat"', *(f'"{k}",{row}' for k, row in enumerate(ROWS))],
+    "R, names of rows without a name": [
+        '"lon","lat"',
+        *(f'"{k}",{row}' for k, row in enumerate(ROWS)),
+    ],
     "empty lines": ["", "lon , lat", "", *ROWS, ""],
 }
 
@@ -24,20 +30,27 @@ FORMS = {
 def test_forms_of_tables(form):
     table = tables.parse("\n".join(FORMS[form]))
     np.testing.assert_array_equal(table.numbers, X)
-    assert table.columns == (None if form in ("no header",) or form.startswith("pandas w") else ("lon", "lat"))
+    assert table.columns == (
+        None if form in ("no header",) or form.startswith("pandas w") else ("lon", "lat")
+    )
 
 
 def test_the_command_line_gives_the_value_of_the_arrays(tmp_path, capsys):
     for name, points in (("x.csv", X), ("y.csv", Y)):
         rows = "\n".join(f"{p!r},{q!r}" for p, q in points.tolist())
         (tmp_path / name).write_text(f"0,1\n{rows}\n")
-    assert cli.main(["divergence", str(tmp_path / "x.csv"), str(tmp_path / "y.csv"), "--blur", "0.1"]) == 0
+    assert (
+        cli.main(["divergence", str(tmp_path / "x.csv"), str(tmp_path / "y.csv"), "--blur", "0.1"])
+        == 0
+    )
     assert "0.27498" in capsys.readouterr().out
     assert snb.sinkhorn_divergence(X, Y, blur=0.1).value == pytest.approx(0.27499, abs=1e-5)
 
 
 def test_a_first_line_that_may_be_a_header_or_a_point():
-    with pytest.raises(ValueError, match=r"got '0,1', which may be .* write names such as x0,x1 .* or 0\.0"):
+    with pytest.raises(
+        ValueError, match=r"got '0,1', which may be .* write names such as x0,x1 .* or 0\.0"
+    ):
         tables.parse("0,1\n2,3\n")
     np.testing.assert_array_equal(tables.parse("0.0,1\n2,3\n").numbers, [[0, 1], [2, 3]])
     np.testing.assert_array_equal(tables.parse("x0,x1\n2,3\n").numbers, [[2, 3]])
@@ -62,7 +75,10 @@ NO_NUMBERS = {
     "commas at the ends": ("a,b,\n1,2,\n", "got none in line 1, field 3; .*commas at the ends"),
     "NA of R": ('"a","b"\n1,NA\n', "got 'NA' in line 2, field 2; .*leave out the"),
     "NA of R in the first line": ("1,NA\n2,3\n", "got 'NA' in line 1, field 2;"),
-    "semicolons": ("1;2\n3;4\n", r"^expected commas between numbers, got ';' in line 2, '3;4'; replace each"),
+    "semicolons": (
+        "1;2\n3;4\n",
+        r"^expected commas between numbers, got ';' in line 2, '3;4'; replace each",
+    ),
     "semicolons under names": ("a;b\n1;2\n", "got ';' in line 2, '1;2'"),
     "semicolons and decimal commas": (
         "a;b\n1,5;2,5\n",
@@ -71,7 +87,10 @@ NO_NUMBERS = {
     "semicolons in one line": ("1;2\n", "with commas between coordinates"),
     "tabs": ("1\t2\n3\t4\n", r"got '\\t' in line 2"),
     "spaces": ("x y\n3 4\n", r"got ' ' in line 2"),
-    "words": ("x,y\n3,four; five\n", r"expected a number in every field, got 'four; five' in line 2, field 2;"),
+    "words": (
+        "x,y\n3,four; five\n",
+        r"expected a number in every field, got 'four; five' in line 2, field 2;",
+    ),
 }
 
 

@@ -28,9 +28,13 @@ def restored_threads():
 
 def numbers(n=LARGE, d=2, dtype="float64", blur=0.5):
     """Everything that a solve and the questions afterwards compute."""
-    divergence = snb.sinkhorn_divergence(cloud(n, d, dtype), cloud(n + 1, d, dtype, 0.5), blur=blur, solver=FEW)
+    divergence = snb.sinkhorn_divergence(
+        cloud(n, d, dtype), cloud(n + 1, d, dtype, 0.5), blur=blur, solver=FEW
+    )
     gradient = divergence.gradient()
-    return np.concatenate([[divergence.value], divergence.xy.f, divergence.xx.f, gradient.x.ravel(), gradient.b])
+    return np.concatenate(
+        [[divergence.value], divergence.xy.f, divergence.xx.f, gradient.x.ravel(), gradient.b]
+    )
 
 
 @pytest.mark.parametrize(("d", "dtype"), [(2, "float64"), (3, "float32"), (30, "float64")])

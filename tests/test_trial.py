@@ -66,7 +66,9 @@ def test_the_kernel_tells_how_much_work_there_is(gpu, monkeypatch):
     monkeypatch.setattr(trial, "WORTHWHILE", 600)
     monkeypatch.setattr(Gpu, "has_room", lambda self, work: asked.append(work) or True)
     x, y = np.random.default_rng(0).normal(size=(2, 30, 2))
-    assert snb.entropic_ot(x, y[:20], blur=0.5, solver=snb.Sinkhorn(dtype="float64", init="zeros")).converged
+    assert snb.entropic_ot(
+        x, y[:20], blur=0.5, solver=snb.Sinkhorn(dtype="float64", init="zeros")
+    ).converged
     assert set(asked) == {Work(30, 20, 2, "float64")} or set(asked) == {Work(20, 30, 2, "float64")}
 
 
@@ -134,7 +136,9 @@ def off(result):
     return result
 
 
-@pytest.mark.parametrize("question", ["sums", "cluster_sums", "self_sums", "row_sums", "log_sum_exp", "transport"])
+@pytest.mark.parametrize(
+    "question", ["sums", "cluster_sums", "self_sums", "row_sums", "log_sum_exp", "transport"]
+)
 def test_one_wrong_number_is_found(question):
     class Wrong(CpuBackend):
         pass

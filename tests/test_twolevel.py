@@ -1,4 +1,6 @@
-"""The two-level step: its reduced problem against scipy, its dual against plain half steps, whole solves."""
+"""The two-level step: its reduced problem against scipy, its dual against plain half steps, whole
+solves.
+"""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -89,7 +91,9 @@ def test_best_shifts_solve_the_reduced_problem(case, dtype):
 def test_best_shifts_stop_at_the_tolerance():
     sums, weights, masses = REDUCED["wide range"]
     gradients = [
-        np.abs(reduced_gradient(best_shifts(sums, weights, masses, tol)[0], sums, weights, masses)).sum()
+        np.abs(
+            reduced_gradient(best_shifts(sums, weights, masses, tol)[0], sums, weights, masses)
+        ).sum()
         for tol in (10.0, 0.1, 1e-6)
     ]
     np.testing.assert_array_equal(best_shifts(sums, weights, masses, 10.0)[0], 0)
@@ -97,7 +101,9 @@ def test_best_shifts_stop_at_the_tolerance():
 
 
 def blocks(masses):
-    """Two pairs of clusters that share no point: any shift between the pairs is as good as any other."""
+    """Two pairs of clusters that share no point: any shift between the pairs is as good as any
+    other.
+    """
     sums = np.zeros((4, 20))
     sums[:2, :10], sums[2:, 10:] = np.random.default_rng(0).uniform(0.1, 1.0, (2, 2, 10))
     return sums, np.full(20, 1 / 20), np.array(masses)
@@ -124,7 +130,13 @@ def test_separated_blocks_of_other_masses(dtype):
     assert reduced_dual(t, *reduced) >= reduced_dual(np.zeros(4), *reduced)
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 20), st.integers(1, 40), st.floats(0, 15), st.booleans())
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 20),
+    st.integers(1, 40),
+    st.floats(0, 15),
+    st.booleans(),
+)
 def test_shifts_never_lower_the_reduced_dual(seed, n_clusters, n_points, spread, is_single):
     rng, dtype = np.random.default_rng(seed), "float32" if is_single else "float64"
     sums = np.exp(spread * rng.normal(size=(n_clusters, n_points))).astype(dtype)
@@ -165,7 +177,10 @@ def test_a_step_raises_the_dual_at_least_as_much_as_a_plain_half_step(pair, seed
     a, b = a / a.sum(), b / b.sum()
     dense, rng = Dense.of(x, y, a, b, blur=blur), np.random.default_rng(seed)
     problem = Problem(Measure.of(x, a), Measure.of(y, b), blur**2)
-    f, g = (dense.eps * scale * rng.normal(size=len(measure.reduced)) for measure in (problem.source, problem.target))
+    f, g = (
+        dense.eps * scale * rng.normal(size=len(measure.reduced))
+        for measure in (problem.source, problem.target)
+    )
     f, g = problem.source.expand(f), problem.target.expand(g)  # equal points have equal potentials
     start = dense_dual(dense, f, g)
     plain = dense_dual(dense, *half_step(dense, f, g, on_rows))
@@ -190,15 +205,24 @@ def test_as_many_clusters_as_points_solve_at_once(blur, on_rows):
 def test_the_reduced_problem_is_solved_to_a_share_of_the_error(on_rows):
     """Its gradient holds the masses of the clusters; here each is one point."""
     x, y, a, b = example(40, 50)
-    dense, problem = Dense.of(x, y, a, b, blur=0.5), Problem(Measure.of(x, a), Measure.of(y, b), 0.25)
-    assert dense.error(*step_from(problem, np.zeros(40), np.zeros(50), on_rows, error=0.3)) <= 0.3 * SHARE
+    dense, problem = (
+        Dense.of(x, y, a, b, blur=0.5),
+        Problem(Measure.of(x, a), Measure.of(y, b), 0.25),
+    )
+    assert (
+        dense.error(*step_from(problem, np.zeros(40), np.zeros(50), on_rows, error=0.3))
+        <= 0.3 * SHARE
+    )
 
 
 @pytest.mark.parametrize("on_rows", [True, False])
 def test_one_step_makes_one_side_exact(on_rows):
     """And the masses of the clusters on the other."""
     x, y, a, b = example(700, 600)
-    problem, dense = Problem(Measure.of(x, a), Measure.of(y, b), 0.25), Dense.of(x, y, a, b, blur=0.5)
+    problem, dense = (
+        Problem(Measure.of(x, a), Measure.of(y, b), 0.25),
+        Dense.of(x, y, a, b, blur=0.5),
+    )
     start = dense.alternate(dense.eps, np.zeros(600), times=2)
     plan = dense.plan_of(*step_from(problem, *start, on_rows))
     if not on_rows:
@@ -216,7 +240,10 @@ def test_one_step_makes_one_side_exact(on_rows):
 @pytest.mark.parametrize("family", [{}, {"zeros": 3}, {"n": 1, "m": 40}, {"n": 2, "m": 40}])
 def test_a_solution_stays(family, on_rows):
     x, y, a, b = example(**family)
-    dense, problem = Dense.of(x, y, a, b, blur=0.5), Problem(Measure.of(x, a), Measure.of(y, b), 0.25)
+    dense, problem = (
+        Dense.of(x, y, a, b, blur=0.5),
+        Problem(Measure.of(x, a), Measure.of(y, b), 0.25),
+    )
     after = step_from(problem, *dense.potentials, on_rows)
     for new, old, weights in zip(after, dense.potentials, (a, b), strict=True):
         np.testing.assert_allclose(new[weights > 0], old[weights > 0], atol=1e-10)
@@ -226,7 +253,10 @@ def test_a_solution_stays(family, on_rows):
 def test_sums_that_were_redone_give_a_plain_half_step(shift):
     """Column sums beyond what float64 pairs hold: their parts are not known."""
     x, y, a, b = example()
-    dense, problem = Dense.of(x, y, a, b, blur=0.5), Problem(Measure.of(x, a), Measure.of(y, b), 0.25)
+    dense, problem = (
+        Dense.of(x, y, a, b, blur=0.5),
+        Problem(Measure.of(x, a), Measure.of(y, b), 0.25),
+    )
     f, g = np.zeros(len(x)), np.full(len(y), shift)
     after = step_from(problem, f, g, on_rows=True)
     np.testing.assert_allclose(after[0], half_step(dense, f, g, on_rows=True)[0], rtol=1e-10)
@@ -238,7 +268,10 @@ def test_sums_that_were_redone_give_a_plain_half_step(shift):
 
 def ring_and_disk(n, m):
     rng = np.random.default_rng([n, m, 1])
-    angles, radii = rng.uniform(0, 2 * np.pi, n + m), np.append(np.ones(n), 0.7 * np.sqrt(rng.uniform(size=m)))
+    angles, radii = (
+        rng.uniform(0, 2 * np.pi, n + m),
+        np.append(np.ones(n), 0.7 * np.sqrt(rng.uniform(size=m))),
+    )
     points = radii[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
     return points[:n], points[n:], None, None
 
@@ -249,7 +282,8 @@ def clusters(n, m):
     centers = rng.uniform(size=(6, 2))
     shares = [rng.dirichlet(np.ones(6)) for _ in range(2)]
     x, y = (
-        centers[rng.choice(6, k, p=p)] + 0.01 * rng.normal(size=(k, 2)) for k, p in zip((n, m), shares, strict=True)
+        centers[rng.choice(6, k, p=p)] + 0.01 * rng.normal(size=(k, 2))
+        for k, p in zip((n, m), shares, strict=True)
     )
     return x, y, None, None
 
@@ -313,7 +347,8 @@ def test_the_dual_never_decreases(family, ratio, init, monkeypatch):
     monkeypatch.setattr(loop, "Anderson", Recorded)
     solution = solved(family, ratio, init=init)
     assert solution.converged
-    steps = [step for step in runs[-1] if step.accepted]  # the run before, if any, is that of the coarse problem
+    # The run before, if any, is that of the coarse problem
+    steps = [step for step in runs[-1] if step.accepted]
     assert len(runs[-1]) == solution.n_iter - 1
     at_starts = np.array([step.dual for step in steps if step.starts])
     assert len(at_starts) >= 2
@@ -330,7 +365,10 @@ def test_the_dual_of_alternating_updates_increases(family, monkeypatch):
     class Recorded(Alternating):
         def __init__(self, problem, eps):
             super().__init__(problem, eps)
-            self._sides = problem.source.partition.probabilities, problem.target.partition.probabilities
+            self._sides = (
+                problem.source.partition.probabilities,
+                problem.target.partition.probabilities,
+            )
 
         def next(self, iterate, error):
             f, g, log_rows, log_columns = iterate

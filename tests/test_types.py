@@ -88,7 +88,17 @@ def checked(lines, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(USER + "\n".join(lines) + "\n", encoding="utf-8")
     config = tmp_path / "mypy.ini"
-    untyped = ("scipy", "sklearn", "numba", "llvmlite", "tqdm", "joblib", "threadpoolctl", "matplotlib", "PIL")
+    untyped = (
+        "scipy",
+        "sklearn",
+        "numba",
+        "llvmlite",
+        "tqdm",
+        "joblib",
+        "threadpoolctl",
+        "matplotlib",
+        "PIL",
+    )
     config.write_text(
         "[mypy]\nstrict = True\n[mypy-sinkhorn_nb.*]\nfollow_imports = silent\n"
         f"[mypy-{','.join(f'{name}.*' for name in untyped)}]\nignore_missing_imports = True\n",
@@ -106,7 +116,9 @@ def checked(lines, tmp_path):
 def plain(revealed):
     """A type in plain words; NumPy's releases differ in how they spell those of arrays."""
     text = re.search(r'Revealed type is "(.*)"', revealed).group(1)
-    text = re.sub(r"numpy\.ndarray\[(?:Any|tuple\[.*?\]), numpy\.dtype\[(.*)\]\]$", r"array of \1", text)
+    text = re.sub(
+        r"numpy\.ndarray\[(?:Any|tuple\[.*?\]), numpy\.dtype\[(.*)\]\]$", r"array of \1", text
+    )
     text = re.sub(r"numpy\.(?:floating|float64)(\[.*64Bit\])?", "float64", text)
     text = re.sub(r"numpy\.(?:signedinteger|int64)(\[.*64Bit\])?", "int64", text)
     text = re.sub(r"numpy\.bool(_|\[.*\])?$", "bool", text)
@@ -115,9 +127,9 @@ def plain(revealed):
 
 def test_a_user_s_editor_knows_what_each_result_is(tmp_path):
     said = checked([f"reveal_type({expression})" for expression in REVEALED], tmp_path)
-    assert {name: [plain(text) for text in texts] for name, texts in zip(REVEALED, said, strict=True)} == {
-        name: [expected] for name, expected in REVEALED.items()
-    }
+    assert {
+        name: [plain(text) for text in texts] for name, texts in zip(REVEALED, said, strict=True)
+    } == {name: [expected] for name, expected in REVEALED.items()}
 
 
 def test_what_may_be_passed_may_be_passed(tmp_path):
@@ -136,8 +148,13 @@ def functions(name):
     if not isinstance(value, type):
         return {name: inspect.unwrap(value)}
     own = [base for base in value.__mro__ if base.__module__.startswith("sinkhorn_nb.")]
-    members = {key: member for base in own for key, member in vars(base).items() if not key.startswith("_")}
-    found = {key: getattr(member, "fget", getattr(member, "_function", member)) for key, member in members.items()}
+    members = {
+        key: member for base in own for key, member in vars(base).items() if not key.startswith("_")
+    }
+    found = {
+        key: getattr(member, "fget", getattr(member, "_function", member))
+        for key, member in members.items()
+    }
     found = {f"{name}.{key}": getattr(member, "__func__", member) for key, member in found.items()}
     return {key: member for key, member in found.items() if inspect.isfunction(member)}
 

@@ -68,7 +68,9 @@ BAD_BLURS = {
 
 def rejects(error, name, found=""):
     """name: expected ..., got ...; what to do."""
-    return pytest.raises(error, match=re.compile(rf"^{name}: expected .+, got (?=.*{found}).+; \w+ .+", re.DOTALL))
+    return pytest.raises(
+        error, match=re.compile(rf"^{name}: expected .+, got (?=.*{found}).+; \w+ .+", re.DOTALL)
+    )
 
 
 @pytest.mark.parametrize("call", [entropic_ot, sinkhorn_divergence])

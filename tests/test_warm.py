@@ -1,4 +1,6 @@
-"""An earlier divergence as the start of the next: fewer passes in a flow, and results as right as without it."""
+"""An earlier divergence as the start of the next: fewer passes in a flow, and results as right as
+without it.
+"""
 
 import pickle
 from functools import cache
@@ -8,7 +10,13 @@ import pytest
 from oracle import Dense
 from problems import cloud, example
 
-from sinkhorn_nb import ConvergenceWarning, Sinkhorn, entropic_ot, sinkhorn_divergence, sinkhorn_divergences
+from sinkhorn_nb import (
+    ConvergenceWarning,
+    Sinkhorn,
+    entropic_ot,
+    sinkhorn_divergence,
+    sinkhorn_divergences,
+)
 from sinkhorn_nb.initializers import Resumed
 from sinkhorn_nb.initializers.tracks import updated
 
@@ -40,7 +48,9 @@ def long_flow():
 
 def solved(tol=1e-3, init="auto", blur=BLUR, **kwargs):
     """The divergence of an example, with pairs in float64."""
-    return sinkhorn_divergence(*example(**kwargs), blur=blur, solver=Sinkhorn(tol=tol, init=init, dtype="float64"))
+    return sinkhorn_divergence(
+        *example(**kwargs), blur=blur, solver=Sinkhorn(tol=tol, init=init, dtype="float64")
+    )
 
 
 def test_a_step_of_a_flow_takes_a_few_passes():
@@ -53,7 +63,9 @@ def test_a_step_of_a_flow_takes_a_few_passes():
 
 
 def test_a_step_of_a_small_flow_takes_two_thirds_of_the_passes():
-    """Small problems take the same starts; each forms its kernel, and their own problems have a tighter tolerance."""
+    """Small problems take the same starts; each forms its kernel, and their own problems have a
+    tighter tolerance.
+    """
     warm, cold = (known_flow(400, is_warm)[1:] for is_warm in (True, False))
     assert all(divergence.yy.n_passes == 0 for divergence in warm)
     assert max(divergence.xy.n_iter for divergence in warm) <= 7
@@ -61,7 +73,9 @@ def test_a_step_of_a_small_flow_takes_two_thirds_of_the_passes():
 
 
 def test_a_warm_flow_takes_little_more_than_half_of_the_passes_of_a_cold_one_from_the_first_step():
-    warm, cold = (sum(each.n_passes for each in known_flow(600, is_warm)[1:]) for is_warm in (True, False))
+    warm, cold = (
+        sum(each.n_passes for each in known_flow(600, is_warm)[1:]) for is_warm in (True, False)
+    )
     assert warm < 0.55 * cold
 
 
@@ -73,7 +87,12 @@ def test_a_warm_flow_goes_where_a_cold_one_goes():
 def test_the_error_of_a_solution_is_mended_by_the_step_that_it_tells():
     """At no pass: the next problem starts nearer than this one has ended."""
     first, exact = solved(tol=1e-2), solved(tol=1e-9)
-    for known, best in ((first.xx, exact.xx), (first.yy, exact.yy), (first.xy, exact.xy), (first.xy.T, exact.xy.T)):
+    for known, best in (
+        (first.xx, exact.xx),
+        (first.yy, exact.yy),
+        (first.xy, exact.xy),
+        (first.xy.T, exact.xy.T),
+    ):
         off = [f - best.iterate.f for f in (updated(known), known.iterate.f)]
         assert np.ptp(off[0]) <= np.ptp(off[1])
     for known, best in ((first.xx, exact.xx), (first.yy, exact.yy)):
@@ -82,7 +101,9 @@ def test_the_error_of_a_solution_is_mended_by_the_step_that_it_tells():
 
 
 def test_noise_in_the_steps_leaves_the_start_useful():
-    warm, cold = (sum(each.n_passes for each in flow(600, 5, w, noise=0.1)[1:]) for w in (True, False))
+    warm, cold = (
+        sum(each.n_passes for each in flow(600, 5, w, noise=0.1)[1:]) for w in (True, False)
+    )
     assert warm < 0.7 * cold
 
 
@@ -97,7 +118,9 @@ def test_errors_do_not_build_up_over_many_steps():
     assert divergence.value == pytest.approx(expected.divergence, rel=0.01)
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"mass": 3.0}, {"zeros": 5}, {"n": 31, "m": 23}, {"n": 31, "m": 31}])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"mass": 3.0}, {"zeros": 5}, {"n": 31, "m": 23}, {"n": 31, "m": 31}]
+)
 def test_each_of_the_three_solutions_starts_its_problem(kwargs):
     first = solved(tol=1e-6, **kwargs)
     again = solved(tol=1e-6, init=first, **kwargs)
@@ -116,7 +139,9 @@ def test_self_solutions_that_are_less_accurate_than_asked_for_are_gone_on_with()
 
 def test_unconverged_solutions_are_gone_on_with():
     with pytest.warns(ConvergenceWarning):
-        first = sinkhorn_divergence(*example(), blur=BLUR, solver=Sinkhorn(max_iter=1, dtype="float64"))
+        first = sinkhorn_divergence(
+            *example(), blur=BLUR, solver=Sinkhorn(max_iter=1, dtype="float64")
+        )
     again = solved(init=first)
     assert again.converged and again.marginal_error <= 1e-3
     assert min(again.xy.n_iter, again.xx.n_iter, again.yy.n_iter) > 0
@@ -124,8 +149,12 @@ def test_unconverged_solutions_are_gone_on_with():
 
 def test_self_solutions_in_float32_do_not_serve_float64_points():
     x, y, a, b = example()
-    single, double = ((z.astype(dtype).astype("float64") for z in (x, y)) for dtype in ("float32", "float32"))
-    first = sinkhorn_divergence(*(z.astype("float32") for z in single), a, b, blur=BLUR, solver=Sinkhorn(init="zeros"))
+    single, double = (
+        (z.astype(dtype).astype("float64") for z in (x, y)) for dtype in ("float32", "float32")
+    )
+    first = sinkhorn_divergence(
+        *(z.astype("float32") for z in single), a, b, blur=BLUR, solver=Sinkhorn(init="zeros")
+    )
     again = sinkhorn_divergence(*double, a, b, blur=BLUR, solver=Sinkhorn(init=first))
     assert first.yy.dtype == "float32"
     assert again.yy.dtype == "float64" and again.yy.n_iter > 0
@@ -139,7 +168,9 @@ def test_a_certified_solve_certifies_self_solutions_too():
         assert solution.gap <= 1e-3 * max(abs(solution.value), BLUR**2)
 
 
-@pytest.mark.parametrize("changes", [{"n": 40}, {"m": 20}, {"n": 40, "m": 20}, {"mass": 2.0}, {"blur": 0.2}])
+@pytest.mark.parametrize(
+    "changes", [{"n": 40}, {"m": 20}, {"n": 40, "m": 20}, {"mass": 2.0}, {"blur": 0.2}]
+)
 def test_other_points_weights_and_blurs_are_served(changes):
     first, expected = solved(), solved(tol=1e-9, **changes)
     warm = solved(init=first, **changes)
@@ -169,7 +200,9 @@ def test_weights_that_change_take_no_pass_for_the_start(n, m):
 
 @pytest.mark.parametrize("seed", [1, 4, 21, 32])
 def test_a_divergence_far_below_the_one_it_starts_from_is_right(seed):
-    """Errors of the first divergence at small masses, which the marginal errors do not show, took 20 to 30 % off."""
+    """Errors of the first divergence at small masses, which the marginal errors do not show, took
+    20 to 30 % off.
+    """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(30, 2))
     y = x + 0.003 * rng.normal(size=x.shape)
@@ -227,15 +260,22 @@ def test_arrays_that_change_later_do_not_matter():
 
 def test_a_pickled_divergence_and_a_pickled_solver_start_as_well():
     first = solved()
-    solver = pickle.loads(pickle.dumps(Sinkhorn(init=pickle.loads(pickle.dumps(first)), dtype="float64")))
+    solver = pickle.loads(
+        pickle.dumps(Sinkhorn(init=pickle.loads(pickle.dumps(first)), dtype="float64"))
+    )
     assert sinkhorn_divergence(*example(), blur=BLUR, solver=solver).xy.n_iter == 1
 
 
 @pytest.mark.parametrize("init", ["divergence", "initializer"])
 def test_a_divergence_in_another_dimension_is_refused(init):
     divergence = solved(d=1)
-    start = divergence if init == "divergence" else Resumed(divergence.xy, divergence.xx, divergence.yy)
-    message = "init: divergence: expected points in dimension 2 like the data, got dimension 1; compare clouds with"
+    start = (
+        divergence if init == "divergence" else Resumed(divergence.xy, divergence.xx, divergence.yy)
+    )
+    message = (
+        "init: divergence: expected points in dimension 2 like the data, got dimension 1; compare "
+        "clouds with"
+    )
     with pytest.raises(ValueError, match=message):
         solved(init=start)
     with pytest.raises(ValueError, match=message):
@@ -244,7 +284,10 @@ def test_a_divergence_in_another_dimension_is_refused(init):
 
 @pytest.mark.parametrize("init", [None, 3, object(), [1.0, 2.0]])
 def test_other_objects_are_refused(init):
-    with pytest.raises(TypeError, match=r"init: expected a name, an Initializer, a Solution, a Divergence or a pair"):
+    with pytest.raises(
+        TypeError,
+        match=r"init: expected a name, an Initializer, a Solution, a Divergence or a pair",
+    ):
         Sinkhorn(init=init)
 
 

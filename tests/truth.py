@@ -12,7 +12,9 @@ FAR = 1e7  # diameters from the origin: there the points themselves are rounded
 
 
 def cost(x, y):
-    """|x_i - y_j|^2 / 2 by differences, each rounded once, however far from the origin the points are."""
+    """|x_i - y_j|^2 / 2 by differences, each rounded once, however far from the origin the points
+    are.
+    """
     return ((x[:, None, :] - y[None, :, :]) ** 2).sum(axis=2) / 2
 
 
@@ -36,14 +38,17 @@ class Scene:
     mass: float
     blur: float
     mismatch: float  # of the two masses, relative
-    lenient: bool = False  # allow for coordinates that are rounded at their distance from the origin
+    # Allow for coordinates that are rounded at their distance from the origin
+    lenient: bool = False
 
     @classmethod
     def of(cls, x, y, a, b, blur, lenient=False):
         masses = mass_of(a), mass_of(b)
         mass, mismatch = sum(masses) / 2, abs(np.diff(masses)[0]) / sum(masses)
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        return cls(x, y, probabilities(a, len(x)), probabilities(b, len(y)), mass, blur, mismatch, lenient)
+        return cls(
+            x, y, probabilities(a, len(x)), probabilities(b, len(y)), mass, blur, mismatch, lenient
+        )
 
     @property
     def eps(self):
@@ -88,7 +93,9 @@ class Scene:
         extent, logs = self.diameter / self.blur, abs(np.log(self.mass))
         size = 2 + extent**2 + np.abs(u).max() + np.abs(v).max() + logs
         shift = UNIT * self.far if self.lenient or self.far > FAR * extent else 0.0
-        rounding = UNIT * size + shift * (shift + extent) + (SINGLE * size if dtype == "float32" else 0.0)
+        rounding = (
+            UNIT * size + shift * (shift + extent) + (SINGLE * size if dtype == "float32" else 0.0)
+        )
         return (8 + np.sqrt(self.x.shape[1])) * rounding
 
     def bracket(self, solution):
@@ -131,7 +138,8 @@ class State:
     def plan(self):
         """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps)."""
         scene = self.scene
-        logs = self.exponents + (log(scene.mass * scene.a)[:, None] + log(scene.b))  # products of weights underflow
+        # Products of weights underflow
+        logs = self.exponents + (log(scene.mass * scene.a)[:, None] + log(scene.b))
         return np.exp(np.minimum(logs, LARGEST_LOG))
 
     @cached_property

@@ -1,4 +1,6 @@
-"""Handwritten 3s, 6s and 7s on a map of their distances, in the colors of the clusters that DBSCAN finds."""
+"""Handwritten 3s, 6s and 7s on a map of their distances, in the colors of the clusters that DBSCAN
+finds.
+"""
 
 import argparse
 
@@ -30,7 +32,9 @@ def main():
     clouds = [np.argwhere(image > 0) for image in images]  # (row, column) of each pixel with ink
     ink = [image[image > 0] / image.sum() for image in images]
 
-    distances = np.sqrt(2 * snb.pairwise_sinkhorn_divergence(clouds, weights=ink, blur=BLUR, progress=True))
+    distances = np.sqrt(
+        2 * snb.pairwise_sinkhorn_divergence(clouds, weights=ink, blur=BLUR, progress=True)
+    )
     labels = DBSCAN(eps=NEAR, min_samples=4, metric="precomputed").fit_predict(distances)
     places = MDS(metric="precomputed", init="classical_mds", n_init=1).fit_transform(distances)
     draw(images, places, labels).savefig(picture, dpi=100)

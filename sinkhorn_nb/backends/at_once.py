@@ -40,11 +40,12 @@ class _Round:
 def at_once(function, arguments):
     """Call function(*each) for all arguments concurrently and return the answers in order.
 
-    This waits for every thread, even after an error. The shutdown of an executor does not: it does not know a thread
-    whose start was interrupted.
+    This waits for every thread, even after an error. The shutdown of an executor does not: it does
+    not know a thread whose start was interrupted.
     """
     calls = _Round()
-    threads = ThreadPoolExecutor(len(arguments))  # new ones: they survive a fork, and cost less than a pass
+    # New ones: they survive a fork, and cost less than a pass
+    threads = ThreadPoolExecutor(len(arguments))
     try:
         futures = [threads.submit(calls, function, *each) for each in arguments]
         return [future.result() for future in futures]

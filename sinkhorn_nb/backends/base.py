@@ -2,8 +2,9 @@
 
 Vectors come in and go out as NumPy float64 arrays; clouds stay with the backend. A cloud is cut
 into tiles. Its points are given by the center of their tile and the offset from it, scaled so that
-p_ij = 2^(F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>), where x_i and y_j are the offsets and d is
-the center of x_i's tile minus the center of y_j's tile. Only the last term is summed in the pairs' dtype.
+p_ij = 2^(F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>), where x_i and y_j are the offsets
+and d is the center of x_i's tile minus the center of y_j's tile. Only the last term is summed in
+the pairs' dtype.
 """
 
 from contextlib import AbstractContextManager
@@ -32,7 +33,9 @@ class ClusterSums(Protocol):
         """(K,) sum_j C_kj weights_j."""
 
     def grouped(self, weights: Vector, size: int) -> NDArray[Any]:
-        """(K, m // size) sums of C_kj weights_j over groups of `size` consecutive columns, without the last few."""
+        """(K, m // size) sums of C_kj weights_j over groups of `size` consecutive columns, without
+        the last few.
+        """
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The (K, m) array on the host."""
@@ -44,18 +47,26 @@ class Backend(Protocol):
     points_a_tile: int  # at most
 
     def on_device(self) -> AbstractContextManager[Any]:
-        """A context for all other calls of a thread, including those on `ClusterSums`, if several devices are used."""
+        """A context for all other calls of a thread, including those on `ClusterSums`, if several
+        devices are used.
+        """
 
     def load(self, offsets: NDArray[Any], centres: NDArray[np.float64], bounds: Bounds) -> Cloud:
-        """Place a cloud of (n, d) offsets, in the pairs' dtype, from the centers of the tiles between bounds."""
+        """Place a cloud of (n, d) offsets, in the pairs' dtype, from the centers of the tiles
+        between bounds.
+        """
 
-    def sums(self, x: Cloud, F: Vector, a: Vector, y: Cloud, G: Vector, b: Vector) -> tuple[Vector, Vector]:
+    def sums(
+        self, x: Cloud, F: Vector, a: Vector, y: Cloud, G: Vector, b: Vector
+    ) -> tuple[Vector, Vector]:
         """sum_j b_j p_ij and sum_i a_i p_ij, from one exponential per pair."""
 
     def cluster_sums(
         self, x: Cloud, F: Vector, a: Vector, y: Cloud, G: Vector, b: Vector, bounds: Bounds
     ) -> tuple[Vector, ClusterSums]:
-        """sum_j b_j p_ij and the sums of a_i p_ij over the x_i between consecutive bounds, from 0 to n."""
+        """sum_j b_j p_ij and the sums of a_i p_ij over the x_i between consecutive bounds, from 0
+        to n.
+        """
 
     def self_sums(self, x: Cloud, F: Vector, a: Vector) -> Vector:
         """sum_j a_j p_ij of a cloud with itself, from half of the pairs."""
@@ -67,6 +78,14 @@ class Backend(Protocol):
         """log2 sum_j p_ij, online, for exponents of any size."""
 
     def transport(
-        self, x: Cloud, F: Vector, y: Cloud, G: Vector, V: NDArray[Any], factors: tuple[NDArray, NDArray] | None
+        self,
+        x: Cloud,
+        F: Vector,
+        y: Cloud,
+        G: Vector,
+        V: NDArray[Any],
+        factors: tuple[NDArray, NDArray] | None,
     ) -> NDArray[np.float64]:
-        """sum_j p_ij V_j for the rows V_j of an (m, k) array; sum_j p_ij <A_i, B_j> V_j for factors (A, B)."""
+        """sum_j p_ij V_j for the rows V_j of an (m, k) array; sum_j p_ij <A_i, B_j> V_j for factors
+        (A, B).
+        """

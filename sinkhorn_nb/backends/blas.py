@@ -13,7 +13,8 @@ from . import forks
 class _SingleThreadedBlas:
     """A context in which BLAS uses one thread, because the panels are parallel already.
 
-    An interruption at any point leaves a state that the next thread corrects when it leaves the context.
+    An interruption at any point leaves a state that the next thread corrects when it leaves the
+    context.
     """
 
     def __init__(self):
@@ -39,7 +40,9 @@ class _SingleThreadedBlas:
 
     def _limit(self):
         if self._libraries is None:
-            self._libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+            self._libraries = (
+                threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+            )
         if self._before is None:  # else the last thread to leave was interrupted
             self._before = [(library, library.get_num_threads()) for library in self._libraries]
         if self._inside.total() == 1:
@@ -64,7 +67,9 @@ class _SingleThreadedBlas:
 
 
 def _claim_openblas():
-    """Let any thread set OpenBLAS's threads: since threadpoolctl 3.8 only the first thread that set them may do so."""
+    """Let any thread set OpenBLAS's threads: since threadpoolctl 3.8 only the first thread that set
+    them may do so.
+    """
     controller = getattr(threadpoolctl, "OpenBLASController", None)
     release = getattr(controller, "clear_controlling_thread", None)
     if release is not None:

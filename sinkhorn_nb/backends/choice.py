@@ -15,20 +15,30 @@ INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of 
 
 
 def choose(name, work: Work | None = None) -> Backend:
-    """Return the backend with a name for some work; "auto" uses a GPU for large work, if it passes a trial."""
+    """Return the backend with a name for some work; "auto" uses a GPU for large work, if it passes
+    a trial.
+    """
     if name == "cuda":
         _require_gpu()
         backend = _cuda_backend()
         if work is not None:
             backend.require_room(work)
         return backend
-    if name == "auto" and work is not None and work.is_much and _is_there() and is_trusted(_cuda_backend, work):
+    if (
+        name == "auto"
+        and work is not None
+        and work.is_much
+        and _is_there()
+        and is_trusted(_cuda_backend, work)
+    ):
         return FallbackBackend(_cuda_backend, CpuBackend())
     return CpuBackend()
 
 
 def small_solver(name):
-    """Return the function (problems, max_iter) that solves small problems on a backend; "auto" uses the CPU."""
+    """Return the function (problems, max_iter) that solves small problems on a backend; "auto" uses
+    the CPU.
+    """
     if name != "cuda":
         return small_problems.solve_all
     _require_gpu()
@@ -40,7 +50,8 @@ def small_solver(name):
 def _require_gpu():
     if (why := no_gpu()) is not None:
         raise ValueError(
-            f'backend: expected a usable GPU for "cuda", got none: {why}; take "auto" or "cpu", or {INSTALL}'
+            f'backend: expected a usable GPU for "cuda", got none: {why}; '
+            f'take "auto" or "cpu", or {INSTALL}'
         )
 
 
@@ -51,7 +62,9 @@ def _is_there():
 
 @cache
 def no_gpu():
-    """Explain why there is no usable GPU, or return None; numba's CUDA target is not imported without a driver."""
+    """Explain why there is no usable GPU, or return None; numba's CUDA target is not imported
+    without a driver.
+    """
     try:
         if not _is_simulated() and "NUMBA_CUDA_DRIVER" not in os.environ:
             driver.library()

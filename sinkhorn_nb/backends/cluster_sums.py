@@ -30,5 +30,7 @@ class HostClusterSums:
 
 
 def _silent_blas():
-    """Ignore the floating-point flags of BLAS, whose vector kernels also compute on unused lanes, at times with NaN."""
+    """Ignore the floating-point flags of BLAS, whose vector kernels also compute on unused lanes,
+    at times with NaN.
+    """
     return np.errstate(invalid="ignore", over="ignore", divide="ignore")

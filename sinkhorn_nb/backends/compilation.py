@@ -22,6 +22,8 @@ class _Count(event.Listener):
 
 @contextmanager
 def noticed(tell=lambda: None):
-    """A context that calls tell() before its first kernel is compiled; yields an object with the `count` of kernels."""
+    """A context that calls tell() before its first kernel is compiled; yields an object with the
+    `count` of kernels.
+    """
     with event.install_listener("numba:compile", _Count(tell)) as listener:
         yield listener

@@ -22,7 +22,9 @@ INERT = -1e30  # exponent of the points that pad a tile
 
 
 class CpuCloud:
-    """Points in the layout of the kernels: a tuple of coordinates or an array, with padded tiles."""
+    """Points in the layout of the kernels: a tuple of coordinates or an array, with padded
+    tiles.
+    """
 
     def __init__(self, offsets, centres, bounds):
         n, d = offsets.shape
@@ -35,13 +37,17 @@ class CpuCloud:
         rows = np.zeros((self.size, d), self.dtype)
         rows[self._slots] = offsets
         self.by_product = d > REGISTER_DIM
-        self.points, self.centres = (rows, centres) if self.by_product else (_columns(rows), _columns(centres))
+        self.points, self.centres = (
+            (rows, centres) if self.by_product else (_columns(rows), _columns(centres))
+        )
 
     def side(self, exponents, weights):
         """The cloud with exponents and weights of its points, as an argument of the kernels."""
         exponents = self.pad(np.clip(exponents, INERT, -INERT), INERT, np.float64)
         references = np.maximum.reduceat(exponents, self.bounds[:-1])
-        return Side(self.points, self.centres, self.bounds, exponents, references, self.pad(weights))
+        return Side(
+            self.points, self.centres, self.bounds, exponents, references, self.pad(weights)
+        )
 
     def pad(self, values, filling=0.0, dtype=None):
         """Extend a vector or the rows of a matrix over the padding, in the pairs' dtype."""
@@ -54,20 +60,30 @@ class CpuCloud:
         if padded.ndim == 1:
             return padded[self._slots]
         pieces = zip(self.bounds[:-1].tolist(), np.diff(self._ends).tolist(), strict=True)
-        return np.concatenate([padded[..., start : start + size] for start, size in pieces], axis=-1)
+        return np.concatenate(
+            [padded[..., start : start + size] for start, size in pieces], axis=-1
+        )
 
     def runs(self, y, bounds=None):
-        """Runs of rows that cross neither tiles nor the bounds of groups, and the cost of each run."""
+        """Runs of rows that cross neither tiles nor the bounds of groups, and the cost of each
+        run.
+        """
         key = None if bounds is None else bounds.tobytes()
         if key not in self._runs:  # made once
-            self._runs[key] = self._cut_at(self._ends if bounds is None else np.union1d(self._ends, bounds), bounds)
+            self._runs[key] = self._cut_at(
+                self._ends if bounds is None else np.union1d(self._ends, bounds), bounds
+            )
         runs = self._runs[key]
         return runs, (runs.stops - runs.starts) * y.size
 
     def _cut_at(self, cuts, bounds):
         starts = starts_of_pieces(cuts, ROWS)
         first = self._slots[starts]
-        groups = np.zeros_like(starts) if bounds is None else np.searchsorted(bounds, starts, side="right") - 1
+        groups = (
+            np.zeros_like(starts)
+            if bounds is None
+            else np.searchsorted(bounds, starts, side="right") - 1
+        )
         return Runs(first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups)
 
 
@@ -76,7 +92,9 @@ def _columns(rows):
 
 
 def panels(costs, starts=None):
-    """Numbered (first, last) of panels of runs with about equal costs; panels end at some of the starts."""
+    """Numbered (first, last) of panels of runs with about equal costs; panels end at some of the
+    starts.
+    """
     ends = np.append(starts, len(costs)) if starts is not None else np.arange(len(costs) + 1)
     done = np.concatenate([[0.0], np.cumsum(costs)])[ends]
     count = int(np.clip(done[-1] / PAIRS_A_PANEL, 1, MOST_PANELS))
@@ -97,7 +115,9 @@ class CpuBackend:
     def sums(self, x, F, a, y, G, b):
         runs, costs = x.runs(y)
         todo = panels(costs)
-        runs = runs._replace(groups=np.repeat(np.arange(len(todo)), [last - first for _, (first, last) in todo]))
+        runs = runs._replace(
+            groups=np.repeat(np.arange(len(todo)), [last - first for _, (first, last) in todo])
+        )
         rows, columns = self._sums(x, F, a, y, G, b, runs, todo, len(todo))
         return rows, columns.sum(axis=0, dtype=np.float64)
 

@@ -1,7 +1,7 @@
 """Compiled loops over tiles for panels of rows on the CPU; each panel is one task of a thread.
 
-x and y are `Side`s. Rows come in runs: run r covers the rows starts[r] to stops[r] of x, which lie in
-tile tiles[r] and belong to group groups[r].
+x and y are `Side`s. Rows come in runs: run r covers the rows starts[r] to stops[r] of x, which lie
+in tile tiles[r] and belong to group groups[r].
 """
 
 from typing import Any, NamedTuple
@@ -10,7 +10,18 @@ import numpy as np
 
 from .jit import kernel, wide_vectors
 from .pointwise import exp2
-from .tiles import add_sums, fill, group_segment, minus, point, segment, shift_columns, shift_rows, tile, times_inner
+from .tiles import (
+    add_sums,
+    fill,
+    group_segment,
+    minus,
+    point,
+    segment,
+    shift_columns,
+    shift_rows,
+    tile,
+    times_inner,
+)
 
 ROWS = 128  # per run, at most
 COLUMNS = 512  # per tile, at most
@@ -38,7 +49,9 @@ class Runs(NamedTuple):
 
 @kernel
 def panel_sums(x, y, runs, first, last, row_sums, column_sums):
-    """row_sums_i = sum_j b_j p_ij and, unless None, column_sums_gj += sum_i a_i p_ij over the rows i of group g."""
+    """row_sums_i = sum_j b_j p_ij and, unless None, column_sums_gj += sum_i a_i p_ij over the rows
+    i of group g.
+    """
     wide_vectors()
     scratch, A, B, partial = _scratch(y.weights)
     while first < last:
@@ -51,7 +64,8 @@ def panel_sums(x, y, runs, first, last, row_sums, column_sums):
                 x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
                 add_sums(
                     x_tile, A[: i1 - i0], x.weights[i0:i1], y_tile, B[: j1 - j0], y.weights[j0:j1],
-                    partial[: j1 - j0], row_sums[i0:i1], group_segment(column_sums, runs.groups[r], j0, j1),
+                    partial[: j1 - j0], row_sums[i0:i1],
+                    group_segment(column_sums, runs.groups[r], j0, j1),
                 )  # fmt: skip
         first = stop
 
@@ -84,7 +98,9 @@ def panel_self_sums(x, runs, first, last, sums):
 
 @kernel
 def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
-    """maxima_i = max_j of the exponents, and sums_i = sum_j 2^(exponent - maxima_i), updated tile by tile."""
+    """maxima_i = max_j of the exponents, and sums_i = sum_j 2^(exponent - maxima_i), updated tile
+    by tile.
+    """
     wide_vectors()
     scratch, zeros, B, half = _scratch(y.weights)
     A = np.empty(ROWS)
@@ -108,7 +124,9 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
 
 @kernel
 def _log_sum(row, half):
-    """max_j row_j and sum_j 2^(row_j - max). The maximum is taken by halves: LLVM does not vectorize a plain one."""
+    """max_j row_j and sum_j 2^(row_j - max). The maximum is taken by halves: LLVM does not
+    vectorize a plain one.
+    """
     wide_vectors()
     size = len(row) // 2
     larger(row[:size], row[size:], half)
@@ -133,7 +151,9 @@ def larger(x, y, out):
 
 @kernel
 def panel_transport(x, y, runs, first, last, left, right, V, out):
-    """out_i = sum_j p_ij <left_i, right_j> V_j; without the inner products if left and right are None."""
+    """out_i = sum_j p_ij <left_i, right_j> V_j; without the inner products if left and right are
+    None.
+    """
     wide_vectors()
     scratch, A, B, _ = _scratch(y.weights)
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
@@ -150,7 +170,8 @@ def panel_transport(x, y, runs, first, last, left, right, V, out):
                 flat[j] = exp2(flat[j])
             times_inner(pairs, left, i0, i1, right, j0, j1, scratch)
             product = np.dot(pairs, V[j0:j1])
-            for i in range(i1 - i0):  # a slice assignment would bring error texts into the compiled code
+            # A slice assignment would bring error texts into the compiled code
+            for i in range(i1 - i0):
                 for k in range(product.shape[1]):
                     out[i0 + i, k] += product[i, k]
 
@@ -166,7 +187,9 @@ def _same_tile(runs, first, last):
 
 @kernel
 def _columns(x, s, y, t, B):
-    """The columns' part of the exponents between tiles s and t, and the vector from t's center to s's center."""
+    """The columns' part of the exponents between tiles s and t, and the vector from t's center to
+    s's center.
+    """
     d = minus(point(x.centres, s), point(y.centres, t))
     j0, j1 = y.bounds[t], y.bounds[t + 1]
     shift_columns(segment(y.points, j0, j1), y.exponents[j0:j1], d, y.references[t], B)

@@ -8,20 +8,39 @@ order. Therefore the result has the same bits each time.
 
 import numpy as np
 
-from .cuda_device import SIMULATOR, Resident, cuda, free_memory, on_device, starting, telling_shortage
-from .cuda_kernels import SHARERS, Side, log_sums_kernel, log_total_kernel, share_kernel, sums_kernel, total_kernel
+from .cuda_device import (
+    SIMULATOR,
+    Resident,
+    cuda,
+    free_memory,
+    on_device,
+    starting,
+    telling_shortage,
+)
+from .cuda_kernels import (
+    SHARERS,
+    Side,
+    log_sums_kernel,
+    log_total_kernel,
+    share_kernel,
+    sums_kernel,
+    total_kernel,
+)
 from .cuda_tiles import INERT, STRETCH, shape_of
 from .tiling import starts_of_pieces
 
-PANELS, CHUNKS = 64, 32  # of rows and of columns, at most: partial sums take 8 bytes per point in each
+# Of rows and of columns, at most: partial sums take 8 bytes per point in each
+PANELS, CHUNKS = 64, 32
 BLOCKS = PANELS * CHUNKS  # about four waves of them on the largest devices
 CLUSTERS = 128  # largest number of clusters with sums
 THREADS, MOST = (2, 2) if SIMULATOR else (128, 1024)  # of the kernels that sum parts
-# Instructions per launch, about: a tenth of a second on a small GPU, whose display would stop the computation after
-# two seconds, and 10 ms on the largest, where a launch and the wait for it take 20 us. Ctrl-C works in between.
+# Instructions per launch, about: a tenth of a second on a small GPU, whose display would stop the
+# computation after two seconds, and 10 ms on the largest, where a launch and the wait for it take
+# 20 us. Ctrl-C works in between.
 MOST_A_LAUNCH = 2**38
 COST = {"float32": 1, "float64": 32}  # of one instruction on GPUs for displays
-# Columns of a matrix per pass: with one more number they fill vector loads, and all of them fit in registers.
+# Columns of a matrix per pass: with one more number they fill vector loads, and all of them fit in
+# registers.
 VALUES = {"float32": (1, 3, 7), "float64": (1, 3)}
 
 
@@ -33,7 +52,9 @@ class CudaCloud(Resident):
         self.n, self.dtype = len(offsets), offsets.dtype
         self.shape = shape_of(offsets.dtype.name, offsets.shape[1])
         padding = ((0, 0), (0, 0 if self.shape.few else -offsets.shape[1] % STRETCH))
-        self._points, self._centres = (cuda.to_device(np.pad(points, padding)) for points in (offsets, centres))
+        self._points, self._centres = (
+            cuda.to_device(np.pad(points, padding)) for points in (offsets, centres)
+        )
         self._bounds, self._pieces = bounds, {}
 
     def side(self, exponents, values, pieces):
@@ -45,19 +66,25 @@ class CudaCloud(Resident):
         return Side(self._points, self._centres, *pieces, *vectors)
 
     def rows(self, panels, groups=None):
-        """Pieces of rows, and the ends of their panels or of the groups between bounds; they are made once."""
+        """Pieces of rows, and the ends of their panels or of the groups between bounds; they are
+        made once.
+        """
         key = panels if groups is None else groups.tobytes()
         if key not in self._pieces:
             cuts = self._bounds if groups is None else np.union1d(self._bounds, groups)
             pieces = self._cut(cuts, max(self.shape.block, self.n // panels))
-            ends = _ends(pieces, panels) if groups is None else np.searchsorted(pieces[:, 0], groups)
+            ends = (
+                _ends(pieces, panels) if groups is None else np.searchsorted(pieces[:, 0], groups)
+            )
             self._pieces[key] = cuda.to_device(pieces), cuda.to_device(ends)
         return self._pieces[key]
 
     def columns(self, chunks):
         """Pieces of columns, and the ends of their chunks; they are made once."""
         if -chunks not in self._pieces:
-            pieces = self._cut(self._bounds, min(max(self.shape.step, self.n // PANELS), self.shape.tile))
+            pieces = self._cut(
+                self._bounds, min(max(self.shape.step, self.n // PANELS), self.shape.tile)
+            )
             self._pieces[-chunks] = cuda.to_device(pieces), cuda.to_device(_ends(pieces, chunks))
         return self._pieces[-chunks]
 
@@ -115,7 +142,9 @@ class CudaBackend:
 
     def has_room(self, work):
         """Tell whether all clouds and sums fit into the free memory."""
-        return _needed(work.n_points, work.dimension, np.dtype(work.dtype).itemsize) <= free_memory()
+        return (
+            _needed(work.n_points, work.dimension, np.dtype(work.dtype).itemsize) <= free_memory()
+        )
 
     def require_room(self, work):
         """Raise a MemoryError unless all clouds and sums fit."""
@@ -183,7 +212,9 @@ class CudaBackend:
     def log_sum_exp(self, x, F, y, G):
         panels, chunks = _row_wise(x, y)
         x_side, y_side = x.side(F, np.zeros(x.n), panels), y.side(G, np.zeros(y.n), chunks)
-        maxima, sums = (cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2))
+        maxima, sums = (
+            cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2)
+        )
         with starting:
             kernel = log_sums_kernel(x.dtype.name, x.shape)
         _launch(kernel, x.shape.threads, x_side, y_side, maxima, sums)
@@ -207,11 +238,14 @@ def _launch(kernel, threads, x, y, *sums):
 
 
 def _require(n, d, number):
-    """Raise a MemoryError unless there is room for n points in dimension d, with `number` bytes per number."""
+    """Raise a MemoryError unless there is room for n points in dimension d, with `number` bytes per
+    number.
+    """
     needed, free = _needed(n, d, number), free_memory()
     if needed > free:
         raise MemoryError(
-            f"backend: expected {needed / 1e9:.3g} GB free on the GPU for {n} points in dimension {d}, got "
+            f"backend: expected {needed / 1e9:.3g} GB free on the GPU for {n} points in dimension "
+            f"{d}, got "
             f'{free / 1e9:.3g} GB; take backend="cpu", or fewer points'
         )
 

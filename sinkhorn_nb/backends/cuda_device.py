@@ -1,4 +1,6 @@
-"""The only module that imports numba's CUDA target. It knows the package, the device and missing features."""
+"""The only module that imports numba's CUDA target. It knows the package, the device and missing
+features.
+"""
 
 import math
 import threading
@@ -12,7 +14,8 @@ from numba.extending import intrinsic, register_jitable
 
 from . import driver, forks, pointwise
 
-if not hasattr(np, "row_stack"):  # NumPy 2.5 has removed it; numba-cuda needs it when it first compiles
+# NumPy 2.5 has removed it; numba-cuda needs it when it first compiles
+if not hasattr(np, "row_stack"):
     setattr(np, "row_stack", np.vstack)  # noqa: B010
 
 SIMULATOR = bool(config.ENABLE_CUDASIM)
@@ -21,10 +24,12 @@ OLDEST = (7, 0)  # compute capability
 # The number of blocks follows the work, so small passes would warn each time.
 config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
-REGISTERS = 168  # per thread, so that 12 warps share a multiprocessor; spills happen outside of the inner loops
+# Per thread, so that 12 warps share a multiprocessor; spills happen outside of the inner loops
+REGISTERS = 168
 kernel = cuda.jit if SIMULATOR else cuda.jit(max_registers=REGISTERS)
 
-# Held while a kernel is made and started: two threads would compile it twice, and the simulator runs one at a time.
+# Held while a kernel is made and started: two threads would compile it twice, and the simulator
+# runs one at a time.
 starting = threading.RLock()
 forks.wait_for(starting)
 
@@ -33,7 +38,8 @@ device = register_jitable
 
 
 def _simulated_syncthreads():
-    threading.current_thread().syncthreads()  # the simulator has cuda.syncthreads only in the kernel's own module
+    # The simulator has cuda.syncthreads only in the kernel's own module
+    threading.current_thread().syncthreads()
 
 
 syncthreads = _simulated_syncthreads if SIMULATOR else cuda.syncthreads
@@ -51,7 +57,9 @@ def problem():
     except Exception as error:  # any error of a half-installed driver or toolkit
         return _reason(error)
     if capability < OLDEST:
-        return "the GPU is of compute capability {}.{}, {}.{} is needed".format(*capability, *OLDEST)
+        return "the GPU is of compute capability {}.{}, {}.{} is needed".format(
+            *capability, *OLDEST
+        )
     return None
 
 
@@ -62,8 +70,13 @@ def _reason(error):
 
 def devices():
     """Numbers of the GPUs that are new enough."""
-    cuda.current_context()  # numba frees memory in the thread that drops it, which must have a context
-    return [number for number, gpu in enumerate(cuda.gpus) if SIMULATOR or gpu.compute_capability >= OLDEST]
+    # Numba frees memory in the thread that drops it, which must have a context
+    cuda.current_context()
+    return [
+        number
+        for number, gpu in enumerate(cuda.gpus)
+        if SIMULATOR or gpu.compute_capability >= OLDEST
+    ]
 
 
 def on_device(number):
@@ -88,7 +101,8 @@ def current():
 class Resident:
     """An object on a GPU. It frees its memory in the GPU's context, whichever thread drops it.
 
-    Numba frees memory in the thread that drops it. In a thread without a context this fails, and the memory is lost.
+    Numba frees memory in the thread that drops it. In a thread without a context this fails, and
+    the memory is lost.
     """
 
     def __init__(self, number):
@@ -100,7 +114,9 @@ class Resident:
 
 
 def free_memory():
-    """Free bytes of the current device; infinite if a plugin manages the memory and gives no number."""
+    """Free bytes of the current device; infinite if a plugin manages the memory and gives no
+    number.
+    """
     context = cuda.current_context()
     # Numba keeps dropped arrays for a while; the simulator and some plugins do not.
     pending = getattr(getattr(context, "memory_manager", None), "deallocations", None)
@@ -116,7 +132,9 @@ OUT_OF_MEMORY = 2  # the driver's number
 
 
 def telling_shortage(method):
-    """Decorate a method: numba's error for too little memory on the GPU becomes a MemoryError with a cure."""
+    """Decorate a method: numba's error for too little memory on the GPU becomes a MemoryError with
+    a cure.
+    """
 
     @wraps(method)
     def answer(*arguments):
@@ -126,8 +144,12 @@ def telling_shortage(method):
             if getattr(error, "code", None) != OUT_OF_MEMORY:
                 raise
             raise MemoryError(
-                "backend: expected room on the GPU for the sums of a pass, got none, although there was enough before "
-                'it started; free memory that other programs have taken there, take backend="cpu", or fewer points'
+                "backend: expected room on the GPU for the sums of a pass, got none, although "
+                "there "
+                ""
+                "was enough before "
+                "it started; free memory that other programs have taken there, take "
+                'backend="cpu", or fewer points'
             ) from error
 
     return answer
@@ -148,8 +170,8 @@ def number_of(array):
 def to_host(array, number):
     """A NumPy copy of any array on a device that has the CUDA array interface.
 
-    This waits for all work of the device: interfaces of version 2 name no stream, and those of version 3 may name a
-    stream that is gone.
+    This waits for all work of the device: interfaces of version 2 name no stream, and those of
+    version 3 may name a stream that is gone.
     """
     if SIMULATOR:
         return array.copy_to_host()

@@ -1,12 +1,14 @@
-"""Passes over all pairs on the GPU: a block of threads takes the rows of a panel against the columns of a chunk.
+"""Passes over all pairs on the GPU: a block of threads takes the rows of a panel against the
+columns of a chunk.
 
-A block walks over the tiles of its columns, which it keeps in shared memory, and over the rows of its
-panel. Thread (group, lane) treats `rows` x `columns` pairs at a time in registers: rows group,
-group + groups, ... and columns lane, lane + lanes, ... It has its own place for its sums of each column.
-All sums over threads, panels and chunks are made in order, so the result has the same bits each time.
+A block walks over the tiles of its columns, which it keeps in shared memory, and over the rows of
+its panel. Thread (group, lane) treats `rows` x `columns` pairs at a time in registers: rows group,
+group + groups, ... and columns lane, lane + lanes, ... It has its own place for its sums of each
+column. All sums over threads, panels and chunks are made in order, so the result has the same bits
+each time.
 
-One launch takes the pieces `start` to `stop` of each chunk and adds to the sums of earlier launches. A long
-pass is made in several launches, and gives the same bits.
+One launch takes the pieces `start` to `stop` of each chunk and adds to the sums of earlier
+launches. A long pass is made in several launches, and gives the same bits.
 """
 
 import math
@@ -36,26 +38,58 @@ class Side(NamedTuple):
 
 @cache
 def sums_kernel(dtype, shape, n_values, columns_too, is_self):
-    """row_sums_qi = sum_j p_ij V_j over chunk q and, if requested, column_sums_pj = sum_i a_i p_ij over panel p.
+    """row_sums_qi = sum_j p_ij V_j over chunk q and, if requested, column_sums_pj = sum_i a_i p_ij
+    over panel p.
 
-    For a cloud with itself only columns of later tiles are taken, because each pair serves row i and row j.
+    For a cloud with itself only columns of later tiles are taken, because each pair serves row i
+    and row j.
     """
-    number, rows, columns, block, step = np.dtype(dtype).type, shape.rows, shape.columns, shape.block, shape.step
-    lanes, tile, in_registers, near_shape, held_shape = shape.lanes, shape.tile, shape.few, shape.near, shape.held
+    number, rows, columns, block, step = (
+        np.dtype(dtype).type,
+        shape.rows,
+        shape.columns,
+        shape.block,
+        shape.step,
+    )
+    lanes, tile, in_registers, near_shape, held_shape = (
+        shape.lanes,
+        shape.tile,
+        shape.few,
+        shape.near,
+        shape.held,
+    )
     slots, width = tile // step * shape.threads if columns_too else 1, 1 + n_values
-    (place, place_parts), (hold, hold_weights) = tiles.placing(dtype, shape, n_values), tiles.holding(dtype, shape)
-    exponents, add_tile = tiles.exponents_of(shape), _adding_tile(dtype, shape, n_values, columns_too)
-    clear, add_rows, (empty, add_columns) = tiles.clearing(shape), tiles.adding_rows(shape), tiles.adding_columns(shape)
+    (place, place_parts), (hold, hold_weights) = (
+        tiles.placing(dtype, shape, n_values),
+        tiles.holding(dtype, shape),
+    )
+    exponents, add_tile = (
+        tiles.exponents_of(shape),
+        _adding_tile(dtype, shape, n_values, columns_too),
+    )
+    clear, add_rows, (empty, add_columns) = (
+        tiles.clearing(shape),
+        tiles.adding_rows(shape),
+        tiles.adding_columns(shape),
+    )
 
     @kernel
     def pass_over(x, y, row_sums, column_sums, start, stop):
-        near = cuda.shared.array(near_shape, number)  # one per line: the simulator distinguishes arrays by lines
+        # One per line: the simulator distinguishes arrays by lines
+        near = cuda.shared.array(near_shape, number)
         beside = cuda.shared.array((tile, width), number)
         shared = cuda.shared.array(block, number)
         parts = cuda.shared.array((lanes, block), number)
         own = cuda.shared.array((slots, columns), number)
-        held = cuda.local.array(held_shape, number) if in_registers else cuda.shared.array(held_shape, number)
-        t, totals = cuda.local.array((rows, columns), number), cuda.local.array((rows, n_values), number)
+        held = (
+            cuda.local.array(held_shape, number)
+            if in_registers
+            else cuda.shared.array(held_shape, number)
+        )
+        t, totals = (
+            cuda.local.array((rows, columns), number),
+            cuda.local.array((rows, n_values), number),
+        )
         A, a = cuda.local.array(rows, number), cuda.local.array(rows, number)
         sums = cuda.local.array(columns, number)
         p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
@@ -78,7 +112,9 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
                     hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
                     hold_weights(x, base, i1, a, totals, me)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
-                        exponents(x, base, i1, y, j0, j1, np.uint32(s), held, near, beside, A, t, me)
+                        exponents(
+                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside, A, t, me
+                        )
                         add_tile(np.uint32(s), t, beside, a, totals, sums, own, me)
                     add_rows(totals, parts, row_sums, q, base, i1, me)
                 if columns_too and not (is_self and of_x == of_y):
@@ -89,12 +125,21 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
 
 def _adding_tile(dtype, shape, n_values, columns_too):
     exp2 = EXP2[dtype]
-    threads, lanes, rows, columns, step = shape.threads, shape.lanes, shape.rows, shape.columns, shape.step
+    threads, lanes, rows, columns, step = (
+        shape.threads,
+        shape.lanes,
+        shape.rows,
+        shape.columns,
+        shape.step,
+    )
 
     @device
     def add_tile(s, t, beside, a, totals, sums, own, me):
         """Add a thread's pairs to its sums of rows and of columns."""
-        first, slot = np.uint32(s * np.uint32(step) + me % np.uint32(lanes)), np.uint32(s * np.uint32(threads) + me)
+        first, slot = (
+            np.uint32(s * np.uint32(step) + me % np.uint32(lanes)),
+            np.uint32(s * np.uint32(threads) + me),
+        )
         for c in range(columns):
             for r in range(rows):
                 t[r, c] = exp2(t[r, c])
@@ -115,9 +160,23 @@ def _adding_tile(dtype, shape, n_values, columns_too):
 
 @cache
 def log_sums_kernel(dtype, shape):
-    """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent - maximum)."""
-    number, rows, columns, block, step = np.dtype(dtype).type, shape.rows, shape.columns, shape.block, shape.step
-    lanes, tile, in_registers, near_shape, held_shape = shape.lanes, shape.tile, shape.few, shape.near, shape.held
+    """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent -
+    maximum).
+    """
+    number, rows, columns, block, step = (
+        np.dtype(dtype).type,
+        shape.rows,
+        shape.columns,
+        shape.block,
+        shape.step,
+    )
+    lanes, tile, in_registers, near_shape, held_shape = (
+        shape.lanes,
+        shape.tile,
+        shape.few,
+        shape.near,
+        shape.held,
+    )
     (place, place_parts), (hold, _) = tiles.placing(dtype, shape, 0), tiles.holding(dtype, shape)
     exponents, go_on, merge = tiles.exponents_of(shape), _going_on(dtype, shape), _merging(shape)
     clear, inert = tiles.clearing(shape), number(tiles.INERT)
@@ -128,7 +187,11 @@ def log_sums_kernel(dtype, shape):
         beside = cuda.shared.array((tile, 1), number)
         shared = cuda.shared.array(block, number)
         parts = cuda.shared.array((2, lanes, block), number)
-        held = cuda.local.array(held_shape, number) if in_registers else cuda.shared.array(held_shape, number)
+        held = (
+            cuda.local.array(held_shape, number)
+            if in_registers
+            else cuda.shared.array(held_shape, number)
+        )
         t, A = cuda.local.array((rows, columns), number), cuda.local.array(rows, number)
         largest, totals = cuda.local.array(rows, number), cuda.local.array(rows, number)
         p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
@@ -145,10 +208,13 @@ def log_sums_kernel(dtype, shape):
                 place_parts(x, of_x, y, of_y, j0, j1, beside, me)
                 for base in range(i0, i1, block):
                     hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
-                    for r in range(rows):  # the rows' part of the exponents may be of any size, and is added in float64
+                    # The rows' part of the exponents may be of any size, and is added in float64
+                    for r in range(rows):
                         A[r], largest[r], totals[r] = number(0), inert, number(0)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
-                        exponents(x, base, i1, y, j0, j1, np.uint32(s), held, near, beside, A, t, me)
+                        exponents(
+                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside, A, t, me
+                        )
                         go_on(t, largest, totals)
                     merge(x, of_x, y, of_y, base, i1, largest, totals, parts, maxima, sums, q, me)
 
@@ -174,7 +240,13 @@ def _going_on(dtype, shape):
 
 
 def _merging(shape):
-    threads, lanes, groups, rows, block = shape.threads, shape.lanes, shape.groups, shape.rows, shape.block
+    threads, lanes, groups, rows, block = (
+        shape.threads,
+        shape.lanes,
+        shape.groups,
+        shape.rows,
+        shape.block,
+    )
 
     @device
     def merge(x, s, y, t, base, i1, largest, totals, parts, maxima, sums, q, me):
@@ -190,7 +262,9 @@ def _merging(shape):
             for lane in range(lanes):
                 other = A + np.float64(parts[0, lane, r])
                 new = max(maximum, other)
-                total = total * clipped_exp2(maximum - new) + parts[1, lane, r] * clipped_exp2(other - new)
+                total = total * clipped_exp2(maximum - new) + parts[1, lane, r] * clipped_exp2(
+                    other - new
+                )
                 maximum = new
             maxima[q, i, 0], sums[q, i, 0] = maximum, total
 
@@ -209,7 +283,9 @@ def total_kernel(parts, scales, out):
 
 @kernel
 def share_kernel(sums, weights, size, out):
-    """out_kg = sum of sums_kj weights_j over group g of `size` columns; one block per sum, halves added to halves."""
+    """out_kg = sum of sums_kj weights_j over group g of `size` columns; one block per sum, halves
+    added to halves.
+    """
     parts = cuda.shared.array(SHARERS, np.float64)
     g, k, me, total = cuda.blockIdx.x, cuda.blockIdx.y, cuda.threadIdx.x, 0.0
     for j in range(g * size + me, (g + 1) * size, SHARERS):

@@ -1,7 +1,9 @@
-"""Many small problems on the GPU: what `small_problems.solve_all` answers, by a block of threads for each problem.
+"""Many small problems on the GPU: what `small_problems.solve_all` answers, by a block of threads
+for each problem.
 
-They are taken in waves whose scratch fits the device, and in launches that are short. A problem that is solved is left
-out of the next launch. Neither changes a bit of the others: all depend on the sizes of the problem alone.
+They are taken in waves whose scratch fits the device, and in launches that are short. A problem
+that is solved is left out of the next launch. Neither changes a bit of the others: all depend on
+the sizes of the problem alone.
 """
 
 import numpy as np
@@ -59,8 +61,11 @@ from .small_problems import Answers
 from .small_rules import NO_VALUE, START_ERROR, first_look
 
 SCRATCH = 2**28  # bytes of a wave, about
-BLOCKS = 16  # that work at the same time on a small GPU: a launch is as long as that share of the largest problem
-STEP, COORDINATE = 40, 4  # instructions for a pair: of an iteration that builds K anew, and of a squared difference
+# That work at the same time on a small GPU: a launch is as long as that share of the largest
+# problem
+BLOCKS = 16
+# Instructions for a pair: of an iteration that builds K anew, and of a squared difference
+STEP, COORDINATE = 40, 4
 
 
 def solve_all(forms, problems, own, max_iter):
@@ -72,7 +77,9 @@ def solve_all(forms, problems, own, max_iter):
     answers = Answers.room(sizes[problems.sources], sizes[problems.targets], max_iter)
     own = answers if own is None else own
     table, figures = _table(forms, problems, own, answers), _figures(problems, own, max_iter)
-    order = np.argsort(np.where(_is_near(table), 0, 2**62) + table[:, N] * table[:, M], kind="stable")
+    order = np.argsort(
+        np.where(_is_near(table), 0, 2**62) + table[:, N] * table[:, M], kind="stable"
+    )
     order, numbers = order[problems.are_wanted[order]], devices()
 
     def ask(number, share):
@@ -87,7 +94,9 @@ def solve_all(forms, problems, own, max_iter):
 
 
 def _host_inputs(forms, problems, own):
-    """Points and numbers that `_table` points into: the weights of clouds, starts, potentials of self problems."""
+    """Points and numbers that `_table` points into: the weights of clouds, starts, potentials of
+    self problems.
+    """
     return forms.x, np.concatenate([forms.a, problems.starts, own.v])
 
 
@@ -96,9 +105,18 @@ def _table(forms, problems, own, answers):
     c, e, sizes = problems.sources, problems.targets, np.diff(forms.ends)
     table = np.zeros((len(c), ENTRIES), np.int64)
     table[:, X], table[:, Y], table[:, D] = forms.blocks[c], forms.blocks[e], forms.dimensions[c]
-    table[:, A], table[:, B], table[:, N], table[:, M] = forms.ends[c], forms.ends[e], sizes[c], sizes[e]
+    table[:, A], table[:, B], table[:, N], table[:, M] = (
+        forms.ends[c],
+        forms.ends[e],
+        sizes[c],
+        sizes[e],
+    )
     table[:, START] = np.where(problems.are_started, len(forms.a) + answers.v_ends[:-1], -1)
-    table[:, IS_SELF], table[:, IS_STALE], table[:, IS_FINE] = c == e, 1, problems.are_fine & (c != e)
+    table[:, IS_SELF], table[:, IS_STALE], table[:, IS_FINE] = (
+        c == e,
+        1,
+        problems.are_fine & (c != e),
+    )
     if own is not answers:
         table[:, OWN] = len(forms.a) + len(problems.starts) + own.v_ends[e]
     table[:, STRIDE] = np.where(_is_near(table), stride_of(table[:, M]), table[:, M])
@@ -110,7 +128,11 @@ def _figures(problems, own, max_iter):
     """The numbers of each problem."""
     c, e = problems.sources, problems.targets
     figures = np.zeros((len(c), HISTORY + max_iter))
-    figures[:, SCALE], figures[:, TOL], figures[:, LAST_ERROR] = problems.scales, problems.tols, START_ERROR
+    figures[:, SCALE], figures[:, TOL], figures[:, LAST_ERROR] = (
+        problems.scales,
+        problems.tols,
+        START_ERROR,
+    )
     figures[:, BEST_DUAL], figures[:, [LEAST_ERROR, LEAST_UNEVENNESS]] = NO_VALUE, -NO_VALUE
     figures[:, BASE], figures[:, AIM_GAIN] = NO_VALUE, 0.0
     is_cross = np.flatnonzero(c != e)
@@ -123,7 +145,10 @@ def _figures(problems, own, max_iter):
 def _write(table, figures, numbers, answers):
     """Put how it went into the answers to the problems of these numbers."""
     answers.values[numbers], answers.gains[numbers] = figures[:, VALUE], figures[:, GAIN]
-    answers.errors[numbers], answers.histories[numbers] = figures[:, LEAST_ERROR], figures[:, HISTORY:]
+    answers.errors[numbers], answers.histories[numbers] = (
+        figures[:, LEAST_ERROR],
+        figures[:, HISTORY:],
+    )
     answers.counts[numbers], answers.are_accurate[numbers] = (
         table[:, [N_ITER, N_BUILDS, N_LEVELS]],
         table[:, IS_ACCURATE],
@@ -137,7 +162,9 @@ def _is_near(table):
 
 @telling_shortage
 def _solve_share(inputs, table, figures, share, answers):
-    """Solve the problems of these numbers on the current device; table, figures and potentials are written."""
+    """Solve the problems of these numbers on the current device; table, figures and potentials are
+    written.
+    """
     inputs = Inputs(*map(cuda.to_device, inputs))
     for wave in _waves(table[share], answers.histories.shape[1]):
         numbers = share[wave]
@@ -145,19 +172,32 @@ def _solve_share(inputs, table, figures, share, answers):
         work = _work(wave, figures[numbers])
         table[numbers] = _solved(inputs, work, wave, answers.histories.shape[1])
         figures[numbers] = work.figures.copy_to_host()
-        u, v, logs = work.rows[0].copy_to_host(), work.columns[0].copy_to_host(), work.columns[1].copy_to_host()
-        for q, (row, column, n, m) in zip(numbers, wave[:, [ROW, COLUMN, N, M]].tolist(), strict=True):
+        u, v, logs = (
+            work.rows[0].copy_to_host(),
+            work.columns[0].copy_to_host(),
+            work.columns[1].copy_to_host(),
+        )
+        for q, (row, column, n, m) in zip(
+            numbers, wave[:, [ROW, COLUMN, N, M]].tolist(), strict=True
+        ):
             i, j = answers.u_ends[q], answers.v_ends[q]
             answers.u[i : i + n] = u[row : row + n]
-            answers.v[j : j + m], answers.logs[j : j + m] = v[column : column + m], logs[column : column + m]
+            answers.v[j : j + m], answers.logs[j : j + m] = (
+                v[column : column + m],
+                logs[column : column + m],
+            )
 
 
 def _waves(table, max_iter):
-    """Places in the table of the problems to be solved at a time: K of all is in the same kind of memory."""
+    """Places in the table of the problems to be solved at a time: K of all is in the same kind of
+    memory.
+    """
     vectors = N_ROW_VECTORS * table[:, N] + N_COLUMN_VECTORS * table[:, M]
     bytes_of_each = 8 * (vectors + _entries(table) + ENTRIES + HISTORY + max_iter)
     room = min(SCRATCH, free_memory() / 4)
-    is_new = np.diff(np.cumsum(bytes_of_each) // room, prepend=0) + np.diff(_is_near(table), prepend=True)
+    is_new = np.diff(np.cumsum(bytes_of_each) // room, prepend=0) + np.diff(
+        _is_near(table), prepend=True
+    )
     return [wave for wave in np.split(np.arange(len(table)), np.flatnonzero(is_new)) if len(wave)]
 
 
@@ -191,7 +231,9 @@ def _solved(inputs, work, wave, max_iter):
         steps = _allowed(wave[active], STEP)
         with starting:
             kernel = advancing(team)
-            kernel[len(active), team.threads, 0, int(shared)](inputs, work, cuda.to_device(active), steps, max_iter)
+            kernel[len(active), team.threads, 0, int(shared)](
+                inputs, work, cuda.to_device(active), steps, max_iter
+            )
         table = work.table.copy_to_host()
         active = np.flatnonzero(table[:, IS_DONE] == 0)
     return table
@@ -200,4 +242,10 @@ def _solved(inputs, work, wave, max_iter):
 def _allowed(wave, instructions):
     """How often a launch may make so many instructions for each pair."""
     pairs = wave[:, N] * wave[:, M]
-    return max(1, int(MOST_A_LAUNCH / (max(pairs.sum(), BLOCKS * pairs.max()) * instructions * COST["float64"])))
+    return max(
+        1,
+        int(
+            MOST_A_LAUNCH
+            / (max(pairs.sum(), BLOCKS * pairs.max()) * instructions * COST["float64"])
+        ),
+    )

@@ -1,9 +1,24 @@
-"""The kernel that forms the cost blocks of small problems on the GPU, and their first potentials."""
+"""The kernel that forms the cost blocks of small problems on the GPU, and their first
+potentials.
+"""
 
 import numpy as np
 
 from .cuda_device import cuda, device, kernel, syncthreads
-from .cuda_small_layout import DISTANCE, IS_TRIED, LEVEL, N_LEVELS, NEAR, SCALE, SPREAD, START, D, X, Y, room_of
+from .cuda_small_layout import (
+    DISTANCE,
+    IS_TRIED,
+    LEVEL,
+    N_LEVELS,
+    NEAR,
+    SCALE,
+    SPREAD,
+    START,
+    D,
+    X,
+    Y,
+    room_of,
+)
 from .cuda_small_team import PARTS, reducing
 from .small_rules import are_near, levels
 
@@ -13,7 +28,9 @@ _reduce = reducing(NEAR)
 
 @kernel
 def begin(inputs, work, first, stop):
-    """Add the coordinates first to stop to the cost blocks, and to the v that moves the mean of x onto that of y."""
+    """Add the coordinates first to stop to the cost blocks, and to the v that moves the mean of x
+    onto that of y.
+    """
     parts = cuda.shared.array((PARTS, THREADS), np.float64)
     me, q = np.uint32(cuda.threadIdx.x), cuda.blockIdx.x
     task, room = work.table[q], room_of(inputs, work, q)
@@ -47,7 +64,9 @@ def begin(inputs, work, first, stop):
 
 @device
 def _move_mean(room, x, y, k, d, scale, parts, me):
-    """Move v along coordinate k; the larger variance of the two sides there, and the difference of their means."""
+    """Move v along coordinate k; the larger variance of the two sides there, and the difference of
+    their means.
+    """
     n, m, mean_x, mean_y, square_x, square_y = room.n, room.m, 0.0, 0.0, 0.0, 0.0
     origin = (x[k] + y[k]) / 2.0
     for i in range(me, n, THREADS):

@@ -1,4 +1,5 @@
-"""An iteration for one small problem on the GPU: the loop of `small_descent`, which may be left at any time.
+"""An iteration for one small problem on the GPU: the loop of `small_descent`, which may be left at
+any time.
 
 All threads of a block have the same progress; one of them saves it.
 """
@@ -46,7 +47,9 @@ from .small_rules import (
 
 @cache
 def _keeping(team):
-    """The functions that keep the best iterate, set v to the plain one, and make a step from the logs."""
+    """The functions that keep the best iterate, set v to the plain one, and make a step from the
+    logs.
+    """
     remember, mix, reduce, threads = remembering(team), mixing(team), reducing(team), team.threads
 
     @device
@@ -96,7 +99,9 @@ def _keeping(team):
 
 
 class Progress(NamedTuple):
-    """The state of a problem between launches, as in `small_descent.solve`; `is_built` tells whether K is current."""
+    """The state of a problem between launches, as in `small_descent.solve`; `is_built` tells
+    whether K is current.
+    """
 
     n_iter: Any
     n_builds: Any
@@ -125,8 +130,8 @@ def resumed(task, figures):
     return Progress(
         task[N_ITER], task[N_BUILDS], task[N_SEEN], task[N_WITHIN], task[N_ROUNDS], task[NEXT_LOOK],
         task[IS_STALE] != 0, task[HAS_LAST] != 0, False, False, False,
-        figures[TOL], figures[BEST_DUAL], figures[LEAST_ERROR], figures[LEAST_UNEVENNESS], figures[VALUE],
-        figures[GAIN], figures[LAST_VALUE], figures[LAST_ERROR],
+        figures[TOL], figures[BEST_DUAL], figures[LEAST_ERROR], figures[LEAST_UNEVENNESS],
+        figures[VALUE], figures[GAIN], figures[LAST_VALUE], figures[LAST_ERROR],
     )  # fmt: skip
 
 
@@ -134,17 +139,37 @@ def resumed(task, figures):
 def save(progress, task, figures):
     """Leave the progress to the next launch."""
     task[N_ITER], task[N_BUILDS], task[N_SEEN] = progress.n_iter, progress.n_builds, progress.n_seen
-    task[N_WITHIN], task[N_ROUNDS], task[NEXT_LOOK] = progress.n_within, progress.n_rounds, progress.next_look
-    task[IS_STALE], task[HAS_LAST], task[IS_ACCURATE] = progress.is_stale, progress.has_last, progress.is_accurate
-    figures[TOL], figures[BEST_DUAL], figures[LEAST_ERROR] = progress.tol, progress.best_dual, progress.least_error
+    task[N_WITHIN], task[N_ROUNDS], task[NEXT_LOOK] = (
+        progress.n_within,
+        progress.n_rounds,
+        progress.next_look,
+    )
+    task[IS_STALE], task[HAS_LAST], task[IS_ACCURATE] = (
+        progress.is_stale,
+        progress.has_last,
+        progress.is_accurate,
+    )
+    figures[TOL], figures[BEST_DUAL], figures[LEAST_ERROR] = (
+        progress.tol,
+        progress.best_dual,
+        progress.least_error,
+    )
     figures[LEAST_UNEVENNESS], figures[VALUE] = progress.least_unevenness, progress.value
-    figures[GAIN], figures[LAST_VALUE], figures[LAST_ERROR] = progress.gain, progress.last_value, progress.last_error
+    figures[GAIN], figures[LAST_VALUE], figures[LAST_ERROR] = (
+        progress.gain,
+        progress.last_value,
+        progress.last_error,
+    )
 
 
 @cache
 def iterating(team):
     """The function for one iteration; it returns the progress."""
-    measure, (renew, moved), (keep, take_back, step) = measuring(team), renewing(team), _keeping(team)
+    measure, (renew, moved), (keep, take_back, step) = (
+        measuring(team),
+        renewing(team),
+        _keeping(team),
+    )
 
     @device
     def iterate(room, aim, before, K, system, parts, me):
@@ -155,7 +180,11 @@ def iterating(team):
         n_iter, tol, value, gain = before.n_iter + 1, before.tol, before.value, before.gain
         if me == 0:
             room.figures[HISTORY + before.n_iter] = error
-        least_error, least_unevenness, best_dual = before.least_error, before.least_unevenness, before.best_dual
+        least_error, least_unevenness, best_dual = (
+            before.least_error,
+            before.least_unevenness,
+            before.best_dual,
+        )
         if is_better(error, unevenness, least_error, least_unevenness, tol):
             least_error, least_unevenness, value, gain = error, unevenness, updated, possible
             keep(room, me)
@@ -180,8 +209,9 @@ def iterating(team):
             best_dual, has_last = max(best_dual, dual), is_to_be_mixed(error, furthest, tol)
             n_seen = step(room, has_last, before.has_last, n_seen, system, parts, me)
         return Progress(
-            n_iter, before.n_builds + is_new, n_seen, n_within, n_rounds, next_look, not serves, has_last, True,
-            is_done, is_precise, tol, best_dual, least_error, least_unevenness, value, gain, last_value, last_error,
+            n_iter, before.n_builds + is_new, n_seen, n_within, n_rounds, next_look,
+            not serves, has_last, True, is_done, is_precise,
+            tol, best_dual, least_error, least_unevenness, value, gain, last_value, last_error,
         )  # fmt: skip
 
     return iterate

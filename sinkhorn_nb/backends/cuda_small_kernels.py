@@ -1,7 +1,8 @@
-"""The kernel that solves small problems on the GPU, each by a block of threads, as `small_descent.solve` does.
+"""The kernel that solves small problems on the GPU, each by a block of threads, as
+`small_descent.solve` does.
 
-It goes on from where the last launch has stopped, by a number of steps; K is built anew from its reference, so that
-the bits are those of one long launch.
+It goes on from where the last launch has stopped, by a number of steps; K is built anew from its
+reference, so that the bits are those of one long launch.
 """
 
 from functools import cache
@@ -64,8 +65,15 @@ def _preparing(team):
 
 @cache
 def advancing(team):
-    """The kernel that takes each of the active problems on by a number of steps: levels of annealing, or iterations."""
-    is_near, prepare, iterate, threads = team == NEAR, _preparing(team), iterating(team), team.threads
+    """The kernel that takes each of the active problems on by a number of steps: levels of
+    annealing, or iterations.
+    """
+    is_near, prepare, iterate, threads = (
+        team == NEAR,
+        _preparing(team),
+        iterating(team),
+        team.threads,
+    )
 
     @kernel
     def advance(inputs, work, active, steps, max_iter):
@@ -74,7 +82,11 @@ def advancing(team):
         me, q = np.uint32(cuda.threadIdx.x), active[cuda.blockIdx.x]
         task, room = work.table[q], room_of(inputs, work, q)
         behind = task[PAIR] + room.n * room.m
-        K = cuda.shared.array(0, np.float64) if is_near else work.pairs[behind : behind + room.n * room.stride]
+        K = (
+            cuda.shared.array(0, np.float64)
+            if is_near
+            else work.pairs[behind : behind + room.n * room.stride]
+        )
         steps = prepare(inputs, task, room, steps, K, parts, me)
         aim = Aim(room.figures[BASE], room.figures[AIM_GAIN], task[IS_FINE] != 0)
         progress = resumed(task, room.figures)

@@ -1,6 +1,7 @@
 """Anderson mixing of one vector by a block of threads: `small_mixing` on the GPU.
 
-`system` holds, in shared memory, two matrices of the inner products of changes, each with a right-hand side.
+`system` holds, in shared memory, two matrices of the inner products of changes, each with a
+right-hand side.
 """
 
 import math
@@ -16,7 +17,9 @@ SYSTEM = 2, MEMORY, MEMORY + 1
 
 @cache
 def remembering(team):
-    """The function that adds the last change of the residual to the rings; it returns how many have been seen."""
+    """The function that adds the last change of the residual to the rings; it returns how many have
+    been seen.
+    """
     reduce, threads = reducing(team), team.threads
 
     @device
@@ -41,7 +44,9 @@ def remembering(team):
                 parts[p, me] += room.changes[p, j] * change * room.b[j]
         reduce(parts, MEMORY, 0, me)
         for p in range(me, min(n_seen + 1, MEMORY), threads):
-            room.figures[GRAM + p * MEMORY + slot] = room.figures[GRAM + slot * MEMORY + p] = parts[p, 0]
+            room.figures[GRAM + p * MEMORY + slot] = room.figures[GRAM + slot * MEMORY + p] = parts[
+                p, 0
+            ]
         return n_seen + 1
 
     return remember
@@ -49,7 +54,9 @@ def remembering(team):
 
 @cache
 def mixing(team):
-    """The function that subtracts from v what undoes the residual within the span of the known changes."""
+    """The function that subtracts from v what undoes the residual within the span of the known
+    changes.
+    """
     reduce, eliminate, threads = reducing(team), _eliminating(team), team.threads
 
     @device
@@ -63,7 +70,11 @@ def mixing(team):
         reduce(parts, n_known, 0, me)
         for e in range(me, n_known * (MEMORY + 1), threads):
             p, q = e // (MEMORY + 1), e % (MEMORY + 1)
-            system[0, p, q] = parts[p, 0] if q == MEMORY else room.figures[GRAM + p * MEMORY + q] + RIDGE * (p == q)
+            system[0, p, q] = (
+                parts[p, 0]
+                if q == MEMORY
+                else room.figures[GRAM + p * MEMORY + q] + RIDGE * (p == q)
+            )
         eliminate(system, n_known, me)
         for j in range(me, room.m, threads):
             for p in range(n_known):
@@ -79,7 +90,9 @@ def _eliminating(team):
 
     @device
     def eliminate(system, size, me):
-        """Make the matrix left of the last column diagonal; its rows go back and forth between two arrays."""
+        """Make the matrix left of the last column diagonal; its rows go back and forth between two
+        arrays.
+        """
         for p in range(size):
             syncthreads()
             now, then = p % 2, (p + 1) % 2

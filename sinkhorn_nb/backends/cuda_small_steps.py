@@ -1,4 +1,5 @@
-"""The steps of an iteration for one small problem on the GPU, each made by all threads of its block.
+"""The steps of an iteration for one small problem on the GPU, each made by all threads of its
+block.
 
 They are those of `small_kernels`, by the rules and formulas that all backends share. `room` is the
 problem, `parts` are shared numbers of each thread, `me` is the thread's number.
@@ -9,12 +10,22 @@ from functools import cache
 from .cuda_device import device, syncthreads
 from .cuda_small_team import adding_columns, adding_rows, building, reducing
 from .pointwise import exp2, log2
-from .small_rules import LEAST_SUM, START_ERROR, heat, is_tiny, log_ratio, share_of_error, share_of_gain
+from .small_rules import (
+    LEAST_SUM,
+    START_ERROR,
+    heat,
+    is_tiny,
+    log_ratio,
+    share_of_error,
+    share_of_gain,
+)
 
 
 @cache
 def half_steps(team):
-    """The functions for u that is exact for the factors of v, and for the sums of the columns there."""
+    """The functions for u that is exact for the factors of v, and for the sums of the columns
+    there.
+    """
     add_rows, add_columns, threads = adding_rows(team), adding_columns(team), team.threads
 
     @device
@@ -38,7 +49,9 @@ def half_steps(team):
 
 @cache
 def renewing(team):
-    """The functions that build K for its reference, which v becomes if it is new, and that tell how far v has moved."""
+    """The functions that build K for its reference, which v becomes if it is new, and that tell how
+    far v has moved.
+    """
     build, reduce, threads = building(team), reducing(team), team.threads
 
     @device
@@ -75,7 +88,8 @@ def annealing(team):
         build(room.C, 1.0 / warmth, room.base, room.n, room.m, room.stride, room.top, K, parts, me)
         update_u(room, K, parts, me)
         sum_columns(room, K, parts, me)
-        for j in range(me, room.m, threads):  # K holds b_j; a column that nobody sees waits for the last temperature
+        # K holds b_j; a column that nobody sees waits for the last temperature
+        for j in range(me, room.m, threads):
             if room.sums[j] > LEAST_SUM:
                 room.v[j] -= warmth * (log2(room.sums[j]) - log2(room.b[j]))
 
@@ -97,8 +111,8 @@ def _log_column(room, j):
 def measuring(team):
     """The function that makes u exact for v, and the logs of the other marginal's ratios there.
 
-    It returns the dual value and that of an exact update, the error, the gain of the update, the largest log, that of
-    tiny masses, and whether K still serves.
+    It returns the dual value and that of an exact update, the error, the gain of the update, the
+    largest log, that of tiny masses, and whether K still serves.
     """
     (update_u, sum_columns), reduce, threads = half_steps(team), reducing(team), team.threads
 
@@ -138,14 +152,24 @@ def measuring(team):
         parts[4, me], parts[5, me], parts[6, me] = furthest, unevenness, lost
         reduce(parts, 4, 3, me)
         dual, furthest, unevenness = parts[0, 0], parts[4, 0], parts[5, 0]
-        return dual, dual - parts[1, 0], parts[2, 0], parts[3, 0], furthest, unevenness, parts[6, 0] == 0.0
+        return (
+            dual,
+            dual - parts[1, 0],
+            parts[2, 0],
+            parts[3, 0],
+            furthest,
+            unevenness,
+            parts[6, 0] == 0.0,
+        )
 
     return measure
 
 
 @cache
 def trying(team):
-    """The function that adds the potential of the second cloud with itself to v, if that nearly solves the problem."""
+    """The function that adds the potential of the second cloud with itself to v, if that nearly
+    solves the problem.
+    """
     measure, (renew, _), threads = measuring(team), renewing(team), team.threads
 
     @device

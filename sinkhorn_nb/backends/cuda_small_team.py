@@ -1,8 +1,8 @@
 """What a block of threads does together over the rows and columns of one matrix.
 
-Every function here is called by all threads of a block; `me` is the thread's number. `parts`, in shared memory, is
-filled after all have waited for each other, because some may still read it. Sums are made in an order that the sizes
-of the problem fix.
+Every function here is called by all threads of a block; `me` is the thread's number. `parts`, in
+shared memory, is filled after all have waited for each other, because some may still read it. Sums
+are made in an order that the sizes of the problem fix.
 """
 
 from functools import cache
@@ -37,7 +37,9 @@ def _larger(x, y):
 
 @cache
 def reducing(team):
-    """The function that leaves the sums of the first rows of `parts`, and the maxima of the next, in their column 0."""
+    """The function that leaves the sums of the first rows of `parts`, and the maxima of the next,
+    in their column 0.
+    """
     threads = team.threads
 
     @device
@@ -61,7 +63,9 @@ def _rowwise(team, term, join, nothing):
 
     @device
     def over_rows(matrix, stride, vector, factor, n, m, out, parts, me):
-        """Join term(matrix_ij, vector_j, factor) over j in out_i; some threads go on before all are written."""
+        """Join term(matrix_ij, vector_j, factor) over j in out_i; some threads go on before all are
+        written.
+        """
         lane, group = me % lanes, me // lanes
         for first in range(0, n, PARTS * groups):
             syncthreads()
@@ -104,7 +108,10 @@ def adding_columns(team):
                 j, total = first + r * width + column, 0.0
                 if j < m:
                     for i in range(np.int32(own), np.int32(n), np.int32(slices)):
-                        total += shares[np.uint32(i)] * K[np.uint32(np.uint32(i) * np.uint32(stride) + np.uint32(j))]
+                        total += (
+                            shares[np.uint32(i)]
+                            * K[np.uint32(np.uint32(i) * np.uint32(stride) + np.uint32(j))]
+                        )
                     parts[r, me] = total
             syncthreads()
             for e in range(me, min(PARTS * width, m - first), threads):
@@ -119,8 +126,14 @@ def adding_columns(team):
 
 @cache
 def building(team):
-    """The function for K_ij = 2^(base_j - coolness C_ij - top_i), the largest entry of each row being 1."""
-    maxima, width, slices = _rowwise(team, _exponent, _larger, -np.inf), team.columns, team.threads // team.columns
+    """The function for K_ij = 2^(base_j - coolness C_ij - top_i), the largest entry of each row
+    being 1.
+    """
+    maxima, width, slices = (
+        _rowwise(team, _exponent, _larger, -np.inf),
+        team.columns,
+        team.threads // team.columns,
+    )
 
     @device
     def build(C, coolness, base, n, m, stride, top, K, parts, me):
@@ -130,7 +143,9 @@ def building(team):
         for i in range(me // width, n, slices):
             row, costs, largest = np.uint32(i * stride), np.uint32(i * m), top[i]
             for j in range(np.int32(me % width), np.int32(m), np.int32(width)):
-                exponent = _exponent(C[np.uint32(costs + np.uint32(j))], base[np.uint32(j)], coolness)
+                exponent = _exponent(
+                    C[np.uint32(costs + np.uint32(j))], base[np.uint32(j)], coolness
+                )
                 K[np.uint32(row + np.uint32(j))] = exp2(exponent - largest)
 
     return build

@@ -17,7 +17,9 @@ STRETCH = 4  # coordinates that are multiplied at a time in higher dimensions
 
 
 class Shape(NamedTuple):
-    """Shape of a thread block: `lanes` of its `threads` lie along the columns; each takes `rows` x `columns` pairs."""
+    """Shape of a thread block: `lanes` of its `threads` lie along the columns; each takes `rows` x
+    `columns` pairs.
+    """
 
     dimension: int  # of the points; 0 means more than REGISTER_DIM
     threads: int
@@ -48,19 +50,25 @@ class Shape(NamedTuple):
 
     @property
     def held(self):
-        """Shape of the coordinates of rows: those of one thread in registers, or a part of all in shared memory."""
+        """Shape of the coordinates of rows: those of one thread in registers, or a part of all in
+        shared memory.
+        """
         return (self.rows, self.dimension) if self.few else (self.block, STRETCH)
 
     @property
     def near(self):
-        """Shape of the coordinates of columns; the widths suit vector loads without bank conflicts."""
+        """Shape of the coordinates of columns; the widths suit vector loads without bank
+        conflicts.
+        """
         if not self.few:
             return self.step, STRETCH
         return self.tile, next(w for w in (1, 2, 4, 8) if w >= self.dimension)
 
 
 def shape_of(dtype, dimension):
-    """The shape for points of a dimension: at most 48 KB of shared memory and about 128 registers per thread."""
+    """The shape for points of a dimension: at most 48 KB of shared memory and about 128 registers
+    per thread.
+    """
     dimension = dimension if dimension <= REGISTER_DIM else 0
     if SIMULATOR:
         return Shape(dimension, 4, 2, 2, 2, 8)
@@ -82,7 +90,9 @@ def entries(count):
 
 @device
 def _along(x, s, y, t, points, i):
-    """<d, point i> in float64, where d is the vector from the center of y's tile t to the center of x's tile s."""
+    """<d, point i> in float64, where d is the vector from the center of y's tile t to the center of
+    x's tile s.
+    """
     total = 0.0
     for k in range(points.shape[1]):
         total += (x.centres[s, k] - y.centres[t, k]) * points[i, k]
@@ -107,11 +117,18 @@ def column_part(x, s, y, t, j):
 @cache
 def placing(dtype, shape, n_values):
     """Functions that place a tile of columns, and their part of the exponents, in shared memory."""
-    number, threads, tile, dimension = np.dtype(dtype).type, shape.threads, shape.tile, shape.dimension
+    number, threads, tile, dimension = (
+        np.dtype(dtype).type,
+        shape.threads,
+        shape.tile,
+        shape.dimension,
+    )
 
     @device
     def place_columns(y, j0, j1, near, beside, me):
-        """Place coordinates (if they are few) and values of the columns j0 to j1, and zeros after j1."""
+        """Place coordinates (if they are few) and values of the columns j0 to j1, and zeros after
+        j1.
+        """
         for j in range(me, tile, threads):
             for k in range(dimension):
                 near[j, k] = y.points[j0 + j, k] if j < j1 - j0 else number(0)
@@ -128,7 +145,9 @@ def placing(dtype, shape, n_values):
 
 @cache
 def holding(dtype, shape):
-    """Functions that give each thread its rows: part A of the exponents, coordinates if they are few, and weights."""
+    """Functions that give each thread its rows: part A of the exponents, coordinates if they are
+    few, and weights.
+    """
     number, threads, lanes, groups = np.dtype(dtype).type, shape.threads, shape.lanes, shape.groups
     rows, block, dimension = shape.rows, shape.block, shape.dimension
 
@@ -173,7 +192,8 @@ def exponents_of(shape):
         k, first = np.uint32(me % np.uint32(STRETCH)), np.uint32(me // np.uint32(STRETCH))
         for e in range(count * STRETCH // threads):
             i = first + np.uint32(e * (threads // STRETCH))
-            out[i, k] = points[min(start + i, stop - 1), begin + k]  # the last point, beyond: its exponents are inert
+            # The last point, beyond: its exponents are inert
+            out[i, k] = points[min(start + i, stop - 1), begin + k]
 
     @device
     def by_part(x, base, i1, y, j0, j1, s, held, near, beside, A, t, me):
@@ -212,7 +232,13 @@ def clearing(shape):
 @cache
 def adding_rows(shape):
     """The function that sums a block's row sums over its lanes, in order."""
-    threads, lanes, groups, rows, block = shape.threads, shape.lanes, shape.groups, shape.rows, shape.block
+    threads, lanes, groups, rows, block = (
+        shape.threads,
+        shape.lanes,
+        shape.groups,
+        shape.rows,
+        shape.block,
+    )
 
     @device
     def add_rows(totals, parts, row_sums, chunk, base, i1, me):
@@ -233,7 +259,13 @@ def adding_rows(shape):
 @cache
 def adding_columns(shape):
     """The functions that clear the threads' own column sums, and sum them in order."""
-    threads, lanes, groups, columns, step = shape.threads, shape.lanes, shape.groups, shape.columns, shape.step
+    threads, lanes, groups, columns, step = (
+        shape.threads,
+        shape.lanes,
+        shape.groups,
+        shape.columns,
+        shape.step,
+    )
 
     @device
     def empty(own, me):

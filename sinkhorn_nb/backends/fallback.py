@@ -1,4 +1,6 @@
-"""A backend for GPUs that `backend="auto"` has chosen: if the GPU fails during a solve, the CPU continues."""
+"""A backend for GPUs that `backend="auto"` has chosen: if the GPU fails during a solve, the CPU
+continues.
+"""
 
 import warnings
 from contextlib import nullcontext
@@ -51,7 +53,9 @@ class FallbackClusterSums:
 
 
 class FallbackBackend:
-    """A `Backend` that uses the backend that `make` returns until it fails, and then the other one."""
+    """A `Backend` that uses the backend that `make` returns until it fails, and then the other
+    one.
+    """
 
     on_device = nullcontext
 

@@ -1,7 +1,9 @@
-"""The home of the caller's arrays and of the results: the host, or a CUDA device with the arrays' library.
+"""The home of the caller's arrays and of the results: the host, or a CUDA device with the arrays'
+library.
 
-Libraries copy their own arrays, because they know an array's stream, its strides, and when it is ready.
-Other arrays with `__cuda_array_interface__`, not of torch, CuPy or JAX, are treated as arrays of numba.
+Libraries copy their own arrays, because they know an array's stream, its strides, and when it is
+ready. Other arrays with `__cuda_array_interface__`, not of torch, CuPy or JAX, are treated as
+arrays of numba.
 """
 
 from dataclasses import dataclass
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 Result = TypeVar("Result")
 
 CUDA = 2, 13  # numbers of DLPack for plain and managed memory of a CUDA device
-LIBRARIES = {"torch": "torch", "cupy": "cupy", "jax": "jax", "jaxlib": "jax"}  # by the package of the array's class
+# By the package of the array's class
+LIBRARIES = {"torch": "torch", "cupy": "cupy", "jax": "jax", "jaxlib": "jax"}
 
 
 def _torch(host, device):
@@ -69,14 +72,18 @@ class Home:
         return np.asarray(TO_HOST[self.library](array, self.device))
 
     def send(self, result: Result) -> Result:
-        """An array of the library with the numbers of a NumPy array; other values are returned unchanged."""
+        """An array of the library with the numbers of a NumPy array; other values are returned
+        unchanged.
+        """
         if self == HOST or not isinstance(result, np.ndarray):
             return result
         try:
-            return FROM_HOST[self.library](np.array(result, order="C"), self.device)  # some libraries read it later
+            # Some libraries read it later
+            return FROM_HOST[self.library](np.array(result, order="C"), self.device)
         except Exception as error:  # any error of a library that is missing, or has no such device
             raise RuntimeError(
-                f"results: expected to make arrays {self}, as the points were, got {type(error).__name__}: {error}; "
+                f"results: expected to make arrays {self}, as the points were, got "
+                f"{type(error).__name__}: {error}; "
                 "take those of .on_host, which are NumPy's"
             ) from error
 
@@ -91,7 +98,9 @@ def library_of(array):
 
 
 def is_on_device(value):
-    """Tell whether an array-like is in the memory of a CUDA device; False if NumPy may be able to read it."""
+    """Tell whether an array-like is in the memory of a CUDA device; False if NumPy may be able to
+    read it.
+    """
     if isinstance(value, np.ndarray):
         return False
     if _is_numba(value):
@@ -110,7 +119,8 @@ def is_readable(array):
 
 
 def _is_numba(value):
-    return getattr(type(value), "__cuda_ndarray__", False)  # arrays of the simulator have nothing else
+    # Arrays of the simulator have nothing else
+    return getattr(type(value), "__cuda_ndarray__", False)
 
 
 def _cuda_device():

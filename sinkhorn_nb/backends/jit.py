@@ -1,8 +1,8 @@
 """All options of numba in the library, in one place.
 
 There are two sets of fastmath flags. The exponential subtracts the magic constant of its rounding
-trick and must not be reassociated (`FORMULA`); sums may be reassociated (`SUM`). LLVM keeps the flags
-of each instruction when it inlines one function into the other.
+trick and must not be reassociated (`FORMULA`); sums may be reassociated (`SUM`). LLVM keeps the
+flags of each instruction when it inlines one function into the other.
 """
 
 from functools import wraps
@@ -14,14 +14,17 @@ from numba.extending import intrinsic, register_jitable
 FORMULA = {"contract", "nsz", "nnan", "ninf"}
 SUM = True
 
-# Scalar functions that the kernels of all backends call; no fast-math flags: some compare with infinity.
+# Scalar functions that the kernels of all backends call; no fast-math flags: some compare with
+# infinity.
 formula = register_jitable
 
 
 def kernel(function):
-    """Compile a loop over pairs. It releases the GIL, and is cached on disk if a folder can be written."""
-    # Callees are compiled into their callers. Otherwise the process that compiles them links other code than a process
-    # that loads them from the cache, and the last bits differ.
+    """Compile a loop over pairs. It releases the GIL, and is cached on disk if a folder can be
+    written.
+    """
+    # Callees are compiled into their callers. Otherwise the process that compiles them links other
+    # code than a process that loads them from the cache, and the last bits differ.
     options = {"nogil": True, "forceinline": True, "fastmath": SUM, "error_model": "numpy"}
     if config.DISABLE_JIT:
         return _refusing(function)
@@ -32,12 +35,17 @@ def kernel(function):
 
 
 def _refusing(function):
-    """Raise an error at a call, because code with intrinsics cannot run while numba's compiler is switched off."""
+    """Raise an error at a call, because code with intrinsics cannot run while numba's compiler is
+    switched off.
+    """
 
     @wraps(function)
     def refuse(*args):
         raise RuntimeError(
-            "NUMBA_DISABLE_JIT: expected 0, got 1: the kernels of sinkhorn_nb cannot run as Python; "
+            "NUMBA_DISABLE_JIT: expected 0, got 1: the kernels of sinkhorn_nb cannot run as "
+            "Python; "
+            ""
+            ""
             "unset the variable, or set numba.config.DISABLE_JIT = 0 before sinkhorn_nb is imported"
         )
 

@@ -1,4 +1,6 @@
-"""The machine that runs the kernels: threads, processor, vector width, folder of the compiled code."""
+"""The machine that runs the kernels: threads, processor, vector width, folder of the compiled
+code.
+"""
 
 from typing import NamedTuple
 
@@ -11,7 +13,9 @@ VECTOR_BITS = {"avx512f": 512, "avx": 256, "sse2": 128, "neon": 128}  # the wide
 
 
 class Machine(NamedTuple):
-    """Threads, LLVM's name of the processor, bits of its vectors, and the folder of compiled kernels or None."""
+    """Threads, LLVM's name of the processor, bits of its vectors, and the folder of compiled
+    kernels or None.
+    """
 
     threads: int
     cpu: str
@@ -32,7 +36,9 @@ def describe():
 def _vector_bits():
     features = numba.config.CPU_FEATURES
     try:
-        enabled = (binding.get_host_cpu_features().flatten() if features is None else features).split(",")
+        enabled = (
+            binding.get_host_cpu_features().flatten() if features is None else features
+        ).split(",")
     except RuntimeError:  # LLVM cannot tell on this platform
         return None
     return next((bits for name, bits in VECTOR_BITS.items() if f"+{name}" in enabled), None)

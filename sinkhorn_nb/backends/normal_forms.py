@@ -1,4 +1,6 @@
-"""Normal forms of small measures: distinct points with mass in increasing order, whatever the order of the rows."""
+"""Normal forms of small measures: distinct points with mass in increasing order, whatever the order
+of the rows.
+"""
 
 from typing import Any, NamedTuple
 
@@ -6,11 +8,14 @@ import numpy as np
 
 from .jit import kernel
 
-WEIGHT_ROUNDING = 1e-13  # largest relative difference of equal weights that were summed in different orders
+# Largest relative difference of equal weights that were summed in different orders
+WEIGHT_ROUNDING = 1e-13
 
 
 class Rows(NamedTuple):
-    """The rows of many clouds, one cloud after another in flat arrays; `ends` and `blocks` count from 0."""
+    """The rows of many clouds, one cloud after another in flat arrays; `ends` and `blocks` count
+    from 0.
+    """
 
     x: Any  # coordinates, (n, d) blocks
     weights: Any
@@ -28,7 +33,8 @@ class Forms(NamedTuple):
     blocks: Any
     dimensions: Any
     owners: Any  # of each row: its point within the cloud, -1 for rows without mass
-    boxes: Any  # of each cloud: its smallest and largest coordinates (2, d), where its block of `corners` ends
+    # Of each cloud: its smallest and largest coordinates (2, d), where its block of `corners` ends
+    boxes: Any
     corners: Any
 
 
@@ -95,7 +101,9 @@ def _equal_points(x, i, j):
 
 @kernel
 def _reduce(x, weights, order, other, points, a, owner):
-    """Write the distinct points with mass, their probabilities and the point of each row; how many points there are."""
+    """Write the distinct points with mass, their probabilities and the point of each row; how many
+    points there are.
+    """
     n, d = x.shape
     count, total = 0, 0.0
     for r in range(n):
@@ -150,9 +158,15 @@ def normal_forms(rows):
         _sort(raw, rows.weights[first:last], order, other)
         probabilities, owner = a[ends[c] : ends[c] + n], owners[first:last]
         kept = _reduce(raw, rows.weights[first:last], order, other, points, probabilities, owner)
-        ends[c + 1], blocks[c + 1], boxes[c + 1] = ends[c] + kept, blocks[c] + kept * d, boxes[c] + 2 * d
+        ends[c + 1], blocks[c + 1], boxes[c + 1] = (
+            ends[c] + kept,
+            blocks[c] + kept * d,
+            boxes[c] + 2 * d,
+        )
         _measure_box(points[:kept], corners[boxes[c] : boxes[c + 1]].reshape((2, d)))
-    return Forms(x[: blocks[count]], a[: ends[count]], ends, blocks, rows.dimensions, owners, boxes, corners)
+    return Forms(
+        x[: blocks[count]], a[: ends[count]], ends, blocks, rows.dimensions, owners, boxes, corners
+    )
 
 
 @kernel
@@ -180,7 +194,9 @@ def _least(forms, c):
 
 @kernel
 def survey(forms, sources, targets):
-    """The relation, the diameter and the smallest probability of each pair of clouds, given by their numbers."""
+    """The relation, the diameter and the smallest probability of each pair of clouds, given by
+    their numbers.
+    """
     count = len(sources)
     relations, diameters, least = np.empty(count, dtype=np.int64), np.empty(count), np.empty(count)
     for q in range(count):

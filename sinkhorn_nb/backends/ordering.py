@@ -5,7 +5,8 @@ from .jit import kernel
 
 @kernel
 def median_cuts(points, order, depth):
-    """Permute the rows of points, and order alike, until every node of every level is split at its median.
+    """Permute the rows of points, and order alike, until every node of every level is split at its
+    median.
 
     The q-th node of level k holds the rows (q n) >> k to ((q + 1) n) >> k; it is cut along its
     coordinate of largest variance.

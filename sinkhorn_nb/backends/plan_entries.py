@@ -1,6 +1,8 @@
-"""Entries of a plan in float64, by rows: dense, the largest, sums, draws. The CPU reads them, in the caller's order.
+"""Entries of a plan in float64, by rows: dense, the largest, sums, draws. The CPU reads them, in
+the caller's order.
 
-The panels depend on the sizes alone and share nothing, so the result has the same bits for any number of threads.
+The panels depend on the sizes alone and share nothing, so the result has the same bits for any
+number of threads.
 """
 
 import numpy as np
@@ -16,8 +18,8 @@ LARGEST = 1e290  # of F and G, so that sums of two are finite; its negative mean
 class PlanEntries:
     """P_ij = 2^(F_i + G_j - scale |x_i - y_j|^2).
 
-    Differences are taken of the caller's numbers, which are not centered, and no square is expanded. Therefore an entry
-    is right to the rounding of its exponent.
+    Differences are taken of the caller's numbers, which are not centered, and no square is
+    expanded. Therefore an entry is right to the rounding of its exponent.
 
     Parameters
     ----------
@@ -32,7 +34,9 @@ class PlanEntries:
     def __init__(self, x, F, y, G, scale, highest):
         F, G = np.clip(F, -LARGEST, LARGEST), np.clip(G, -LARGEST, LARGEST)
         y = np.ascontiguousarray(_padded(y).T)
-        self._exponents = Exponents(_padded(x), F / 2, y, G / 2, float(scale / 2), float(highest / 2))
+        self._exponents = Exponents(
+            _padded(x), F / 2, y, G / 2, float(scale / 2), float(highest / 2)
+        )
         self.shape = len(F), len(G)
 
     def dense(self):
@@ -42,7 +46,9 @@ class PlanEntries:
         return out
 
     def largest(self, k):
-        """Columns and values, both (n, k), of the k largest of each row, largest first; of equal ones the first."""
+        """Columns and values, both (n, k), of the k largest of each row, largest first; of equal
+        ones the first.
+        """
         shape = self.shape[0], k
         columns, values = np.empty(shape, np.int64), np.empty(shape)
         self._run(plan_kernels.panel_largest, columns, values)
@@ -62,9 +68,11 @@ class PlanEntries:
         return sums, logs
 
     def draws(self, starts, targets):
-        """Columns at which the running sum of row i exceeds each of targets[starts[i] : starts[i + 1]].
+        """Columns at which the running sum of row i exceeds each of targets[starts[i] : starts[i +
+        1]].
 
-        Targets ascend. A target that rounding puts at or above the sum gets the last column with an entry above 0.
+        Targets ascend. A target that rounding puts at or above the sum gets the last column with an
+        entry above 0.
         """
         columns = np.zeros(len(targets), np.int64)
         self._run(plan_kernels.panel_draws, starts, targets, columns)
@@ -81,7 +89,9 @@ class PlanEntries:
 
 
 def _padded(points):
-    """Pad points with zero coordinates to a multiple of COORDINATES, which the kernels read together."""
+    """Pad points with zero coordinates to a multiple of COORDINATES, which the kernels read
+    together.
+    """
     n, d = points.shape
     out = np.zeros((n, -(-d // COORDINATES) * COORDINATES))
     out[:, :d] = points

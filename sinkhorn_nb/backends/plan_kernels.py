@@ -1,4 +1,5 @@
-"""Compiled loops that read entries of a plan, rows `first` to `last`: `ROWS` at a time against `COLUMNS` columns.
+"""Compiled loops that read entries of a plan, rows `first` to `last`: `ROWS` at a time against
+`COLUMNS` columns.
 
 An entry has the same bits in all kernels, and in the transposed plan.
 """
@@ -12,12 +13,15 @@ from .pointwise import add_squares, entry, log_root
 
 COORDINATES = 4  # read together: squares are stored once for this number
 ROWS, COLUMNS = 8, 256
-DRAWN = 1024  # columns at a time of a row that is read alone: more of them make the start of a loop cheap
+# Columns at a time of a row that is read alone: more of them make the start of a loop cheap
+DRAWN = 1024
 SPARE = 32  # a row of the k largest entries may have 2 k + SPARE candidates before they are reduced
 
 
 class Exponents(NamedTuple):
-    """P_ij = 2^(2 t), t = F_i + G_j - scale |x_i - y_j|^2 <= `highest`; roots are within the range of exp2."""
+    """P_ij = 2^(2 t), t = F_i + G_j - scale |x_i - y_j|^2 <= `highest`; roots are within the range
+    of exp2.
+    """
 
     x: Any  # (n, D), D a multiple of COORDINATES
     F: Any  # includes the logarithm of the weight
@@ -38,7 +42,9 @@ def panel_entries(p, first, last, out):
             y0, y1, y2, y3 = y[0][j0:j1], y[1][j0:j1], y[2][j0:j1], y[3][j0:j1]
             for i in range(first, last):
                 xi = x[i, 0], x[i, 1], x[i, 2], x[i, 3]
-                _exponentiate_few(xi, y0, y1, y2, y3, p.F[i], p.G[j0:j1], p.scale, p.highest, out[i][j0:j1])
+                _exponentiate_few(
+                    xi, y0, y1, y2, y3, p.F[i], p.G[j0:j1], p.scale, p.highest, out[i][j0:j1]
+                )
         return
     squares = np.empty((ROWS, COLUMNS))
     for i0 in range(first, last, ROWS):
@@ -46,13 +52,18 @@ def panel_entries(p, first, last, out):
         for j0 in range(0, len(p.G), COLUMNS):
             j1 = min(j0 + COLUMNS, len(p.G))
             _squares(p, i0, i1, j0, j1, squares)
-            for i in range(i0, i1):  # written straight to memory, which is slower than the computation
-                _exponentiate(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], out[i][j0:j1])
+            # Written straight to memory, which is slower than the computation
+            for i in range(i0, i1):
+                _exponentiate(
+                    p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], out[i][j0:j1]
+                )
 
 
 @kernel
 def panel_sums(p, first, last, sums, logs):
-    """sums_i = sum_j P_ij and, unless None, logs_i = sum_j P_ij log2 P_ij for the rows from first to last."""
+    """sums_i = sum_j P_ij and, unless None, logs_i = sum_j P_ij log2 P_ij for the rows from first
+    to last.
+    """
     wide_vectors()
     squares = np.empty((ROWS, COLUMNS))
     for i0 in range(first, last, ROWS):
@@ -69,7 +80,9 @@ def panel_sums(p, first, last, sums, logs):
 
 @kernel
 def panel_largest(p, first, last, indices, values):
-    """The k largest entries of each row from first to last, in the order of their columns; the first of equal ones."""
+    """The k largest entries of each row from first to last, in the order of their columns; the
+    first of equal ones.
+    """
     wide_vectors()
     k = values.shape[1]
     squares, tile = np.empty((ROWS, COLUMNS)), np.empty((ROWS, COLUMNS))
@@ -99,10 +112,11 @@ def panel_largest(p, first, last, indices, values):
 
 @kernel
 def panel_draws(p, first, last, starts, targets, columns):
-    """Columns of the draws starts_i to starts_i+1 of row i: the first at which its running sum exceeds the target.
+    """Columns of the draws starts_i to starts_i+1 of row i: the first at which its running sum
+    exceeds the target.
 
-    The targets of a row ascend. Columns are read as far as the last draw needs. A target that exceeds the whole sum
-    gets the last column with an entry above 0.
+    The targets of a row ascend. Columns are read as far as the last draw needs. A target that
+    exceeds the whole sum gets the last column with an entry above 0.
     """
     wide_vectors()
     squares, tile = np.empty((1, DRAWN)), np.empty((1, DRAWN))
@@ -120,7 +134,8 @@ def panel_draws(p, first, last, starts, targets, columns):
                     G = p.G[j0:j1]
                     _squares(p, i, i + 1, j0, j1, squares)
                     after = done[r] + _sum_entries(p.F[i], G, p.scale, p.highest, squares[0])
-                    if targets[head] < after:  # few tiles have draws; others are only summed, not stored
+                    # Few tiles have draws; others are only summed, not stored
+                    if targets[head] < after:
                         row = tile[0][: j1 - j0]
                         _exponentiate(p.F[i], G, p.scale, p.highest, squares[0], row)
                         heads[r] = _invert(row, j0, done[r], after, targets, columns, head, stop)
@@ -237,7 +252,9 @@ def _keep(row, j0, floor, kept, where, count):
 
 @kernel
 def _cut_down(kept, where, count, k, scratch):
-    """Keep the k largest candidates, the first of equal ones, in their order; return the least of them."""
+    """Keep the k largest candidates, the first of equal ones, in their order; return the least of
+    them.
+    """
     scratch[:count] = kept[:count]
     floor = _kth_largest(scratch, count, k)
     ties = k - _count_above(kept[:count], floor)
@@ -277,7 +294,9 @@ def _kth_largest(values, count, k):
 
 @kernel
 def _invert(row, j0, done, after, targets, columns, head, stop):
-    """Set the columns of draws from head on with targets below `after`, the sum at the tile's end; return the next."""
+    """Set the columns of draws from head on with targets below `after`, the sum at the tile's end;
+    return the next.
+    """
     j, column = 0, j0
     while head < stop and targets[head] < after:
         while j < len(row) and done <= targets[head]:

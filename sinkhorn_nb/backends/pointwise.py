@@ -1,8 +1,9 @@
 """The formula of one pair (i, j), written once.
 
-With coordinates scaled by sqrt(log2(e) / eps), F_i = log2(e) f_i / eps - |x_i|^2 / 2 and
-G_j likewise, the Gibbs kernel exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) is 2^(F_i + G_j + <x_i, y_j>).
-Entries of a plan keep the square of the difference: nothing cancels, and each entry is exact by itself.
+With coordinates scaled by sqrt(log2(e) / eps), F_i = log2(e) f_i / eps - |x_i|^2 / 2 and G_j
+likewise, the Gibbs kernel exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) is 2^(F_i + G_j + <x_i, y_j>).
+Entries of a plan keep the square of the difference: nothing cancels, and each entry is exact by
+itself.
 """
 
 import numpy as np
@@ -35,11 +36,12 @@ B0, B1, B2, B3, B4, B5, B6, B7, B8, B9, B10 = map(
 # already added, in the low bits.
 ROUND32 = np.float32(1.5 * 2**23 + 127)
 ROUND64 = np.float64(1.5 * 2**52 + 1023)
-# Exponents are clipped here. At the lower end, 2^LOW times any weight is not denormal, because denormal
-# numbers made whole passes 3-5 times slower, and is negligible compared with a sum near 1.
+# Exponents are clipped here. At the lower end, 2^LOW times any weight is not denormal, because
+# denormal numbers made whole passes 3-5 times slower, and is negligible compared with a sum near 1.
 LOW32, HIGH32 = np.float32(-90), np.float32(126)
 LOW64, HIGH64 = np.float64(-900), np.float64(1022)
-SMALLEST_ROOT = np.float64(-511)  # exponent of the root of an entry of a plan; below it the entry is 0
+# Exponent of the root of an entry of a plan; below it the entry is 0
+SMALLEST_ROOT = np.float64(-511)
 
 
 def exp2(t):
@@ -105,7 +107,9 @@ def _overload_log2(z):
 
 
 def add_inner(t, x, y):
-    """t + <x, y> of two points given as tuples, or t + entry y of a row x of precomputed products."""
+    """t + <x, y> of two points given as tuples, or t + entry y of a row x of precomputed
+    products.
+    """
     return t + sum(a * b for a, b in zip(x, y, strict=True))
 
 
@@ -141,7 +145,9 @@ def _overload_add_squares(t, x, y):
 
 
 def log_root(F, G, cost):
-    """log2 of the root of an entry of a plan, from halves of F, G and the cost; its transpose has the same bits."""
+    """log2 of the root of an entry of a plan, from halves of F, G and the cost; its transpose has
+    the same bits.
+    """
     return (F + G) - cost
 
 

@@ -1,7 +1,8 @@
-"""Several devices as one backend: each takes a piece of the rows against all columns, all at the same time.
+"""Several devices as one backend: each takes a piece of the rows against all columns, all at the
+same time.
 
-Sums of rows are concatenated, and sums of columns are added in the order of the devices. Therefore the
-result has the same bits each time, for the same number of devices.
+Sums of rows are concatenated, and sums of columns are added in the order of the devices. Therefore
+the result has the same bits each time, for the same number of devices.
 """
 
 from contextlib import nullcontext
@@ -59,7 +60,9 @@ class ShardedCloud:
         key = device.number, piece.tiles.start, piece.tiles.stop
         if key not in self._loaded:
             bounds = self._bounds[piece.tiles.start : piece.tiles.stop + 1] - piece.points.start
-            self._loaded[key] = device.backend.load(self._offsets[piece.points], self._centres[piece.tiles], bounds)
+            self._loaded[key] = device.backend.load(
+                self._offsets[piece.points], self._centres[piece.tiles], bounds
+            )
         return self._loaded[key]
 
     def _piece(self, first, last):
@@ -67,7 +70,9 @@ class ShardedCloud:
 
 
 class ShardedClusterSums:
-    """Sums over clusters on their devices; the parts of a cluster that two devices share are added."""
+    """Sums over clusters on their devices; the parts of a cluster that two devices share are
+    added.
+    """
 
     def __init__(self, parts):
         self._parts = parts
@@ -86,7 +91,9 @@ class ShardedClusterSums:
         return self._of_clusters(lambda part: part.sums.grouped(weights, size))
 
     def __array__(self, dtype=None, copy=None):
-        return self._of_clusters(lambda part: np.asarray(part.sums)).astype(dtype or self.dtype, copy=False)
+        return self._of_clusters(lambda part: np.asarray(part.sums)).astype(
+            dtype or self.dtype, copy=False
+        )
 
     def _of_clusters(self, question):
         answers = self._ask(question)
@@ -111,11 +118,17 @@ class ShardedBackend:
 
     def has_room(self, work):
         """Tell whether both clouds of some work fit on each device."""
-        return all(_at_once(lambda device, _: device.backend.has_room(work), [(d, None) for d in self._devices]))
+        return all(
+            _at_once(
+                lambda device, _: device.backend.has_room(work), [(d, None) for d in self._devices]
+            )
+        )
 
     def require_room(self, work):
         """Raise a MemoryError unless both clouds fit on each device."""
-        _at_once(lambda device, _: device.backend.require_room(work), [(d, None) for d in self._devices])
+        _at_once(
+            lambda device, _: device.backend.require_room(work), [(d, None) for d in self._devices]
+        )
 
     def load(self, offsets, centres, bounds):
         return ShardedCloud(offsets, centres, bounds)
@@ -139,14 +152,20 @@ class ShardedBackend:
         return np.concatenate(rows), ShardedClusterSums(parts)
 
     def self_sums(self, x, F, a):
-        """Sums over pieces with equal numbers of pairs: those among the points of a piece and with later points."""
+        """Sums over pieces with equal numbers of pairs: those among the points of a piece and with
+        later points.
+        """
 
         def ask(device, here):
             X, i = x.on(device, here), here.points
             found = [(i, device.backend.self_sums(X, F[i], a[i]))]
             if later := x.after(here):
                 j = later.points
-                found += zip((i, j), device.backend.sums(X, F[i], a[i], x.on(device, later), F[j], a[j]), strict=True)
+                found += zip(
+                    (i, j),
+                    device.backend.sums(X, F[i], a[i], x.on(device, later), F[j], a[j]),
+                    strict=True,
+                )
             return found
 
         out = np.zeros(x.n)
@@ -172,7 +191,9 @@ class ShardedBackend:
     def transport(self, x, F, y, G, V, factors):
         def ask(device, here):
             X, Y, i = x.on(device, here), y.on(device, y.whole), here.points
-            return device.backend.transport(X, F[i], Y, G, V, factors and (factors[0][i], factors[1]))
+            return device.backend.transport(
+                X, F[i], Y, G, V, factors and (factors[0][i], factors[1])
+            )
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 
@@ -185,7 +206,9 @@ def _clusters_within(bounds, points):
     """The clusters of some consecutive points, and their starts and ends among the points."""
     first = int(np.searchsorted(bounds, points.start, side="right")) - 1
     last = int(np.searchsorted(bounds, points.stop))
-    return slice(first, last), np.clip(bounds[first : last + 1], points.start, points.stop) - points.start
+    return slice(first, last), np.clip(
+        bounds[first : last + 1], points.start, points.stop
+    ) - points.start
 
 
 def _at_once(question, askings):

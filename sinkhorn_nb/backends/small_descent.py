@@ -1,4 +1,6 @@
-"""The loop that solves one small problem within one compiled call, to a marginal error and to an accurate value."""
+"""The loop that solves one small problem within one compiled call, to a marginal error and to an
+accurate value.
+"""
 
 from typing import Any, NamedTuple
 
@@ -39,7 +41,9 @@ class Outcome(NamedTuple):
 
 @kernel
 def judge(b, logs):
-    """The marginal error, the largest log of a ratio, that at tiny masses, and the gain of an exact update in bits."""
+    """The marginal error, the largest log of a ratio, that at tiny masses, and the gain of an exact
+    update in bits.
+    """
     wide_vectors()
     error, furthest, unevenness, gain = 0.0, 0.0, 0.0, 0.0
     for j in range(len(logs)):
@@ -62,7 +66,9 @@ def _has_moved_far(v, reference):
 
 @kernel
 def _step(b, is_self, is_mixed, has_last, n_seen, logs, v, room, mixing):
-    """Move v by the step that the ratios ask for, mixed with earlier ones; the changes seen so far."""
+    """Move v by the step that the ratios ask for, mixed with earlier ones; the changes seen so
+    far.
+    """
     wide_vectors()
     step = SELF_STEP if is_self else 1.0
     for j in range(len(v)):
@@ -83,13 +89,22 @@ def _step(b, is_self, is_mixed, has_last, n_seen, logs, v, room, mixing):
 
 @kernel
 def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing, best, history):
-    """Iterate from v to the tolerance, and to the aim; the best (u, v, logs) that was measured, and the outcome.
+    """Iterate from v to the tolerance, and to the aim; the best (u, v, logs) that was measured, and
+    the outcome.
 
     An iterate of lower dual than the last is given up for the plain one that it replaced.
     """
     wide_vectors()
-    zero, false = np.int64(0), np.bool_(False)  # of a literal, numba compiles all that it is passed to once more
-    logs, n_iter, n_builds, n_seen, n_within, n_rounds = np.empty(len(v)), zero, zero, zero, zero, zero
+    # Of a literal, numba compiles all that it is passed to once more
+    zero, false = np.int64(0), np.bool_(False)
+    logs, n_iter, n_builds, n_seen, n_within, n_rounds = (
+        np.empty(len(v)),
+        zero,
+        zero,
+        zero,
+        zero,
+        zero,
+    )
     is_stale, has_last, is_done = not is_built, false, false
     best_dual, least_error, least_unevenness = NO_VALUE, -NO_VALUE, -NO_VALUE
     value, gain, last_value = 0.0, 0.0, 0.0

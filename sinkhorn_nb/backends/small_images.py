@@ -12,10 +12,11 @@ from .threads import run
 
 @kernel
 def images(points, others, a, b, is_self, scale, rows, columns, of_x, of_y):
-    """The means of y under the plan's rows, and of x under its columns, for (n, d) and (m, d) points in bits.
+    """The means of y under the plan's rows, and of x under its columns, for (n, d) and (m, d)
+    points in bits.
 
-    `rows` are potentials (u, v) at which the rows are exact, `columns` such at which the columns are; these are not
-    looked at in self problems.
+    `rows` are potentials (u, v) at which the rows are exact, `columns` such at which the columns
+    are; these are not looked at in self problems.
     """
     wide_vectors()
     x, y = seen_from_origin(points, others)
@@ -52,8 +53,12 @@ def images(points, others, a, b, is_self, scale, rows, columns, of_x, of_y):
 
 
 @kernel
-def images_range(forms, sources, targets, are_wanted, scale, answers, first, last, of_x, of_y, x_blocks, y_blocks):
-    """The images of problems first to last, in the orientation of their answers; `of_y` of self problems is left."""
+def images_range(
+    forms, sources, targets, are_wanted, scale, answers, first, last, of_x, of_y, x_blocks, y_blocks
+):
+    """The images of problems first to last, in the orientation of their answers; `of_y` of self
+    problems is left.
+    """
     for q in range(first, last):
         if not are_wanted[q]:
             continue
@@ -67,11 +72,15 @@ def images_range(forms, sources, targets, are_wanted, scale, answers, first, las
             exact[j] = v[j] - answers.logs[answers.v_ends[q] + j]
         on_x = of_x[x_blocks[q] : x_blocks[q + 1]].reshape(points.shape)
         on_y = of_y[y_blocks[q] : y_blocks[q + 1]].reshape(others.shape)
-        images(points, others, a, b, sources[q] == targets[q], scale, (u, v), (u, exact), on_x, on_y)
+        images(
+            points, others, a, b, sources[q] == targets[q], scale, (u, v), (u, exact), on_x, on_y
+        )
 
 
 def all_images(forms, sources, targets, are_wanted, scale, answers):
-    """The images of both clouds' points in every problem that is wanted, as two flat arrays of coordinates."""
+    """The images of both clouds' points in every problem that is wanted, as two flat arrays of
+    coordinates.
+    """
     d = forms.dimensions[sources]
     ends = [ends_of(d * sizes_of(points)) for points in (answers.u_ends, answers.v_ends)]
     of_x, of_y = np.empty(ends[0][-1]), np.empty(ends[1][-1])

@@ -1,8 +1,10 @@
-"""The steps that solve one small problem: its cost block and its kernel stay in the cache of a core.
+"""The steps that solve one small problem: its cost block and its kernel stay in the cache of a
+core.
 
-A problem is a block of costs, two vectors of weights and a temperature; nothing here knows of points. Potentials and
-costs are in bits: P_ij = a_i b_j 2^(u_i + v_j - C_ij). The kernel K_ij = b_j 2^(v_j - C_ij - top_i) is stored at a
-reference v, and one read of it makes both half steps of Sinkhorn's iteration; it is built anew once v has moved far.
+A problem is a block of costs, two vectors of weights and a temperature; nothing here knows of
+points. Potentials and costs are in bits: P_ij = a_i b_j 2^(u_i + v_j - C_ij). The kernel K_ij = b_j
+2^(v_j - C_ij - top_i) is stored at a reference v, and one read of it makes both half steps of
+Sinkhorn's iteration; it is built anew once v has moved far.
 """
 
 from typing import Any, NamedTuple
@@ -79,7 +81,9 @@ def _build(C, coolness, base, row, half, top, K):
 
 @kernel
 def _sweep(K, weights, factors, u, top, sums):
-    """u_i = -top_i - log2 sum_j K_ij factors_j, and sums_j = sum_i a_i K_ij / (that sum): both half steps."""
+    """u_i = -top_i - log2 sum_j K_ij factors_j, and sums_j = sum_i a_i K_ij / (that sum): both half
+    steps.
+    """
     wide_vectors()
     fill(0.0, sums)
     for i in range(K.shape[0]):
@@ -130,7 +134,8 @@ def anneal(C, a, b, n_levels, u, v, K, room):
         _build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
         _sweep(K, a, room.factors, u, room.top, room.sums)
-        for j in range(len(v)):  # K holds b_j; a column that nobody sees waits for the last temperature
+        # K holds b_j; a column that nobody sees waits for the last temperature
+        for j in range(len(v)):
             if room.sums[j] > LEAST_SUM:
                 v[j] -= warmth * (log2(room.sums[j]) - log2(b[j]))
 
@@ -164,7 +169,9 @@ def build_at(C, b, v, K, room):
 
 @kernel
 def measure(C, a, b, is_self, u, v, logs, K, room):
-    """Make u exact for v; the logs of the other marginal's ratios there, the dual value, and whether K still serves."""
+    """Make u exact for v; the logs of the other marginal's ratios there, the dual value, and
+    whether K still serves.
+    """
     wide_vectors()
     for j in range(len(v)):
         room.factors[j] = exp2(v[j] - room.reference[j])

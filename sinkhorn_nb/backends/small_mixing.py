@@ -11,7 +11,9 @@ RIDGE = 1e-10  # on the Gram matrix of unit differences
 
 
 class Mixing(NamedTuple):
-    """Anderson mixing of v: rings of unit changes of the residual, of what undoes them, and their inner products."""
+    """Anderson mixing of v: rings of unit changes of the residual, of what undoes them, and their
+    inner products.
+    """
 
     changes: Any
     corrections: Any
@@ -21,7 +23,9 @@ class Mixing(NamedTuple):
 
 @kernel
 def mix(mixing, n_known, weights, residual, v):
-    """Subtract from v what undoes the residual within the span of the known changes, by Gaussian elimination."""
+    """Subtract from v what undoes the residual within the span of the known changes, by Gaussian
+    elimination.
+    """
     wide_vectors()
     changes, corrections, gram, shares = mixing
     A = np.empty((MEMORY, MEMORY + 1))

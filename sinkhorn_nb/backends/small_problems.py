@@ -1,4 +1,6 @@
-"""Many small problems between point clouds: threads over problems, each solved whole by one thread."""
+"""Many small problems between point clouds: threads over problems, each solved whole by one
+thread.
+"""
 
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -17,20 +19,24 @@ PAIRS_A_PANEL = 2**17  # fewer are not worth a thread's start
 
 
 class Problems(NamedTuple):
-    """Problems between clouds, which are given by their numbers; a cloud and itself is a self problem."""
+    """Problems between clouds, which are given by their numbers; a cloud and itself is a self
+    problem.
+    """
 
     sources: Any
     targets: Any
     scales: Any  # bits per squared distance
     tols: Any
-    are_fine: Any  # whether the blur is so small that no estimate of the accuracy is to be trusted at first
+    # Whether the blur is so small that no estimate of the accuracy is to be trusted at first
+    are_fine: Any
     are_wanted: Any  # the others are passed over
     starts: Any  # of v, laid out as the answers
     are_started: Any  # whether the start of each is given
 
 
 class Answers(NamedTuple):
-    """The best potentials of each problem in bits, log2 of the ratios of its second marginal, and how it went.
+    """The best potentials of each problem in bits, log2 of the ratios of its second marginal, and
+    how it went.
 
     Of problems that were passed over: zeros, NO_VALUE and an infinite error.
     """
@@ -54,7 +60,18 @@ class Answers(NamedTuple):
         u, v, logs = np.zeros(ends[0][-1]), np.zeros(ends[1][-1]), np.zeros(ends[1][-1])
         values, gains, errors = np.full(count, NO_VALUE), np.zeros(count), np.full(count, np.inf)
         counts, are_accurate = np.zeros((count, 3), dtype=np.int64), np.zeros(count, dtype=np.bool_)
-        return cls(u, v, logs, *ends, values, gains, errors, counts, are_accurate, np.empty((count, max_iter)))
+        return cls(
+            u,
+            v,
+            logs,
+            *ends,
+            values,
+            gains,
+            errors,
+            counts,
+            are_accurate,
+            np.empty((count, max_iter)),
+        )
 
     def of(self, q):
         """The answer to one problem, apart from its history."""
@@ -63,9 +80,19 @@ class Answers(NamedTuple):
         return Answer(self.u[u].copy(), self.v[v].copy(), self.logs[v].copy(), *numbers)
 
     def put(self, q, answer, is_free):
-        """Write the answer to one problem, which is accurate; it may count as found without an iteration."""
+        """Write the answer to one problem, which is accurate; it may count as found without an
+        iteration.
+        """
         u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
-        self.u[u], self.v[v], self.logs[v], self.values[q], self.gains[q], self.errors[q], self.counts[q] = answer
+        (
+            self.u[u],
+            self.v[v],
+            self.logs[v],
+            self.values[q],
+            self.gains[q],
+            self.errors[q],
+            self.counts[q],
+        ) = answer
         self.are_accurate[q] = True
         if is_free:
             self.counts[q] = 0
@@ -102,7 +129,9 @@ def squared_distances(x, y, scale, out):
 def points_of(forms, c):
     """The (n, d) points of a cloud, and their probabilities."""
     first, last, d = forms.ends[c], forms.ends[c + 1], forms.dimensions[c]
-    return forms.x[forms.blocks[c] : forms.blocks[c + 1]].reshape((last - first, d)), forms.a[first:last]
+    return forms.x[forms.blocks[c] : forms.blocks[c + 1]].reshape((last - first, d)), forms.a[
+        first:last
+    ]
 
 
 @kernel
@@ -123,12 +152,16 @@ def seen_from_origin(points, others):
 def _room(n, m):
     """Scratch for a problem of n by m."""
     z = np.empty((9, m))
-    return Room(z[0], np.empty(n), z[1], np.empty(m // 2 + 1), z[2], z[3], z[4], z[5], z[6], z[7], z[8])
+    return Room(
+        z[0], np.empty(n), z[1], np.empty(m // 2 + 1), z[2], z[3], z[4], z[5], z[6], z[7], z[8]
+    )
 
 
 @kernel
 def _moments(x, y, a, b, scale, v):
-    """v that moves the mean of x onto that of y; the squares of the clouds' distance and radius, in bits."""
+    """v that moves the mean of x onto that of y; the squares of the clouds' distance and radius, in
+    bits.
+    """
     spread, distance = 0.0, 0.0
     fill(0.0, v)
     for k in range(x.shape[1]):
@@ -149,7 +182,9 @@ def _moments(x, y, a, b, scale, v):
 
 @kernel
 def _starts_near(C, a, b, own, u, v, K, room):
-    """Whether v and the potential of the second cloud with itself nearly solve the problem: moved there, K built."""
+    """Whether v and the potential of the second cloud with itself nearly solve the problem: moved
+    there, K built.
+    """
     plain, logs = room.plain, room.residual
     copy(v, plain)
     add(own, v)
@@ -163,7 +198,9 @@ def _starts_near(C, a, b, own, u, v, K, room):
 
 @kernel
 def _start(x, y, a, b, scale, C, own_v, u, v, K, room):
-    """Move v near the solution; whether K is built there, how many kernels were, and the levels of annealing."""
+    """Move v near the solution; whether K is built there, how many kernels were, and the levels of
+    annealing.
+    """
     distance, spread = _moments(x, y, a, b, scale, v)
     n_builds = 0
     if are_near(distance):
@@ -177,7 +214,8 @@ def _start(x, y, a, b, scale, C, own_v, u, v, K, room):
 
 @kernel
 def solve_range(forms, problems, own, first, last, blocks, answers):
-    """Solve the problems first to last, one after another; `own` are the answers of each cloud with itself.
+    """Solve the problems first to last, one after another; `own` are the answers of each cloud with
+    itself.
 
     `blocks` are two arrays that hold the largest problem.
     """
@@ -203,7 +241,12 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         elif not is_self:
             own_v = own.v[own.v_ends[e] : own.v_ends[e + 1]]
             is_built, n_builds, n_levels = _start(x, y, a, b, scale, C, own_v, u, v, K, room)
-        mixing = Mixing(np.empty((MEMORY, m)), np.empty((MEMORY, m)), np.empty((MEMORY, MEMORY)), np.empty(MEMORY))
+        mixing = Mixing(
+            np.empty((MEMORY, m)),
+            np.empty((MEMORY, m)),
+            np.empty((MEMORY, MEMORY)),
+            np.empty(MEMORY),
+        )
         best_u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
         best = best_u, answers.v[v_first:v_last], answers.logs[v_first:v_last]
         outcome = solve(
@@ -223,7 +266,11 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
             best,
             answers.histories[q],
         )
-        answers.values[q], answers.gains[q], answers.errors[q] = outcome.value, outcome.gain, outcome.error
+        answers.values[q], answers.gains[q], answers.errors[q] = (
+            outcome.value,
+            outcome.gain,
+            outcome.error,
+        )
         answers.are_accurate[q] = outcome.is_accurate
         answers.counts[q, 0], answers.counts[q, 2] = outcome.n_iter, n_levels
         answers.counts[q, 1] = outcome.n_builds + n_builds
@@ -242,10 +289,13 @@ def solve_all(forms, problems, own, max_iter):
         return answers
 
     def task(first, last):
-        solve_range(forms, problems, own, first, last, np.empty((2, pairs[first:last].max())), answers)
+        solve_range(
+            forms, problems, own, first, last, np.empty((2, pairs[first:last].max())), answers
+        )
 
     run(task, panels(pairs))
-    most = answers.counts[:, 0].max()  # few problems take many iterations: the others need no room for so many
+    # Few problems take many iterations: the others need no room for so many
+    most = answers.counts[:, 0].max()
     return answers._replace(histories=answers.histories[:, :most].copy())
 
 

@@ -1,4 +1,6 @@
-"""The rules by which small problems are solved, on any backend: what is measured, kept, mixed and called solved."""
+"""The rules by which small problems are solved, on any backend: what is measured, kept, mixed and
+called solved.
+"""
 
 import math
 from typing import Any, NamedTuple
@@ -9,35 +11,41 @@ from .pointwise import LOG2E, exp2, log2
 RATIO = 16.0  # of the temperatures before the last
 START_ERROR = 0.5  # marginal error from which on iterates are mixed
 SELF_STEP = 2.0 / 3.0  # share of the way from v to T(v) in problems of a measure with itself
-# Masses below this share of the mean are tiny: the error does not see them. Where the ratio of the marginal at one is
-# off by more than so many bits, a few extra iterations are made.
+# Masses below this share of the mean are tiny: the error does not see them. Where the ratio of the
+# marginal at one is off by more than so many bits, a few extra iterations are made.
 TINY, UNEVEN, EXTRA = 1e-3, 0.15, 6
-FURTHEST = 30.0  # bits of any marginal ratio up to which iterates are mixed: the error does not see small masses
+# Bits of any marginal ratio up to which iterates are mixed: the error does not see small masses
+FURTHEST = 30.0
 LARGEST_LOG = 1000.0  # bits of a marginal ratio, so that the error stays a finite number
 DRIFT = 25.0  # bits that v may move from the reference before the kernel is built anew
 LEAST_SUM = 2.0**-700  # of a column: less may be lost among entries that are clipped at 2^-900
 DUAL_ROUNDING = 1e-12  # in bits
-# Once so many pairs have been treated and so many iterations made, the least error is looked at, then again after twice
-# as many. If it has not fallen to this share since the last look, two-level steps need less time.
+# Once so many pairs have been treated and so many iterations made, the least error is looked at,
+# then again after twice as many. If it has not fallen to this share since the last look, two-level
+# steps need less time.
 PAIRS_BEFORE_LOOK, FIRST_LOOK, PROGRESS = 2**22, 32, 0.5
 NO_VALUE = -1e300  # compiled code knows no infinite numbers
-# A divergence is a small difference of dual values. The error of such a value is at most about AMPLIFICATION times what
-# an exact update would gain, which is large after Sinkhorn's iterations alone: they leave masses to be exchanged
-# between far clusters. A divergence SAFETY times as large is accurate enough. Otherwise the marginal error is brought
-# down to the share SHARPENING, again and again, until the divergence changes by less than LARGEST_CHANGE of itself, or
-# rounding decides.
+# A divergence is a small difference of dual values. The error of such a value is at most about
+# AMPLIFICATION times what an exact update would gain, which is large after Sinkhorn's iterations
+# alone: they leave masses to be exchanged between far clusters. A divergence SAFETY times as large
+# is accurate enough. Otherwise the marginal error is brought down to the share SHARPENING, again
+# and again, until the divergence changes by less than LARGEST_CHANGE of itself, or rounding
+# decides.
 AMPLIFICATION, SAFETY = 1e4, 20.0
 SHARPENING, LARGEST_CHANGE = 1 / 8, 1 / 20
 LEAST_ERROR = 1e-9  # marginal error in float64 below which rounding dominates
-FINE = 1e-3  # of the diameter: at smaller blurs, small masses that must move far make any such bound too small
+# Of the diameter: at smaller blurs, small masses that must move far make any such bound too small
+FINE = 1e-3
 
 
 class Aim(NamedTuple):
     """The accuracy that a value must have, in bits. A divergence is the value minus `base`."""
 
-    base: Any  # half of the values of the two self problems; NO_VALUE where the value itself is wanted
+    # Half of the values of the two self problems; NO_VALUE where the value itself is wanted
+    base: Any
     gain: Any  # the most that the values of the self problems may gain
-    is_fine: Any  # whether the blur is so small that no estimate of the accuracy is to be trusted at first
+    # Whether the blur is so small that no estimate of the accuracy is to be trusted at first
+    is_fine: Any
 
 
 @formula
@@ -55,13 +63,17 @@ def are_near(distance):
 
 @formula
 def heat(level):
-    """The temperature of a level, in units of the last; exact, and without the power function, which GPUs call."""
+    """The temperature of a level, in units of the last; exact, and without the power function,
+    which GPUs call.
+    """
     return exp2(math.log2(RATIO) * level)
 
 
 @formula
 def log_ratio(total, moved, mass):
-    """log2 of a marginal's ratio, from the sum of a column of K and the way of v from K's reference."""
+    """log2 of a marginal's ratio, from the sum of a column of K and the way of v from K's
+    reference.
+    """
     return log2(max(total, LEAST_SUM)) + moved - log2(mass)
 
 
@@ -85,7 +97,9 @@ def is_tiny(mass, count):
 
 @formula
 def is_better(error, unevenness, least_error, least_unevenness, tol):
-    """Whether an iterate is the best so far: by its error, and where both are within tol by its unevenness."""
+    """Whether an iterate is the best so far: by its error, and where both are within tol by its
+    unevenness.
+    """
     if error <= tol and least_error <= tol:
         return unevenness < least_unevenness
     return error < least_error
@@ -103,7 +117,9 @@ def is_accurate(aim, value, last_value, gain, tol, n_rounds):
     divergence, gains = value - aim.base, gain + aim.gain
     if n_rounds == 0:
         return not aim.is_fine and divergence >= SAFETY * AMPLIFICATION * gains
-    has_stayed = abs(value - last_value) <= LARGEST_CHANGE * divergence and divergence >= SAFETY * gains
+    has_stayed = (
+        abs(value - last_value) <= LARGEST_CHANGE * divergence and divergence >= SAFETY * gains
+    )
     return has_stayed or tol <= LEAST_ERROR
 
 

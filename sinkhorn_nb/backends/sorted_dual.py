@@ -1,17 +1,22 @@
-"""The exact dual of transport on a line, for the cost |x - y|^p / p, and the sweeps that approach it."""
+"""The exact dual of transport on a line, for the cost |x - y|^p / p, and the sweeps that approach
+it.
+"""
 
 import numpy as np
 
 from .jit import kernel
 
-EXACT = 2.0**52  # leading parts of the masses are multiples of its inverse, so they are summed without rounding
+# Leading parts of the masses are multiples of its inverse, so they are summed without rounding
+EXACT = 2.0**52
 TIE = 2.0**-48  # relative difference of running sums that comes from the rounding of the weights
 
 
 def midpoint_dual(x, a, y, b, p):
-    """f (n,), g (m,) with f_i + g_j <= C_ij and <a, f> + <b, g> the cost of transport; the midpoint if not unique.
+    """f (n,), g (m,) with f_i + g_j <= C_ij and <a, f> + <b, g> the cost of transport; the midpoint
+    if not unique.
 
-    Points ascend, a and b are probabilities. Points without mass take min_j (C_ij - g_j) over points with mass.
+    Points ascend, a and b are probabilities. Points without mass take min_j (C_ij - g_j) over
+    points with mass.
     """
     heavy_x, heavy_y = a > 0, b > 0
     rows, columns = staircase(running_sums(a[heavy_x]), running_sums(b[heavy_y]))
@@ -30,7 +35,8 @@ def running_sums(masses):
 
 @kernel
 def staircase(A, B):
-    """The pairs (i, j) of the monotone coupling, for running sums A and B; both advance where A and B are equal.
+    """The pairs (i, j) of the monotone coupling, for running sums A and B; both advance where A and
+    B are equal.
 
     The pairs go from the first to the last, with any rounding.
     """
@@ -55,7 +61,9 @@ def _cost(t, p):
 
 @kernel
 def midpoint_potentials(x, y, rows, columns, p):
-    """f_i + g_j = C_ij along the staircase; across a step of both, f_i midway between its bounds."""
+    """f_i + g_j = C_ij along the staircase; across a step of both, f_i midway between its
+    bounds.
+    """
     f, g = np.empty(len(x)), np.empty(len(y))
     f[0], g[0] = 0.0, _cost(x[0] - y[0], p)
     for k in range(1, len(rows)):
@@ -77,7 +85,8 @@ def midpoint_potentials(x, y, rows, columns, p):
 def conjugate(z, x, y, g, rows, columns, p):
     """min_j (c(z_q, y_j) - g_j) at other points z, ascending.
 
-    The cost is Monge: the minimum is at the last partner of the x before z or at the first partner of the x after z.
+    The cost is Monge: the minimum is at the last partner of the x before z or at the first partner
+    of the x after z.
     """
     out, k = np.empty(len(z)), 0
     for q in range(len(z)):

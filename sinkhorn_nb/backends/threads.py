@@ -1,7 +1,7 @@
 """Threads over panels: their number is numba's setting, and they run kernels that release the GIL.
 
-Unlike numba's parallel loops, this may be called from several threads at once, survives a fork, reacts
-to Ctrl-C between panels, and compiles in a fraction of the time.
+Unlike numba's parallel loops, this may be called from several threads at once, survives a fork,
+reacts to Ctrl-C between panels, and compiles in a fraction of the time.
 """
 
 import threading
@@ -36,10 +36,14 @@ class _Pool:
         return getattr(self._here, "is_worker", False)
 
     def submit(self, function):
-        """Call a function in a thread of the pool; raise a RuntimeError if no thread can be started."""
+        """Call a function in a thread of the pool; raise a RuntimeError if no thread can be
+        started.
+        """
         with self._lock:
             if self._executor is None:
-                self._executor = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "sinkhorn_nb", self._mark)
+                self._executor = ThreadPoolExecutor(
+                    numba.config.NUMBA_NUM_THREADS, "sinkhorn_nb", self._mark
+                )
             return self._executor.submit(function)
 
 
@@ -51,7 +55,9 @@ forks.wait_for(_launching)
 
 @contextmanager
 def at_most(n_threads):
-    """Limit the threads for calls of `run` from this thread, which shares the machine with other jobs."""
+    """Limit the threads for calls of `run` from this thread, which shares the machine with other
+    jobs.
+    """
     before = _limit()
     _limits.n_threads = min(n_threads, before)
     try:
@@ -61,7 +67,9 @@ def at_most(n_threads):
 
 
 def count():
-    """The largest number of threads for a call of `run` from this thread: numba's setting, within the limit."""
+    """The largest number of threads for a call of `run` from this thread: numba's setting, within
+    the limit.
+    """
     return min(_n_threads(), _limit())
 
 
@@ -94,14 +102,17 @@ def run(task, panels):
 
 
 def _threads_for(n_panels):
-    """At most one thread per panel; one within a thread of the pool, which would otherwise wait for itself."""
+    """At most one thread per panel; one within a thread of the pool, which would otherwise wait for
+    itself.
+    """
     return 1 if n_panels == 1 or _pool.is_here() else min(count(), n_panels)
 
 
 def _n_threads():
     """Return numba.get_num_threads(), but without its lock.
 
-    Parent and forked children share that lock: if one of them is killed while it holds the lock, all others stop.
+    Parent and forked children share that lock: if one of them is killed while it holds the lock,
+    all others stop.
     """
     ask = getattr(parallel, "_get_num_threads", None)
     if ask is not None:

@@ -1,7 +1,8 @@
-"""One tile of pairs on the CPU: rows i0..i1 of x against columns j0..j1 of y, each within a tile of its cloud.
+"""One tile of pairs on the CPU: rows i0..i1 of x against columns j0..j1 of y, each within a tile of
+its cloud.
 
-Offsets (and centers) are a tuple of d coordinate arrays if d <= REGISTER_DIM (the exponents are then in
-registers), and otherwise an (n, d) array (the inner products of a tile come from BLAS).
+Offsets (and centers) are a tuple of d coordinate arrays if d <= REGISTER_DIM (the exponents are
+then in registers), and otherwise an (n, d) array (the inner products of a tile come from BLAS).
 Every tile is padded with inert points to a multiple of PAD, so that vectors are full.
 """
 
@@ -18,7 +19,9 @@ PAD = 16
 
 
 def point(cloud, i):
-    """Point i of a tile: a tuple of scalars, or a row of the inner products or the index into it."""
+    """Point i of a tile: a tuple of scalars, or a row of the inner products or the index into
+    it.
+    """
     return tuple(column[i] for column in cloud)
 
 
@@ -44,7 +47,9 @@ def _overload_segment(columns, start, stop):
         return lambda columns, start, stop: columns[start:stop]
     if len(columns) == 1:
         return lambda columns, start, stop: (columns[0][start:stop],)
-    return lambda columns, start, stop: (columns[0][start:stop],) + segment(columns[1:], start, stop)
+    return lambda columns, start, stop: (
+        (columns[0][start:stop],) + segment(columns[1:], start, stop)
+    )
 
 
 def group_segment(sums, group, start, stop):
@@ -60,7 +65,9 @@ def _overload_group_segment(sums, group, start, stop):
 
 
 def tile(x, y, i0, i1, j0, j1, scratch):
-    """The two operands whose points are passed to `exponent`; scratch holds (i1 - i0) * (j1 - j0) numbers."""
+    """The two operands whose points are passed to `exponent`; scratch holds (i1 - i0) * (j1 - j0)
+    numbers.
+    """
     return segment(x, i0, i1), segment(y, j0, j1)
 
 
@@ -78,7 +85,9 @@ def _overload_tile(x, y, i0, i1, j0, j1, scratch):
 
 
 def shift_rows(x, F, d, reference, A):
-    """A_i = F_i + reference - |d|^2 / 2 - <d, x_i>: the part of the exponents that belongs to the rows."""
+    """A_i = F_i + reference - |d|^2 / 2 - <d, x_i>: the part of the exponents that belongs to the
+    rows.
+    """
     raise TypeError("for compiled code")
 
 
@@ -101,7 +110,9 @@ def _overload_shift_rows(x, F, d, reference, A):
 
 
 def shift_columns(y, G, d, reference, B):
-    """B_j = G_j - reference + <d, y_j>: the part that belongs to the columns, small if reference is near G."""
+    """B_j = G_j - reference + <d, y_j>: the part that belongs to the columns, small if reference is
+    near G.
+    """
     raise TypeError("for compiled code")
 
 
@@ -161,9 +172,11 @@ def add_sums(x, F, a, y, G, b, partial, row_sums, column_sums):
 def _overload_add_sums(x, F, a, y, G, b, partial, row_sums, column_sums):
     def sums(x, F, a, y, G, b, partial, row_sums, column_sums):
         wide_vectors()
-        for j in range(len(partial)):  # a slice assignment would bring error texts into the compiled code
+        # A slice assignment would bring error texts into the compiled code
+        for j in range(len(partial)):
             partial[j] = 0
-        # Rows one by one: four that share each load of a column are as fast in float32, slower in float64 (d = 3).
+        # Rows one by one: four that share each load of a column are as fast in float32, slower in
+        # float64 (d = 3).
         for i in range(len(F)):
             xi, Fi, ai = point(x, i), F[i], a[i]
             row_sum = b.dtype.type(0)

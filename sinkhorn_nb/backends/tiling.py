@@ -4,7 +4,9 @@ import numpy as np
 
 
 def starts_of_pieces(cuts, most):
-    """Starts of pieces of at most `most` points. Between two consecutive cuts the pieces have about equal sizes."""
+    """Starts of pieces of at most `most` points. Between two consecutive cuts the pieces have about
+    equal sizes.
+    """
     sizes = np.diff(cuts)
     counts = -(-sizes // most)
     owner = np.repeat(np.arange(len(sizes)), counts)

@@ -1,4 +1,6 @@
-"""Decide whether `backend="auto"` uses a GPU: the problem must be large, and the GPU must give the CPU's answers."""
+"""Decide whether `backend="auto"` uses a GPU: the problem must be large, and the GPU must give the
+CPU's answers.
+"""
 
 from functools import cache
 from typing import NamedTuple
@@ -7,7 +9,8 @@ import numpy as np
 
 from .cpu import CpuBackend
 
-WORTHWHILE = 2**32  # pairs: a second per pass on two cores; the kernels of the GPU take some seconds to compile
+# Pairs: a second per pass on two cores; the kernels of the GPU take some seconds to compile
+WORTHWHILE = 2**32
 SIZES, TILE, CLUSTERS = (1500, 1300), 250, 8
 MOST_DIMENSIONS = 9  # higher dimensions have the same kernels
 RTOL = {"float32": 1e-4, "float64": 1e-9}
@@ -36,7 +39,9 @@ class Work(NamedTuple):
 def is_trusted(make, work):
     """Tell whether the backend from `make` passes the trial and has room for the work."""
     try:
-        return _passes(make, min(work.dimension, MOST_DIMENSIONS), work.dtype) and make().has_room(work)
+        return _passes(make, min(work.dimension, MOST_DIMENSIONS), work.dtype) and make().has_room(
+            work
+        )
     except Exception:  # a forked child, a lost device
         return False
 
@@ -51,9 +56,14 @@ def _passes(make, dimension, dtype):
 
 
 def agrees(backend, dimension, dtype, sizes=SIZES):
-    """Tell whether all methods of a backend give the answers of the CPU, on clouds of a few tiles."""
+    """Tell whether all methods of a backend give the answers of the CPU, on clouds of a few
+    tiles.
+    """
     answers = [_answers(each, dimension, dtype, sizes) for each in (CpuBackend(), backend)]
-    return all(np.allclose(got, expected, rtol=RTOL[dtype], atol=0) for expected, got in zip(*answers, strict=True))
+    return all(
+        np.allclose(got, expected, rtol=RTOL[dtype], atol=0)
+        for expected, got in zip(*answers, strict=True)
+    )
 
 
 def _answers(backend, d, dtype, sizes):
@@ -61,7 +71,12 @@ def _answers(backend, d, dtype, sizes):
     (x, F, a), (y, G, b) = (_side(backend, n, d, dtype, rng) for n in sizes)
     ends = np.linspace(0, len(F), CLUSTERS + 1).astype(np.int64)
     rows, sums = backend.cluster_sums(x, F, a, y, G, b, ends)
-    of_clusters = sums.columns(), sums.totals(np.arange(1.0, CLUSTERS + 1)), sums.shares(b), sums.grouped(b, 3)
+    of_clusters = (
+        sums.columns(),
+        sums.totals(np.arange(1.0, CLUSTERS + 1)),
+        sums.shares(b),
+        sums.grouped(b, 3),
+    )
     V = rng.uniform(1, 2, (len(G), d + 1))
     return [
         *backend.sums(x, F, a, y, G, b),

@@ -16,7 +16,9 @@ from .linear_system import LINEAR_TOL
 
 
 class Differentiable:
-    """Derivatives of potentials, map, plan and gradient of a `problem` with an `iterate`, computed by a `backend`."""
+    """Derivatives of potentials, map, plan and gradient of a `problem` with an `iterate`, computed
+    by a `backend`.
+    """
 
     problem: Problem
     backend: str
@@ -45,13 +47,14 @@ class Differentiable:
         plan : pair of (n, k) and (m, k) array-likes, optional
             U and V such that U V' are the derivatives with respect to the entries of the plan.
         tol : float
-            Relative residual of the linear system. Apart from this, derivatives are right up to the marginal error.
+            Relative residual of the linear system. Apart from this, derivatives are right up to the
+            marginal error.
 
         Returns
         -------
         Gradient
-            x (n, d), y (m, d), a (n,), b (m,) float64 arrays, and the attribute `linear_solve`: residual, n_iter,
-            n_passes, converged.
+            x (n, d), y (m, d), a (n,), b (m,) float64 arrays, and the attribute `linear_solve`:
+            residual, n_iter, n_passes, converged.
 
         Warns
         -----
@@ -60,8 +63,9 @@ class Differentiable:
 
         Notes
         -----
-        Cost: four passes, two for each iteration of the linear solver, two more for a map and two more for a plan, all
-        in float64. The memory is O(n + m): sums over clusters take 32 MB, or 512 bytes for each source point.
+        Cost: four passes, two for each iteration of the linear solver, two more for a map and two
+        more for a plan, all in float64. The memory is O(n + m): sums over clusters take 32 MB, or
+        512 bytes for each source point.
 
         References
         ----------
@@ -78,12 +82,17 @@ class Differentiable:
                [1.]])
         """
         problem, tol = self.problem, validation.positive("tol", tol)
-        f, g = _cotangent("f", f, problem.source.weights), _cotangent("g", g, problem.target.weights)
+        f, g = (
+            _cotangent("f", f, problem.source.weights),
+            _cotangent("g", g, problem.target.weights),
+        )
         map = _cotangent("map", map, problem.source.points)
         if plan is not None:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
         with single_threaded_blas():  # idle threads of BLAS spin on the cores that the passes need
-            return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(problem.home)
+            return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(
+                problem.home
+            )
 
     def pushforward(
         self,
@@ -115,9 +124,14 @@ class Differentiable:
         """
         problem, tol = self.problem, validation.positive("tol", tol)
         x, y = _direction("x", x, problem.source.points), _direction("y", y, problem.target.points)
-        a, b = _direction("a", a, problem.source.weights), _direction("b", b, problem.target.weights)
+        a, b = (
+            _direction("a", a, problem.source.weights),
+            _direction("b", b, problem.target.weights),
+        )
         with single_threaded_blas():
-            return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(problem.home)
+            return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(
+                problem.home
+            )
 
     def hessian_vector_product(
         self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
@@ -142,9 +156,14 @@ class Differentiable:
         """
         return warned(self._hessian_vector_product(dx, dy, tol)).sent(self.problem.home)
 
-    def _hessian_vector_product(self, dx: ArrayLike | None, dy: ArrayLike | None, tol: float) -> HessianProduct:
+    def _hessian_vector_product(
+        self, dx: ArrayLike | None, dy: ArrayLike | None, tol: float
+    ) -> HessianProduct:
         problem, tol = self.problem, validation.positive("tol", tol)
-        dx, dy = _direction("dx", dx, problem.source.points), _direction("dy", dy, problem.target.points)
+        dx, dy = (
+            _direction("dx", dx, problem.source.points),
+            _direction("dy", dy, problem.target.points),
+        )
         with single_threaded_blas():
             return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
 

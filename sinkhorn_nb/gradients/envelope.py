@@ -19,8 +19,8 @@ from ..representation import Represented, arrays
 class Gradient(NamedTuple):
     """Derivatives of a value with respect to the arrays passed in.
 
-    x (n, d) and y (m, d) belong to the points, a (n,) and b (m,) to the weights. The latter are unique
-    up to a constant on the simplex, chosen so that <a, grad.a> + <b, grad.b> is the value.
+    x (n, d) and y (m, d) belong to the points, a (n,) and b (m,) to the weights. The latter are
+    unique up to a constant on the simplex, chosen so that <a, grad.a> + <b, grad.b> is the value.
     """
 
     x: Floats
@@ -38,10 +38,11 @@ class Gradient(NamedTuple):
 def envelope(
     problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto"
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """(T(g), T(f)), the derivatives in the weights, and the barycentric images of both sides; one pass per side.
+    """(T(g), T(f)), the derivatives in the weights, and the barycentric images of both sides; one
+    pass per side.
 
-    The derivative in x_i is a_i (x_i - sum_j W_ij y_j), where W is the row-normalized plan. All arrays are in the order
-    of the partitions. The rows are normalized at T(f), the columns at T(g).
+    The derivative in x_i is a_i (x_i - sum_j W_ij y_j), where W is the row-normalized plan. All
+    arrays are in the order of the partitions. The rows are normalized at T(f), the columns at T(g).
     """
     kernel = problem.kernel(dtype, backend)
     f, g = iterate.f - problem.eps * iterate.log_rows, iterate.g - problem.eps * iterate.log_columns
@@ -49,8 +50,12 @@ def envelope(
     return (f, g), (images, images if problem.is_self else kernel.T.barycenters(g, f))
 
 
-def envelope_of_normal_forms(problem: Problem, found: Normal) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """The same as `envelope` for a small problem, in the order of the normal forms, by one compiled call."""
+def envelope_of_normal_forms(
+    problem: Problem, found: Normal
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """The same as `envelope` for a small problem, in the order of the normal forms, by one compiled
+    call.
+    """
     (f, g, log_rows, log_columns), per_cost = found.iterate, LOG2E / problem.eps
     source, target = problem.source.normal_form, problem.target.normal_form
     exact_f, exact_g = f - problem.eps * log_rows, g - problem.eps * log_columns
@@ -68,7 +73,9 @@ def pull(measure: Measure, mass: float, images: Floats) -> Floats:
 
 
 def with_value(value: float, problem: Problem, gradient: Gradient) -> Gradient:
-    """Choose the constant in the weights' part of the gradient such that <a, grad.a> + <b, grad.b> = value."""
+    """Choose the constant in the weights' part of the gradient such that <a, grad.a> + <b, grad.b>
+    = value.
+    """
     pairing = problem.source.weights @ gradient.a + problem.target.weights @ gradient.b
     shift = (value - pairing) / (problem.source.mass + problem.target.mass)
     return gradient._replace(a=gradient.a + shift, b=gradient.b + shift)

@@ -1,10 +1,10 @@
 """Derivatives of potentials, maps, plans and gradients, by the implicit function theorem.
 
-They are derivatives of the functions as computed. The problem is between probabilities a / sum(a) and
-b / sum(b). Its potentials have <a, f> = <b, g>, and eps / 2 log(mass) is subtracted from both. Its plan is
-multiplied by mass = (sum(a) + sum(b)) / 2.
-With K as in `LinearSystem`, d log P_ij = da_i / a_i + db_j / b_j + (df_i + dg_j - dC_ij) / eps. Constant row
-sums mean df + K c dg = K c dC - eps K db; the columns are alike.
+They are derivatives of the functions as computed. The problem is between probabilities a / sum(a)
+and b / sum(b). Its potentials have <a, f> = <b, g>, and eps / 2 log(mass) is subtracted from both.
+Its plan is multiplied by mass = (sum(a) + sum(b)) / 2. With K as in `LinearSystem`, d log P_ij =
+da_i / a_i + db_j / b_j + (df_i + dg_j - dC_ij) / eps. Constant row sums mean df + K c dg = K c dC -
+eps K db; the columns are alike.
 
 References
 ----------
@@ -54,7 +54,9 @@ class Reported(Represented):
 
 
 class ImplicitGradient(Reported, Gradient):
-    """Derivatives of a scalar with respect to the arrays passed in: x (n, d), y (m, d), a (n,), b (m,)."""
+    """Derivatives of a scalar with respect to the arrays passed in: x (n, d), y (m, d), a (n,), b
+    (m,).
+    """
 
 
 class _Tangents(NamedTuple):
@@ -77,7 +79,9 @@ class HessianProduct(Reported, _HessianProduct):
 
 
 class Linearization:
-    """The linear system of a problem at an iterate, with centered points, all in the order of the partitions."""
+    """The linear system of a problem at an iterate, with centered points, all in the order of the
+    partitions.
+    """
 
     def __init__(self, problem: Problem, iterate: Iterate, backend: str) -> None:
         self.problem, self.iterate = problem, iterate
@@ -88,7 +92,9 @@ class Linearization:
 
 
 class _Cotangent:
-    """d scalar = <phi, df> + <psi, dg> + <a, da> + <b, db> + mass d log(mass) + <y, dy> + <K left right', dC>."""
+    """d scalar = <phi, df> + <psi, dg> + <a, da> + <b, db> + mass d log(mass) + <y, dy> + <K left
+    right', dC>.
+    """
 
     phi: Floats
     psi: Floats
@@ -98,7 +104,13 @@ class _Cotangent:
     def __init__(self, linearization: Linearization) -> None:
         self._of = linearization
         n, m = len(linearization.a), len(linearization.b)
-        self.phi, self.psi, self.a, self.b, self.mass = np.zeros(n), np.zeros(m), np.zeros(n), np.zeros(m), 0.0
+        self.phi, self.psi, self.a, self.b, self.mass = (
+            np.zeros(n),
+            np.zeros(m),
+            np.zeros(n),
+            np.zeros(m),
+            0.0,
+        )
         self.y, self.size = np.zeros_like(linearization.y), 0.0
         self.left: list[Floats] = []
         self.right: list[Floats] = []
@@ -128,7 +140,10 @@ class _Cotangent:
         self.psi, self.b = self.psi + system.c * on_b / eps, self.b + on_b
         self.y = self.y + system.c[:, None] * sums[:, :-2]
         self.size += np.abs(y).max() * np.sqrt(system.c @ sums[:, -1] ** 2) / eps
-        self._add_factors(np.column_stack([-t, level]) / eps, system.c[:, None] * np.column_stack([y, np.ones(len(y))]))
+        self._add_factors(
+            np.column_stack([-t, level]) / eps,
+            system.c[:, None] * np.column_stack([y, np.ones(len(y))]),
+        )
 
     def pull(self, tol: float) -> tuple[Gradient, LinearSolve]:
         """The derivatives in points and weights, and the report of the linear solve."""
@@ -143,21 +158,32 @@ class _Cotangent:
         gradient = Gradient(
             of.source.restore(rows[:, :1] * of.x - rows[:, 1:]),
             of.target.restore(columns[:, :1] * of.y - columns[:, 1:] + self.y),
-            of.source.restore(_of_weights(self.a - eps * on_a, problem.source, self.mass / problem.mass)),
-            of.target.restore(_of_weights(self.b - eps * on_b, problem.target, self.mass / problem.mass)),
+            of.source.restore(
+                _of_weights(self.a - eps * on_a, problem.source, self.mass / problem.mass)
+            ),
+            of.target.restore(
+                _of_weights(self.b - eps * on_b, problem.target, self.mass / problem.mass)
+            ),
         )
         return gradient, report._replace(n_passes=system.n_passes)
 
     def _fix_constant(self) -> None:
-        """Remove the normalization <a, f> = <b, g> from the cotangent, so that it applies to any constant."""
+        """Remove the normalization <a, f> = <b, g> from the cotangent, so that it applies to any
+        constant.
+        """
         of, excess = self._of, (self.phi.sum() - self.psi.sum()) / 2
         self.phi, self.psi = self.phi - excess * of.a, self.psi + excess * of.b
         self.a, self.b = self.a - excess * of.iterate.f, self.b + excess * of.iterate.g
 
-    def _adjoint(self, tol: float) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats], LinearSolve]:
+    def _adjoint(
+        self, tol: float
+    ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats], LinearSolve]:
         """Solve u + r K v = phi and v + c K'u = psi; also return K v and K'u."""
         system = self._of.system
-        (dense_phi, inert_phi), (dense_psi, inert_psi) = _split(self.phi, system.r), _split(self.psi, system.c)
+        (dense_phi, inert_phi), (dense_psi, inert_psi) = (
+            _split(self.phi, system.r),
+            _split(self.psi, system.c),
+        )
         hf = dense_phi - (system.on_rows(inert_psi) if inert_psi.any() else 0.0)
         hg = dense_psi - (system.on_columns(inert_phi) if inert_phi.any() else 0.0)
         u, v, report = system.solve(hf, hg, tol, self.size)
@@ -172,11 +198,15 @@ class _Cotangent:
 def _split(measure: Floats, marginal: Floats) -> tuple[Floats, Floats]:
     """Split a measure into its density where there is mass, and the rest."""
     carries = marginal > 0
-    return np.where(carries, measure, 0.0) / np.where(carries, marginal, 1.0), np.where(carries, 0.0, measure)
+    return np.where(carries, measure, 0.0) / np.where(carries, marginal, 1.0), np.where(
+        carries, 0.0, measure
+    )
 
 
 def _of_weights(on_probabilities: Floats, measure: Measure, on_mass: float) -> Floats:
-    """Derivatives in the weights from derivatives in the normalized probabilities and in the mean mass."""
+    """Derivatives in the weights from derivatives in the normalized probabilities and in the mean
+    mass.
+    """
     level = measure.partition.probabilities @ on_probabilities
     return (on_probabilities - level) / measure.mass + on_mass / 2
 
@@ -189,7 +219,9 @@ def pullback(
     plan: tuple[Floats, Floats] | None,
     tol: float,
 ) -> ImplicitGradient:
-    """Derivatives of a scalar from its derivatives in the potentials, the map at the source points and the plan."""
+    """Derivatives of a scalar from its derivatives in the potentials, the map at the source points
+    and the plan.
+    """
     cotangent = _Cotangent(of)
     if f is not None or g is not None:
         cotangent.add_potentials(_sorted(of.source, f, of.a), _sorted(of.target, g, of.b))
@@ -205,7 +237,9 @@ def _sorted(partition: Partition, values: Floats | None, like: Floats) -> Floats
 
 
 class _Costs:
-    """First-order change of the cost when points move: moments of dC = <x - y, dx - dy>. One pass per side."""
+    """First-order change of the cost when points move: moments of dC = <x - y, dx - dy>. One pass
+    per side.
+    """
 
     def __init__(self, of: Linearization, dx: Floats, dy: Floats, da: Floats, db: Floats) -> None:
         self._of, self.dx, self.dy = of, dx, dy
@@ -233,8 +267,12 @@ class _Costs:
     def solve(self, tol: float) -> tuple[Floats, Floats, LinearSolve]:
         """Compute the tangents of the potentials, up to the constant between them."""
         of, eps = self._of, self._of.problem.eps
-        size = max(np.abs(of.x).max(), np.abs(of.y).max()) * max(np.abs(self.dx).max(), np.abs(self.dy).max())
-        return of.system.solve(self.rows - eps * self.on_rows, self.columns - eps * self.on_columns, tol, size)
+        size = max(np.abs(of.x).max(), np.abs(of.y).max()) * max(
+            np.abs(self.dx).max(), np.abs(self.dy).max()
+        )
+        return of.system.solve(
+            self.rows - eps * self.on_rows, self.columns - eps * self.on_columns, tol, size
+        )
 
     def factors(self, df: Floats, dg: Floats) -> tuple[Floats, Floats]:
         """A and B with <A_i, B_j> = df_i + dg_j - dC_ij."""
@@ -244,19 +282,31 @@ class _Costs:
         return A, np.column_stack([np.ones(len(on_y)), on_y, of.y, self.dy])
 
 
-def pushforward(of: Linearization, dx: Floats, dy: Floats, da: Floats, db: Floats, tol: float) -> Tangents:
+def pushforward(
+    of: Linearization, dx: Floats, dy: Floats, da: Floats, db: Floats, tol: float
+) -> Tangents:
     """Derivatives of potentials and value along a direction of points and weights."""
     problem, iterate = of.problem, of.iterate
     da, d_mass_a = _of_probabilities(of.source.sort(da), problem.source)
     db, d_mass_b = _of_probabilities(of.target.sort(db), problem.target)
     costs = _Costs(of, of.source.sort(dx), of.target.sort(dy), da, db)
     df, dg, report = costs.solve(tol)
-    f, g, eps, mass, d_mass = iterate.f, iterate.g, problem.eps, problem.mass, (d_mass_a + d_mass_b) / 2
+    f, g, eps, mass, d_mass = (
+        iterate.f,
+        iterate.g,
+        problem.eps,
+        problem.mass,
+        (d_mass_a + d_mass_b) / 2,
+    )
     constant = (of.b @ dg + db @ g - of.a @ df - da @ f) / 2
     shift = eps / 2 * d_mass / mass
     by_mass = dual_value(of.a, of.b, *iterate, eps) + eps * (2 * mass - 2 - np.log(mass))
     d_value = mass * (of.system.r @ costs.rows + da @ f + db @ g) + d_mass * by_mass
-    values = of.source.restore(df + constant - shift), of.target.restore(dg - constant - shift), float(d_value)
+    values = (
+        of.source.restore(df + constant - shift),
+        of.target.restore(dg - constant - shift),
+        float(d_value),
+    )
     return Tangents.of(values, report._replace(n_passes=of.system.n_passes))
 
 
@@ -267,15 +317,23 @@ def _of_probabilities(tangent: Floats, measure: Measure) -> tuple[Floats, float]
 
 
 def hessian_vector_product(of: Linearization, dx: Floats, dy: Floats, tol: float) -> HessianProduct:
-    """The derivative of sum_j P_ij (x_i - y_j), and of the same for y, along a direction of the points."""
+    """The derivative of sum_j P_ij (x_i - y_j), and of the same for y, along a direction of the
+    points.
+    """
     problem, system, eps = of.problem, of.system, of.problem.eps
-    costs = _Costs(of, of.source.sort(dx), of.target.sort(dy), np.zeros_like(of.a), np.zeros_like(of.b))
+    costs = _Costs(
+        of, of.source.sort(dx), of.target.sort(dy), np.zeros_like(of.a), np.zeros_like(of.b)
+    )
     df, dg, report = costs.solve(tol)
     factors = costs.factors(df, dg)
     c, r = system.c[:, None], system.r[:, None]
     rows = system.on_rows(np.column_stack([c, c * of.y]), factors)
     columns = system.on_columns(np.column_stack([r, r * of.x]), factors)
     on_x = problem.mass * r * ((rows[:, :1] * of.x - rows[:, 1:]) / eps + costs.dx - costs.mean_dy)
-    on_y = problem.mass * c * ((columns[:, :1] * of.y - columns[:, 1:]) / eps + costs.dy - costs.mean_dx)
+    on_y = (
+        problem.mass
+        * c
+        * ((columns[:, :1] * of.y - columns[:, 1:]) / eps + costs.dy - costs.mean_dx)
+    )
     values = of.source.restore(on_x), of.target.restore(on_y)
     return HessianProduct.of(values, report._replace(n_passes=system.n_passes))

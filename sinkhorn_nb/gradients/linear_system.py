@@ -13,13 +13,16 @@ from ..dual import Iterate
 from ..problem import Problem
 
 CLUSTERS = 64, 256  # of the target, at least and at most: more clusters save iterations
-SUMS = 2**22  # numbers of clusters times source points, 32 MB, unless the least number of clusters needs more
+# Numbers of clusters times source points, 32 MB, unless the least number of clusters needs more
+SUMS = 2**22
 LEAST_EIGENVALUE = 1e-10  # of the coarse matrix: smaller ones are rounding
 LINEAR_TOL = 1e-4  # gradients are then right to 1e-4 or better at a blur of .05 of the diameter
 LEAST_MASS = 1e-100  # of a point: a smaller mass counts as zero
 MAX_ITER, PATIENCE = 300, 20  # iterations in all, and without a better residual
-ROUNDING = 1e-7  # if right-hand sides cancel to less than this share of their terms, tol is relative to this share
-LARGEST = 1e100  # bound of sums, which would overflow for points without mass that are far from each other
+# If right-hand sides cancel to less than this share of their terms, tol is relative to this share
+ROUNDING = 1e-7
+# Bound of sums, which would overflow for points without mass that are far from each other
+LARGEST = 1e100
 
 
 class LinearSolve(NamedTuple):
@@ -28,7 +31,8 @@ class LinearSolve(NamedTuple):
     Attributes
     ----------
     residual : float
-        Norm of the residual in L2 of the plan's marginal, relative to the norm of the right-hand side.
+        Norm of the residual in L2 of the plan's marginal, relative to the norm of the right-hand
+        side.
     tol : float
         The required residual.
     n_iter : int
@@ -53,8 +57,10 @@ class LinearSolve(NamedTuple):
         if self.converged:
             return f"the linear system is solved: residual {self.residual:.2e} <= {self.tol:.2e}"
         return (
-            f"the linear system was not solved: residual {self.residual:.2e} > tol={self.tol:.2e} after {self.n_iter} "
-            "iterations, because groups of points hardly exchange mass at this blur; use a larger blur or tol"
+            f"the linear system was not solved: residual {self.residual:.2e} > tol={self.tol:.2e} "
+            f"after {self.n_iter} "
+            "iterations, because groups of points hardly exchange mass at this blur; use a larger "
+            "blur or tol"
         )
 
 
@@ -67,20 +73,24 @@ class _Best(NamedTuple):
 
 
 class LinearSystem:
-    """df + K c dg = hf, K' r df + dg = hg, for P_ij = r_i c_j K_ij with the plan's own marginals: K c = 1, K' r = 1.
+    """df + K c dg = hf, K' r df + dg = hg, for P_ij = r_i c_j K_ij with the plan's own marginals: K
+    c = 1, K' r = 1.
 
-    The plan is the plan of the iterate after an update of its columns. It is optimal between its own
-    marginals r and c, so the system has a solution for any marginal error; derivatives are right up to
-    this error. All arrays are in the order of the partitions. Points without mass are included: the
-    equations define their values.
+    The plan is the plan of the iterate after an update of its columns. It is optimal between its
+    own marginals r and c, so the system has a solution for any marginal error; derivatives are
+    right up to this error. All arrays are in the order of the partitions. Points without mass are
+    included: the equations define their values.
     """
 
     def __init__(self, problem: Problem, iterate: Iterate, backend: str) -> None:
         eps = problem.eps
-        # All rows are included, repeated ones too, because their derivatives differ. Equal measures may differ in rows.
+        # All rows are included, repeated ones too, because their derivatives differ. Equal measures
+        # may differ in rows.
         source, target = problem.source.partition, problem.target.partition
         self._kernel = problem.kernel_between(source, target, "float64", backend)
-        bounds = problem.target.partition.clusters(int(np.clip(SUMS // len(problem.source), *CLUSTERS)))
+        bounds = problem.target.partition.clusters(
+            int(np.clip(SUMS // len(problem.source), *CLUSTERS))
+        )
         f, g = iterate.f, iterate.g - eps * iterate.log_columns
         log_columns, log_rows, sums = self._kernel.T.cluster_sums(g, f, bounds)
         self._f, self._g = f - eps * log_rows, g - eps * log_columns
@@ -106,18 +116,23 @@ class LinearSystem:
         swapped = None if factors is None else factors[::-1]
         return _columns(U, lambda U: self._kernel.T.product(self._g, self._f, U, swapped))
 
-    def solve(self, hf: Floats, hg: Floats, tol: float, size: float = 0.0) -> tuple[Floats, Floats, LinearSolve]:
+    def solve(
+        self, hf: Floats, hg: Floats, tol: float, size: float = 0.0
+    ) -> tuple[Floats, Floats, LinearSolve]:
         """Solve for (df, dg), up to the constant between them; also return the `LinearSolve`.
 
-        <r, hf> = <c, hg> must hold; size is the size of the terms whose sums are hf and hg. df is eliminated. The rest,
-        (I - K'r Kc) dg = hg - K'r hf, is solved by conjugate gradients in L2(c), preconditioned by one step of
-        Sinkhorn's iteration and an exact solve on the clusters' indicators (A-DEF2 of Tang et al. 2009, which equals
-        the deflated conjugate gradients of Saad et al. 2000 up to rounding).
+        <r, hf> = <c, hg> must hold; size is the size of the terms whose sums are hf and hg. df is
+        eliminated. The rest, (I - K'r Kc) dg = hg - K'r hf, is solved by conjugate gradients in
+        L2(c), preconditioned by one step of Sinkhorn's iteration and an exact solve on the
+        clusters' indicators (A-DEF2 of Tang et al. 2009, which equals the deflated conjugate
+        gradients of Saad et al. 2000 up to rounding).
         """
         with single_threaded_blas():
             return self._solve(hf, hg, tol, size)
 
-    def _solve(self, hf: Floats, hg: Floats, tol: float, size: float) -> tuple[Floats, Floats, LinearSolve]:
+    def _solve(
+        self, hf: Floats, hg: Floats, tol: float, size: float
+    ) -> tuple[Floats, Floats, LinearSolve]:
         coarse, r, c = self._coarse, self.r, self.c
         moments = coarse.moments(hf, hg)
         x, Wx = coarse.solve(moments)
@@ -144,7 +159,11 @@ class LinearSystem:
             if error < best.error:
                 best = _Best(error, n_iter, x, Wx, residual)
         # Adding the residual is one more update of the columns, which includes points without mass.
-        return hf - best.Wx, best.x + best.residual, LinearSolve(best.error, tol, n_iter, self.n_passes)
+        return (
+            hf - best.Wx,
+            best.x + best.residual,
+            LinearSolve(best.error, tol, n_iter, self.n_passes),
+        )
 
     def _norm(self, v: Floats) -> float:
         return float(np.sqrt(self.c @ v**2))
@@ -154,7 +173,9 @@ class LinearSystem:
 
 
 class _CoarseSpace:
-    """Functions that are constant on clusters of the target, in a basis of unit norm in L2(c), and their images K c."""
+    """Functions that are constant on clusters of the target, in a basis of unit norm in L2(c), and
+    their images K c.
+    """
 
     def __init__(self, bounds: Indices, images: Floats, r: Floats, c: Floats) -> None:
         self._bounds, self._c, self._r = bounds, c, r
@@ -168,7 +189,9 @@ class _CoarseSpace:
 
     def moments(self, hf: Floats, hg: Floats) -> Floats:
         """The coarse part of hg - K'r hf."""
-        return self._scale * np.add.reduceat(self._c * hg, self._bounds[:-1]) - self.images @ (self._r * hf)
+        return self._scale * np.add.reduceat(self._c * hg, self._bounds[:-1]) - self.images @ (
+            self._r * hf
+        )
 
     def solve(self, moments: Floats) -> tuple[Floats, Floats]:
         """The coarse function x with the given moments of (I - K'r Kc) x, and K c x."""

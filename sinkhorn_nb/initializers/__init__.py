@@ -67,12 +67,16 @@ def initializer(init: object) -> Initializer:
     if _is_divergence(init):
         return Resumed(init.xy, init.xx, init.yy)
     raise TypeError(
-        f"init: expected a name, an Initializer, a Solution, a Divergence or a pair (f, g), got {type(init).__name__}; "
-        f"pass one of {', '.join(map(repr, NAMED))}, an object of sinkhorn_nb.initializers, an earlier result or "
+        "init: expected a name, an Initializer, a Solution, a Divergence or a pair (f, g), got "
+        f"{type(init).__name__}; "
+        f"pass one of {', '.join(map(repr, NAMED))}, an object of sinkhorn_nb.initializers, an "
+        "earlier result or "
         "potentials"
     )
 
 
 def _is_divergence(init: object) -> TypeGuard[Divergence]:
-    """Tell whether an object is a divergence, whose class lies above this layer, by its three solutions."""
+    """Tell whether an object is a divergence, whose class lies above this layer, by its three
+    solutions.
+    """
     return all(isinstance(getattr(init, name, None), Solution) for name in ("xy", "xx", "yy"))

@@ -1,4 +1,6 @@
-"""Start from the same problem at higher temperatures, down from one at which zero is a good start."""
+"""Start from the same problem at higher temperatures, down from one at which zero is a good
+start.
+"""
 
 from __future__ import annotations
 

@@ -21,20 +21,23 @@ from .zeros import Zeros
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
-# Points of each measure on which starts are compared: at most this number, and at most this share of all points.
+# Points of each measure on which starts are compared: at most this number, and at most this share
+# of all points.
 SAMPLE, SHARE = 256, 1 / 4
-# Largest dimension in which the Gaussian start is tried: this number, or this share of the number of points if that is
-# larger. At d = 784 its matrices take as long as the whole solve of 5000 points.
+# Largest dimension in which the Gaussian start is tried: this number, or this share of the number
+# of points if that is larger. At d = 784 its matrices take as long as the whole solve of 5000
+# points.
 AXES, AXES_PER_POINT = 64, 1 / 16
 
 
 @dataclass(frozen=True)
 class Auto(Initializer):
-    """Take the best of `Coarse` (`Sorting` on a line), `Gaussian` and `Zeros`, by their semi-duals between samples.
+    """Take the best of `Coarse` (`Sorting` on a line), `Gaussian` and `Zeros`, by their semi-duals
+    between samples.
 
-    The semi-dual <a, f> + <b, T(f)>, where T(f) is the softmin, is a lower bound of OT_eps that the solution attains.
-    Self problems take the coarse start. The Gaussian start is not tried if there are both more than 64 dimensions and
-    less than 16 points per dimension.
+    The semi-dual <a, f> + <b, T(f)>, where T(f) is the softmin, is a lower bound of OT_eps that the
+    solution attains. Self problems take the coarse start. The Gaussian start is not tried if there
+    are both more than 64 dimensions and less than 16 points per dimension.
     """
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
@@ -56,7 +59,9 @@ def _candidates(problem: Problem) -> Iterator[Initializer]:
 
 
 class _Sample:
-    """The problem between samples: the middle points of runs of the partitions, each with the mass of its run."""
+    """The problem between samples: the middle points of runs of the partitions, each with the mass
+    of its run.
+    """
 
     def __init__(self, problem: Problem, solver: Sinkhorn) -> None:
         self._rows, x = strata(problem.source.partition)
@@ -77,9 +82,13 @@ class _Sample:
 
 
 def strata(partition: Partition) -> tuple[Indices, Measure]:
-    """The middle points of runs of a partition, and their measure, in which each has the mass of its run."""
+    """The middle points of runs of a partition, and their measure, in which each has the mass of
+    its run.
+    """
     n = len(partition)
     count = max(1, min(SAMPLE, int(SHARE * n)))
     bounds = np.arange(count + 1) * n // count
     rows = (bounds[:-1] + bounds[1:]) // 2
-    return rows, Measure(partition.points[rows], np.add.reduceat(partition.probabilities, bounds[:-1]))
+    return rows, Measure(
+        partition.points[rows], np.add.reduceat(partition.probabilities, bounds[:-1])
+    )

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Start(NamedTuple):
-    """Potentials between probabilities, in the order of the partitions, and the number of passes they took."""
+    """Potentials between probabilities, in the order of the partitions, and the number of passes
+    they took.
+    """
 
     f: Floats
     g: Floats
@@ -41,15 +43,29 @@ class Initializer(ABC):
 
 
 def sketch(
-    solver: Sinkhorn, problem: Problem, init: Initializer, tol: float, max_iter: int, dtype: Precision = "float32"
+    solver: Sinkhorn,
+    problem: Problem,
+    init: Initializer,
+    tol: float,
+    max_iter: int,
+    dtype: Precision = "float32",
 ) -> Solution:
     """Solve an easier problem roughly, by the default steps and without warnings or progress."""
-    settings: dict[str, Any] = {"acceleration": "auto", "certify": False, "progress": False, "callback": None}
-    return replace(solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, **settings).attempt(problem)
+    settings: dict[str, Any] = {
+        "acceleration": "auto",
+        "certify": False,
+        "progress": False,
+        "callback": None,
+    }
+    return replace(solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, **settings).attempt(
+        problem
+    )
 
 
 def extended(solution: Solution, partition: Partition, backend: str) -> tuple[Floats, float]:
-    """The softmin f of a solution at other points, in the order of their partition, and the number of pairs."""
+    """The softmin f of a solution at other points, in the order of their partition, and the number
+    of pairs.
+    """
     known = solution.problem.reduced.target.partition
     kernel = solution.problem.kernel_between(partition, known, "float32", backend)
     f = kernel.softmin(solution.iterate.g)

@@ -1,4 +1,6 @@
-"""Start from a coarse problem between centroids, solved by the same solver and extended to all points."""
+"""Start from a coarse problem between centroids, solved by the same solver and extended to all
+points.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ TOL, MAX_ITER = 1e-2, 60
 
 @dataclass(frozen=True)
 class Coarse(Initializer):
-    """The problem between cells of about equal extent, not of equal mass, so that the tails keep their points.
+    """The problem between cells of about equal extent, not of equal mass, so that the tails keep
+    their points.
 
     Parameters
     ----------
@@ -40,16 +43,21 @@ class Coarse(Initializer):
     least: int = 256
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
-        """Compute the start in less than half a pass, and one more pass if the centroids are sparser than the blur."""
+        """Compute the start in less than half a pass, and one more pass if the centroids are
+        sparser than the blur.
+        """
         n, m = len(problem.source), len(problem.target)
         if min(n, m) <= self.least:
             return Annealed()(problem, solver)
         source = self._cells(problem.source, problem.blur)
         target = source if problem.is_self else self._cells(problem.target, problem.blur)
         eps = max(problem.eps, max(source.measure.spacing, target.measure.spacing) ** 2 / 4)
-        if problem.is_self and eps > problem.eps:  # its potentials are nearly those of isolated points
+        # Its potentials are nearly those of isolated points
+        if problem.is_self and eps > problem.eps:
             return Zeros()(problem, solver)
-        solution = sketch(solver, problem.between(source.measure, target.measure, eps), self, TOL, MAX_ITER)
+        solution = sketch(
+            solver, problem.between(source.measure, target.measure, eps), self, TOL, MAX_ITER
+        )
         f, pairs = _extended(problem.source.partition, source, solution)
         pairs += _pairs(solution.n_passes, source.measure, target.measure)
         if problem.is_self:
@@ -65,7 +73,9 @@ class Coarse(Initializer):
 
 
 def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[Floats, float]:
-    """f of the coarse solution at all points, by one softmin around its first-order extension; the number of pairs."""
+    """f of the coarse solution at all points, by one softmin around its first-order extension; the
+    number of pairs.
+    """
     problem, eps, g = solution.problem, solution.problem.eps, solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
     f = solution.iterate.f - eps * solution.iterate.log_rows
@@ -75,7 +85,9 @@ def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[F
     offsets = partition.points - cells.measure.points[cells.owner]
     guess = source.restore(f)[cells.owner] + np.einsum("ik,ik->i", slopes[cells.owner], offsets)
     f = guess - eps * extension.log_row_sums(guess, g)
-    return f, _pairs(coarse.n_passes, source, target) + _pairs(extension.n_passes, partition, target)
+    return f, _pairs(coarse.n_passes, source, target) + _pairs(
+        extension.n_passes, partition, target
+    )
 
 
 def _pairs(passes: float, x: Sized, y: Sized) -> float:

@@ -1,4 +1,6 @@
-"""Start the cross problem from the potentials of two self problems, which is good for nearly equal measures."""
+"""Start the cross problem from the potentials of two self problems, which is good for nearly equal
+measures.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +19,26 @@ if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
 NEAR = 0.1  # marginal error, on a sample of rows, up to which the measures count as nearly equal
-LARGEST_LOG = 1.0  # of the ratio of any marginal: the error does not show small masses that must move far
+# Of the ratio of any marginal: the error does not show small masses that must move far
+LARGEST_LOG = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Debiased(Initializer):
-    """Potentials of the self problems and a translation, if they nearly solve the cross problem; else another start.
+    """Potentials of the self problems and a translation, if they nearly solve the cross problem;
+    else another start.
 
-    The start is f_aa and g_bb plus the linear functions that move the mean of one measure onto the mean of the other.
-    It solves the cross problem of a measure and its translation.
+    The start is f_aa and g_bb plus the linear functions that move the mean of one measure onto the
+    mean of the other. It solves the cross problem of a measure and its translation.
 
-    Because the kernel is positive definite, the dual value there is at least (OT_eps(a, a) + OT_eps(b, b)) / 2. The
-    divergence of nearly equal measures, a small difference of large numbers, thus starts on the right side of zero.
+    Because the kernel is positive definite, the dual value there is at least (OT_eps(a, a) +
+    OT_eps(b, b)) / 2. The divergence of nearly equal measures, a small difference of large numbers,
+    thus starts on the right side of zero.
 
     References
     ----------
-    Feydy et al. 2019, "Interpolating between Optimal Transport and MMD using Sinkhorn Divergences", appendix B.3.
+    Feydy et al. 2019, "Interpolating between Optimal Transport and MMD using Sinkhorn Divergences",
+    appendix B.3.
     """
 
     f: Floats  # in the order of the partition of the source, between probabilities
@@ -62,10 +68,16 @@ class Debiased(Initializer):
         return start._replace(n_passes=start.n_passes + n_passes)
 
 
-def _is_near(problem: Problem, x: Partition, f: Floats, y: Partition, g: Floats, backend: str) -> tuple[bool, float]:
-    """Whether the marginals of a sample of rows are nearly exact, and the number of passes for this check."""
+def _is_near(
+    problem: Problem, x: Partition, f: Floats, y: Partition, g: Floats, backend: str
+) -> tuple[bool, float]:
+    """Whether the marginals of a sample of rows are nearly exact, and the number of passes for this
+    check.
+    """
     rows, sample = strata(x)
     kernel = problem.kernel_between(sample.partition, y, "float32", backend)
     log_sums = kernel.log_row_sums(sample.partition.sort(f[rows]), g)
     error = sample.partition.probabilities @ np.abs(np.expm1(np.minimum(log_sums, LARGEST_LOG)))
-    return bool(error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG), kernel.n_passes * len(rows) / len(x)
+    return bool(error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG), kernel.n_passes * len(
+        rows
+    ) / len(x)

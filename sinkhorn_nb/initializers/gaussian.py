@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Gaussian(Initializer):
-    """Quadratic potentials, exact between Gaussians: f(x) = (|x|^2 - (x - m1)' M (x - m1)) / 2 - m2' x, and g alike.
+    """Quadratic potentials, exact between Gaussians: f(x) = (|x|^2 - (x - m1)' M (x - m1)) / 2 -
+    m2' x, and g alike.
 
-    M solves M S1 M + eps M = S2, for covariances S1 and S2 of any rank. The constants of f and g are such that
-    <a, f> + <b, g> is OT_eps between the Gaussians.
+    M solves M S1 M + eps M = S2, for covariances S1 and S2 of any rank. The constants of f and g
+    are such that <a, f> + <b, g> is OT_eps between the Gaussians.
 
     Parameters
     ----------
     entropic : bool, default True
-        Whether to take the potentials at the eps of the problem; False takes those of unregularized transport
-        (M S1 M = S2), as in the paper.
+        Whether to take the potentials at the eps of the problem; False takes those of unregularized
+        transport (M S1 M = S2), as in the paper.
 
     Notes
     -----
@@ -37,10 +38,11 @@ class Gaussian(Initializer):
 
     References
     ----------
-    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm", appendix D, for the cost
+    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm", appendix D, for
+    the cost
     |x - y|^2; the linear term of its equation (6) has the wrong sign.
-    Janati et al. 2020, "Entropic Optimal Transport between Unbalanced Gaussian Measures has a Closed
-    Form", theorem 1.
+    Janati et al. 2020, "Entropic Optimal Transport between Unbalanced Gaussian Measures has a
+    Closed Form", theorem 1.
 
     Examples
     --------
@@ -60,8 +62,8 @@ class Gaussian(Initializer):
         with single_threaded_blas():  # the same bits on any number of free threads
             source = _Moments(problem.source.partition, problem.blur)
             target = source if problem.is_self else _Moments(problem.target.partition, problem.blur)
-            # S1 = R1'R1 and S2 = R2'R2: with R1 R2' = U diag(s) V', M = R2'V diag(q) V'R2 needs no inverse, and with
-            # R1 and U it is the matrix of the transposed problem.
+            # S1 = R1'R1 and S2 = R2'R2: with R1 R2' = U diag(s) V', M = R2'V diag(q) V'R2 needs no
+            # inverse, and with R1 and U it is the matrix of the transposed problem.
             U, s, Vt = np.linalg.svd(source.root @ target.root.T)
             f = problem.eps * self._potential(source, target, Vt.T, s)
             g = f if problem.is_self else problem.eps * self._potential(target, source, U, s)
@@ -70,19 +72,25 @@ class Gaussian(Initializer):
     def _potential(self, here: _Moments, there: _Moments, axes: Floats, s: Floats) -> Floats:
         """(|u|^2 - u'Mu) / 2 + <u, m1 - m2> at u = x - m1, plus half of the constant of f + g."""
         shift = (here.mean - there.mean) / here.blur
-        mapped = (here.points @ (there.root.T @ axes)) ** 2 @ self._shares(np.pad(s, (0, len(axes) - len(s))))
+        mapped = (here.points @ (there.root.T @ axes)) ** 2 @ self._shares(
+            np.pad(s, (0, len(axes) - len(s)))
+        )
         quadratic = ((here.points**2).sum(axis=1) - mapped) / 2
         return quadratic + here.points @ shift + (shift @ shift + self._log_det(s)) / 4
 
     def _shares(self, s: Floats) -> Floats:
-        """The q of M with s^2 q^2 + q = 1; in the unregularized limit s q = 1 for s > 0, and q = 0 else."""
+        """The q of M with s^2 q^2 + q = 1; in the unregularized limit s q = 1 for s > 0, and q = 0
+        else.
+        """
         if self.entropic:
             return 1 / (np.hypot(s, 0.5) + 0.5)
         significant = s > s.max() * len(s) * np.finfo(float).eps
         return significant / np.where(significant, s, 1.0)
 
     def _log_det(self, s: Floats) -> float:
-        """log det(I + M S1), accurate for small s too; times eps it vanishes in the unregularized limit."""
+        """log det(I + M S1), accurate for small s too; times eps it vanishes in the unregularized
+        limit.
+        """
         return np.log1p(s * (s / (np.hypot(s, 0.5) + 0.5))).sum() if self.entropic else 0.0
 
 

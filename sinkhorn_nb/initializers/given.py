@@ -76,13 +76,15 @@ class Sorted(Initializer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Warm(Settings, Initializer):
-    """The solution of a similar problem: moved points keep their potentials, other points take the softmin extension.
+    """The solution of a similar problem: moved points keep their potentials, other points take the
+    softmin extension.
 
     Parameters
     ----------
     solution : Solution
-        A solution for any points, weights and blur. The solution of a self problem starts self problems, and
-        the solution between two measures starts problems between two measures; all others start by default.
+        A solution for any points, weights and blur. The solution of a self problem starts self
+        problems, and the solution between two measures starts problems between two measures; all
+        others start by default.
     """
 
     solution: Solution
@@ -93,9 +95,13 @@ class Warm(Settings, Initializer):
         return Warm(self.solution.T)
 
     def reduced(self, problem: Problem) -> Initializer:
-        """The start of the reduced problem; each row has the potential of the old row if it is close to that row."""
+        """The start of the reduced problem; each row has the potential of the old row if it is
+        close to that row.
+        """
         known = self.solution.problem
-        validation.same_dimension("init: solution", known.source.points, "the data", problem.source.points)
+        validation.same_dimension(
+            "init: solution", known.source.points, "the data", problem.source.points
+        )
         if known.is_self != problem.is_self:
             return Coarse()
         x = Track.of(known.source, problem.source)
@@ -116,7 +122,9 @@ class Warm(Settings, Initializer):
 
 @dataclass(frozen=True, eq=False)
 class Extended(Initializer):
-    """Potentials of the reduced problem, in the order of the partitions; None is replaced by a softmin extension."""
+    """Potentials of the reduced problem, in the order of the partitions; None is replaced by a
+    softmin extension.
+    """
 
     solution: Solution
     f: Floats | None
@@ -136,6 +144,10 @@ class Extended(Initializer):
         return Start(f, g, (pairs + more) / (len(f) * len(g)))
 
 
-def _at(solution: Solution, f: Floats | None, measure: Measure, backend: str) -> tuple[Floats, float]:
-    """f or, if it is None, the extension of the solution to the points of a measure; and the number of pairs."""
+def _at(
+    solution: Solution, f: Floats | None, measure: Measure, backend: str
+) -> tuple[Floats, float]:
+    """f or, if it is None, the extension of the solution to the points of a measure; and the number
+    of pairs.
+    """
     return (f, 0.0) if f is not None else extended(solution, measure.partition, backend)

@@ -1,4 +1,6 @@
-"""Start from a small problem between the components of two Gaussian mixtures, extended to the points."""
+"""Start from a small problem between the components of two Gaussian mixtures, extended to the
+points.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ TOL, MAX_ITER = 1e-3, 100
 
 @dataclass(frozen=True, repr=False)
 class GMM(Settings, Initializer):
-    """A problem between two mixtures. The cost between components is half the squared Bures-Wasserstein distance.
+    """A problem between two mixtures. The cost between components is half the squared
+    Bures-Wasserstein distance.
 
     Parameters
     ----------
@@ -39,17 +42,17 @@ class GMM(Settings, Initializer):
     random_state : None, int or numpy.random.RandomState
         Source of the first guess of the components; pass an int to get the same start again.
     source, target : fitted sklearn.mixture.GaussianMixture, optional
-        Mixtures to use for the two measures, with any number and type of components. Self problems fit
-        their own.
+        Mixtures to use for the two measures, with any number and type of components. Self problems
+        fit their own.
     read_out : {"softmin", "posterior"}
-        How f(x) follows from the potentials f_k, g_l of components. "softmin" is
-        -eps log sum_l b_l exp((g_l - C_l(x)) / eps), where C_l(x) = (|x - m_l|^2 + tr S_l) / 2 is the mean cost to
+        How f(x) follows from the potentials f_k, g_l of components. "softmin" is -eps log sum_l b_l
+        exp((g_l - C_l(x)) / eps), where C_l(x) = (|x - m_l|^2 + tr S_l) / 2 is the mean cost to
         component l. "posterior" is sum_k p(k | x) f_k, as in the paper.
 
     Notes
     -----
-    Cost: O(n K d^2) per step of expectation maximization ("full"), O(K^2 d^3) for the Bures costs. Points against
-    components count as passes by their share of the n m pairs.
+    Cost: O(n K d^2) per step of expectation maximization ("full"), O(K^2 d^3) for the Bures costs.
+    Points against components count as passes by their share of the n m pairs.
 
     References
     ----------
@@ -86,28 +89,45 @@ class GMM(Settings, Initializer):
         return replace(self, source=self.target, target=self.source)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
-        """Compute the start in a small share of a pass, unless there are nearly as many components as points."""
+        """Compute the start in a small share of a pass, unless there are nearly as many components
+        as points.
+        """
         n, m = len(problem.source), len(problem.target)
-        source = self._components(problem.source, None if problem.is_self else self.source, "source")
-        target = source if problem.is_self else self._components(problem.target, self.target, "target")
+        source = self._components(
+            problem.source, None if problem.is_self else self.source, "source"
+        )
+        target = (
+            source if problem.is_self else self._components(problem.target, self.target, "target")
+        )
         between, pairs = _between(source, target, problem.eps, solver)
         f, more = self._read_out(problem.source.partition, source, target, between, problem.eps)
         pairs += source.n_pairs + more
         if problem.is_self:
             return Start(f, f, pairs / (n * n))
-        g, more = self._read_out(problem.target.partition, target, source, between[::-1], problem.eps)
+        g, more = self._read_out(
+            problem.target.partition, target, source, between[::-1], problem.eps
+        )
         return Start(f, g, (pairs + target.n_pairs + more) / (n * m))
 
     def _components(self, measure: Measure, mixture: Any, name: str) -> Components:
         if mixture is None:
-            return Components(*fit(measure.partition, self.n_components, self.covariance_type, self.random_state))
+            return Components(
+                *fit(measure.partition, self.n_components, self.covariance_type, self.random_state)
+            )
         validation.same_dimension(f"init: {name}", mixture.means_, "the data", measure.points)
         return Components(mixture)
 
     def _read_out(
-        self, partition: Partition, here: Components, there: Components, between: tuple[Floats, Floats], eps: float
+        self,
+        partition: Partition,
+        here: Components,
+        there: Components,
+        between: tuple[Floats, Floats],
+        eps: float,
     ) -> tuple[Floats, float]:
-        """f at the points of a partition, from the (f, g) of the components of both sides; and the number of pairs."""
+        """f at the points of a partition, from the (f, g) of the components of both sides; and the
+        number of pairs.
+        """
         f, g = between
         if self.read_out == "posterior":
             return here.posteriors(partition.points) @ f, len(partition) * len(f)
@@ -121,9 +141,9 @@ def _between(
 ) -> tuple[tuple[Floats, Floats], float]:
     """Potentials of the problem between the components, and the number of pairs.
 
-    The costs are |m_k - m_l|^2 / 2 + (tr S_k + tr S_l) / 2 - F_kl. Like any matrix, F = p q' for some p_k, q_l. Up to
-    terms that depend on k or l alone, these are the costs between the points (m_k, p_k) and (m_l, q_l), for which the
-    solver is made. The terms go into the potentials.
+    The costs are |m_k - m_l|^2 / 2 + (tr S_k + tr S_l) / 2 - F_kl. Like any matrix, F = p q' for
+    some p_k, q_l. Up to terms that depend on k or l alone, these are the costs between the points
+    (m_k, p_k) and (m_l, q_l), for which the solver is made. The terms go into the potentials.
     """
     U, s, Vt = np.linalg.svd(source.fidelities(target), full_matrices=False)
     sides = (source, U * np.sqrt(s)), (target, Vt.T * np.sqrt(s))

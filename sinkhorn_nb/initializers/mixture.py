@@ -1,4 +1,6 @@
-"""Gaussian mixtures: their fit to weighted points, and the data for a problem between their components."""
+"""Gaussian mixtures: their fit to weighted points, and the data for a problem between their
+components.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,18 @@ from ..partition import Partition
 
 REGULARIZATION = 1e-6  # variance added to the components, relative to the variances of the points
 NOTHING = 1e-100  # deviation of equal points
-TOL, MAX_ITER = 3e-3, 100  # of expectation maximization; TOL bounds the mass that changes its component in a step
+# Of expectation maximization; TOL bounds the mass that changes its component in a step
+TOL, MAX_ITER = 3e-3, 100
 
 
-def fit(partition: Partition, n_components: int, covariance_type: str, random_state: Any) -> tuple[Any, int]:
-    """Fit a scikit-learn mixture with at most as many components as different points; also return the number of pairs.
+def fit(
+    partition: Partition, n_components: int, covariance_type: str, random_state: Any
+) -> tuple[Any, int]:
+    """Fit a scikit-learn mixture with at most as many components as different points; also return
+    the number of pairs.
 
-    The fit of scikit-learn takes no weights, so the step of expectation maximization that uses them is written here.
+    The fit of scikit-learn takes no weights, so the step of expectation maximization that uses them
+    is written here.
     """
     from sklearn.cluster import kmeans_plusplus  # takes a second, and only mixtures need it
     from sklearn.mixture import GaussianMixture
@@ -32,7 +39,9 @@ def fit(partition: Partition, n_components: int, covariance_type: str, random_st
     scale = np.sqrt(weights @ (points**2).mean(axis=1)) or NOTHING
     points /= scale
     n_components = min(n_components, len(np.unique(points, axis=0)))
-    centers, _ = kmeans_plusplus(points, n_components, sample_weight=weights, random_state=random_state)
+    centers, _ = kmeans_plusplus(
+        points, n_components, sample_weight=weights, random_state=random_state
+    )
     shares = np.eye(n_components)[cKDTree(centers).query(points)[1]]
     mixture = GaussianMixture(n_components, covariance_type=covariance_type)
     n_steps = improve(mixture, points, weights, shares)
@@ -43,9 +52,16 @@ def fit(partition: Partition, n_components: int, covariance_type: str, random_st
 
 
 def improve(
-    mixture: Any, points: Floats, weights: Floats, shares: Floats, tol: float = TOL, max_iter: int = MAX_ITER
+    mixture: Any,
+    points: Floats,
+    weights: Floats,
+    shares: Floats,
+    tol: float = TOL,
+    max_iter: int = MAX_ITER,
 ) -> int:
-    """Run expectation maximization from (n, K) shares of the points in the components; return the number of steps."""
+    """Run expectation maximization from (n, K) shares of the points in the components; return the
+    number of steps.
+    """
     n_steps, moved = 0, 1.0
     while moved > tol and n_steps < max_iter:
         maximize(mixture, points, weights[:, None] * shares)
@@ -56,17 +72,27 @@ def improve(
 
 
 def maximize(mixture: Any, points: Floats, masses: Floats) -> None:
-    """Set the mixture to the largest likelihood for (n, K) masses of the points in the components, with sum 1."""
+    """Set the mixture to the largest likelihood for (n, K) masses of the points in the components,
+    with sum 1.
+    """
     totals = masses.sum(axis=0) + np.finfo(float).tiny
     mixture.weights_ = totals / totals.sum()
     mixture.means_ = (masses / totals).T @ points
     kind, identity = mixture.covariance_type, np.eye(points.shape[1])
     moments = _variances if kind in ("diag", "spherical") else _covariances
-    each = [moments(points - m, w) for m, w in zip(mixture.means_, (masses / totals).T, strict=True)]
-    # In the unit of each component if that is larger: next to an outlier's variance the others would be rounding.
-    sizes = [max(1.0, (np.trace(m) if moments is _covariances else m.sum()) / points.shape[1]) for m in each]
+    each = [
+        moments(points - m, w) for m, w in zip(mixture.means_, (masses / totals).T, strict=True)
+    ]
+    # In the unit of each component if that is larger: next to an outlier's variance the others
+    # would be rounding.
+    sizes = [
+        max(1.0, (np.trace(m) if moments is _covariances else m.sum()) / points.shape[1])
+        for m in each
+    ]
     unit = identity if moments is _covariances else 1.0
-    spreads = np.stack([m + REGULARIZATION * size * unit for m, size in zip(each, sizes, strict=True)])
+    spreads = np.stack(
+        [m + REGULARIZATION * size * unit for m, size in zip(each, sizes, strict=True)]
+    )
     if kind == "tied":
         spreads = np.tensordot(mixture.weights_, spreads, 1)
     mixture.covariances_ = spreads.mean(axis=1) if kind == "spherical" else spreads
@@ -85,7 +111,9 @@ def _variances(points: Floats, weights: Floats) -> Floats:
 
 
 class Components:
-    """The Gaussians of a fitted scikit-learn mixture, and the number of pairs of points and components in the fit."""
+    """The Gaussians of a fitted scikit-learn mixture, and the number of pairs of points and
+    components in the fit.
+    """
 
     def __init__(self, mixture: Any, n_pairs: int = 0) -> None:
         self._mixture, self.n_pairs = mixture, n_pairs
@@ -101,17 +129,23 @@ class Components:
             self.traces = np.trace(self._covariances, axis1=1, axis2=2)
 
     def posteriors(self, points: Floats) -> Floats:
-        """(n, K) probabilities of the components at points. The origin is near them, because squares are subtracted."""
+        """(n, K) probabilities of the components at points. The origin is near them, because
+        squares are subtracted.
+        """
         origin, centered = self.weights @ self.means, copy(self._mixture)
         centered.means_ = self.means - origin
         return centered.predict_proba(points - origin)
 
     def fidelities(self, others: Components) -> Floats:
-        """F_kl = tr (S_k^(1/2) S_l S_k^(1/2))^(1/2): the Bures distance is tr S_k + tr S_l - 2 F_kl."""
+        """F_kl = tr (S_k^(1/2) S_l S_k^(1/2))^(1/2): the Bures distance is tr S_k + tr S_l - 2
+        F_kl.
+        """
         if self.is_diagonal and others.is_diagonal:
             return self._deviations @ others._deviations.T
         roots, other_roots = self._roots(), others._roots()
-        return np.array([[np.linalg.svd(R.T @ L, compute_uv=False).sum() for L in other_roots] for R in roots])
+        return np.array(
+            [[np.linalg.svd(R.T @ L, compute_uv=False).sum() for L in other_roots] for R in roots]
+        )
 
     def _roots(self) -> Sequence[Floats] | Floats:
         """L with S = L L', one per component."""

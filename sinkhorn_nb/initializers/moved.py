@@ -1,4 +1,6 @@
-"""Potentials after a move of the points, from the potentials before it, without a pass over the pairs."""
+"""Potentials after a move of the points, from the potentials before it, without a pass over the
+pairs.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,18 @@ from ..measure import Measure
 from ..solution import Solution
 from .tracks import Track, variance
 
-LEAST_FIT = 1 / 2  # least share of the moves that a geodesic must explain to count as moves along it
-CLUSTERS, POINTS_PER_PARAMETER = 8, 8  # largest number of clusters for the change of density; their least points
+# Least share of the moves that a geodesic must explain to count as moves along it
+LEAST_FIT = 1 / 2
+# Largest number of clusters for the change of density; their least points
+CLUSTERS, POINTS_PER_PARAMETER = 8, 8
 LARGEST_LOG = 2.0  # bound of the log of the change of a density
 WIDE = 1 / 4  # of the variance: at a larger eps the potential hardly depends on the density
 
 
 def of_self(track: Track, solution: Solution, measure: Measure, eps: float) -> Floats:
-    """The self potential after the move: up to smoothing, it is minus eps / 2 times the logarithm of the density."""
+    """The self potential after the move: up to smoothing, it is minus eps / 2 times the logarithm
+    of the density.
+    """
     f = track.carried(solution)
     n, d = track.after.shape
     count = min(CLUSTERS, n // (POINTS_PER_PARAMETER * (d + 1)))
@@ -45,8 +51,9 @@ def translated(x: Track, f: Floats, y: Track, g: Floats) -> tuple[Floats, Floats
 def along_geodesic(x: Track, f: Floats, y: Track, g: Floats) -> tuple[Floats, Floats]:
     """The debiased potentials f_ab - f_aa and g_ab - g_bb between two measures.
 
-    Without regularization they are exact if the points have gone some share of their way to the other measure, as in a
-    gradient flow: the rest of the way is the rest of the same geodesic. Otherwise they are those of `translated`.
+    Without regularization they are exact if the points have gone some share of their way to the
+    other measure, as in a gradient flow: the rest of the way is the rest of the same geodesic.
+    Otherwise they are those of `translated`.
     """
     return _moved(x, f, y, g, _share)
 
@@ -56,9 +63,9 @@ def _moved(
 ) -> tuple[Floats, Floats]:
     """Potentials between two measures, each of which has gone some share of the way to the other.
 
-    Translations do not change the potentials between the centered measures, which have f + g = C on the support of the
-    plan. If x_i goes the share s of its way and y_j the share t, the costs there become C (1 - s - t)^2: f loses s C,
-    and then the share s + t of the rest.
+    Translations do not change the potentials between the centered measures, which have f + g = C on
+    the support of the plan. If x_i goes the share s of its way and y_j the share t, the costs there
+    become C (1 - s - t)^2: f loses s C, and then the share s + t of the rest.
     """
     x_before, x_after, x_mean, new_x_mean = x.centered()
     y_before, y_after, y_mean, new_y_mean = y.centered()
@@ -66,7 +73,9 @@ def _moved(
     s, t = share(x_before, x_after - x_before, f), share(y_before, y_after - y_before, g)
     rest = max(1 - s - t, 0.0)
     f, g = rest * (f - _lost(x_after - x_before, s)), rest * (g - _lost(y_after - y_before, t))
-    return f + _linear(x_after, new_x_mean - new_y_mean), g + _linear(y_after, new_y_mean - new_x_mean)
+    return f + _linear(x_after, new_x_mean - new_y_mean), g + _linear(
+        y_after, new_y_mean - new_x_mean
+    )
 
 
 def _linear(points: Floats, shift: Floats) -> Floats:
@@ -80,16 +89,20 @@ def _lost(moves: Floats, share: float) -> Floats | float:
 
 
 def _share(points: Floats, moves: Floats, potential: Floats) -> float:
-    """The s for which the moves are nearly -s times the gradient of the potential, or 0 if there is none.
+    """The s for which the moves are nearly -s times the gradient of the potential, or 0 if there is
+    none.
 
-    Differences of the potential between neighbors are integrals of its gradient along the segment, so no gradient is
-    needed.
+    Differences of the potential between neighbors are integrals of its gradient along the segment,
+    so no gradient is needed.
     """
     steps, differences = np.diff(points, axis=0), np.diff(potential)
     along = np.einsum("ik,ik->i", (moves[1:] + moves[:-1]) / 2, steps)
     squares = np.einsum("ik,ik->i", steps, steps)
-    weights = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)  # equal points may separate
-    product, size, total = (weights @ part for part in (along * differences, differences**2, along**2))
+    # Equal points may separate
+    weights = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
+    product, size, total = (
+        weights @ part for part in (along * differences, differences**2, along**2)
+    )
     if not product**2 >= LEAST_FIT * size * total > 0:
         return 0.0
     return float(np.clip(-product / size, -1.0, 1.0))

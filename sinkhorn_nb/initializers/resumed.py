@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Resumed(Settings, Initializer):
-    """The solutions of an earlier divergence, each of which starts the same problem of the next divergence.
+    """The solutions of an earlier divergence, each of which starts the same problem of the next
+    divergence.
 
-    If row i is the same point in another place, the start takes no pass over the pairs. The self potentials follow the
-    density. The difference between the potentials of the cross problem and the self potentials follows the geodesic
-    from one measure to the other, along which a gradient flow moves. Other points start like `Warm`.
+    If row i is the same point in another place, the start takes no pass over the pairs. The self
+    potentials follow the density. The difference between the potentials of the cross problem and
+    the self potentials follows the geodesic from one measure to the other, along which a gradient
+    flow moves. Other points start like `Warm`.
 
     Parameters
     ----------
@@ -54,14 +56,20 @@ class Resumed(Settings, Initializer):
         return Resumed(self.xy.T, self.yy, self.xx)
 
     def reduced(self, problem: Problem) -> Initializer:
-        """The start of the reduced problem; a self problem starts from the nearer of the two earlier measures."""
+        """The start of the reduced problem; a self problem starts from the nearer of the two
+        earlier measures.
+        """
         if not problem.is_self:
             return self._between(problem, None, None)
         self._check(problem)
-        return Warm(min((self.xx, self.yy), key=lambda known: _distance(known, problem))).reduced(problem)
+        return Warm(min((self.xx, self.yy), key=lambda known: _distance(known, problem))).reduced(
+            problem
+        )
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
-        """Compute the start; it takes passes only if the points do not correspond to the earlier ones."""
+        """Compute the start; it takes passes only if the points do not correspond to the earlier
+        ones.
+        """
         return self.reduced(problem)(problem, solver)
 
     def beside(self, xx: Solution, yy: Solution) -> Initializer:
@@ -103,7 +111,9 @@ class _Beside(Initializer):
 
 
 def _distance(known: Solution, problem: Problem) -> tuple[int, float]:
-    """Order known measures by their mean square move to another; if rows do not correspond, by the means alone."""
+    """Order known measures by their mean square move to another; if rows do not correspond, by the
+    means alone.
+    """
     track = Track.of(known.problem.source, problem.source)
     if track is not None:
         return 0, track.length

@@ -25,9 +25,9 @@ EXPONENT = 2.0  # of the cost |x - y|^p / p
 class Sorting(Initializer):
     """The exact dual of transport without entropy on a line; if it is not unique, the midpoint.
 
-    Where the running masses of both sides agree, the potentials on one side of this cut may move relative
-    to those on the other side within an interval. Its midpoint is the limit of the entropic potentials as
-    eps -> 0. A self problem starts from zero, which is this midpoint.
+    Where the running masses of both sides agree, the potentials on one side of this cut may move
+    relative to those on the other side within an interval. Its midpoint is the limit of the
+    entropic potentials as eps -> 0. A self problem starts from zero, which is this midpoint.
 
     Notes
     -----
@@ -35,8 +35,8 @@ class Sorting(Initializer):
 
     References
     ----------
-    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm", section 3.1, which finds
-    some of the dual potentials by sweeps over all pairs (`DualSort`).
+    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm", section 3.1,
+    which finds some of the dual potentials by sweeps over all pairs (`DualSort`).
 
     Examples
     --------
@@ -53,16 +53,19 @@ class Sorting(Initializer):
         if problem.is_self:
             return Zeros()(problem, solver)
         source, target = _Line(problem.source.partition), _Line(problem.target.partition)
-        f, g = midpoint_dual(source.points, source.probabilities, target.points, target.probabilities, EXPONENT)
+        f, g = midpoint_dual(
+            source.points, source.probabilities, target.points, target.probabilities, EXPONENT
+        )
         return Start(source.restore(f), target.restore(g), 0.0)
 
 
 @dataclass(frozen=True)
 class DualSort(Initializer):
-    """Sweeps f_i <- min_j (C_ij - C_jj + f_j) over the sorted points, from zero, and g the softmin of f.
+    """Sweeps f_i <- min_j (C_ij - C_jj + f_j) over the sorted points, from zero, and g the softmin
+    of f.
 
-    It serves for comparison with `Sorting`, which is exact and takes no pass. Both sides need the same number of points
-    with equal weights.
+    It serves for comparison with `Sorting`, which is exact and takes no pass. Both sides need the
+    same number of points with equal weights.
 
     Parameters
     ----------
@@ -71,8 +74,8 @@ class DualSort(Initializer):
 
     References
     ----------
-    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm", section 3.1 (printed
-    with C transposed).
+    Thornton & Cuturi 2023, "Rethinking Initialization of the Sinkhorn Algorithm", section 3.1
+    (printed with C transposed).
     """
 
     n_sweeps: int = 3
@@ -81,7 +84,9 @@ class DualSort(Initializer):
         validation.count("n_sweeps", self.n_sweeps)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
-        """Compute the start in n_sweeps + 1 passes; it is zero for a self problem, which the sweeps do not change."""
+        """Compute the start in n_sweeps + 1 passes; it is zero for a self problem, which the sweeps
+        do not change.
+        """
         validation.on_a_line("init: DualSort", problem.source.points)
         for measure in (problem.source, problem.target):
             validation.uniform("init: DualSort", measure.weights, len(problem.source))
@@ -96,12 +101,17 @@ class DualSort(Initializer):
 
 
 class _Line:
-    """The points of a partition in ascending order; its cuts at rounded coordinates may reverse close points."""
+    """The points of a partition in ascending order; its cuts at rounded coordinates may reverse
+    close points.
+    """
 
     def __init__(self, partition: Partition) -> None:
         coordinates = partition.points[:, 0]
         self._order = np.argsort(coordinates, kind="stable")
-        self.points, self.probabilities = coordinates[self._order], partition.probabilities[self._order]
+        self.points, self.probabilities = (
+            coordinates[self._order],
+            partition.probabilities[self._order],
+        )
 
     def restore(self, values: Floats) -> Floats:
         out = np.empty_like(values)

@@ -1,4 +1,6 @@
-"""Start from the problem between samples of the points, drawn from strata, extended to all points."""
+"""Start from the problem between samples of the points, drawn from strata, extended to all
+points.
+"""
 
 from __future__ import annotations
 
@@ -19,31 +21,34 @@ if TYPE_CHECKING:
 
 REDUCTION = 8  # points per stratum: 4 take as many passes, 16 take more
 LEAST = 256  # clouds with at most this number of points are not sampled
-TOL, MAX_ITER = 1e-2, 60  # the sample is further from the measure: 1e-3 and 5e-2 take as many passes
+# The sample is further from the measure: 1e-3 and 5e-2 take as many passes
+TOL, MAX_ITER = 1e-2, 60
 
 
 @dataclass(frozen=True)
 class Subsample(Initializer):
     """Potentials between samples of both measures, and their softmin at all points.
 
-    The points, in the order of the kd-tree, are cut into runs with the same number of points. One point is drawn from
-    each run, with probability proportional to its weight, and gets the mass of its run. (Runs of equal mass took
-    up to 1.6 times the passes on uneven weights.) The problem between the samples starts from samples of
-    the samples, and so on down to a few hundred points.
+    The points, in the order of the kd-tree, are cut into runs with the same number of points. One
+    point is drawn from each run, with probability proportional to its weight, and gets the mass of
+    its run. (Runs of equal mass took up to 1.6 times the passes on uneven weights.) The problem
+    between the samples starts from samples of the samples, and so on down to a few hundred points.
 
-    `Coarse` has centroids instead of draws. It takes fewer passes in few dimensions, and as many in ten.
+    `Coarse` has centroids instead of draws. It takes fewer passes in few dimensions, and as many in
+    ten.
 
     Parameters
     ----------
     size : int, optional
         Number of points drawn from each side; None draws one in eight.
     random_state : None, int or numpy.random.Generator
-        Source of the draws, and so of the number of passes; the result is the same within the tolerance. None draws
-        anew each time; the start named "subsample" has 0.
+        Source of the draws, and so of the number of passes; the result is the same within the
+        tolerance. None draws anew each time; the start named "subsample" has 0.
 
     Notes
     -----
-    Cost: about a quarter of a pass for the extension, and the passes of the smaller problem by their share of pairs.
+    Cost: about a quarter of a pass for the extension, and the passes of the smaller problem by
+    their share of pairs.
 
     References
     ----------
@@ -69,13 +74,19 @@ class Subsample(Initializer):
         validation.random_state("random_state", self.random_state, np.random.Generator)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
-        """Compute the start; clouds of at most 256 points, or `size`, start from a higher temperature, or from zero."""
+        """Compute the start; clouds of at most 256 points, or `size`, start from a higher
+        temperature, or from zero.
+        """
         n, m = len(problem.source), len(problem.target)
         if min(n, m) <= max(LEAST, self.size or 0):
             return Annealed()(problem, solver)
         rng = np.random.default_rng(self.random_state)
         source = draw(problem.source.partition, self.size or n // REDUCTION, rng)
-        target = source if problem.is_self else draw(problem.target.partition, self.size or m // REDUCTION, rng)
+        target = (
+            source
+            if problem.is_self
+            else draw(problem.target.partition, self.size or m // REDUCTION, rng)
+        )
         level = replace(self, size=None, random_state=rng)
         solution = sketch(solver, problem.between(source, target), level, TOL, MAX_ITER)
         pairs = solution.n_passes * len(source) * len(target)
@@ -87,13 +98,17 @@ class Subsample(Initializer):
 
 
 def draw(partition: Partition, count: int, rng: np.random.Generator) -> Measure:
-    """The measure of one point from each of `count` runs of points with mass; its weight is the mass of the run."""
+    """The measure of one point from each of `count` runs of points with mass; its weight is the
+    mass of the run.
+    """
     heavy = np.flatnonzero(partition.probabilities)
     count = min(count, len(heavy))
     bounds = np.arange(count + 1) * len(heavy) // count
     sums = np.concatenate([[0.0], np.cumsum(partition.probabilities[heavy])])
     starts = sums[bounds]
-    drawn = np.searchsorted(sums[1:], starts[:-1] + rng.uniform(size=count) * np.diff(starts), side="right")
+    drawn = np.searchsorted(
+        sums[1:], starts[:-1] + rng.uniform(size=count) * np.diff(starts), side="right"
+    )
     drawn = np.clip(drawn, bounds[:-1], bounds[1:] - 1)  # in spite of rounding in the sums
     masses = np.add.reduceat(partition.probabilities[heavy], bounds[:-1])
     return Measure(partition.points[heavy[drawn]], masses)

@@ -11,8 +11,9 @@ from ..backends.small_rules import SELF_STEP
 from ..measure import Measure
 from ..solution import Solution
 
-# Rows are the same points in other places if, apart from a translation, they have moved by at most this share of the
-# variance of the cloud. The mean square distance between rows drawn anew is twice the variance.
+# Rows are the same points in other places if, apart from a translation, they have moved by at most
+# this share of the variance of the cloud. The mean square distance between rows drawn anew is twice
+# the variance.
 FAR = 1 / 4
 
 
@@ -22,7 +23,8 @@ class Track(NamedTuple):
     before: Floats
     after: Floats
     probabilities: Floats
-    measure: Measure | None  # the new measure, whose rows correspond to the old ones; None if the two are equal
+    # The new measure, whose rows correspond to the old ones; None if the two are equal
+    measure: Measure | None
 
     @classmethod
     def of(cls, old: Measure, new: Measure) -> Track | None:
@@ -32,7 +34,12 @@ class Track(NamedTuple):
             return cls(partition.points, partition.points, partition.probabilities, None)
         if not have_same_rows(old, new):
             return None
-        return cls(new.average(old.points.astype(np.float64)), partition.points, partition.probabilities, new)
+        return cls(
+            new.average(old.points.astype(np.float64)),
+            partition.points,
+            partition.probabilities,
+            new,
+        )
 
     @property
     def has_moved(self) -> bool:
@@ -45,7 +52,9 @@ class Track(NamedTuple):
         return float(self.probabilities @ ((self.after - self.before) ** 2).sum(axis=1))
 
     def carried(self, solution: Solution) -> Floats:
-        """The potential f of a solution at the points before the move, after the step that its errors imply."""
+        """The potential f of a solution at the points before the move, after the step that its
+        errors imply.
+        """
         f = updated(solution)
         return f if self.measure is None else self.measure.collapse(solution._extension.at_rows(f))
 

@@ -5,4 +5,13 @@ from .sinkhorn import DEFAULT, Sinkhorn, reported
 from .small import any_small, solve_small, suits
 from .small_starts import carried
 
-__all__ = ["DEFAULT", "Sinkhorn", "any_small", "carried", "reported", "solve_small", "suits", "value_tol"]
+__all__ = [
+    "DEFAULT",
+    "Sinkhorn",
+    "any_small",
+    "carried",
+    "reported",
+    "solve_small",
+    "suits",
+    "value_tol",
+]

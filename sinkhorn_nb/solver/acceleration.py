@@ -19,8 +19,9 @@ from ..problem import Problem
 MEMORY = 10
 START_ERROR = 0.5  # iterates are mixed below this marginal error
 RIDGE = 1e-10  # on the Gram matrix of unit differences
-# Share of the way from f to T(f). Cross problems: Feydy et al. 2019, equation (26). Self problems take SELF_STEP, 2/3:
-# T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better for any eps, and 1/2 by 1/2.
+# Share of the way from f to T(f). Cross problems: Feydy et al. 2019, equation (26). Self problems
+# take SELF_STEP, 2/3: T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better for any
+# eps, and 1/2 by 1/2.
 CROSS_STEP = 1 / 2
 DUAL_ROUNDING = {"float32": 1e-6, "float64": 1e-12}  # of the dual value, in units of eps
 
@@ -39,7 +40,9 @@ class Method(Protocol):
 
 
 class Symmetric:
-    """Feydy et al. 2019, section 3.1: both potentials go a share of the way to their softmin, at once."""
+    """Feydy et al. 2019, section 3.1: both potentials go a share of the way to their softmin, at
+    once.
+    """
 
     period, updates_rows = 1, True
 
@@ -78,7 +81,8 @@ class Anderson:
     """Anderson mixing (type II) of a method's period, in the norm of L2(a, b).
 
     The step minimizes the residual over the span of the last differences. An iterate with a lower
-    dual than the best is rejected for the plain iterate that it replaced, so the dual never decreases.
+    dual than the best is rejected for the plain iterate that it replaced, so the dual never
+    decreases.
     """
 
     _last: tuple[Floats, Floats] | None  # the iterate and the residual before these
@@ -91,7 +95,8 @@ class Anderson:
         self._weights = a if self._is_self else np.concatenate([a, b])
         self._slack = eps * DUAL_ROUNDING[dtype]
         self._best_dual = -np.inf
-        # Ring buffers: unit changes of the residual, the corrections of z that undo them, and their inner products.
+        # Ring buffers: unit changes of the residual, the corrections of z that undo them, and their
+        # inner products.
         self._changes = np.empty((MEMORY, len(self._weights)))
         self._corrections = np.empty((MEMORY, len(self._weights)))
         self._gram = np.empty((MEMORY, MEMORY))
@@ -121,8 +126,14 @@ class Anderson:
         return self._parted(self._mixed(self._joined(*self._centered(*plain))))
 
     def _dual(self, iterate: Iterate) -> float:
-        """The dual after the exact update of the next side; the step of the method is at least as high."""
-        log_sums = self._a @ iterate.log_rows if self._method.updates_rows else self._b @ iterate.log_columns
+        """The dual after the exact update of the next side; the step of the method is at least as
+        high.
+        """
+        log_sums = (
+            self._a @ iterate.log_rows
+            if self._method.updates_rows
+            else self._b @ iterate.log_columns
+        )
         return float(self._a @ iterate.f + self._b @ iterate.g - self._eps * log_sums)
 
     def _mixed(self, after: Floats) -> Floats:
@@ -160,7 +171,9 @@ class Anderson:
         n = min(self._n_seen, MEMORY)
         if n == 0:
             return target
-        shares = np.linalg.solve(self._gram[:n, :n] + RIDGE * np.eye(n), self._changes[:n] @ weighted_residual)
+        shares = np.linalg.solve(
+            self._gram[:n, :n] + RIDGE * np.eye(n), self._changes[:n] @ weighted_residual
+        )
         return target - shares @ self._corrections[:n]
 
     def _joined(self, f: Floats, g: Floats) -> Floats:

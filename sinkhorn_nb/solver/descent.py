@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from .progress import ProgressBar
     from .sinkhorn import Sinkhorn
 
-# Masses below the share TINY of the mean are tiny. If the log of a marginal ratio at a tiny mass is larger than UNEVEN,
-# up to EXTRA more iterations are made.
+# Masses below the share TINY of the mean are tiny. If the log of a marginal ratio at a tiny mass is
+# larger than UNEVEN, up to EXTRA more iterations are made.
 TINY, UNEVEN, EXTRA = 1e-3, 0.1, 6
-LARGEST_ERROR = 0.5  # marginal error above which the returned iterate gets one more update of its rows
+# Marginal error above which the returned iterate gets one more update of its rows
+LARGEST_ERROR = 0.5
 
 
 class Iteration(NamedTuple):
@@ -39,11 +40,15 @@ def completed(iterate: Iterate, problem: Problem) -> Iterate:
     """Fix the constant between the potentials of an iterate by <a, f> = <b, g>."""
     if problem.is_self:
         return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
-    return iterate._replace(**dict(zip(("f", "g"), _balanced(iterate.f, iterate.g, problem), strict=True)))
+    return iterate._replace(
+        **dict(zip(("f", "g"), _balanced(iterate.f, iterate.g, problem), strict=True))
+    )
 
 
 def _balanced(f: Floats, g: Floats, problem: Problem) -> tuple[Floats, Floats]:
-    return balanced(problem.source.partition.probabilities, problem.target.partition.probabilities, f, g)
+    return balanced(
+        problem.source.partition.probabilities, problem.target.partition.probabilities, f, g
+    )
 
 
 class _Best(NamedTuple):
@@ -66,7 +71,10 @@ class Descent:
     def __init__(self, solver: Sinkhorn, problem: Problem, bar: ProgressBar | None) -> None:
         self._solver, self._problem = solver, problem
         self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
-        self._probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
+        self._probabilities = (
+            problem.source.partition.probabilities,
+            problem.target.partition.probabilities,
+        )
         self._tiny = [np.flatnonzero(p * len(p) < TINY) for p in self._probabilities]
         # The scheme of Feydy et al. starts from zero, at a temperature of the squared diameter.
         is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
@@ -88,7 +96,16 @@ class Descent:
         status = self._status(best.error)
         iterate, history = completed(best.iterate, self._problem), np.array(self.history)
         solver = self._solver
-        return Solution(self._problem, iterate, status, self.n_passes, history, phase.dtype, solver.tol, solver.backend)
+        return Solution(
+            self._problem,
+            iterate,
+            status,
+            self.n_passes,
+            history,
+            phase.dtype,
+            solver.tol,
+            solver.backend,
+        )
 
     def _status(self, error: float) -> Status:
         if error <= self._solver.tol:
@@ -96,7 +113,9 @@ class Descent:
         return Status.MAX_ITER if self.n_iter >= self._solver.max_iter else Status.ROUNDING
 
     def _checked(self, best: _Best, phase: Phase) -> _Best:
-        """Return the best iterate, measured again if its sums cannot be trusted or its rows are far from exact."""
+        """Return the best iterate, measured again if its sums cannot be trusted or its rows are far
+        from exact.
+        """
         iterate, eps = best.iterate, self._problem.eps
         if best.error > LARGEST_ERROR:  # then entries of the plan are at most a_i, or sqrt(a_i a_j)
             is_self = self._problem.is_self
@@ -110,10 +129,14 @@ class Descent:
         kernel = self._problem.kernel(dtype, self._solver.backend)
         iterate = Iterate(f, g, *kernel.log_sums(f, g))
         self.n_passes += kernel.n_passes
-        return _Best(marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns), iterate)
+        return _Best(
+            marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns), iterate
+        )
 
     def iterate(self, phase: Phase, last: float) -> _Best | None:
-        """Iterate to the tolerance or the end of the phase, or to the last iteration; return the best iterate."""
+        """Iterate to the tolerance or the end of the phase, or to the last iteration; return the
+        best iterate.
+        """
         kernel = self._problem.kernel(phase.dtype, self._solver.backend, phase.eps)
         method = self._method(phase)
         last, n_within = min(self.n_iter + phase.max_iter, last), 0
@@ -131,7 +154,9 @@ class Descent:
                 best = new
             self._tell(error, phase.eps)
             n_within += is_within
-            if (is_within and (n_within > EXTRA or new.unevenness <= UNEVEN)) or phase.stalls(errors):
+            if (is_within and (n_within > EXTRA or new.unevenness <= UNEVEN)) or phase.stalls(
+                errors
+            ):
                 break
             self._move_to(*method.next(iterate, error))
         if best is not None and phase.eps == self._problem.eps:
@@ -144,7 +169,9 @@ class Descent:
         return max(np.abs(logs[tiny]).max(initial=0.0) for tiny, logs in sides)
 
     def _move_to(self, f: Floats, g: Floats) -> None:
-        """Set potentials with <a, f> = <b, g> in each iteration, because a large shift at the end would cost digits."""
+        """Set potentials with <a, f> = <b, g> in each iteration, because a large shift at the end
+        would cost digits.
+        """
         self._potentials = (f, f) if self._problem.is_self else _balanced(f, g, self._problem)
 
     def _method(self, phase: Phase) -> Method | Anderson:

@@ -1,4 +1,6 @@
-"""The settings of a solver in the form that scikit-learn requires, and for the comparison of two solvers."""
+"""The settings of a solver in the form that scikit-learn requires, and for the comparison of two
+solvers.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,16 @@ from ..representation import Settings
 
 
 class Parameters(Settings):
-    """A frozen dataclass whose setting `init` is kept unchanged, because `sklearn.clone` requires this."""
+    """A frozen dataclass whose setting `init` is kept unchanged, because `sklearn.clone` requires
+    this.
+    """
 
     init: Any
     _start: Initializer
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_start", initializer(self.init))  # copies arrays, which may change
+        # Copies arrays, which may change
+        object.__setattr__(self, "_start", initializer(self.init))
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self._compared == other._compared
@@ -43,6 +48,7 @@ class Parameters(Settings):
         """Refuse, because a solver never changes; the error tells how to make another one."""
         raise TypeError(
             f"set_params: expected no change of a {type(self).__name__}, which is frozen, got "
-            f"{', '.join(settings) or 'none'}; make another one with dataclasses.replace(solver, tol=...), and in a "
+            f"{', '.join(settings) or 'none'}; make another one with dataclasses.replace(solver, "
+            "tol=...), and in a "
             "grid search vary the solver as a whole: solver=[Sinkhorn(...), Sinkhorn(...)]"
         )

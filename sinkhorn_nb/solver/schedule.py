@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Phase(NamedTuple):
-    """Iterate at eps with pairs of dtype until the marginal error is within tol, max_iter times, or until it stalls."""
+    """Iterate at eps with pairs of dtype until the marginal error is within tol, max_iter times, or
+    until it stalls.
+    """
 
     eps: float
     dtype: str
@@ -26,38 +28,47 @@ class Phase(NamedTuple):
     is_last: bool = True  # no phase of higher precision follows
 
     def stalls(self, errors: Sequence[float]) -> bool:
-        """Tell whether rounding keeps the error from falling: the last iterations made hardly any progress."""
+        """Tell whether rounding keeps the error from falling: the last iterations made hardly any
+        progress.
+        """
         is_near = min(errors) <= (LAST_NEAR if self.is_last else NEAR) * self.rounding
         if self.is_last and not is_near:
             return False
         patience = PATIENCE if is_near else LONG_PATIENCE
-        return len(errors) > patience and min(errors[-patience:]) > PROGRESS * min(errors[:-patience])
+        return len(errors) > patience and min(errors[-patience:]) > PROGRESS * min(
+            errors[:-patience]
+        )
 
 
-# A phase ends after PATIENCE iterations without this progress near the expected rounding, and after LONG_PATIENCE far
-# from it. The last phase has no better one after it, so it ends only if the rounding is nearly reached.
+# A phase ends after PATIENCE iterations without this progress near the expected rounding, and after
+# LONG_PATIENCE far from it. The last phase has no better one after it, so it ends only if the
+# rounding is nearly reached.
 PROGRESS, NEAR, LAST_NEAR, PATIENCE, LONG_PATIENCE = 0.7, 30.0, 4.0, 8, 50
 
 
 RATIO = 0.5  # of successive blurs in the paper's annealing
 SMALL_BLUR = 0.1  # in diameters
 LEAST_TOL = 1e-12  # float64 sums reach this marginal error at any blur
-# With float32 pairs, rounding leaves a marginal error of about this times the radii of the tiles, in blurs.
+# With float32 pairs, rounding leaves a marginal error of about this times the radii of the tiles,
+# in blurs.
 ROUNDING = 5e-8
 SHARE = 1 / 6  # of the tolerance: the most that rounding may take
 LARGEST_ROUNDING = 0.1  # marginal error by rounding above which no iterations are made in float32
 MARGIN = 3.0  # the rounding of the marginal error may exceed the expected one by this factor
 UNIT = {"float32": 1.0, "float64": 2.0**-29}  # rounding relative to float32
 LARGEST_BLUR = 2.0  # in diameters, for float32: rounding changes the value by 1e-7 eps
-# In diameters: at larger blurs the closed form between Gaussians has a relative error of 1e-12 in the value. It ignores
-# third moments, whose effect is smaller than the rounding, 1e-16 eps, of any iteration.
+# In diameters: at larger blurs the closed form between Gaussians has a relative error of 1e-12 in
+# the value. It ignores third moments, whose effect is smaller than the rounding, 1e-16 eps, of any
+# iteration.
 LIMIT = 1e3
 
 
 def value_tol(problem: Problem, solver: Sinkhorn) -> float:
-    """The marginal error to iterate to: tol, or less if the blur is not small compared with the diameter.
+    """The marginal error to iterate to: tol, or less if the blur is not small compared with the
+    diameter.
 
-    The error of the value is about eps times its square. Without this scaling it could be larger than S.
+    The error of the value is about eps times its square. Without this scaling it could be larger
+    than S.
     """
     return float(value_tols(problem.blur, problem.diameter, solver.tol))
 
@@ -73,7 +84,9 @@ def is_limit(problem: Problem) -> bool:
 
 
 def phases(problem: Problem, solver: Sinkhorn) -> list[Phase]:
-    """The paper's annealing, if requested, and then the target: in float32, and in float64 if that is needed."""
+    """The paper's annealing, if requested, and then the target: in float32, and in float64 if that
+    is needed.
+    """
     tol = value_tol(problem, solver)
     expected, dtypes = rounding(problem), _dtypes(problem, solver, tol)
     target = [Phase(problem.eps, dtype, tol, rounding=expected * UNIT[dtype]) for dtype in dtypes]
@@ -89,7 +102,9 @@ def _annealing(problem: Problem, solver: Sinkhorn, dtype: str) -> list[Phase]:
     if solver.acceleration != "symmetric" or problem.is_self or problem.diameter <= problem.blur:
         return []
     n_levels = int(np.ceil(np.log(problem.diameter / problem.blur) / -np.log(RATIO)))
-    return [Phase((problem.blur * RATIO**-k) ** 2, dtype, np.inf, 1) for k in range(n_levels, 0, -1)]
+    return [
+        Phase((problem.blur * RATIO**-k) ** 2, dtype, np.inf, 1) for k in range(n_levels, 0, -1)
+    ]
 
 
 def _dtypes(problem: Problem, solver: Sinkhorn, tol: float) -> list[str]:
@@ -98,19 +113,25 @@ def _dtypes(problem: Problem, solver: Sinkhorn, tol: float) -> list[str]:
     if problem.blur > LARGEST_BLUR * problem.diameter or rounding(problem) > LARGEST_ROUNDING:
         return ["float64"]
     clouds = (problem.source.points, problem.target.points)
-    suffices = all(cloud.dtype == np.float32 for cloud in clouds) and rounding(problem) <= SHARE * tol
+    suffices = (
+        all(cloud.dtype == np.float32 for cloud in clouds) and rounding(problem) <= SHARE * tol
+    )
     return ["float32"] if suffices else ["float32", "float64"]
 
 
 def certifying(phase: Phase, solution: Solution, share: float, dtype: str | None) -> Phase:
-    """The phase that reduces a solution's marginal error to a share, or as far as the precision allows."""
+    """The phase that reduces a solution's marginal error to a share, or as far as the precision
+    allows.
+    """
     dtype = dtype or "float64"
     expected = rounding(solution.problem) * UNIT[dtype]
     return phase._replace(tol=share * solution.marginal_error, dtype=dtype, rounding=expected)
 
 
 def is_rough(problem: Problem, solver: Sinkhorn) -> bool:
-    """Tell whether the rounding of float32 pairs, which the caller chose, can hide a marginal error of tol."""
+    """Tell whether the rounding of float32 pairs, which the caller chose, can hide a marginal error
+    of tol.
+    """
     return solver.dtype == "float32" and MARGIN * rounding(problem) > solver.tol / 2
 
 

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from ..divergence import Divergence
 
 ACCELERATIONS = ("auto", "none", "symmetric")
-PROGRESS = 0.9  # a certified solve stops if its gap fails twice in a row to fall to this share of the last gap
+# A certified solve stops if its gap fails twice in a row to fall to this share of the last gap
+PROGRESS = 0.9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sinkhorn(Parameters):
-    """Settings of a solve: a coarse start and two-level Sinkhorn steps with Anderson mixing, in the log domain.
+    """Settings of a solve: a coarse start and two-level Sinkhorn steps with Anderson mixing, in the
+    log domain.
 
     Parameters
     ----------
@@ -44,23 +46,26 @@ class Sinkhorn(Parameters):
     max_iter : int, default 3000
         Largest number of iterations, each one pass over the pairs (half a pass for self problems).
     init : str, Initializer, Solution, Divergence or pair of arrays, default "auto"
-        The start; it changes the number of passes, not the result. One of "auto", "coarse", "gaussian", "gmm",
-        "subsample", "zeros" and, for points on a line, "sorting"; an object of `sinkhorn_nb.initializers`; the
-        solution of a similar problem; a similar divergence, for all three problems of the next one; or potentials
-        (f, g).
+        The start; it changes the number of passes, not the result. One of "auto", "coarse",
+        "gaussian", "gmm", "subsample", "zeros" and, for points on a line, "sorting"; an object of
+        `sinkhorn_nb.initializers`; the solution of a similar problem; a similar divergence, for all
+        three problems of the next one; or potentials (f, g).
     acceleration : {"auto", "none", "symmetric"}
-        "auto" makes two-level steps, which update one side exactly and shift each cluster of the other, with mixing.
-        "none" is Sinkhorn's alternating iteration. "symmetric" is the scheme of Feydy et al. as in
-        the paper: averaged updates, one iteration at each temperature above the target, from zero.
+        "auto" makes two-level steps, which update one side exactly and shift each cluster of the
+        other, with mixing. "none" is Sinkhorn's alternating iteration. "symmetric" is the scheme of
+        Feydy et al. as in the paper: averaged updates, one iteration at each temperature above the
+        target, from zero.
     backend : {"auto", "cpu", "cuda"}, default "auto"
-        The backend of all passes, including those of the solution's plan, map and derivatives. "cuda" uses the visible
-        NVIDIA GPUs, or says why it cannot. "auto" uses them for 4 billion pairs or more (n = m = 65 536), if they
-        pass a trial on small clouds, once for each kind of kernel, against the CPU. Otherwise it uses the CPU.
+        The backend of all passes, including those of the solution's plan, map and derivatives.
+        "cuda" uses the visible NVIDIA GPUs, or says why it cannot. "auto" uses them for 4 billion
+        pairs or more (n = m = 65 536), if they pass a trial on small clouds, once for each kind of
+        kernel, against the CPU. Otherwise it uses the CPU.
     dtype : {None, "float32", "float64"}
-        Precision of the pairs. None iterates in float32 and then, for float64 points or if rounding would be too
-        large for the tolerance, in float64. Potentials are always float64.
+        Precision of the pairs. None iterates in float32 and then, for float64 points or if rounding
+        would be too large for the tolerance, in float64. Potentials are always float64.
     certify : bool, default False
-        Continue until the certified gap, too, is within tol of the value (or of eps, if the value is smaller).
+        Continue until the certified gap, too, is within tol of the value (or of eps, if the value
+        is smaller).
     progress : bool, default False
         Show the progress of each solve: iterations, marginal error, time.
     callback : callable, optional
@@ -101,7 +106,9 @@ class Sinkhorn(Parameters):
         validation.choice("certify", self.certify, (False, True))
         validation.choice("progress", self.progress, (False, True))
         if self.callback is not None and not callable(self.callback):
-            raise TypeError(f"callback: expected a callable or None, got {self.callback!r}; pass a function")
+            raise TypeError(
+                f"callback: expected a callable or None, got {self.callback!r}; pass a function"
+            )
 
     def solve(self, problem: Problem) -> Solution:
         """Solve one `Problem`; warn once if the tolerance was not reached.
@@ -118,7 +125,8 @@ class Sinkhorn(Parameters):
 
     def attempt(self, problem: Problem) -> Solution:
         """Solve one problem as `solve` does, without the warning."""
-        # Idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower at n = 16384.
+        # Idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower
+        # at n = 16384.
         with single_threaded_blas():
             reduced, start = problem.reduced, self._start.reduced(problem)
             if reduced.target.precedes(reduced.source):  # the same bits for (a, b) and (b, a)
@@ -138,7 +146,9 @@ def solve(solver: Sinkhorn, problems: Sequence[Problem]) -> list[Solution]:
 
 
 def _solution(solver: Sinkhorn, problem: Problem, watch: Watch) -> Solution:
-    """Solve a small problem by one compiled call. Other problems, and those on which this fails, take the loop."""
+    """Solve a small problem by one compiled call. Other problems, and those on which this fails,
+    take the loop.
+    """
     solution, n_passes = solve_one_small(problem, solver)
     if solution is None:
         solution = watch.over(problem).attempt(problem)
@@ -147,7 +157,9 @@ def _solution(solver: Sinkhorn, problem: Problem, watch: Watch) -> Solution:
 
 
 def reported(solutions: list[Solution], watch: Watch) -> list[Solution]:
-    """Return the solutions, after one warning for all that did not converge, unless there was an early warning."""
+    """Return the solutions, after one warning for all that did not converge, unless there was an
+    early warning.
+    """
     failed = [s for s in solutions if not s.converged]
     if failed and not watch.has_warned:
         worst = max(failed, key=lambda s: s.marginal_error)
@@ -159,7 +171,8 @@ def _iterate(solver: Sinkhorn, problem: Problem) -> Solution:
     """Run the phases, from the start to the tolerance."""
     if is_limit(problem):
         return _limit(problem, solver)
-    # No bar by default: tqdm has a lock for all bars, which a forked child may find locked for ever.
+    # No bar by default: tqdm has a lock for all bars, which a forked child may find locked for
+    # ever.
     with ProgressBar(problem, solver.tol) if solver.progress else nullcontext() as bar:
         descent = Descent(solver, problem, bar)
         *before, final = phases(problem, solver)
@@ -170,21 +183,34 @@ def _iterate(solver: Sinkhorn, problem: Problem) -> Solution:
 
 
 def _limit(problem: Problem, solver: Sinkhorn) -> Solution:
-    """The closed form, measured once, because iterations would only add a rounding of 1e-16 eps to the potentials."""
+    """The closed form, measured once, because iterations would only add a rounding of 1e-16 eps to
+    the potentials.
+    """
     f, g, n_passes = Gaussian()(problem, solver)
     kernel = problem.kernel("float64", solver.backend)
-    log_rows, log_columns = (np.where(np.abs(v) <= LEAST_TOL, 0.0, v) for v in kernel.log_sums(f, g))
+    log_rows, log_columns = (
+        np.where(np.abs(v) <= LEAST_TOL, 0.0, v) for v in kernel.log_sums(f, g)
+    )
     iterate = completed(Iterate(f, g, log_rows, log_columns), problem)
     probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
     error = marginal_error(*probabilities, log_rows, log_columns)
-    status, n_passes = Status.CONVERGED if error <= solver.tol else Status.MAX_ITER, n_passes + kernel.n_passes
-    return Solution(problem, iterate, status, n_passes, np.array([error]), "float64", solver.tol, solver.backend)
+    status, n_passes = (
+        Status.CONVERGED if error <= solver.tol else Status.MAX_ITER,
+        n_passes + kernel.n_passes,
+    )
+    return Solution(
+        problem, iterate, status, n_passes, np.array([error]), "float64", solver.tol, solver.backend
+    )
 
 
 def _certified(descent: Descent, solution: Solution, phase: Phase, solver: Sinkhorn) -> Solution:
-    """Continue until the certified gap is within tol or no longer falls, in float64 unless a dtype is given."""
+    """Continue until the certified gap is within tol or no longer falls, in float64 unless a dtype
+    is given.
+    """
     n_without_progress = 0
-    while not _is_certified(solution) and descent.n_iter < solver.max_iter and n_without_progress < 2:
+    while (
+        not _is_certified(solution) and descent.n_iter < solver.max_iter and n_without_progress < 2
+    ):
         descent.n_passes, gap = solution.n_passes, solution.gap
         phase = certifying(phase, solution, _needed(solution), solver.dtype)
         solution = descent.solution(phase)

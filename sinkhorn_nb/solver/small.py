@@ -27,30 +27,41 @@ if TYPE_CHECKING:
     from .sinkhorn import Sinkhorn
     from .small_starts import Starts
 
-# Pairs of a problem: for more of them two-level steps, in which threads share a problem, need less time. In a batch,
-# each thread has a problem of its own.
+# Pairs of a problem: for more of them two-level steps, in which threads share a problem, need less
+# time. In a batch, each thread has a problem of its own.
 LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
-SMALLEST_MASS = 1e-280  # of a point, so that products of weights and clipped entries do not underflow
+# Of a point, so that products of weights and clipped entries do not underflow
+SMALLEST_MASS = 1e-280
 SMALLEST_BLUR = 3e-5  # of the diameter: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
 MOST = 1000  # iterations: problems that take more need two-level steps
-SELF_TOL = 1e-7  # of self problems, which take few iterations, so that their values are accurate beyond doubt
+# Of self problems, which take few iterations, so that their values are accurate beyond doubt
+SELF_TOL = 1e-7
 
 
 def suits(solver: Sinkhorn, starts: Starts | None = None) -> bool:
-    """Tell whether the compiled solver of small problems has all settings of a solver, and takes these starts."""
+    """Tell whether the compiled solver of small problems has all settings of a solver, and takes
+    these starts.
+    """
     is_usual = solver.dtype in (None, "float64")
     known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))  # type: ignore[arg-type]  # classes have hashes
     known = known if starts is None else {*known, "init"}
-    return is_usual and all(value == usual[name] for name, value in solver._compared.items() if name not in known)
+    return is_usual and all(
+        value == usual[name] for name, value in solver._compared.items() if name not in known
+    )
 
 
 def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
-    """Tell whether the problem of a pair of clouds has few enough pairs, if needed after equal points are merged."""
+    """Tell whether the problem of a pair of clouds has few enough pairs, if needed after equal
+    points are merged.
+    """
     largest, (clouds, sources, targets, _) = _largest(is_alone), pairs
     if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= largest:
         return True
     sizes = {k: len(clouds.measure(k).reduced) for k in {*sources.tolist(), *targets.tolist()}}
-    return any(sizes[i] * sizes[j] <= largest for i, j in zip(sources.tolist(), targets.tolist(), strict=True))
+    return any(
+        sizes[i] * sizes[j] <= largest
+        for i, j in zip(sources.tolist(), targets.tolist(), strict=True)
+    )
 
 
 def _largest(is_alone: bool) -> int:
@@ -70,7 +81,8 @@ def solve_small(
     starts: Starts | None = None,
     is_debiased: bool = True,
 ) -> SmallSolutions:
-    """Solve the small problems between pairs of clouds; each cloud's self problem is solved only once.
+    """Solve the small problems between pairs of clouds; each cloud's self problem is solved only
+    once.
 
     Parameters
     ----------
@@ -101,7 +113,8 @@ def solve_small(
     own, own_are_solved = _solve_own(forms, are_wanted, eps, solver, largest, selves, starts)
     own_are_solved = own_are_solved[same]
 
-    first, second = np.where(facts.relations > 0, (targets, sources), (sources, targets))  # the same bits for (b, a)
+    # The same bits for (b, a)
+    first, second = np.where(facts.relations > 0, (targets, sources), (sources, targets))
     are_ready = own_are_solved[sources] & own_are_solved[targets] | ~(is_debiased | are_equal)
     are_wanted = are_ready & _are_small(forms, facts, first, second, eps, largest) & ~are_equal
     tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
@@ -127,15 +140,27 @@ def _solve_own(
     selves: dict[int, Solution],
     starts: Starts | None,
 ) -> tuple[Answers, Booleans]:
-    """The answers for clouds with themselves, including known ones, and which of them are solved."""
+    """The answers for clouds with themselves, including known ones, and which of them are
+    solved.
+    """
     everyone = np.arange(len(are_wanted))
     facts = survey(forms, everyone, everyone)
     tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
     are_small = _are_small(forms, facts, everyone, everyone, eps, largest)
     own_starts = (
-        None if starts is None or len(everyone) != 2 else [LOG2E / eps * f for f in (starts.source, starts.target)]
+        None
+        if starts is None or len(everyone) != 2
+        else [LOG2E / eps * f for f in (starts.source, starts.target)]
     )
-    problems = _problems(facts, everyone, everyone, eps, np.minimum(tols, SELF_TOL), are_wanted & are_small, own_starts)
+    problems = _problems(
+        facts,
+        everyone,
+        everyone,
+        eps,
+        np.minimum(tols, SELF_TOL),
+        are_wanted & are_small,
+        own_starts,
+    )
     own = small_solver(solver.backend)(forms, problems, None, min(MOST, solver.max_iter))
     for k, solution in selves.items():
         if isinstance(solution.found, Normal) and solution.found.answer is not None:
@@ -144,8 +169,13 @@ def _solve_own(
 
 
 def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None, float]:
-    """Return the solution of a problem, or None if it is not small or stays unsolved, and the number of passes."""
-    clouds, (source, target) = Clouds.of_measures([problem.source, problem.target]), np.arange(2)[:, None]
+    """Return the solution of a problem, or None if it is not small or stays unsolved, and the
+    number of passes.
+    """
+    clouds, (source, target) = (
+        Clouds.of_measures([problem.source, problem.target]),
+        np.arange(2)[:, None],
+    )
     pair = CloudPairs(clouds, source, target, problem.eps)
     if not suits(solver) or not any_small(pair, is_alone=True):
         return None, 0.0
@@ -160,13 +190,17 @@ def _same(everyone: Indices, sources: Indices, targets: Indices, are_equal: Bool
     same = everyone.copy()
     if not are_equal.any():
         return same
-    np.minimum.at(same, np.maximum(sources, targets)[are_equal], np.minimum(sources, targets)[are_equal])
+    np.minimum.at(
+        same, np.maximum(sources, targets)[are_equal], np.minimum(sources, targets)[are_equal]
+    )
     while (same[same] != same).any():
         same = same[same]
     return same
 
 
-def _are_small(forms: Forms, facts: Survey, first: Indices, second: Indices, eps: float, largest: int) -> Booleans:
+def _are_small(
+    forms: Forms, facts: Survey, first: Indices, second: Indices, eps: float, largest: int
+) -> Booleans:
     """Tell whether problems fit the cache, with no extreme blur or weight."""
     sizes, blur = sizes_of(forms.ends), np.sqrt(eps)
     is_usual = (blur >= SMALLEST_BLUR * facts.diameters) & (blur <= LIMIT * facts.diameters)
@@ -183,8 +217,12 @@ def _problems(
     are_wanted: Booleans,
     starts: list[Floats] | None,
 ) -> Problems:
-    """The problems between clouds. Starts, if there are any, are potentials of the second cloud in bits."""
+    """The problems between clouds. Starts, if there are any, are potentials of the second cloud in
+    bits.
+    """
     count, is_started = len(first), starts is not None
     flat = np.empty(0) if starts is None else np.concatenate(starts)
     are_fine, scales = np.sqrt(eps) < FINE * facts.diameters, np.full(count, LOG2E / 2 / eps)
-    return Problems(first, second, scales, tols, are_fine, are_wanted, flat, np.full(count, is_started))
+    return Problems(
+        first, second, scales, tols, are_fine, are_wanted, flat, np.full(count, is_started)
+    )

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 class FlatGradients(NamedTuple):
-    """Derivatives of each pair's value; the rows of pair q are those between `x_ends[q]` and `x_ends[q + 1]`."""
+    """Derivatives of each pair's value; the rows of pair q are those between `x_ends[q]` and
+    `x_ends[q + 1]`.
+    """
 
     x: Floats
     y: Floats
@@ -29,7 +31,9 @@ class FlatGradients(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """The rows of one cloud of each pair: their pair, point, place among the answers, and weight."""
+    """The rows of one cloud of each pair: their pair, point, place among the answers, and
+    weight.
+    """
 
     pair: Indices
     point: Indices  # among the points of all clouds
@@ -42,7 +46,9 @@ class _Side(NamedTuple):
 def flat_gradients(
     pairs: CloudPairs, found: Found, are_turned: Booleans, are_wanted: Booleans, values: Floats
 ) -> FlatGradients:
-    """The gradients of divergences of clouds of the same dimension; a and b are wrong for rows without mass."""
+    """The gradients of divergences of clouds of the same dimension; a and b are wrong for rows
+    without mass.
+    """
     clouds, sources, targets, eps = pairs
     forms, scale, unit = clouds.forms, LOG2E / 2 / eps, eps / LOG2E
     cross, own, everyone = found.cross, found.own, np.arange(len(clouds))
@@ -51,18 +57,28 @@ def flat_gradients(
     own_images, _ = all_images(forms, everyone, everyone, found.same == everyone, scale, own)
 
     d, n_first = clouds.dimensions[0], cross.u_ends[-1]
-    points, own_images, images = (flat.reshape(-1, d) for flat in (forms.x, own_images, np.concatenate(images)))
+    points, own_images, images = (
+        flat.reshape(-1, d) for flat in (forms.x, own_images, np.concatenate(images))
+    )
     potentials = _exact_potentials(forms, found.same[first], found.same[second], cross)
     masses = (clouds.masses[sources] + clouds.masses[targets]) / 2
     bases = cross.u_ends[:-1], n_first + cross.v_ends[:-1]
     of_source, of_target = np.where(are_turned, bases[::-1], bases)
-    sides = (_side(clouds, sources, found.same, of_source), _side(clouds, targets, found.same, of_target))
+    sides = (
+        _side(clouds, sources, found.same, of_source),
+        _side(clouds, targets, found.same, of_target),
+    )
     on_points, on_weights = [], []
     for side, numbers in zip(sides, (sources, targets), strict=True):
         ratio, x = (masses / clouds.masses[numbers])[side.pair, None], points[side.point]
-        on_points.append(side.weights[:, None] * (ratio * (x - images[side.answer]) - (x - own_images[side.own])))
+        on_points.append(
+            side.weights[:, None] * (ratio * (x - images[side.answer]) - (x - own_images[side.own]))
+        )
         on_weights.append(unit * (potentials[side.answer] - own.u[side.own]))
-    pairings = [np.add.reduceat(s.weights * on, s.ends[:-1]) for s, on in zip(sides, on_weights, strict=True)]
+    pairings = [
+        np.add.reduceat(s.weights * on, s.ends[:-1])
+        for s, on in zip(sides, on_weights, strict=True)
+    ]
     shifts = (values - sum(pairings)) / (2 * masses)
     on_weights = [on + shifts[side.pair] for side, on in zip(sides, on_weights, strict=True)]
     return FlatGradients(*on_points, *on_weights, *(side.ends for side in sides))
@@ -73,7 +89,8 @@ def _exact_potentials(forms: Forms, first: Indices, second: Indices, cross: Answ
     sizes = sizes_of(forms.ends)
     a, b = (forms.a[_ranges(forms.ends[numbers], sizes[numbers])] for numbers in (first, second))
     means = [
-        np.add.reduceat(p * v, ends[:-1]) for p, v, ends in ((a, cross.u, cross.u_ends), (b, cross.v, cross.v_ends))
+        np.add.reduceat(p * v, ends[:-1])
+        for p, v, ends in ((a, cross.u, cross.u_ends), (b, cross.v, cross.v_ends))
     ]
     middles = (means[0] - means[1]) / 2
     f, g = np.repeat(middles, sizes[first]), np.repeat(middles, sizes[second])
@@ -81,7 +98,9 @@ def _exact_potentials(forms: Forms, first: Indices, second: Indices, cross: Answ
 
 
 def _side(clouds: Clouds, numbers: Indices, same: Indices, bases: Indices) -> _Side:
-    """The rows of the clouds with these numbers, one cloud for each pair, whose answers begin at the bases."""
+    """The rows of the clouds with these numbers, one cloud for each pair, whose answers begin at
+    the bases.
+    """
     counts, rows, forms = clouds.sizes[numbers], clouds.rows, clouds.forms
     row = _ranges(rows.ends[numbers], counts)
     owner, pair = np.maximum(forms.owners[row], 0), np.repeat(np.arange(len(numbers)), counts)
@@ -89,7 +108,9 @@ def _side(clouds: Clouds, numbers: Indices, same: Indices, bases: Indices) -> _S
         np.repeat(b, counts) for b in (forms.ends[numbers], forms.ends[same[numbers]], bases)
     )
     ends = ends_of(counts)
-    return _Side(pair, of_cloud + owner, of_same + owner, of_answer + owner, rows.weights[row], ends)
+    return _Side(
+        pair, of_cloud + owner, of_same + owner, of_answer + owner, rows.weights[row], ends
+    )
 
 
 def _ranges(starts: Indices, counts: Indices) -> Indices:

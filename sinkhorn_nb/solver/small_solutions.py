@@ -21,7 +21,8 @@ from .small_gradients import FlatGradients, flat_gradients
 if TYPE_CHECKING:
     from .sinkhorn import Sinkhorn
 
-# Passes per iteration, which reads the kernel, per build of the kernel, and per level of annealing, which does both.
+# Passes per iteration, which reads the kernel, per build of the kernel, and per level of annealing,
+# which does both.
 PASSES, SELF_PASSES = np.array([1.0, 1.0, 2.0]), np.array([0.5, 1.0, 0.0])
 
 
@@ -37,7 +38,8 @@ class Found(NamedTuple):
 
 
 class SmallSolutions:
-    """The solutions of small problems between pairs of clouds: arrays for all of them, and objects made at first use.
+    """The solutions of small problems between pairs of clouds: arrays for all of them, and objects
+    made at first use.
 
     Attributes
     ----------
@@ -48,12 +50,27 @@ class SmallSolutions:
     """
 
     def __init__(
-        self, pairs: CloudPairs, solver: Sinkhorn, found: Found, selves: dict[int, Solution] | None = None
+        self,
+        pairs: CloudPairs,
+        solver: Sinkhorn,
+        found: Found,
+        selves: dict[int, Solution] | None = None,
     ) -> None:
         self.clouds, self.sources, self.targets, self.eps = self._pairs = pairs
-        self._own, self._cross, self._same, self._relations, self.are_solved, self._own_are_solved = found
+        (
+            self._own,
+            self._cross,
+            self._same,
+            self._relations,
+            self.are_solved,
+            self._own_are_solved,
+        ) = found
         self._found = found
-        self._tol, self._backend, self._self_solutions = solver.tol, solver.backend, dict(selves or {})
+        self._tol, self._backend, self._self_solutions = (
+            solver.tol,
+            solver.backend,
+            dict(selves or {}),
+        )
         self._x, self._y = self._same[self.sources], self._same[self.targets]
 
     @cached_property
@@ -64,12 +81,20 @@ class SmallSolutions:
     @cached_property
     def value(self) -> Floats:
         """(B,) S_eps."""
-        unit, masses, are_solved = self.eps / LOG2E, self.clouds.masses, self.are_solved & ~self.are_equal
+        unit, masses, are_solved = (
+            self.eps / LOG2E,
+            self.clouds.masses,
+            self.are_solved & ~self.are_equal,
+        )
         cross = (
-            (masses[self.sources] + masses[self.targets]) / 2 * (unit * np.where(are_solved, self._cross.values, 0.0))
+            (masses[self.sources] + masses[self.targets])
+            / 2
+            * (unit * np.where(are_solved, self._cross.values, 0.0))
         )
         sides = (self.sources, self._x), (self.targets, self._y)
-        of_x, of_y = (masses[k] * (unit * np.where(are_solved, self._own.values[s], 0.0)) for k, s in sides)
+        of_x, of_y = (
+            masses[k] * (unit * np.where(are_solved, self._own.values[s], 0.0)) for k, s in sides
+        )
         differences = cross - (of_x + of_y) / 2
         return np.maximum(differences, 0.0)
 
@@ -92,7 +117,10 @@ class SmallSolutions:
     def n_passes(self) -> Floats:
         """(B,) sweeps over the n x m pairs of points of each pair."""
         sizes = sizes_of(self.clouds.forms.ends)
-        own, pairs = self._own.counts @ SELF_PASSES * sizes**2, sizes[self.sources] * sizes[self.targets]
+        own, pairs = (
+            self._own.counts @ SELF_PASSES * sizes**2,
+            sizes[self.sources] * sizes[self.targets],
+        )
         cross = np.where(self.are_equal, 0.0, self._cross.counts @ PASSES * pairs)
         return (cross + own[self._x] + np.where(self._x == self._y, 0.0, own[self._y])) / pairs
 
@@ -113,14 +141,18 @@ class SmallSolutions:
             measure, first = self.clouds.measure(k), int(self._same[k])
             problem = know(Problem(measure, measure, self.eps), is_self=True)
             self._self_solutions[k] = (
-                self._solved_self(problem, k) if first == k else self.self_solution(first).of(problem)
+                self._solved_self(problem, k)
+                if first == k
+                else self.self_solution(first).of(problem)
             )
         return self._self_solutions[k]
 
     def _solved_self(self, problem: Problem, k: int) -> Solution:
         span, a = slice(*self._own.v_ends[k : k + 2]), self.clouds.normal_form(k).probabilities
         f, logs = self.eps / LOG2E * self._own.v[span], self._own.logs[span] / LOG2E
-        return self._solution(problem, Normal(Iterate(f, f, logs, logs), a, a, self._own.of(k)), self._own, k)
+        return self._solution(
+            problem, Normal(Iterate(f, f, logs, logs), a, a, self._own.of(k)), self._own, k
+        )
 
     def problem(self, q: int) -> Problem:
         """The problem between the clouds of a pair."""
@@ -129,7 +161,9 @@ class SmallSolutions:
         return know(problem, is_self=bool(self.are_equal[q]))
 
     def solutions(self, q: int) -> tuple[Solution, Solution, Solution]:
-        """The solution between the clouds of a pair and their self solutions; equal clouds have one solution."""
+        """The solution between the clouds of a pair and their self solutions; equal clouds have one
+        solution.
+        """
         i, j = int(self.sources[q]), int(self.targets[q])
         if self.are_equal[q]:
             return (self.self_solution(i),) * 3
@@ -148,16 +182,24 @@ class SmallSolutions:
         return self._solution(self.problem(q), found.T if is_turned else found, cross, q)
 
     def has_flat_gradient(self, q: int) -> bool:
-        """Whether `gradients` includes a pair: it excludes rows without mass, because each of them needs a softmin."""
+        """Whether `gradients` includes a pair: it excludes rows without mass, because each of them
+        needs a softmin.
+        """
         is_inert = self._have_inert_rows[self.sources[q]] or self._have_inert_rows[self.targets[q]]
-        return not is_inert and not self.are_equal[q] and (self.clouds.dimensions == self.clouds.dimensions[0]).all()
+        return (
+            not is_inert
+            and not self.are_equal[q]
+            and (self.clouds.dimensions == self.clouds.dimensions[0]).all()
+        )
 
     @cached_property
     def _have_inert_rows(self) -> Booleans:
         return np.minimum.reduceat(self.clouds.forms.owners, self.clouds.rows.ends[:-1]) < 0
 
     def gradients(self) -> FlatGradients:
-        """The gradients of the divergences per row of the caller, in flat arrays, for clouds of the same dimension."""
+        """The gradients of the divergences per row of the caller, in flat arrays, for clouds of the
+        same dimension.
+        """
         are_wanted = self.are_solved & ~self.are_equal
         return flat_gradients(self._pairs, self._found, self._relations > 0, are_wanted, self.value)
 
@@ -165,5 +207,9 @@ class SmallSolutions:
         n_iter, error = answers.counts[q, 0], float(answers.errors[q])
         units = SELF_PASSES if problem.is_self else PASSES
         passes, history = float(answers.counts[q] @ units), answers.histories[q, :n_iter].copy()
-        solution = Solution(problem, found, Status.CONVERGED, passes, history, "float64", self._tol, self._backend)
-        return know(solution, marginal_error=error, _dual=float(self.eps / LOG2E * answers.values[q]))
+        solution = Solution(
+            problem, found, Status.CONVERGED, passes, history, "float64", self._tol, self._backend
+        )
+        return know(
+            solution, marginal_error=error, _dual=float(self.eps / LOG2E * answers.values[q])
+        )

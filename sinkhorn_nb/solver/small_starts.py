@@ -1,4 +1,6 @@
-"""Starts of small problems from an earlier divergence: its potentials move along with the rows, without a pass."""
+"""Starts of small problems from an earlier divergence: its potentials move along with the rows,
+without a pass.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from ..solution import Solution
 class Starts(NamedTuple):
     """Potentials between probabilities, in units of cost and in the order of the normal forms.
 
-    `source` and `target` are the self potentials of each measure; `f` and `g` are the differences between the
-    potentials of the cross problem and these.
+    `source` and `target` are the self potentials of each measure; `f` and `g` are the differences
+    between the potentials of the cross problem and these.
     """
 
     source: Floats
@@ -31,21 +33,30 @@ class Starts(NamedTuple):
 
 
 def carried(earlier: Resumed, clouds: Clouds, numbers: tuple[int, int]) -> Starts | None:
-    """The starts of the problems of two clouds from an earlier divergence; None if the rows do not correspond."""
+    """The starts of the problems of two clouds from an earlier divergence; None if the rows do not
+    correspond.
+    """
     source, target = (clouds.normal_form(k) for k in numbers)
     olds = earlier.xy.problem.source, earlier.xy.problem.target
-    if not all(have_same_rows(old, clouds.measure(k)) for old, k in zip(olds, numbers, strict=True)):
+    if not all(
+        have_same_rows(old, clouds.measure(k)) for old, k in zip(olds, numbers, strict=True)
+    ):
         return None
     x, y = _track(olds[0], source), _track(olds[1], target)
     own = _rows(earlier.xx, SELF_STEP), _rows(earlier.yy, SELF_STEP)
-    f, g = _rows(earlier.xy, 1.0) - _rows(earlier.xx, 1.0), _rows(earlier.xy.T, 1.0) - _rows(earlier.yy, 1.0)
+    f, g = (
+        _rows(earlier.xy, 1.0) - _rows(earlier.xx, 1.0),
+        _rows(earlier.xy.T, 1.0) - _rows(earlier.yy, 1.0),
+    )
     potentials = (own[0], source), (own[1], target), (f, source), (g, target)
     of_source, of_target, f, g = (_per_point(form, rows) for rows, form in potentials)
     return Starts(of_source, of_target, *along_geodesic(x, f, y, g))
 
 
 def _track(old: Measure, form: NormalForm) -> Track:
-    return Track(_per_point(form, old.points.astype(np.float64)), form.points, form.probabilities, old)
+    return Track(
+        _per_point(form, old.points.astype(np.float64)), form.points, form.probabilities, old
+    )
 
 
 def _rows(solution: Solution, step: float) -> Floats:
@@ -56,7 +67,9 @@ def _rows(solution: Solution, step: float) -> Floats:
 
 
 def _per_point(form: NormalForm, rows: Numbers) -> Floats:
-    """Values per point of a normal form from values per row; equal points take the value of one of their rows."""
+    """Values per point of a normal form from values per row; equal points take the value of one of
+    their rows.
+    """
     carriers = form.owner >= 0
     values = np.empty((len(form.points), *rows.shape[1:]))
     values[form.owner[carriers]] = rows[carriers]

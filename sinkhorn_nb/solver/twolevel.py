@@ -1,4 +1,6 @@
-"""The two-level step: it updates one side exactly and shifts each cluster of the other side, in a single pass."""
+"""The two-level step: it updates one side exactly and shifts each cluster of the other side, in a
+single pass.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +14,24 @@ from ..partition import Partition
 from ..problem import Problem
 
 FEW, MANY = 64, 128  # clusters
-LARGE = 2**14  # points from which many clusters pay: the Newton steps then take .1 of a pass, not .3
+# Points from which many clusters pay: the Newton steps then take .1 of a pass, not .3
+LARGE = 2**14
 GROUPS = 512  # of neighboring points in the Hessian
-LONGEST_STEP, LARGEST_SHIFT = 8.0, 40.0  # logarithms: e^40 times the sum of 128 trusted sums is finite in float32
+# Logarithms: e^40 times the sum of 128 trusted sums is finite in float32
+LONGEST_STEP, LARGEST_SHIFT = 8.0, 40.0
 MOST_STEPS, MOST_HALVINGS = 20, 12
 BACKTRACK = 0.4
 SHARE = 0.03  # of the marginal error that the reduced problem may leave
 ROUNDING = {"float32": 1e-6, "float64": 1e-13}  # of the reduced problem
-SMALLEST = {"float32": 1e-18, "float64": 1e-150}  # products of smaller numbers are denormal and 20 times slower
-RIDGE = {"float32": 1e-6, "float64": 1e-10}  # added to its Hessian, which is singular if groups of points are far apart
+# Products of smaller numbers are denormal and 20 times slower
+SMALLEST = {"float32": 1e-18, "float64": 1e-150}
+# Added to its Hessian, which is singular if groups of points are far apart
+RIDGE = {"float32": 1e-6, "float64": 1e-10}
 
 
 class TwoLevel:
-    """Maximize the dual over all of one potential and the clusters' shifts of the other; the sides alternate.
+    """Maximize the dual over all of one potential and the clusters' shifts of the other; the sides
+    alternate.
 
     It is never worse than a half step of Sinkhorn's iteration. The half step removes errors finer
     than the blur, and the shifts exchange mass between clusters.
@@ -34,7 +41,10 @@ class TwoLevel:
 
     def __init__(self, problem: Problem, eps: float) -> None:
         self._eps = eps
-        self._source, self._target = _Clusters(problem.source.partition), _Clusters(problem.target.partition)
+        self._source, self._target = (
+            _Clusters(problem.source.partition),
+            _Clusters(problem.target.partition),
+        )
         self.updates_rows = True
         self._sums: ClusterSums | None = None
 
@@ -54,10 +64,14 @@ class TwoLevel:
             return self._step(iterate, self._source, self._target, error)
         return self._step(iterate.T, self._target, self._source, error)[::-1]
 
-    def _step(self, iterate: Iterate, exact: _Clusters, shifted: _Clusters, error: float) -> tuple[Floats, Floats]:
+    def _step(
+        self, iterate: Iterate, exact: _Clusters, shifted: _Clusters, error: float
+    ) -> tuple[Floats, Floats]:
         if self._sums is None:  # sums were computed again, so their parts are not known
             return iterate.f - self._eps * iterate.log_rows, iterate.g
-        shifts, log_sums = best_shifts(self._sums, exact.probabilities, shifted.masses, SHARE * min(error, 1.0))
+        shifts, log_sums = best_shifts(
+            self._sums, exact.probabilities, shifted.masses, SHARE * min(error, 1.0)
+        )
         return iterate.f - self._eps * log_sums, iterate.g + self._eps * shifts[shifted.owner]
 
 
@@ -69,8 +83,11 @@ class _Clusters:
         self.masses = np.add.reduceat(self.probabilities, self.bounds[:-1])
 
 
-def best_shifts(sums: ClusterSums, weights: Floats, masses: Floats, tol: float) -> tuple[Floats, Floats]:
-    """argmax_t <masses, t> - <weights, log(e^t sums)> for L x n `ClusterSums`, and log(e^t sums) there.
+def best_shifts(
+    sums: ClusterSums, weights: Floats, masses: Floats, tol: float
+) -> tuple[Floats, Floats]:
+    """argmax_t <masses, t> - <weights, log(e^t sums)> for L x n `ClusterSums`, and log(e^t sums)
+    there.
 
     Newton's method starts from 0 and stops at a gradient of l1 norm tol.
     """
@@ -116,6 +133,8 @@ def _overlaps(t: Floats, sums: ClusterSums, weights: Floats, total: Floats) -> N
 
 def _newton_step(gradient: Floats, shares: Floats, overlaps: Numbers, masses: Floats) -> Floats:
     hessian = np.diag(shares) - overlaps + np.outer(masses, masses)
-    hessian[np.diag_indices_from(hessian)] += RIDGE[overlaps.dtype.name] * (shares + masses) + 1e-300
+    hessian[np.diag_indices_from(hessian)] += (
+        RIDGE[overlaps.dtype.name] * (shares + masses) + 1e-300
+    )
     step = np.linalg.solve(hessian, gradient)
     return np.clip(step - masses @ step / masses.sum(), -LONGEST_STEP, LONGEST_STEP)

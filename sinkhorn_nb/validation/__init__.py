@@ -1,4 +1,6 @@
-"""Checks of all user input. Every message names the argument, what was expected, what came and what to do."""
+"""Checks of all user input. Every message names the argument, what was expected, what came and what
+to do.
+"""
 
 from .arrays import (
     are_plain,
@@ -22,7 +24,18 @@ from .foreign import native_names, points_first, several_clouds
 from .indices import indices
 from .masses import equal_masses, masses, one_mass, uniform, weights
 from .meaning import PLAIN, Traits, same_meaning, same_unit
-from .settings import blur, choice, count, entry, fitted_mixture, instance, jobs, positive, random_state, share
+from .settings import (
+    blur,
+    choice,
+    count,
+    entry,
+    fitted_mixture,
+    instance,
+    jobs,
+    positive,
+    random_state,
+    share,
+)
 
 __all__ = [
     "PLAIN",

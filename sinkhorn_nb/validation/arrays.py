@@ -1,4 +1,6 @@
-"""Check arrays of points, weights and numbers: of NumPy, of types that NumPy can read, or on a GPU."""
+"""Check arrays of points, weights and numbers: of NumPy, of types that NumPy can read, or on a
+GPU.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,22 @@ BATCHES = "sinkhorn_divergences(xs, ys) takes batches of clouds; one cloud has o
 
 def home(**arrays: Any) -> Home:
     """Return the common home of all arrays of a call: the host, or one library on one device."""
-    (first, known), *others = [(name, _home(name, value)) for name, value in arrays.items() if value is not None]
+    (first, known), *others = [
+        (name, _home(name, value)) for name, value in arrays.items() if value is not None
+    ]
     for name, where in others:
         if where.library != known.library:
             raise TypeError(
-                f"{name}: expected an array {known}, like {first}, got one {where}; copy one of them to "
+                f"{name}: expected an array {known}, like {first}, got one {where}; copy one of "
+                "them to "
                 "where the other is"
             )
         if where.device != known.device:
             raise ValueError(
-                f"{name}: expected an array on CUDA device {known.device}, like {first}, got one on CUDA device "
+                f"{name}: expected an array on CUDA device {known.device}, like {first}, got "
+                "one on "
+                ""
+                "CUDA device "
                 f"{where.device}; copy one of them to the other device"
             )
     return known
@@ -40,12 +48,16 @@ def _home(name: str, value: Any) -> Home:
     if library_of(value) == "numba":
         if (why := no_gpu()) is not None:
             raise ValueError(
-                f"{name}: expected a usable GPU for a {type(value).__name__} on a device, got none: {why}; pass a copy "
+                f"{name}: expected a usable GPU for a {type(value).__name__} on a device, got "
+                "none: "
+                ""
+                f"{why}; pass a copy "
                 f"on the host, or {INSTALL}"
             )
         if not is_readable(value):
             raise TypeError(
-                f"{name}: expected a device array with __cuda_array_interface__, got a {type(value).__name__} that has "
+                f"{name}: expected a device array with __cuda_array_interface__, got a "
+                f"{type(value).__name__} that has "
                 f"DLPack alone; pass cupy.from_dlpack({name}) or torch.from_dlpack({name})"
             )
     return Home.of(value)
@@ -58,10 +70,13 @@ def host_array(name: str, value: Any, what: str = "an array") -> Numbers:
     try:
         return where.fetch(meaning.without_unit(value))
     except ValueError as error:
-        raise ValueError(f"{name}: expected {what}, got rows of different lengths; make it rectangular") from error
+        raise ValueError(
+            f"{name}: expected {what}, got rows of different lengths; make it rectangular"
+        ) from error
     except (RuntimeError, TypeError) as error:  # raised by the library of the array
         raise TypeError(
-            f"{name}: expected {what} that NumPy can read, got {type(value).__name__}: {error}; convert it to a dense "
+            f"{name}: expected {what} that NumPy can read, got {type(value).__name__}: {error}; "
+            "convert it to a dense "
             "array of float32 or float64"
         ) from error
 
@@ -78,14 +93,19 @@ def converted(name: str, value: Any, array: Numbers, what: str) -> Numbers:
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{expected} {type(value).__name__} with {_no_number(value, array)}") from error
+            raise TypeError(
+                f"{expected} {type(value).__name__} with {_no_number(value, array)}"
+            ) from error
     if array.dtype.kind == "c":
         raise TypeError(f"{expected} complex ones; pass the real and imaginary parts")
     if array.dtype.kind in "mM":
-        raise TypeError(f"{expected} dates or durations, dtype {array.dtype}{_column(value, [0, 0])}; {DATES}")
+        raise TypeError(
+            f"{expected} dates or durations, dtype {array.dtype}{_column(value, [0, 0])}; {DATES}"
+        )
     if array.dtype.names:
         raise TypeError(
-            f"{expected} records of {array.dtype.names}; use numpy.lib.recfunctions.structured_to_unstructured"
+            f"{expected} records of {array.dtype.names}; use "
+            "numpy.lib.recfunctions.structured_to_unstructured"
         )
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{expected} dtype {array.dtype}; convert it to float")
@@ -93,7 +113,9 @@ def converted(name: str, value: Any, array: Numbers, what: str) -> Numbers:
 
 
 def _no_number(value: Any, array: Numbers) -> str:
-    """Describe the first entry of an array of objects that is not a number: its value, its place, and what to do."""
+    """Describe the first entry of an array of objects that is not a number: its value, its place,
+    and what to do.
+    """
     for where in np.ndindex(array.shape):
         try:
             float(array[where])
@@ -105,7 +127,10 @@ def _no_number(value: Any, array: Numbers) -> str:
         cure = DATES
     elif type(entry).__name__ in ("NAType", "NaTType"):
         cure = "remove or impute missing entries"
-    return f"entries that are not numbers, {entry!r} at index {list(where)}{_column(value, where)}; {cure}"
+    return (
+        f"entries that are not numbers, {entry!r} at index {list(where)}{_column(value, where)}; "
+        f"{cure}"
+    )
 
 
 def _column(value: Any, where: Sequence[int]) -> str:
@@ -121,13 +146,16 @@ def check_finite(name: str, array: Numbers, value: Any = None) -> None:
     if not finite.all():
         where = np.argwhere(~finite)[0].tolist()
         raise ValueError(
-            f"{name}: expected finite numbers, got {array[tuple(where)]} at index {where}{_column(value, where)} "
+            f"{name}: expected finite numbers, got {array[tuple(where)]} at index "
+            f"{where}{_column(value, where)} "
             f"({np.count_nonzero(~finite)} such entries); remove or impute them"
         )
 
 
 def points(name: str, value: Any, dimension: int | None = None) -> Coordinates:
-    """Convert to an (n, d) array of points, with n and d at least 1. The caller's array is never written to."""
+    """Convert to an (n, d) array of points, with n and d at least 1. The caller's array is never
+    written to.
+    """
     return cloud(name, value, dimension)[0]
 
 
@@ -142,7 +170,12 @@ def cloud(name: str, value: Any, dimension: int | None = None) -> tuple[Coordina
             f"{_cure_of_shape(name, array.shape, dimension)}"
         )
     if array.shape[0] == 0 or array.shape[1] == 0:
-        raise ValueError(f"{name}: expected at least one point and one coordinate, got shape {array.shape}; pass data")
+        raise ValueError(
+            f"{name}: expected at least one point and one coordinate, got shape {array.shape}; "
+            "pass "
+            ""
+            "data"
+        )
     check_finite(name, array, value)
     names, unit = meaning.columns(value, array.shape[1]), meaning.unit(name, value)
     short = raw.dtype.newbyteorder("=") if meaning.is_short(raw.dtype) else None
@@ -151,12 +184,24 @@ def cloud(name: str, value: Any, dimension: int | None = None) -> tuple[Coordina
 
 
 def are_plain(clouds: Sequence[Any], weights: Sequence[Any]) -> bool:
-    """Tell whether all are NumPy arrays of the usual types and shapes, whose conversion loses and misreads nothing."""
+    """Tell whether all are NumPy arrays of the usual types and shapes, whose conversion loses and
+    misreads nothing.
+    """
     return all(
-        type(x) is np.ndarray and x.ndim == 2 and x.size > 0 and x.dtype.isnative and x.dtype.char in "fd"
+        type(x) is np.ndarray
+        and x.ndim == 2
+        and x.size > 0
+        and x.dtype.isnative
+        and x.dtype.char in "fd"
         for x in clouds
     ) and all(
-        a is None or (type(a) is np.ndarray and a.shape == x.shape[:1] and a.dtype.isnative and a.dtype.char == "d")
+        a is None
+        or (
+            type(a) is np.ndarray
+            and a.shape == x.shape[:1]
+            and a.dtype.isnative
+            and a.dtype.char == "d"
+        )
         for x, a in zip(clouds, weights, strict=True)
     )
 
@@ -182,7 +227,10 @@ def on_a_line(name: str, value: Numbers) -> None:
     """Check that points have one coordinate."""
     if value.shape[1] != 1:
         raise ValueError(
-            f"{name}: expected points on a line, of one coordinate, got dimension {value.shape[1]}; "
+            f"{name}: expected points on a line, of one coordinate, got dimension "
+            "{value.shape[1]}; "
+            ""
+            ""
             'use init="auto" for any dimension'
         )
 
@@ -191,7 +239,9 @@ def matrix(name: str, value: Any, n: int) -> Floats:
     """Convert to an (n,) or (n, k) array of finite numbers, which a plan can multiply."""
     array = real_array(name, value, f"an ({n},) or ({n}, k) array").astype(np.float64)
     if array.ndim not in (1, 2) or array.shape[0] != n:
-        raise ValueError(f"{name}: expected shape ({n},) or ({n}, k), got {array.shape}; pass one row per point")
+        raise ValueError(
+            f"{name}: expected shape ({n},) or ({n}, k), got {array.shape}; pass one row per point"
+        )
     check_finite(name, array)
     return array
 
@@ -200,7 +250,9 @@ def vector(name: str, value: Any) -> Floats:
     """Copy finite numbers to an (n,) float64 array."""
     array = np.array(real_array(name, value, "an (n,) array"), dtype=np.float64)
     if array.ndim != 1:
-        raise ValueError(f"{name}: expected an (n,) array, got shape {array.shape}; pass one number per point")
+        raise ValueError(
+            f"{name}: expected an (n,) array, got shape {array.shape}; pass one number per point"
+        )
     check_finite(name, array)
     return array
 
@@ -221,9 +273,14 @@ def like(name: str, value: Any, known: Numbers) -> Floats:
 
 
 def sequence(name: str, value: Any, each: str = "pair") -> list[Any]:
-    """Convert a list, a tuple or an array of any library to a list of at least one entry, one per `each`."""
+    """Convert a list, a tuple or an array of any library to a list of at least one entry, one per
+    `each`.
+    """
     if not isinstance(value, (list, tuple)) and not getattr(value, "shape", ()):
-        raise TypeError(f"{name}: expected a list of arrays, one per {each}, got {type(value).__name__}; pass [...]")
+        raise TypeError(
+            f"{name}: expected a list of arrays, one per {each}, got {type(value).__name__}; pass "
+            "[...]"
+        )
     if len(value) == 0:
         raise ValueError(f"{name}: expected at least one array, got none; pass data")
     return list(value)
@@ -233,7 +290,8 @@ def same_length(name: str, value: Sized, other_name: str, other: Sized, each: st
     """Check that two lists have the same length, with one entry per `each`."""
     if len(value) != len(other):
         raise ValueError(
-            f"{name}: expected {len(other)} arrays like {other_name}, got {len(value)}; pass one for each {each}"
+            f"{name}: expected {len(other)} arrays like {other_name}, got {len(value)}; pass one "
+            f"for each {each}"
         )
 
 
@@ -242,14 +300,21 @@ def levels(name: str, value: Any) -> Floats:
     array = real_array(name, value, "a number or an array").astype(np.float64)
     outside = array[~((array >= 0) & (array <= 1))]
     if outside.size:
-        raise ValueError(f"{name}: expected levels from 0 to 1, got {outside[0]}; divide percentages by 100")
+        raise ValueError(
+            f"{name}: expected levels from 0 to 1, got {outside[0]}; divide percentages by 100"
+        )
     return array
 
 
 def factors(name: str, value: Any, n: int, m: int) -> tuple[Floats, Floats]:
     """Convert to a pair of (n, k) and (m, k) arrays."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise TypeError(f"{name}: expected a pair of ({n}, k) and ({m}, k) arrays, got {value!r}; pass (U, V) for U V'")
-    U, V = (matrix(f"{name}[{k}]", value[k], size).reshape(size, -1) for k, size in enumerate((n, m)))
+        raise TypeError(
+            f"{name}: expected a pair of ({n}, k) and ({m}, k) arrays, got {value!r}; pass (U, V) "
+            "for U V'"
+        )
+    U, V = (
+        matrix(f"{name}[{k}]", value[k], size).reshape(size, -1) for k, size in enumerate((n, m))
+    )
     shape(f"{name}[1]", V, (m, U.shape[1]), f"as many columns as {name}[0]")
     return U, V

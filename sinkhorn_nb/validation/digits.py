@@ -1,4 +1,6 @@
-"""Check that float64, and the original type of the points, resolve them finely enough for a blur."""
+"""Check that float64, and the original type of the points, resolve them finely enough for a
+blur.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +13,34 @@ from ..array_types import Floats
 if TYPE_CHECKING:
     from ..measure import Measure
 
-# At this extent (extent / blur)^2 times the float64 rounding is 1; beyond it exponents, and thus plans, are noise.
+# At this extent (extent / blur)^2 times the float64 rounding is 1; beyond it exponents, and thus
+# plans, are noise.
 LARGEST_EXTENT = 1e8
 COARSEST = 1 / 4  # of the blur: spacing of floats at the largest coordinate
-LARGEST_ROUNDING = 2.0**-20  # of the blur: accepted although subtracting an origin first would lose nothing
+# Of the blur: accepted although subtracting an origin first would lose nothing
+LARGEST_ROUNDING = 2.0**-20
 
 ORIGIN = (
-    "subtract one origin from the points of both sides while they are in the type in which they are exact: with "
+    "subtract one origin from the points of both sides while they are in the type in which "
+    "they are "
+    ""
+    "exact: with "
     "integers x - x[0] and y - x[0]"
 )
 
 UNROUNDED = (
-    "pass the points in float64, as they were before they were rounded, or subtract one origin from those of both "
+    "pass the points in float64, as they were before they were rounded, or subtract one origin "
+    "from "
+    ""
+    "those of both "
     "sides before that; if none was rounded, pass "
 )
 
 
 def resolved(blur: float, *sides: tuple[str, Measure]) -> None:
-    """Raise a ValueError that names the column if the blur is beyond float64; sides are (name, measure)."""
+    """Raise a ValueError that names the column if the blur is beyond float64; sides are (name,
+    measure).
+    """
     for name, measure in sides:
         _check_rounding(blur, name, measure)
     _check_extent(blur, sides)
@@ -37,16 +49,21 @@ def resolved(blur: float, *sides: tuple[str, Measure]) -> None:
 
 
 def surely_resolved(blur: float, low: float, high: float, dtype: Any) -> bool:
-    """Tell whether all measures of a dtype with coordinates between two numbers pass the test of `resolved`."""
+    """Tell whether all measures of a dtype with coordinates between two numbers pass the test of
+    `resolved`.
+    """
     largest = max(abs(low), abs(high))
-    return high - low <= LARGEST_EXTENT * blur and float(np.spacing(dtype(largest))) <= COARSEST * blur
+    return (
+        high - low <= LARGEST_EXTENT * blur and float(np.spacing(dtype(largest))) <= COARSEST * blur
+    )
 
 
 def _check_rounding(blur: float, name: str, measure: Measure) -> None:
     rounding = measure.traits.rounding
     if rounding > LARGEST_ROUNDING * blur:
         raise ValueError(
-            f"{name}: expected numbers that float64 holds to a millionth of the blur {blur:.3g}, got some that it "
+            f"{name}: expected numbers that float64 holds to a millionth of the blur {blur:.3g}, "
+            "got some that it "
             f"rounds by {rounding:.3g}; {ORIGIN}"
         )
 
@@ -61,23 +78,31 @@ def _check_extent(blur: float, sides: tuple[tuple[str, Measure], ...]) -> None:
     name, row, coordinate = _extreme(column, sides)
     label = sides[0][1].traits.column(column)
     raise ValueError(
-        f"blur: expected at least 1e-8 of the extent of the points, which is {extents[column]:.3g} in {label}, got "
-        f"{blur:.3g}, beyond what float64 resolves; rescale or remove {label}, or if {coordinate:.3g} at row {row} of "
+        f"blur: expected at least 1e-8 of the extent of the points, which is {extents[column]:.3g} "
+        f"in {label}, got "
+        f"{blur:.3g}, beyond what float64 resolves; rescale or remove {label}, or if "
+        f"{coordinate:.3g} at row {row} of "
         f"{name} stands for a missing value or infinity, remove that row; or use a blur above "
         f"{extents[column] / LARGEST_EXTENT:.1g}"
     )
 
 
 def _extreme(column: int, sides: tuple[tuple[str, Measure], ...]) -> tuple[str, int, float]:
-    """Find the side, row and coordinate farthest from the median of a column; among equally far ones, the largest."""
-    middle = np.median(np.concatenate([measure.points[measure.weights > 0, column] for _, measure in sides]))
+    """Find the side, row and coordinate farthest from the median of a column; among equally far
+    ones, the largest.
+    """
+    middle = np.median(
+        np.concatenate([measure.points[measure.weights > 0, column] for _, measure in sides])
+    )
     ends = [
         (name, int(row), float(measure.points[row, column]))
         for name, measure in sides
         for row in _ends(np.where(measure.weights > 0, measure.points[:, column], np.nan))
     ]
     farthest = max(abs(coordinate - middle) for *_, coordinate in ends)
-    return max((end for end in ends if abs(end[2] - middle) > 0.9 * farthest), key=lambda end: abs(end[2]))
+    return max(
+        (end for end in ends if abs(end[2] - middle) > 0.9 * farthest), key=lambda end: abs(end[2])
+    )
 
 
 def _ends(values: Floats) -> tuple[np.intp, np.intp]:
@@ -85,14 +110,18 @@ def _ends(values: Floats) -> tuple[np.intp, np.intp]:
 
 
 def _check_spacing(blur: float, name: str, measure: Measure) -> None:
-    """Check the distance from the origin, because centers of tiles and starts are rounded as coarsely as the points."""
+    """Check the distance from the origin, because centers of tiles and starts are rounded as
+    coarsely as the points.
+    """
     largest = np.abs(measure.box).max(axis=0)
     column = int(np.argmax(largest))
     dtype = np.dtype(float) if measure.traits.short is None else measure.traits.short
     spacing = float(np.spacing(largest[column].astype(dtype)))
     if spacing > COARSEST * blur:
         raise ValueError(
-            f"{name}: expected coordinates that {dtype} tells apart at a distance of the blur {blur:.3g}, got "
-            f"{largest[column]:.3g} in {measure.traits.column(column)}, where its numbers are {spacing:.3g} apart; "
+            f"{name}: expected coordinates that {dtype} tells apart at a distance of the blur "
+            f"{blur:.3g}, got "
+            f"{largest[column]:.3g} in {measure.traits.column(column)}, where its numbers are "
+            f"{spacing:.3g} apart; "
             f"{ORIGIN if measure.traits.short is None else f'{UNROUNDED}{name}.astype(float)'}"
         )

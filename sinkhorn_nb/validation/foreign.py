@@ -14,7 +14,17 @@ from .settings import entry
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SOLVER = ("tol", "max_iter", "init", "acceleration", "backend", "dtype", "certify", "progress", "callback")
+SOLVER = (
+    "tol",
+    "max_iter",
+    "init",
+    "acceleration",
+    "backend",
+    "dtype",
+    "certify",
+    "progress",
+    "callback",
+)
 # Names of other libraries for the options of the solver.
 OPTIONS = {
     "threshold": "tol",
@@ -32,14 +42,17 @@ TEMPERATURES = {
     "reg": (2, "the cost |x - y|^2 of POT"),
 }
 OTHERS = {
-    "scaling": "leave it out: Sinkhorn(tol=...) sets the accuracy, and the number of iterations follows from it",
+    "scaling": "leave it out: Sinkhorn(tol=...) sets the accuracy, and the number of iterations "
+    "follows from it",
     "debias": "call sinkhorn_divergence for debias=True, entropic_ot for debias=False",
     "sigma": "pass blur, a length",
 }
 
 
 def native_names(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a public function of a blur: a keyword of another library is a TypeError with its translation."""
+    """Decorate a public function of a blur: a keyword of another library is a TypeError with its
+    translation.
+    """
     own = inspect.signature(function).parameters
     n_required = sum(p.default is p.empty and p.kind is not p.KEYWORD_ONLY for p in own.values())
     foreign = {*TEMPERATURES, *OPTIONS, *OTHERS} - own.keys()
@@ -48,10 +61,12 @@ def native_names(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs.keys() & foreign:
             raise TypeError(
-                f"{name}: expected a keyword of {function.__name__}, got a keyword of another function; "
+                f"{name}: expected a keyword of {function.__name__}, got a keyword of another "
+                "function; "
                 f"{_translation(name, kwargs[name])}"
             )
-        if "blur" not in kwargs and kwargs.keys() <= own.keys():  # Python names those it does not know
+        # Python names those it does not know
+        if "blur" not in kwargs and kwargs.keys() <= own.keys():
             raise TypeError(_missing_blur(function.__name__, args[n_required:]))
         return function(*args, **kwargs)
 
@@ -59,13 +74,19 @@ def native_names(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _missing_blur(function_name: str, arrays: Sequence[Any]) -> str:
-    """Return the message for a call without blur, which may have been passed by position in place of weights."""
+    """Return the message for a call without blur, which may have been passed by position in place
+    of weights.
+    """
     for value in map(entry, arrays):
         if isinstance(value, Real):
             number = f"{float(value):.6g}"
-            return f"blur: expected a keyword of {function_name}, got {number} by position; pass blur={number}"
+            return (
+                f"blur: expected a keyword of {function_name}, got {number} by position; pass "
+                f"blur={number}"
+            )
     return (
-        "blur: expected a length > 0 in the unit of the points, got none; pass blur=..., for instance 5 % of the "
+        "blur: expected a length > 0 in the unit of the points, got none; pass blur=..., for "
+        "instance 5 % of the "
         "diameter"
     )
 
@@ -91,17 +112,22 @@ def points_first(x: Any, y: Any, a: Any, b: Any) -> None:
     """Refuse the order (a, x, b, y) of GeomLoss, weights before points, by the numbers of axes."""
     if [_n_axes(v) for v in (x, y, a, b)] == [1, 2, 1, 2]:
         raise TypeError(
-            "x: expected points (n, d) first, got weights (n,), as in the order (a, x, b, y) of other libraries; "
+            "x: expected points (n, d) first, got weights (n,), as in the order (a, x, b, y) of "
+            "other libraries; "
             "pass (x, y, a, b)"
         )
 
 
 def several_clouds(name: str, listed: Sequence[Any]) -> None:
-    """Refuse a list of arrays with one axis, such as weights or the rows of one cloud, in place of a list of clouds."""
+    """Refuse a list of arrays with one axis, such as weights or the rows of one cloud, in place of
+    a list of clouds.
+    """
     if all(_n_axes(value) == 1 for value in listed):
         raise TypeError(
-            f"{name}: expected a list of clouds (n, d), got one of arrays (n,), such as weights or the points of one "
-            "cloud; pass [x, y, ...], with points on a line as (n, 1), and weights by name: weights=[...]"
+            f"{name}: expected a list of clouds (n, d), got one of arrays (n,), such as weights or "
+            "the points of one "
+            "cloud; pass [x, y, ...], with points on a line as (n, 1), and weights by name: "
+            "weights=[...]"
         )
 
 

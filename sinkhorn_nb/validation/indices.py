@@ -11,7 +11,9 @@ from .arrays import host_array
 
 
 def indices(name: str, value: Any, size: int) -> Indices:
-    """Return (k,) indices from 0 to size - 1, from any index of NumPy for one axis: integers, booleans, a slice."""
+    """Return (k,) indices from 0 to size - 1, from any index of NumPy for one axis: integers,
+    booleans, a slice.
+    """
     if not isinstance(value, slice):
         value = host_array(name, value)
         value = value.astype(np.intp) if value.size == 0 and value.dtype != bool else value
@@ -22,7 +24,10 @@ def indices(name: str, value: Any, size: int) -> Indices:
         problem = f"one that NumPy refuses ({error})"
     if problem:
         raise IndexError(
-            f"{name}: expected integers from {-size} to {size - 1}, a slice or {size} booleans, got {problem}; "
+            f"{name}: expected integers from {-size} to {size - 1}, a slice or {size} booleans, "
+            "got "
+            ""
+            f"{problem}; "
             f"choose among the {size} there are"
         )
     return np.atleast_1d(chosen)

@@ -17,10 +17,14 @@ MASS_TOLERANCE = 1e-6
 def uniform(name: str, value: Floats, n: int) -> None:
     """Check that a measure has n equal weights."""
     if len(value) != n:
-        raise ValueError(f"{name}: expected as many points on both sides, got {n} and {len(value)}; use Sorting()")
+        raise ValueError(
+            f"{name}: expected as many points on both sides, got {n} and {len(value)}; use "
+            "Sorting()"
+        )
     if not np.allclose(value, value[0], rtol=MASS_TOLERANCE, atol=0):
         raise ValueError(
-            f"{name}: expected equal weights, got weights from {value.min():.3g} to {value.max():.3g}; use Sorting()"
+            f"{name}: expected equal weights, got weights from {value.min():.3g} to "
+            f"{value.max():.3g}; use Sorting()"
         )
 
 
@@ -30,7 +34,9 @@ def weights(name: str, value: Any, n: int) -> Floats:
 
 
 def masses(name: str, value: Any, n: int) -> tuple[Floats, float, str | None]:
-    """Return the weights, the relative error of their sum that their original dtype allows, and their unit."""
+    """Return the weights, the relative error of their sum that their original dtype allows, and
+    their unit.
+    """
     if value is None:
         return np.full(n, 1 / n), 0.0, None
     what = f"an ({n},) array of weights"
@@ -39,18 +45,29 @@ def masses(name: str, value: Any, n: int) -> tuple[Floats, float, str | None]:
     array = converted(name, value, raw, what).astype(np.float64)
     if array.shape != (n,):
         raise ValueError(
-            f"{name}: expected {n} weights, one per point, got shape {array.shape}; {_cure_of_shape(array.shape, n)}"
+            f"{name}: expected {n} weights, one per point, got shape {array.shape}; "
+            f"{_cure_of_shape(array.shape, n)}"
         )
     check_finite(name, array)
     if (array < 0).any():
         i = int(np.argmin(array))
-        raise ValueError(f"{name}: expected weights >= 0, got {array[i]} at index {i}; remove or clip negative weights")
+        raise ValueError(
+            f"{name}: expected weights >= 0, got {array[i]} at index {i}; remove or clip negative "
+            "weights"
+        )
     if not array.any():
-        raise ValueError(f"{name}: expected at least one weight > 0, got all zeros; pass weights with a positive sum")
+        raise ValueError(
+            f"{name}: expected at least one weight > 0, got all zeros; pass weights with a "
+            "positive "
+            ""
+            "sum"
+        )
     with np.errstate(over="ignore"):
         overflows = not np.isfinite(array.sum())
     if overflows:
-        raise ValueError(f"{name}: expected a finite sum, got an overflow; divide the weights by their largest")
+        raise ValueError(
+            f"{name}: expected a finite sum, got an overflow; divide the weights by their largest"
+        )
     return array, meaning.mass_rounding(raw.dtype, n), meaning.unit(name, value)
 
 
@@ -62,7 +79,9 @@ def _cure_of_shape(shape: tuple[int, ...], n: int) -> str:
     return "pass one number per point"
 
 
-def equal_masses(name: str, value: Floats, other_name: str, other: Floats, rounding: float = 0.0) -> None:
+def equal_masses(
+    name: str, value: Floats, other_name: str, other: Floats, rounding: float = 0.0
+) -> None:
     """Check that both measures have the same mass, up to the rounding of their weights."""
     mass, other_mass = value.sum(), other.sum()
     if abs(mass - other_mass) > max(MASS_TOLERANCE, rounding) * max(mass, other_mass):
@@ -73,10 +92,19 @@ def equal_masses(name: str, value: Floats, other_name: str, other: Floats, round
 
 
 def one_mass(names: Sequence[str], weights: Sequence[Floats], roundings: Sequence[float]) -> None:
-    """Check that any two of many measures have the same mass, up to the rounding of their weights."""
-    masses, tolerances = np.array([own.sum() for own in weights]), np.maximum(MASS_TOLERANCE, roundings)
+    """Check that any two of many measures have the same mass, up to the rounding of their
+    weights.
+    """
+    masses, tolerances = (
+        np.array([own.sum() for own in weights]),
+        np.maximum(MASS_TOLERANCE, roundings),
+    )
     for k, mass in enumerate(masses):
-        differ = np.abs(masses - mass) > np.maximum(tolerances, tolerances[k]) * np.maximum(masses, mass)
+        differ = np.abs(masses - mass) > np.maximum(tolerances, tolerances[k]) * np.maximum(
+            masses, mass
+        )
         if differ.any():
             j = int(np.argmax(differ))
-            equal_masses(names[j], weights[j], names[k], weights[k], max(roundings[j], roundings[k]))
+            equal_masses(
+                names[j], weights[j], names[k], weights[k], max(roundings[j], roundings[k])
+            )

@@ -1,7 +1,8 @@
-"""Check the meaning that a plain array would lose: masks, units, names and order of columns, digits beyond float64.
+"""Check the meaning that a plain array would lose: masks, units, names and order of columns, digits
+beyond float64.
 
-The caller's own objects are checked, before NumPy converts them. Other libraries are recognized by their attributes and
-never imported.
+The caller's own objects are checked, before NumPy converts them. Other libraries are recognized by
+their attributes and never imported.
 """
 
 from __future__ import annotations
@@ -51,14 +52,18 @@ PLAIN = Traits()
 def refuse_path(name: str, value: Any, what: str) -> None:
     """Refuse the name of a file in place of its contents."""
     if isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{name}: expected {what}, got {os.fspath(value)!r}; if it is the path of a file, {LOAD}")
+        raise TypeError(
+            f"{name}: expected {what}, got {os.fspath(value)!r}; if it is the path of a file, "
+            f"{LOAD}"
+        )
 
 
 def refuse_what_numpy_misreads(name: str, value: Any, what: str) -> None:
     """Refuse masked entries and sparse matrices, which numpy.asarray misreads."""
     if issparse(value) or (hasattr(value, "toarray") and hasattr(value, "nnz")):
         raise TypeError(
-            f"{name}: expected {what}, got a sparse {type(value).__name__}; pass {name}.toarray(), or first reduce the "
+            f"{name}: expected {what}, got a sparse {type(value).__name__}; pass {name}.toarray(), "
+            "or first reduce the "
             "number of columns"
         )
     if any(np.ma.is_masked(part) for part in _parts(value)):
@@ -69,7 +74,10 @@ def _refuse_mask(name: str, value: Any, what: str) -> None:
     mask = np.ma.getmaskarray(np.ma.array(value))
     rows = ".any(axis=1)" if mask.ndim == 2 else ""
     raise ValueError(
-        f"{name}: expected {what} without masked entries, got {np.count_nonzero(mask)} of them, the first at index "
+        f"{name}: expected {what} without masked entries, got {np.count_nonzero(mask)} of them, "
+        "the "
+        ""
+        "first at index "
         f"{np.argwhere(mask)[0].tolist()}; drop their rows, and those of the weights alike: "
         f"v.data[~numpy.ma.getmaskarray(v){rows}] of a masked array v"
     )
@@ -100,7 +108,8 @@ def unit(name: str, value: Any) -> str | None:
     units = {_unit(part) for part in _parts(value)}
     if len(units) > 1:
         raise TypeError(
-            f"{name}: expected entries in one unit, got {' and '.join(sorted(map(str, units)))}; convert them to one"
+            f"{name}: expected entries in one unit, got {' and '.join(sorted(map(str, units)))}; "
+            "convert them to one"
         )
     return units.pop() if units else None
 
@@ -120,7 +129,8 @@ def number_without_unit(name: str, value: Any) -> Any:
     """Refuse a setting, such as a length or a tolerance, that has a unit."""
     if not isinstance(value, str) and (found := _unit(value)) is not None:
         raise TypeError(
-            f"{name}: expected a plain number, in the unit of the points, got one in {found}; convert it to that unit "
+            f"{name}: expected a plain number, in the unit of the points, got one in {found}; "
+            "convert it to that unit "
             "and pass its number (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
         )
     return value
@@ -158,16 +168,22 @@ def _error_of_integers(array: Numbers) -> float:
 
 def _error(number: Any) -> float:
     try:
-        return 0.0 if float(number) == number else float(abs(Fraction(number) - Fraction(float(number))))
-    except (OverflowError, TypeError, ValueError):  # infinite, or not a number: other checks refuse it
+        return (
+            0.0
+            if float(number) == number
+            else float(abs(Fraction(number) - Fraction(float(number))))
+        )
+    # Infinite, or not a number: other checks refuse it
+    except (OverflowError, TypeError, ValueError):
         return 0.0
 
 
 def mass_rounding(dtype: np.dtype[Any], n: int) -> float:
     """Bound the relative error of the sum of n probabilities of a dtype.
 
-    Each probability is wrong by eps / 2, and all of them by the rounding of the sum by which they were divided. Both
-    make about sqrt(n) eps, with a margin of 4. An error above 1 % of the mass is not a rounding error of the weights.
+    Each probability is wrong by eps / 2, and all of them by the rounding of the sum by which they
+    were divided. Both make about sqrt(n) eps, with a margin of 4. An error above 1 % of the mass is
+    not a rounding error of the weights.
     """
     if not is_short(dtype):
         return 0.0
@@ -183,11 +199,15 @@ def same_meaning(name: str, traits: Traits, other_name: str, other: Traits) -> N
     known = _listed(others)
     if sorted(map(str, own)) == sorted(map(str, others)):
         raise ValueError(
-            f"{name}: expected columns in the order of {other_name}, {known}, got {_listed(own)}; put "
+            f"{name}: expected columns in the order of {other_name}, {known}, got {_listed(own)}; "
+            "put "
             f"them in that order: {name}[{list(others)!r}]"
         )
     raise ValueError(
-        f"{name}: expected the columns {known} of {other_name}, got {_listed(own)}; choose the same ones, "
+        f"{name}: expected the columns {known} of {other_name}, got {_listed(own)}; choose the "
+        "same "
+        ""
+        "ones, "
         "or compare by position without names: .to_numpy(), or a file without a header"
     )
 
@@ -196,15 +216,21 @@ def same_unit(name: str, own: str | None, other_name: str, other: str | None) ->
     """Check that two units, each a text or None, are the same."""
     if own != other:
         raise TypeError(
-            f"{name}: expected numbers {_in(other)} like {other_name}, got numbers {_in(own)}; convert "
-            "both to one unit and pass their numbers (.to_value(unit) of astropy, .to(unit).magnitude of pint)"
+            f"{name}: expected numbers {_in(other)} like {other_name}, got numbers {_in(own)}; "
+            "convert "
+            "both to one unit and pass their numbers (.to_value(unit) of astropy, "
+            ".to(unit).magnitude of pint)"
         )
 
 
 def _is_by_position(names: Names, others: Names) -> bool:
-    """Tell whether one of two sides has no names of its own: a frame numbered by pandas, beside one with texts."""
+    """Tell whether one of two sides has no names of its own: a frame numbered by pandas, beside one
+    with texts.
+    """
     default = tuple(range(len(names)))
-    return default in (names, others) and not all(isinstance(name, Integral) for name in names + others)
+    return default in (names, others) and not all(
+        isinstance(name, Integral) for name in names + others
+    )
 
 
 def _in(text: str | None) -> str:
@@ -212,4 +238,6 @@ def _in(text: str | None) -> str:
 
 
 def _listed(names: Names, most: int = 8) -> str:
-    return "[" + ", ".join([*map(repr, names[:most]), *(["..."] if len(names) > most else [])]) + "]"
+    return (
+        "[" + ", ".join([*map(repr, names[:most]), *(["..."] if len(names) > most else [])]) + "]"
+    )

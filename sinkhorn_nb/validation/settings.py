@@ -38,16 +38,20 @@ def _real(name: str, value: Any, what: str) -> float:
 
 
 def blur(value: Any, *clouds: Numbers) -> float:
-    """Check a positive length: its square, and the size of the clouds relative to it, must be representable."""
+    """Check a positive length: its square, and the size of the clouds relative to it, must be
+    representable.
+    """
     number = _real("blur", value, "a length > 0 in the unit of the points")
     if not (number > 0 and math.isfinite(number)):
         raise ValueError(
-            f"blur: expected a length > 0 in the unit of the points, got {value!r}; try 5 % of the diameter"
+            f"blur: expected a length > 0 in the unit of the points, got {value!r}; try 5 % of the "
+            "diameter"
         )
     size = max((float(np.abs(cloud).max()) for cloud in clouds), default=0.0)
     if not (0 < number * number < math.inf) or size > LARGEST_RATIO * number:
         raise ValueError(
-            f"blur: expected a length comparable with the points (largest coordinate {size:.3g}), got {value!r}; "
+            f"blur: expected a length comparable with the points (largest coordinate {size:.3g}), "
+            f"got {value!r}; "
             "rescale the points or change blur"
         )
     return number
@@ -57,7 +61,9 @@ def positive(name: str, value: Any) -> float:
     """Check a finite number > 0."""
     number = _real(name, value, "a number > 0")
     if not (number > 0 and math.isfinite(number)):
-        raise ValueError(f"{name}: expected a finite number > 0, got {value!r}; pass a positive number")
+        raise ValueError(
+            f"{name}: expected a finite number > 0, got {value!r}; pass a positive number"
+        )
     return number
 
 
@@ -65,7 +71,9 @@ def share(name: str, value: Any) -> float:
     """Check a number above 0 and at most 1."""
     number = _real(name, value, "a share of 1")
     if not 0 < number <= 1:
-        raise ValueError(f"{name}: expected a number above 0 and at most 1, got {value!r}; pass 0.05 for 5 %")
+        raise ValueError(
+            f"{name}: expected a number above 0 and at most 1, got {value!r}; pass 0.05 for 5 %"
+        )
     return number
 
 
@@ -85,9 +93,12 @@ def jobs(name: str, value: Any) -> int | None:
         return None
     value = _scalar(name, value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value == 0:
-        kind = ValueError if isinstance(value, Integral) and not isinstance(value, bool) else TypeError
+        kind = (
+            ValueError if isinstance(value, Integral) and not isinstance(value, bool) else TypeError
+        )
         raise kind(
-            f"{name}: expected None or an integer other than 0, got {value!r}; pass None for this process, -1 for a "
+            f"{name}: expected None or an integer other than 0, got {value!r}; pass None for this "
+            "process, -1 for a "
             "process on every core"
         )
     return int(value)
@@ -99,7 +110,8 @@ def random_state(name: str, value: Any, generator: type) -> Any:
         return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(
-            f"{name}: expected None, an integer or a numpy.random.{generator.__name__}, got {value!r}; "
+            f"{name}: expected None, an integer or a numpy.random.{generator.__name__}, got "
+            f"{value!r}; "
             "pass an integer for draws that can be repeated"
         )
     return count(name, value, least=0)
@@ -107,7 +119,9 @@ def random_state(name: str, value: Any, generator: type) -> Any:
 
 def choice(name: str, value: T, options: Sequence[object]) -> T:
     """Check that a value equals one of the options."""
-    if not any(value is option or (isinstance(value, str) and value == option) for option in options):
+    if not any(
+        value is option or (isinstance(value, str) and value == option) for option in options
+    ):
         known = ", ".join(map(repr, options))
         raise ValueError(f"{name}: expected one of {known}, got {value!r}; choose one of them")
     return value
@@ -116,15 +130,21 @@ def choice(name: str, value: T, options: Sequence[object]) -> T:
 def instance(name: str, value: object, kind: type[T]) -> T:
     """Check that an object is of the given class."""
     if not isinstance(value, kind):
-        raise TypeError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}; pass a {kind.__name__}(...)")
+        raise TypeError(
+            f"{name}: expected a {kind.__name__}, got {type(value).__name__}; pass a "
+            f"{kind.__name__}(...)"
+        )
     return value
 
 
 def fitted_mixture(name: str, value: Any) -> Any:
-    """Check a mixture: None, or an object with the attributes of a fitted mixture of scikit-learn."""
+    """Check a mixture: None, or an object with the attributes of a fitted mixture of
+    scikit-learn.
+    """
     learned = ("weights_", "means_", "covariances_", "covariance_type", "predict_proba")
     if value is not None and not all(hasattr(value, attribute) for attribute in learned):
         raise TypeError(
-            f"{name}: expected a fitted sklearn.mixture.GaussianMixture, got {value!r}; call its fit(points) first"
+            f"{name}: expected a fitted sklearn.mixture.GaussianMixture, got {value!r}; call its "
+            "fit(points) first"
         )
     return value

@@ -1,4 +1,6 @@
-"""Theorems on S_eps for any clouds (Feydy et al. 2019, theorem 1, and what follows from the definition)."""
+"""Theorems on S_eps for any clouds (Feydy et al. 2019, theorem 1, and what follows from the
+definition).
+"""
 
 import numpy as np
 from hypothesis import given
@@ -130,4 +132,6 @@ def test_entropic_cost_is_at_least_that_of_the_means(pair):
     """Jensen's inequality for <P, C>, and KL >= 0."""
     x, y, a, b, blur = pair
     gap = (a @ x - b @ y) / a.sum()
-    assert entropic_ot(x, y, a / a.sum(), b / b.sum(), blur=blur, solver=SOLVER).value >= gap @ gap / 2 - slack(pair)
+    assert entropic_ot(
+        x, y, a / a.sum(), b / b.sum(), blur=blur, solver=SOLVER
+    ).value >= gap @ gap / 2 - slack(pair)

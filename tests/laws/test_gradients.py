@@ -46,7 +46,9 @@ def test_points(at, position):
     for i, k in np.ndindex(args[position].shape):
         direction = np.zeros(args[position].shape)
         direction[i, k] = 1
-        assert gradient[position][i, k] == pytest.approx(slope(result, args, position, direction), abs=2e-7)
+        assert gradient[position][i, k] == pytest.approx(
+            slope(result, args, position, direction), abs=2e-7
+        )
 
 
 @pytest.mark.parametrize("position", [2, 3], ids=["a", "b"])
@@ -56,12 +58,16 @@ def test_weights_along_the_simplex(at, position):
     for i in range(n - 1):
         direction = np.zeros(n)
         direction[[i, i + 1]] = 0.1, -0.1
-        assert gradient[position] @ direction == pytest.approx(slope(result, args, position, direction), abs=2e-7)
+        assert gradient[position] @ direction == pytest.approx(
+            slope(result, args, position, direction), abs=2e-7
+        )
 
 
 def test_pairing_of_weights_gives_the_value(at):
     result, args, gradient = at
-    assert args[2] @ gradient.a + args[3] @ gradient.b == pytest.approx(result(*args).value, rel=1e-10)
+    assert args[2] @ gradient.a + args[3] @ gradient.b == pytest.approx(
+        result(*args).value, rel=1e-10
+    )
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -82,7 +88,9 @@ def test_of_a_self_problem_is_zero():
 def test_float32_points_have_float64_gradients():
     x, y, a, b = example()
     exact = sinkhorn_divergence(x, y, a, b, blur=0.5, solver=PRECISE).gradient()
-    rounded = sinkhorn_divergence(x.astype("float32"), y.astype("float32"), a, b, blur=0.5).gradient()
+    rounded = sinkhorn_divergence(
+        x.astype("float32"), y.astype("float32"), a, b, blur=0.5
+    ).gradient()
     for part, expected in zip(rounded, exact, strict=True):
         assert part.dtype == np.float64
         np.testing.assert_allclose(part, expected, atol=3e-3)

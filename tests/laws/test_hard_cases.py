@@ -1,4 +1,6 @@
-"""Small inputs on which the library was once wrong in silence: the right values, from the definitions."""
+"""Small inputs on which the library was once wrong in silence: the right values, from the
+definitions.
+"""
 
 import warnings
 
@@ -41,11 +43,15 @@ def test_tiny_weights_are_as_exact_as_others(least, dtype):
 
 def test_a_batch_returns_iterates_that_it_measured():
     solver = Sinkhorn(max_iter=1)
-    divergence = quietly(sinkhorn_divergences, [[[0.0], [1.0]]], [[[0.0], [3.0]]], blur=50.0, solver=solver)[0]
+    divergence = quietly(
+        sinkhorn_divergences, [[[0.0], [1.0]]], [[[0.0], [3.0]]], blur=50.0, solver=solver
+    )[0]
     assert divergence.value == pytest.approx(0.50040, rel=1e-5)
     for solution in (divergence.xy, divergence.xx, divergence.yy):
         x, y = solution.problem.source.points, solution.problem.target.points
-        assert true_error(solution, x, y, None, None) == pytest.approx(solution.marginal_error, abs=1e-12)
+        assert true_error(solution, x, y, None, None) == pytest.approx(
+            solution.marginal_error, abs=1e-12
+        )
 
 
 @pytest.mark.parametrize("max_iter", [1, 2, 3, 5, 8])
@@ -59,7 +65,9 @@ def test_errors_are_those_of_the_potentials_returned(max_iter, acceleration, dty
     for solution in (both.xy, both.xx, many.xy, many.xx):
         other = (y, b) if solution in (both.xy, many.xy) else (x, a)
         error = true_error(solution, x, other[0], a, other[1])
-        assert error == pytest.approx(solution.marginal_error, rel=1e-4, abs=1e-5 if dtype else 1e-10)
+        assert error == pytest.approx(
+            solution.marginal_error, rel=1e-4, abs=1e-5 if dtype else 1e-10
+        )
 
 
 def test_a_weight_of_zero_gives_zeros_however_far_its_point_is():
@@ -73,8 +81,11 @@ def test_a_weight_of_zero_gives_zeros_however_far_its_point_is():
 def test_the_gap_is_a_bound_in_every_precision(blur, dtype):
     x, y, a, b = example(12, 9)
     x, y = x.astype(np.float32), y.astype(np.float32)
-    solution = quietly(entropic_ot, x, y, a, b, blur=blur, solver=Sinkhorn(dtype=dtype, max_iter=50))
-    least = exact_cost(x.astype(float), y.astype(float), a, b)  # of OT_eps, which is above it by eps log(n m) at most
+    solution = quietly(
+        entropic_ot, x, y, a, b, blur=blur, solver=Sinkhorn(dtype=dtype, max_iter=50)
+    )
+    # Of OT_eps, which is above it by eps log(n m) at most
+    least = exact_cost(x.astype(float), y.astype(float), a, b)
     assert solution.value + solution.gap >= least - 1e-12
     assert solution.value - solution.gap <= least + blur**2 * np.log(12 * 9 / min(a.min(), b.min()))
 
@@ -82,7 +93,9 @@ def test_the_gap_is_a_bound_in_every_precision(blur, dtype):
 @pytest.mark.parametrize("acceleration", ["auto", "none", "symmetric"])
 def test_both_orders_of_the_arguments_give_the_same_bits(acceleration):
     solver = Sinkhorn(acceleration=acceleration)
-    one, other = (sinkhorn_divergence(*pair, blur=0.3, solver=solver) for pair in (LINE, LINE[::-1]))
+    one, other = (
+        sinkhorn_divergence(*pair, blur=0.3, solver=solver) for pair in (LINE, LINE[::-1])
+    )
     assert (one.value, one.n_iter) == (other.value, other.n_iter)
 
 
@@ -90,7 +103,9 @@ def test_both_orders_of_the_arguments_give_the_same_bits(acceleration):
 @pytest.mark.parametrize("blur", [0.01, 1e-4])
 def test_gradients_of_unconverged_solves_are_differences_of_points(init, blur):
     solver = Sinkhorn(max_iter=1, init=init)
-    gradient = quietly(sinkhorn_divergence, [[0.0], [1.0]], [[10.0], [30.0]], blur=blur, solver=solver).gradient()
+    gradient = quietly(
+        sinkhorn_divergence, [[0.0], [1.0]], [[10.0], [30.0]], blur=blur, solver=solver
+    ).gradient()
     assert (np.abs(gradient.x) <= 0.5 * 31).all() and (np.abs(gradient.y) <= 0.5 * 31).all()
     assert np.isfinite(gradient.a).all() and np.isfinite(gradient.b).all()
 
@@ -102,7 +117,9 @@ def test_values_and_gradients_scale_with_the_mass_to_the_last_digits(mass):
     other = sinkhorn_divergence(x, y, mass * a, mass * b, blur=1.0)
     assert other.value == pytest.approx(mass * one.value, rel=1e-12)
     for part, same, scale in zip(other.gradient(), one.gradient(), (mass, mass, 1, 1), strict=True):
-        np.testing.assert_allclose(part, scale * same, rtol=1e-11, atol=1e-12 * scale * np.abs(same).max())
+        np.testing.assert_allclose(
+            part, scale * same, rtol=1e-11, atol=1e-12 * scale * np.abs(same).max()
+        )
 
 
 def test_a_gap_that_rounding_keeps_above_the_tolerance_ends_the_solve():
@@ -110,7 +127,10 @@ def test_a_gap_that_rounding_keeps_above_the_tolerance_ends_the_solve():
     solver = Sinkhorn(certify=True, dtype="float32", tol=1e-6)
     solution = quietly(entropic_ot, x, y, blur=0.5, solver=solver)
     assert solution.status is snb.Status.ROUNDING
-    assert "rounding keeps the marginal error above tol" in solution.message and "dtype=None" in solution.message
+    assert (
+        "rounding keeps the marginal error above tol" in solution.message
+        and "dtype=None" in solution.message
+    )
     assert solution.n_iter < 1000
 
 
@@ -124,11 +144,19 @@ def test_a_divergence_that_iterations_leave_unsettled_is_not_converged():
     x, y = [[1367.0, 916.0], [38.6, 25.8]], [[1367.001, 916.001], [38.601, 25.801]]
     solver = Sinkhorn(max_iter=20)
     divergence = quietly(
-        sinkhorn_divergences, [x], [y], [[4e-8, 1 - 4e-8]], [[1.6e-4, 1 - 1.6e-4]], blur=1.3, solver=solver
+        sinkhorn_divergences,
+        [x],
+        [y],
+        [[4e-8, 1 - 4e-8]],
+        [[1.6e-4, 1 - 1.6e-4]],
+        blur=1.3,
+        solver=solver,
     )[0]
     assert divergence.marginal_error <= 1e-3
     assert not divergence.converged
-    assert "while the divergence, a small difference of values, still changed" in divergence.xy.message
+    assert (
+        "while the divergence, a small difference of values, still changed" in divergence.xy.message
+    )
     alone = quietly(sinkhorn_divergence, x, y, [4e-8, 1 - 4e-8], [1.6e-4, 1 - 1.6e-4], blur=1.3)
     expected = Dense.of(x, y, [4e-8, 1 - 4e-8], [1.6e-4, 1 - 1.6e-4], blur=1.3).divergence
     assert not alone.converged or alone.value == pytest.approx(expected, rel=0.05)

@@ -32,7 +32,9 @@ def test_small_eps_is_the_linear_program(n, m, d, zeros, ratio):
     exact, slack = exact_cost(x, y, a, b), PATIENT.tol * diameter**2
     bound = blur**2 * min(entropy(a), entropy(b)) + slack
     assert -slack <= divergence.xy.value - exact <= bound
-    assert exact - blur**2 * (entropy(a) + entropy(b)) / 2 - slack <= divergence.value <= exact + bound
+    assert (
+        exact - blur**2 * (entropy(a) + entropy(b)) / 2 - slack <= divergence.value <= exact + bound
+    )
     assert divergence.xy.transport_cost == pytest.approx(exact, abs=bound + slack)
 
 
@@ -56,7 +58,9 @@ SOLVERS = [
 @pytest.mark.parametrize("ratio", [2e3, 1e4, 1e8, 1e12, 1e30])
 @given(pair=pairs(), solver=st.sampled_from(SOLVERS))
 def test_large_eps_is_the_distance_of_means(ratio, pair, solver):
-    """However large: nothing of the size of eps is left of its rounding. Beyond the means, S is spread^4 / eps."""
+    """However large: nothing of the size of eps is left of its rounding. Beyond the means, S is
+    spread^4 / eps.
+    """
     x, y, a, b, _ = pair
     extent = np.linalg.norm(np.ptp(np.concatenate([x, y]), axis=0))
     divergence = sinkhorn_divergence(x, y, a, b, blur=ratio * (extent or 1.0), solver=solver)
@@ -73,7 +77,9 @@ def test_large_eps_is_the_distance_of_means(ratio, pair, solver):
 
 @pytest.mark.parametrize("blur", [90.0, 900.0, 1100.0, 9000.0])
 def test_either_side_of_the_limit(blur):
-    """Iterations and the closed form agree where both are good: S beyond the means is that between Gaussians."""
+    """Iterations and the closed form agree where both are good: S beyond the means is that between
+    Gaussians.
+    """
     x, y, a, b = example(30, 40, 2)
     x, y = x / np.ptp(x), y / np.ptp(x)
     value = sinkhorn_divergence(x, y, a, b, blur=blur, solver=Sinkhorn(tol=1e-12)).value
@@ -102,9 +108,14 @@ def in_fifty_digits(x, y, blur):
         C = [[Decimal(int(p - q)) ** 2 / 2 for q in y] for p in x]
         f, g = [Decimal(0)] * len(x), [Decimal(0)] * len(y)
         for _ in range(20):
-            f = [-eps * (sum(((v - c) / eps).exp() for v, c in zip(g, row, strict=True)) / len(y)).ln() for row in C]
+            f = [
+                -eps
+                * (sum(((v - c) / eps).exp() for v, c in zip(g, row, strict=True)) / len(y)).ln()
+                for row in C
+            ]
             g = [
-                -eps * (sum(((u - c) / eps).exp() for u, c in zip(f, row, strict=True)) / len(x)).ln()
+                -eps
+                * (sum(((u - c) / eps).exp() for u, c in zip(f, row, strict=True)) / len(x)).ln()
                 for row in zip(*C, strict=True)
             ]
         return sum(f) / len(x) + sum(g) / len(y)
@@ -140,7 +151,9 @@ def test_gaussians_in_the_plane():
     x, a = gaussian_grid(np.zeros(2), A, 30)
     y, b = gaussian_grid(mean, B, 31)
     solution = entropic_ot(x, y, a, b, blur=blur, solver=Sinkhorn(tol=1e-7))
-    assert solution.value == pytest.approx(gaussian_entropic_ot(np.zeros(2), A, mean, B, blur), abs=1e-5)
+    assert solution.value == pytest.approx(
+        gaussian_entropic_ot(np.zeros(2), A, mean, B, blur), abs=1e-5
+    )
 
 
 def test_map_between_gaussians_is_affine():
@@ -159,5 +172,7 @@ def test_default_tolerance_keeps_its_digits_at_large_blur(blur, dtype):
     """The value's error is eps times the square of the marginal error: tol alone would not do."""
     x, y = cloud(60, 2, dtype), cloud(50, 2, dtype, 0.5)
     blur *= np.linalg.norm(np.ptp(np.concatenate([x, y]), axis=0))
-    precise = sinkhorn_divergence(x.astype(float), y.astype(float), blur=blur, solver=Sinkhorn(tol=1e-13))
+    precise = sinkhorn_divergence(
+        x.astype(float), y.astype(float), blur=blur, solver=Sinkhorn(tol=1e-13)
+    )
     assert sinkhorn_divergence(x, y, blur=blur).value == pytest.approx(precise.value, rel=1e-5)

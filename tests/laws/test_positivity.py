@@ -1,4 +1,6 @@
-"""The divergence is not negative, zero for equal measures, and right where it is a small difference."""
+"""The divergence is not negative, zero for equal measures, and right where it is a small
+difference.
+"""
 
 import numpy as np
 import pytest
@@ -13,12 +15,17 @@ SHIFTS = st.sampled_from([1e-12, 1e-8, 1e-6, 1e-4, 1e-2, 1.0])
 
 
 @given(pairs(), SHIFTS, st.sampled_from(["auto", "none", "symmetric"]), st.integers(0, 2**32 - 1))
-def test_nearly_equal_clouds_have_a_divergence_that_is_not_negative(pair, shift, acceleration, seed):
+def test_nearly_equal_clouds_have_a_divergence_that_is_not_negative(
+    pair, shift, acceleration, seed
+):
     x, _, a, _, blur = pair
     y = x + shift * blur * np.random.default_rng(seed).normal(size=x.shape)
     solver = Sinkhorn(acceleration=acceleration, max_iter=20_000)
     assert sinkhorn_divergence(x, y, a, a, blur=blur, solver=solver).value >= 0
-    assert sinkhorn_divergences([x, y], [y, x], [a, a], [a, a], blur=blur, solver=solver).value.min() >= 0
+    assert (
+        sinkhorn_divergences([x, y], [y, x], [a, a], [a, a], blur=blur, solver=solver).value.min()
+        >= 0
+    )
 
 
 @given(st.data(), st.sampled_from([1, 2, 5]))

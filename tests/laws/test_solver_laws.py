@@ -1,4 +1,6 @@
-"""All options have the same solution, and a result tells the truth about itself, for any data and options."""
+"""All options have the same solution, and a result tells the truth about itself, for any data and
+options.
+"""
 
 import warnings
 
@@ -29,7 +31,8 @@ def uniform():
 def clusters():
     random, centers = rng(1), rng(2).uniform(size=(6, 2))
     x, y = (
-        centers[random.choice(6, 300, p=random.dirichlet(np.ones(6)))] + 0.02 * random.normal(size=(300, 2))
+        centers[random.choice(6, 300, p=random.dirichlet(np.ones(6)))]
+        + 0.02 * random.normal(size=(300, 2))
         for _ in range(2)
     )
     return x, y, None, None
@@ -37,14 +40,22 @@ def clusters():
 
 def ring_and_disk():
     random = rng(3)
-    angles, radii = random.uniform(0, 2 * np.pi, 700), np.append(np.ones(400), 0.7 * random.uniform(size=300) ** 0.5)
+    angles, radii = (
+        random.uniform(0, 2 * np.pi, 700),
+        np.append(np.ones(400), 0.7 * random.uniform(size=300) ** 0.5),
+    )
     points = radii[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
     return points[:400], points[400:], None, None
 
 
 def line_and_square():
     random = rng(4)
-    return np.column_stack([random.uniform(size=500), np.zeros(500)]), random.uniform(size=(300, 2)), None, None
+    return (
+        np.column_stack([random.uniform(size=500), np.zeros(500)]),
+        random.uniform(size=(300, 2)),
+        None,
+        None,
+    )
 
 
 def heavy_tails():
@@ -54,7 +65,11 @@ def heavy_tails():
 def repeated_points():
     """Points on a grid, with some weights zero."""
     random = rng(6)
-    x, y, a = random.integers(8, size=(300, 2)) / 7, random.integers(9, size=(350, 2)) / 7, random.uniform(size=300)
+    x, y, a = (
+        random.integers(8, size=(300, 2)) / 7,
+        random.integers(9, size=(350, 2)) / 7,
+        random.uniform(size=300),
+    )
     a[:50] = 0
     return x, y, a / a.sum(), None
 
@@ -83,12 +98,21 @@ def distance(f, other, a):
 @pytest.mark.parametrize("ratio", [0.1, 0.05])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_fixed_point(family, ratio):
-    """The error of potentials is that of the marginals, times the plain iterations that take a factor e off it."""
+    """The error of potentials is that of the marginals, times the plain iterations that take a
+    factor e off it.
+    """
     x, y, a, b = FAMILIES[family]()
     size = diameter(x, y)
     blur = ratio * size
     plain, two_level = (
-        entropic_ot(x, y, a, b, blur=blur, solver=Sinkhorn(tol=TOL, max_iter=20_000, acceleration=acceleration))
+        entropic_ot(
+            x,
+            y,
+            a,
+            b,
+            blur=blur,
+            solver=Sinkhorn(tol=TOL, max_iter=20_000, acceleration=acceleration),
+        )
         for acceleration in ("none", "auto")
     )
     assert plain.converged
@@ -98,9 +122,17 @@ def test_one_fixed_point(family, ratio):
 
 
 def assert_same(one, other, accuracy):
-    """Potentials to the accuracy in units of eps, the plan in units of the mass; the value to its square."""
+    """Potentials to the accuracy in units of eps, the plan in units of the mass; the value to its
+    square.
+    """
     problem = other.problem
-    a, b, mass, eps, size = problem.source.weights, problem.target.weights, problem.mass, problem.eps, problem.diameter
+    a, b, mass, eps, size = (
+        problem.source.weights,
+        problem.target.weights,
+        problem.mass,
+        problem.eps,
+        problem.diameter,
+    )
     assert one.value == pytest.approx(other.value, abs=mass * (eps * accuracy**2 + 1e-14 * size**2))
     assert distance(one.f, other.f, a) <= accuracy * eps
     assert distance(one.g, other.g, b) <= accuracy * eps
@@ -122,9 +154,16 @@ def assert_same(one, other, accuracy):
 def larger_pairs(draw):
     """Clouds that are started from centroids."""
     random, scale = rng(draw(st.integers(0, 2**32 - 1))), draw(SCALES)
-    n, m, power = draw(st.integers(257, 400)), draw(st.integers(257, 400)), draw(st.sampled_from([1.0, 3.0]))
+    n, m, power = (
+        draw(st.integers(257, 400)),
+        draw(st.integers(257, 400)),
+        draw(st.sampled_from([1.0, 3.0])),
+    )
     x, y = scale * random.normal(size=(n, 2)) ** power, scale * random.uniform(-1, 1, size=(m, 2))
-    a, b = random.dirichlet(np.full(n, draw(st.sampled_from([0.1, 1.0])))), random.dirichlet(np.ones(m))
+    a, b = (
+        random.dirichlet(np.full(n, draw(st.sampled_from([0.1, 1.0])))),
+        random.dirichlet(np.ones(m)),
+    )
     mass, ratio = draw(st.sampled_from([1.0, 3.0])), draw(st.floats(0.05, 2.0))
     return Pair(x, y, mass * a, mass * b, float(ratio * diameter(x, y)))
 
@@ -154,7 +193,9 @@ def assert_tells_the_truth(solution, dense, tol):
     true, is_single = dense.error(solution.f, solution.g), solution.dtype == "float32"
     exponents = 1 + dense.C.max() / dense.eps
     slack = {"float32": 1e-6, "float64": 1e-14}[solution.dtype] * exponents
-    assert solution.marginal_error == pytest.approx(true, rel=1e-4 if is_single else 1e-9, abs=slack)
+    assert solution.marginal_error == pytest.approx(
+        true, rel=1e-4 if is_single else 1e-9, abs=slack
+    )
     assert solution.converged == (solution.marginal_error <= tol)
     if solution.history[-1] <= 0.5:  # beyond, one side may have been made exact in the end
         assert solution.history.min() <= solution.marginal_error * (1 + 1e-9) + slack

@@ -9,7 +9,17 @@ from problems import example
 from strategies import pairs
 
 from sinkhorn_nb import ConvergenceWarning, Sinkhorn, entropic_ot
-from sinkhorn_nb.initializers import GMM, Auto, Coarse, Gaussian, Potentials, Sorting, Subsample, Warm, Zeros
+from sinkhorn_nb.initializers import (
+    GMM,
+    Auto,
+    Coarse,
+    Gaussian,
+    Potentials,
+    Sorting,
+    Subsample,
+    Warm,
+    Zeros,
+)
 
 TOL = 1e-9
 ANYWHERE = {
@@ -63,8 +73,12 @@ def test_an_earlier_solution_does_not_matter(pair, moved, ratio):
 @pytest.mark.parametrize("acceleration", ["auto", "none", "symmetric"])
 @pytest.mark.parametrize("size", [10.0, 500.0, 1e4])  # in eps
 @pytest.mark.parametrize("is_turned", [False, True])
-def test_a_solve_that_stops_at_once_has_exact_sums_on_one_side_however_far_off_it_starts(acceleration, size, is_turned):
-    """No entry of the plan exceeds the weight of its point, and no gradient the mass times the distance."""
+def test_a_solve_that_stops_at_once_has_exact_sums_on_one_side_however_far_off_it_starts(
+    acceleration, size, is_turned
+):
+    """No entry of the plan exceeds the weight of its point, and no gradient the mass times the
+    distance.
+    """
     x, y, a, b = example(6, 7)
     f, g = (size * 0.3**2 * np.random.default_rng(n).normal(size=n) for n in (6, 7))
     if is_turned:

@@ -1,4 +1,6 @@
-"""Problems that break other solvers: the result is right, or says that it is not; always in the caller's order."""
+"""Problems that break other solvers: the result is right, or says that it is not; always in the
+caller's order.
+"""
 
 import warnings
 
@@ -144,7 +146,9 @@ def test_the_result_is_what_it_says(case, solver):
     arguments = case()
     solution, warning = solved(*arguments, solver)
     dense = Dense.of(*arguments[:4], blur=arguments[4])
-    assert solution.marginal_error == pytest.approx(dense.error(solution.f, solution.g), rel=1e-3, abs=rounding(dense))
+    assert solution.marginal_error == pytest.approx(
+        dense.error(solution.f, solution.g), rel=1e-3, abs=rounding(dense)
+    )
     assert solution.converged == (solution.marginal_error <= solver.tol) == (warning is None)
     if warning is not None:
         assert "max_iter" in warning or "larger blur" in warning
