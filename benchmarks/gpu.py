@@ -21,7 +21,7 @@ import numpy as np
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.backends import choice
-from sinkhorn_nb.measure import Measure
+from sinkhorn_nb.measures.measure import Measure
 from sinkhorn_nb.problem import Problem
 
 from .divergence import marginal_error
@@ -122,7 +122,7 @@ def solve(n, blur, backend, rounds):
 
 
 def free_memory():
-    from sinkhorn_nb.backends import cuda_device
+    from sinkhorn_nb.backends.cuda import device as cuda_device
 
     return cuda_device.free_memory()
 

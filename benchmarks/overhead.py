@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends.cpu import CpuBackend
+from sinkhorn_nb.backends.cpu.backend import CpuBackend
 
 from .families import diameter, warp
 from .harness import arguments, goal, write

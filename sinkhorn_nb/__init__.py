@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import initializers as initializers
     from . import plotting as plotting
-    from .divergence import Divergence
-    from .divergences import Divergences
     from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
     from .gradients import Gradient
-    from .measure import Measure
-    from .pairwise import pairwise_sinkhorn_divergence
-    from .plan import Plan
+    from .losses.divergences import Divergences
+    from .losses.pairwise import pairwise_sinkhorn_divergence
+    from .losses.soft import SoftValues, soft_quantile, soft_rank, soft_sort
+    from .measures.measure import Measure
     from .problem import Problem
-    from .soft import SoftValues, soft_quantile, soft_rank, soft_sort
-    from .solution import Solution
+    from .results.divergence import Divergence
+    from .results.plan import Plan
+    from .results.solution import Solution
+    from .results.status import Status
+    from .results.warning import ConvergenceWarning
     from .solver import Sinkhorn
-    from .status import Status
-    from .warning import ConvergenceWarning
 
 __version__ = "0.1.0.dev0"
 
@@ -50,24 +50,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ConvergenceWarning": "warning",
-    "Divergence": "divergence",
-    "Divergences": "divergences",
+    "ConvergenceWarning": "results.warning",
+    "Divergence": "results.divergence",
+    "Divergences": "losses.divergences",
     "Gradient": "gradients",
-    "Measure": "measure",
-    "Plan": "plan",
+    "Measure": "measures.measure",
+    "Plan": "results.plan",
     "Problem": "problem",
     "Sinkhorn": "solver",
-    "SoftValues": "soft",
-    "Solution": "solution",
-    "Status": "status",
+    "SoftValues": "losses.soft",
+    "Solution": "results.solution",
+    "Status": "results.status",
     "entropic_ot": "functional",
-    "pairwise_sinkhorn_divergence": "pairwise",
+    "pairwise_sinkhorn_divergence": "losses.pairwise",
     "sinkhorn_divergence": "functional",
     "sinkhorn_divergences": "functional",
-    "soft_quantile": "soft",
-    "soft_rank": "soft",
-    "soft_sort": "soft",
+    "soft_quantile": "losses.soft",
+    "soft_rank": "losses.soft",
+    "soft_sort": "losses.soft",
     "suggest_blur": "functional",
 }
 _SUBMODULES = ("initializers", "plotting")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .array_types import Floats
+from .common.array_types import Floats
 
 LARGEST_LOG = 700.0  # bound of the log of a marginal ratio, so that the error stays finite
 

@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from . import validation
-from .arguments import between, comparable, compared, known_selves, listed, usual
-from .array_types import ArrayLike, Arrays, Weights
-from .divergence import Divergence
-from .divergences import Divergences, diverge_all, diverge_alone
-from .measure import Measure
+from .common.array_types import ArrayLike, Arrays, Weights
+from .losses.arguments import between, comparable, compared, known_selves, listed, usual
+from .losses.divergences import Divergences, diverge_all, diverge_alone
+from .measures.measure import Measure
 from .problem import Problem
-from .solution import Solution
+from .results.divergence import Divergence
+from .results.solution import Solution
 from .solver import Sinkhorn
 
 

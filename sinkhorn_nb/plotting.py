@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .array_types import Coordinates, Floats, Numbers
+from .common.array_types import Coordinates, Floats, Numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .divergence import Divergence
-    from .measure import Measure
+    from .measures.measure import Measure
+    from .results.divergence import Divergence
 
 INSTALL = 'pip install "sinkhorn-nb[plot]"'
 COLORMAP = "turbo"

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import validation
-from .array_types import Floats
-from .backends.home import HOST, Home
-from .caching import cached_property
-from .gibbs import GibbsKernel
-from .measure import Measure
-from .partition import Partition
-from .representation import Represented
+from .common.array_types import Floats
+from .common.caching import cached_property
+from .common.representation import Represented
+from .interop.arrays import HOST, Home
+from .kernels.point_cloud import GibbsKernel
+from .measures.measure import Measure
+from .measures.partition import Partition
 
 
 @dataclass(frozen=True, eq=False, repr=False)

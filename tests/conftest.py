@@ -15,7 +15,7 @@ KERNELS = Path(__file__).parents[1] / "sinkhorn_nb" / "backends"
 
 def cache_folder():
     """One folder for each version of the kernels: numba does not notice edits in imported files."""
-    sources = b"".join(path.read_bytes() for path in sorted(KERNELS.glob("*.py")))
+    sources = b"".join(path.read_bytes() for path in sorted(KERNELS.rglob("*.py")))
     return (
         Path(tempfile.gettempdir())
         / f"sinkhorn_nb_tests_{hashlib.sha256(sources).hexdigest()[:16]}"

@@ -18,8 +18,8 @@ SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 if choice.no_gpu() is not None:
     pytest.skip(f"no GPU: {choice.no_gpu()}", allow_module_level=True)
 
-from sinkhorn_nb.backends import cuda_device  # noqa: E402
-from sinkhorn_nb.backends.cuda import CudaBackend  # noqa: E402
+from sinkhorn_nb.backends.cuda import device as cuda_device  # noqa: E402
+from sinkhorn_nb.backends.cuda.backend import CudaBackend  # noqa: E402
 
 BACKEND, MOST = CudaBackend(), CudaBackend.points_a_tile
 SIZE = (21, 18) if SIMULATED else (3001, 2099)

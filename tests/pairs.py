@@ -6,7 +6,7 @@ import numpy as np
 from problems import cloud, weights
 from scipy.special import logsumexp
 
-from sinkhorn_nb.backends.cpu import CpuBackend
+from sinkhorn_nb.backends.cpu.backend import CpuBackend
 
 CPU = CpuBackend()
 RTOL = {"float32": 3e-5, "float64": 3e-12}

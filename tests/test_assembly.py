@@ -7,8 +7,9 @@ import pytest
 from llvmlite import binding
 from numba import float32, float64, int64, types
 
-from sinkhorn_nb.backends import cpu_kernels, plan_kernels
-from sinkhorn_nb.backends.cpu_kernels import Runs, Side
+from sinkhorn_nb.backends.cpu import kernels as cpu_kernels
+from sinkhorn_nb.backends.cpu import plan_kernels
+from sinkhorn_nb.backends.cpu.kernels import Runs, Side
 
 pytestmark = pytest.mark.compiler
 

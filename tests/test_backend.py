@@ -19,9 +19,9 @@ from pairs import (
 from problems import cloud, weights
 from scipy.special import logsumexp
 
-from sinkhorn_nb.backends.cpu import panels
-from sinkhorn_nb.gibbs import GibbsKernel
-from sinkhorn_nb.partition import Partition
+from sinkhorn_nb.backends.cpu.backend import panels
+from sinkhorn_nb.kernels.point_cloud import GibbsKernel
+from sinkhorn_nb.measures.partition import Partition
 
 EDGES = [
     (1, 1),

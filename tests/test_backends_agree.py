@@ -23,7 +23,8 @@ from pairs import (
 from problems import example
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import choice, cuda_device, trial
+from sinkhorn_nb.backends import choice, self_check
+from sinkhorn_nb.backends.cuda import device as cuda_device
 from sinkhorn_nb.backends.sharded import ShardedBackend
 
 # Dimensions up to 6 have kernels of their own, all others share one.
@@ -145,8 +146,8 @@ def test_solution_answers_on_the_gpu():
 @pytest.mark.parametrize("dtype", RTOL)
 def test_it_can_be_trusted(dtype, monkeypatch):
     if SIMULATED:
-        monkeypatch.setattr(trial, "TILE", 8)
-    assert trial.agrees(BACKEND, 2, dtype, SIZE if SIMULATED else trial.SIZES)
+        monkeypatch.setattr(self_check, "TILE", 8)
+    assert self_check.agrees(BACKEND, 2, dtype, SIZE if SIMULATED else self_check.SIZES)
 
 
 def test_many_divergences_are_those_of_the_cpu():

@@ -11,7 +11,7 @@ from problems import example
 from strategies import pairs
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import small_problems
+from sinkhorn_nb.backends.cpu import small_problems
 from sinkhorn_nb.solver import small
 
 TOL = 1e-9

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.compiler
 
 CODE = """
 import numpy as np, sinkhorn_nb as snb
-from sinkhorn_nb.backends import cpu_kernels
+from sinkhorn_nb.backends.cpu import kernels as cpu_kernels
 x = np.linspace(0, 1, 20)[:, None]
 value = snb.entropic_ot(x, x + 1, blur=0.3).value
 assert abs(value - 0.5) < 0.1, value
@@ -50,7 +50,9 @@ def copied_package(tmp_path):
 
 def test_no_folder_can_be_written(copied_package):
     """Files stand where folders would be made: this stops root too."""
-    (copied_package / "sinkhorn_nb" / "backends" / "__pycache__").write_text("no folder")
+    backends = copied_package / "sinkhorn_nb" / "backends"
+    for folder in (backends, backends / "cpu"):
+        (folder / "__pycache__").write_text("no folder")
     (copied_package / "file").write_text("no folder")
     nowhere = str(copied_package / "file" / "cache")
     cache = solve(copied_package, NUMBA_CACHE_DIR=nowhere, HOME=nowhere, XDG_CACHE_HOME=nowhere)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import sinkhorn_nb as snb
-from sinkhorn_nb import cli, demo, plotting
+from sinkhorn_nb import plotting
+from sinkhorn_nb.app import cli, demo
 from sinkhorn_nb.backends import choice
 
 COMMAND = [sys.executable, "-m", "sinkhorn_nb"]

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from strategies import pairs
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.clouds import Clouds
-from sinkhorn_nb.measure import Measure
+from sinkhorn_nb.measures.clouds import Clouds
+from sinkhorn_nb.measures.measure import Measure
 from sinkhorn_nb.problem import Problem
-from sinkhorn_nb.solution import Solution
+from sinkhorn_nb.results.solution import Solution
 
 
 def listed(points, weights):

@@ -73,7 +73,7 @@ WARM = """
 import numpy as np
 import sinkhorn_nb as snb
 from sinkhorn_nb.backends.compilation import noticed
-from sinkhorn_nb.warmup import warm_up
+from sinkhorn_nb.app.warmup import warm_up
 warm_up({dtype!r}, 3)
 rng = np.random.default_rng(0)
 with noticed() as kernels:

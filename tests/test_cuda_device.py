@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sinkhorn_nb.backends import choice, cuda_device, driver
+from sinkhorn_nb.backends import choice
+from sinkhorn_nb.backends.cuda import device as cuda_device
+from sinkhorn_nb.backends.cuda import driver
 from sinkhorn_nb.backends.sharded import ShardedBackend
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.backends import choice
-from sinkhorn_nb.backends.cpu import CpuBackend
+from sinkhorn_nb.backends.cpu.backend import CpuBackend
 
 pytestmark = pytest.mark.compiler
 

@@ -19,8 +19,9 @@ from test_small import (
 )
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import cuda_device, cuda_small
-from sinkhorn_nb.backends.small_problems import Problems, solve_all
+from sinkhorn_nb.backends.cpu.small_problems import Problems, solve_all
+from sinkhorn_nb.backends.cuda import device as cuda_device
+from sinkhorn_nb.backends.cuda import small as cuda_small
 
 SIZES = [(1, 1), (1, 5), (5, 1), (2, 2), (4, 7), (9, 11)] + (
     [] if SIMULATED else [(64, 70), (200, 300), (1, 3000)]

@@ -5,8 +5,8 @@ import pytest
 from problems import example
 
 from sinkhorn_nb import Measure, Problem, Sinkhorn
-from sinkhorn_nb.debiasing import _continued
 from sinkhorn_nb.initializers import Sorted
+from sinkhorn_nb.losses.debiasing import _continued
 
 
 def solved(max_iter=3000, **settings):

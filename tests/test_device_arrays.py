@@ -16,8 +16,9 @@ from problems import PRECISE, example
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import plotting, validation
-from sinkhorn_nb.backends import cuda_device, home
-from sinkhorn_nb.backends.home import HOST, Home, is_on_device
+from sinkhorn_nb.backends.cuda import device as cuda_device
+from sinkhorn_nb.interop import arrays as home
+from sinkhorn_nb.interop.arrays import HOST, Home, is_on_device
 
 X, Y, A, B = example(9, 11, 2)
 BLUR = 0.5

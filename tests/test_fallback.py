@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pairs import CHECKS, CPU, Pairs
 
-from sinkhorn_nb.backends.cpu import CpuBackend
+from sinkhorn_nb.backends.cpu.backend import CpuBackend
 from sinkhorn_nb.backends.fallback import FallbackBackend
 
 SIZE = 150, 90

@@ -21,8 +21,8 @@ SETUP = """
 import conftest, os, signal, sys, threading, time
 import multiprocessing as mp, numba, numpy as np, threadpoolctl
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import threads
-from sinkhorn_nb.backends.threads import single_threaded_blas
+from sinkhorn_nb.backends.cpu import threads
+from sinkhorn_nb.backends.cpu.threads import single_threaded_blas
 
 def solve(n=400, d=2):
     x = np.random.default_rng(0).random((n, d))

@@ -14,8 +14,10 @@ from pairs import CHECKS, Pairs, check_sums
 from problems import example
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import choice, cuda, cuda_device, trial
-from sinkhorn_nb.backends.cuda import CudaBackend
+from sinkhorn_nb.backends import choice, self_check
+from sinkhorn_nb.backends.cuda import backend as cuda
+from sinkhorn_nb.backends.cuda import device as cuda_device
+from sinkhorn_nb.backends.cuda.backend import CudaBackend
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_auto_goes_on_with_the_cpu_after_a_shortage(monkeypatch):
     on_cpu = snb.entropic_ot(x, y, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-9, backend="cpu"))
     monkeypatch.setattr(choice, "_is_there", lambda: True)
     monkeypatch.setattr(choice, "is_trusted", lambda make, work: True)
-    monkeypatch.setattr(trial, "WORTHWHILE", 1)
+    monkeypatch.setattr(self_check, "WORTHWHILE", 1)
     monkeypatch.setattr(
         cuda.cuda, "device_array", lambda *arguments: (_ for _ in ()).throw(Shortage("no memory"))
     )

@@ -14,8 +14,8 @@ from sinkhorn_nb import (
     entropic_ot,
     sinkhorn_divergence,
 )
-from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.initializers import Coarse, Zeros
+from sinkhorn_nb.kernels.point_cloud import GibbsKernel
 
 TOL = 1e-9
 

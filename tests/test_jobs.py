@@ -17,8 +17,8 @@ from joblib import parallel_config
 from problems import cloud
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import threads
-from sinkhorn_nb.jobs import Parcel, spread
+from sinkhorn_nb.backends.cpu import threads
+from sinkhorn_nb.losses.jobs import Parcel, spread
 
 HERE = Path(__file__).parent
 SETUP = """

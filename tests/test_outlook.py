@@ -7,11 +7,12 @@ import pytest
 from problems import cloud
 
 import sinkhorn_nb as snb
-from sinkhorn_nb import Sinkhorn, entropic_ot, outlook, sinkhorn_divergence, suggest_blur
-from sinkhorn_nb.measure import Measure
+from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence, suggest_blur
+from sinkhorn_nb.measures.measure import Measure
 from sinkhorn_nb.problem import Problem
+from sinkhorn_nb.results import outlook
+from sinkhorn_nb.results.status import is_too_slow
 from sinkhorn_nb.solver.descent import Iteration
-from sinkhorn_nb.status import is_too_slow
 
 
 def people(n, seed):

@@ -9,7 +9,7 @@ from problems import cloud, weights
 from sklearn.cluster import DBSCAN
 
 import sinkhorn_nb as snb
-from sinkhorn_nb import pairwise, pairwise_blocks, pairwise_values
+from sinkhorn_nb.losses import pairwise, pairwise_blocks, pairwise_values
 from sinkhorn_nb.solver import progress, small
 
 SIZES = [23, 1, 31, 12, 40, 9, 17]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from problems import cloud, weights
 from strategies import clouds, probabilities
 
-from sinkhorn_nb import partition
-from sinkhorn_nb.partition import Partition
+from sinkhorn_nb.measures import partition
+from sinkhorn_nb.measures.partition import Partition
 
 SIZES = [1, 2, 3, 5, 31, 32, 33, 500]
 

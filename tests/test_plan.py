@@ -131,7 +131,7 @@ def test_conversion_to_an_array(plans):
 
 def test_conversion_to_an_array_has_the_guard_of_toarray(monkeypatch, plans):
     plan, dense = plans
-    monkeypatch.setattr("sinkhorn_nb.plan.MAX_ENTRIES", dense.size - 1)
+    monkeypatch.setattr("sinkhorn_nb.results.plan.MAX_ENTRIES", dense.size - 1)
     with pytest.raises(ValueError, match="max_entries: expected at least"):
         np.asarray(plan)
 
@@ -140,7 +140,9 @@ def test_the_line_of_a_plan():
     plan = entropic_ot(*example(mass=3.0), blur=0.5).plan
     assert repr(plan) == str(plan) == "Plan(n=23, m=31, mass=3, blur=0.5)"
     assert repr(plan.T) == "Plan(n=31, m=23, mass=3, blur=0.5)"
-    assert repr(Plan.__new__(Plan)).startswith("<sinkhorn_nb.plan.Plan object at")  # half made
+    assert repr(Plan.__new__(Plan)).startswith(
+        "<sinkhorn_nb.results.plan.Plan object at"
+    )  # half made
 
 
 @pytest.mark.parametrize("k", [1, 3, 9, 1000])

@@ -7,8 +7,8 @@ from problems import PRECISE, cloud, example, weights
 import sinkhorn_nb as snb
 from sinkhorn_nb import Plan, entropic_ot
 from sinkhorn_nb.backends.plan_entries import PlanEntries
-from sinkhorn_nb.gibbs import GibbsKernel
-from sinkhorn_nb.plan_statistics import Pairs
+from sinkhorn_nb.kernels.point_cloud import GibbsKernel
+from sinkhorn_nb.results.plan_statistics import Pairs
 
 K = 100_000
 CASES = {

@@ -14,8 +14,9 @@ from joblib import Parallel, delayed
 from problems import cloud
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends import blas, threads
-from sinkhorn_nb.backends.threads import run, single_threaded_blas
+from sinkhorn_nb.backends import blas
+from sinkhorn_nb.backends.cpu import threads
+from sinkhorn_nb.backends.cpu.threads import run, single_threaded_blas
 
 FEW = snb.Sinkhorn(tol=0.1)
 SIZES = [1, 40, 300, 1500, 7, 1600, 2200, 90]  # one panel and several

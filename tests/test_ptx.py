@@ -21,11 +21,11 @@ core = pytest.importorskip("numba.cuda.core", reason=f"no numba-cuda: {INSTALL}"
 from numba import cuda  # noqa: E402
 from numba.cuda import dispatcher  # noqa: E402
 
-from sinkhorn_nb.backends import cuda_kernels  # noqa: E402
-from sinkhorn_nb.backends.cuda import VALUES  # noqa: E402
-from sinkhorn_nb.backends.cuda_device import REGISTERS  # noqa: E402
-from sinkhorn_nb.backends.cuda_kernels import Side, log_sums_kernel, sums_kernel  # noqa: E402
-from sinkhorn_nb.backends.cuda_tiles import shape_of  # noqa: E402
+from sinkhorn_nb.backends.cuda import kernels as cuda_kernels  # noqa: E402
+from sinkhorn_nb.backends.cuda.backend import VALUES  # noqa: E402
+from sinkhorn_nb.backends.cuda.device import REGISTERS  # noqa: E402
+from sinkhorn_nb.backends.cuda.kernels import Side, log_sums_kernel, sums_kernel  # noqa: E402
+from sinkhorn_nb.backends.cuda.tiles import shape_of  # noqa: E402
 
 if core.config.ENABLE_CUDASIM:
     pytest.skip("the simulator compiles nothing", allow_module_level=True)

@@ -9,9 +9,9 @@ import pytest
 from numba import float64, int64, types
 from test_ptx import SHARED_MEMORY, assembled, compiled, listed, loops
 
-from sinkhorn_nb.backends.cuda_small_begin import begin
-from sinkhorn_nb.backends.cuda_small_kernels import advancing
-from sinkhorn_nb.backends.cuda_small_layout import FAR, NEAR, NEAR_ENTRIES, Inputs, Work
+from sinkhorn_nb.backends.cuda.small_begin import begin
+from sinkhorn_nb.backends.cuda.small_kernels import advancing
+from sinkhorn_nb.backends.cuda.small_layout import FAR, NEAR, NEAR_ENTRIES, Inputs, Work
 
 pytestmark = pytest.mark.compiler
 

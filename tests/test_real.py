@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from problems import example
 
 from sinkhorn_nb import sinkhorn_divergence, sinkhorn_divergences
-from sinkhorn_nb.real import RealNumber
+from sinkhorn_nb.common.real import RealNumber
 
 BINARY = [
     operator.add,

@@ -12,11 +12,12 @@ from problems import example
 from sklearn.mixture import GaussianMixture
 
 import sinkhorn_nb as snb
-from sinkhorn_nb import Sinkhorn, representation
-from sinkhorn_nb.backends.home import Home
-from sinkhorn_nb.gibbs import GibbsKernel
+from sinkhorn_nb import Sinkhorn
+from sinkhorn_nb.common import representation
 from sinkhorn_nb.gradients import linear_system
 from sinkhorn_nb.initializers import GMM, Potentials, Warm
+from sinkhorn_nb.interop.arrays import Home
+from sinkhorn_nb.kernels.point_cloud import GibbsKernel
 
 LONGEST = 200
 
@@ -186,7 +187,7 @@ def test_tables_escape_what_they_show():
 def test_half_made_objects_show_their_type():
     """Debuggers find such objects while one is made or unpickled."""
     half = snb.Divergence.__new__(snb.Divergence)
-    assert repr(half).startswith("<sinkhorn_nb.divergence.Divergence object at")
+    assert repr(half).startswith("<sinkhorn_nb.results.divergence.Divergence object at")
     assert half._repr_html_() is None
 
 

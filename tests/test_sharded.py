@@ -13,7 +13,7 @@ from problems import example
 import sinkhorn_nb as snb
 from sinkhorn_nb.backends import choice
 from sinkhorn_nb.backends.cluster_sums import HostClusterSums
-from sinkhorn_nb.backends.cpu import CpuBackend, CpuCloud
+from sinkhorn_nb.backends.cpu.backend import CpuBackend, CpuCloud
 from sinkhorn_nb.backends.sharded import ShardedBackend, ShardedCloud
 
 COUNTS = [2, 3, 5]

@@ -10,9 +10,9 @@ import pytest
 from oracle import Dense
 from problems import example
 
-from sinkhorn_nb.backends import small_problems
+from sinkhorn_nb.backends.cpu import small_problems
+from sinkhorn_nb.backends.cpu.small_problems import Answers, Problems, solve_all
 from sinkhorn_nb.backends.normal_forms import Forms
-from sinkhorn_nb.backends.small_problems import Answers, Problems, solve_all
 
 LOG2E = np.log2(np.e)
 

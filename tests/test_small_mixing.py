@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sinkhorn_nb.backends.small_mixing import MEMORY, Mixing, mix, remember
+from sinkhorn_nb.backends.cpu.small_mixing import MEMORY, Mixing, mix, remember
 
 
 def test_a_difference_of_nothing_is_not_remembered():

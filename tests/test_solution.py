@@ -10,7 +10,7 @@ from problems import PRECISE, cloud, example
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, entropic_ot
-from sinkhorn_nb.gibbs import GibbsKernel
+from sinkhorn_nb.kernels.point_cloud import GibbsKernel
 
 BLUR = 0.5
 CASES = {

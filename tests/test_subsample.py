@@ -10,10 +10,10 @@ from problems import example
 from strategies import clouds, probabilities
 
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
-from sinkhorn_nb.gibbs import GibbsKernel
 from sinkhorn_nb.initializers import NAMED, Subsample, subsample
 from sinkhorn_nb.initializers.base import sketch
 from sinkhorn_nb.initializers.subsample import draw
+from sinkhorn_nb.kernels.point_cloud import GibbsKernel
 
 TOL = 1e-9
 

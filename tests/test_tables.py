@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import sinkhorn_nb as snb
-from sinkhorn_nb import cli, cloud_files, tables
+from sinkhorn_nb.app import cli
+from sinkhorn_nb.measures import files, tables
 
 X, Y = np.random.default_rng(0).random((30, 2)), np.random.default_rng(0).random((30, 2))[:25] + 0.5
 ROWS = [f"{p!r},{q!r}" for p, q in X.tolist()]
@@ -118,6 +119,6 @@ def test_files_whose_columns_are_in_another_order_are_refused(tmp_path, capsys):
     paths = [tmp_path / "x.csv", tmp_path / "y.csv"]
     for path, header in zip(paths, ("lon,lat", "lat,lon"), strict=True):
         path.write_text("\n".join([header, *ROWS]))
-    assert cloud_files.read(paths[0]).traits.columns == ("lon", "lat")
+    assert files.read(paths[0]).traits.columns == ("lon", "lat")
     assert cli.main(["divergence", *map(str, paths), "--blur", "10"]) == 2
     assert "y.csv: expected columns in the order of" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import pytest
 from problems import cloud
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.backends.threads import run
+from sinkhorn_nb.backends.cpu.threads import run
 
 LARGE = 2200  # 4.8 million pairs: several panels in every pass, also of self problems
 FEW = snb.Sinkhorn(tol=0.1)

@@ -7,11 +7,11 @@ import pytest
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import backends
-from sinkhorn_nb.backends import choice, trial
+from sinkhorn_nb.backends import choice, self_check
 from sinkhorn_nb.backends.cluster_sums import HostClusterSums
-from sinkhorn_nb.backends.cpu import CpuBackend
+from sinkhorn_nb.backends.cpu.backend import CpuBackend
 from sinkhorn_nb.backends.fallback import FallbackBackend
-from sinkhorn_nb.backends.trial import Work, agrees
+from sinkhorn_nb.backends.self_check import Work, agrees
 
 MUCH = Work(70_000, 70_000, 2, "float32")
 
@@ -63,7 +63,7 @@ def test_the_simulator_is_no_gpu(gpu, monkeypatch):
 def test_the_kernel_tells_how_much_work_there_is(gpu, monkeypatch):
     gpu(Gpu)
     asked = []
-    monkeypatch.setattr(trial, "WORTHWHILE", 600)
+    monkeypatch.setattr(self_check, "WORTHWHILE", 600)
     monkeypatch.setattr(Gpu, "has_room", lambda self, work: asked.append(work) or True)
     x, y = np.random.default_rng(0).normal(size=(2, 30, 2))
     assert snb.entropic_ot(
@@ -115,8 +115,8 @@ def test_a_gpu_that_is_lost_after_its_trial_is_left_alone(gpu, question, monkeyp
 
 def test_a_target_that_cannot_be_imported_is_no_gpu(monkeypatch):
     monkeypatch.setattr(choice.driver, "library", lambda: None)
-    monkeypatch.setitem(sys.modules, "sinkhorn_nb.backends.cuda_device", None)
-    monkeypatch.delattr(backends, "cuda_device", raising=False)
+    monkeypatch.setitem(sys.modules, "sinkhorn_nb.backends.cuda.device", None)
+    monkeypatch.delattr(backends.cuda, "device", raising=False)
     why = choice.no_gpu.__wrapped__()
     assert "numba's CUDA target cannot be imported" in why
 

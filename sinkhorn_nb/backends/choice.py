@@ -3,12 +3,13 @@
 import os
 from functools import cache
 
-from . import driver, small_problems
 from .base import Backend
-from .cpu import CpuBackend
+from .cpu import small_problems
+from .cpu.backend import CpuBackend
+from .cuda import driver
 from .fallback import FallbackBackend
+from .self_check import Work, is_trusted
 from .sharded import ShardedBackend
-from .trial import Work, is_trusted
 
 NAMES = ("auto", "cpu", "cuda")
 INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
@@ -42,7 +43,7 @@ def small_solver(name):
     if name != "cuda":
         return small_problems.solve_all
     _require_gpu()
-    from . import cuda_small  # imported here like all of CUDA, which takes a while
+    from .cuda import small as cuda_small  # imported here like all of CUDA, which takes a while
 
     return cuda_small.solve_all
 
@@ -68,7 +69,7 @@ def no_gpu():
     try:
         if not _is_simulated() and "NUMBA_CUDA_DRIVER" not in os.environ:
             driver.library()
-        from . import cuda_device
+        from .cuda import device as cuda_device
     except OSError:
         return f"the driver's library {driver.NAME} was not found"
     except Exception as error:  # any mismatch of packages
@@ -80,14 +81,14 @@ def describe_gpu():
     """Describe the GPUs, or explain why there is none."""
     if (why := no_gpu()) is not None:
         return f"none: {why}"
-    from . import cuda_device
+    from .cuda import device as cuda_device
 
     return "; ".join(cuda_device.name(number) for number in cuda_device.devices())
 
 
 def _cuda_backend():
-    from .cuda import CudaBackend  # imported here, because numba's CUDA target takes a while
-    from .cuda_device import current, devices
+    from .cuda.backend import CudaBackend
+    from .cuda.device import current, devices
 
     numbers = devices()
     if numbers == [current()]:

@@ -44,8 +44,6 @@ def _refusing(function):
         raise RuntimeError(
             "NUMBA_DISABLE_JIT: expected 0, got 1: the kernels of sinkhorn_nb cannot run as "
             "Python; "
-            ""
-            ""
             "unset the variable, or set numba.config.DISABLE_JIT = 0 before sinkhorn_nb is imported"
         )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numba
 from llvmlite import binding
 
-from . import cpu_kernels
+from .cpu import kernels as cpu_kernels
 
 VECTOR_BITS = {"avx512f": 512, "avx": 256, "sse2": 128, "neon": 128}  # the widest first
 

@@ -7,9 +7,9 @@ number of threads.
 
 import numpy as np
 
-from . import plan_kernels
-from .plan_kernels import COORDINATES, ROWS, Exponents
-from .threads import run
+from .cpu import plan_kernels
+from .cpu.plan_kernels import COORDINATES, ROWS, Exponents
+from .cpu.threads import run
 
 PAIRS_A_PANEL = 2**18
 LARGEST = 1e290  # of F and G, so that sums of two are finite; its negative means a weight of zero

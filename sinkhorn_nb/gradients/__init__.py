@@ -1,12 +1,10 @@
 """Derivatives of values and solutions."""
 
-from .differentiable import Differentiable
 from .envelope import Gradient, envelope, envelope_of_normal_forms, pull, with_value
 from .linear_system import LINEAR_TOL
 
 __all__ = [
     "LINEAR_TOL",
-    "Differentiable",
     "Gradient",
     "envelope",
     "envelope_of_normal_forms",

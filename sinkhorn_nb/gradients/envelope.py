@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..array_types import Floats
-from ..backends.home import Home
+from ..backends.cpu.small_images import images
 from ..backends.pointwise import LOG2E
-from ..backends.small_images import images
+from ..common.array_types import Floats
+from ..common.representation import Represented, arrays
 from ..dual import Iterate, Normal
-from ..measure import Measure
+from ..interop.arrays import Home
+from ..measures.measure import Measure
 from ..problem import Problem
-from ..representation import Represented, arrays
 
 
 class Gradient(NamedTuple):

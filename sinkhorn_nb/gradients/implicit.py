@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from ..array_types import Floats
-from ..backends.home import Home
+from ..common.array_types import Floats
+from ..common.representation import Represented, arrays
 from ..dual import Iterate, dual_value
-from ..measure import Measure
-from ..partition import Partition
+from ..interop.arrays import Home
+from ..measures.measure import Measure
+from ..measures.partition import Partition
 from ..problem import Problem
-from ..representation import Represented, arrays
 from .envelope import Gradient
 from .linear_system import LinearSolve, LinearSystem
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..array_types import Floats, Indices
-from ..backends.threads import single_threaded_blas
+from ..backends.cpu.threads import single_threaded_blas
+from ..common.array_types import Floats, Indices
 from ..dual import Iterate
 from ..problem import Problem
 

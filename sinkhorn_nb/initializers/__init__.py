@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from .. import validation
-from ..solution import Solution
+from ..results.solution import Solution
 from .annealed import Annealed
 from .auto import Auto
 from .base import Initializer, Start
@@ -20,7 +20,7 @@ from .subsample import Subsample
 from .zeros import Zeros
 
 if TYPE_CHECKING:
-    from ..divergence import Divergence
+    from ..results.divergence import Divergence
 
 __all__ = [
     "GMM",

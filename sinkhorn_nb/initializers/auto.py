@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..array_types import Floats, Indices
-from ..measure import Measure
-from ..partition import Partition
+from ..common.array_types import Floats, Indices
+from ..measures.measure import Measure
+from ..measures.partition import Partition
 from ..problem import Problem
 from .base import Initializer, Start
 from .coarse import Coarse

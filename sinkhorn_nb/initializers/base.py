@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..array_types import Floats, Precision
-from ..partition import Partition
+from ..common.array_types import Floats, Precision
+from ..measures.partition import Partition
 from ..problem import Problem
-from ..solution import Solution
+from ..results.solution import Solution
 
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn

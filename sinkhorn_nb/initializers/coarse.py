@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..array_types import Floats
-from ..measure import Cells, Measure
-from ..partition import Partition
+from ..common.array_types import Floats
+from ..measures.measure import Cells, Measure
+from ..measures.partition import Partition
 from ..problem import Problem
-from ..solution import Solution
+from ..results.solution import Solution
 from .annealed import Annealed
 from .base import Initializer, Start, sketch
 from .zeros import Zeros

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..array_types import Floats
-from ..partition import Partition
+from ..common.array_types import Floats
+from ..measures.partition import Partition
 from ..problem import Problem
 from .auto import Auto, strata
 from .base import Initializer, Start

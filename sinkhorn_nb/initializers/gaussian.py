@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import validation
-from ..array_types import Floats
-from ..backends.threads import single_threaded_blas
-from ..partition import Partition
+from ..backends.cpu.threads import single_threaded_blas
+from ..common.array_types import Floats
+from ..measures.partition import Partition
 from ..problem import Problem
 from .base import Initializer, Start
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import validation
-from ..array_types import Floats
-from ..measure import Measure
+from ..common.array_types import Floats
+from ..common.representation import Settings
+from ..measures.measure import Measure
 from ..problem import Problem
-from ..representation import Settings
-from ..solution import Solution
+from ..results.solution import Solution
 from .base import Initializer, Start, extended
 from .coarse import Coarse
 from .moved import of_self, translated

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .. import validation
-from ..array_types import Floats
-from ..gibbs import GibbsKernel
-from ..measure import Measure
-from ..partition import Partition
+from ..common.array_types import Floats
+from ..common.representation import Settings
+from ..kernels.point_cloud import GibbsKernel
+from ..measures.measure import Measure
+from ..measures.partition import Partition
 from ..problem import Problem
-from ..representation import Settings
 from .base import Initializer, Start, sketch
 from .coarse import Coarse
 from .mixture import Components, fit

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..array_types import Floats
-from ..partition import Partition
+from ..common.array_types import Floats
+from ..measures.partition import Partition
 
 REGULARIZATION = 1e-6  # variance added to the components, relative to the variances of the points
 NOTHING = 1e-100  # deviation of equal points

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..array_types import Floats
-from ..measure import Measure
-from ..solution import Solution
+from ..common.array_types import Floats
+from ..measures.measure import Measure
+from ..results.solution import Solution
 from .tracks import Track, variance
 
 # Least share of the moves that a geodesic must explain to count as moves along it

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import validation
+from ..common.representation import Settings
 from ..problem import Problem
-from ..representation import Settings
-from ..solution import Solution
+from ..results.solution import Solution
 from .base import Initializer, Start
 from .given import Sorted, Warm
 from .moved import along_geodesic, of_self

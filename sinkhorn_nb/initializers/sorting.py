@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import validation
-from ..array_types import Floats
 from ..backends.sorted_dual import dual_sort_sweep, midpoint_dual
-from ..partition import Partition
+from ..common.array_types import Floats
+from ..measures.partition import Partition
 from ..problem import Problem
 from .base import Initializer, Start
 from .zeros import Zeros

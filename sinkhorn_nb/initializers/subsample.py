@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import validation
-from ..measure import Measure
-from ..partition import Partition
+from ..measures.measure import Measure
+from ..measures.partition import Partition
 from ..problem import Problem
 from .annealed import Annealed
 from .base import Initializer, Start, extended, sketch

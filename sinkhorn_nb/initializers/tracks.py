@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..array_types import Floats
 from ..backends.small_rules import SELF_STEP
-from ..measure import Measure
-from ..solution import Solution
+from ..common.array_types import Floats
+from ..measures.measure import Measure
+from ..results.solution import Solution
 
 # Rows are the same points in other places if, apart from a translation, they have moved by at most
 # this share of the variance of the cloud. The mean square distance between rows drawn anew is twice

@@ -10,10 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from ..array_types import Floats
 from ..backends.small_rules import SELF_STEP
+from ..common.array_types import Floats
 from ..dual import Iterate
-from ..gibbs import GibbsKernel
+from ..kernels.point_cloud import GibbsKernel
 from ..problem import Problem
 
 MEMORY = 10

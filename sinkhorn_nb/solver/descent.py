@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..array_types import Floats
+from ..common.array_types import Floats
 from ..dual import Iterate, balanced, marginal_error
 from ..initializers import Auto, Zeros
 from ..problem import Problem
-from ..solution import Solution
-from ..status import Status
+from ..results.solution import Solution
+from ..results.status import Status
 from .acceleration import Alternating, Anderson, Method, Symmetric
 from .schedule import Phase, is_doubtful
 from .twolevel import TwoLevel

@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, NoReturn
 
+from ..common.representation import Settings
 from ..initializers import Initializer, initializer
-from ..representation import Settings
 
 
 class Parameters(Settings):

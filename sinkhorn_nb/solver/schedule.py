@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..array_types import Floats
+from ..common.array_types import Floats
 from ..problem import Problem
-from ..solution import Solution
+from ..results.solution import Solution
 
 if TYPE_CHECKING:
     from .sinkhorn import Sinkhorn

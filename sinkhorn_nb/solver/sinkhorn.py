@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .. import validation
-from ..array_types import ArrayLike, Precision
 from ..backends.choice import NAMES
-from ..backends.threads import single_threaded_blas
+from ..backends.cpu.threads import single_threaded_blas
+from ..common.array_types import ArrayLike, Precision
 from ..dual import Iterate, marginal_error
 from ..initializers import Gaussian, Initializer
-from ..outlook import Watch
 from ..problem import Problem
-from ..solution import Solution
-from ..status import Status, warn
+from ..results.outlook import Watch
+from ..results.solution import Solution
+from ..results.status import Status, warn
 from .descent import Descent, Iteration, completed
 from .parameters import Parameters
 from .progress import ProgressBar
@@ -26,7 +26,7 @@ from .schedule import LEAST_TOL, Phase, certifying, is_limit, phases
 from .small import solve_one_small
 
 if TYPE_CHECKING:
-    from ..divergence import Divergence
+    from ..results.divergence import Divergence
 
 ACCELERATIONS = ("auto", "none", "symmetric")
 # A certified solve stops if its gap fails twice in a row to fall to this share of the last gap

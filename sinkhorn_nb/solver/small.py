@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..array_types import Booleans, Floats, Indices
 from ..backends.choice import small_solver
+from ..backends.cpu.small_problems import Answers, Problems
 from ..backends.normal_forms import Forms, Survey, sizes_of, survey
 from ..backends.pointwise import LOG2E
-from ..backends.small_problems import Answers, Problems
 from ..backends.small_rules import FINE
-from ..clouds import CloudPairs, Clouds
+from ..common.array_types import Booleans, Floats, Indices
 from ..dual import Normal
+from ..measures.clouds import CloudPairs, Clouds
 from ..problem import Problem
-from ..solution import Solution
+from ..results.solution import Solution
 from .schedule import LIMIT, value_tols
 from .small_solutions import Found, SmallSolutions
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..array_types import Booleans, Floats, Indices
+from ..backends.cpu.small_images import all_images
+from ..backends.cpu.small_problems import Answers
 from ..backends.normal_forms import Forms, ends_of, sizes_of
 from ..backends.pointwise import LOG2E
-from ..backends.small_images import all_images
-from ..backends.small_problems import Answers
-from ..clouds import CloudPairs, Clouds
+from ..common.array_types import Booleans, Floats, Indices
+from ..measures.clouds import CloudPairs, Clouds
 
 if TYPE_CHECKING:
     from .small_solutions import Found

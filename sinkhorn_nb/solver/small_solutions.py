@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..array_types import Booleans, Floats, Indices, Numbers
+from ..backends.cpu.small_problems import Answers
 from ..backends.normal_forms import sizes_of
 from ..backends.pointwise import LOG2E
-from ..backends.small_problems import Answers
-from ..caching import cached_property, know
-from ..clouds import CloudPairs
+from ..common.array_types import Booleans, Floats, Indices, Numbers
+from ..common.caching import cached_property, know
 from ..dual import Iterate, Normal, balanced
+from ..measures.clouds import CloudPairs
 from ..problem import Problem
-from ..solution import Solution
-from ..status import Status
+from ..results.solution import Solution
+from ..results.status import Status
 from .small_gradients import FlatGradients, flat_gradients
 
 if TYPE_CHECKING:

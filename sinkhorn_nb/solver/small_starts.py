@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..array_types import Floats, Numbers
 from ..backends.small_rules import SELF_STEP
-from ..clouds import Clouds
+from ..common.array_types import Floats, Numbers
 from ..dual import Normal
 from ..initializers.moved import along_geodesic
 from ..initializers.resumed import Resumed
 from ..initializers.tracks import Track, have_same_rows
-from ..measure import Measure, NormalForm
-from ..solution import Solution
+from ..measures.clouds import Clouds
+from ..measures.measure import Measure, NormalForm
+from ..results.solution import Solution
 
 
 class Starts(NamedTuple):

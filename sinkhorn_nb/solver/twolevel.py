@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..array_types import Floats, Numbers
 from ..backends.base import ClusterSums
+from ..common.array_types import Floats, Numbers
 from ..dual import Iterate
-from ..gibbs import GibbsKernel
-from ..partition import Partition
+from ..kernels.point_cloud import GibbsKernel
+from ..measures.partition import Partition
 from ..problem import Problem
 
 FEW, MANY = 64, 128  # clusters

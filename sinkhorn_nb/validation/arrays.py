@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..array_types import Coordinates, Floats, Numbers
 from ..backends.choice import INSTALL, no_gpu
-from ..backends.home import HOST, Home, is_on_device, is_readable, library_of
+from ..common.array_types import Coordinates, Floats, Numbers
+from ..interop.arrays import HOST, Home, is_on_device, is_readable, library_of
 from . import meaning
 from .meaning import Traits
 
@@ -35,7 +35,6 @@ def home(**arrays: Any) -> Home:
             raise ValueError(
                 f"{name}: expected an array on CUDA device {known.device}, like {first}, got "
                 "one on "
-                ""
                 "CUDA device "
                 f"{where.device}; copy one of them to the other device"
             )
@@ -50,7 +49,6 @@ def _home(name: str, value: Any) -> Home:
             raise ValueError(
                 f"{name}: expected a usable GPU for a {type(value).__name__} on a device, got "
                 "none: "
-                ""
                 f"{why}; pass a copy "
                 f"on the host, or {INSTALL}"
             )
@@ -173,7 +171,6 @@ def cloud(name: str, value: Any, dimension: int | None = None) -> tuple[Coordina
         raise ValueError(
             f"{name}: expected at least one point and one coordinate, got shape {array.shape}; "
             "pass "
-            ""
             "data"
         )
     check_finite(name, array, value)
@@ -228,9 +225,7 @@ def on_a_line(name: str, value: Numbers) -> None:
     if value.shape[1] != 1:
         raise ValueError(
             f"{name}: expected points on a line, of one coordinate, got dimension "
-            "{value.shape[1]}; "
-            ""
-            ""
+            f"{value.shape[1]}; "
             'use init="auto" for any dimension'
         )
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..array_types import Floats
+from ..common.array_types import Floats
 
 if TYPE_CHECKING:
-    from ..measure import Measure
+    from ..measures.measure import Measure
 
 # At this extent (extent / blur)^2 times the float64 rounding is 1; beyond it exponents, and thus
 # plans, are noise.
@@ -23,7 +23,6 @@ LARGEST_ROUNDING = 2.0**-20
 ORIGIN = (
     "subtract one origin from the points of both sides while they are in the type in which "
     "they are "
-    ""
     "exact: with "
     "integers x - x[0] and y - x[0]"
 )
@@ -31,7 +30,6 @@ ORIGIN = (
 UNROUNDED = (
     "pass the points in float64, as they were before they were rounded, or subtract one origin "
     "from "
-    ""
     "those of both "
     "sides before that; if none was rounded, pass "
 )

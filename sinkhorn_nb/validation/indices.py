@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array_types import Indices
+from ..common.array_types import Indices
 from .arrays import host_array
 
 
@@ -26,7 +26,6 @@ def indices(name: str, value: Any, size: int) -> Indices:
         raise IndexError(
             f"{name}: expected integers from {-size} to {size - 1}, a slice or {size} booleans, "
             "got "
-            ""
             f"{problem}; "
             f"choose among the {size} there are"
         )

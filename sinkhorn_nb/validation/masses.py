@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array_types import Floats
+from ..common.array_types import Floats
 from . import meaning
 from .arrays import check_finite, converted, host_array
 
@@ -59,7 +59,6 @@ def masses(name: str, value: Any, n: int) -> tuple[Floats, float, str | None]:
         raise ValueError(
             f"{name}: expected at least one weight > 0, got all zeros; pass weights with a "
             "positive "
-            ""
             "sum"
         )
     with np.errstate(over="ignore"):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from scipy.sparse import issparse
 
-from ..array_types import Numbers
+from ..common.array_types import Numbers
 
 Names: TypeAlias = tuple[Hashable, ...]
 
@@ -76,7 +76,6 @@ def _refuse_mask(name: str, value: Any, what: str) -> None:
     raise ValueError(
         f"{name}: expected {what} without masked entries, got {np.count_nonzero(mask)} of them, "
         "the "
-        ""
         "first at index "
         f"{np.argwhere(mask)[0].tolist()}; drop their rows, and those of the weights alike: "
         f"v.data[~numpy.ma.getmaskarray(v){rows}] of a masked array v"
@@ -206,7 +205,6 @@ def same_meaning(name: str, traits: Traits, other_name: str, other: Traits) -> N
     raise ValueError(
         f"{name}: expected the columns {known} of {other_name}, got {_listed(own)}; choose the "
         "same "
-        ""
         "ones, "
         "or compare by position without names: .to_numpy(), or a file without a header"
     )

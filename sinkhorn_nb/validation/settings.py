@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..array_types import Numbers
+from ..common.array_types import Numbers
 from .meaning import number_without_unit
 
 T = TypeVar("T")

@@ -1,0 +1,187 @@
+"""The CPU backend: each task of a thread is one panel of rows.
+
+The panels depend on the sizes alone, and no two of them add to the same column sums, which are
+summed in order. Therefore the result has the same bits for any number of threads.
+"""
+
+from contextlib import nullcontext
+from itertools import pairwise
+
+import numpy as np
+
+from ..cluster_sums import HostClusterSums
+from ..tiling import starts_of_pieces
+from . import kernels as cpu_kernels
+from .kernels import COLUMNS, ROWS, Runs, Side
+from .threads import run, single_threaded_blas
+from .tiles import PAD, REGISTER_DIM
+
+MOST_PANELS = 32  # each has its own column sums, which take at most 256 bytes per point
+PAIRS_A_PANEL = 2**19  # fewer are not worth a thread's start
+INERT = -1e30  # exponent of the points that pad a tile
+
+
+class CpuCloud:
+    """Points in the layout of the kernels: a tuple of coordinates or an array, with padded
+    tiles.
+    """
+
+    def __init__(self, offsets, centres, bounds):
+        n, d = offsets.shape
+        tiles = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        self.n, self.dtype = n, offsets.dtype
+        self.bounds = np.concatenate([[0], np.cumsum(-(-np.diff(bounds) // PAD) * PAD)])
+        self.size = int(self.bounds[-1])
+        self._slots = np.arange(n) + (self.bounds - bounds)[tiles]
+        self._tiles, self._ends, self._runs = tiles, bounds, {}
+        rows = np.zeros((self.size, d), self.dtype)
+        rows[self._slots] = offsets
+        self.by_product = d > REGISTER_DIM
+        self.points, self.centres = (
+            (rows, centres) if self.by_product else (_columns(rows), _columns(centres))
+        )
+
+    def side(self, exponents, weights):
+        """The cloud with exponents and weights of its points, as an argument of the kernels."""
+        exponents = self.pad(np.clip(exponents, INERT, -INERT), INERT, np.float64)
+        references = np.maximum.reduceat(exponents, self.bounds[:-1])
+        return Side(
+            self.points, self.centres, self.bounds, exponents, references, self.pad(weights)
+        )
+
+    def pad(self, values, filling=0.0, dtype=None):
+        """Extend a vector or the rows of a matrix over the padding, in the pairs' dtype."""
+        out = np.full((self.size, *values.shape[1:]), filling, dtype or self.dtype)
+        out[self._slots] = values
+        return out
+
+    def cut(self, padded):
+        """Remove the padding from the last axis of an array; the inverse of `pad`."""
+        if padded.ndim == 1:
+            return padded[self._slots]
+        pieces = zip(self.bounds[:-1].tolist(), np.diff(self._ends).tolist(), strict=True)
+        return np.concatenate(
+            [padded[..., start : start + size] for start, size in pieces], axis=-1
+        )
+
+    def runs(self, y, bounds=None):
+        """Runs of rows that cross neither tiles nor the bounds of groups, and the cost of each
+        run.
+        """
+        key = None if bounds is None else bounds.tobytes()
+        if key not in self._runs:  # made once
+            self._runs[key] = self._cut_at(
+                self._ends if bounds is None else np.union1d(self._ends, bounds), bounds
+            )
+        runs = self._runs[key]
+        return runs, (runs.stops - runs.starts) * y.size
+
+    def _cut_at(self, cuts, bounds):
+        starts = starts_of_pieces(cuts, ROWS)
+        first = self._slots[starts]
+        groups = (
+            np.zeros_like(starts)
+            if bounds is None
+            else np.searchsorted(bounds, starts, side="right") - 1
+        )
+        return Runs(first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups)
+
+
+def _columns(rows):
+    return tuple(np.ascontiguousarray(rows.T))
+
+
+def panels(costs, starts=None):
+    """Numbered (first, last) of panels of runs with about equal costs; panels end at some of the
+    starts.
+    """
+    ends = np.append(starts, len(costs)) if starts is not None else np.arange(len(costs) + 1)
+    done = np.concatenate([[0.0], np.cumsum(costs)])[ends]
+    count = int(np.clip(done[-1] / PAIRS_A_PANEL, 1, MOST_PANELS))
+    chosen = np.unique(np.searchsorted(done, np.linspace(0, done[-1], count + 1) * (1 - 1e-12)))
+    bounds = ends[chosen].tolist()
+    return list(enumerate(pairwise(bounds)))
+
+
+class CpuBackend:
+    """Compiled loops over tiles of pairs; see `Backend` for the methods."""
+
+    points_a_tile = COLUMNS
+    on_device = nullcontext
+
+    def load(self, offsets, centres, bounds):
+        return CpuCloud(offsets, centres, bounds)
+
+    def sums(self, x, F, a, y, G, b):
+        runs, costs = x.runs(y)
+        todo = panels(costs)
+        runs = runs._replace(
+            groups=np.repeat(np.arange(len(todo)), [last - first for _, (first, last) in todo])
+        )
+        rows, columns = self._sums(x, F, a, y, G, b, runs, todo, len(todo))
+        return rows, columns.sum(axis=0, dtype=np.float64)
+
+    def cluster_sums(self, x, F, a, y, G, b, bounds):
+        runs, costs = x.runs(y, bounds)
+        todo = panels(costs, np.flatnonzero(np.diff(runs.groups, prepend=-1)))
+        rows, columns = self._sums(x, F, a, y, G, b, runs, todo, len(bounds) - 1)
+        return rows, HostClusterSums(columns)
+
+    def _sums(self, x, F, a, y, G, b, runs, todo, n_groups):
+        x_side, y_side = x.side(F, a), y.side(G, b)
+        rows, columns = np.zeros(x.size), np.zeros((n_groups, y.size), y.dtype)
+
+        def task(p, bounds):
+            cpu_kernels.panel_sums(x_side, y_side, runs, *bounds, rows, columns)
+
+        self._run(x, task, todo)
+        return x.cut(rows), y.cut(columns)
+
+    def self_sums(self, x, F, a):
+        side, (runs, _) = x.side(F, a), x.runs(x)
+        todo = panels((runs.stops - runs.starts) * (x.size - runs.starts))
+        sums = np.zeros((len(todo), x.size))
+
+        def task(p, bounds):
+            cpu_kernels.panel_self_sums(side, runs, *bounds, sums[p])
+
+        self._run(x, task, todo)
+        return x.cut(sums.sum(axis=0))
+
+    def row_sums(self, x, F, y, G, b):
+        x_side, y_side, (runs, costs) = x.side(F, np.zeros(x.n)), y.side(G, b), x.runs(y)
+        rows = np.zeros(x.size)
+
+        def task(p, bounds):
+            cpu_kernels.panel_sums(x_side, y_side, runs, *bounds, rows, None)
+
+        self._run(x, task, panels(costs))
+        return x.cut(rows)
+
+    def log_sum_exp(self, x, F, y, G):
+        x_side, y_side = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n))
+        runs, costs = x.runs(y)
+        maxima, sums = np.full(x.size, INERT), np.zeros(x.size)
+
+        def task(p, bounds):
+            cpu_kernels.panel_log_sum_exp(x_side, y_side, runs, *bounds, maxima, sums)
+
+        self._run(x, task, panels(costs))
+        return x.cut(maxima) + np.log2(x.cut(sums))
+
+    def transport(self, x, F, y, G, V, factors):
+        x_side, y_side, V = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), y.pad(V)
+        runs, costs = x.runs(y)
+        A, B = (None, None) if factors is None else (x.pad(factors[0]), y.pad(factors[1]))
+        out = np.zeros((x.size, V.shape[1]))
+
+        def task(p, bounds):
+            cpu_kernels.panel_transport(x_side, y_side, runs, *bounds, A, B, V, out)
+
+        with single_threaded_blas():
+            run(task, panels(costs))
+        return out[x._slots]
+
+    def _run(self, x, task, todo):
+        with single_threaded_blas() if x.by_product else nullcontext():
+            run(task, todo)

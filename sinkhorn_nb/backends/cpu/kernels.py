@@ -1,0 +1,216 @@
+"""Compiled loops over tiles for panels of rows on the CPU; each panel is one task of a thread.
+
+x and y are `Side`s. Rows come in runs: run r covers the rows starts[r] to stops[r] of x, which lie
+in tile tiles[r] and belong to group groups[r].
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..jit import kernel, wide_vectors
+from ..pointwise import exp2
+from .tiles import (
+    add_sums,
+    fill,
+    group_segment,
+    minus,
+    point,
+    segment,
+    shift_columns,
+    shift_rows,
+    tile,
+    times_inner,
+)
+
+ROWS = 128  # per run, at most
+COLUMNS = 512  # per tile, at most
+
+
+class Side(NamedTuple):
+    """A padded cloud with the data of its points for a pass."""
+
+    points: Any  # offsets from the tiles' centres
+    centres: Any
+    bounds: Any  # of the tiles
+    exponents: Any  # F or G
+    references: Any  # one exponent per tile
+    weights: Any  # a or b
+
+
+class Runs(NamedTuple):
+    """Rows that are treated together."""
+
+    starts: Any
+    stops: Any
+    tiles: Any
+    groups: Any
+
+
+@kernel
+def panel_sums(x, y, runs, first, last, row_sums, column_sums):
+    """row_sums_i = sum_j b_j p_ij and, unless None, column_sums_gj += sum_i a_i p_ij over the rows
+    i of group g.
+    """
+    wide_vectors()
+    scratch, A, B, partial = _scratch(y.weights)
+    while first < last:
+        stop = _same_tile(runs, first, last)
+        for t in range(len(y.bounds) - 1):
+            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            d = _columns(x, runs.tiles[first], y, t, B)
+            for r in range(first, stop):
+                i0, i1 = _rows(x, runs, r, d, y.references[t], A)
+                x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
+                add_sums(
+                    x_tile, A[: i1 - i0], x.weights[i0:i1], y_tile, B[: j1 - j0], y.weights[j0:j1],
+                    partial[: j1 - j0], row_sums[i0:i1],
+                    group_segment(column_sums, runs.groups[r], j0, j1),
+                )  # fmt: skip
+        first = stop
+
+
+@kernel
+def panel_self_sums(x, runs, first, last, sums):
+    """Add the pairs (i, j >= i) of the runs' rows to the sums; each pair serves row i and row j."""
+    wide_vectors()
+    scratch, A, B, partial = _scratch(x.weights)
+    while first < last:
+        stop, own = _same_tile(runs, first, last), runs.tiles[first]
+        for t in range(own, len(x.bounds) - 1):
+            start = x.bounds[t]
+            d = _columns(x, own, x, t, B)
+            for r in range(first, stop):
+                i0, i1 = _rows(x, runs, r, d, x.references[t], A)
+                Ai, ai, row_sums = A[: i1 - i0], x.weights[i0:i1], sums[i0:i1]
+                if t == own:  # the square on the diagonal
+                    x_tile, y_tile = tile(x.points, x.points, i0, i1, i0, i1, scratch)
+                    Bi = B[i0 - start : i1 - start]
+                    add_sums(x_tile, Ai, ai, y_tile, Bi, ai, partial[: i1 - i0], row_sums, None)
+                j0, j1 = max(i1, start), x.bounds[t + 1]
+                x_tile, y_tile = tile(x.points, x.points, i0, i1, j0, j1, scratch)
+                add_sums(
+                    x_tile, Ai, ai, y_tile, B[j0 - start : j1 - start], x.weights[j0:j1],
+                    partial[: j1 - j0], row_sums, sums[j0:j1],
+                )  # fmt: skip
+        first = stop
+
+
+@kernel
+def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
+    """maxima_i = max_j of the exponents, and sums_i = sum_j 2^(exponent - maxima_i), updated tile
+    by tile.
+    """
+    wide_vectors()
+    scratch, zeros, B, half = _scratch(y.weights)
+    A = np.empty(ROWS)
+    for k in range(len(zeros)):
+        zeros[k] = 0
+    exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
+    for r in range(first, last):
+        for t in range(len(y.bounds) - 1):
+            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            d = _columns(x, runs.tiles[r], y, t, B)
+            i0, i1 = _rows(x, runs, r, d, y.references[t], A)
+            out = exponents[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
+            x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
+            fill(x_tile, zeros, y_tile, B, out)
+            for i in range(i0, i1):
+                largest, total = _log_sum(out[i - i0], half)
+                new = max(maxima[i], A[i - i0] + largest)
+                sums[i] = sums[i] * exp2(maxima[i] - new) + total * exp2(A[i - i0] + largest - new)
+                maxima[i] = new
+
+
+@kernel
+def _log_sum(row, half):
+    """max_j row_j and sum_j 2^(row_j - max). The maximum is taken by halves: LLVM does not
+    vectorize a plain one.
+    """
+    wide_vectors()
+    size = len(row) // 2
+    larger(row[:size], row[size:], half)
+    while size > 1:
+        if size % 2:
+            half[0] = max(half[0], half[size - 1])
+        size //= 2
+        larger(half[:size], half[size : 2 * size], half)
+    largest, total = half[0], row[0] - row[0]
+    for j in range(len(row)):
+        total += exp2(row[j] - largest)
+    return largest, total
+
+
+@kernel
+def larger(x, y, out):
+    """out_k is the larger of x_k and y_k."""
+    wide_vectors()
+    for k in range(len(x)):
+        out[k] = max(x[k], y[k])
+
+
+@kernel
+def panel_transport(x, y, runs, first, last, left, right, V, out):
+    """out_i = sum_j p_ij <left_i, right_j> V_j; without the inner products if left and right are
+    None.
+    """
+    wide_vectors()
+    scratch, A, B, _ = _scratch(y.weights)
+    exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
+    for r in range(first, last):
+        for t in range(len(y.bounds) - 1):
+            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            d = _columns(x, runs.tiles[r], y, t, B)
+            i0, i1 = _rows(x, runs, r, d, y.references[t], A)
+            flat = exponents[: (i1 - i0) * (j1 - j0)]
+            pairs = flat.reshape(i1 - i0, j1 - j0)
+            x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
+            fill(x_tile, A, y_tile, B, pairs)
+            for j in range(len(flat)):
+                flat[j] = exp2(flat[j])
+            times_inner(pairs, left, i0, i1, right, j0, j1, scratch)
+            product = np.dot(pairs, V[j0:j1])
+            # A slice assignment would bring error texts into the compiled code
+            for i in range(i1 - i0):
+                for k in range(product.shape[1]):
+                    out[i0 + i, k] += product[i, k]
+
+
+@kernel
+def _same_tile(runs, first, last):
+    """The end of the runs, starting with first, that lie in one tile."""
+    stop = first
+    while stop < last and runs.tiles[stop] == runs.tiles[first]:
+        stop += 1
+    return stop
+
+
+@kernel
+def _columns(x, s, y, t, B):
+    """The columns' part of the exponents between tiles s and t, and the vector from t's center to
+    s's center.
+    """
+    d = minus(point(x.centres, s), point(y.centres, t))
+    j0, j1 = y.bounds[t], y.bounds[t + 1]
+    shift_columns(segment(y.points, j0, j1), y.exponents[j0:j1], d, y.references[t], B)
+    return d
+
+
+@kernel
+def _rows(x, runs, r, d, reference, A):
+    """The rows' part of the exponents for a run, and the start and stop of its rows."""
+    i0, i1 = runs.starts[r], runs.stops[r]
+    shift_rows(segment(x.points, i0, i1), x.exponents[i0:i1], d, reference, A)
+    return i0, i1
+
+
+@kernel
+def _scratch(like):
+    """Scratch memory for a tile of products, A, B and sums of columns."""
+    dtype = like.dtype
+    return (
+        np.empty(ROWS * COLUMNS, dtype=dtype),
+        np.empty(ROWS, dtype=dtype),
+        np.empty(COLUMNS, dtype=dtype),
+        np.empty(COLUMNS, dtype=dtype),
+    )

@@ -1,0 +1,309 @@
+"""Compiled loops that read entries of a plan, rows `first` to `last`: `ROWS` at a time against
+`COLUMNS` columns.
+
+An entry has the same bits in all kernels, and in the transposed plan.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..jit import kernel, wide_vectors
+from ..pointwise import add_squares, entry, log_root
+
+COORDINATES = 4  # read together: squares are stored once for this number
+ROWS, COLUMNS = 8, 256
+# Columns at a time of a row that is read alone: more of them make the start of a loop cheap
+DRAWN = 1024
+SPARE = 32  # a row of the k largest entries may have 2 k + SPARE candidates before they are reduced
+
+
+class Exponents(NamedTuple):
+    """P_ij = 2^(2 t), t = F_i + G_j - scale |x_i - y_j|^2 <= `highest`; roots are within the range
+    of exp2.
+    """
+
+    x: Any  # (n, D), D a multiple of COORDINATES
+    F: Any  # includes the logarithm of the weight
+    y: Any  # (D, m)
+    G: Any
+    scale: Any
+    highest: Any
+
+
+@kernel
+def panel_entries(p, first, last, out):
+    """out_ij = P_ij for the rows from first to last."""
+    wide_vectors()
+    x, y = p.x, p.y
+    if len(y) == COORDINATES:  # no squares to store: nearly twice as fast
+        for j0 in range(0, len(p.G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(p.G))
+            y0, y1, y2, y3 = y[0][j0:j1], y[1][j0:j1], y[2][j0:j1], y[3][j0:j1]
+            for i in range(first, last):
+                xi = x[i, 0], x[i, 1], x[i, 2], x[i, 3]
+                _exponentiate_few(
+                    xi, y0, y1, y2, y3, p.F[i], p.G[j0:j1], p.scale, p.highest, out[i][j0:j1]
+                )
+        return
+    squares = np.empty((ROWS, COLUMNS))
+    for i0 in range(first, last, ROWS):
+        i1 = min(i0 + ROWS, last)
+        for j0 in range(0, len(p.G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(p.G))
+            _squares(p, i0, i1, j0, j1, squares)
+            # Written straight to memory, which is slower than the computation
+            for i in range(i0, i1):
+                _exponentiate(
+                    p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], out[i][j0:j1]
+                )
+
+
+@kernel
+def panel_sums(p, first, last, sums, logs):
+    """sums_i = sum_j P_ij and, unless None, logs_i = sum_j P_ij log2 P_ij for the rows from first
+    to last.
+    """
+    wide_vectors()
+    squares = np.empty((ROWS, COLUMNS))
+    for i0 in range(first, last, ROWS):
+        i1 = min(i0 + ROWS, last)
+        for j0 in range(0, len(p.G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(p.G))
+            _squares(p, i0, i1, j0, j1, squares)
+            for i in range(i0, i1):
+                F, G, row = p.F[i], p.G[j0:j1], squares[i - i0]
+                sums[i] += _sum_entries(F, G, p.scale, p.highest, row)
+                if logs is not None:
+                    logs[i] += _sum_logs(F, G, p.scale, p.highest, row)
+
+
+@kernel
+def panel_largest(p, first, last, indices, values):
+    """The k largest entries of each row from first to last, in the order of their columns; the
+    first of equal ones.
+    """
+    wide_vectors()
+    k = values.shape[1]
+    squares, tile = np.empty((ROWS, COLUMNS)), np.empty((ROWS, COLUMNS))
+    counts, floors = np.empty(ROWS, np.int64), np.empty(ROWS)
+    most = 2 * k + SPARE
+    room = most + COLUMNS
+    kept, where, scratch = np.empty((ROWS, room)), np.empty((ROWS, room), np.int64), np.empty(room)
+    for i0 in range(first, last, ROWS):
+        i1 = min(i0 + ROWS, last)
+        counts[:] = 0
+        floors[:] = -1.0
+        for j0 in range(0, len(p.G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(p.G))
+            _fill(p, i0, i1, j0, j1, squares, tile)
+            for r in range(i1 - i0):
+                row = tile[r][: j1 - j0]
+                if _count_above(row, floors[r]) > 0:
+                    counts[r] = _keep(row, j0, floors[r], kept[r], where[r], counts[r])
+                if counts[r] > most:
+                    floors[r] = _cut_down(kept[r], where[r], counts[r], k, scratch)
+                    counts[r] = k
+        for r in range(i1 - i0):
+            _cut_down(kept[r], where[r], counts[r], k, scratch)
+            indices[i0 + r] = where[r][:k]
+            values[i0 + r] = kept[r][:k]
+
+
+@kernel
+def panel_draws(p, first, last, starts, targets, columns):
+    """Columns of the draws starts_i to starts_i+1 of row i: the first at which its running sum
+    exceeds the target.
+
+    The targets of a row ascend. Columns are read as far as the last draw needs. A target that
+    exceeds the whole sum gets the last column with an entry above 0.
+    """
+    wide_vectors()
+    squares, tile = np.empty((1, DRAWN)), np.empty((1, DRAWN))
+    done, heads = np.empty(ROWS), np.empty(ROWS, np.int64)
+    for i0 in range(first, last, ROWS):
+        i1 = min(i0 + ROWS, last)
+        done[:] = 0
+        heads[: i1 - i0] = starts[i0:i1]
+        left, j0 = starts[i1] - starts[i0], 0
+        while left > 0 and j0 < len(p.G):
+            j1 = min(j0 + DRAWN, len(p.G))
+            for i in range(i0, i1):
+                r, head, stop = i - i0, heads[i - i0], starts[i + 1]
+                if head < stop:
+                    G = p.G[j0:j1]
+                    _squares(p, i, i + 1, j0, j1, squares)
+                    after = done[r] + _sum_entries(p.F[i], G, p.scale, p.highest, squares[0])
+                    # Few tiles have draws; others are only summed, not stored
+                    if targets[head] < after:
+                        row = tile[0][: j1 - j0]
+                        _exponentiate(p.F[i], G, p.scale, p.highest, squares[0], row)
+                        heads[r] = _invert(row, j0, done[r], after, targets, columns, head, stop)
+                        left -= heads[r] - head
+                    done[r] = after
+            j0 = j1
+        for i in range(i0, i1):
+            head, stop = heads[i - i0], starts[i + 1]
+            if head < stop:
+                columns[head:stop] = _last_positive(p, i, squares, tile)
+
+
+@kernel
+def _last_positive(p, i, squares, tile):
+    """The last column of row i whose entry is above 0; 0 if there is none."""
+    for j0 in range((len(p.G) - 1) // DRAWN * DRAWN, -1, -DRAWN):
+        j1 = min(j0 + DRAWN, len(p.G))
+        _fill(p, i, i + 1, j0, j1, squares, tile)
+        for j in range(j1 - 1, j0 - 1, -1):
+            if tile[0, j - j0] > 0:
+                return j
+    return 0
+
+
+@kernel
+def _fill(p, i0, i1, j0, j1, squares, tile):
+    """tile_ij = P_ij for the rows i0 to i1 and the columns j0 to j1."""
+    _squares(p, i0, i1, j0, j1, squares)
+    for i in range(i0, i1):
+        _exponentiate(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], tile[i - i0])
+
+
+@kernel
+def _squares(p, i0, i1, j0, j1, squares):
+    """squares_ij = |x_i - y_j|^2."""
+    x, y = p.x, p.y
+    for k in range(0, len(y), COORDINATES):
+        y0, y1, y2, y3 = y[k][j0:j1], y[k + 1][j0:j1], y[k + 2][j0:j1], y[k + 3][j0:j1]
+        for i in range(i0, i1):
+            xi = x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]
+            if k == 0:
+                _set_squares(xi, y0, y1, y2, y3, squares[i - i0])
+            else:
+                _add_squares(xi, y0, y1, y2, y3, squares[i - i0])
+
+
+@kernel
+def _set_squares(xi, y0, y1, y2, y3, row):
+    wide_vectors()
+    for j in range(len(y0)):
+        row[j] = add_squares(0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
+
+
+@kernel
+def _add_squares(xi, y0, y1, y2, y3, row):
+    wide_vectors()
+    for j in range(len(y0)):
+        row[j] = add_squares(row[j], xi, (y0[j], y1[j], y2[j], y3[j]))
+
+
+@kernel
+def _exponentiate(Fi, G, scale, highest, squares, out):
+    wide_vectors()
+    for j in range(len(G)):
+        out[j] = entry(log_root(Fi, G[j], scale * squares[j]), highest)
+
+
+@kernel
+def _exponentiate_few(xi, y0, y1, y2, y3, Fi, G, scale, highest, out):
+    """The same from the points, without stored squares."""
+    wide_vectors()
+    for j in range(len(G)):
+        square = add_squares(0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
+        out[j] = entry(log_root(Fi, G[j], scale * square), highest)
+
+
+@kernel
+def _sum_entries(Fi, G, scale, highest, squares):
+    wide_vectors()
+    total = 0.0
+    for j in range(len(G)):
+        total += entry(log_root(Fi, G[j], scale * squares[j]), highest)
+    return total
+
+
+@kernel
+def _sum_logs(Fi, G, scale, highest, squares):
+    wide_vectors()
+    total = 0.0
+    for j in range(len(G)):
+        t = log_root(Fi, G[j], scale * squares[j])
+        total += entry(t, highest) * min(t, highest)
+    return 2 * total
+
+
+@kernel
+def _count_above(row, floor):
+    wide_vectors()
+    count = 0
+    for j in range(len(row)):
+        count += row[j] > floor
+    return count
+
+
+@kernel
+def _keep(row, j0, floor, kept, where, count):
+    """Append the entries above the floor to the candidates; return the number of candidates."""
+    for j in range(len(row)):
+        if row[j] > floor:
+            kept[count], where[count] = row[j], j0 + j
+            count += 1
+    return count
+
+
+@kernel
+def _cut_down(kept, where, count, k, scratch):
+    """Keep the k largest candidates, the first of equal ones, in their order; return the least of
+    them.
+    """
+    scratch[:count] = kept[:count]
+    floor = _kth_largest(scratch, count, k)
+    ties = k - _count_above(kept[:count], floor)
+    size = 0
+    for c in range(count):
+        tied = kept[c] == floor and ties > 0
+        ties -= tied
+        if tied or kept[c] > floor:
+            kept[size], where[size] = kept[c], where[c]
+            size += 1
+    return floor
+
+
+@kernel
+def _kth_largest(values, count, k):
+    """Hoare's selection; the values are reordered."""
+    low, high = 0, count - 1
+    while low < high:
+        pivot, i, j = values[(low + high) // 2], low, high
+        while i <= j:
+            while values[i] > pivot:
+                i += 1
+            while values[j] < pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if k - 1 <= j:
+            high = j
+        elif k - 1 >= i:
+            low = i
+        else:
+            break
+    return values[k - 1]
+
+
+@kernel
+def _invert(row, j0, done, after, targets, columns, head, stop):
+    """Set the columns of draws from head on with targets below `after`, the sum at the tile's end;
+    return the next.
+    """
+    j, column = 0, j0
+    while head < stop and targets[head] < after:
+        while j < len(row) and done <= targets[head]:
+            if row[j] > 0:
+                column = j0 + j
+            done += row[j]
+            j += 1
+        columns[head] = column
+        head += 1
+    return head

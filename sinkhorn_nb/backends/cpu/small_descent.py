@@ -1,0 +1,145 @@
+"""The loop that solves one small problem within one compiled call, to a marginal error and to an
+accurate value.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..jit import kernel, wide_vectors
+from ..small_rules import (
+    DRIFT,
+    NO_VALUE,
+    SELF_STEP,
+    START_ERROR,
+    first_look,
+    has_fallen,
+    is_accurate,
+    is_better,
+    is_settled,
+    is_tiny,
+    is_to_be_mixed,
+    share_of_error,
+    share_of_gain,
+    sharpened,
+    stalls,
+)
+from .small_kernels import build_at, center, copy, mean, measure
+from .small_mixing import MEMORY, mix, remember
+
+
+class Outcome(NamedTuple):
+    """How the solution of a problem went."""
+
+    value: Any  # the dual value in bits
+    gain: Any  # of the dual value by one exact update
+    error: Any  # marginal error
+    n_iter: Any
+    n_builds: Any  # of the kernel
+    is_accurate: Any  # whether the aim was reached, too
+
+
+@kernel
+def judge(b, logs):
+    """The marginal error, the largest log of a ratio, that at tiny masses, and the gain of an exact
+    update in bits.
+    """
+    wide_vectors()
+    error, furthest, unevenness, gain = 0.0, 0.0, 0.0, 0.0
+    for j in range(len(logs)):
+        error += share_of_error(b[j], logs[j])
+        gain += share_of_gain(b[j], logs[j])
+        furthest = max(furthest, abs(logs[j]))
+        if is_tiny(b[j], len(logs)):
+            unevenness = max(unevenness, abs(logs[j]))
+    return error, furthest, unevenness, gain
+
+
+@kernel
+def _has_moved_far(v, reference):
+    """Whether the kernel that is stored at a reference no longer serves at v."""
+    moved = 0.0
+    for j in range(len(v)):
+        moved = max(moved, abs(v[j] - reference[j]))
+    return moved > DRIFT
+
+
+@kernel
+def _step(b, is_self, is_mixed, has_last, n_seen, logs, v, room, mixing):
+    """Move v by the step that the ratios ask for, mixed with earlier ones; the changes seen so
+    far.
+    """
+    wide_vectors()
+    step = SELF_STEP if is_self else 1.0
+    for j in range(len(v)):
+        room.residual[j] = -step * logs[j]
+    if is_mixed and has_last:
+        n_seen = remember(mixing, n_seen, b, v, room.residual, room.last, room.last_residual)
+    copy(v, room.last)
+    copy(room.residual, room.last_residual)
+    for j in range(len(v)):
+        v[j] += room.residual[j]
+    copy(v, room.plain)
+    if is_mixed and n_seen > 0:
+        mix(mixing, min(n_seen, MEMORY), b, room.residual, v)
+    if not is_self:
+        center(b, v)
+    return n_seen
+
+
+@kernel
+def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing, best, history):
+    """Iterate from v to the tolerance, and to the aim; the best (u, v, logs) that was measured, and
+    the outcome.
+
+    An iterate of lower dual than the last is given up for the plain one that it replaced.
+    """
+    wide_vectors()
+    # Of a literal, numba compiles all that it is passed to once more
+    zero, false = np.int64(0), np.bool_(False)
+    logs, n_iter, n_builds, n_seen, n_within, n_rounds = (
+        np.empty(len(v)),
+        zero,
+        zero,
+        zero,
+        zero,
+        zero,
+    )
+    is_stale, has_last, is_done = not is_built, false, false
+    best_dual, least_error, least_unevenness = NO_VALUE, -NO_VALUE, -NO_VALUE
+    value, gain, last_value = 0.0, 0.0, 0.0
+    next_look, last_error = first_look(C.size), START_ERROR
+    while n_iter < max_iter:
+        if is_stale or _has_moved_far(v, room.reference):
+            build_at(C, b, v, K, room)
+            n_builds += 1
+        dual, serves = measure(C, a, b, is_self, u, v, logs, K, room)
+        is_stale = not serves
+        error, furthest, unevenness, possible = judge(b, logs)
+        history[n_iter] = error
+        n_iter += 1
+        if is_better(error, unevenness, least_error, least_unevenness, tol):
+            least_error, least_unevenness, gain = error, unevenness, possible
+            value = dual if is_self else dual - mean(b, logs)  # that of the exact update
+            copy(u, best[0])
+            copy(v, best[1])
+            copy(logs, best[2])
+        n_within += error <= tol
+        if is_settled(error, unevenness, n_within, tol):
+            is_done = is_accurate(aim, value, last_value, gain, tol, n_rounds)
+            if is_done:
+                break
+            n_rounds, n_within, last_value, tol = n_rounds + 1, zero, value, sharpened(least_error)
+        if n_iter == next_look:
+            if stalls(least_error, last_error):
+                break
+            next_look, last_error = 2 * n_iter, least_error
+        if has_last and has_fallen(dual, best_dual):
+            copy(room.plain, v)
+            has_last, n_seen = false, zero
+            continue
+        best_dual = max(best_dual, dual)
+        is_mixed = is_to_be_mixed(error, furthest, tol)
+        n_seen = _step(b, is_self, is_mixed, has_last, n_seen, logs, v, room, mixing)
+        has_last = is_mixed
+    return Outcome(value, gain, least_error, n_iter, n_builds, is_done)

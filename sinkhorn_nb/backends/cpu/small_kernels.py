@@ -1,0 +1,194 @@
+"""The steps that solve one small problem: its cost block and its kernel stay in the cache of a
+core.
+
+A problem is a block of costs, two vectors of weights and a temperature; nothing here knows of
+points. Potentials and costs are in bits: P_ij = a_i b_j 2^(u_i + v_j - C_ij). The kernel K_ij = b_j
+2^(v_j - C_ij - top_i) is stored at a reference v, and one read of it makes both half steps of
+Sinkhorn's iteration; it is built anew once v has moved far.
+"""
+
+from typing import Any, NamedTuple
+
+from ..jit import kernel, wide_vectors
+from ..pointwise import exp2, log2
+from ..small_rules import LEAST_SUM, heat, log_ratio
+from .kernels import larger
+
+
+class Room(NamedTuple):
+    """Scratch vectors: `top` has n numbers, `half` half of m, all others m."""
+
+    base: Any
+    top: Any
+    row: Any
+    half: Any
+    reference: Any
+    residual: Any
+    plain: Any
+    last: Any
+    last_residual: Any
+    factors: Any
+    sums: Any
+
+
+@kernel
+def copy(values, out):
+    """Without the error texts that a slice assignment brings into the compiled code."""
+    for j in range(len(values)):
+        out[j] = values[j]
+
+
+@kernel
+def add(values, out):
+    """Add one vector to another."""
+    for j in range(len(values)):
+        out[j] += values[j]
+
+
+@kernel
+def fill(value, out):
+    """Set all numbers to one."""
+    for j in range(len(out)):
+        out[j] = value
+
+
+@kernel
+def _largest(values, half):
+    """The largest value, by halves: LLVM leaves a plain maximum scalar."""
+    wide_vectors()
+    size = (len(values) + 1) // 2
+    larger(values[:size], values[len(values) - size :], half)
+    while size > 1:
+        k = (size + 1) // 2
+        larger(half[:k], half[size - k : size], half)
+        size = k
+    return half[0]
+
+
+@kernel
+def _build(C, coolness, base, row, half, top, K):
+    """K_ij = 2^(base_j - coolness C_ij - top_i), the largest entry of each row being 1."""
+    wide_vectors()
+    for i in range(C.shape[0]):
+        costs, out = C[i], K[i]
+        for j in range(len(base)):
+            row[j] = base[j] - coolness * costs[j]
+        largest = _largest(row, half)
+        top[i] = largest
+        for j in range(len(base)):
+            out[j] = exp2(row[j] - largest)
+
+
+@kernel
+def _sweep(K, weights, factors, u, top, sums):
+    """u_i = -top_i - log2 sum_j K_ij factors_j, and sums_j = sum_i a_i K_ij / (that sum): both half
+    steps.
+    """
+    wide_vectors()
+    fill(0.0, sums)
+    for i in range(K.shape[0]):
+        row, total = K[i], 0.0
+        for j in range(len(factors)):
+            total += row[j] * factors[j]
+        share = weights[i] / total
+        for j in range(len(factors)):
+            sums[j] += share * row[j]
+        u[i] = total
+    for i in range(len(u)):
+        u[i] = -top[i] - log2(u[i])
+
+
+@kernel
+def _row_sums(K, factors, u, top):
+    """u_i = -top_i - log2 sum_j K_ij factors_j."""
+    wide_vectors()
+    for i in range(K.shape[0]):
+        row, total = K[i], 0.0
+        for j in range(len(factors)):
+            total += row[j] * factors[j]
+        u[i] = total
+    for i in range(len(u)):
+        u[i] = -top[i] - log2(u[i])
+
+
+@kernel
+def _log_column(C, a, u, j):
+    """log2 sum_i a_i 2^(u_i - C_ij), for any potentials."""
+    largest = u[0] - C[0, j]
+    for i in range(1, len(u)):
+        largest = max(largest, u[i] - C[i, j])
+    total = 0.0
+    for i in range(len(u)):
+        total += a[i] * exp2(u[i] - C[i, j] - largest)
+    return largest + log2(total)
+
+
+@kernel
+def anneal(C, a, b, n_levels, u, v, K, room):
+    """One iteration at each of the temperatures above the last, down from the highest."""
+    wide_vectors()
+    for level in range(n_levels, 0, -1):
+        warmth = heat(level)
+        for j in range(len(v)):
+            room.base[j] = v[j] / warmth + log2(b[j])
+        _build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
+        fill(1.0, room.factors)
+        _sweep(K, a, room.factors, u, room.top, room.sums)
+        # K holds b_j; a column that nobody sees waits for the last temperature
+        for j in range(len(v)):
+            if room.sums[j] > LEAST_SUM:
+                v[j] -= warmth * (log2(room.sums[j]) - log2(b[j]))
+
+
+@kernel
+def mean(b, values):
+    """sum_j b_j values_j."""
+    wide_vectors()
+    total = 0.0
+    for j in range(len(values)):
+        total += b[j] * values[j]
+    return total
+
+
+@kernel
+def center(b, v):
+    """Subtract the mean, which u makes up for: rounding would let it drift."""
+    middle = mean(b, v)
+    for j in range(len(v)):
+        v[j] -= middle
+
+
+@kernel
+def build_at(C, b, v, K, room):
+    """Store the kernel at v, the new reference."""
+    for j in range(len(v)):
+        room.base[j] = v[j] + log2(b[j])
+        room.reference[j] = v[j]
+    _build(C, 1.0, room.base, room.row, room.half, room.top, K)
+
+
+@kernel
+def measure(C, a, b, is_self, u, v, logs, K, room):
+    """Make u exact for v; the logs of the other marginal's ratios there, the dual value, and
+    whether K still serves.
+    """
+    wide_vectors()
+    for j in range(len(v)):
+        room.factors[j] = exp2(v[j] - room.reference[j])
+    serves, dual = True, 0.0
+    if is_self:
+        _row_sums(K, room.factors, u, room.top)
+        for j in range(len(v)):
+            logs[j] = v[j] - u[j]
+            dual += b[j] * (2.0 * v[j] - logs[j])
+        return dual, serves
+    _sweep(K, a, room.factors, u, room.top, room.sums)
+    for j in range(len(v)):
+        logs[j] = log_ratio(room.sums[j], v[j] - room.reference[j], b[j])
+        dual += b[j] * v[j]
+    for i in range(len(u)):
+        dual += a[i] * u[i]
+    for j in range(len(v)):
+        if not room.sums[j] > LEAST_SUM:
+            logs[j], serves = v[j] + _log_column(C, a, u, j), False
+    return dual, serves

@@ -1,0 +1,75 @@
+"""Anderson mixing (type II) of one vector, inside compiled code."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..jit import kernel, wide_vectors
+
+MEMORY = 6
+RIDGE = 1e-10  # on the Gram matrix of unit differences
+
+
+class Mixing(NamedTuple):
+    """Anderson mixing of v: rings of unit changes of the residual, of what undoes them, and their
+    inner products.
+    """
+
+    changes: Any
+    corrections: Any
+    gram: Any
+    shares: Any
+
+
+@kernel
+def mix(mixing, n_known, weights, residual, v):
+    """Subtract from v what undoes the residual within the span of the known changes, by Gaussian
+    elimination.
+    """
+    wide_vectors()
+    changes, corrections, gram, shares = mixing
+    A = np.empty((MEMORY, MEMORY + 1))
+    for p in range(n_known):
+        inner = 0.0
+        for j in range(len(v)):
+            inner += changes[p, j] * weights[j] * residual[j]
+        for q in range(n_known):
+            A[p, q] = gram[p, q]
+        A[p, p] += RIDGE
+        A[p, n_known] = inner
+    for p in range(n_known):
+        for q in range(p + 1, n_known):
+            factor = A[q, p] / A[p, p]
+            for r in range(p, n_known + 1):
+                A[q, r] -= factor * A[p, r]
+    for p in range(n_known - 1, -1, -1):
+        rest = A[p, n_known]
+        for q in range(p + 1, n_known):
+            rest -= A[p, q] * shares[q]
+        shares[p] = rest / A[p, p]
+    for p in range(n_known):
+        for j in range(len(v)):
+            v[j] -= shares[p] * corrections[p, j]
+
+
+@kernel
+def remember(mixing, n_seen, weights, v, residual, last, last_residual):
+    """Add the last change of the residual to the rings; how many have been seen."""
+    wide_vectors()
+    changes, corrections, gram, _ = mixing
+    size = 0.0
+    for j in range(len(v)):
+        size += weights[j] * (residual[j] - last_residual[j]) * (residual[j] - last_residual[j])
+    size = np.sqrt(size)
+    if not size > 0:
+        return n_seen
+    slot = n_seen % MEMORY
+    for j in range(len(v)):
+        changes[slot, j] = (residual[j] - last_residual[j]) / size
+        corrections[slot, j] = (v[j] - last[j] + residual[j] - last_residual[j]) / size
+    for p in range(min(n_seen + 1, MEMORY)):
+        inner = 0.0
+        for j in range(len(v)):
+            inner += changes[p, j] * changes[slot, j] * weights[j]
+        gram[p, slot] = gram[slot, p] = inner
+    return n_seen + 1

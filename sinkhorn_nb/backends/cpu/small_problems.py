@@ -1,0 +1,307 @@
+"""Many small problems between point clouds: threads over problems, each solved whole by one
+thread.
+"""
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..jit import kernel, wide_vectors
+from ..normal_forms import ends_of, sizes_of
+from ..small_rules import NO_VALUE, START_ERROR, Aim, are_near, levels
+from .small_descent import judge, solve
+from .small_kernels import Room, add, anneal, build_at, copy, fill, measure
+from .small_mixing import MEMORY, Mixing
+from .threads import run
+
+PAIRS_A_PANEL = 2**17  # fewer are not worth a thread's start
+
+
+class Problems(NamedTuple):
+    """Problems between clouds, which are given by their numbers; a cloud and itself is a self
+    problem.
+    """
+
+    sources: Any
+    targets: Any
+    scales: Any  # bits per squared distance
+    tols: Any
+    # Whether the blur is so small that no estimate of the accuracy is to be trusted at first
+    are_fine: Any
+    are_wanted: Any  # the others are passed over
+    starts: Any  # of v, laid out as the answers
+    are_started: Any  # whether the start of each is given
+
+
+class Answers(NamedTuple):
+    """The best potentials of each problem in bits, log2 of the ratios of its second marginal, and
+    how it went.
+
+    Of problems that were passed over: zeros, NO_VALUE and an infinite error.
+    """
+
+    u: Any
+    v: Any
+    logs: Any
+    u_ends: Any  # where those of each problem end, counted from 0
+    v_ends: Any
+    values: Any  # dual values in bits
+    gains: Any
+    errors: Any
+    counts: Any  # (problems, 3): iterations, kernels built, levels of annealing
+    are_accurate: Any
+    histories: Any  # (problems, max_iter)
+
+    @classmethod
+    def room(cls, n, m, max_iter):
+        """Room for the answers of problems of n by m points."""
+        ends, count = (ends_of(n), ends_of(m)), len(n)
+        u, v, logs = np.zeros(ends[0][-1]), np.zeros(ends[1][-1]), np.zeros(ends[1][-1])
+        values, gains, errors = np.full(count, NO_VALUE), np.zeros(count), np.full(count, np.inf)
+        counts, are_accurate = np.zeros((count, 3), dtype=np.int64), np.zeros(count, dtype=np.bool_)
+        return cls(
+            u,
+            v,
+            logs,
+            *ends,
+            values,
+            gains,
+            errors,
+            counts,
+            are_accurate,
+            np.empty((count, max_iter)),
+        )
+
+    def of(self, q):
+        """The answer to one problem, apart from its history."""
+        u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
+        numbers = self.values[q], self.gains[q], self.errors[q], self.counts[q].copy()
+        return Answer(self.u[u].copy(), self.v[v].copy(), self.logs[v].copy(), *numbers)
+
+    def put(self, q, answer, is_free):
+        """Write the answer to one problem, which is accurate; it may count as found without an
+        iteration.
+        """
+        u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
+        (
+            self.u[u],
+            self.v[v],
+            self.logs[v],
+            self.values[q],
+            self.gains[q],
+            self.errors[q],
+            self.counts[q],
+        ) = answer
+        self.are_accurate[q] = True
+        if is_free:
+            self.counts[q] = 0
+
+
+class Answer(NamedTuple):
+    """The answer to one problem, as in `Answers`."""
+
+    u: Any
+    v: Any
+    logs: Any
+    value: Any
+    gain: Any
+    error: Any
+    counts: Any
+
+
+@kernel
+def squared_distances(x, y, scale, out):
+    """scale |x_i - y_j|^2 for (n, d) points x and (d, m) coordinates y."""
+    wide_vectors()
+    for i in range(out.shape[0]):
+        row = out[i]
+        fill(0.0, row)
+        for k in range(x.shape[1]):
+            xk, yk = x[i, k], y[k]
+            for j in range(len(row)):
+                row[j] += (xk - yk[j]) * (xk - yk[j])
+        for j in range(len(row)):
+            row[j] *= scale
+
+
+@kernel
+def points_of(forms, c):
+    """The (n, d) points of a cloud, and their probabilities."""
+    first, last, d = forms.ends[c], forms.ends[c + 1], forms.dimensions[c]
+    return forms.x[forms.blocks[c] : forms.blocks[c + 1]].reshape((last - first, d)), forms.a[
+        first:last
+    ]
+
+
+@kernel
+def seen_from_origin(points, others):
+    """Two clouds as (n, d) points and (d, m) coordinates, from an origin near both."""
+    (n, d), m = points.shape, others.shape[0]
+    x, y = np.empty((n, d)), np.empty((d, m))
+    for k in range(d):
+        origin = (points[0, k] + others[0, k]) / 2.0
+        for i in range(n):
+            x[i, k] = points[i, k] - origin
+        for j in range(m):
+            y[k, j] = others[j, k] - origin
+    return x, y
+
+
+@kernel
+def _room(n, m):
+    """Scratch for a problem of n by m."""
+    z = np.empty((9, m))
+    return Room(
+        z[0], np.empty(n), z[1], np.empty(m // 2 + 1), z[2], z[3], z[4], z[5], z[6], z[7], z[8]
+    )
+
+
+@kernel
+def _moments(x, y, a, b, scale, v):
+    """v that moves the mean of x onto that of y; the squares of the clouds' distance and radius, in
+    bits.
+    """
+    spread, distance = 0.0, 0.0
+    fill(0.0, v)
+    for k in range(x.shape[1]):
+        mean_x = mean_y = square_x = square_y = 0.0
+        for i in range(len(a)):
+            mean_x += a[i] * x[i, k]
+        for j in range(len(b)):
+            mean_y += b[j] * y[k, j]
+        for i in range(len(a)):
+            square_x += a[i] * (x[i, k] - mean_x) ** 2
+        for j in range(len(b)):
+            square_y += b[j] * (y[k, j] - mean_y) ** 2
+            v[j] += 2.0 * scale * (mean_y - mean_x) * (y[k, j] - mean_y)
+        spread += max(square_x, square_y)
+        distance += (mean_y - mean_x) ** 2
+    return scale * distance, scale * spread
+
+
+@kernel
+def _starts_near(C, a, b, own, u, v, K, room):
+    """Whether v and the potential of the second cloud with itself nearly solve the problem: moved
+    there, K built.
+    """
+    plain, logs = room.plain, room.residual
+    copy(v, plain)
+    add(own, v)
+    build_at(C, b, v, K, room)
+    measure(C, a, b, np.bool_(False), u, v, logs, K, room)
+    error = judge(b, logs)[0]
+    if not error < START_ERROR:
+        copy(plain, v)
+    return error < START_ERROR
+
+
+@kernel
+def _start(x, y, a, b, scale, C, own_v, u, v, K, room):
+    """Move v near the solution; whether K is built there, how many kernels were, and the levels of
+    annealing.
+    """
+    distance, spread = _moments(x, y, a, b, scale, v)
+    n_builds = 0
+    if are_near(distance):
+        n_builds = 1
+        if _starts_near(C, a, b, own_v, u, v, K, room):
+            return True, n_builds, 0
+    n_levels = levels(spread)
+    anneal(C, a, b, n_levels, u, v, K, room)
+    return False, n_builds, n_levels
+
+
+@kernel
+def solve_range(forms, problems, own, first, last, blocks, answers):
+    """Solve the problems first to last, one after another; `own` are the answers of each cloud with
+    itself.
+
+    `blocks` are two arrays that hold the largest problem.
+    """
+    for q in range(first, last):
+        if not problems.are_wanted[q]:
+            continue
+        c, e, scale = problems.sources[q], problems.targets[q], problems.scales[q]
+        is_self = c == e
+        (points, a), (others, b) = points_of(forms, c), points_of(forms, e)
+        x, y = seen_from_origin(points, others)
+        n, m = len(a), len(b)
+        C, K = blocks[0, : n * m].reshape((n, m)), blocks[1, : n * m].reshape((n, m))
+        squared_distances(x, y, scale, C)
+        room = _room(n, m)
+        u, v, n_levels, is_built, n_builds = np.empty(n), np.zeros(m), 0, False, 0
+        v_first, v_last = answers.v_ends[q], answers.v_ends[q + 1]
+        aim = Aim(NO_VALUE, 0.0, False)
+        if not is_self:
+            base = (own.values[c] + own.values[e]) / 2.0
+            aim = Aim(base, (own.gains[c] + own.gains[e]) / 2.0, problems.are_fine[q])
+        if problems.are_started[q]:
+            copy(problems.starts[v_first:v_last], v)
+        elif not is_self:
+            own_v = own.v[own.v_ends[e] : own.v_ends[e + 1]]
+            is_built, n_builds, n_levels = _start(x, y, a, b, scale, C, own_v, u, v, K, room)
+        mixing = Mixing(
+            np.empty((MEMORY, m)),
+            np.empty((MEMORY, m)),
+            np.empty((MEMORY, MEMORY)),
+            np.empty(MEMORY),
+        )
+        best_u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
+        best = best_u, answers.v[v_first:v_last], answers.logs[v_first:v_last]
+        outcome = solve(
+            C,
+            a,
+            b,
+            is_self,
+            problems.tols[q],
+            answers.histories.shape[1],
+            aim,
+            is_built,
+            u,
+            v,
+            K,
+            room,
+            mixing,
+            best,
+            answers.histories[q],
+        )
+        answers.values[q], answers.gains[q], answers.errors[q] = (
+            outcome.value,
+            outcome.gain,
+            outcome.error,
+        )
+        answers.are_accurate[q] = outcome.is_accurate
+        answers.counts[q, 0], answers.counts[q, 2] = outcome.n_iter, n_levels
+        answers.counts[q, 1] = outcome.n_builds + n_builds
+
+
+def solve_all(forms, problems, own, max_iter):
+    """The answers to all problems; the same bits in any company and for any number of threads.
+
+    `own` are the answers of each cloud with itself; None for such problems.
+    """
+    sizes = sizes_of(forms.ends)
+    n, m = sizes[problems.sources], sizes[problems.targets]
+    answers, pairs = Answers.room(n, m, max_iter), np.where(problems.are_wanted, n * m, 0)
+    own = answers if own is None else own
+    if not problems.are_wanted.any():
+        return answers
+
+    def task(first, last):
+        solve_range(
+            forms, problems, own, first, last, np.empty((2, pairs[first:last].max())), answers
+        )
+
+    run(task, panels(pairs))
+    # Few problems take many iterations: the others need no room for so many
+    most = answers.counts[:, 0].max()
+    return answers._replace(histories=answers.histories[:, :most].copy())
+
+
+def panels(pairs):
+    """Ranges of problems with so many pairs each, every range with work enough for a thread."""
+    if pairs.sum() <= PAIRS_A_PANEL:
+        return [(0, len(pairs))]
+    cuts = np.flatnonzero(np.diff(np.cumsum(pairs) // PAIRS_A_PANEL)) + 1
+    return list(pairwise([0, *cuts.tolist(), len(pairs)]))

@@ -1,0 +1,121 @@
+"""Threads over panels: their number is numba's setting, and they run kernels that release the GIL.
+
+Unlike numba's parallel loops, this may be called from several threads at once, survives a fork,
+reacts to Ctrl-C between panels, and compiles in a fraction of the time.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numba
+from numba.np.ufunc import parallel
+
+from .. import forks
+from ..blas import single_threaded_blas
+
+__all__ = ["at_most", "count", "run", "single_threaded_blas"]
+
+
+class _Pool:
+    """One executor per process, made at its first use."""
+
+    def __init__(self):
+        self._lock, self._executor = threading.RLock(), None
+        self._here = threading.local()
+        forks.wait_for(self._lock, self._forget)  # a child does not have the threads of its parent
+
+    def _forget(self):
+        self._executor = None
+
+    def _mark(self):
+        self._here.is_worker = True
+
+    def is_here(self):
+        """Whether the calling thread belongs to the pool."""
+        return getattr(self._here, "is_worker", False)
+
+    def submit(self, function):
+        """Call a function in a thread of the pool; raise a RuntimeError if no thread can be
+        started.
+        """
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(
+                    numba.config.NUMBA_NUM_THREADS, "sinkhorn_nb", self._mark
+                )
+            return self._executor.submit(function)
+
+
+_pool = _Pool()
+_limits = threading.local()
+_launching = threading.RLock()
+forks.wait_for(_launching)
+
+
+@contextmanager
+def at_most(n_threads):
+    """Limit the threads for calls of `run` from this thread, which shares the machine with other
+    jobs.
+    """
+    before = _limit()
+    _limits.n_threads = min(n_threads, before)
+    try:
+        yield
+    finally:
+        _limits.n_threads = before
+
+
+def count():
+    """The largest number of threads for a call of `run` from this thread: numba's setting, within
+    the limit.
+    """
+    return min(_n_threads(), _limit())
+
+
+def _limit():
+    return getattr(_limits, "n_threads", numba.config.NUMBA_NUM_THREADS)
+
+
+def run(task, panels):
+    """Call task(*panel) for each panel, in any order, on `count()` threads."""
+    queue, futures = iter(panels), []
+
+    def work():
+        for panel in queue:
+            task(*panel)
+
+    if (n_threads := _threads_for(len(panels))) == 1:
+        return work()
+    try:
+        try:
+            for _ in range(n_threads):
+                futures.append(_pool.submit(work))
+        except RuntimeError:  # no new threads, because the interpreter is about to end
+            work()
+        for future in futures:
+            future.result()
+    except BaseException:
+        for _ in queue:  # leave nothing to the threads that still run
+            pass
+        raise
+
+
+def _threads_for(n_panels):
+    """At most one thread per panel; one within a thread of the pool, which would otherwise wait for
+    itself.
+    """
+    return 1 if n_panels == 1 or _pool.is_here() else min(count(), n_panels)
+
+
+def _n_threads():
+    """Return numba.get_num_threads(), but without its lock.
+
+    Parent and forked children share that lock: if one of them is killed while it holds the lock,
+    all others stop.
+    """
+    ask = getattr(parallel, "_get_num_threads", None)
+    if ask is not None:
+        return ask()
+    with _launching:
+        return numba.get_num_threads()

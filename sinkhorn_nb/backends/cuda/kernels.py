@@ -1,0 +1,314 @@
+"""Passes over all pairs on the GPU: a block of threads takes the rows of a panel against the
+columns of a chunk.
+
+A block walks over the tiles of its columns, which it keeps in shared memory, and over the rows of
+its panel. Thread (group, lane) treats `rows` x `columns` pairs at a time in registers: rows group,
+group + groups, ... and columns lane, lane + lanes, ... It has its own place for its sums of each
+column. All sums over threads, panels and chunks are made in order, so the result has the same bits
+each time.
+
+One launch takes the pieces `start` to `stop` of each chunk and adds to the sums of earlier
+launches. A long pass is made in several launches, and gives the same bits.
+"""
+
+import math
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..pointwise import exp2 as clipped_exp2
+from . import tiles as tiles
+from .device import EXP2, SIMULATOR, cuda, device, kernel, syncthreads
+
+SHARERS = 4 if SIMULATOR else 128  # threads that sum one group of cluster sums
+
+
+class Side(NamedTuple):
+    """A cloud with the data of its points for a pass."""
+
+    points: Any  # (n, d) offsets from the tiles' centres
+    centres: Any  # (tiles, d)
+    pieces: Any  # (count, 3): first and last point, and tile; no piece crosses a tile
+    ends: Any  # numbers of the pieces at which the panels or chunks end, from 0
+    exponents: Any  # F or G
+    references: Any  # one exponent per tile
+    values: Any  # (n, k): weights, or the rows of a matrix
+
+
+@cache
+def sums_kernel(dtype, shape, n_values, columns_too, is_self):
+    """row_sums_qi = sum_j p_ij V_j over chunk q and, if requested, column_sums_pj = sum_i a_i p_ij
+    over panel p.
+
+    For a cloud with itself only columns of later tiles are taken, because each pair serves row i
+    and row j.
+    """
+    number, rows, columns, block, step = (
+        np.dtype(dtype).type,
+        shape.rows,
+        shape.columns,
+        shape.block,
+        shape.step,
+    )
+    lanes, tile, in_registers, near_shape, held_shape = (
+        shape.lanes,
+        shape.tile,
+        shape.few,
+        shape.near,
+        shape.held,
+    )
+    slots, width = tile // step * shape.threads if columns_too else 1, 1 + n_values
+    (place, place_parts), (hold, hold_weights) = (
+        tiles.placing(dtype, shape, n_values),
+        tiles.holding(dtype, shape),
+    )
+    exponents, add_tile = (
+        tiles.exponents_of(shape),
+        _adding_tile(dtype, shape, n_values, columns_too),
+    )
+    clear, add_rows, (empty, add_columns) = (
+        tiles.clearing(shape),
+        tiles.adding_rows(shape),
+        tiles.adding_columns(shape),
+    )
+
+    @kernel
+    def pass_over(x, y, row_sums, column_sums, start, stop):
+        # One per line: the simulator distinguishes arrays by lines
+        near = cuda.shared.array(near_shape, number)
+        beside = cuda.shared.array((tile, width), number)
+        shared = cuda.shared.array(block, number)
+        parts = cuda.shared.array((lanes, block), number)
+        own = cuda.shared.array((slots, columns), number)
+        held = (
+            cuda.local.array(held_shape, number)
+            if in_registers
+            else cuda.shared.array(held_shape, number)
+        )
+        t, totals = (
+            cuda.local.array((rows, columns), number),
+            cuda.local.array((rows, n_values), number),
+        )
+        A, a = cuda.local.array(rows, number), cuda.local.array(rows, number)
+        sums = cuda.local.array(columns, number)
+        p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
+        if start == 0:
+            clear(x, p, row_sums, q, number(0), me)
+            if columns_too:
+                clear(y, q, column_sums, p, number(0), me)
+        for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
+            j0, j1, of_y = y.pieces[v, 0], y.pieces[v, 1], y.pieces[v, 2]
+            syncthreads()
+            place(y, j0, j1, near, beside, me)
+            for u in range(x.ends[p], x.ends[p + 1]):
+                i0, i1, of_x = x.pieces[u, 0], x.pieces[u, 1], x.pieces[u, 2]
+                if is_self and of_y < of_x:
+                    continue
+                syncthreads()
+                place_parts(x, of_x, y, of_y, j0, j1, beside, me)
+                empty(own, me)
+                for base in range(i0, i1, block):
+                    hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
+                    hold_weights(x, base, i1, a, totals, me)
+                    for s in range(np.int32((j1 - j0 + step - 1) // step)):
+                        exponents(
+                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside, A, t, me
+                        )
+                        add_tile(np.uint32(s), t, beside, a, totals, sums, own, me)
+                    add_rows(totals, parts, row_sums, q, base, i1, me)
+                if columns_too and not (is_self and of_x == of_y):
+                    add_columns(own, column_sums, p, j0, j1, me)
+
+    return pass_over
+
+
+def _adding_tile(dtype, shape, n_values, columns_too):
+    exp2 = EXP2[dtype]
+    threads, lanes, rows, columns, step = (
+        shape.threads,
+        shape.lanes,
+        shape.rows,
+        shape.columns,
+        shape.step,
+    )
+
+    @device
+    def add_tile(s, t, beside, a, totals, sums, own, me):
+        """Add a thread's pairs to its sums of rows and of columns."""
+        first, slot = (
+            np.uint32(s * np.uint32(step) + me % np.uint32(lanes)),
+            np.uint32(s * np.uint32(threads) + me),
+        )
+        for c in range(columns):
+            for r in range(rows):
+                t[r, c] = exp2(t[r, c])
+        for k in range(n_values):
+            for c in range(columns):
+                for r in range(rows):
+                    totals[r, k] += beside[first + c * lanes, 1 + k] * t[r, c]
+        if columns_too:
+            for c in range(columns):
+                sums[c] = own[slot, c]
+                for r in range(rows):
+                    sums[c] += a[r] * t[r, c]
+            for c in range(columns):
+                own[slot, c] = sums[c]
+
+    return add_tile
+
+
+@cache
+def log_sums_kernel(dtype, shape):
+    """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent -
+    maximum).
+    """
+    number, rows, columns, block, step = (
+        np.dtype(dtype).type,
+        shape.rows,
+        shape.columns,
+        shape.block,
+        shape.step,
+    )
+    lanes, tile, in_registers, near_shape, held_shape = (
+        shape.lanes,
+        shape.tile,
+        shape.few,
+        shape.near,
+        shape.held,
+    )
+    (place, place_parts), (hold, _) = tiles.placing(dtype, shape, 0), tiles.holding(dtype, shape)
+    exponents, go_on, merge = tiles.exponents_of(shape), _going_on(dtype, shape), _merging(shape)
+    clear, inert = tiles.clearing(shape), number(tiles.INERT)
+
+    @kernel
+    def pass_over(x, y, maxima, sums, start, stop):
+        near = cuda.shared.array(near_shape, number)
+        beside = cuda.shared.array((tile, 1), number)
+        shared = cuda.shared.array(block, number)
+        parts = cuda.shared.array((2, lanes, block), number)
+        held = (
+            cuda.local.array(held_shape, number)
+            if in_registers
+            else cuda.shared.array(held_shape, number)
+        )
+        t, A = cuda.local.array((rows, columns), number), cuda.local.array(rows, number)
+        largest, totals = cuda.local.array(rows, number), cuda.local.array(rows, number)
+        p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
+        if start == 0:
+            clear(x, p, maxima, q, inert, me)
+            clear(x, p, sums, q, number(0), me)
+        for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
+            j0, j1, of_y = y.pieces[v, 0], y.pieces[v, 1], y.pieces[v, 2]
+            syncthreads()
+            place(y, j0, j1, near, beside, me)
+            for u in range(x.ends[p], x.ends[p + 1]):
+                i0, i1, of_x = x.pieces[u, 0], x.pieces[u, 1], x.pieces[u, 2]
+                syncthreads()
+                place_parts(x, of_x, y, of_y, j0, j1, beside, me)
+                for base in range(i0, i1, block):
+                    hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
+                    # The rows' part of the exponents may be of any size, and is added in float64
+                    for r in range(rows):
+                        A[r], largest[r], totals[r] = number(0), inert, number(0)
+                    for s in range(np.int32((j1 - j0 + step - 1) // step)):
+                        exponents(
+                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside, A, t, me
+                        )
+                        go_on(t, largest, totals)
+                    merge(x, of_x, y, of_y, base, i1, largest, totals, parts, maxima, sums, q, me)
+
+    return pass_over
+
+
+def _going_on(dtype, shape):
+    exp2, rows, columns = EXP2[dtype], shape.rows, shape.columns
+
+    @device
+    def go_on(t, largest, totals):
+        """Update a thread's maxima and sums with another tile."""
+        for r in range(rows):
+            new = largest[r]
+            for c in range(columns):
+                new = max(new, t[r, c])
+            total = totals[r] * exp2(largest[r] - new)
+            for c in range(columns):
+                total += exp2(t[r, c] - new)
+            largest[r], totals[r] = new, total
+
+    return go_on
+
+
+def _merging(shape):
+    threads, lanes, groups, rows, block = (
+        shape.threads,
+        shape.lanes,
+        shape.groups,
+        shape.rows,
+        shape.block,
+    )
+
+    @device
+    def merge(x, s, y, t, base, i1, largest, totals, parts, maxima, sums, q, me):
+        """Merge the maxima and sums of a block, lane by lane, in float64."""
+        syncthreads()
+        for r in range(rows):
+            parts[0, me % lanes, me // lanes + r * groups] = largest[r]
+            parts[1, me % lanes, me // lanes + r * groups] = totals[r]
+        syncthreads()
+        for r in range(me, min(block, i1 - base), threads):
+            i = base + r
+            A, maximum, total = tiles.row_part(x, s, y, t, i), maxima[q, i, 0], sums[q, i, 0]
+            for lane in range(lanes):
+                other = A + np.float64(parts[0, lane, r])
+                new = max(maximum, other)
+                total = total * clipped_exp2(maximum - new) + parts[1, lane, r] * clipped_exp2(
+                    other - new
+                )
+                maximum = new
+            maxima[q, i, 0], sums[q, i, 0] = maximum, total
+
+    return merge
+
+
+@kernel
+def total_kernel(parts, scales, out):
+    """out_i = sum_q scales_q parts_qi, in order."""
+    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
+        total = 0.0
+        for q in range(parts.shape[0]):
+            total += scales[q] * parts[q, i]
+        out[i] = total
+
+
+@kernel
+def share_kernel(sums, weights, size, out):
+    """out_kg = sum of sums_kj weights_j over group g of `size` columns; one block per sum, halves
+    added to halves.
+    """
+    parts = cuda.shared.array(SHARERS, np.float64)
+    g, k, me, total = cuda.blockIdx.x, cuda.blockIdx.y, cuda.threadIdx.x, 0.0
+    for j in range(g * size + me, (g + 1) * size, SHARERS):
+        total += sums[k, j] * weights[j]
+    parts[me] = total
+    syncthreads()
+    half = SHARERS // 2
+    while half > 0:
+        if me < half:
+            parts[me] += parts[me + half]
+        syncthreads()
+        half //= 2
+    if me == 0:
+        out[k, g] = parts[0]
+
+
+@kernel
+def log_total_kernel(maxima, sums, out):
+    """out_i = log2 sum_q sums_qi 2^maxima_qi."""
+    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
+        maximum, total = maxima[0, i], 0.0
+        for q in range(maxima.shape[0]):
+            maximum = max(maximum, maxima[q, i])
+        for q in range(maxima.shape[0]):
+            total += sums[q, i] * clipped_exp2(maxima[q, i] - maximum)
+        out[i] = maximum + math.log2(total)

@@ -1,0 +1,130 @@
+"""How many small problems lie in the memory of a GPU: few arrays, because each costs a launch 4 us.
+
+Problem q of a launch has a row of `Work.table` (integers), one of `Work.figures` (numbers), pieces
+of the arrays that those integers point to, and a block of threads, which sees it as a `Room`.
+"""
+
+from typing import Any, NamedTuple
+
+from ..cpu.small_mixing import MEMORY
+from .device import SIMULATOR, device
+
+# Columns of the table. First where things are, then how far the problem has come.
+X, Y, A, B, START, OWN, ROW, COLUMN, PAIR, N, M, D, STRIDE, IS_SELF, IS_FINE = range(15)
+IS_TRIED, LEVEL, N_LEVELS, N_ITER, N_BUILDS, N_SEEN, N_WITHIN, N_ROUNDS, NEXT_LOOK, IS_STALE = (
+    range(15, 25)
+)
+HAS_LAST, IS_DONE, IS_ACCURATE, ENTRIES = range(25, 29)
+# Columns of the figures; the Gram matrix of the mixing and the history of errors are the last.
+SCALE, TOL, BASE, AIM_GAIN, SPREAD, DISTANCE, BEST_DUAL, LEAST_ERROR, LEAST_UNEVENNESS = range(9)
+VALUE, GAIN, LAST_VALUE, LAST_ERROR, GRAM = range(9, 14)
+HISTORY = GRAM + MEMORY * MEMORY
+# Vectors over the rows and over the columns of a problem: what `Room` calls them. The best of u, v
+# and logs come first.
+ROW_VECTORS = "best_u", "u", "top", "shares"
+COLUMN_VECTORS = (
+    "best_v", "best_logs", "v", "logs", "base", "reference", "residual", "plain", "last",
+    "last_residual", "factors",     "sums",
+)  # fmt: skip
+N_ROW_VECTORS, CHANGES = len(ROW_VECTORS), len(COLUMN_VECTORS)
+CORRECTIONS = CHANGES + MEMORY
+N_COLUMN_VECTORS = CORRECTIONS + MEMORY
+
+
+class Team(NamedTuple):
+    """A block of threads: so many of them share a row of K, and so many lie side by side along its
+    columns.
+    """
+
+    threads: int
+    lanes: int
+    columns: int
+
+
+# K is in shared memory for the one, in global memory for the other.
+NEAR, FAR = (Team(4, 2, 2), Team(4, 4, 2)) if SIMULATOR else (Team(128, 4, 32), Team(256, 32, 32))
+NEAR_ENTRIES = 40 if SIMULATOR else 5000  # of K: with what else is shared, less than 48 KB
+
+
+def stride_of(m):
+    """Entries from one row of K to the next in shared memory: 16 threads, 4 in each of 4 rows, meet
+    no bank twice.
+    """
+    return m + (4 - m) % 8
+
+
+class Inputs(NamedTuple):
+    """The input arrays, which all problems share."""
+
+    points: Any  # coordinates of the clouds, (n, d) blocks
+    # Of the clouds; then the starts of v and the potentials of clouds with themselves, in bits
+    weights: Any
+
+
+class Work(NamedTuple):
+    """The problems of a launch and their scratch; all of it outlives the launch, apart from K in
+    shared memory.
+    """
+
+    table: Any  # (problems, ENTRIES)
+    figures: Any  # (problems, HISTORY + max_iter)
+    rows: Any  # (N_ROW_VECTORS, all rows)
+    columns: Any  # (N_COLUMN_VECTORS, all columns)
+    pairs: Any  # cost blocks, each followed by K where that is not in shared memory
+
+
+class Room(NamedTuple):
+    """A problem as its block of threads sees it, with the scratch vectors of `small_kernels` and
+    `small_mixing`.
+    """
+
+    n: Any
+    m: Any
+    stride: Any
+    is_self: Any
+    figures: Any
+    a: Any
+    b: Any
+    C: Any
+    best_u: Any
+    u: Any
+    top: Any
+    shares: Any
+    best_v: Any
+    best_logs: Any
+    v: Any
+    logs: Any
+    base: Any
+    reference: Any
+    residual: Any
+    plain: Any
+    last: Any
+    last_residual: Any
+    factors: Any
+    sums: Any
+    changes: Any
+    corrections: Any
+
+
+@device
+def room_of(inputs, work, q):
+    """The problem number q of a launch."""
+    task = work.table[q]
+    n, m, a, b, pair = task[N], task[M], task[A], task[B], task[PAIR]
+    i0, i1, j0, j1, rows, columns = (
+        task[ROW],
+        task[ROW] + n,
+        task[COLUMN],
+        task[COLUMN] + m,
+        work.rows,
+        work.columns,
+    )
+    return Room(
+        n, m, task[STRIDE], task[IS_SELF] != 0, work.figures[q],
+        inputs.weights[a : a + n], inputs.weights[b : b + m], work.pairs[pair : pair + n * m],
+        rows[0, i0:i1], rows[1, i0:i1], rows[2, i0:i1], rows[3, i0:i1],
+        columns[0, j0:j1], columns[1, j0:j1], columns[2, j0:j1], columns[3, j0:j1],
+        columns[4, j0:j1], columns[5, j0:j1], columns[6, j0:j1], columns[7, j0:j1],
+        columns[8, j0:j1], columns[9, j0:j1], columns[10, j0:j1], columns[11, j0:j1],
+        columns[CHANGES:CORRECTIONS, j0:j1], columns[CORRECTIONS:N_COLUMN_VECTORS, j0:j1],
+    )  # fmt: skip

@@ -1,0 +1,97 @@
+"""Decide whether `backend="auto"` uses a GPU: the problem must be large, and the GPU must give the
+CPU's answers.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from .cpu.backend import CpuBackend
+
+# Pairs: a second per pass on two cores; the kernels of the GPU take some seconds to compile
+WORTHWHILE = 2**32
+SIZES, TILE, CLUSTERS = (1500, 1300), 250, 8
+MOST_DIMENSIONS = 9  # higher dimensions have the same kernels
+RTOL = {"float32": 1e-4, "float64": 1e-9}
+
+
+class Work(NamedTuple):
+    """Passes between clouds of n and m points, which may be the same cloud."""
+
+    n: int
+    m: int
+    dimension: int
+    dtype: str
+    is_self: bool = False
+
+    @property
+    def n_points(self):
+        """Number of points of all clouds."""
+        return self.n if self.is_self else self.n + self.m
+
+    @property
+    def is_much(self):
+        """Whether the work is large enough for a GPU."""
+        return self.n * self.m >= WORTHWHILE
+
+
+def is_trusted(make, work):
+    """Tell whether the backend from `make` passes the trial and has room for the work."""
+    try:
+        return _passes(make, min(work.dimension, MOST_DIMENSIONS), work.dtype) and make().has_room(
+            work
+        )
+    except Exception:  # a forked child, a lost device
+        return False
+
+
+@cache
+def _passes(make, dimension, dtype):
+    """Run the trial once for each kind of kernel."""
+    try:
+        return agrees(make(), dimension, dtype)
+    except Exception:  # any error of a driver, because the caller did not ask for a GPU
+        return False
+
+
+def agrees(backend, dimension, dtype, sizes=SIZES):
+    """Tell whether all methods of a backend give the answers of the CPU, on clouds of a few
+    tiles.
+    """
+    answers = [_answers(each, dimension, dtype, sizes) for each in (CpuBackend(), backend)]
+    return all(
+        np.allclose(got, expected, rtol=RTOL[dtype], atol=0)
+        for expected, got in zip(*answers, strict=True)
+    )
+
+
+def _answers(backend, d, dtype, sizes):
+    rng = np.random.default_rng(0)
+    (x, F, a), (y, G, b) = (_side(backend, n, d, dtype, rng) for n in sizes)
+    ends = np.linspace(0, len(F), CLUSTERS + 1).astype(np.int64)
+    rows, sums = backend.cluster_sums(x, F, a, y, G, b, ends)
+    of_clusters = (
+        sums.columns(),
+        sums.totals(np.arange(1.0, CLUSTERS + 1)),
+        sums.shares(b),
+        sums.grouped(b, 3),
+    )
+    V = rng.uniform(1, 2, (len(G), d + 1))
+    return [
+        *backend.sums(x, F, a, y, G, b),
+        rows,
+        *of_clusters,
+        backend.self_sums(x, F, a),
+        backend.row_sums(x, F, y, G, b),
+        2.0 ** backend.log_sum_exp(x, F, y, G),
+        backend.transport(x, F, y, G, V, None),
+    ]
+
+
+def _side(backend, n, d, dtype, rng):
+    """A cloud of several tiles with exponents and weights."""
+    bounds = np.linspace(0, n, -(-n // TILE) + 1).astype(np.int64)
+    offsets = (rng.normal(size=(n, d)) / np.sqrt(d)).astype(dtype)
+    cloud = backend.load(offsets, rng.normal(size=(len(bounds) - 1, d)) / np.sqrt(d), bounds)
+    return cloud, rng.uniform(-2, 2, n), rng.uniform(size=n)

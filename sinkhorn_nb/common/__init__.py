@@ -1,0 +1,1 @@
+"""Small tools that every part of the library uses: types of arrays, cached properties, printing."""

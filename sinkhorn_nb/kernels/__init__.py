@@ -1,0 +1,1 @@
+"""Gibbs kernels: sums over all pairs of points, which are never stored."""

@@ -1,0 +1,242 @@
+"""The only operator of the library: the Gibbs kernel exp(-C / eps) between two clouds, which is
+never formed.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+
+import numpy as np
+
+from ..backends.base import Backend, ClusterSums
+from ..backends.choice import choose
+from ..backends.pointwise import LOG2E
+from ..backends.self_check import Work
+from ..common.array_types import Booleans, Floats, Indices
+from ..measures.partition import Partition
+
+# Sums further from 1 than TRUSTED may hide clipped exponents and are computed again as log-sum-exp.
+# If the smallest weight is small, a pair with this weight that is clipped at 2^126 (2^1022) is
+# below that bound: then CLIPPED holds.
+TRUSTED = {"float32": 2.0**60, "float64": 2.0**300}
+CLIPPED = {"float32": 2.0**120, "float64": 2.0**1016}
+
+
+class GibbsKernel:
+    """p_ij = exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) for any potentials; each method is one pass
+    over the pairs.
+
+    All arrays are in the order of the partitions.
+
+    Parameters
+    ----------
+    x, y : Partition
+        Clouds; the same object twice makes the kernel symmetric, and its sums cost half a pass.
+    eps : float
+    dtype : {"float32", "float64"}
+        Precision of the pairs; potentials and sums are float64.
+    backend : {"auto", "cpu", "cuda"}
+        The backend that computes; "auto" uses a GPU, if there is a good one, for many pairs.
+    """
+
+    def __init__(
+        self, x: Partition, y: Partition, eps: float, dtype: str, backend: str = "auto"
+    ) -> None:
+        self.eps, self.dtype = eps, dtype
+        self.is_symmetric = x is y
+        self._counted = [0.0]
+        self._backend = choose(
+            backend, Work(len(x), len(y), x.points.shape[1], dtype, self.is_symmetric)
+        )
+        # Near the points: their differences keep all digits
+        self._origin = (x.points[0] + y.points[0]) / 2
+        self._x = self._side(x)
+        self._y = self._x if self.is_symmetric else self._side(y)
+        self._n_pairs = len(x) * len(y)
+
+    def _side(self, partition: Partition) -> Side:
+        points, bounds = (
+            partition.points - self._origin,
+            partition.tiles(self._backend.points_a_tile),
+        )
+        return Side(points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
+
+    @property
+    def T(self) -> GibbsKernel:
+        """The transposed kernel; the passes of both are counted together."""
+        transposed = copy(self)
+        transposed._x, transposed._y = self._y, self._x
+        return transposed
+
+    @property
+    def n_passes(self) -> float:
+        """Number of passes so far, by their share of the pairs."""
+        return self._counted[0]
+
+    def _count(self, passes: float) -> None:
+        self._counted[0] += passes * len(self._x.points) * len(self._y.points) / self._n_pairs
+
+    def log_sums(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
+        """log sum_j b_j p_ij and log sum_i a_i p_ij: T(g) = f - eps * the first, T(f) = g - eps *
+        the second.
+
+        Both come from one exponential per pair. A sum that leaves the trusted range is computed
+        again by log-sum-exp.
+        """
+        x, y = self._x, self._y
+        if self.is_symmetric and f is g:
+            self._count(0.5)
+            log_rows = self._mend(
+                log(self._backend.self_sums(x.cloud, x.exponents(f), x.weights)), f, g
+            )
+            return log_rows, log_rows
+        self._count(1)
+        rows, columns = self._backend.sums(
+            x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights
+        )
+        return self._mend(log(rows), f, g), self._mend_columns(log(columns), f, g)
+
+    def cluster_sums(
+        self, f: Floats, g: Floats, bounds: Indices
+    ) -> tuple[Floats, Floats, ClusterSums | None]:
+        """The sums of `log_sums`, and column sums by cluster: C_kj sums a_i p_ij over bounds[k] <=
+        i < bounds[k + 1].
+
+        C is None if a column sum had to be computed again, because its parts are not known.
+        """
+        self._count(1)
+        x, y = self._x, self._y
+        rows, C = self._backend.cluster_sums(
+            x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights, bounds
+        )
+        columns = C.columns()
+        mended = self._mend_columns(log(columns), f, g)
+        return (
+            self._mend(log(rows), f, g),
+            mended,
+            C if self.T._is_trusted(log(columns)).all() else None,
+        )
+
+    def log_row_sums(self, f: Floats, g: Floats) -> Floats:
+        """log sum_j b_j p_ij alone."""
+        self._count(1)
+        x, y = self._x, self._y
+        return self._mend(
+            log(
+                self._backend.row_sums(x.cloud, x.exponents(f), y.cloud, y.exponents(g), y.weights)
+            ),
+            f,
+            g,
+        )
+
+    def softmin(self, g: Floats, rows: Indices | None = None) -> Floats:
+        """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), in the log domain, at all rows or at
+        some.
+
+        The error is the rounding of the pairs' dtype in the largest cost across a tile.
+        """
+        if rows is not None:
+            return self._at(rows).softmin(g)
+        x, y = self._x, self._y
+        self._count(1)
+        G = y.exponents(g) + LOG2E * log(y.weights)
+        return -self.eps / LOG2E * self._backend.log_sum_exp(x.cloud, x.exponents(0.0), y.cloud, G)
+
+    def transport(self, f: Floats, g: Floats, V: Floats) -> Floats:
+        """sum_j p_ij b_j V_j for the rows V_j of an (m, k) array; small weights are as exact as
+        large ones.
+        """
+        return self.product(f, g + self.eps * log(self._y.weights), V)
+
+    def product(
+        self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
+    ) -> Floats:
+        """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j."""
+        self._count(1)
+        x, y = self._x, self._y
+        return self._backend.transport(x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors)
+
+    def barycenters(self, f: Floats, g: Floats) -> Floats:
+        """(n, d) means of the y_j with weights b_j p_ij for each i. Rows are normalized, so any f_i
+        gives the same.
+        """
+        points = self._y.points
+        center = points.mean(axis=0)
+        moments = np.column_stack([np.ones(len(points)), points - center])
+        sums = self.transport(f, g, moments)
+        doubtful = np.flatnonzero(~(np.abs(log(sums[:, 0])) <= np.log(TRUSTED[self.dtype])))
+        if len(doubtful):
+            rows = self._at(doubtful)
+            sums[doubtful] = rows.transport(rows.softmin(g), g, moments)
+        return self._origin + (center + sums[:, 1:] / sums[:, :1])
+
+    def _at(self, rows: Indices) -> GibbsKernel:
+        """The kernel between some of the x, given by increasing indices, and all y."""
+        part = copy(self)
+        part._x, part.is_symmetric = self._x.part(rows), False
+        return part
+
+    def _is_trusted(self, log_sums: Floats) -> Booleans:
+        return is_trusted(log_sums, self._y.least_log_weight, self.dtype)
+
+    def _mend(self, log_sums: Floats, f: Floats, g: Floats) -> Floats:
+        doubtful = np.flatnonzero(~self._is_trusted(log_sums))
+        if len(doubtful):
+            log_sums[doubtful] = (f[doubtful] - self.softmin(g, doubtful)) / self.eps
+        return log_sums
+
+    def _mend_columns(self, log_sums: Floats, f: Floats, g: Floats) -> Floats:
+        return self.T._mend(log_sums, g, f)
+
+
+class Side:
+    """One cloud, scaled so that exponents are powers of 2, each tile on its own center."""
+
+    def __init__(
+        self,
+        points: Floats,
+        weights: Floats,
+        bounds: Indices,
+        eps: float,
+        dtype: str,
+        backend: Backend,
+    ) -> None:
+        self.points, self.weights, self._bounds = points, weights, bounds
+        self._settings = eps, dtype, backend
+        self._to_exponent = LOG2E / eps
+        scale = np.sqrt(self._to_exponent)
+        sizes = np.diff(bounds)
+        centers = np.add.reduceat(points, bounds[:-1]) / sizes[:, None]
+        offsets = ((points - np.repeat(centers, sizes, axis=0)) * scale).astype(dtype)
+        # The squares are those of the rounded offsets, so that the exponents belong to exact costs
+        # between these.
+        self._half_squares = np.einsum("ik,ik->i", offsets, offsets, dtype=np.float64) / 2
+        self.cloud = backend.load(offsets, centers * scale, bounds)
+        self.least_log_weight = float(np.log(weights[weights > 0].min(initial=1.0)))
+
+    def exponents(self, potential: Floats | float) -> Floats:
+        """F or G, for a potential in units of cost."""
+        return self._to_exponent * potential - self._half_squares
+
+    def part(self, rows: Indices) -> Side:
+        """The side with some of its points, given by increasing indices."""
+        bounds = np.unique(np.searchsorted(rows, self._bounds))
+        return Side(self.points[rows], self.weights[rows], bounds, *self._settings)
+
+    def tiles_of(self, rows: Indices) -> Indices:
+        """The tiles that have points in `part`."""
+        return np.unique(np.searchsorted(self._bounds, rows, side="right") - 1)
+
+
+def is_trusted(log_sums: Floats, least_log_weight: float, dtype: str) -> Booleans:
+    """Tell whether sums cannot hide a clipped pair, if each weight is zero or at least
+    exp(least_log_weight).
+    """
+    largest = np.minimum(np.log(TRUSTED[dtype]), np.log(CLIPPED[dtype]) + least_log_weight)
+    return (log_sums >= -np.log(TRUSTED[dtype])) & (log_sums <= largest)
+
+
+def log(sums: Floats) -> Floats:
+    """Logarithms of sums, with log 0 = -inf."""
+    with np.errstate(divide="ignore"):
+        return np.log(sums)

@@ -1,0 +1,104 @@
+"""Convert the arguments of the public functions to measures and problems; messages use the caller's
+names.
+"""
+
+from __future__ import annotations
+
+from .. import validation
+from ..common.array_types import Arrays, Weights
+from ..interop.arrays import HOST, Home
+from ..measures.clouds import CloudPairs, Clouds, Named
+from ..measures.measure import Measure
+from ..problem import Problem
+from ..results.divergence import Divergence
+from ..results.solution import Solution
+from ..solver import DEFAULT, Sinkhorn
+
+
+def between(
+    source: Measure,
+    target: Measure,
+    blur: float,
+    names: tuple[str, str, str, str] = ("x", "y", "a", "b"),
+    home: Home = HOST,
+) -> Problem:
+    """Return the problem of two measures; messages call their points and weights by the given
+    names.
+    """
+    x, y, a, b = names
+    comparable(source, target, x, y)
+    validation.same_unit(b, target.traits.mass_unit, a, source.traits.mass_unit)
+    rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
+    validation.equal_masses(b, target.weights, a, source.weights, rounding)
+    blur = validation.blur(blur, source.points, target.points)
+    validation.resolved(blur, (x, source), (y, target))
+    return Problem(source, target, blur**2, home)
+
+
+def comparable(source: Measure, target: Measure, x: str, y: str) -> None:
+    """Check that two measures have the same coordinates and the same unit."""
+    validation.same_dimension(y, target.points, x, source.points)
+    validation.same_meaning(y, target.traits, x, source.traits)
+
+
+def listed(
+    name: str, clouds: Arrays, weights_name: str, weights: Weights | None, each: str = "pair"
+) -> list[Named]:
+    """Return the points and weights of each measure, both as (name, array)."""
+    clouds = validation.sequence(name, clouds, each)
+    weights = (
+        [None] * len(clouds)
+        if weights is None
+        else validation.sequence(weights_name, weights, each)
+    )
+    validation.same_length(weights_name, weights, name, clouds, each)
+    pairs = enumerate(zip(clouds, weights, strict=True))
+    return [((f"{name}[{k}]", x), (f"{weights_name}[{k}]", own)) for k, (x, own) in pairs]
+
+
+def compared(
+    sources: list[Named], targets: list[Named], blur: float
+) -> tuple[CloudPairs, list[Home]]:
+    """Return the pairs of clouds, and the home of each pair."""
+    clouds, numbers = Clouds.of(sources + targets)
+    blur, count = validation.blur(blur), len(sources)
+    pairs = CloudPairs(clouds, numbers[:count], numbers[count:], blur**2)
+    if clouds.surely_fit(pairs.sources, pairs.targets, blur):
+        return pairs, [HOST] * count
+    homes = []
+    for (x, a), (y, b), i, j in zip(sources, targets, pairs.sources, pairs.targets, strict=True):
+        homes.append(validation.home(**dict([x, y, a, b])))
+        names = x[0], y[0], a[0], b[0]
+        between(clouds.measure(i), clouds.measure(j), blur, names, homes[-1])
+    return pairs, homes
+
+
+def usual(solver: Sinkhorn | None) -> Sinkhorn:
+    """Return the given solver, or the default."""
+    return DEFAULT if solver is None else validation.instance("solver", solver, Sinkhorn)
+
+
+def known_selves(pair: CloudPairs, given: dict[str, Solution | None]) -> dict[int, Solution]:
+    """Return the given self solutions, by the numbers of their clouds."""
+    known, numbers = {}, (int(pair.sources[0]), int(pair.targets[0]))
+    for k, (name, solution) in zip(numbers, given.items(), strict=True):
+        if solution is not None:
+            _check_self(name, solution, pair.clouds.measure(k), pair.eps)
+            known[k] = solution
+    return known
+
+
+def _check_self(name: str, known: object, own: Measure, eps: float) -> None:
+    if isinstance(known, Divergence):
+        own_name = {"self_x": "xx", "self_y": "yy"}[name]
+        raise TypeError(
+            f"{name}: expected a Solution, got the Divergence that contains it; pass its "
+            f".{own_name}"
+        )
+    problem = validation.instance(name, known, Solution).problem
+    if not (problem.is_self and problem.source.equals(own) and problem.eps == eps):
+        raise ValueError(
+            f"{name}: expected the self solution of these points, weights and blur, got one of "
+            "another problem; "
+            "pass .xx or .yy of a divergence with the same measure and blur, or leave it out"
+        )

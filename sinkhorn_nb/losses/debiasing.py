@@ -1,0 +1,188 @@
+"""Solve the three problems of a divergence as accurately as their small difference requires."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..backends import small_rules
+from ..backends.small_rules import AMPLIFICATION, FINE, LEAST_ERROR, SAFETY, SHARPENING
+from ..dual import LARGEST_LOG
+from ..initializers import Auto, Debiased, Initializer, Resumed, Sorted
+from ..problem import Problem
+from ..results.divergence import difference
+from ..results.outlook import Watch
+from ..results.solution import Solution
+from ..results.status import Status
+from ..solver import Sinkhorn, value_tol
+
+# The error of a dual value is at most about this factor times the gain of an exact update, after
+# two-level steps and after Sinkhorn's iterations alone, which leave masses to be exchanged between
+# far clusters. For most problems the factor is one or a few. A divergence SAFETY times as large as
+# the error is not sharpened.
+TWO_LEVEL, PLAIN = 50.0, AMPLIFICATION
+# Each round reduces the marginal errors to the share SHARPENING, and the errors of the values at
+# least as much. The last round changes the values by less than LARGEST_CHANGE of the divergence.
+# After Sinkhorn's iterations the bound is smaller, because their slowest modes hardly change the
+# marginal error.
+LARGEST_CHANGE, LARGEST_PLAIN_CHANGE = 1 / 4, small_rules.LARGEST_CHANGE
+MOST_ROUNDS = 8
+# A divergence that is this many times smaller than the one whose solutions started it is sharpened
+FAR_BELOW = 10.0
+
+
+def solve_debiased(
+    problem: Problem, solver: Sinkhorn, watch: Watch, xx: Solution, yy: Solution
+) -> list[Solution]:
+    """Solve a problem and continue it, together with the given self solutions of its measures: xy,
+    xx and yy.
+    """
+    if problem.is_self:
+        return [xx, xx, yy]
+    xy = near(watch.over(problem), xx, yy).attempt(problem)
+    return sharpened(solver, xy, xx, yy)
+
+
+def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> list[Solution]:
+    """Continue the solutions until the relative change of the divergence is small.
+
+    The divergence is then right to a few percent, or to 1e-9 eps. If iterations run out before, the
+    status of the cross problem says so. Two-level steps continue the schemes of the papers.
+    """
+    solutions = [xy, xx, yy]
+    if xy.problem.is_self or not all(s.converged for s in solutions):
+        return solutions
+    is_plain = solver.acceleration != "auto"
+    if _is_far_below_the_start(solver, difference(*solutions)):
+        start = Debiased(xx.iterate.f, yy.iterate.f, otherwise=Sorted(xy.iterate.f, xy.iterate.g))
+        solutions[0] = _continued(solver, xy, start, SHARPENING * xy.marginal_error)
+    is_fine = xy.problem.blur < FINE * xy.problem.diameter
+    amplification = PLAIN if is_plain else TWO_LEVEL
+    if not is_fine and difference(*solutions) >= SAFETY * amplification * sum(
+        map(_gain, solutions)
+    ):
+        return solutions
+    largest_change = LARGEST_PLAIN_CHANGE if is_plain else LARGEST_CHANGE
+    starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
+    for _ in range(MOST_ROUNDS):
+        before, tols = solutions, _tolerances(solutions)
+        solutions = [
+            _continued(solver, *each) for each in zip(solutions, starts, tols, strict=True)
+        ]
+        starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
+        # No further progress
+        if any(new.marginal_error > tol for new, tol in zip(solutions, tols, strict=True)):
+            break
+        changes = [
+            abs(new._transported - old._transported)
+            for new, old in zip(solutions, before, strict=True)
+        ]
+        value, gains = difference(*solutions), sum(map(_gain, solutions))
+        if max(tols) <= LEAST_ERROR or (
+            sum(changes) <= largest_change * value and SAFETY * gains <= value
+        ):
+            return solutions
+    if any(solution.n_iter >= solver.max_iter for solution in solutions):
+        solutions[0] = replace(solutions[0], status=Status.UNSETTLED)
+    return solutions
+
+
+def _is_far_below_the_start(solver: Sinkhorn, value: float) -> bool:
+    """Tell whether errors of an earlier divergence at small masses, which no bound shows, may be
+    too large here.
+    """
+    start = solver._start
+    return (
+        isinstance(start, Resumed) and value < difference(start.xy, start.xx, start.yy) / FAR_BELOW
+    )
+
+
+def _tolerances(solutions: list[Solution]) -> list[float]:
+    """An eighth of the largest marginal error; of its own error for a solution whose dual value can
+    still gain much.
+    """
+    common = SHARPENING * max(solution.marginal_error for solution in solutions)
+    least = difference(*solutions) / (5 * SAFETY)
+    own = [solution.marginal_error if _gain(solution) > least else np.inf for solution in solutions]
+    return [max(min(common, SHARPENING * error), SHARPENING * LEAST_ERROR) for error in own]
+
+
+def _gain(solution: Solution) -> float:
+    """The gain in dual value of the better exact update: eps times the larger KL divergence of the
+    two marginals.
+    """
+    problem, iterate = solution.problem, solution.iterate
+    sides = (
+        (problem.reduced.source, iterate.log_rows),
+        (problem.reduced.target, iterate.log_columns),
+    )
+    divergences = [
+        side.partition.probabilities @ (np.expm1(np.minimum(logs, LARGEST_LOG)) - logs)
+        for side, logs in sides
+    ]
+    return float(problem.eps * problem.mass * max(divergences))
+
+
+def _continued(solver: Sinkhorn, solution: Solution, start: Initializer, tol: float) -> Solution:
+    """Continue a solution to a smaller marginal error, if iterations are left, and keep its
+    status.
+    """
+    left = solver.max_iter - solution.n_iter
+    if solution.marginal_error <= tol or left < 1:
+        return solution
+    settings: dict[str, Any] = {
+        "acceleration": "auto",
+        "certify": False,
+        "dtype": solver.dtype or "float64",
+    }
+    further = replace(solver, tol=tol, max_iter=left, **settings)
+    new = replace(further, init=start).attempt(solution.problem)
+    passes, history = (
+        solution.solve_passes + new.solve_passes,
+        np.concatenate([solution.history, new.history]),
+    )
+    if new.marginal_error > solution.marginal_error:
+        new = solution
+    return replace(
+        new, status=solution.status, tol=solver.tol, solve_passes=passes, history=history
+    )
+
+
+def near(solver: Sinkhorn, xx: Solution, yy: Solution) -> Sinkhorn:
+    """The solver that starts the cross problem from the self potentials if they are close to its
+    solution.
+
+    The difference of the cross problem's potentials from these is known from an earlier divergence,
+    if there is one.
+    """
+    if isinstance(solver._start, Resumed):
+        return replace(solver, init=solver._start.beside(xx, yy))
+    if solver.acceleration == "symmetric" or solver._start != Auto():
+        return solver
+    return replace(solver, init=Debiased(xx.iterate.f, yy.iterate.f))
+
+
+def unchanged(solver: Sinkhorn, problem: Problem) -> Solution | None:
+    """The solution of the same self problem in an earlier divergence, if it is as accurate as the
+    solver requires.
+    """
+    if not isinstance(solver._start, Resumed) or solver.certify:
+        return None
+    for known in (solver._start.xx, solver._start.yy):
+        is_known = known.problem.eps == problem.eps and known.problem.source.equals(problem.source)
+        has_pairs = known.dtype == (solver.dtype or known.dtype) and (
+            known.dtype == "float64" or problem.source.points.dtype == np.float32
+        )
+        if (
+            is_known
+            and has_pairs
+            and known.converged
+            and known.marginal_error <= value_tol(problem, solver)
+        ):
+            settings: dict[str, Any] = {"tol": solver.tol, "backend": solver.backend}
+            return known._with(
+                problem=problem, solve_passes=0.0, history=known.history[:0], **settings
+            )
+    return None

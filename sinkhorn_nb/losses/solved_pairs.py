@@ -1,0 +1,156 @@
+"""The divergences of pairs of clouds: solved together, and made into objects at their first use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..common.array_types import Numbers
+from ..common.caching import cached_property
+from ..gradients import Gradient
+from ..initializers import Resumed
+from ..interop.arrays import HOST, Home
+from ..measures.clouds import CloudPairs
+from ..problem import Problem
+from ..results.divergence import Divergence, assembled, difference
+from ..results.outlook import Watch
+from ..results.solution import Solution
+from ..solver import Sinkhorn, any_small, carried, solve_small, suits
+from ..solver.small_gradients import FlatGradients
+from ..solver.small_solutions import SmallSolutions
+from .debiasing import FAR_BELOW, solve_debiased, unchanged
+
+
+class SolvedPairs:
+    """The divergences of pairs of clouds, each made at its first use.
+
+    Parameters
+    ----------
+    small : SmallSolutions or None
+    others : dict
+        Divergences by the numbers of the pairs that the small solutions do not cover.
+    homes : list of Home
+        Homes of the arrays of each divergence.
+    """
+
+    def __init__(
+        self, small: SmallSolutions | None, others: dict[int, Divergence], homes: list[Home]
+    ) -> None:
+        self._small, self._divergences, self._homes = small, others, homes
+        self._others = list(others)
+
+    def divergence(self, q: int) -> Divergence:
+        """The divergence of a pair."""
+        if q not in self._divergences and self._small is not None:
+            problem, home = self._small.problem(q), self._homes[q]
+            problem = problem if home == HOST else replace(problem, home=home)
+            self._divergences[q] = assembled(problem, *self._small.solutions(q))
+        return self._divergences[q]
+
+    def gradient(self, q: int) -> Gradient:
+        """The gradient of a divergence."""
+        small = self._small
+        if (
+            q in self._divergences
+            or self._homes[q] != HOST
+            or small is None
+            or not small.has_flat_gradient(q)
+        ):
+            return self.divergence(q).gradient()
+        flat = self._flat_gradients
+        of_x, of_y = slice(*flat.x_ends[q : q + 2]), slice(*flat.y_ends[q : q + 2])
+        return Gradient(flat.x[of_x], flat.y[of_y], flat.a[of_x], flat.b[of_y])
+
+    @cached_property
+    def _flat_gradients(self) -> FlatGradients:
+        assert self._small is not None
+        return self._small.gradients()
+
+    def array(self, name: str, dtype: npt.DTypeLike) -> Numbers:
+        """Return one attribute of all divergences as an array."""
+        array = np.empty(len(self._homes), dtype=dtype)
+        if self._small is not None:
+            array[:] = getattr(self._small, name)
+        for q in self._others:
+            array[q] = getattr(self._divergences[q], name)
+        return array
+
+
+def solve_pairs(
+    pairs: CloudPairs,
+    solver: Sinkhorn,
+    watch: Watch,
+    homes: list[Home],
+    selves: dict[int, Solution] | None = None,
+    is_alone: bool = False,
+) -> SolvedPairs:
+    """Solve the divergences of pairs of clouds; a cloud that is in several pairs is compared with
+    itself once.
+
+    Parameters
+    ----------
+    pairs : CloudPairs
+    solver : Sinkhorn
+    watch : Watch
+    homes : list of Home
+        Homes of the arrays of each result.
+    selves : dict, optional
+        Known self solutions by the numbers of their clouds; they are used unchanged.
+    is_alone : bool
+        Whether this is no batch.
+
+    Returns
+    -------
+    SolvedPairs
+    """
+    clouds, sources, targets, eps = pairs
+    own, others = dict(selves or {}), {}
+    small = _solve_small(pairs, solver, is_alone, selves) if any_small(pairs, is_alone) else None
+
+    def of_itself(k: int) -> Solution:
+        if k not in own:
+            known, measure = None if small is None else small.solved_self(k), clouds.measure(k)
+            problem = Problem(measure, measure, eps)
+            own[k] = known or unchanged(solver, problem) or solver.attempt(problem)
+        return own[k]
+
+    for q in range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist():
+        i, j = int(sources[q]), int(targets[q])
+        problem = Problem(clouds.measure(i), clouds.measure(j), eps, homes[q])
+        xy, xx, yy = solve_debiased(problem, solver, watch, of_itself(i), of_itself(j))
+        if small is not None and xy is not xx:
+            xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
+        others[q] = assembled(problem, xy, xx, yy)
+    return SolvedPairs(small, others, homes)
+
+
+def _solve_small(
+    pairs: CloudPairs, solver: Sinkhorn, is_alone: bool, selves: dict[int, Solution] | None
+) -> SmallSolutions | None:
+    """Solve the small pairs; a single pair may start from a similar divergence. None if the solver
+    is not suitable.
+    """
+    clouds, sources, targets, eps = pairs
+    earlier, starts = solver._start, None
+    if isinstance(earlier, Resumed) and len(sources) == 1:
+        numbers = sources[0], targets[0]
+        starts = carried(earlier, clouds, numbers)
+        found = {
+            k: unchanged(solver, Problem(clouds.measure(k), clouds.measure(k), eps))
+            for k in numbers
+        }
+        selves = {k: own for k, own in found.items() if own is not None} | (selves or {})
+    if not suits(solver, starts):
+        return None
+    small = solve_small(pairs, solver, is_alone, selves, starts)
+    # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too
+    # large.
+    if (
+        starts is not None
+        and isinstance(earlier, Resumed)
+        and small.value[0] < difference(earlier.xy, earlier.xx, earlier.yy) / FAR_BELOW
+    ):
+        small = solve_small(pairs, solver, is_alone, selves)
+    return small

@@ -1,0 +1,304 @@
+"""A discrete measure: points and weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .. import validation
+from ..backends.normal_forms import WEIGHT_ROUNDING
+from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
+from ..common.caching import cached_property
+from ..common.representation import Represented
+from .partition import Partition, canonical_order
+
+QUERIES = 1000  # points whose nearest neighbors are searched
+
+
+class Cells(NamedTuple):
+    """Groups of neighboring points: the measure of their centroids, and the cell of each point of
+    the partition.
+    """
+
+    measure: Measure
+    owner: Indices
+
+
+class NormalForm(NamedTuple):
+    """The distinct points with mass in increasing order, their probabilities, and the point of each
+    row or -1.
+    """
+
+    points: Floats
+    probabilities: Floats
+    owner: Indices
+
+    def expand(self, values: Floats, at_inert: float = 0.0) -> Floats:
+        """Values per row from values per point; rows without mass get their own."""
+        rows = values[self.owner]
+        if (self.owner < 0).any():
+            rows[self.owner < 0] = at_inert
+        return rows
+
+
+class Reduction(NamedTuple):
+    """The measure of the distinct points with mass, and the point of each row; -1 for rows without
+    mass.
+    """
+
+    measure: Measure
+    owner: Indices
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Measure(Represented):
+    """The measure sum_i a_i delta_{x_i}.
+
+    Parameters
+    ----------
+    points : (n, d) float32 or float64 array
+    weights : (n,) float64 array, >= 0, with a positive sum
+    traits : Traits
+        Other facts about the caller's numbers: columns, units, rounding.
+    """
+
+    points: Coordinates
+    weights: Floats
+    traits: validation.Traits = validation.PLAIN
+
+    @classmethod
+    def of(
+        cls,
+        points: ArrayLike,
+        weights: ArrayLike | None = None,
+        names: tuple[str, str] = ("points", "weights"),
+    ) -> Measure:
+        """Validate user input; weights default to uniform probabilities."""
+        points, traits = validation.cloud(names[0], points)
+        weights, mass_rounding, mass_unit = validation.masses(names[1], weights, len(points))
+        points = np.array(points)  # a copy: results read it later
+        return cls(
+            points, weights, traits._replace(mass_rounding=mass_rounding, mass_unit=mass_unit)
+        )
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def dimension(self) -> int:
+        """d, the number of coordinates."""
+        return self.points.shape[1]
+
+    @cached_property
+    def mass(self) -> float:
+        """sum_i a_i, the same for any order of the points."""
+        return math.fsum(self.weights)
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """a_i / mass."""
+        return self.weights / self.mass
+
+    @cached_property
+    def centroid(self) -> Floats:
+        """(d,) mean of the points."""
+        return self.probabilities @ self.points
+
+    @cached_property
+    def box(self) -> Floats:
+        """Corners (2, d) of the bounding box of the points with mass."""
+        carriers = self.points if self.weights.all() else self.points[self.weights > 0]
+        return np.stack([carriers.min(axis=0), carriers.max(axis=0)]).astype(np.float64)
+
+    @cached_property
+    def partition(self) -> Partition:
+        """The order of the points for all computations; it is made once."""
+        return Partition(self.points, self.probabilities, self._order)
+
+    @cached_property
+    def _order(self) -> Indices:
+        return canonical_order(self.points, self.weights)
+
+    @cached_property
+    def spacing(self) -> float:
+        """Median distance from a point to its nearest neighbor."""
+        if len(self) < 2:
+            return 0.0
+        sample = self.partition.points[:: -(-len(self) // QUERIES)]
+        return float(np.median(cKDTree(self.points).query(sample, k=2)[0][:, 1]))
+
+    def cells(self, count: int, resolution: float) -> Cells:
+        """At most `count` cells, none finer than needed for the resolution; they are made once."""
+        if (count, resolution) not in self._cells:
+            bounds = self.partition.cells(count, resolution)
+            centroids, masses = self.partition.centroids(bounds)
+            owner = np.repeat(np.arange(len(masses)), np.diff(bounds))
+            self._cells[count, resolution] = Cells(Measure(centroids, masses), owner)
+        return self._cells[count, resolution]
+
+    @cached_property
+    def _cells(self) -> dict[tuple[int, float], Cells]:
+        return {}
+
+    @property
+    def reduced(self) -> Measure:
+        """The same measure with distinct points and positive weights; the measure itself if its
+        rows are like this.
+        """
+        return self if self._reduction is None else self._reduction.measure
+
+    @cached_property
+    def inert(self) -> Indices:
+        """Rows of weight zero whose points no row with mass shares. The reduced measure does not
+        have these points.
+        """
+        return (
+            np.empty(0, dtype=np.intp)
+            if self._reduction is None
+            else np.flatnonzero(self._reduction.owner < 0)
+        )
+
+    def expand(self, values: Floats, at_inert: float | Floats = 0.0) -> Floats:
+        """Values per row from values in the order of the reduced measure's partition; inert rows
+        get their own.
+        """
+        values = self.reduced.partition.restore(values)
+        if self._reduction is None:
+            return values
+        values = values[self._reduction.owner]
+        values[self.inert] = at_inert
+        return values
+
+    def collapse(self, values: Floats) -> Floats:
+        """Values in the order of the reduced measure's partition from values per row; equal points
+        get the largest.
+        """
+        if self._reduction is not None:
+            carriers = np.flatnonzero(self._reduction.owner >= 0)
+            largest = np.full(len(self.reduced), -np.inf)
+            np.maximum.at(largest, self._reduction.owner[carriers], values[carriers])
+            values = largest
+        return self.reduced.partition.sort(values)
+
+    def average(self, values: Floats) -> Floats:
+        """Means by weight of the values of equal points' rows, in the order of the reduced
+        measure's partition.
+        """
+        if self._reduction is not None:
+            carriers = np.flatnonzero(self._reduction.owner >= 0)
+            owner = self._reduction.owner[carriers]
+            shares = (
+                self.probabilities[carriers]
+                / np.bincount(owner, self.probabilities[carriers])[owner]
+            )
+            means = np.zeros((len(self.reduced), *values.shape[1:]))
+            np.add.at(means, owner, (shares * values[carriers].T).T)
+            values = means
+        return self.reduced.partition.sort(values)
+
+    @cached_property
+    def _reduction(self) -> Reduction | None:
+        """The reduced measure, or None if every row is a distinct point with mass."""
+        points = self.points[self._order]
+        is_first = np.ones(len(points), dtype=bool)
+        tied = np.flatnonzero(points[1:, 0] == points[:-1, 0]) + 1
+        is_first[tied] = (points[tied] != points[tied - 1]).any(axis=1)
+        if is_first.all() and self.probabilities.all():
+            return None
+        starts, groups = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+        masses = self._masses_of(groups)
+        carries = masses / self.mass > 0  # a weight may vanish relative to the mass
+        owner = np.empty(len(points), dtype=np.intp)
+        owner[self._order] = np.where(carries, np.cumsum(carries) - 1, -1)[groups]
+        return Reduction(Measure(points[starts[carries]], masses[carries], self.traits), owner)
+
+    def _masses_of(self, groups: Indices) -> Floats:
+        """Sums of the weights of groups of consecutive rows; weights of zero in between do not
+        change a bit.
+        """
+        weights = self.weights[self._order]
+        positive = np.flatnonzero(weights)
+        starts = np.flatnonzero(np.diff(groups[positive], prepend=-1))
+        masses = np.zeros(groups[-1] + 1)
+        masses[groups[positive][starts]] = np.add.reduceat(weights[positive], starts)
+        return masses
+
+    @cached_property
+    def normal_form(self) -> NormalForm:
+        """The normal form. Small problems are solved in its order."""
+        if self._reduction is not None:
+            reduced = self.reduced
+            return NormalForm(
+                reduced.points.astype(np.float64), reduced.probabilities, self._reduction.owner
+            )
+        owner = np.empty(len(self), dtype=np.intp)
+        owner[self._order] = np.arange(len(self))
+        return NormalForm(
+            self.points[self._order].astype(np.float64), self.probabilities[self._order], owner
+        )
+
+    def from_normal_form(self, values: Floats) -> Floats:
+        """Convert values from the order of the normal form to the order of the reduced measure's
+        partition.
+        """
+        reduced = self.reduced
+        rows = np.empty_like(values)
+        rows[reduced._order] = values
+        return reduced.partition.sort(rows)
+
+    def has_rows_of(self, other: Measure) -> bool:
+        """Tell whether the other measure has the same rows in the same order."""
+        if self is other:
+            return True
+        return np.array_equal(self.points, other.points) and np.array_equal(
+            self.weights, other.weights
+        )
+
+    def equals(self, other: Measure) -> bool:
+        """Tell whether this is the same measure, however its rows are ordered, repeated, split or
+        padded with zeros.
+        """
+        if self is other:
+            return True
+        mine, theirs = self.reduced, other.reduced
+        return (
+            len(mine) == len(theirs)
+            and self._mass_ratio(other) <= WEIGHT_ROUNDING
+            and (_first_difference(mine.normal_form, theirs.normal_form) is None)
+        )
+
+    def _mass_ratio(self, other: Measure) -> float:
+        return abs(self.mass - other.mass) / max(self.mass, other.mass)
+
+    def precedes(self, other: Measure) -> bool:
+        """A total order of reduced measures: by size, then by the first number in which their
+        partitions differ.
+        """
+        if len(self) != len(other):
+            return len(self) < len(other)
+        first = _first_difference(self.partition, other.partition)
+        return first is not None and first[0] < first[1]
+
+    def _facts(self) -> dict[str, object]:
+        mass = float(self.weights.sum())  # the exact sum of `mass` takes longer
+        return {"n": len(self), "d": self.dimension, "mass": mass, "dtype": self.points.dtype}
+
+
+def _first_difference(
+    mine: NormalForm | Partition, theirs: NormalForm | Partition
+) -> tuple[float, float] | None:
+    """The first two numbers that differ between two orders of points and their probabilities, or
+    None.
+    """
+    for a, b, rtol in (
+        (mine.points, theirs.points, 0.0),
+        (mine.probabilities, theirs.probabilities, WEIGHT_ROUNDING),
+    ):
+        different = np.flatnonzero(np.abs(a - b).ravel() > rtol * np.maximum(a, b).ravel())
+        if len(different):
+            return a.ravel()[different[0]], b.ravel()[different[0]]
+    return None

@@ -1,0 +1,1 @@
+"""What a solve returns: solutions, plans, divergences, certificates and their texts."""

@@ -1,0 +1,179 @@
+"""Derivatives of the results of a solution other than its value: potentials, map and plan."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import validation
+from ..backends.cpu.threads import single_threaded_blas
+from ..common.array_types import ArrayLike, Floats, Numbers
+from ..dual import Iterate
+from ..gradients import implicit
+from ..gradients.implicit import HessianProduct, ImplicitGradient, Tangents
+from ..gradients.linear_system import LINEAR_TOL
+from ..problem import Problem
+from .status import warned
+
+
+class Differentiable:
+    """Derivatives of potentials, map, plan and gradient of a `problem` with an `iterate`, computed
+    by a `backend`.
+    """
+
+    problem: Problem
+    backend: str
+
+    @property
+    def _row_iterate(self) -> Iterate:
+        """The iterate in the order of the partitions of all rows."""
+        raise NotImplementedError
+
+    def pullback(
+        self,
+        f: ArrayLike | None = None,
+        g: ArrayLike | None = None,
+        map: ArrayLike | None = None,
+        plan: tuple[ArrayLike, ArrayLike] | None = None,
+        tol: float = LINEAR_TOL,
+    ) -> ImplicitGradient:
+        """The gradient of a scalar that depends on the potentials, the map and the plan.
+
+        Parameters
+        ----------
+        f, g : (n,) and (m,) array-likes, optional
+            Derivatives of the scalar with respect to `f` and `g`.
+        map : (n, d) array-like, optional
+            Derivatives with respect to `map()`, the images of the source points.
+        plan : pair of (n, k) and (m, k) array-likes, optional
+            U and V such that U V' are the derivatives with respect to the entries of the plan.
+        tol : float
+            Relative residual of the linear system. Apart from this, derivatives are right up to the
+            marginal error.
+
+        Returns
+        -------
+        Gradient
+            x (n, d), y (m, d), a (n,), b (m,) float64 arrays, and the attribute `linear_solve`:
+            residual, n_iter, n_passes, converged.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the linear system was not solved to the tolerance.
+
+        Notes
+        -----
+        Cost: four passes, two for each iteration of the linear solver, two more for a map and two
+        more for a plan, all in float64. The memory is O(n + m): sums over clusters take 32 MB, or
+        512 bytes for each source point.
+
+        References
+        ----------
+        Thornton & Cuturi 2023, "Rethinking initialization of the Sinkhorn algorithm", section 2.2.
+
+        Examples
+        --------
+        The images of two points move along with the target points onto which they are mapped.
+
+        >>> import numpy as np, sinkhorn_nb as snb
+        >>> solution = snb.entropic_ot([[0.0], [1.0]], [[0.0], [3.0]], blur=0.1)
+        >>> solution.pullback(map=np.ones((2, 1))).y.round(3)
+        array([[1.],
+               [1.]])
+        """
+        problem, tol = self.problem, validation.positive("tol", tol)
+        f, g = (
+            _cotangent("f", f, problem.source.weights),
+            _cotangent("g", g, problem.target.weights),
+        )
+        map = _cotangent("map", map, problem.source.points)
+        if plan is not None:
+            plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
+        with single_threaded_blas():  # idle threads of BLAS spin on the cores that the passes need
+            return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(
+                problem.home
+            )
+
+    def pushforward(
+        self,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        a: ArrayLike | None = None,
+        b: ArrayLike | None = None,
+        tol: float = LINEAR_TOL,
+    ) -> Tangents:
+        """Derivatives of potentials and value along a direction of points and weights.
+
+        Parameters
+        ----------
+        x, y : (n, d) and (m, d) array-likes, optional
+            Velocities of the points; zero by default.
+        a, b : (n,) and (m,) array-likes, optional
+            Changes of the weights, of the same sum; zero by default.
+        tol : float
+            Relative residual of the linear system.
+
+        Returns
+        -------
+        Tangents
+            f (n,), g (m,) and value, and the attribute `linear_solve`.
+
+        Notes
+        -----
+        Cost: four passes and two for each iteration of the linear solver. See `pullback`.
+        """
+        problem, tol = self.problem, validation.positive("tol", tol)
+        x, y = _direction("x", x, problem.source.points), _direction("y", y, problem.target.points)
+        a, b = (
+            _direction("a", a, problem.source.weights),
+            _direction("b", b, problem.target.weights),
+        )
+        with single_threaded_blas():
+            return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(
+                problem.home
+            )
+
+    def hessian_vector_product(
+        self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
+    ) -> HessianProduct:
+        """The Hessian of the value in (x, y) times (dx, dy), at fixed weights.
+
+        Parameters
+        ----------
+        dx, dy : (n, d) and (m, d) array-likes, optional
+            The direction; zero by default.
+        tol : float
+            Relative residual of the linear system.
+
+        Returns
+        -------
+        HessianProduct
+            x (n, d) and y (m, d), and the attribute `linear_solve`.
+
+        Notes
+        -----
+        Cost: six passes and two for each iteration of the linear solver. See `pullback`.
+        """
+        return warned(self._hessian_vector_product(dx, dy, tol)).sent(self.problem.home)
+
+    def _hessian_vector_product(
+        self, dx: ArrayLike | None, dy: ArrayLike | None, tol: float
+    ) -> HessianProduct:
+        problem, tol = self.problem, validation.positive("tol", tol)
+        dx, dy = (
+            _direction("dx", dx, problem.source.points),
+            _direction("dy", dy, problem.target.points),
+        )
+        with single_threaded_blas():
+            return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
+
+    def _linearized(self) -> implicit.Linearization:
+        return implicit.Linearization(self.problem, self._row_iterate, self.backend)
+
+
+def _cotangent(name: str, value: ArrayLike | None, like: Numbers) -> Floats | None:
+    return None if value is None else validation.like(name, value, like)
+
+
+def _direction(name: str, value: ArrayLike | None, like: Numbers) -> Floats:
+    return np.zeros(like.shape) if value is None else validation.like(name, value, like)

@@ -1,0 +1,216 @@
+"""The Sinkhorn divergence, made of three solutions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..common.array_types import ArrayLike, Floats
+from ..common.caching import cached_property
+from ..common.real import RealNumber
+from ..common.representation import Represented
+from ..gradients import LINEAR_TOL
+from ..gradients.envelope import Gradient, with_value
+from ..gradients.implicit import HessianProduct
+from ..gradients.linear_system import LinearSolve
+from ..interop.arrays import HOST, Home
+from ..measures.measure import Measure
+from ..problem import Problem
+from .solution import Solution
+from .status import warned
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Divergence(Represented, RealNumber):
+    """S_eps(a, b) = OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2.
+
+    Attributes
+    ----------
+    xy, xx, yy : Solution
+        The solutions of the three problems; pass xx and yy to further calls as self_x and self_y.
+    value : float
+        Also `float(divergence)`. Compare, compute, format and round the divergence itself like this
+        number.
+    converged : bool
+        Whether all three solutions have converged.
+    n_iter : int
+        The largest number of iterations of the three solutions.
+    n_passes : float
+        Sweeps over the n x m pairs; the self problems count by their share of the pairs.
+    marginal_error : float
+        The largest marginal error of the three solutions.
+    """
+
+    xy: Solution
+    xx: Solution
+    yy: Solution
+
+    @cached_property
+    def value(self) -> float:
+        """S_eps from three dual values; its error is quadratic in the marginal errors."""
+        return 0.0 if self.xy.problem.is_self else max(difference(self.xy, self.xx, self.yy), 0.0)
+
+    def __float__(self) -> float:
+        return self.value
+
+    @cached_property
+    def gap(self) -> float:
+        """A certified bound, |value - S_eps| <= gap. It takes the passes of `Solution.gap` for all
+        three problems.
+        """
+        return max(self.xy.gap, (self.xx.gap + self.yy.gap) / 2)
+
+    @property
+    def converged(self) -> bool:
+        """Whether all three solutions are within tol."""
+        return all(solution.converged for solution in self._solutions)
+
+    @property
+    def n_iter(self) -> int:
+        """The largest number of iterations of the three solutions."""
+        return max(solution.n_iter for solution in self._solutions)
+
+    @property
+    def n_passes(self) -> float:
+        """Sweeps over the n x m pairs; the sweeps of each solution count by its number of pairs."""
+        pairs = [(id(s.found), s.n_passes * s.found.n_pairs) for s in self._solutions]
+        return sum(dict(pairs).values()) / self.xy.found.n_pairs
+
+    @property
+    def marginal_error(self) -> float:
+        """The largest marginal error of the three solutions."""
+        return max(solution.marginal_error for solution in self._solutions)
+
+    @property
+    def on_host(self) -> Divergence:
+        """The divergence with NumPy arrays for all results, also if the points are on a GPU."""
+        if self._home == HOST:
+            return self
+        on_host = {id(solution): solution.on_host for solution in self._solutions}
+        return Divergence(*(on_host[id(solution)] for solution in self._solutions))
+
+    @property
+    def potentials(self) -> tuple[Floats, Floats]:
+        """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
+        return self._home.send(self.xy._f - self.xx._f), self._home.send(self.xy._g - self.yy._g)
+
+    def gradient(self) -> Gradient:
+        """The gradient of S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a;
+        y and b alike.
+
+        Returns
+        -------
+        Gradient
+            x (n, d), y (m, d), a (n,), b (m,) float64 arrays. They take four passes.
+
+        References
+        ----------
+        Feydy et al. 2019, equation (10) and section 3.2.
+        """
+        cross = self.xy._gradient
+        on_x = cross if self.xx is self.xy else self.xx._gradient
+        on_y = on_x if self.yy is self.xx else self.yy._gradient
+        gradient = Gradient(cross.x - on_x.x, cross.y - on_y.y, cross.a - on_x.a, cross.b - on_y.b)
+        return with_value(self.value, self.xy.problem, gradient).sent(self._home)
+
+    def hessian_vector_product(
+        self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
+    ) -> HessianProduct:
+        """The Hessian of S_eps in (x, y) times (dx, dy), at fixed weights.
+
+        Parameters
+        ----------
+        dx, dy : (n, d) and (m, d) array-likes, optional
+            The direction; zero by default.
+        tol : float
+            Relative residual of the linear systems, one for each of the three problems.
+
+        Returns
+        -------
+        HessianProduct
+            x (n, d) and y (m, d), and the attribute `linear_solve` with the worst residual and all
+            passes.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a linear system was not solved to the tolerance.
+
+        References
+        ----------
+        Thornton & Cuturi 2023, section 2.2, for the linear system.
+
+        Examples
+        --------
+        If a cloud moves as a whole, the derivative in its mean changes as for a square.
+
+        >>> import numpy as np, sinkhorn_nb as snb
+        >>> divergence = snb.sinkhorn_divergence([[0.0], [1.0]], [[2.0], [4.0]], blur=0.1)
+        >>> round(float(divergence.hessian_vector_product(dx=np.ones((2, 1))).x.sum()), 6)
+        1.0
+        """
+        cross = self.xy._hessian_vector_product(dx, dy, tol)
+        on_x = self.xx._hessian_vector_product(dx, dx, tol)
+        on_y = self.yy._hessian_vector_product(dy, dy, tol)
+        solves = [part.linear_solve for part in (cross, on_x, on_y)]
+        pairs = [
+            s.n_passes * of.found.n_pairs for s, of in zip(solves, self._solutions, strict=True)
+        ]
+        report = LinearSolve(
+            max(s.residual for s in solves),
+            tol,
+            max(s.n_iter for s in solves),
+            sum(pairs) / self.xy.found.n_pairs,
+        )
+        # The halves are equal up to the marginal error
+        of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)
+        return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(
+            self._home
+        )
+
+    def _facts(self) -> dict[str, object]:
+        outcome = {
+            "value": self.value,
+            "converged": self.converged,
+            "marginal_error": f"{self.marginal_error:.2g}",
+        }
+        return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.xy.problem._facts()
+
+    @property
+    def _home(self) -> Home:
+        return self.xy.problem.home
+
+    @property
+    def _solutions(self) -> tuple[Solution, Solution, Solution]:
+        return self.xy, self.xx, self.yy
+
+
+def assembled(problem: Problem, xy: Solution, xx: Solution, yy: Solution) -> Divergence:
+    """The divergence of a problem from three solutions, whose measures may have other rows."""
+    source, target = problem.source, problem.target
+    new_xy = _for_rows_of(problem, source, target, xy)
+    new_xx = _for_rows_of(problem, source, source, new_xy if xx is xy else xx)
+    return Divergence(
+        new_xy, new_xx, _for_rows_of(problem, target, target, new_xx if yy is xx else yy)
+    )
+
+
+def _for_rows_of(
+    problem: Problem, source: Measure, target: Measure, solution: Solution
+) -> Solution:
+    """The solution for the rows and the home of the problem, from one of the same measures with
+    other rows.
+    """
+    known = solution.problem
+    pairs = (source, known.source), (target, known.target)
+    same = problem.home == known.home and all(mine.has_rows_of(theirs) for mine, theirs in pairs)
+    return solution if same else solution.of(problem.between(source, target))
+
+
+def difference(xy: Solution, xx: Solution, yy: Solution) -> float:
+    """S_eps from three dual values, without the terms that a mass other than 1 adds to each of
+    them.
+
+    These terms are the same in all three values and of the size of eps, so adding them would cost
+    digits. Errors of nearly equal values may make the difference negative.
+    """
+    return xy._transported - (xx._transported + yy._transported) / 2

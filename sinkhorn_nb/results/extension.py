@@ -1,0 +1,104 @@
+"""Extend potentials and maps from the points of the solve to new points and to all rows of the
+caller.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import validation
+from ..common.array_types import ArrayLike, Coordinates, Floats
+from ..dual import Iterate
+from ..kernels.point_cloud import GibbsKernel
+from ..measures.measure import Measure
+from ..problem import Problem
+
+
+class Extension:
+    """The softmin extension of the target's potential to any points of the source's space.
+
+    Parameters
+    ----------
+    problem : Problem
+        The caller's problem; the potentials belong to its reduced problem.
+    g : (k,) array
+        The potential of the target between probabilities, in the order of the reduced partition.
+    backend : str
+        The backend of the solver.
+    """
+
+    def __init__(self, problem: Problem, g: Floats, backend: str) -> None:
+        self._problem, self._g, self._backend = problem, g, backend
+
+    def potential(self, points: Coordinates) -> Floats:
+        """T(g) at the points, between probabilities: -eps log sum_j b_j exp((g_j - C(x, y_j)) /
+        eps).
+        """
+        query, kernel = self._kernel_from(points)
+        return query.expand(kernel.softmin(self._g))
+
+    def images(self, points: Coordinates) -> Floats:
+        """The means of the target's points under the conditional plan at the points."""
+        query, kernel = self._kernel_from(points)
+        return query.expand(kernel.barycenters(kernel.softmin(self._g), self._g))
+
+    def at_rows(self, f: Floats) -> Floats:
+        """The source's potential per row of the caller, from that of the points. Rows without mass
+        have T(g).
+        """
+        source = self._problem.source
+        return source.expand(
+            f, self.potential(source.points[source.inert]) if len(source.inert) else 0.0
+        )
+
+    def images_of_rows(self, f: Floats) -> Floats:
+        """The barycentric images of the caller's rows, in one pass, because f is T(g) at the
+        points.
+        """
+        problem, source = self._problem, self._problem.source
+        images = problem.reduced.kernel("float64", self._backend).barycenters(f, self._g)
+        return source.expand(
+            images, self.images(source.points[source.inert]) if len(source.inert) else 0.0
+        )
+
+    def _kernel_from(self, points: Coordinates) -> tuple[Measure, GibbsKernel]:
+        problem, query = self._problem, Measure.of(points)
+        validation.blur(problem.blur, points - problem.centre)
+        x, y = query.reduced.partition, problem.reduced.target.partition
+        return query, problem.kernel_between(x, y, "float64", self._backend)
+
+
+def new_points(name: str, points: ArrayLike, source: Measure) -> Coordinates:
+    """Check the caller's new points: they must have the unit and the columns of the source's
+    points.
+    """
+    points, traits = validation.cloud(name, points, source.dimension)
+    validation.same_dimension(name, points, "the data", source.points)
+    validation.same_meaning(name, traits, "the data", source.traits)
+    return points
+
+
+def iterate_of_normal_forms(problem: Problem, known: Iterate) -> Iterate:
+    """Convert an iterate from the order of the normal forms to the order of the partitions."""
+    source, target = problem.source, problem.target
+    f, log_rows = source.from_normal_form(known.f), source.from_normal_form(known.log_rows)
+    if known.g is known.f:
+        return Iterate(f, f, log_rows, log_rows)
+    return Iterate(
+        f, target.from_normal_form(known.g), log_rows, target.from_normal_form(known.log_columns)
+    )
+
+
+def iterate_of_rows(problem: Problem, iterate: Iterate, f: Floats, g: Floats) -> Iterate:
+    """Convert potentials per row to an iterate in the order of the partitions of all rows.
+
+    Rows of equal points have the same marginal ratios; rows without mass are exact.
+    """
+    if problem.reduced is problem:
+        return iterate
+    sides = (problem.source, f, iterate.log_rows), (problem.target, g, iterate.log_columns)
+    potentials = [measure.partition.sort(potential) for measure, potential, _ in sides]
+    ratios = [
+        measure.partition.sort(measure.expand(np.asarray(logs))) for measure, _, logs in sides
+    ]
+    return Iterate(*potentials, *ratios)

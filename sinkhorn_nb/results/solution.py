@@ -1,0 +1,341 @@
+"""The result of a solve: potentials, and all quantities that they determine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..common.array_types import ArrayLike, Coordinates, Floats
+from ..common.caching import cached_property, know
+from ..common.representation import Represented
+from ..dual import Iterate, Normal, dual_value, marginal_error
+from ..gradients import (
+    Gradient,
+    envelope,
+    envelope_of_normal_forms,
+    pull,
+    with_value,
+)
+from ..interop.arrays import HOST
+from ..problem import Problem
+from .certificate import Certificate, certify
+from .differentiable import Differentiable
+from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
+from .outlook import advice
+from .plan import Plan, with_log_rows
+from .plan_statistics import Pairs
+from .status import Status, explain
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution(Represented, Differentiable):
+    """Dual potentials of OT_eps(a, b), with the plan, maps and gradients that they determine.
+
+    Attributes
+    ----------
+    problem : Problem
+    f, g : (n,) and (m,) float64 arrays
+        Potentials in units of cost: P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps).
+    value : float
+        The dual value, a lower bound of OT_eps.
+    marginal_error : float
+        At (f, g): max over the two sides of sum_i a_i |r_i - 1| / mass.
+    status : Status
+    converged : bool
+    n_iter : int
+    n_passes : float
+        Full sweeps over the n x m pairs.
+    history : (n_iter,) float64 array
+        The marginal error before each update, all at the problem's temperature.
+    dtype : str
+        Precision of the pairs.
+    backend : str
+        The backend of the solver. It computes the plan, the maps and the gradient, too.
+    """
+
+    problem: Problem
+    found: Iterate | Normal
+    status: Status
+    solve_passes: float
+    history: Floats
+    dtype: str
+    tol: float
+    backend: str = "auto"
+
+    @property
+    def f(self) -> Floats:
+        """(n,) potential of the source, in units of cost."""
+        return self.problem.home.send(self._potentials[0])
+
+    @property
+    def g(self) -> Floats:
+        """(m,) potential of the target, in units of cost."""
+        return self.problem.home.send(self._potentials[1])
+
+    @cached_property
+    def iterate(self) -> Iterate:
+        """The iterate in the order of the partitions; small problems, solved in another order, are
+        converted.
+        """
+        found = self.found
+        return (
+            found
+            if isinstance(found, Iterate)
+            else iterate_of_normal_forms(self.problem, found.iterate)
+        )
+
+    @cached_property
+    def value(self) -> float:
+        """The dual value, a lower bound of OT_eps whose error is quadratic in the marginal
+        error.
+        """
+        return self._transported + self.problem.mass_terms
+
+    @cached_property
+    def gap(self) -> float:
+        """A certified bound, value <= OT_eps <= value + gap; it is linear in the marginal error.
+
+        It takes one pass in float64 if one side is exact at the potentials, as after most of the
+        default steps, and else two; solutions with pairs in float32 take three. n_passes includes
+        them from then on. Rounding of float32 pairs may lift the value above OT_eps: |value -
+        OT_eps| <= gap holds for them, too.
+
+        References
+        ----------
+        Altschuler et al. 2017, algorithm 2.
+        """
+        value, bounds = self._transported, self._certificate
+        mass = self.problem.mass
+        return max(mass * bounds.primal_value - value, value - mass * bounds.dual_value, 0.0)
+
+    @property
+    def n_passes(self) -> float:
+        """Sweeps over the n x m pairs: the start, the iterations, repeated rows, and the gap once
+        it was computed.
+        """
+        return self.solve_passes + (
+            self._certificate.n_passes if "_certificate" in vars(self) else 0.0
+        )
+
+    @cached_property
+    def _certificate(self) -> Certificate:
+        problem, iterate = self._solved, self.iterate
+        if problem.target.precedes(problem.source):  # the same bits for (a, b) and (b, a)
+            problem, iterate = problem.T, iterate.T
+        return certify(problem, iterate, self.dtype, self.backend)
+
+    @cached_property
+    def marginal_error(self) -> float:
+        """max over the two sides of sum_i a_i |r_i - 1| / mass at the returned potentials."""
+        return marginal_error(*self._probabilities, self.iterate.log_rows, self.iterate.log_columns)
+
+    @property
+    def n_iter(self) -> int:
+        """Number of iterations, including the annealing of the paper's scheme."""
+        return len(self.history)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the marginal error is within tol."""
+        return self.status is Status.CONVERGED
+
+    @property
+    def message(self) -> str:
+        """The status, the error reached and, after a failure, the cure."""
+        hint = None if self.converged else advice(self.problem)
+        return explain(self.status, self.marginal_error, self.history, self.tol, self.dtype, hint)
+
+    @property
+    def T(self) -> Solution:
+        """The solution of the transposed problem."""
+        return self._with(problem=self.problem.T, found=self.found.T)
+
+    def of(self, problem: Problem) -> Solution:
+        """The solution of another problem with the same reduced problem."""
+        return self if problem is self.problem else self._with(problem=problem)
+
+    def _with(self, **changes: Any) -> Solution:
+        """The solution with changed fields and the same certificate."""
+        known = {
+            name: vars(self)[name]
+            for name in ("_certificate", "_dual", "marginal_error")
+            if name in vars(self)
+        }
+        return know(replace(self, **changes), **known)
+
+    @property
+    def on_host(self) -> Solution:
+        """The solution with NumPy arrays for all results, also if the points are on a GPU."""
+        home = self.problem.home
+        return self if home == HOST else self._with(problem=replace(self.problem, home=HOST))
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`,
+        `plan.topk(k)`.
+        """
+        plan = Plan(self.problem, *self._potentials, self.backend)
+        return with_log_rows(plan, self.iterate.log_rows) if self.dtype == "float64" else plan
+
+    def sample(self, k: int, random_state: int | np.random.Generator | None = None) -> Pairs:
+        """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, like `Plan.sample`."""
+        return self.plan.sample(k, random_state)
+
+    @cached_property
+    def transport_cost(self) -> float:
+        """<P, C>; it takes one pass."""
+        source, target = self._solved.source.partition, self._solved.target.partition
+        x, y = source.points - self.problem.centre, target.points - self.problem.centre
+        kernel = self._solved.kernel("float64", self.backend)
+        moments = np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2])
+        sums = np.nan_to_num(kernel.transport(self.iterate.f, self.iterate.g, moments))
+        costs = (x**2).sum(axis=1) / 2 * sums[:, 0] - (x * sums[:, 1:-1]).sum(axis=1) + sums[:, -1]
+        return float(self.problem.mass * source.probabilities @ costs)
+
+    def potential(self, x_new: ArrayLike) -> Floats:
+        """f at new points: the softmin T(g)(x) = -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps).
+
+        Parameters
+        ----------
+        x_new : (q, d) array
+            Points at any distance from the data. They take one pass over q x m pairs, in the log
+            domain.
+
+        Returns
+        -------
+        (q,) float64 array
+        """
+        return self.problem.home.send(
+            self._extension.potential(self._new(x_new)) - self.problem.mass_shift
+        )
+
+    def potential_back(self, y_new: ArrayLike) -> Floats:
+        """g at new points, like `potential`."""
+        return self.T.potential(y_new)
+
+    def map(self, x_new: ArrayLike | None = None) -> Floats:
+        """The barycentric map x -> sum_j W_j(x) y_j, in y-space.
+
+        Parameters
+        ----------
+        x_new : (q, d) array, optional
+            Points to map, at any distance from the data; None maps the source points.
+
+        Returns
+        -------
+        (q, d) float64 array
+            Means of y under the conditional plan. They take two passes over q x m pairs, or one for
+            the source points.
+        """
+        if x_new is not None:
+            return self.problem.home.send(self._extension.images(self._new(x_new)))
+        f = self.iterate.f - self.problem.eps * self.iterate.log_rows
+        return self.problem.home.send(self._extension.images_of_rows(f))
+
+    def map_back(self, y_new: ArrayLike | None = None) -> Floats:
+        """The barycentric map from the target to the source, like `map`."""
+        return self.T.map(y_new)
+
+    def gradient(self) -> Gradient:
+        """The gradient of the value by the envelope theorem. It takes one pass per side.
+
+        Returns
+        -------
+        Gradient
+            x (n, d), y (m, d), a (n,), b (m,) float64 arrays.
+
+        References
+        ----------
+        Feydy et al. 2019, equation (10) and section 3.2.
+        """
+        return with_value(self.value, self.problem, self._gradient).sent(self.problem.home)
+
+    @property
+    def _gradient(self) -> Gradient:
+        """The gradient of the mass times the value between probabilities, without the constant in
+        the weights' part.
+        """
+        source, target, found = self.problem.source, self.problem.target, self.found
+        if isinstance(found, Normal):
+            (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, found)
+            on_x, on_y = source.normal_form.expand(on_x), target.normal_form.expand(on_y)
+        else:
+            (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
+            on_x, on_y = source.expand(on_x), target.expand(on_y)
+        mass = self.problem.mass
+        return Gradient(
+            pull(source, mass, on_x),
+            pull(target, mass, on_y),
+            self._per_row(f),
+            self._per_row(g, is_source=False),
+        )
+
+    def _facts(self) -> dict[str, object]:
+        outcome = {
+            "value": self.value,
+            "converged": self.converged,
+            "marginal_error": f"{self.marginal_error:.2g}",
+        }
+        return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.problem._facts()
+
+    @cached_property
+    def _transported(self) -> float:
+        """The mass times the value between probabilities."""
+        return self.problem.mass * self._dual
+
+    @cached_property
+    def _dual(self) -> float:
+        return dual_value(*self._probabilities, *self.iterate, self.problem.eps)
+
+    @property
+    def _probabilities(self) -> tuple[Floats, Floats]:
+        return (
+            self._solved.source.partition.probabilities,
+            self._solved.target.partition.probabilities,
+        )
+
+    @cached_property
+    def _potentials(self) -> tuple[Floats, Floats]:
+        potentials = self._f - self.problem.mass_shift, self._g - self.problem.mass_shift
+        for potential in potentials:
+            potential.setflags(write=False)  # all other results are computed from them
+        return potentials
+
+    @cached_property
+    def _f(self) -> Floats:
+        """The potential per row, between probabilities."""
+        return self._per_row(self.found.f)
+
+    @cached_property
+    def _g(self) -> Floats:
+        return self._per_row(self.found.g, is_source=False)
+
+    def _per_row(self, potential: Floats, is_source: bool = True) -> Floats:
+        """A potential per row, from the potential of the points in `found`. Rows without mass have
+        the softmin.
+        """
+        if isinstance(self.found, Normal):
+            measure = self.problem.source if is_source else self.problem.target
+            owner = measure.normal_form.owner
+            if (owner >= 0).all():
+                return potential[owner]
+            potential = measure.from_normal_form(potential)
+        return (self if is_source else self.T)._extension.at_rows(potential)
+
+    @property
+    def _solved(self) -> Problem:
+        return self.problem.reduced
+
+    def _new(self, x_new: ArrayLike) -> Coordinates:
+        return new_points("x_new", x_new, self.problem.source)
+
+    @property
+    def _extension(self) -> Extension:
+        return Extension(self.problem, self.iterate.g, self.backend)
+
+    @property
+    def _row_iterate(self) -> Iterate:
+        """The iterate for all rows, including repeated rows and rows without mass."""
+        return iterate_of_rows(self.problem, self.iterate, self._f, self._g)
