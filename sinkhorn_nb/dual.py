@@ -1,12 +1,14 @@
-"""The dual value and the marginal error of a pair of potentials, from the sums of one pass."""
+"""The dual problem: its value, its updates and its error, from the sums of one pass."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .common.array_types import Floats
+from .marginals import BALANCED, Marginals
 
 LARGEST_LOG = 700.0  # bound of the log of a marginal ratio, so that the error stays finite
 
@@ -64,26 +66,200 @@ class Normal(NamedTuple):
         return Normal(self.iterate.T, self.b, self.a)
 
 
-def balanced(a: Floats, b: Floats, f: Floats, g: Floats) -> tuple[Floats, Floats]:
-    """f - c and g + c with <a, f> = <b, g>; they have the same plan."""
-    c = (a @ f - b @ g) / 2
-    return f - c, g + c
+class Dual:
+    """The dual problem between two probabilities, for all that one pass over the pairs tells.
 
+    Write u = f / eps, v = g / eps, kx, ky = eps / rho and phi_k(s) = (1 - exp(-k s)) / k. The dual
+    value is eps (<a, phi_kx(u)> + <b, phi_ky(v)> - sum P + 1). For exact marginals k is 0 and phi_k
+    is the identity. At the optimum, the marginal ratios are exp(-kx u) and exp(-ky v).
 
-def dual_value(
-    a: Floats, b: Floats, f: Floats, g: Floats, log_rows: Floats, log_columns: Floats, eps: float
-) -> float:
-    """The dual objective after one exact update of one side, for probabilities a and b.
-
-    At (T(g), g) the rows of the plan are exact, so the dual is <a, T(g)> + <b, g> and bounds OT_eps
-    from below. The same holds for (f, T(f)). The value is the larger of the two; its error is
-    quadratic in the marginal error.
+    Parameters
+    ----------
+    a, b : (n,) and (m,) arrays
+        Probabilities, in any order that the potentials share.
+    eps : float
+    marginals : Marginals
     """
-    return float(a @ f + b @ g - eps * min(a @ log_rows, b @ log_columns))
+
+    def __init__(self, a: Floats, b: Floats, eps: float, marginals: Marginals = BALANCED) -> None:
+        self.a, self.b, self.eps, self.marginals = a, b, eps, marginals
+        self.rates = marginals.rates(eps)
+
+    @property
+    def T(self) -> Dual:
+        """The dual of the transposed problem."""
+        return Dual(self.b, self.a, self.eps, self.marginals.T)
+
+    def value(self, iterate: Iterate) -> float:
+        """The dual value after an exact update of one side, the larger one of the two.
+
+        It bounds OT_eps from below, and its error is quadratic in the marginal error.
+        """
+        return max(self.after_rows(iterate), self.after_columns(iterate))
+
+    def after_rows(self, iterate: Iterate) -> float:
+        """The dual value after an exact update of f."""
+        return self._after(self.a, self.b, iterate, *self.rates)
+
+    def after_columns(self, iterate: Iterate) -> float:
+        """The dual value after an exact update of g."""
+        return self._after(self.b, self.a, iterate.T, *self.rates[::-1])
+
+    def _after(self, a: Floats, b: Floats, iterate: Iterate, kx: float, ky: float) -> float:
+        if self.marginals.are_exact:
+            return float(a @ iterate.f + b @ iterate.g - self.eps * (a @ iterate.log_rows))
+        u = iterate.f / self.eps - _residual(iterate.f / self.eps, iterate.log_rows, kx)
+        v = iterate.g / self.eps
+        plan = a @ np.exp(-kx * u)
+        return float(self.eps * (a @ phi(u, kx) + b @ phi(v, ky) - plan + 1))
+
+    def semi_dual(self, f: Floats, softmin: Floats) -> float:
+        """The dual value at f and the exact update of g, from the softmin T(f)."""
+        g = self.T.damped_rows(softmin)
+        if self.marginals.are_exact:
+            return float(self.a @ f + self.b @ g)
+        (kx, ky), u, v = self.rates, f / self.eps, g / self.eps
+        return float(self.eps * (self.a @ phi(u, kx) + self.b @ (phi(v, ky) - np.exp(-ky * v)) + 1))
+
+    def updated_rows(self, iterate: Iterate, share: float = 1.0) -> Floats:
+        """f after a share of its exact update."""
+        return _updated(iterate.f, iterate.log_rows, self.eps, self.rates[0], share)
+
+    def updated_columns(self, iterate: Iterate, share: float = 1.0) -> Floats:
+        """g after a share of its exact update."""
+        return _updated(iterate.g, iterate.log_columns, self.eps, self.rates[1], share)
+
+    def softmin_rows(self, iterate: Iterate) -> Floats:
+        """T(g), at which the rows of the plan are exact."""
+        return iterate.f - self.eps * iterate.log_rows
+
+    def softmin_columns(self, iterate: Iterate) -> Floats:
+        """T(f), at which the columns of the plan are exact."""
+        return iterate.g - self.eps * iterate.log_columns
+
+    def damped_rows(self, softmin: Floats) -> Floats:
+        """The exact update of f from the softmin T(g), at any points."""
+        return softmin if self.rates[0] == 0 else softmin / (1 + self.rates[0])
+
+    def ratios_after(self, iterate: Iterate) -> Floats | float:
+        """The marginal ratios of the rows after an exact update of f."""
+        k = self.rates[0]
+        return 1.0 if k == 0 else np.exp(-k / self.eps * self.updated_rows(iterate))
+
+    def gain(self, iterate: Iterate) -> float:
+        """The gain in dual value of the better exact update; for exact marginals, eps times the
+        larger KL divergence of a marginal.
+        """
+        rows, columns = self.residuals(iterate)
+        kx, ky = self.rates
+        on_rows = _gain(self.a, iterate.f / self.eps, rows, kx)
+        return self.eps * max(on_rows, _gain(self.b, iterate.g / self.eps, columns, ky))
+
+    def here(self, iterate: Iterate) -> float:
+        """The dual value at the potentials themselves."""
+        (kx, ky), u, v = self.rates, iterate.f / self.eps, iterate.g / self.eps
+        plan = self.a @ np.exp(iterate.log_rows)
+        return float(self.eps * (self.a @ phi(u, kx) + self.b @ phi(v, ky) - plan + 1))
+
+    def price_gap(self, iterate: Iterate) -> float:
+        """The cost of the plan of the potentials minus their dual value, if the marginals with an
+        infinite price are exact: the sum of rho KL(p | a exp(-f / rho)).
+        """
+        rows, columns = self.residuals(iterate)
+        kx, ky = self.rates
+        on_rows = _price_gap(self.a, iterate.f / self.eps, rows, kx)
+        return self.eps * (on_rows + _price_gap(self.b, iterate.g / self.eps, columns, ky))
+
+    def residuals(self, iterate: Iterate) -> tuple[Floats, Floats]:
+        """Logs of the marginal ratios over their aims, exp(-kx u) and exp(-ky v)."""
+        if self.marginals.are_exact:
+            return iterate.log_rows, iterate.log_columns
+        kx, ky = self.rates
+        rows = iterate.log_rows + kx / self.eps * iterate.f
+        return rows, iterate.log_columns + ky / self.eps * iterate.g
+
+    def error(self, iterate: Iterate) -> float:
+        """The marginal error: max over the sides of sum_i a_i |r_i - exp(-k u_i)|, relative to the
+        mass of the plan.
+        """
+        f, g, log_rows, log_columns = iterate
+        kx, ky = self.rates
+        on_rows = self._side(self.a, f, log_rows, kx)
+        return max(on_rows, self._side(self.b, g, log_columns, ky))
+
+    def _side(self, a: Floats, f: Floats, log_rows: Floats, k: float) -> float:
+        log_rows = np.minimum(log_rows, LARGEST_LOG)
+        if self.marginals.are_exact:
+            return float(a @ np.abs(np.expm1(log_rows)))
+        rows = np.exp(log_rows)
+        aims = np.exp(np.minimum(-k / self.eps * f, LARGEST_LOG))
+        mass = a @ rows
+        return float(a @ np.abs(rows - aims) / mass) if mass > 0 else math.inf
+
+    def balanced(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
+        """f - c and g + c, which have the same plan, with the best c.
+
+        For exact marginals all c are equally good: then <a, f> = <b, g>.
+        """
+        if self.marginals.are_exact:
+            c = float(self.a @ f - self.b @ g) / 2
+        else:
+            kx, ky = self.rates
+            logs = _log_mean(self.b, -ky / self.eps * g), _log_mean(self.a, -kx / self.eps * f)
+            c = self.eps / (kx + ky) * (logs[0] - logs[1])
+        return f - c, g + c
+
+    def completed(self, iterate: Iterate, is_self: bool) -> Iterate:
+        """The iterate with the best constant between its potentials."""
+        if is_self:
+            return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
+        f, g = self.balanced(iterate.f, iterate.g)
+        return iterate._replace(f=f, g=g)
 
 
-def marginal_error(a: Floats, b: Floats, log_rows: Floats, log_columns: Floats) -> float:
-    """max over the two sides of sum_i a_i |r_i - 1|, for probabilities a and b."""
-    rows = a @ np.abs(np.expm1(np.minimum(log_rows, LARGEST_LOG)))
-    columns = b @ np.abs(np.expm1(np.minimum(log_columns, LARGEST_LOG)))
-    return float(max(rows, columns))
+def self_step(rate: float) -> float:
+    """The share of an exact update that makes the fastest steps of a self problem.
+
+    With lam = 1 / (1 + rate), the derivative of the update has its spectrum in [-lam, 0]; the share
+    2 / (2 + lam) contracts by lam / (2 + lam). This is 2/3 for exact marginals.
+    """
+    lam = 1 / (1 + rate)
+    return 2 / (2 + lam)
+
+
+def phi(s: Floats, k: float) -> Floats:
+    """(1 - exp(-k s)) / k, and s for k = 0: what a potential s earns per mass of its point."""
+    return s if k == 0 else -np.expm1(-k * s) / k
+
+
+def _residual(u: Floats, log_rows: Floats, k: float) -> Floats:
+    """u minus its exact update."""
+    return log_rows if k == 0 else (log_rows + k * u) / (1 + k)
+
+
+def _gain(a: Floats, u: Floats, residual: Floats, k: float) -> float:
+    logs = np.minimum(residual, LARGEST_LOG)
+    if k == 0:
+        return float(a @ (np.expm1(logs) - residual))
+    aims = a * np.exp(-k * u)
+    return float(aims @ (np.expm1(logs) - np.expm1(k / (1 + k) * logs) * (1 + k) / k))
+
+
+def _price_gap(a: Floats, u: Floats, residual: Floats, k: float) -> float:
+    """KL(p | a exp(-k u)) / k for the marginal p with log(p / (a exp(-k u))) = residual."""
+    if k == 0:
+        return 0.0
+    logs = np.minimum(residual, LARGEST_LOG)
+    return float(a @ (np.exp(-k * u) * (logs * np.exp(logs) - np.expm1(logs)))) / k
+
+
+def _updated(f: Floats, log_rows: Floats, eps: float, k: float, share: float) -> Floats:
+    if k == 0:
+        return f - share * eps * log_rows
+    return f - share * eps * _residual(f / eps, log_rows, k)
+
+
+def _log_mean(a: Floats, s: Floats) -> float:
+    """log <a, exp(s)> for probabilities a."""
+    top = float(s.max())
+    return top + float(np.log(a @ np.exp(s - top)))

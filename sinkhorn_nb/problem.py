@@ -11,23 +11,28 @@ from . import validation
 from .common.array_types import Floats
 from .common.caching import cached_property
 from .common.representation import Represented
+from .costs import SQUARED_EUCLIDEAN, Cost
+from .dual import Dual
 from .interop.arrays import HOST, Home
 from .kernels.point_cloud import GibbsKernel
+from .marginals import BALANCED, Marginals, Scaling
 from .measures.measure import Measure
 from .measures.partition import Partition
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem(Represented):
-    """OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b), P1 = a, P'1 = b, for C(x, y) = |x - y|^2 /
-    2.
+    """OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b), with marginals P1 = a and P'1 = b.
 
     Parameters
     ----------
     source, target : Measure
-        Measures of the same mass in the same space.
+        Measures in the same space; of the same mass if both marginals are exact.
     eps : float
-        The temperature, blur**2, in units of cost.
+        The temperature in units of cost.
+    cost : Cost, default |x - y|^2 / 2
+    marginals : Marginals, default exact
+        What the plan pays for marginals that are not the measures.
     home : Home
         Home of the arrays of results: the host, or the device of the points.
     """
@@ -35,6 +40,8 @@ class Problem(Represented):
     source: Measure
     target: Measure
     eps: float
+    cost: Cost = SQUARED_EUCLIDEAN
+    marginals: Marginals = BALANCED
     home: Home = HOST
 
     def __post_init__(self) -> None:
@@ -43,6 +50,8 @@ class Problem(Represented):
         if self.source is self.target:
             return
         validation.same_dimension("target", self.target.points, "source", self.source.points)
+        if not self.marginals.are_exact:
+            return
         rounding = max(self.source.traits.mass_rounding, self.target.traits.mass_rounding)
         validation.equal_masses(
             "target", self.target.weights, "source", self.source.weights, rounding
@@ -50,29 +59,32 @@ class Problem(Represented):
 
     @property
     def blur(self) -> float:
-        """sqrt(eps), in the unit of the points."""
-        return float(np.sqrt(self.eps))
+        """The temperature as a length, in the unit of the points."""
+        return self.cost.blur(self.eps)
+
+    @cached_property
+    def scaling(self) -> Scaling:
+        """How the problem follows from the problem between probabilities."""
+        return self.marginals.scaling(self.source.mass, self.target.mass, self.eps)
 
     @property
     def mass(self) -> float:
-        """The mass that is transported."""
-        return (self.source.mass + self.target.mass) / 2
+        """The factor from the plan between probabilities to the plan between the measures; this is
+        the transported mass if both marginals are exact.
+        """
+        return self.scaling.mass
 
-    @property
-    def mass_shift(self) -> float:
-        """Potentials of the problem between probabilities, minus those for the given mass."""
-        return self.eps / 2 * float(np.log(self.mass))
-
-    @property
-    def mass_terms(self) -> float:
-        """The part of OT_eps that depends on the mass M alone: eps M (M - 1 - log M)."""
-        mass = self.mass
-        return self.eps * mass * (mass - 1 - float(np.log(mass)))
+    def dual(self, eps: float | None = None) -> Dual:
+        """The dual problem between probabilities, in the order of the partitions, at the problem's
+        temperature unless another is given.
+        """
+        a, b = self.source.partition.probabilities, self.target.partition.probabilities
+        return Dual(a, b, self.eps if eps is None else eps, self.marginals)
 
     @property
     def T(self) -> Problem:
         """The problem with source and target exchanged."""
-        return self.between(self.target, self.source)
+        return replace(self, source=self.target, target=self.source, marginals=self.marginals.T)
 
     @property
     def reduced(self) -> Problem:
@@ -89,7 +101,7 @@ class Problem(Represented):
     @cached_property
     def is_self(self) -> bool:
         """Whether source and target are the same measure, so that one potential serves both."""
-        return self.source.equals(self.target)
+        return self.marginals == self.marginals.T and self.source.equals(self.target)
 
     @cached_property
     def centre(self) -> Floats:
@@ -111,7 +123,7 @@ class Problem(Represented):
 
     def between(self, source: Measure, target: Measure, eps: float | None = None) -> Problem:
         """The same problem between other measures, at the same temperature unless another is
-        given.
+        given; cost, marginals and home stay.
         """
         return replace(self, source=source, target=target, eps=self.eps if eps is None else eps)
 
@@ -136,11 +148,11 @@ class Problem(Represented):
 
     def on_source(self) -> Problem:
         """OT_eps(a, a)."""
-        return self.between(self.source, self.source)
+        return replace(self, target=self.source, marginals=self.marginals.of_source())
 
     def on_target(self) -> Problem:
         """OT_eps(b, b)."""
-        return self.between(self.target, self.target)
+        return replace(self, source=self.target, marginals=self.marginals.of_target())
 
     def _facts(self) -> dict[str, object]:
         sizes: dict[str, object] = {

@@ -9,7 +9,7 @@ from problems import example, gaussian_entropic_ot, gaussian_grid
 from strategies import pairs
 
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
-from sinkhorn_nb.dual import marginal_error
+from sinkhorn_nb.dual import Iterate
 from sinkhorn_nb.initializers import Gaussian
 
 A, B = np.array([[1.0, 0.3], [0.3, 0.5]]), np.array([[0.4, -0.2], [-0.2, 1.2]])
@@ -35,9 +35,7 @@ def start(problem, entropic=True):
 def error_of_the_start(problem):
     f, g, _ = Gaussian()(problem, Sinkhorn())
     log_sums = problem.kernel("float64").log_sums(f, g)
-    return marginal_error(
-        problem.source.partition.probabilities, problem.target.partition.probabilities, *log_sums
-    )
+    return problem.dual().error(Iterate(f, g, *log_sums))
 
 
 def quadratic(x, f):

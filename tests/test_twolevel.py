@@ -19,7 +19,7 @@ from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
 from sinkhorn_nb.backends.cluster_sums import HostClusterSums
 from sinkhorn_nb.solver import twolevel
 from sinkhorn_nb.solver.acceleration import Alternating, Anderson
-from sinkhorn_nb.solver.twolevel import LARGEST_SHIFT, SHARE, TwoLevel
+from sinkhorn_nb.solver.twolevel import LARGEST_SHIFT, SHARE, Exchange, TwoLevel
 
 ROUNDING = {"float32": 1e-5, "float64": 1e-11}  # of a gradient in l1, of a value
 
@@ -33,7 +33,8 @@ def reduced_dual(t, sums, weights, masses):
 
 
 def best_shifts(sums, weights, masses, tol):
-    return twolevel.best_shifts(HostClusterSums(sums), weights, masses, tol)
+    exchange = Exchange(HostClusterSums(sums), weights, (0.0, 0.0), 0.0, masses)
+    return twolevel.best_shifts(exchange, tol)
 
 
 def reduced_gradient(t, sums, weights, masses):
@@ -152,7 +153,7 @@ def test_shifts_never_lower_the_reduced_dual(seed, n_clusters, n_points, spread,
 def step_from(problem, f, g, on_rows, error=0.0, dtype="float64"):
     """The potentials after one step, from potentials in the caller's order and in the same order."""
     source, target, problem = problem.source, problem.target, problem.reduced
-    method, kernel = TwoLevel(problem, problem.eps), problem.kernel(dtype)
+    method, kernel = TwoLevel(problem, problem.dual()), problem.kernel(dtype)
     method.updates_rows = on_rows
     f, g = method.next(method.measure(kernel, source.collapse(f), target.collapse(g)), error)
     return source.expand(f), target.expand(g)
@@ -229,7 +230,7 @@ def test_one_step_makes_one_side_exact(on_rows):
         plan, a, b, problem = plan.T, b, a, problem.T
     np.testing.assert_allclose(plan.sum(axis=1), a, rtol=1e-9)
     partition = problem.target.partition
-    starts = TwoLevel(problem, problem.eps)._target.bounds[:-1]
+    starts = TwoLevel(problem, problem.dual())._target.bounds[:-1]
     assert 32 <= len(starts) <= 128
     columns, masses = (np.add.reduceat(partition.sort(v), starts) for v in (plan.sum(axis=0), b))
     np.testing.assert_allclose(columns, masses, rtol=1e-8)
@@ -339,7 +340,7 @@ def test_the_dual_never_decreases(family, ratio, init, monkeypatch):
             runs.append([])
 
         def next(self, iterate, error):
-            dual, starts, before = self._dual(iterate), self._n_done == 0, self.n_rejected
+            dual, starts, before = self.value(iterate), self._n_done == 0, self.n_rejected
             potentials = super().next(iterate, error)
             runs[-1].append(Step(dual, starts, self.n_rejected == before))
             return potentials
@@ -363,17 +364,11 @@ def test_the_dual_of_alternating_updates_increases(family, monkeypatch):
     duals = []
 
     class Recorded(Alternating):
-        def __init__(self, problem, eps):
-            super().__init__(problem, eps)
-            self._sides = (
-                problem.source.partition.probabilities,
-                problem.target.partition.probabilities,
-            )
-
         def next(self, iterate, error):
             f, g, log_rows, log_columns = iterate
-            (a, b), due = self._sides, (log_rows, log_columns)[not self.updates_rows]
-            duals.append(a @ f + b @ g - self._eps * (a if self.updates_rows else b) @ due)
+            dual, on_rows = self._dual, self.updates_rows
+            gain = dual.a @ log_rows if on_rows else dual.b @ log_columns
+            duals.append(dual.a @ f + dual.b @ g - dual.eps * gain)
             return super().next(iterate, error)
 
     monkeypatch.setattr(loop, "Alternating", Recorded)

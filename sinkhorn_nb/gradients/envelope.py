@@ -38,23 +38,28 @@ class Gradient(NamedTuple):
 def envelope(
     problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto"
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """(T(g), T(f)), the derivatives in the weights, and the barycentric images of both sides; one
-    pass per side.
+    """The updated potentials of both sides, on which the derivatives in the weights depend, and the
+    derivatives in the points, per unit of the scaled probabilities; one pass per side.
 
-    The derivative in x_i is a_i (x_i - sum_j W_ij y_j), where W is the row-normalized plan. All
-    arrays are in the order of the partitions. The rows are normalized at T(f), the columns at T(g).
+    The derivative in x_i is a_i r_i sum_j W_ij dC_ij / dx_i, where W is the row-normalized plan and
+    r_i the marginal ratio. All arrays are in the order of the partitions.
     """
-    kernel = problem.kernel(dtype, backend)
-    f, g = iterate.f - problem.eps * iterate.log_rows, iterate.g - problem.eps * iterate.log_columns
-    images = kernel.barycenters(f, g)
-    return (f, g), (images, images if problem.is_self else kernel.T.barycenters(g, f))
+    kernel, dual = problem.kernel(dtype, backend), problem.dual()
+    f, g = dual.updated_rows(iterate), dual.updated_columns(iterate)
+    on_x = kernel.mean_gradients(dual.softmin_rows(iterate), g)
+    on_x = _scaled(dual.ratios_after(iterate), on_x)
+    if problem.is_self:
+        return (f, g), (on_x, on_x)
+
+    on_y = kernel.T.mean_gradients(dual.softmin_columns(iterate), f)
+    return (f, g), (on_x, _scaled(dual.T.ratios_after(iterate.T), on_y))
 
 
 def envelope_of_normal_forms(
     problem: Problem, found: Normal
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """The same as `envelope` for a small problem, in the order of the normal forms, by one compiled
-    call.
+    """The same as `envelope` for a small balanced problem, in the order of the normal forms, by one
+    compiled call.
     """
     (f, g, log_rows, log_columns), per_cost = found.iterate, LOG2E / problem.eps
     source, target = problem.source.normal_form, problem.target.normal_form
@@ -64,12 +69,18 @@ def envelope_of_normal_forms(
     on_y = on_x if problem.is_self else np.empty(target.points.shape)
     sides = source.points, target.points, found.a, found.b
     images(*sides, problem.is_self, per_cost / 2, at_rows, at_columns, on_x, on_y)
-    return (exact_f, exact_g), (on_x, on_y)
+    return (exact_f, exact_g), (source.points - on_x, target.points - on_y)
 
 
-def pull(measure: Measure, mass: float, images: Floats) -> Floats:
-    """The derivative of the value in the points of a measure, from their barycentric images."""
-    return (mass * measure.probabilities)[:, None] * (measure.points - images)
+def _scaled(ratios: Floats | float, gradients: Floats) -> Floats:
+    return gradients if isinstance(ratios, float) else ratios[:, None] * gradients
+
+
+def pull(measure: Measure, mass: float, on_points: Floats) -> Floats:
+    """The derivative of the value in the points of a measure, from that per unit of the scaled
+    probabilities.
+    """
+    return (mass * measure.probabilities)[:, None] * on_points
 
 
 def with_value(value: float, problem: Problem, gradient: Gradient) -> Gradient:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..common.representation import Represented, arrays
-from ..dual import Iterate, dual_value
+from ..dual import Iterate
 from ..interop.arrays import Home
 from ..measures.measure import Measure
 from ..measures.partition import Partition
@@ -300,7 +300,7 @@ def pushforward(
     )
     constant = (of.b @ dg + db @ g - of.a @ df - da @ f) / 2
     shift = eps / 2 * d_mass / mass
-    by_mass = dual_value(of.a, of.b, *iterate, eps) + eps * (2 * mass - 2 - np.log(mass))
+    by_mass = of.problem.dual().value(iterate) + eps * (2 * mass - 2 - np.log(mass))
     d_value = mass * (of.system.r @ costs.rows + da @ f + db @ g) + d_mass * by_mass
     values = (
         of.source.restore(df + constant - shift),

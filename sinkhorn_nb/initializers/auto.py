@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.array_types import Floats, Indices
+from ..dual import Dual
 from ..measures.measure import Measure
 from ..measures.partition import Partition
 from ..problem import Problem
@@ -66,7 +67,9 @@ class _Sample:
     def __init__(self, problem: Problem, solver: Sinkhorn) -> None:
         self._rows, x = strata(problem.source.partition)
         _, y = strata(problem.target.partition)
-        self._source, self._b = x.partition, y.partition.probabilities
+        probabilities = x.partition.probabilities, y.partition.probabilities
+        self._source = x.partition
+        self._dual = Dual(*probabilities, problem.eps, problem.marginals)
         self._kernel = problem.kernel_between(y.partition, x.partition, "float32", solver.backend)
         self._share = len(x) * len(y) / (len(problem.source) * len(problem.target))
 
@@ -78,7 +81,7 @@ class _Sample:
     def semi_dual(self, f: Floats) -> float:
         """The semi-dual value of f between the samples, in units of cost."""
         f = self._source.sort(f[self._rows])
-        return float(self._source.probabilities @ f + self._b @ self._kernel.softmin(f))
+        return self._dual.semi_dual(f, self._kernel.softmin(f))
 
 
 def strata(partition: Partition) -> tuple[Indices, Measure]:

@@ -68,5 +68,5 @@ def extended(solution: Solution, partition: Partition, backend: str) -> tuple[Fl
     """
     known = solution.problem.reduced.target.partition
     kernel = solution.problem.kernel_between(partition, known, "float32", backend)
-    f = kernel.softmin(solution.iterate.g)
+    f = solution.problem.reduced.dual().damped_rows(kernel.softmin(solution.iterate.g))
     return f, len(partition) * len(known)

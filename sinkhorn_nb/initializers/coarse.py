@@ -64,7 +64,8 @@ class Coarse(Initializer):
             return Start(f, f, pairs / (n * m))
         if eps > problem.eps:
             kernel = problem.kernel("float32", solver.backend).T
-            return Start(f, kernel.softmin(f), pairs / (n * m) + kernel.n_passes)
+            g = problem.dual().T.damped_rows(kernel.softmin(f))
+            return Start(f, g, pairs / (n * m) + kernel.n_passes)
         g, more = _extended(problem.target.partition, target, solution.T)
         return Start(f, g, (pairs + more) / (n * m))
 
@@ -76,15 +77,15 @@ def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[F
     """f of the coarse solution at all points, by one softmin around its first-order extension; the
     number of pairs.
     """
-    problem, eps, g = solution.problem, solution.problem.eps, solution.iterate.g
+    problem, dual, g = solution.problem, solution.problem.dual(), solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
-    f = solution.iterate.f - eps * solution.iterate.log_rows
+    f = dual.softmin_rows(solution.iterate)
     coarse = problem.kernel("float32", solution.backend)
     extension = problem.kernel_between(partition, target, "float32", solution.backend)
     slopes = cells.measure.points - source.restore(coarse.barycenters(f, g))
     offsets = partition.points - cells.measure.points[cells.owner]
     guess = source.restore(f)[cells.owner] + np.einsum("ik,ik->i", slopes[cells.owner], offsets)
-    f = guess - eps * extension.log_row_sums(guess, g)
+    f = dual.damped_rows(guess - dual.eps * extension.log_row_sums(guess, g))
     return f, _pairs(coarse.n_passes, source, target) + _pairs(
         extension.n_passes, partition, target
     )

@@ -55,7 +55,8 @@ class Debiased(Initializer):
         source, target = problem.source.partition, problem.target.partition
         means = [side.probabilities @ side.points for side in (source, target)]
         shift = means[1] - means[0]
-        if shift @ shift > problem.eps:  # twice the divergence is at least as large
+        # Twice the divergence is at least as large as the squared shift
+        if not problem.marginals.are_exact or shift @ shift > problem.eps:
             return self.otherwise(problem, solver)
         f = self.f - (source.points - means[0]) @ shift + shift @ shift / 4
         g = self.g + (target.points - means[1]) @ shift + shift @ shift / 4

@@ -49,8 +49,9 @@ class Potentials(Settings, Initializer):
         source, target = problem.source, problem.target
         validation.shape("init: f", self.f, (len(source),), "one number per point")
         validation.shape("init: g", self.g, (len(target),), "one number per point")
-        shift = problem.mass_shift
-        return Sorted(source.collapse(self.f) + shift, target.collapse(self.g) + shift)
+        scaling = problem.scaling
+        f, g = source.collapse(self.f) + scaling.of_f, target.collapse(self.g) + scaling.of_g
+        return Sorted(f, g)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Return the potentials, without a pass over the pairs."""

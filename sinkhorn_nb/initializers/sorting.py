@@ -97,7 +97,8 @@ class DualSort(Initializer):
         for _ in range(self.n_sweeps):
             f = dual_sort_sweep(source.points, target.points, f, EXPONENT)
         f, kernel = source.restore(f), problem.kernel("float32", solver.backend).T
-        return Start(f, kernel.softmin(f), self.n_sweeps + kernel.n_passes)
+        g = problem.dual().T.damped_rows(kernel.softmin(f))
+        return Start(f, g, self.n_sweeps + kernel.n_passes)
 
 
 class _Line:

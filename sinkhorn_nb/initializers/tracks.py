@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.small_rules import SELF_STEP
 from ..common.array_types import Floats
+from ..dual import self_step
 from ..measures.measure import Measure
 from ..results.solution import Solution
 
@@ -66,12 +66,12 @@ class Track(NamedTuple):
 
 def updated(solution: Solution) -> Floats:
     """f after the next step, which takes no pass; f itself if the next step updates g."""
-    f, _, log_rows, log_columns = solution.iterate
+    dual, iterate = solution._solved.dual(), solution.iterate
     if solution.problem.is_self:
-        return f - SELF_STEP * solution.problem.eps * log_rows
-    source, target = solution._probabilities
-    is_next = source @ np.abs(log_rows) >= target @ np.abs(log_columns)
-    return f - solution.problem.eps * log_rows if is_next else f
+        return dual.updated_rows(iterate, self_step(dual.rates[0]))
+    rows, columns = dual.residuals(iterate)
+    is_next = dual.a @ np.abs(rows) >= dual.b @ np.abs(columns)
+    return dual.updated_rows(iterate) if is_next else iterate.f
 
 
 def variance(points: Floats, probabilities: Floats) -> float:

@@ -160,6 +160,9 @@ class GibbsKernel:
         """(n, d) means of the y_j with weights b_j p_ij for each i. Rows are normalized, so any f_i
         gives the same.
         """
+        return self._origin + self._relative_barycenters(f, g)
+
+    def _relative_barycenters(self, f: Floats, g: Floats) -> Floats:
         points = self._y.points
         center = points.mean(axis=0)
         moments = np.column_stack([np.ones(len(points)), points - center])
@@ -168,7 +171,25 @@ class GibbsKernel:
         if len(doubtful):
             rows = self._at(doubtful)
             sums[doubtful] = rows.transport(rows.softmin(g), g, moments)
-        return self._origin + (center + sums[:, 1:] / sums[:, :1])
+        return center + sums[:, 1:] / sums[:, :1]
+
+    def mean_gradients(self, f: Floats, g: Floats) -> Floats:
+        """(n, d) means of the cost's derivatives in x_i under the weights of `barycenters`."""
+        return self._x.points - self._relative_barycenters(f, g)
+
+    def costs(self, f: Floats, g: Floats) -> Floats:
+        """(n,) sum_j b_j p_ij C_ij."""
+        center = self._y.points.mean(axis=0)
+        x, y = self._x.points - center, self._y.points - center
+        sums = self.transport(f, g, np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2]))
+        sums = np.nan_to_num(sums)
+        return (x**2).sum(axis=1) / 2 * sums[:, 0] - (x * sums[:, 1:-1]).sum(axis=1) + sums[:, -1]
+
+    def mean_cost(self, a: Floats, b: Floats) -> float:
+        """sum_ij a_i b_j C_ij / sum b for weights a and b of the same sum."""
+        x, y = self._x.points, self._y.points
+        squares = a @ (x**2).sum(axis=1) + b @ (y**2).sum(axis=1)
+        return float(squares / 2 - (a @ x) @ (b @ y) / a.sum())
 
     def _at(self, rows: Indices) -> GibbsKernel:
         """The kernel between some of the x, given by increasing indices, and all y."""

@@ -32,7 +32,7 @@ def between(
     validation.equal_masses(b, target.weights, a, source.weights, rounding)
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, (x, source), (y, target))
-    return Problem(source, target, blur**2, home)
+    return Problem(source, target, blur**2, home=home)
 
 
 def comparable(source: Measure, target: Measure, x: str, y: str) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..backends import small_rules
 from ..backends.small_rules import AMPLIFICATION, FINE, LEAST_ERROR, SAFETY, SHARPENING
-from ..dual import LARGEST_LOG
 from ..initializers import Auto, Debiased, Initializer, Resumed, Sorted
 from ..problem import Problem
 from ..results.divergence import difference
@@ -110,19 +109,9 @@ def _tolerances(solutions: list[Solution]) -> list[float]:
 
 
 def _gain(solution: Solution) -> float:
-    """The gain in dual value of the better exact update: eps times the larger KL divergence of the
-    two marginals.
-    """
-    problem, iterate = solution.problem, solution.iterate
-    sides = (
-        (problem.reduced.source, iterate.log_rows),
-        (problem.reduced.target, iterate.log_columns),
-    )
-    divergences = [
-        side.partition.probabilities @ (np.expm1(np.minimum(logs, LARGEST_LOG)) - logs)
-        for side, logs in sides
-    ]
-    return float(problem.eps * problem.mass * max(divergences))
+    """The gain in dual value of the better exact update."""
+    problem = solution.problem
+    return problem.mass * problem.reduced.dual().gain(solution.iterate)
 
 
 def _continued(solver: Sinkhorn, solution: Solution, start: Initializer, tol: float) -> Solution:

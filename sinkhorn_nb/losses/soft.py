@@ -322,4 +322,4 @@ def _to_grid(
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, ("x", source))
     solver = usual(solver)
-    return solver.solve(Problem(source, target, blur**2, home))
+    return solver.solve(Problem(source, target, blur**2, home=home))

@@ -118,7 +118,7 @@ def solve_pairs(
 
     for q in range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist():
         i, j = int(sources[q]), int(targets[q])
-        problem = Problem(clouds.measure(i), clouds.measure(j), eps, homes[q])
+        problem = Problem(clouds.measure(i), clouds.measure(j), eps, home=homes[q])
         xy, xx, yy = solve_debiased(problem, solver, watch, of_itself(i), of_itself(j))
         if small is not None and xy is not xx:
             xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))

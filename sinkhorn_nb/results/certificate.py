@@ -9,6 +9,7 @@ from scipy.special import xlogy
 
 from ..common.array_types import Floats
 from ..dual import Iterate
+from ..kernels.point_cloud import GibbsKernel
 from ..problem import Problem
 
 EXACT = 1e-9  # rows whose sums are this close to the weights need no update first
@@ -34,6 +35,8 @@ def certify(problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto
     the entropy of (1 - t, t). For an iterate in float64 this takes one pass if one side is exact,
     and else two; in float32 it takes three.
     """
+    if not problem.marginals.are_exact:
+        return _priced(problem, iterate, dtype, backend)
     f, g, log_rows, log_columns = iterate
     if dtype != "float64":
         kernel = problem.kernel("float64", backend)
@@ -45,6 +48,28 @@ def certify(problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto
     if _is_exact(log_columns):
         return _rounded(problem.T, g, f, backend, log_rows)
     return _rounded(problem, f - problem.eps * log_rows, g, backend)
+
+
+def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> Certificate:
+    """Bounds if a marginal has a price: then any plan is feasible on that side.
+
+    The plan of the potentials costs more than their dual value by the sum over the sides of rho
+    KL(p | a exp(-f / rho)), where p is its marginal. An exact side is updated first, so that its
+    marginal is exact.
+    """
+    dual, n_passes = problem.dual(), 0.0
+    is_exact = [rate == 0 for rate in dual.rates]
+    if any(is_exact) or dtype != "float64":
+        kernel = problem.kernel("float64", backend)
+        iterate = Iterate(iterate.f, iterate.g, *kernel.log_sums(iterate.f, iterate.g))
+        if any(is_exact):
+            f = dual.updated_rows(iterate) if is_exact[0] else iterate.f
+            g = dual.updated_columns(iterate) if is_exact[1] else iterate.g
+            iterate = Iterate(f, g, *kernel.log_sums(f, g))
+        n_passes = kernel.n_passes
+    value, gap = dual.here(iterate), dual.price_gap(iterate)
+    margin = 4 * np.finfo(float).eps * (1 + abs(value) / dual.eps) ** 2 * dual.eps
+    return Certificate(value - margin, value + gap + margin, n_passes)
 
 
 def _is_exact(log_sums: Floats) -> bool:
@@ -72,29 +97,24 @@ def _rounded(
     level = a @ f + b @ g
     f, g = f - a @ f, g - b @ g
     scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
-    primal = scaled + _missing(problem, a * (1 - rows), b * (1 - columns))
+    primal = scaled + _missing(problem, kernel, a * (1 - rows), b * (1 - columns))
     # Exponents of the size of C / eps or of the potentials are rounded, which changes sums by the
     # same relative error. This share of the mass may be moved by the largest distance.
-    costs = 1 + (problem.diameter**2 + np.abs(f).max() + np.abs(g).max()) / eps
+    costs = 1 + (2 * problem.cost.bound(problem.diameter) + np.abs(f).max() + np.abs(g).max()) / eps
     margin = 4 * np.finfo(float).eps * costs**2 * eps
     dual = level - eps * (b @ log_columns)
     return Certificate(float(dual - margin), float(primal + margin), kernel.n_passes)
 
 
-def _missing(problem: Problem, da: Floats, db: Floats) -> float:
+def _missing(problem: Problem, kernel: GibbsKernel, da: Floats, db: Floats) -> float:
     """<E, C> + eps (KL of E against a (x) b, and the entropy of the split)."""
     t = da.sum()
     if not t > 0 or not db.sum() > 0:
         return 0.0
     source, target = problem.source.partition, problem.target.partition
-    x, y, a, b = (
-        source.points - problem.centre,
-        target.points - problem.centre,
-        source.probabilities,
-        target.probabilities,
-    )
+    a, b = source.probabilities, target.probabilities
     db = db * (t / db.sum())
-    cost = (da @ (x**2).sum(axis=1) + db @ (y**2).sum(axis=1)) / 2 - (da @ x) @ (db @ y) / t
+    cost = kernel.mean_cost(da, db)
     carriers, targets = a > 0, b > 0
     shares = (
         xlogy(da[carriers], da[carriers] / a[carriers]).sum()

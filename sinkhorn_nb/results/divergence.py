@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..common.array_types import ArrayLike, Floats
@@ -110,7 +111,9 @@ class Divergence(Represented, RealNumber):
         on_x = cross if self.xx is self.xy else self.xx._gradient
         on_y = on_x if self.yy is self.xx else self.yy._gradient
         gradient = Gradient(cross.x - on_x.x, cross.y - on_y.y, cross.a - on_x.a, cross.b - on_y.b)
-        return with_value(self.value, self.xy.problem, gradient).sent(self._home)
+        if self.xy.problem.marginals.are_exact:
+            gradient = with_value(self.value, self.xy.problem, gradient)
+        return gradient.sent(self._home)
 
     def hessian_vector_product(
         self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
@@ -207,10 +210,16 @@ def _for_rows_of(
 
 
 def difference(xy: Solution, xx: Solution, yy: Solution) -> float:
-    """S_eps from three dual values, without the terms that a mass other than 1 adds to each of
-    them.
+    """S_eps from three dual values, without terms that are the same in all three of them.
 
-    These terms are the same in all three values and of the size of eps, so adding them would cost
-    digits. Errors of nearly equal values may make the difference negative.
+    A mass other than 1 adds to each value a term of the size of eps, or of rho if the marginals
+    have a price, so adding these would cost digits. What is left of them is (rho + eps / 2)
+    (sqrt(M_aa) - sqrt(M_bb))^2 for the scales M of the self problems. Errors of nearly equal values
+    may make the difference negative.
     """
-    return xy._transported - (xx._transported + yy._transported) / 2
+    value = xy._transported - (xx._transported + yy._transported) / 2
+    problem = xy.problem
+    if problem.marginals.are_exact:
+        return value
+    roots = math.sqrt(xx.problem.mass) - math.sqrt(yy.problem.mass)
+    return value + (problem.marginals.source + problem.eps / 2) * roots**2

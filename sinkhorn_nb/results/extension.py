@@ -31,11 +31,11 @@ class Extension:
         self._problem, self._g, self._backend = problem, g, backend
 
     def potential(self, points: Coordinates) -> Floats:
-        """T(g) at the points, between probabilities: -eps log sum_j b_j exp((g_j - C(x, y_j)) /
-        eps).
+        """The exact update of f at the points, between probabilities: T(g), damped unless the
+        marginal is exact.
         """
         query, kernel = self._kernel_from(points)
-        return query.expand(kernel.softmin(self._g))
+        return query.expand(self._problem.reduced.dual().damped_rows(kernel.softmin(self._g)))
 
     def images(self, points: Coordinates) -> Floats:
         """The means of the target's points under the conditional plan at the points."""

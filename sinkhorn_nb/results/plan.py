@@ -310,8 +310,7 @@ class Plan(Represented, LinearOperator):
     @property
     def _points(self) -> list[PlanPoints]:
         """The distinct points of both sides."""
-        sides = (self.problem.source, self.f), (self.problem.target, self.g)
-        return [PlanPoints(measure, potential, self.problem) for measure, potential in sides]
+        return [PlanPoints(self.f, self.problem), PlanPoints(self.g, self.problem.T)]
 
     def _send(self, values: Result) -> Result:
         return self.problem.home.send(values)

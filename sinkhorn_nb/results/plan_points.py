@@ -5,23 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from ..common.array_types import Floats
-from ..measures.measure import Measure
 from ..problem import Problem
 
 
 class PlanPoints:
-    """The points of a measure that have mass, with potentials between probabilities.
+    """The points of the source that have mass, with potentials between probabilities.
 
     Rows of equal points may have different potentials if the caller gave them. A row then has the
     factor exp((f_i - F) / eps), where F is such that the factors of a point have the mean 1.
 
     Parameters
     ----------
-    measure : Measure
     potential : (n,) array
-        Potentials of the rows, for the measure's mass.
+        Potentials of the rows of the problem's source.
     problem : Problem
-        The problem with the eps and the mass of the potentials.
+        The problem that the potentials belong to.
 
     Attributes
     ----------
@@ -29,9 +27,9 @@ class PlanPoints:
         Potentials of the points, in the order of the reduced measure's partition.
     """
 
-    def __init__(self, measure: Measure, potential: Floats, problem: Problem) -> None:
-        self._measure = measure
-        potential = potential + problem.mass_shift
+    def __init__(self, potential: Floats, problem: Problem) -> None:
+        self._measure = measure = problem.source
+        potential = potential + problem.scaling.of_f
         largest = measure.collapse(potential)
         factors = np.exp(np.minimum((potential - measure.expand(largest)) / problem.eps, 0.0))
         means = measure.average(factors)

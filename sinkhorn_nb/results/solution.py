@@ -10,7 +10,7 @@ import numpy as np
 from ..common.array_types import ArrayLike, Coordinates, Floats
 from ..common.caching import cached_property, know
 from ..common.representation import Represented
-from ..dual import Iterate, Normal, dual_value, marginal_error
+from ..dual import Iterate, Normal
 from ..gradients import (
     Gradient,
     envelope,
@@ -91,7 +91,7 @@ class Solution(Represented, Differentiable):
         """The dual value, a lower bound of OT_eps whose error is quadratic in the marginal
         error.
         """
-        return self._transported + self.problem.mass_terms
+        return self._transported + self.problem.scaling.constant
 
     @cached_property
     def gap(self) -> float:
@@ -129,7 +129,7 @@ class Solution(Represented, Differentiable):
     @cached_property
     def marginal_error(self) -> float:
         """max over the two sides of sum_i a_i |r_i - 1| / mass at the returned potentials."""
-        return marginal_error(*self._probabilities, self.iterate.log_rows, self.iterate.log_columns)
+        return self._solved.dual().error(self.iterate)
 
     @property
     def n_iter(self) -> int:
@@ -186,16 +186,12 @@ class Solution(Represented, Differentiable):
     @cached_property
     def transport_cost(self) -> float:
         """<P, C>; it takes one pass."""
-        source, target = self._solved.source.partition, self._solved.target.partition
-        x, y = source.points - self.problem.centre, target.points - self.problem.centre
-        kernel = self._solved.kernel("float64", self.backend)
-        moments = np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2])
-        sums = np.nan_to_num(kernel.transport(self.iterate.f, self.iterate.g, moments))
-        costs = (x**2).sum(axis=1) / 2 * sums[:, 0] - (x * sums[:, 1:-1]).sum(axis=1) + sums[:, -1]
-        return float(self.problem.mass * source.probabilities @ costs)
+        costs = self._solved.kernel("float64", self.backend).costs(self.iterate.f, self.iterate.g)
+        return float(self.problem.mass * self._solved.source.partition.probabilities @ costs)
 
     def potential(self, x_new: ArrayLike) -> Floats:
-        """f at new points: the softmin T(g)(x) = -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps).
+        """f at new points: the softmin T(g)(x) = -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps),
+        damped unless the marginal is exact.
 
         Parameters
         ----------
@@ -207,9 +203,8 @@ class Solution(Represented, Differentiable):
         -------
         (q,) float64 array
         """
-        return self.problem.home.send(
-            self._extension.potential(self._new(x_new)) - self.problem.mass_shift
-        )
+        f = self._extension.potential(self._new(x_new)) - self.problem.scaling.of_f
+        return self.problem.home.send(f)
 
     def potential_back(self, y_new: ArrayLike) -> Floats:
         """g at new points, like `potential`."""
@@ -231,7 +226,7 @@ class Solution(Represented, Differentiable):
         """
         if x_new is not None:
             return self.problem.home.send(self._extension.images(self._new(x_new)))
-        f = self.iterate.f - self.problem.eps * self.iterate.log_rows
+        f = self._solved.dual().softmin_rows(self.iterate)
         return self.problem.home.send(self._extension.images_of_rows(f))
 
     def map_back(self, y_new: ArrayLike | None = None) -> Floats:
@@ -250,13 +245,16 @@ class Solution(Represented, Differentiable):
         ----------
         Feydy et al. 2019, equation (10) and section 3.2.
         """
-        return with_value(self.value, self.problem, self._gradient).sent(self.problem.home)
+        problem, gradient = self.problem, self._gradient
+        if problem.marginals.are_exact:
+            return with_value(self.value, problem, gradient).sent(problem.home)
+        on_a = gradient.a + problem.eps * (problem.target.mass - 1)
+        on_b = gradient.b + problem.eps * (problem.source.mass - 1)
+        return gradient._replace(a=on_a, b=on_b).sent(problem.home)
 
     @property
     def _gradient(self) -> Gradient:
-        """The gradient of the mass times the value between probabilities, without the constant in
-        the weights' part.
-        """
+        """The gradient of the value, without the constants in the weights' part."""
         source, target, found = self.problem.source, self.problem.target, self.found
         if isinstance(found, Normal):
             (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, found)
@@ -264,13 +262,13 @@ class Solution(Represented, Differentiable):
         else:
             (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
             on_x, on_y = source.expand(on_x), target.expand(on_y)
-        mass = self.problem.mass
-        return Gradient(
-            pull(source, mass, on_x),
-            pull(target, mass, on_y),
-            self._per_row(f),
-            self._per_row(g, is_source=False),
-        )
+        problem, scaling = self.problem, self.problem.scaling
+        on_x, on_y = pull(source, scaling.mass, on_x), pull(target, scaling.mass, on_y)
+        f, g = self._per_row(f), self._per_row(g, is_source=False)
+        if problem.marginals.are_exact:
+            return Gradient(on_x, on_y, f, g)
+        f, g = f - scaling.of_f, g - scaling.of_g
+        return Gradient(on_x, on_y, *problem.marginals.weight_gradients(f, g, problem.eps))
 
     def _facts(self) -> dict[str, object]:
         outcome = {
@@ -287,18 +285,12 @@ class Solution(Represented, Differentiable):
 
     @cached_property
     def _dual(self) -> float:
-        return dual_value(*self._probabilities, *self.iterate, self.problem.eps)
-
-    @property
-    def _probabilities(self) -> tuple[Floats, Floats]:
-        return (
-            self._solved.source.partition.probabilities,
-            self._solved.target.partition.probabilities,
-        )
+        return self._solved.dual().value(self.iterate)
 
     @cached_property
     def _potentials(self) -> tuple[Floats, Floats]:
-        potentials = self._f - self.problem.mass_shift, self._g - self.problem.mass_shift
+        scaling = self.problem.scaling
+        potentials = self._f - scaling.of_f, self._g - scaling.of_g
         for potential in potentials:
             potential.setflags(write=False)  # all other results are computed from them
         return potentials

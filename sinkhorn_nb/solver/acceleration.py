@@ -10,18 +10,14 @@ from typing import Protocol
 
 import numpy as np
 
-from ..backends.small_rules import SELF_STEP
 from ..common.array_types import Floats
-from ..dual import Iterate
+from ..dual import Dual, Iterate, self_step
 from ..kernels.point_cloud import GibbsKernel
-from ..problem import Problem
 
 MEMORY = 10
 START_ERROR = 0.5  # iterates are mixed below this marginal error
 RIDGE = 1e-10  # on the Gram matrix of unit differences
-# Share of the way from f to T(f). Cross problems: Feydy et al. 2019, equation (26). Self problems
-# take SELF_STEP, 2/3: T' has its spectrum in [-1, 0], so 2/3 contracts by 1/3 or better for any
-# eps, and 1/2 by 1/2.
+# Share of the way from f to T(f) in cross problems: Feydy et al. 2019, equation (26)
 CROSS_STEP = 1 / 2
 DUAL_ROUNDING = {"float32": 1e-6, "float64": 1e-12}  # of the dual value, in units of eps
 
@@ -46,8 +42,9 @@ class Symmetric:
 
     period, updates_rows = 1, True
 
-    def __init__(self, problem: Problem, eps: float) -> None:
-        self._step = eps * (SELF_STEP if problem.is_self else CROSS_STEP)
+    def __init__(self, dual: Dual, is_self: bool) -> None:
+        self._dual = dual
+        self._share = self_step(dual.rates[0]) if is_self else CROSS_STEP
 
     def measure(self, kernel: GibbsKernel, f: Floats, g: Floats) -> Iterate:
         """Compute the marginals in one pass."""
@@ -55,9 +52,10 @@ class Symmetric:
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return the potentials after the step."""
-        f, g, log_rows, log_columns = iterate
-        new_f = f - self._step * log_rows
-        return new_f, new_f if f is g else g - self._step * log_columns
+        f = self._dual.updated_rows(iterate, self._share)
+        if iterate.f is iterate.g:
+            return f, f
+        return f, self._dual.updated_columns(iterate, self._share)
 
 
 class Alternating:
@@ -65,16 +63,20 @@ class Alternating:
 
     period = 2
 
-    def __init__(self, problem: Problem, eps: float) -> None:
-        self._eps, self.updates_rows = eps, True
+    def __init__(self, dual: Dual) -> None:
+        self._dual = dual
+        self.updates_rows = True
 
-    measure = Symmetric.measure
+    def measure(self, kernel: GibbsKernel, f: Floats, g: Floats) -> Iterate:
+        """Compute the marginals in one pass."""
+        return Iterate(f, g, *kernel.log_sums(f, g))
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return the potentials after the step."""
         on_rows, self.updates_rows = self.updates_rows, not self.updates_rows
-        f, g, log_rows, log_columns = iterate
-        return (f - self._eps * log_rows, g) if on_rows else (f, g - self._eps * log_columns)
+        if on_rows:
+            return self._dual.updated_rows(iterate), iterate.g
+        return iterate.f, self._dual.updated_columns(iterate)
 
 
 class Anderson:
@@ -88,12 +90,11 @@ class Anderson:
     _last: tuple[Floats, Floats] | None  # the iterate and the residual before these
     _fallback: Floats | None
 
-    def __init__(self, method: Method, problem: Problem, eps: float, dtype: str) -> None:
-        self._method, self._is_self = method, problem.is_self
-        a, b = problem.source.partition.probabilities, problem.target.partition.probabilities
-        self._a, self._b, self._eps, self._n = a, b, eps, len(a)
-        self._weights = a if self._is_self else np.concatenate([a, b])
-        self._slack = eps * DUAL_ROUNDING[dtype]
+    def __init__(self, method: Method, dual: Dual, is_self: bool, dtype: str) -> None:
+        self._method, self._dual, self._is_self = method, dual, is_self
+        self._n = len(dual.a)
+        self._weights = dual.a if is_self else np.concatenate([dual.a, dual.b])
+        self._slack = dual.eps * DUAL_ROUNDING[dtype]
         self._best_dual = -np.inf
         # Ring buffers: unit changes of the residual, the corrections of z that undo them, and their
         # inner products.
@@ -110,7 +111,7 @@ class Anderson:
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return the potentials after the step."""
-        z, dual = self._joined(iterate.f, iterate.g), self._dual(iterate)
+        z, dual = self._joined(iterate.f, iterate.g), self.value(iterate)
         if self._n_done == 0:
             if self._fallback is not None and not dual >= self._best_dual - self._slack:
                 fallback = self._fallback
@@ -125,16 +126,13 @@ class Anderson:
             return plain
         return self._parted(self._mixed(self._joined(*self._centered(*plain))))
 
-    def _dual(self, iterate: Iterate) -> float:
-        """The dual after the exact update of the next side; the step of the method is at least as
-        high.
+    def value(self, iterate: Iterate) -> float:
+        """The dual value after the exact update of the next side; the step of the method is at
+        least as high.
         """
-        log_sums = (
-            self._a @ iterate.log_rows
-            if self._method.updates_rows
-            else self._b @ iterate.log_columns
-        )
-        return float(self._a @ iterate.f + self._b @ iterate.g - self._eps * log_sums)
+        if self._method.updates_rows:
+            return self._dual.after_rows(iterate)
+        return self._dual.after_columns(iterate)
 
     def _mixed(self, after: Floats) -> Floats:
         residual = after - self._start
@@ -145,11 +143,8 @@ class Anderson:
         return mixed if np.isfinite(mixed).all() else after
 
     def _centered(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
-        """Fix the constant by <a, f> = <b, g>; rounding would let it drift."""
-        if self._is_self:
-            return f, g
-        shift = (self._a @ f - self._b @ g) / 2
-        return f - shift, g + shift
+        """Take the best constant between the potentials; rounding would let it drift."""
+        return (f, g) if self._is_self else self._dual.balanced(f, g)
 
     def _forget(self) -> None:
         self._last = self._fallback = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..common.array_types import Floats
-from ..dual import Iterate, balanced, marginal_error
+from ..dual import Dual, Iterate
 from ..initializers import Auto, Zeros
 from ..problem import Problem
 from ..results.solution import Solution
@@ -36,21 +36,6 @@ class Iteration(NamedTuple):
     marginal_error: float
 
 
-def completed(iterate: Iterate, problem: Problem) -> Iterate:
-    """Fix the constant between the potentials of an iterate by <a, f> = <b, g>."""
-    if problem.is_self:
-        return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
-    return iterate._replace(
-        **dict(zip(("f", "g"), _balanced(iterate.f, iterate.g, problem), strict=True))
-    )
-
-
-def _balanced(f: Floats, g: Floats, problem: Problem) -> tuple[Floats, Floats]:
-    return balanced(
-        problem.source.partition.probabilities, problem.target.partition.probabilities, f, g
-    )
-
-
 class _Best(NamedTuple):
     error: float
     iterate: Iterate
@@ -71,15 +56,12 @@ class Descent:
     def __init__(self, solver: Sinkhorn, problem: Problem, bar: ProgressBar | None) -> None:
         self._solver, self._problem = solver, problem
         self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
-        self._probabilities = (
-            problem.source.partition.probabilities,
-            problem.target.partition.probabilities,
-        )
-        self._tiny = [np.flatnonzero(p * len(p) < TINY) for p in self._probabilities]
+        self._dual = problem.dual()
+        self._tiny = [np.flatnonzero(p * len(p) < TINY) for p in (self._dual.a, self._dual.b)]
         # The scheme of Feydy et al. starts from zero, at a temperature of the squared diameter.
         is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
         start = (Zeros() if is_plain else solver._start)(problem, solver)
-        self._move_to(start.f, start.g)
+        self._move_to(start.f, start.g, self._dual)
         self.n_passes = start.n_passes
         self.history: list[float] = []
 
@@ -94,7 +76,8 @@ class Descent:
         assert best is not None  # the phases before leave an iteration
         best = self._checked(best, phase)
         status = self._status(best.error)
-        iterate, history = completed(best.iterate, self._problem), np.array(self.history)
+        iterate = self._dual.completed(best.iterate, self._problem.is_self)
+        history = np.array(self.history)
         solver = self._solver
         return Solution(
             self._problem,
@@ -116,11 +99,10 @@ class Descent:
         """Return the best iterate, measured again if its sums cannot be trusted or its rows are far
         from exact.
         """
-        iterate, eps = best.iterate, self._problem.eps
         if best.error > LARGEST_ERROR:  # then entries of the plan are at most a_i, or sqrt(a_i a_j)
             is_self = self._problem.is_self
-            f = iterate.f - (eps / 2 if is_self else eps) * iterate.log_rows
-            best = self._measured(f, f if is_self else iterate.g, phase.dtype)
+            f = self._dual.updated_rows(best.iterate, 0.5 if is_self else 1.0)
+            best = self._measured(f, f if is_self else best.iterate.g, phase.dtype)
         if phase.dtype == "float32" and is_doubtful(self._problem, best.error, self._solver.tol):
             best = self._measured(*best.iterate[:2], "float64")
         return best
@@ -129,16 +111,15 @@ class Descent:
         kernel = self._problem.kernel(dtype, self._solver.backend)
         iterate = Iterate(f, g, *kernel.log_sums(f, g))
         self.n_passes += kernel.n_passes
-        return _Best(
-            marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns), iterate
-        )
+        return _Best(self._dual.error(iterate), iterate)
 
     def iterate(self, phase: Phase, last: float) -> _Best | None:
         """Iterate to the tolerance or the end of the phase, or to the last iteration; return the
         best iterate.
         """
         kernel = self._problem.kernel(phase.dtype, self._solver.backend, phase.eps)
-        method = self._method(phase)
+        dual = self._problem.dual(phase.eps)
+        method = self._method(phase, dual)
         last, n_within = min(self.n_iter + phase.max_iter, last), 0
         best: _Best | None = None
         errors: list[float] = []
@@ -146,9 +127,9 @@ class Descent:
             before = kernel.n_passes
             iterate = method.measure(kernel, *self._potentials)
             self.n_passes += kernel.n_passes - before
-            error = marginal_error(*self._probabilities, iterate.log_rows, iterate.log_columns)
+            error = dual.error(iterate)
             errors.append(error)
-            new = _Best(error, iterate, self._unevenness(iterate))
+            new = _Best(error, iterate, self._unevenness(iterate, dual))
             is_within = error <= phase.tol
             if best is None or new.is_better(best, phase.tol):
                 best = new
@@ -158,30 +139,32 @@ class Descent:
                 errors
             ):
                 break
-            self._move_to(*method.next(iterate, error))
+            self._move_to(*method.next(iterate, error), dual)
         if best is not None and phase.eps == self._problem.eps:
             self._potentials = best.iterate[:2]
         return best
 
-    def _unevenness(self, iterate: Iterate) -> float:
-        """The largest log of a marginal ratio at tiny masses, which the error does not show."""
-        sides = zip(self._tiny, (iterate.log_rows, iterate.log_columns), strict=True)
+    def _unevenness(self, iterate: Iterate, dual: Dual) -> float:
+        """The largest log of a marginal ratio over its aim at tiny masses, which the error does not
+        show.
+        """
+        sides = zip(self._tiny, dual.residuals(iterate), strict=True)
         return max(np.abs(logs[tiny]).max(initial=0.0) for tiny, logs in sides)
 
-    def _move_to(self, f: Floats, g: Floats) -> None:
-        """Set potentials with <a, f> = <b, g> in each iteration, because a large shift at the end
-        would cost digits.
+    def _move_to(self, f: Floats, g: Floats, dual: Dual) -> None:
+        """Take the best constant between the potentials in each iteration, because a large shift at
+        the end would cost digits.
         """
-        self._potentials = (f, f) if self._problem.is_self else _balanced(f, g, self._problem)
+        self._potentials = (f, f) if self._problem.is_self else dual.balanced(f, g)
 
-    def _method(self, phase: Phase) -> Method | Anderson:
-        problem, eps = self._problem, phase.eps
+    def _method(self, phase: Phase, dual: Dual) -> Method | Anderson:
+        problem, is_self = self._problem, self._problem.is_self
         if self._solver.acceleration == "symmetric":
-            return Symmetric(problem, eps)
+            return Symmetric(dual, is_self)
         if self._solver.acceleration == "none":
-            return Symmetric(problem, eps) if problem.is_self else Alternating(problem, eps)
-        inner = Symmetric(problem, eps) if problem.is_self else TwoLevel(problem, eps)
-        return Anderson(inner, problem, eps, phase.dtype)
+            return Symmetric(dual, is_self) if is_self else Alternating(dual)
+        inner = Symmetric(dual, is_self) if is_self else TwoLevel(problem, dual)
+        return Anderson(inner, dual, is_self, phase.dtype)
 
     def _tell(self, error: float, eps: float) -> None:
         self.history.append(error)

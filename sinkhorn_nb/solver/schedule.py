@@ -79,8 +79,10 @@ def value_tols(blur: float, diameters: Floats | float, tol: float) -> Floats:
 
 
 def is_limit(problem: Problem) -> bool:
-    """Tell whether the blur is so large that only the first two moments of the measures matter."""
-    return problem.blur > LIMIT * problem.diameter
+    """Tell whether the blur is so large that only the first two moments of the measures matter, in
+    balanced transport.
+    """
+    return problem.marginals.are_exact and problem.blur > LIMIT * problem.diameter
 
 
 def phases(problem: Problem, solver: Sinkhorn) -> list[Phase]:

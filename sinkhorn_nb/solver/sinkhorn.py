@@ -13,13 +13,13 @@ from .. import validation
 from ..backends.choice import NAMES
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import ArrayLike, Precision
-from ..dual import Iterate, marginal_error
+from ..dual import Iterate
 from ..initializers import Gaussian, Initializer
 from ..problem import Problem
 from ..results.outlook import Watch
 from ..results.solution import Solution
 from ..results.status import Status, warn
-from .descent import Descent, Iteration, completed
+from .descent import Descent, Iteration
 from .parameters import Parameters
 from .progress import ProgressBar
 from .schedule import LEAST_TOL, Phase, certifying, is_limit, phases
@@ -191,13 +191,11 @@ def _limit(problem: Problem, solver: Sinkhorn) -> Solution:
     log_rows, log_columns = (
         np.where(np.abs(v) <= LEAST_TOL, 0.0, v) for v in kernel.log_sums(f, g)
     )
-    iterate = completed(Iterate(f, g, log_rows, log_columns), problem)
-    probabilities = problem.source.partition.probabilities, problem.target.partition.probabilities
-    error = marginal_error(*probabilities, log_rows, log_columns)
-    status, n_passes = (
-        Status.CONVERGED if error <= solver.tol else Status.MAX_ITER,
-        n_passes + kernel.n_passes,
-    )
+    dual = problem.dual()
+    iterate = dual.completed(Iterate(f, g, log_rows, log_columns), problem.is_self)
+    error = dual.error(iterate)
+    status = Status.CONVERGED if error <= solver.tol else Status.MAX_ITER
+    n_passes += kernel.n_passes
     return Solution(
         problem, iterate, status, n_passes, np.array([error]), "float64", solver.tol, solver.backend
     )

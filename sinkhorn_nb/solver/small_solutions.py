@@ -11,7 +11,7 @@ from ..backends.normal_forms import sizes_of
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Booleans, Floats, Indices, Numbers
 from ..common.caching import cached_property, know
-from ..dual import Iterate, Normal, balanced
+from ..dual import Dual, Iterate, Normal
 from ..measures.clouds import CloudPairs
 from ..problem import Problem
 from ..results.solution import Solution
@@ -177,7 +177,7 @@ class SmallSolutions:
         a, b = (self.clouds.normal_form(k[q]).probabilities for k in (self.sources, self.targets))
         a, b = (b, a) if is_turned else (a, b)
         u_span, v_span = slice(*cross.u_ends[q : q + 2]), slice(*cross.v_ends[q : q + 2])
-        f, g = balanced(a, b, unit * cross.u[u_span], unit * cross.v[v_span])
+        f, g = Dual(a, b, self.eps).balanced(unit * cross.u[u_span], unit * cross.v[v_span])
         found = Normal(Iterate(f, g, np.zeros(len(f)), cross.logs[v_span] / LOG2E), a, b)
         return self._solution(self.problem(q), found.T if is_turned else found, cross, q)
 

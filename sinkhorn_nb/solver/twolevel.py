@@ -4,11 +4,13 @@ single pass.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..backends.base import ClusterSums
 from ..common.array_types import Floats, Numbers
-from ..dual import Iterate
+from ..dual import Dual, Iterate, phi
 from ..kernels.point_cloud import GibbsKernel
 from ..measures.partition import Partition
 from ..problem import Problem
@@ -39,12 +41,10 @@ class TwoLevel:
 
     period = 2
 
-    def __init__(self, problem: Problem, eps: float) -> None:
-        self._eps = eps
-        self._source, self._target = (
-            _Clusters(problem.source.partition),
-            _Clusters(problem.target.partition),
-        )
+    def __init__(self, problem: Problem, dual: Dual) -> None:
+        self._dual = dual
+        self._source = _Clusters(problem.source.partition)
+        self._target = _Clusters(problem.target.partition)
         self.updates_rows = True
         self._sums: ClusterSums | None = None
 
@@ -61,69 +61,113 @@ class TwoLevel:
         """Return the potentials after the step."""
         on_rows, self.updates_rows = self.updates_rows, not self.updates_rows
         if on_rows:
-            return self._step(iterate, self._source, self._target, error)
-        return self._step(iterate.T, self._target, self._source, error)[::-1]
+            return self._step(iterate, self._dual, self._target, error)
+        return self._step(iterate.T, self._dual.T, self._source, error)[::-1]
 
     def _step(
-        self, iterate: Iterate, exact: _Clusters, shifted: _Clusters, error: float
+        self, iterate: Iterate, dual: Dual, shifted: _Clusters, error: float
     ) -> tuple[Floats, Floats]:
         if self._sums is None:  # sums were computed again, so their parts are not known
-            return iterate.f - self._eps * iterate.log_rows, iterate.g
-        shifts, log_sums = best_shifts(
-            self._sums, exact.probabilities, shifted.masses, SHARE * min(error, 1.0)
-        )
-        return iterate.f - self._eps * log_sums, iterate.g + self._eps * shifts[shifted.owner]
+            return dual.updated_rows(iterate), iterate.g
+        game = Exchange.of(self._sums, iterate, dual, shifted)
+        shifts, log_sums = best_shifts(game, SHARE * min(error, 1.0))
+        f = dual.updated_rows(iterate._replace(log_rows=log_sums))
+        return f, iterate.g + dual.eps * shifts[shifted.owner]
 
 
 class _Clusters:
     def __init__(self, partition: Partition) -> None:
         self.bounds = partition.clusters(FEW if len(partition) < LARGE else MANY)
         self.owner = np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
-        self.probabilities = partition.probabilities
-        self.masses = np.add.reduceat(self.probabilities, self.bounds[:-1])
+        self.masses = self.sums(partition.probabilities)
+
+    def sums(self, values: Floats) -> Floats:
+        """Sums by cluster."""
+        return np.add.reduceat(values, self.bounds[:-1])
 
 
-def best_shifts(
-    sums: ClusterSums, weights: Floats, masses: Floats, tol: float
-) -> tuple[Floats, Floats]:
-    """argmax_t <masses, t> - <weights, log(e^t sums)> for L x n `ClusterSums`, and log(e^t sums)
-    there.
+class Exchange(NamedTuple):
+    """The dual as a function of the shifts t of all clusters, once f has been updated exactly.
+
+    Attributes
+    ----------
+    sums : ClusterSums
+        R_il = sum_j b_j p_ij over the j of cluster l.
+    a : (n,) array
+        Probabilities of the exact side.
+    rates : pair of float
+        kx of the exact side and ky of the shifted side; 0 for an exact marginal.
+    u : (n,) array or float
+        f / eps; 0 if the marginal is exact.
+    masses : (L,) array
+        Sums of b exp(-ky v) by cluster: the aim of the clusters' shares of the plan.
+    """
+
+    sums: ClusterSums
+    a: Floats
+    rates: tuple[float, float]
+    u: Floats | float
+    masses: Floats
+
+    @classmethod
+    def of(cls, sums: ClusterSums, iterate: Iterate, dual: Dual, shifted: _Clusters) -> Exchange:
+        """The exchange of masses from an iterate."""
+        kx, ky = dual.rates
+        u = iterate.f / dual.eps if kx != 0 else 0.0
+        masses = shifted.masses
+        if ky != 0:
+            masses = shifted.sums(dual.b * np.exp(-ky / dual.eps * iterate.g))
+        return cls(sums, dual.a, dual.rates, u, masses)
+
+    def value(self, t: Floats) -> tuple[float, Floats, Floats]:
+        """The dual value at t, sum_l R_il exp(t_l), and the a_i exp(s_i) of the update s of f."""
+        kx, ky = self.rates
+        total = self.sums.totals(np.exp(t))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_total = np.log(total)
+            if kx == ky == 0:
+                return float(self.masses @ t - self.a @ log_total), total, self.a / total
+            s = -(log_total + kx * self.u) / (1 + kx)
+            aims = self.a * np.exp(-kx * self.u)
+            gain = aims @ phi(s, kx) - aims @ np.exp(-kx * s)
+            return float(self.masses @ phi(t, ky) + gain), total, self.a * np.exp(s)
+
+
+def best_shifts(exchange: Exchange, tol: float) -> tuple[Floats, Floats]:
+    """The shifts t of the clusters with the largest dual value, and log sum_l R_il exp(t_l) there.
 
     Newton's method starts from 0 and stops at a gradient of l1 norm tol.
     """
+    sums, masses = exchange.sums, exchange.masses
     t: Floats = np.zeros(len(masses))
     rounding = ROUNDING[sums.dtype.name]
-    value, total = _dual(t, sums, weights, masses)
+    value, total, scales = exchange.value(t)
     for _ in range(MOST_STEPS):
-        shares = np.exp(t) * sums.shares(weights / total)
-        gradient = masses - shares
+        shares = np.exp(t) * sums.shares(scales)
+        aims = masses * np.exp(-exchange.rates[1] * t)
+        gradient = aims - shares
         if np.abs(gradient).sum() <= tol:
             break
-        step = _newton_step(gradient, shares, _overlaps(t, sums, weights, total), masses)
+        step = _newton_step(gradient, shares, _overlaps(t, exchange, scales), aims, exchange.rates)
         step = np.clip(t + step, -LARGEST_SHIFT, LARGEST_SHIFT) - t
         for _ in range(MOST_HALVINGS):
-            new_value, new_total = _dual(t + step, sums, weights, masses)
+            new_value, new_total, new_scales = exchange.value(t + step)
             if new_value >= value - rounding * (1 + abs(value)):
                 break
             step = BACKTRACK * step
         else:
             break
-        t, value, total = t + step, new_value, new_total
+        t, value, total, scales = t + step, new_value, new_total, new_scales
     return t, np.log(total)
 
 
-def _dual(t: Floats, sums: ClusterSums, weights: Floats, masses: Floats) -> tuple[float, Floats]:
-    total = sums.totals(np.exp(t))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(masses @ t - weights @ np.log(total)), total
-
-
-def _overlaps(t: Floats, sums: ClusterSums, weights: Floats, total: Floats) -> Numbers:
+def _overlaps(t: Floats, exchange: Exchange, scales: Floats) -> Numbers:
     """(L, L) masses of the points that two clusters share; a few neighboring points count as one.
 
     Therefore the masses are too small, and the steps a little short.
     """
-    groups = sums.grouped(weights / total, max(1, len(weights) // GROUPS))
+    sums = exchange.sums
+    groups = sums.grouped(scales, max(1, len(scales) // GROUPS))
     groups *= np.exp(t).astype(sums.dtype)[:, None]
     masses = groups.sum(axis=0)
     groups /= np.sqrt(np.where(masses > 0, masses, 1.0))
@@ -131,10 +175,16 @@ def _overlaps(t: Floats, sums: ClusterSums, weights: Floats, total: Floats) -> N
     return groups @ groups.T
 
 
-def _newton_step(gradient: Floats, shares: Floats, overlaps: Numbers, masses: Floats) -> Floats:
-    hessian = np.diag(shares) - overlaps + np.outer(masses, masses)
-    hessian[np.diag_indices_from(hessian)] += (
-        RIDGE[overlaps.dtype.name] * (shares + masses) + 1e-300
-    )
+def _newton_step(
+    gradient: Floats, shares: Floats, overlaps: Numbers, aims: Floats, rates: tuple[float, float]
+) -> Floats:
+    kx, ky = rates
+    if kx == ky == 0:  # a common shift changes nothing
+        hessian = np.diag(shares) - overlaps + np.outer(aims, aims)
+    else:
+        hessian = np.diag(shares + ky * aims) - overlaps / (1 + kx)
+    hessian[np.diag_indices_from(hessian)] += RIDGE[overlaps.dtype.name] * (shares + aims) + 1e-300
     step = np.linalg.solve(hessian, gradient)
-    return np.clip(step - masses @ step / masses.sum(), -LONGEST_STEP, LONGEST_STEP)
+    if kx == ky == 0:
+        step -= aims @ step / aims.sum()
+    return np.clip(step, -LONGEST_STEP, LONGEST_STEP)

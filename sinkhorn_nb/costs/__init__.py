@@ -1,0 +1,6 @@
+"""Costs between points."""
+
+from .base import Cost
+from .squared_euclidean import SQUARED_EUCLIDEAN, SquaredEuclidean
+
+__all__ = ["SQUARED_EUCLIDEAN", "Cost", "SquaredEuclidean"]

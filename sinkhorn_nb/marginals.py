@@ -1,0 +1,115 @@
+"""What a plan pays for marginals that are not the two measures, and what becomes of their masses.
+
+With marginals p and q, a plan P between a and b costs <P, C> + eps KL(P | a (x) b) + rho_x KL(p |
+a) + rho_y KL(q | b). An infinite rho makes a side exact; two of them are balanced transport.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .common.array_types import Floats
+
+
+class Scaling(NamedTuple):
+    """How a problem between two measures follows from the problem between their probabilities.
+
+    The plan is multiplied by `mass`. f loses `of_f`, g loses `of_g`. The value is multiplied by the
+    mass and increased by `constant`.
+    """
+
+    mass: float
+    of_f: float
+    of_g: float
+    constant: float
+
+    @property
+    def T(self) -> Scaling:
+        """The scaling of the transposed problem."""
+        return Scaling(self.mass, self.of_g, self.of_f, self.constant)
+
+
+@dataclass(frozen=True)
+class Marginals:
+    """The prices rho of marginals other than the source and the target, in units of cost.
+
+    References
+    ----------
+    Chizat et al. 2018, "Scaling algorithms for unbalanced optimal transport problems"; Séjourné et
+    al. 2019, "Sinkhorn divergences for unbalanced optimal transport".
+    """
+
+    source: float = math.inf
+    target: float = math.inf
+
+    @property
+    def are_exact(self) -> bool:
+        """Whether both marginals must be the measures: then these need the same mass."""
+        return math.isinf(self.source) and math.isinf(self.target)
+
+    @property
+    def T(self) -> Marginals:
+        """The marginals of the transposed problem."""
+        return Marginals(self.target, self.source)
+
+    def of_source(self) -> Marginals:
+        """The marginals of the problem between the source and itself."""
+        return Marginals(self.source, self.source)
+
+    def of_target(self) -> Marginals:
+        """The marginals of the problem between the target and itself."""
+        return Marginals(self.target, self.target)
+
+    def rates(self, eps: float) -> tuple[float, float]:
+        """eps / rho of both sides; 0 for an exact side."""
+        return eps / self.source, eps / self.target
+
+    def weight_gradients(self, f: Floats, g: Floats, eps: float) -> tuple[Floats, Floats]:
+        """The derivatives of OT_eps in the weights of both measures, from the potentials of the
+        measures and up to a constant, eps (mass of the other measure - 1).
+        """
+        return _weight_gradient(f, self.source, eps), _weight_gradient(g, self.target, eps)
+
+    def scaling(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
+        """The scaling from the problem between probabilities, where the masses drop out."""
+        if self.are_exact:
+            mass = (source_mass + target_mass) / 2
+            log_mass = float(np.log(mass))
+            shift = eps / 2 * log_mass
+            return Scaling(mass, shift, shift, eps * mass * (mass - 1 - log_mass))
+        if math.isinf(self.source):
+            return self._with_exact_source(source_mass, target_mass, eps)
+        if math.isinf(self.target):
+            return self.T._with_exact_source(target_mass, source_mass, eps).T
+        return self._with_two_prices(source_mass, target_mass, eps)
+
+    def _with_exact_source(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
+        ratio = math.log(source_mass) - math.log(target_mass)
+        of_g = self.target * ratio
+        of_f = eps * math.log(target_mass) - of_g
+        on_target = -self.target * target_mass * math.expm1(ratio)
+        constant = -source_mass * of_f + on_target + eps * source_mass * (target_mass - 1)
+        return Scaling(source_mass, of_f, of_g, constant)
+
+    def _with_two_prices(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
+        total = eps + self.source + self.target
+        ratio = math.log(target_mass) - math.log(source_mass)
+        on_source = (self.target * ratio + eps * math.log(target_mass)) / total
+        on_target = (eps * math.log(source_mass) - self.source * ratio) / total
+        mass = source_mass * math.exp(on_source)
+
+        constant = eps * (source_mass * target_mass - mass)
+        constant -= self.source * source_mass * math.expm1(on_source)
+        constant -= self.target * target_mass * math.expm1(on_target)
+        return Scaling(mass, self.source * on_source, self.target * on_target, constant)
+
+
+def _weight_gradient(f: Floats, rho: float, eps: float) -> Floats:
+    return f if math.isinf(rho) else -(rho + eps) * np.expm1(-f / rho)
+
+
+BALANCED = Marginals()
