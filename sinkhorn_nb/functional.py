@@ -221,7 +221,11 @@ def entropic_ot(
     >>> solution.map([[1.0]]).round(2)
     array([[3.]])
     """
-    return usual(solver).solve(_problem(x, y, a, b, blur))
+    validation.points_first(x, y, a, b)
+    solver = usual(solver)
+    source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
+    home = validation.home(x=x, y=y, a=a, b=b)
+    return solver.solve(between(source, target, blur)).at(home)
 
 
 def suggest_blur(x: ArrayLike, y: ArrayLike | None = None, fraction: float = 0.05) -> float:
@@ -268,11 +272,3 @@ def suggest_blur(x: ArrayLike, y: ArrayLike | None = None, fraction: float = 0.0
             "alike"
         )
     return fraction * diameter
-
-
-def _problem(
-    x: ArrayLike, y: ArrayLike, a: ArrayLike | None, b: ArrayLike | None, blur: float
-) -> Problem:
-    validation.points_first(x, y, a, b)
-    source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
-    return between(source, target, blur, home=validation.home(x=x, y=y, a=a, b=b))

@@ -13,7 +13,6 @@ from .common.caching import cached_property
 from .common.representation import Represented
 from .costs import SQUARED_EUCLIDEAN, Cost
 from .dual import Dual
-from .interop.arrays import HOST, Home
 from .kernels.point_cloud import GibbsKernel
 from .marginals import BALANCED, Marginals, Scaling
 from .measures.measure import Measure
@@ -33,8 +32,6 @@ class Problem(Represented):
     cost : Cost, default |x - y|^2 / 2
     marginals : Marginals, default exact
         What the plan pays for marginals that are not the measures.
-    home : Home
-        Home of the arrays of results: the host, or the device of the points.
     """
 
     source: Measure
@@ -42,7 +39,6 @@ class Problem(Represented):
     eps: float
     cost: Cost = SQUARED_EUCLIDEAN
     marginals: Marginals = BALANCED
-    home: Home = HOST
 
     def __post_init__(self) -> None:
         if not (type(self.eps) is float and 0.0 < self.eps < math.inf):
@@ -123,7 +119,7 @@ class Problem(Represented):
 
     def between(self, source: Measure, target: Measure, eps: float | None = None) -> Problem:
         """The same problem between other measures, at the same temperature unless another is
-        given; cost, marginals and home stay.
+        given; cost and marginals stay.
         """
         return replace(self, source=source, target=target, eps=self.eps if eps is None else eps)
 
@@ -161,4 +157,4 @@ class Problem(Represented):
             "d": self.source.dimension,
         }
         sizes["blur"] = self.blur
-        return sizes if self.home == HOST else sizes | {"arrays": self.home}
+        return sizes

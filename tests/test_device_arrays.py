@@ -451,7 +451,7 @@ def test_host_arrays_come_back_as_they_are():
 
 def test_on_host():
     got, expected = solve(Tensor, X, X).on_host, solve(np.array, X, X)
-    assert got.xx is got.xy and got.xy.problem.home == HOST
+    assert got.xx is got.xy and got.xy.home == HOST
     np.testing.assert_array_equal(got.xy.f, expected.xy.f)
     assert got.n_passes == expected.n_passes
 

@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from dataclasses import replace
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -135,9 +134,9 @@ def test_lines_of_problems_and_measures(shown):
     assert repr(shown["measure"]) == "Measure(n=23, d=2, mass=1, dtype=float64)"
 
 
-def test_the_line_of_a_problem_says_where_its_arrays_go(shown):
-    on_device = replace(shown["problem"], home=Home("torch", 1))
-    assert repr(on_device) == "Problem(n=23, m=31, d=2, blur=0.5, arrays=of torch on CUDA device 1)"
+def test_the_line_of_a_result_says_where_its_arrays_go(shown):
+    on_device = shown["solution"].at(Home("torch", 1))
+    assert repr(on_device).endswith("blur=0.5, arrays=of torch on CUDA device 1)")
 
 
 def test_lines_of_derivatives_have_shapes(shown):

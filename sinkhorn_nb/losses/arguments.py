@@ -20,7 +20,6 @@ def between(
     target: Measure,
     blur: float,
     names: tuple[str, str, str, str] = ("x", "y", "a", "b"),
-    home: Home = HOST,
 ) -> Problem:
     """Return the problem of two measures; messages call their points and weights by the given
     names.
@@ -32,7 +31,7 @@ def between(
     validation.equal_masses(b, target.weights, a, source.weights, rounding)
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, (x, source), (y, target))
-    return Problem(source, target, blur**2, home=home)
+    return Problem(source, target, blur**2)
 
 
 def comparable(source: Measure, target: Measure, x: str, y: str) -> None:
@@ -69,7 +68,7 @@ def compared(
     for (x, a), (y, b), i, j in zip(sources, targets, pairs.sources, pairs.targets, strict=True):
         homes.append(validation.home(**dict([x, y, a, b])))
         names = x[0], y[0], a[0], b[0]
-        between(clouds.measure(i), clouds.measure(j), blur, names, homes[-1])
+        between(clouds.measure(i), clouds.measure(j), blur, names)
     return pairs, homes
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..common.array_types import Booleans, Floats, Indices, Numbers
 from ..common.representation import Represented
 from ..gradients import Gradient
-from ..interop.arrays import Home
+from ..interop.arrays import HOST, Home
 from ..measures.clouds import CloudPairs, Clouds
 from ..problem import Problem
 from ..results.divergence import Divergence
@@ -147,7 +147,7 @@ def diverge(problem: Problem, solver: Sinkhorn) -> Divergence:
         Clouds.of_measures([problem.source, problem.target]),
         np.arange(2)[:, None],
     )
-    return diverge_alone(CloudPairs(clouds, source, target, problem.eps), solver, problem.home)
+    return diverge_alone(CloudPairs(clouds, source, target, problem.eps), solver, HOST)
 
 
 def diverge_alone(

@@ -78,7 +78,7 @@ class SoftValues(Represented, ABC):
         return self.solution.on_host
 
     def _send(self, values: Floats) -> Floats:
-        return self.solution.problem.home.send(values)
+        return self.solution.home.send(values)
 
     @cached_property
     def _grid(self) -> _Grid:
@@ -322,4 +322,4 @@ def _to_grid(
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, ("x", source))
     solver = usual(solver)
-    return solver.solve(Problem(source, target, blur**2, home=home))
+    return solver.solve(Problem(source, target, blur**2)).at(home)

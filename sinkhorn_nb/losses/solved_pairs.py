@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
@@ -44,9 +42,8 @@ class SolvedPairs:
     def divergence(self, q: int) -> Divergence:
         """The divergence of a pair."""
         if q not in self._divergences and self._small is not None:
-            problem, home = self._small.problem(q), self._homes[q]
-            problem = problem if home == HOST else replace(problem, home=home)
-            self._divergences[q] = assembled(problem, *self._small.solutions(q))
+            problem, solutions = self._small.problem(q), self._small.solutions(q)
+            self._divergences[q] = assembled(problem, *solutions, self._homes[q])
         return self._divergences[q]
 
     def gradient(self, q: int) -> Gradient:
@@ -118,11 +115,11 @@ def solve_pairs(
 
     for q in range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist():
         i, j = int(sources[q]), int(targets[q])
-        problem = Problem(clouds.measure(i), clouds.measure(j), eps, home=homes[q])
+        problem = Problem(clouds.measure(i), clouds.measure(j), eps)
         xy, xx, yy = solve_debiased(problem, solver, watch, of_itself(i), of_itself(j))
         if small is not None and xy is not xx:
             xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
-        others[q] = assembled(problem, xy, xx, yy)
+        others[q] = assembled(problem, xy, xx, yy, homes[q])
     return SolvedPairs(small, others, homes)
 
 

@@ -11,6 +11,7 @@ from ..dual import Iterate
 from ..gradients import implicit
 from ..gradients.implicit import HessianProduct, ImplicitGradient, Tangents
 from ..gradients.linear_system import LINEAR_TOL
+from ..interop.arrays import Home
 from ..problem import Problem
 from .status import warned
 
@@ -22,6 +23,7 @@ class Differentiable:
 
     problem: Problem
     backend: str
+    home: Home
 
     @property
     def _row_iterate(self) -> Iterate:
@@ -91,7 +93,7 @@ class Differentiable:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
         with single_threaded_blas():  # idle threads of BLAS spin on the cores that the passes need
             return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(
-                problem.home
+                self.home
             )
 
     def pushforward(
@@ -129,9 +131,7 @@ class Differentiable:
             _direction("b", b, problem.target.weights),
         )
         with single_threaded_blas():
-            return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(
-                problem.home
-            )
+            return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(self.home)
 
     def hessian_vector_product(
         self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
@@ -154,7 +154,7 @@ class Differentiable:
         -----
         Cost: six passes and two for each iteration of the linear solver. See `pullback`.
         """
-        return warned(self._hessian_vector_product(dx, dy, tol)).sent(self.problem.home)
+        return warned(self._hessian_vector_product(dx, dy, tol)).sent(self.home)
 
     def _hessian_vector_product(
         self, dx: ArrayLike | None, dy: ArrayLike | None, tol: float

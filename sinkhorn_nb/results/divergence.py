@@ -14,7 +14,6 @@ from ..gradients.envelope import Gradient, with_value
 from ..gradients.implicit import HessianProduct
 from ..gradients.linear_system import LinearSolve
 from ..interop.arrays import HOST, Home
-from ..measures.measure import Measure
 from ..problem import Problem
 from .solution import Solution
 from .status import warned
@@ -92,7 +91,12 @@ class Divergence(Represented, RealNumber):
     @property
     def potentials(self) -> tuple[Floats, Floats]:
         """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
-        return self._home.send(self.xy._f - self.xx._f), self._home.send(self.xy._g - self.yy._g)
+        if self.xy.problem.marginals.are_exact:  # their constants are the same
+            f, g = self.xy._f - self.xx._f, self.xy._g - self.yy._g
+        else:
+            f = self.xy._potentials[0] - self.xx._potentials[0]
+            g = self.xy._potentials[1] - self.yy._potentials[1]
+        return self._home.send(f), self._home.send(g)
 
     def gradient(self) -> Gradient:
         """The gradient of S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a;
@@ -176,37 +180,34 @@ class Divergence(Represented, RealNumber):
             "converged": self.converged,
             "marginal_error": f"{self.marginal_error:.2g}",
         }
-        return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.xy.problem._facts()
+        facts = outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.xy.problem._facts()
+        return facts if self._home == HOST else facts | {"arrays": self._home}
 
     @property
     def _home(self) -> Home:
-        return self.xy.problem.home
+        return self.xy.home
 
     @property
     def _solutions(self) -> tuple[Solution, Solution, Solution]:
         return self.xy, self.xx, self.yy
 
 
-def assembled(problem: Problem, xy: Solution, xx: Solution, yy: Solution) -> Divergence:
+def assembled(
+    problem: Problem, xy: Solution, xx: Solution, yy: Solution, home: Home = HOST
+) -> Divergence:
     """The divergence of a problem from three solutions, whose measures may have other rows."""
-    source, target = problem.source, problem.target
-    new_xy = _for_rows_of(problem, source, target, xy)
-    new_xx = _for_rows_of(problem, source, source, new_xy if xx is xy else xx)
-    return Divergence(
-        new_xy, new_xx, _for_rows_of(problem, target, target, new_xx if yy is xx else yy)
-    )
+    new_xy = _for_rows_of(problem, xy).at(home)
+    new_xx = _for_rows_of(problem.on_source(), new_xy if xx is xy else xx).at(home)
+    new_yy = _for_rows_of(problem.on_target(), new_xx if yy is xx else yy).at(home)
+    return Divergence(new_xy, new_xx, new_yy)
 
 
-def _for_rows_of(
-    problem: Problem, source: Measure, target: Measure, solution: Solution
-) -> Solution:
-    """The solution for the rows and the home of the problem, from one of the same measures with
-    other rows.
-    """
+def _for_rows_of(problem: Problem, solution: Solution) -> Solution:
+    """The solution for the rows of the problem, from one of the same measures with other rows."""
     known = solution.problem
-    pairs = (source, known.source), (target, known.target)
-    same = problem.home == known.home and all(mine.has_rows_of(theirs) for mine, theirs in pairs)
-    return solution if same else solution.of(problem.between(source, target))
+    pairs = (problem.source, known.source), (problem.target, known.target)
+    same = all(mine.has_rows_of(theirs) for mine, theirs in pairs)
+    return solution if same else solution.of(problem)
 
 
 def difference(xy: Solution, xx: Solution, yy: Solution) -> float:

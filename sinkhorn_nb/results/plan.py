@@ -16,6 +16,7 @@ from ..backends.pointwise import LOG2E
 from ..common.array_types import ArrayLike, Floats, Indices
 from ..common.caching import cached_property, know
 from ..common.representation import Represented
+from ..interop.arrays import HOST, Home
 from ..kernels.point_cloud import GibbsKernel
 from ..problem import Problem
 from .plan_points import PlanPoints
@@ -49,6 +50,8 @@ class Plan(Represented, LinearOperator):
         Potentials in units of cost, such as `Solution.f` and `Solution.g`; the plan keeps float64
         copies on the host.
     backend : {"auto", "cpu", "cuda"}
+    home : Home
+        The library and the device of the arrays of all results; NumPy on the host by default.
 
     Examples
     --------
@@ -67,6 +70,7 @@ class Plan(Represented, LinearOperator):
     f: Floats
     g: Floats
     backend: str = "auto"
+    home: Home = HOST
 
     dtype = np.dtype(np.float64)
 
@@ -83,7 +87,7 @@ class Plan(Represented, LinearOperator):
     @property
     def T(self) -> Plan:
         """The transposed plan, from target to source."""
-        return Plan(self.problem.T, self.g, self.f, self.backend)
+        return Plan(self.problem.T, self.g, self.f, self.backend, self.home)
 
     def _transpose(self) -> Plan:
         return self.T
@@ -313,7 +317,7 @@ class Plan(Represented, LinearOperator):
         return [PlanPoints(self.f, self.problem), PlanPoints(self.g, self.problem.T)]
 
     def _send(self, values: Result) -> Result:
-        return self.problem.home.send(values)
+        return self.home.send(values)
 
 
 def with_log_rows(plan: Plan, log_rows: Floats) -> Plan:

@@ -18,7 +18,7 @@ from ..gradients import (
     pull,
     with_value,
 )
-from ..interop.arrays import HOST
+from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from .certificate import Certificate, certify
 from .differentiable import Differentiable
@@ -53,6 +53,8 @@ class Solution(Represented, Differentiable):
         Precision of the pairs.
     backend : str
         The backend of the solver. It computes the plan, the maps and the gradient, too.
+    home : Home
+        The library and the device of the arrays of all results.
     """
 
     problem: Problem
@@ -63,16 +65,17 @@ class Solution(Represented, Differentiable):
     dtype: str
     tol: float
     backend: str = "auto"
+    home: Home = HOST
 
     @property
     def f(self) -> Floats:
         """(n,) potential of the source, in units of cost."""
-        return self.problem.home.send(self._potentials[0])
+        return self.home.send(self._potentials[0])
 
     @property
     def g(self) -> Floats:
         """(m,) potential of the target, in units of cost."""
-        return self.problem.home.send(self._potentials[1])
+        return self.home.send(self._potentials[1])
 
     @cached_property
     def iterate(self) -> Iterate:
@@ -168,15 +171,18 @@ class Solution(Represented, Differentiable):
     @property
     def on_host(self) -> Solution:
         """The solution with NumPy arrays for all results, also if the points are on a GPU."""
-        home = self.problem.home
-        return self if home == HOST else self._with(problem=replace(self.problem, home=HOST))
+        return self.at(HOST)
+
+    def at(self, home: Home) -> Solution:
+        """The solution with arrays of another kind for all results."""
+        return self if self.home == home else self._with(home=home)
 
     @cached_property
     def plan(self) -> Plan:
         """The plan as a linear operator that is never formed: `plan @ v`, `plan.T @ u`,
         `plan.topk(k)`.
         """
-        plan = Plan(self.problem, *self._potentials, self.backend)
+        plan = Plan(self.problem, *self._potentials, self.backend, self.home)
         return with_log_rows(plan, self.iterate.log_rows) if self.dtype == "float64" else plan
 
     def sample(self, k: int, random_state: int | np.random.Generator | None = None) -> Pairs:
@@ -204,7 +210,7 @@ class Solution(Represented, Differentiable):
         (q,) float64 array
         """
         f = self._extension.potential(self._new(x_new)) - self.problem.scaling.of_f
-        return self.problem.home.send(f)
+        return self.home.send(f)
 
     def potential_back(self, y_new: ArrayLike) -> Floats:
         """g at new points, like `potential`."""
@@ -225,9 +231,9 @@ class Solution(Represented, Differentiable):
             the source points.
         """
         if x_new is not None:
-            return self.problem.home.send(self._extension.images(self._new(x_new)))
+            return self.home.send(self._extension.images(self._new(x_new)))
         f = self._solved.dual().softmin_rows(self.iterate)
-        return self.problem.home.send(self._extension.images_of_rows(f))
+        return self.home.send(self._extension.images_of_rows(f))
 
     def map_back(self, y_new: ArrayLike | None = None) -> Floats:
         """The barycentric map from the target to the source, like `map`."""
@@ -247,10 +253,10 @@ class Solution(Represented, Differentiable):
         """
         problem, gradient = self.problem, self._gradient
         if problem.marginals.are_exact:
-            return with_value(self.value, problem, gradient).sent(problem.home)
+            return with_value(self.value, problem, gradient).sent(self.home)
         on_a = gradient.a + problem.eps * (problem.target.mass - 1)
         on_b = gradient.b + problem.eps * (problem.source.mass - 1)
-        return gradient._replace(a=on_a, b=on_b).sent(problem.home)
+        return gradient._replace(a=on_a, b=on_b).sent(self.home)
 
     @property
     def _gradient(self) -> Gradient:
@@ -276,7 +282,8 @@ class Solution(Represented, Differentiable):
             "converged": self.converged,
             "marginal_error": f"{self.marginal_error:.2g}",
         }
-        return outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.problem._facts()
+        facts = outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.problem._facts()
+        return facts if self.home == HOST else facts | {"arrays": self.home}
 
     @cached_property
     def _transported(self) -> float:
