@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from .problem import Problem
 from .results.divergence import Divergence
 from .results.solution import Solution
 from .solver import Sinkhorn
+from .terms import Price, single_price, terms_of
 
 
 @validation.native_names
@@ -24,7 +26,12 @@ def sinkhorn_divergence(
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
-    blur: float,
+    blur: float | None = None,
+    eps: float | None = None,
+    p: float = 2,
+    cost: str | Callable[..., float] | None = None,
+    reach: float | None = None,
+    rho: float | None = None,
     solver: Sinkhorn | None = None,
     self_x: Solution | None = None,
     self_y: Solution | None = None,
@@ -42,9 +49,21 @@ def sinkhorn_divergence(
         arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same
         kind.
     a, b : (n,) and (m,) array-likes, optional
-        Weights >= 0 of the same total mass; uniform probabilities by default.
+        Weights >= 0, uniform probabilities by default; of the same total mass unless reach is
+        given.
     blur : float
-        Length in the unit of the points below which details are smoothed, eps = blur**2.
+        Length in the unit of the points below which details are smoothed, eps = blur**p.
+    eps : float
+        The temperature in units of cost; pass either blur or eps.
+    p : float, default 2
+        Exponent of the cost |x - y|^p / p.
+    cost : str or callable, optional
+        Another cost, with eps instead of blur.
+    reach : float, optional
+        Length up to which mass is transported; beyond it, it is cheaper to remove and create mass
+        at the price rho = reach**p. None requires exact marginals, which are the given weights.
+    rho : float, optional
+        The price in units of cost, instead of reach.
     solver : Sinkhorn, optional
         How to solve; the default stops at a marginal error of 1e-3.
     self_x, self_y : Solution, optional
@@ -86,7 +105,10 @@ def sinkhorn_divergence(
     """
     validation.points_first(x, y, a, b)
     solver = usual(solver)
-    pair, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], blur)
+    single_price("reach", reach)
+    single_price("rho", rho)
+    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    pair, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], terms)
     selves = known_selves(pair, {"self_x": self_x, "self_y": self_y})
     return diverge_alone(pair, solver, homes[0], selves)
 
@@ -98,7 +120,12 @@ def sinkhorn_divergences(
     a: Weights | None = None,
     b: Weights | None = None,
     *,
-    blur: float,
+    blur: float | None = None,
+    eps: float | None = None,
+    p: float = 2,
+    cost: str | Callable[..., float] | None = None,
+    reach: float | None = None,
+    rho: float | None = None,
     solver: Sinkhorn | None = None,
 ) -> Divergences:
     """Sinkhorn divergences of many pairs of weighted point clouds, solved together.
@@ -115,7 +142,18 @@ def sinkhorn_divergences(
         Weights >= 0, of the same total mass in a pair; None, also for a single cloud, gives uniform
         probabilities.
     blur : float
-        Length in the unit of the points below which details are smoothed, eps = blur**2.
+        Length in the unit of the points below which details are smoothed, eps = blur**p.
+    eps : float
+        The temperature in units of cost; pass either blur or eps.
+    p : float, default 2
+        Exponent of the cost |x - y|^p / p.
+    cost : str or callable, optional
+        Another cost, with eps instead of blur.
+    reach : float, optional
+        Length up to which mass is transported; beyond it, it is cheaper to remove and create mass
+        at the price rho = reach**p. None requires exact marginals, which are the given weights.
+    rho : float, optional
+        The price in units of cost, instead of reach.
     solver : Sinkhorn, optional
         How to solve; the default stops at a marginal error of 1e-3. If settings other than tol,
         max_iter, backend and dtype are given, the pairs are solved one after another.
@@ -158,7 +196,10 @@ def sinkhorn_divergences(
     """
     sources, targets = listed("xs", xs, "a", a), listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
-    pairs, homes = compared(sources, targets, blur)
+    single_price("reach", reach)
+    single_price("rho", rho)
+    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    pairs, homes = compared(sources, targets, terms)
     is_stacked = isinstance(xs, np.ndarray) and isinstance(ys, np.ndarray)
     return diverge_all(pairs, usual(solver), homes, is_stacked)
 
@@ -170,7 +211,12 @@ def entropic_ot(
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
-    blur: float,
+    blur: float | None = None,
+    eps: float | None = None,
+    p: float = 2,
+    cost: str | Callable[..., float] | None = None,
+    reach: Price = None,
+    rho: Price = None,
     solver: Sinkhorn | None = None,
 ) -> Solution:
     """Entropic optimal transport OT_eps between two weighted point clouds, eps = blur**2, C = |x -
@@ -185,9 +231,22 @@ def entropic_ot(
         arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same
         kind.
     a, b : (n,) and (m,) array-likes, optional
-        Weights >= 0 of the same total mass; uniform probabilities by default.
+        Weights >= 0, uniform probabilities by default; of the same total mass unless reach is
+        given.
     blur : float
-        Length in the unit of the points, eps = blur**2.
+        Length in the unit of the points below which details are smoothed, eps = blur**p.
+    eps : float
+        The temperature in units of cost; pass either blur or eps.
+    p : float, default 2
+        Exponent of the cost |x - y|^p / p.
+    cost : str or callable, optional
+        Another cost, with eps instead of blur.
+    reach : float or pair, optional
+        Length up to which mass is transported; beyond it, it is cheaper to remove and create mass
+        at the price rho = reach**p. None requires exact marginals, which are the given weights.
+    rho : float, optional
+        The price in units of cost, instead of reach.
+        A pair (r_x, r_y) has a price for each side; None makes a side exact.
     solver : Sinkhorn, optional
         How to solve; the default stops at a marginal error of 1e-3.
 
@@ -223,9 +282,10 @@ def entropic_ot(
     """
     validation.points_first(x, y, a, b)
     solver = usual(solver)
+    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
     source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
     home = validation.home(x=x, y=y, a=a, b=b)
-    return solver.solve(between(source, target, blur)).at(home)
+    return solver.solve(between(source, target, terms)).at(home)
 
 
 def suggest_blur(x: ArrayLike, y: ArrayLike | None = None, fraction: float = 0.05) -> float:

@@ -17,6 +17,7 @@ from .kernels.point_cloud import GibbsKernel
 from .marginals import BALANCED, Marginals, Scaling
 from .measures.measure import Measure
 from .measures.partition import Partition
+from .terms import Terms
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +53,11 @@ class Problem(Represented):
         validation.equal_masses(
             "target", self.target.weights, "source", self.source.weights, rounding
         )
+
+    @property
+    def terms(self) -> Terms:
+        """What the problem has in common with problems between other measures."""
+        return Terms(self.eps, self.cost, self.marginals)
 
     @property
     def blur(self) -> float:

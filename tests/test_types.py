@@ -68,7 +68,7 @@ FINE = [
     "snb.entropic_ot(x, x, v, v.tolist(), blur=0.1).plan.block([0, 1], slice(2))",
 ]
 MISTAKES = {
-    'snb.sinkhorn_divergence(x, x, blur="0.1")': 'Argument "blur" .* has incompatible type "str"; expected "float"',
+    'snb.sinkhorn_divergence(x, x, blur="0.1")': 'Argument "blur" .* has incompatible type "str"; expected "float | None"',
     "snb.sinkhorn_divergence(x, x, epsilon=0.1)": 'Unexpected keyword argument "epsilon"',
     "snb.sinkhorn_divergence(x, x)": 'Missing named argument "blur"',
     "snb.sinkhron_divergence(x, x, blur=0.1)": 'has no attribute "sinkhron_divergence"',

@@ -19,6 +19,7 @@ from ..losses.arguments import between
 from ..losses.divergences import diverge
 from ..measures import files
 from ..solver import Sinkhorn
+from ..terms import terms_of
 from . import demo
 from .warmup import KINDS, warm_up
 
@@ -151,7 +152,9 @@ def _divergence(options: argparse.Namespace) -> int:
     names = options.A, options.B, f"{options.A}: weights a", f"{options.B}: weights a"
     solver = Sinkhorn(tol=options.tol, max_iter=options.max_iter)
     start = time.perf_counter()
-    result = _with_warnings(lambda: diverge(between(source, target, options.blur, names), solver))
+    result = _with_warnings(
+        lambda: diverge(between(source, target, terms_of(blur=options.blur), names), solver)
+    )
     facts = {
         "value": result.value,
         "converged": result.converged,

@@ -13,12 +13,13 @@ from ..problem import Problem
 from ..results.divergence import Divergence
 from ..results.solution import Solution
 from ..solver import DEFAULT, Sinkhorn
+from ..terms import Terms
 
 
 def between(
     source: Measure,
     target: Measure,
-    blur: float,
+    terms: Terms,
     names: tuple[str, str, str, str] = ("x", "y", "a", "b"),
 ) -> Problem:
     """Return the problem of two measures; messages call their points and weights by the given
@@ -27,11 +28,12 @@ def between(
     x, y, a, b = names
     comparable(source, target, x, y)
     validation.same_unit(b, target.traits.mass_unit, a, source.traits.mass_unit)
-    rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
-    validation.equal_masses(b, target.weights, a, source.weights, rounding)
-    blur = validation.blur(blur, source.points, target.points)
+    if terms.marginals.are_exact:
+        rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
+        validation.equal_masses(b, target.weights, a, source.weights, rounding)
+    blur = validation.blur(terms.blur, source.points, target.points)
     validation.resolved(blur, (x, source), (y, target))
-    return Problem(source, target, blur**2)
+    return Problem(source, target, *terms)
 
 
 def comparable(source: Measure, target: Measure, x: str, y: str) -> None:
@@ -56,19 +58,19 @@ def listed(
 
 
 def compared(
-    sources: list[Named], targets: list[Named], blur: float
+    sources: list[Named], targets: list[Named], terms: Terms
 ) -> tuple[CloudPairs, list[Home]]:
     """Return the pairs of clouds, and the home of each pair."""
     clouds, numbers = Clouds.of(sources + targets)
-    blur, count = validation.blur(blur), len(sources)
-    pairs = CloudPairs(clouds, numbers[:count], numbers[count:], blur**2)
-    if clouds.surely_fit(pairs.sources, pairs.targets, blur):
+    count = len(sources)
+    pairs = CloudPairs(clouds, numbers[:count], numbers[count:], terms)
+    if clouds.surely_fit(pairs.sources, pairs.targets, terms.blur):
         return pairs, [HOST] * count
     homes = []
     for (x, a), (y, b), i, j in zip(sources, targets, pairs.sources, pairs.targets, strict=True):
         homes.append(validation.home(**dict([x, y, a, b])))
         names = x[0], y[0], a[0], b[0]
-        between(clouds.measure(i), clouds.measure(j), blur, names)
+        between(clouds.measure(i), clouds.measure(j), terms, names)
     return pairs, homes
 
 
@@ -82,12 +84,12 @@ def known_selves(pair: CloudPairs, given: dict[str, Solution | None]) -> dict[in
     known, numbers = {}, (int(pair.sources[0]), int(pair.targets[0]))
     for k, (name, solution) in zip(numbers, given.items(), strict=True):
         if solution is not None:
-            _check_self(name, solution, pair.clouds.measure(k), pair.eps)
+            _check_self(name, solution, pair.clouds.measure(k), pair.terms)
             known[k] = solution
     return known
 
 
-def _check_self(name: str, known: object, own: Measure, eps: float) -> None:
+def _check_self(name: str, known: object, own: Measure, terms: Terms) -> None:
     if isinstance(known, Divergence):
         own_name = {"self_x": "xx", "self_y": "yy"}[name]
         raise TypeError(
@@ -95,7 +97,7 @@ def _check_self(name: str, known: object, own: Measure, eps: float) -> None:
             f".{own_name}"
         )
     problem = validation.instance(name, known, Solution).problem
-    if not (problem.is_self and problem.source.equals(own) and problem.eps == eps):
+    if not (problem.is_self and problem.source.equals(own) and problem.terms == terms):
         raise ValueError(
             f"{name}: expected the self solution of these points, weights and blur, got one of "
             "another problem; "

@@ -160,7 +160,9 @@ def unchanged(solver: Sinkhorn, problem: Problem) -> Solution | None:
     if not isinstance(solver._start, Resumed) or solver.certify:
         return None
     for known in (solver._start.xx, solver._start.yy):
-        is_known = known.problem.eps == problem.eps and known.problem.source.equals(problem.source)
+        is_known = known.problem.terms == problem.terms and known.problem.source.equals(
+            problem.source
+        )
         has_pairs = known.dtype == (solver.dtype or known.dtype) and (
             known.dtype == "float64" or problem.source.points.dtype == np.float32
         )

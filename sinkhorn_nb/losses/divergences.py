@@ -147,7 +147,7 @@ def diverge(problem: Problem, solver: Sinkhorn) -> Divergence:
         Clouds.of_measures([problem.source, problem.target]),
         np.arange(2)[:, None],
     )
-    return diverge_alone(CloudPairs(clouds, source, target, problem.eps), solver, HOST)
+    return diverge_alone(CloudPairs(clouds, source, target, problem.terms), solver, HOST)
 
 
 def diverge_alone(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ from ..common.array_types import Arrays, Floats, Weights
 from ..measures.clouds import Named
 from ..measures.measure import Measure
 from ..solver import Sinkhorn
+from ..terms import Terms, single_price, terms_of
 from .arguments import listed, usual
 from .pairwise_blocks import Effort, evaluate
 
@@ -25,7 +27,12 @@ def pairwise_sinkhorn_divergence(
     weights: Weights | None = None,
     *,
     other_weights: Weights | None = None,
-    blur: float,
+    blur: float | None = None,
+    eps: float | None = None,
+    p: float = 2,
+    cost: str | Callable[..., float] | None = None,
+    reach: float | None = None,
+    rho: float | None = None,
     solver: Sinkhorn | None = None,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -43,10 +50,21 @@ def pairwise_sinkhorn_divergence(
     others : sequence of M (m_l, d) array-likes, optional
         The clouds to compare with; `clouds` by default.
     weights, other_weights : sequences of N (n_k,) and M (m_l,) array-likes, optional
-        Weights >= 0, all of the same total mass; None, also for a single cloud, gives uniform
-        probabilities.
+        Weights >= 0, all of the same total mass unless reach is given; None, also for a single
+        cloud, gives uniform probabilities.
     blur : float
-        Length in the unit of the points below which details are smoothed, eps = blur**2.
+        Length in the unit of the points below which details are smoothed, eps = blur**p.
+    eps : float
+        The temperature in units of cost; pass either blur or eps.
+    p : float, default 2
+        Exponent of the cost |x - y|^p / p.
+    cost : str or callable, optional
+        Another cost, with eps instead of blur.
+    reach : float, optional
+        Length up to which mass is transported; beyond it, it is cheaper to remove and create mass
+        at the price rho = reach**p. None requires exact marginals, which are the given weights.
+    rho : float, optional
+        The price in units of cost, instead of reach.
     solver : Sinkhorn, optional
         How to solve; the default stops at a marginal error of 1e-3.
     n_jobs : int, optional
@@ -91,9 +109,11 @@ def pairwise_sinkhorn_divergence(
     array([[0., 1.],
            [1., 0.]])
     """
-    return _table(
-        *_listed(clouds, others, weights, other_weights), blur, _effort(solver, n_jobs, progress)
-    )
+    single_price("reach", reach)
+    single_price("rho", rho)
+    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    rows, columns = _listed(clouds, others, weights, other_weights)
+    return _table(rows, columns, terms, _effort(solver, n_jobs, progress))
 
 
 def _listed(
@@ -122,12 +142,12 @@ def _effort(solver: Sinkhorn | None, n_jobs: int | None, progress: bool) -> Effo
     return Effort(usual(solver), validation.jobs("n_jobs", n_jobs), progress)
 
 
-def _table(rows: list[Named], columns: list[Named], blur: float, effort: Effort) -> Floats:
+def _table(rows: list[Named], columns: list[Named], terms: Terms, effort: Effort) -> Floats:
     """Compute the table; each pair of different clouds is compared once, however often it
     appears.
     """
     numbers, named = _numbered(rows + columns)
-    blur = _checked(named, blur)
+    _check(named, terms)
     first, second = np.split(np.array(numbers), [len(rows)])
     low, high = np.minimum.outer(first, second), np.maximum.outer(first, second)
     codes, places = np.unique(low * len(named) + high, return_inverse=True)
@@ -136,7 +156,7 @@ def _table(rows: list[Named], columns: list[Named], blur: float, effort: Effort)
     value = np.zeros(len(codes))
     if is_pair.any():
         names, measures = [x for x, _, _ in named], [measure for _, _, measure in named]
-        value[is_pair] = evaluate(measures, pairs[is_pair], names, blur**2, effort)
+        value[is_pair] = evaluate(measures, pairs[is_pair], names, terms, effort)
     return value[places].reshape(low.shape)
 
 
@@ -154,10 +174,8 @@ def _numbered(clouds: list[Named]) -> tuple[list[int], list[_NamedMeasure]]:
     return [numbers[id(x), id(a)] for (_, x), (_, a) in clouds], named
 
 
-def _checked(named: list[_NamedMeasure], blur: float) -> float:
-    """Check that all clouds have the same coordinates, units and mass, and return the checked
-    blur.
-    """
+def _check(named: list[_NamedMeasure], terms: Terms) -> None:
+    """Check that all clouds have the same coordinates and units and fit the terms."""
     x_name, a_name, first = named[0]
     meanings: dict[object, tuple[str, validation.Traits]] = {}
     for name, weights_name, measure in named:
@@ -166,8 +184,9 @@ def _checked(named: list[_NamedMeasure], blur: float) -> float:
         meanings.setdefault((measure.traits.columns, measure.traits.unit), (name, measure.traits))
     for (other_name, other), (name, traits) in combinations(meanings.values(), 2):
         validation.same_meaning(name, traits, other_name, other)
-    names, weights = [a for _, a, _ in named], [measure.weights for _, _, measure in named]
-    validation.one_mass(names, weights, [measure.traits.mass_rounding for _, _, measure in named])
-    blur = validation.blur(blur, *(measure.points for _, _, measure in named))
+    if terms.marginals.are_exact:
+        names, weights = [a for _, a, _ in named], [measure.weights for _, _, measure in named]
+        roundings = [measure.traits.mass_rounding for _, _, measure in named]
+        validation.one_mass(names, weights, roundings)
+    blur = validation.blur(terms.blur, *(measure.points for _, _, measure in named))
     validation.resolved(blur, *((name, measure) for name, _, measure in named))
-    return blur

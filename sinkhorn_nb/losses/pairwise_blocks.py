@@ -18,6 +18,7 @@ from ..results.solution import Solution
 from ..results.status import warn
 from ..solver import Sinkhorn
 from ..solver.progress import counter
+from ..terms import Terms
 from .jobs import Parcel, effective_n_jobs, spread
 from .pairwise_values import Failure, Values, self_solutions, values
 
@@ -38,13 +39,13 @@ class Effort:
 
 
 def evaluate(
-    measures: list[Measure], pairs: Indices, names: list[str], eps: float, effort: Effort
+    measures: list[Measure], pairs: Indices, names: list[str], terms: Terms, effort: Effort
 ) -> Floats:
     """S_eps of pairs (P, 2) of indices into `measures`, each i < j; the names of the measures are
     for the warning.
     """
     sizes, report = np.array([len(measure) for measure in measures]), _Report()
-    selves = _compared_with_themselves(measures, np.unique(pairs), sizes, eps, effort, report)
+    selves = _compared_with_themselves(measures, np.unique(pairs), sizes, terms, effort, report)
     value = np.empty(len(pairs))
     tasks = (
         _task(block, pairs[block], selves, effort.solver)
@@ -61,13 +62,15 @@ def _compared_with_themselves(
     measures: list[Measure],
     numbers: Indices,
     sizes: Indices,
-    eps: float,
+    terms: Terms,
     effort: Effort,
     report: _Report,
 ) -> list[Solution | None]:
     """The self solutions of the clouds with these numbers, by number."""
     chunks = _chunks(numbers, sizes, effort.n_jobs)
-    tasks = ((chunk, Parcel([measures[k] for k in chunk]), eps, effort.solver) for chunk in chunks)
+    tasks = (
+        (chunk, Parcel([measures[k] for k in chunk]), terms, effort.solver) for chunk in chunks
+    )
     selves: list[Solution | None] = [None] * len(measures)
     for chunk, solutions in _done(
         _solve, tasks, "clouds with themselves", len(numbers), effort, report
@@ -97,11 +100,11 @@ def _done(
 
 
 def _solve(
-    chunk: Indices, parcel: Parcel, eps: float, solver: Sinkhorn
+    chunk: Indices, parcel: Parcel, terms: Terms, solver: Sinkhorn
 ) -> tuple[Indices, list[Solution], list[str]]:
     said: list[str] = []
     (measures,) = parcel.contents
-    return chunk, self_solutions(measures, eps, solver, said.append), said
+    return chunk, self_solutions(measures, terms, solver, said.append), said
 
 
 def _task(

@@ -17,6 +17,7 @@ from ..results.divergence import Divergence
 from ..results.outlook import Watch
 from ..results.solution import Solution
 from ..solver import Sinkhorn
+from ..terms import Terms
 from .solved_pairs import SolvedPairs, solve_pairs
 
 
@@ -41,11 +42,11 @@ class Values(NamedTuple):
 
 
 def self_solutions(
-    measures: list[Measure], eps: float, solver: Sinkhorn, say: Callable[[str], object]
+    measures: list[Measure], terms: Terms, solver: Sinkhorn, say: Callable[[str], object]
 ) -> list[Solution]:
     """The self solution of each measure; `say` is called with the text of an early warning."""
     numbers = np.arange(len(measures))
-    solved = _solved(measures, numbers, numbers, eps, solver, say)
+    solved = _solved(measures, numbers, numbers, terms, solver, say)
     return [solved.divergence(k).xx for k in range(len(measures))]
 
 
@@ -55,8 +56,10 @@ def values(
     """S_eps of pairs (P, 2) of indices into `selves`, the self solutions; a value does not depend
     on other pairs.
     """
-    measures, eps = [own.problem.source for own in selves], selves[0].problem.eps
-    solved = _solved(measures, pairs[:, 0], pairs[:, 1], eps, solver, say, dict(enumerate(selves)))
+    measures, terms = [own.problem.source for own in selves], selves[0].problem.terms
+    solved = _solved(
+        measures, pairs[:, 0], pairs[:, 1], terms, solver, say, dict(enumerate(selves))
+    )
     converged = solved.array("converged", np.bool_)
     failed = [_failure(row, solved.divergence(row)) for row in np.flatnonzero(~converged).tolist()]
     worst = max(failed, key=lambda failure: failure.marginal_error, default=None)
@@ -67,12 +70,12 @@ def _solved(
     measures: list[Measure],
     sources: Indices,
     targets: Indices,
-    eps: float,
+    terms: Terms,
     solver: Sinkhorn,
     say: Callable[[str], object],
     selves: dict[int, Solution] | None = None,
 ) -> SolvedPairs:
-    pairs = CloudPairs(Clouds.of_measures(measures), sources, targets, eps)
+    pairs = CloudPairs(Clouds.of_measures(measures), sources, targets, terms)
     return solve_pairs(pairs, solver, Watch(solver, say), [HOST] * len(sources), selves)
 
 

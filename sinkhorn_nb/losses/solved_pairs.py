@@ -102,20 +102,20 @@ def solve_pairs(
     -------
     SolvedPairs
     """
-    clouds, sources, targets, eps = pairs
+    clouds, sources, targets, terms = pairs
     own, others = dict(selves or {}), {}
     small = _solve_small(pairs, solver, is_alone, selves) if any_small(pairs, is_alone) else None
 
     def of_itself(k: int) -> Solution:
         if k not in own:
             known, measure = None if small is None else small.solved_self(k), clouds.measure(k)
-            problem = Problem(measure, measure, eps)
+            problem = Problem(measure, measure, *terms)
             own[k] = known or unchanged(solver, problem) or solver.attempt(problem)
         return own[k]
 
     for q in range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist():
         i, j = int(sources[q]), int(targets[q])
-        problem = Problem(clouds.measure(i), clouds.measure(j), eps)
+        problem = Problem(clouds.measure(i), clouds.measure(j), *terms)
         xy, xx, yy = solve_debiased(problem, solver, watch, of_itself(i), of_itself(j))
         if small is not None and xy is not xx:
             xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
@@ -129,13 +129,13 @@ def _solve_small(
     """Solve the small pairs; a single pair may start from a similar divergence. None if the solver
     is not suitable.
     """
-    clouds, sources, targets, eps = pairs
+    clouds, sources, targets, terms = pairs
     earlier, starts = solver._start, None
     if isinstance(earlier, Resumed) and len(sources) == 1:
         numbers = sources[0], targets[0]
         starts = carried(earlier, clouds, numbers)
         found = {
-            k: unchanged(solver, Problem(clouds.measure(k), clouds.measure(k), eps))
+            k: unchanged(solver, Problem(clouds.measure(k), clouds.measure(k), *terms))
             for k in numbers
         }
         selves = {k: own for k, own in found.items() if own is not None} | (selves or {})

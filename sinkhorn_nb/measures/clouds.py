@@ -13,6 +13,7 @@ from .. import validation
 from ..backends.normal_forms import Forms, Rows, ends_of, normal_forms
 from ..common.array_types import Booleans, Coordinates, Floats, Indices
 from ..common.caching import cached_property, know
+from ..terms import Terms
 from .measure import Measure, NormalForm
 
 LARGEST_WEIGHT = 1e200  # any number of such weights has a finite sum
@@ -168,11 +169,11 @@ class Clouds:
 
 
 class CloudPairs(NamedTuple):
-    """Pairs of clouds to be compared at one temperature: `sources` and `targets` are (B,) arrays of
+    """Pairs of clouds to be compared on the same terms: `sources` and `targets` are (B,) arrays of
     their numbers.
     """
 
     clouds: Clouds
     sources: Indices
     targets: Indices
-    eps: float
+    terms: Terms

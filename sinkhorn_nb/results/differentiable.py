@@ -168,6 +168,11 @@ class Differentiable:
             return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
 
     def _linearized(self) -> implicit.Linearization:
+        if not self.problem.marginals.are_exact:
+            raise ValueError(
+                "reach: expected None for implicit derivatives, got a price of the marginals; "
+                "gradient() has the derivatives of the value, or leave reach out"
+            )
         return implicit.Linearization(self.problem, self._row_iterate, self.backend)
 
 

@@ -52,9 +52,11 @@ def suits(solver: Sinkhorn, starts: Starts | None = None) -> bool:
 
 def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
     """Tell whether the problem of a pair of clouds has few enough pairs, if needed after equal
-    points are merged.
+    points are merged, and is balanced with the cost |x - y|^2 / 2.
     """
-    largest, (clouds, sources, targets, _) = _largest(is_alone), pairs
+    largest, (clouds, sources, targets, terms) = _largest(is_alone), pairs
+    if not terms.are_classical:
+        return False
     if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= largest:
         return True
     sizes = {k: len(clouds.measure(k).reduced) for k in {*sources.tolist(), *targets.tolist()}}
@@ -102,7 +104,8 @@ def solve_small(
     -------
     SmallSolutions
     """
-    (clouds, sources, targets, eps), largest = pairs, _largest(is_alone)
+    (clouds, sources, targets, terms), largest = pairs, _largest(is_alone)
+    eps = terms.eps
     forms, everyone = clouds.forms, np.arange(len(clouds))
     facts = survey(forms, sources, targets)
     are_equal, selves = facts.relations == 0, selves or {}
@@ -176,7 +179,7 @@ def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None
         Clouds.of_measures([problem.source, problem.target]),
         np.arange(2)[:, None],
     )
-    pair = CloudPairs(clouds, source, target, problem.eps)
+    pair = CloudPairs(clouds, source, target, problem.terms)
     if not suits(solver) or not any_small(pair, is_alone=True):
         return None, 0.0
     small = solve_small(pair, solver, is_alone=True, is_debiased=False)

@@ -49,7 +49,8 @@ def flat_gradients(
     """The gradients of divergences of clouds of the same dimension; a and b are wrong for rows
     without mass.
     """
-    clouds, sources, targets, eps = pairs
+    clouds, sources, targets, terms = pairs
+    eps = terms.eps
     forms, scale, unit = clouds.forms, LOG2E / 2 / eps, eps / LOG2E
     cross, own, everyone = found.cross, found.own, np.arange(len(clouds))
     first, second = np.where(are_turned, (targets, sources), (sources, targets))

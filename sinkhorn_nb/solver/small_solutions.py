@@ -56,7 +56,8 @@ class SmallSolutions:
         found: Found,
         selves: dict[int, Solution] | None = None,
     ) -> None:
-        self.clouds, self.sources, self.targets, self.eps = self._pairs = pairs
+        self.clouds, self.sources, self.targets, terms = self._pairs = pairs
+        self.eps = terms.eps
         (
             self._own,
             self._cross,

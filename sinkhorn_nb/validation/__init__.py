@@ -25,6 +25,7 @@ from .indices import indices
 from .masses import equal_masses, masses, one_mass, uniform, weights
 from .meaning import PLAIN, Traits, same_meaning, same_unit
 from .settings import (
+    at_most_one_of,
     blur,
     choice,
     count,
@@ -32,6 +33,7 @@ from .settings import (
     fitted_mixture,
     instance,
     jobs,
+    one_of,
     positive,
     random_state,
     share,
@@ -41,6 +43,7 @@ __all__ = [
     "PLAIN",
     "Traits",
     "are_plain",
+    "at_most_one_of",
     "blur",
     "choice",
     "cloud",
@@ -61,6 +64,7 @@ __all__ = [
     "native_names",
     "on_a_line",
     "one_mass",
+    "one_of",
     "points",
     "points_first",
     "positive",

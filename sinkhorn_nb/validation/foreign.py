@@ -46,6 +46,7 @@ OTHERS = {
     "follows from it",
     "debias": "call sinkhorn_divergence for debias=True, entropic_ot for debias=False",
     "sigma": "pass blur, a length",
+    "reg_m": "pass rho, the price of other marginals in units of cost",
 }
 
 
@@ -55,6 +56,7 @@ def native_names(function: Callable[P, R]) -> Callable[P, R]:
     """
     own = inspect.signature(function).parameters
     n_required = sum(p.default is p.empty and p.kind is not p.KEYWORD_ONLY for p in own.values())
+    temperatures = own.keys() & {"blur", "eps"}
     foreign = {*TEMPERATURES, *OPTIONS, *OTHERS} - own.keys()
 
     @wraps(function)
@@ -66,7 +68,7 @@ def native_names(function: Callable[P, R]) -> Callable[P, R]:
                 f"{_translation(name, kwargs[name])}"
             )
         # Python names those it does not know
-        if "blur" not in kwargs and kwargs.keys() <= own.keys():
+        if not kwargs.keys() & temperatures and kwargs.keys() <= own.keys():
             raise TypeError(_missing_blur(function.__name__, args[n_required:]))
         return function(*args, **kwargs)
 

@@ -148,3 +148,21 @@ def fitted_mixture(name: str, value: Any) -> Any:
             "fit(points) first"
         )
     return value
+
+
+def one_of(name: str, value: Any, other: str, other_value: Any, what: str) -> None:
+    """Check that exactly one of two arguments is given."""
+    if value is None and other_value is None:
+        raise TypeError(
+            f"{name}: expected {what}, got None; pass {name}=..., or {other}=... in units of cost"
+        )
+    at_most_one_of(name, value, other, other_value)
+
+
+def at_most_one_of(name: str, value: Any, other: str, other_value: Any) -> None:
+    """Check that at most one of two arguments is given."""
+    if value is not None and other_value is not None:
+        raise TypeError(
+            f"{other}: expected {name} or {other}, got both; they say the same, {name} as a length "
+            f"and {other} in units of cost: pass one of them"
+        )

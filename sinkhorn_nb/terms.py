@@ -1,0 +1,93 @@
+"""What all problems of one call have in common: temperature, cost and marginals."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from . import validation
+from .costs import SQUARED_EUCLIDEAN, Cost, cost_of
+from .marginals import BALANCED, Marginals
+
+Price = float | tuple[float | None, float | None] | None  # of one side, or of each of the two
+
+
+class Terms(NamedTuple):
+    """The terms of a problem between any two measures.
+
+    Attributes
+    ----------
+    eps : float
+        The temperature in units of cost.
+    cost : Cost
+    marginals : Marginals
+    """
+
+    eps: float
+    cost: Cost = SQUARED_EUCLIDEAN
+    marginals: Marginals = BALANCED
+
+    @property
+    def blur(self) -> float:
+        """The temperature as a length."""
+        return self.cost.blur(self.eps)
+
+    @property
+    def are_classical(self) -> bool:
+        """Whether the cost is |x - y|^2 / 2 and both marginals are exact."""
+        return self.cost == SQUARED_EUCLIDEAN and self.marginals.are_exact
+
+
+def terms_of(
+    *,
+    blur: float | None = None,
+    eps: float | None = None,
+    p: float = 2,
+    cost: Any = None,
+    reach: Price = None,
+    rho: Price = None,
+) -> Terms:
+    """Check the terms that a caller gives as lengths or in units of cost.
+
+    A pair of prices, one for each side, is only for problems that are no divergences: see
+    `single_price`.
+    """
+    kind = cost_of(p, cost)
+    validation.one_of("blur", blur, "eps", eps, "a length in the unit of the points")
+    validation.at_most_one_of("reach", reach, "rho", rho)
+    eps = kind.eps(validation.blur(blur)) if eps is None else validation.positive("eps", eps)
+    if reach is not None:
+        source, target = _prices("reach", reach)
+        marginals = Marginals(kind.eps(source), kind.eps(target))
+    else:
+        marginals = Marginals(*_prices("rho", rho))
+    return Terms(eps, kind, marginals)
+
+
+def single_price(name: str, price: Price) -> None:
+    """Refuse a pair of prices for a divergence, which would become negative."""
+    if isinstance(price, tuple):
+        raise TypeError(
+            f"{name}: expected one number for both sides of a divergence, got a pair; with two "
+            "different prices, S(a, a) is not 0 and S may be negative; pass one number, or use "
+            "entropic_ot"
+        )
+
+
+def _prices(name: str, price: Price) -> tuple[float, float]:
+    """The prices of both sides; None is infinite."""
+    if price is None:
+        return math.inf, math.inf
+    if not isinstance(price, tuple):
+        both = validation.positive(name, price)
+        return both, both
+    if len(price) != 2:
+        raise TypeError(
+            f"{name}: expected a number, or a pair for the source and the target, got "
+            f"{len(price)} numbers; pass (r_x, r_y), with None for an exact side"
+        )
+    source, target = (
+        math.inf if side is None else validation.positive(f"{name}[{k}]", side)
+        for k, side in enumerate(price)
+    )
+    return source, target
