@@ -70,7 +70,7 @@ FINE = [
 MISTAKES = {
     'snb.sinkhorn_divergence(x, x, blur="0.1")': 'Argument "blur" .* has incompatible type "str"; expected "float | None"',
     "snb.sinkhorn_divergence(x, x, epsilon=0.1)": 'Unexpected keyword argument "epsilon"',
-    "snb.sinkhorn_divergence(x, x)": 'Missing named argument "blur"',
+    "snb.sinkhorn_divergence(x, blur=0.1)": 'Missing positional argument "y"',
     "snb.sinkhron_divergence(x, x, blur=0.1)": 'has no attribute "sinkhron_divergence"',
     'snb.Sinkhorn(backend="gpu")': 'Argument "backend" .* has incompatible type',
     'd.value + ""': "Unsupported operand types",
