@@ -157,6 +157,7 @@ def test_scales(scale, dtype):
     assert got.value == pytest.approx(Dense.of(x, y, blur=scale * BLUR).divergence, rel=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("ratio", [1e-4, 1e-3, 1e-2, 0.1, 1, 1e2, 1e4])
 def test_any_blur_is_right_or_says_that_it_is_not(ratio, dtype):

@@ -106,6 +106,7 @@ def test_import_is_light():
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
 
 
+@pytest.mark.slow
 def test_the_first_use_loads_no_optional_dependency():
     heavy = ("matplotlib", "torch", "numba.cuda", "hypothesis", "pandas")
     code = (

@@ -11,7 +11,7 @@ from sinkhorn_nb.backends.cpu import kernels as cpu_kernels
 from sinkhorn_nb.backends.cpu import plan_kernels
 from sinkhorn_nb.backends.cpu.kernels import Runs, Side
 
-pytestmark = pytest.mark.compiler
+pytestmark = pytest.mark.slow
 
 # Exp, exp2, expf, exp2f, vector variants
 CALL = re.compile(r"^\s*(?:call|jmp)q?\s+.*exp", re.MULTILINE)

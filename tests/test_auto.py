@@ -67,6 +67,7 @@ def test_no_gaussian_start_where_it_would_take_longer_than_the_solve(
     assert bool(asked) == is_looked_at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_no_start_takes_far_fewer_iterations(case):
     (x, y), blur, _ = CASES[case]

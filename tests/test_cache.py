@@ -10,7 +10,7 @@ import pytest
 
 import sinkhorn_nb
 
-pytestmark = pytest.mark.compiler
+pytestmark = pytest.mark.slow
 
 CODE = """
 import numpy as np, sinkhorn_nb as snb

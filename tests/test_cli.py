@@ -206,6 +206,7 @@ def test_out_of_memory_is_an_error(capsys, monkeypatch):
     assert run(capsys, "info") == (2, "", "sinkhorn-nb: error: MemoryError\n")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes that break")
 def test_a_reader_that_goes_away_is_no_traceback():
     with subprocess.Popen(
@@ -289,6 +290,7 @@ def test_demo_without_matplotlib_says_how_to_get_it(capsys, tmp_path, monkeypatc
     assert not (tmp_path / "demo.png").exists()
 
 
+@pytest.mark.slow
 def test_demo_says_that_it_compiles_only_when_it_does(capsys, tmp_path, monkeypatch):
     arguments = "demo", "--n", 50, "--output", tmp_path / "demo.png"
     run(capsys, *arguments)

@@ -11,6 +11,8 @@ import pytest
 import sinkhorn_nb
 from sinkhorn_nb.backends.compilation import noticed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(sinkhorn_nb.__file__).parents[1]
 MODULE = """
 from sinkhorn_nb.backends.jit import kernel

@@ -15,7 +15,7 @@ import sinkhorn_nb as snb
 from sinkhorn_nb.backends import choice
 from sinkhorn_nb.backends.cpu.backend import CpuBackend
 
-pytestmark = pytest.mark.compiler
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 X = np.linspace(0, 1, 8)[:, None]

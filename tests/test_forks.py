@@ -57,7 +57,10 @@ class Inside:
             self.leave.wait(300)
 """
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system"),
+    pytest.mark.slow,
+]
 
 
 def run(code):

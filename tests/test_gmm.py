@@ -184,6 +184,7 @@ def bures_costs(source, target):
     return C
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blur", [0.2, 1.0])
 @pytest.mark.parametrize(
     "kinds", [("full", "full"), ("full", "diag"), ("diag", "spherical"), ("tied", "full")]
@@ -330,6 +331,7 @@ def test_a_measure_and_itself_have_one_mixture_and_one_potential(fits):
     assert fits == [90]
 
 
+@pytest.mark.slow
 def test_mixtures_already_fitted(fits):
     x, y, _ = blobs()
     x = x[:500]

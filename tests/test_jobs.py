@@ -20,6 +20,8 @@ import sinkhorn_nb as snb
 from sinkhorn_nb.backends.cpu import threads
 from sinkhorn_nb.losses.jobs import Parcel, spread
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 SETUP = """
 import conftest, os, re, signal, sys, threading, time, warnings

@@ -32,6 +32,7 @@ def test_dir_shows_public_names_only():
     assert printed("import sinkhorn_nb; print(dir(sinkhorn_nb))") == str(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUBMODULES)
 def test_public_submodules_need_no_import_of_their_own(name):
     assert (
@@ -39,11 +40,13 @@ def test_public_submodules_need_no_import_of_their_own(name):
     )
 
 
+@pytest.mark.slow
 def test_a_name_is_looked_up_once():
     code = "import sinkhorn_nb as snb; 'Plan' in vars(snb) or snb.Plan; print('Plan' in vars(snb))"
     assert printed(code) == "True"
 
 
+@pytest.mark.slow
 def test_star_import_brings_every_public_name():
     code = (
         "import sinkhorn_nb; from sinkhorn_nb import *; print(set(sinkhorn_nb.__all__) <= "
@@ -79,6 +82,7 @@ def test_no_public_name_is_that_of_a_module():
     assert modules.isdisjoint(sinkhorn_nb.__all__)
 
 
+@pytest.mark.slow
 def test_a_pickle_loads_before_anything_was_asked_for():
     code = """
 import pickle, subprocess, sys
@@ -90,6 +94,7 @@ print(subprocess.run([sys.executable, "-c", load], input=data, capture_output=Tr
     assert float(printed(code)) == pytest.approx(2.0, rel=0.1)
 
 
+@pytest.mark.slow
 def test_threads_may_ask_for_names_at_the_same_time():
     code = """
 import threading

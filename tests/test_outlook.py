@@ -14,6 +14,8 @@ from sinkhorn_nb.results import outlook
 from sinkhorn_nb.results.status import is_too_slow
 from sinkhorn_nb.solver.descent import Iteration
 
+pytestmark = pytest.mark.slow
+
 
 def people(n, seed):
     """Incomes, ages and shares."""

@@ -219,6 +219,7 @@ def test_the_worst_pair_is_that_of_the_largest_error(monkeypatch):
         table(solver=HASTY)
 
 
+@pytest.mark.slow
 def test_a_blur_that_is_too_small_is_told_once_and_early(monkeypatch):
     monkeypatch.setattr(pairwise_blocks, "LARGEST", 1)
     clouds = [np.random.default_rng(k).lognormal(10.5, 0.8, size=(40 + k, 2)) for k in range(4)]

@@ -107,6 +107,7 @@ def test_draws_read_each_pair_twice_where_the_sums_are_those_of_another_precisio
         passes["draws"].clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [{"mass": 3.0, "zeros": 2}, {"n": 40, "m": 40, "d": 1}, {"d": 30}])
 @pytest.mark.parametrize("acceleration", ["auto", "none", "symmetric"])
 @pytest.mark.parametrize("tol", [0.1, 1e-10])

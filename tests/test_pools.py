@@ -115,6 +115,7 @@ def test_a_callback_may_solve_in_its_own_thread_and_in_others():
     assert len(found) >= 3 and set(found) == {expected}
 
 
+@pytest.mark.slow
 def test_solves_still_work_when_the_main_thread_has_ended_and_at_exit():
     """No thread can be started then: the calling thread makes the passes itself."""
     done = subprocess.run(

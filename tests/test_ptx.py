@@ -30,7 +30,7 @@ from sinkhorn_nb.backends.cuda.tiles import shape_of  # noqa: E402
 if core.config.ENABLE_CUDASIM:
     pytest.skip("the simulator compiles nothing", allow_module_level=True)
 
-pytestmark = pytest.mark.compiler
+pytestmark = pytest.mark.slow
 
 NUMBERS = {"float32": float32, "float64": float64}
 PASSES = ["sums", "self", "transport", "log_sums"]

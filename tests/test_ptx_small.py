@@ -13,7 +13,7 @@ from sinkhorn_nb.backends.cuda.small_begin import begin
 from sinkhorn_nb.backends.cuda.small_kernels import advancing
 from sinkhorn_nb.backends.cuda.small_layout import FAR, NEAR, NEAR_ENTRIES, Inputs, Work
 
-pytestmark = pytest.mark.compiler
+pytestmark = pytest.mark.slow
 
 KERNELS = {"begin": lambda: begin, "near": lambda: advancing(NEAR), "far": lambda: advancing(FAR)}
 # Bytes of registers that a thread fetches back from local memory, as counted: addresses, none of

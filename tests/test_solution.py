@@ -238,6 +238,7 @@ def test_frozen(solved):
             setattr(solution, name, 0)
 
 
+@pytest.mark.slow
 def test_float32_points_are_solved_to_the_tolerance_whatever_the_blur():
     """float32 pairs only where their rounding leaves room."""
     x, y, a, b = example(600, 500)  # smaller problems are solved in float64

@@ -75,6 +75,7 @@ def test_failure_of_a_panel_reaches_the_caller():
     assert sorted(seen) == list(range(8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [2, 30])
 def test_called_from_several_threads_at_once(d):
     sizes = [1500, 1600, 1700, 1500]

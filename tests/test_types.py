@@ -9,6 +9,8 @@ import pytest
 
 import sinkhorn_nb
 
+pytestmark = pytest.mark.slow
+
 api = pytest.importorskip("mypy.api")
 ROOT = Path(__file__).parents[1]
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

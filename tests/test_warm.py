@@ -111,6 +111,7 @@ def test_a_long_flow_takes_less_than_four_passes_a_step():
     assert np.mean([divergence.n_passes for divergence in long_flow()[5:]]) <= 3.6
 
 
+@pytest.mark.slow
 def test_errors_do_not_build_up_over_many_steps():
     divergence = long_flow()[-1]
     x, y = divergence.xy.problem.source.points, divergence.xy.problem.target.points
@@ -188,6 +189,7 @@ def test_a_side_drawn_anew_is_extended_and_the_other_is_not():
     assert again.converged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "m"), [(40, 50), (50, 40)])
 def test_weights_that_change_take_no_pass_for_the_start(n, m):
     x, y, a, b = example(n, m)

@@ -12,6 +12,8 @@ from problems import example
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence, sinkhorn_divergences
 
+pytestmark = pytest.mark.slow
+
 LINE = [[0.0], [1.0], [3.0]], [[0.5], [2.0], [4.0]]
 
 

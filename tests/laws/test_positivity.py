@@ -11,6 +11,8 @@ from strategies import clouds, pairs, probabilities, rewritten
 
 from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence, sinkhorn_divergences
 
+pytestmark = pytest.mark.slow
+
 SHIFTS = st.sampled_from([1e-12, 1e-8, 1e-6, 1e-4, 1e-2, 1.0])
 
 

@@ -6,6 +6,8 @@ import pytest
 from hard_problems import draw
 from soak import check
 
+pytestmark = pytest.mark.slow
+
 SEED = int(os.environ.get("SOAK_SEED", 0))
 
 

@@ -10,6 +10,8 @@ from oracle import Dense, exact_cost
 
 from sinkhorn_nb import ConvergenceWarning, Sinkhorn, entropic_ot, sinkhorn_divergence
 
+pytestmark = pytest.mark.slow
+
 DEFAULT = Sinkhorn(max_iter=200)
 PRECISE = Sinkhorn(tol=1e-8, max_iter=500)
 PLAIN = Sinkhorn(tol=1e-8, max_iter=500, dtype="float64", acceleration="none")
