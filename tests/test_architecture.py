@@ -43,7 +43,8 @@ PUBLIC = [
     "suggest_blur",
 ]
 LONGEST_FILE, LONGEST_FUNCTION = 345, 85
-MOST_ARGUMENTS = 8  # of functions that are not public
+MOST_ARGUMENTS = 8
+FREE = {*PUBLIC, "__init__"}  # their arguments are what users need
 
 
 def run(code):
@@ -89,7 +90,7 @@ def test_functions_are_short(path):
 def test_functions_take_few_arguments(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    found = [n for n in ast.walk(tree) if isinstance(n, functions) and n.name not in PUBLIC]
+    found = [n for n in ast.walk(tree) if isinstance(n, functions) and n.name not in FREE]
     counts = [len([*n.args.posonlyargs, *n.args.args, *n.args.kwonlyargs]) for n in found]
     assert max(counts, default=0) <= MOST_ARGUMENTS
 
@@ -119,6 +120,8 @@ def test_the_first_use_loads_no_optional_dependency():
 
 @pytest.mark.parametrize("name", ["sinkhorn_nb", *MODULES])
 def test_doctests(name):
+    if name.startswith("sinkhorn_nb.torch"):
+        pytest.importorskip("torch")
     found = doctest.testmod(importlib.import_module(name))
     assert found.failed == 0
 

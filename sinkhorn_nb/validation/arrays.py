@@ -72,10 +72,12 @@ def host_array(name: str, value: Any, what: str = "an array") -> Numbers:
             f"{name}: expected {what}, got rows of different lengths; make it rectangular"
         ) from error
     except (RuntimeError, TypeError) as error:  # raised by the library of the array
+        cure = "convert it to a dense array of float32 or float64"
+        if getattr(value, "requires_grad", False) is True:
+            cure = f"call sinkhorn_nb.torch for derivatives, or pass {name}.detach()"
         raise TypeError(
             f"{name}: expected {what} that NumPy can read, got {type(value).__name__}: {error}; "
-            "convert it to a dense "
-            "array of float32 or float64"
+            f"{cure}"
         ) from error
 
 

@@ -1,0 +1,179 @@
+"""The differentiable functions: values, their gradients, and the products of their Hessians.
+
+Each function's derivative is the next one, so that autograd and `torch.func` differentiate twice.
+The third derivative is an error: it would otherwise be dropped. All tensors are flat: the clouds of
+all problems of a `Job` one after another; empty weights are uniform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from ..results.second_order import hessian_product
+from .jobs import Job, Results
+
+N_PRIMALS = 4  # x, y, a, b
+
+
+class Value(Function):
+    """(K,) values of problems, and their results."""
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor, a: Tensor, b: Tensor, job: Job) -> tuple[Tensor, Results]:
+        """Solve the problems."""
+        results = job.solve(x, y, a, b)
+        return x.new_tensor([float(result.value) for result in results]), results
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Keep the points, the weights and the results."""
+        *primals, ctx.job = inputs
+        ctx.results = output[1]
+        ctx.save_for_backward(*primals)
+        ctx.save_for_forward(*primals)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Any, ...]:
+        """The gradient, times a number for each problem."""
+        primals = ctx.saved_tensors
+        parts = Derivative.apply(*primals, ctx.results, ctx.job)
+        factors = ctx.job.spread(grad, primals)
+        return *needed(ctx, [f * part for f, part in zip(factors, parts, strict=True)]), None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> tuple[Tensor, None]:
+        """The derivative along a direction."""
+        primals = ctx.saved_tensors
+        parts = Derivative.apply(*primals, ctx.results, ctx.job)
+        moves = filled(tangents[:N_PRIMALS], primals)
+        return ctx.job.sums([p * t for p, t in zip(parts, moves, strict=True)]), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
+        """Solve all problems of a batch together."""
+        *primals, job = arguments
+        flat = flattened(primals, in_dims, info.batch_size)
+        values, results = Value.apply(*flat, job.repeated(info.batch_size, with_results=True))
+        return (values.reshape(info.batch_size, -1), results), (0, None)
+
+
+class Derivative(Function):
+    """The gradients of the values in x, y, a and b."""
+
+    @staticmethod
+    def forward(
+        x: Tensor, y: Tensor, a: Tensor, b: Tensor, results: Results, job: Job
+    ) -> tuple[Tensor, ...]:
+        """Read the gradients."""
+        return job.joined(job.gradients(results), (x, y, a, b))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Keep the points, the weights and the results."""
+        *primals, ctx.results, ctx.job = inputs
+        ctx.save_for_backward(*primals)
+        ctx.save_for_forward(*primals)
+
+    @staticmethod
+    def backward(ctx: Any, *directions: Tensor) -> tuple[Any, ...]:
+        """The products of the symmetric Hessians with the directions."""
+        parts = HessianProduct.apply(*ctx.saved_tensors, *directions, ctx.results, ctx.job)
+        return *needed(ctx, parts), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """The products of the Hessians with the tangents."""
+        primals = ctx.saved_tensors
+        moves = filled(tangents[:N_PRIMALS], primals)
+        return HessianProduct.apply(*primals, *moves, ctx.results, ctx.job)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
+        """All problems of a batch together."""
+        return batched(Derivative, info, in_dims, arguments)
+
+
+class HessianProduct(Function):
+    """The products of the Hessians of the values with directions of x, y, a and b."""
+
+    @staticmethod
+    def forward(*arguments: Any) -> tuple[Tensor, ...]:
+        """Solve a linear system per problem."""
+        *tensors, results, job = arguments
+        directions = job.split(*tensors[N_PRIMALS:])
+        products = [
+            hessian_product(results[k], direction)
+            for k, direction in zip(job.which, directions, strict=True)
+        ]
+        return job.joined(products, tensors[:N_PRIMALS])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Keep nothing: there is no further derivative."""
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        """Refuse the third derivative."""
+        raise NotImplementedError(THIRD)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Refuse the third derivative."""
+        raise NotImplementedError(THIRD)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
+        """All directions of a batch together."""
+        return batched(HessianProduct, info, in_dims, arguments)
+
+
+THIRD = (
+    "third derivatives: expected at most two derivatives of a value, or one of potentials and "
+    "maps, got one more; detach() the quantity that must not be differentiated"
+)
+
+
+def needed(ctx: Any, parts: Sequence[Tensor]) -> list[Tensor | None]:
+    """The derivatives in the points and the weights, None where no derivative is needed."""
+    needs = ctx.needs_input_grad[:N_PRIMALS]
+    return [part if need else None for part, need in zip(parts, needs, strict=True)]
+
+
+def filled(tangents: Sequence[Tensor | None], primals: Sequence[Tensor]) -> list[Tensor]:
+    """The tangents, with zeros for those that are missing."""
+    return [
+        torch.zeros_like(primal) if tangent is None else tangent
+        for tangent, primal in zip(tangents, primals, strict=True)
+    ]
+
+
+def flattened(tensors: Sequence[Tensor], in_dims: Any, count: int) -> list[Tensor]:
+    """The rows of all elements of a batch, one element after another."""
+    flat = []
+    for tensor, dim in zip(tensors, in_dims, strict=False):
+        if dim is None:
+            batch = tensor.expand(count, *tensor.shape)
+        else:
+            batch = tensor.movedim(dim, 0)
+        flat.append(batch.reshape(batch.shape[0] * batch.shape[1], *batch.shape[2:]))
+    return flat
+
+
+def batched(
+    function: Any, info: Any, in_dims: Any, arguments: Any, n_static: int = 2
+) -> tuple[Any, Any]:
+    """Apply a function of tensors, settings, results and a job to a batch. The results belong to
+    the points and weights: there are more of them only if these are batched.
+    """
+    tensors, static, job = arguments[:-n_static], arguments[-n_static:-1], arguments[-1]
+    count = info.batch_size
+    with_results = any(dim is not None for dim in in_dims[:N_PRIMALS])
+    flat = flattened(tensors, in_dims, count)
+    parts = function.apply(*flat, *static, job.repeated(count, with_results))
+    rows = [part.reshape(count, len(part) // count, *part.shape[1:]) for part in parts]
+    return tuple(rows), (0,) * len(parts)

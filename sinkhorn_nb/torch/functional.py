@@ -1,0 +1,152 @@
+"""The public functions of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from .autograd import Value
+from .implicit import Map, Potentials
+from .jobs import Job
+from .tensors import checked
+
+Clouds: TypeAlias = Tensor | Sequence[Tensor]
+Weights: TypeAlias = Tensor | Sequence[Tensor] | None
+
+
+@torch.compiler.disable
+def sinkhorn_divergence(
+    x: Clouds, y: Clouds, a: Weights = None, b: Weights = None, **options: Any
+) -> Tensor:
+    """Sinkhorn divergence of tensors, with first and second derivatives in all of them.
+
+    Parameters
+    ----------
+    x, y : (n, d) and (m, d) tensors
+        Points. (B, n, d) and (B, m, d) tensors, or lists of B tensors with any number of points,
+        are B pairs of clouds, solved together.
+    a, b : (n,) and (m,) tensors, optional
+        Weights, (B, n) and (B, m) or lists of tensors for B pairs; uniform by default.
+    **options
+        blur, eps, p, cost, reach, rho and solver, as for `sinkhorn_nb.sinkhorn_divergence`.
+
+    Returns
+    -------
+    Tensor
+        The value, without axes, or (B,) values; of the type of x.
+
+    Raises
+    ------
+    ValueError, TypeError
+        On bad input, naming the argument and the cure.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the tolerance was not reached.
+
+    Notes
+    -----
+    `torch.autograd` and the transforms of `torch.func` (grad, vmap, jvp, hessian) work. Third
+    derivatives raise. float16 and bfloat16 are computed in float32. Tensors on the CPU are not
+    copied.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sinkhorn_nb.torch as snt
+    >>> x = torch.linspace(0, 1, 50)[:, None].requires_grad_()
+    >>> snt.sinkhorn_divergence(x, x.detach() + 2, blur=0.05).backward()
+    >>> round(float(x.grad.sum()), 2)
+    -2.0
+    """
+    values = _Call(x, y, a, b).apply(Value, "divergence", options)[0]
+    return values[0] if _is_single(x) else values
+
+
+@torch.compiler.disable
+def entropic_ot(
+    x: Clouds, y: Clouds, a: Weights = None, b: Weights = None, **options: Any
+) -> Tensor:
+    """OT_eps of tensors, with first and second derivatives in all of them; arguments and result are
+    those of `sinkhorn_divergence`.
+    """
+    values = _Call(x, y, a, b).apply(Value, "transport", options)[0]
+    return values[0] if _is_single(x) else values
+
+
+@torch.compiler.disable
+def entropic_potentials(
+    x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = None, **options: Any
+) -> tuple[Tensor, Tensor]:
+    """The potentials f and g of OT_eps, of (n,) and (m,) entries, with one derivative in all
+    tensors by implicit differentiation.
+    """
+    f, g, _ = _Call(x, y, a, b).apply(Potentials, "transport", options)
+    return f.reshape(x.shape[:-1]), g.reshape(y.shape[:-1])
+
+
+@torch.compiler.disable
+def entropic_map(
+    x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = None, **options: Any
+) -> Tensor:
+    """The images (n, d) of the points x under the barycentric map of the entropic plan, with one
+    derivative in all tensors by implicit differentiation.
+    """
+    images, _ = _Call(x, y, a, b).apply(Map, "transport", options)
+    return images.reshape(x.shape)
+
+
+class _Call:
+    """The arguments of a call as flat tensors."""
+
+    def __init__(self, x: Clouds, y: Clouds, a: Weights, b: Weights) -> None:
+        self._x, self._n = _flat("x", x)
+        self._y, self._m = _flat("y", y)
+        if len(self._n) != len(self._m):
+            raise ValueError(
+                f"y: expected {len(self._n)} clouds like x, got {len(self._m)}; pass as many"
+            )
+        self._a = self._weights("a", a, self._n)
+        self._b = self._weights("b", b, self._m)
+        checked(x=self._x, y=self._y, a=self._a, b=self._b)
+
+    def apply(self, function: Any, kind: str, options: dict[str, Any]) -> Any:
+        """Apply a function of flat tensors."""
+        job = Job.of(kind, self._n, self._m, options)
+        return function.apply(self._x, self._y, self._a, self._b, job)
+
+    def _weights(self, name: str, weights: Weights, sizes: Sequence[int]) -> Tensor:
+        if weights is None:
+            return self._x.new_zeros(0)
+        flat = torch.cat(list(weights)) if not isinstance(weights, Tensor) else weights.reshape(-1)
+        if flat.numel() != sum(sizes):
+            raise ValueError(
+                f"{name}: expected {sum(sizes)} weights, one per point, got {flat.numel()}; pass "
+                "None for uniform weights"
+            )
+        return flat
+
+
+def _is_single(x: Clouds) -> bool:
+    return isinstance(x, Tensor) and x.dim() <= 2
+
+
+def _flat(name: str, clouds: Clouds) -> tuple[Tensor, list[int]]:
+    """The points of all clouds, one after another, and their numbers."""
+    if not isinstance(clouds, Tensor):
+        if not isinstance(clouds, (list, tuple)) or not all(isinstance(c, Tensor) for c in clouds):
+            checked(**{name: clouds})
+        return torch.cat(list(clouds)), [len(cloud) for cloud in clouds]
+    checked(**{name: clouds})
+    if clouds.dim() == 3:
+        return clouds.reshape(-1, clouds.shape[-1]), [clouds.shape[1]] * clouds.shape[0]
+    if clouds.dim() != 2:
+        raise ValueError(
+            f"{name}: expected points (n, d) or clouds (B, n, d), got shape {tuple(clouds.shape)}; "
+            f"points on a line are {name}[:, None]"
+        )
+    return clouds, [len(clouds)]

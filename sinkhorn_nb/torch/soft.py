@@ -1,0 +1,80 @@
+"""Soft sorting, ranks and quantiles of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from ..losses import soft
+from .tensors import arrays, checked, like
+
+
+class _Values(Function):
+    """The values of a soft operation, with one derivative."""
+
+    @staticmethod
+    def forward(x: Tensor, operation: Callable[..., Any], options: dict[str, Any]) -> Any:
+        found = operation(arrays(x, [len(x)])[0], **options)
+        return like(x, [found.values.reshape(-1)]), found
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.found = output[1]
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor, None, None]:
+        return _Pullback.apply(ctx.saved_tensors[0], grad, ctx.found), None, None
+
+
+class _Pullback(Function):
+    """The gradient of a soft operation."""
+
+    @staticmethod
+    def forward(x: Tensor, grad: Tensor, found: Any) -> Tensor:
+        cotangent = arrays(grad, [len(grad)])[0].reshape(found.values.shape)
+        return like(x, [found.pullback(cotangent)])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Keep nothing."""
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        raise NotImplementedError(
+            "second derivatives: expected one derivative of a soft operation, got one more; "
+            "detach() its gradient"
+        )
+
+
+def _call(operation: Callable[..., Any], x: Tensor, options: dict[str, Any]) -> Tensor:
+    checked(x=x)
+    if x.dim() != 1:
+        raise ValueError(
+            f"x: expected numbers (n,), got shape {tuple(x.shape)}; call the function for each row"
+        )
+    values, _ = _Values.apply(x, operation, options)
+    return values
+
+
+@torch.compiler.disable
+def soft_sort(x: Tensor, **options: Any) -> Tensor:
+    """The sorted numbers of x, smoothed, as `sinkhorn_nb.soft_sort`, with a derivative in x."""
+    return _call(soft.soft_sort, x, options)
+
+
+@torch.compiler.disable
+def soft_rank(x: Tensor, **options: Any) -> Tensor:
+    """The ranks of x, smoothed, as `sinkhorn_nb.soft_rank`, with a derivative in x."""
+    return _call(soft.soft_rank, x, options)
+
+
+@torch.compiler.disable
+def soft_quantile(x: Tensor, q: Any, **options: Any) -> Tensor:
+    """Quantiles of x, smoothed, as `sinkhorn_nb.soft_quantile`, with a derivative in x."""
+    values = _call(lambda numbers, **known: soft.soft_quantile(numbers, q, **known), x, options)
+    return values if torch.as_tensor(q).dim() else values[0]

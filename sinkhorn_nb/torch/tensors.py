@@ -1,0 +1,57 @@
+"""Convert tensors to arrays and back, and check those of a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+WIDE = {torch.float16: torch.float32, torch.bfloat16: torch.float32}  # NumPy has no bfloat16
+
+
+def arrays(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:
+    """Parts of a flat tensor: NumPy arrays that share its memory, or tensors on its GPU."""
+    tensor = tensor.detach()
+    tensor = tensor.to(WIDE.get(tensor.dtype, tensor.dtype))
+    parts = tensor.split(list(sizes)) if len(sizes) > 1 else (tensor,)
+    return [part if part.is_cuda else part.numpy() for part in parts]
+
+
+def like(tensor: Tensor, parts: Sequence[Any]) -> Tensor:
+    """The parts one after another, with the type and the device of a tensor."""
+    if any(isinstance(part, Tensor) for part in parts):
+        return torch.cat([torch.as_tensor(part) for part in parts]).to(tensor)
+    flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    flat = np.require(flat, requirements=["C", "W"])  # a copy of potentials, which are read-only
+    return torch.from_numpy(flat).to(tensor)
+
+
+def checked(**tensors: Tensor | None) -> None:
+    """Check that all arguments are dense real tensors on one device."""
+    given = {name: value for name, value in tensors.items() if value is not None}
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{name}: expected a torch.Tensor, got {type(value).__name__}; pass "
+                f"torch.as_tensor({name}), or call the function of sinkhorn_nb"
+            )
+        if value.layout != torch.strided:
+            raise TypeError(
+                f"{name}: expected a dense tensor, got one of layout {value.layout}; pass "
+                f"{name}.to_dense()"
+            )
+        if not value.dtype.is_floating_point:
+            raise TypeError(
+                f"{name}: expected a tensor of real floating-point numbers, got {value.dtype}; "
+                f"pass {name}.to(torch.float32)"
+            )
+    (first, known), *others = given.items()
+    for name, value in others:
+        if value.device != known.device:
+            raise TypeError(
+                f"{name}: expected a tensor on {known.device}, like {first}, got one on "
+                f"{value.device}; pass {name}.to({first}.device)"
+            )
