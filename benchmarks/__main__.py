@@ -20,6 +20,7 @@ STEPS = (
     ("plan", ("here",)),
     ("pairwise", ("here", "torch")),
     ("small", ("here", "torch")),
+    ("bridges", ("torch",)),
     ("flow", ("here", "torch")),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),

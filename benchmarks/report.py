@@ -12,6 +12,7 @@ COLUMNS = {
     "scaling": "axis blur n d library value_s median_s rounds passes marginal_error error",
     "pairwise": "case pairs library ms_a_pair median_s pairs_solved rounds relative_error_of_value ours_faster error",
     "small": "way n pairs library ms_a_pair rounds relative_error_of_value ours_faster error",
+    "bridges": "n library ms_a_call overhead_ms rounds relative_error_of_value ours_faster error",
     "flow": "n library steps ms_a_step passes iterations value relative_error_of_value ours_faster error",
     "overhead": "n wall_s share_outside passes rounds",
     "plan": "question n d times_a_pass median_s min_s rounds error",
@@ -25,6 +26,7 @@ COLUMNS = {
     "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
 HEADS = {
+    "ms_a_call": "per call (ms)", "overhead_ms": "over the call with arrays (ms)",
     "ms_a_pair": "per pair (ms)", "ms_a_step": "per step (ms)", "pairs_solved": "pairs timed",
     "gpairs_per_s": "Gpair/s", "median_s": "median (s)", "min_s": "best (s)", "update_s": "one update (s)",
     "ours_faster": "sinkhorn_nb is faster by", "ours_faster_per_pass": "faster, whole pass against it",

@@ -120,8 +120,9 @@ def test_the_first_use_loads_no_optional_dependency():
 
 @pytest.mark.parametrize("name", ["sinkhorn_nb", *MODULES])
 def test_doctests(name):
-    if name.startswith("sinkhorn_nb.torch"):
-        pytest.importorskip("torch")
+    for library in ("torch", "jax"):
+        if name.startswith(f"sinkhorn_nb.{library}"):
+            pytest.importorskip(library)
     found = doctest.testmod(importlib.import_module(name))
     assert found.failed == 0
 

@@ -257,3 +257,20 @@ def test_tensors_in_other_layouts_give_the_same_values():
     assert not turned.is_contiguous()
     assert snt.sinkhorn_divergence(turned, y, blur=0.5).item() == expected.item()
     assert snt.sinkhorn_divergence(x, x, blur=0.5).item() == 0.0
+
+
+def test_a_warm_loss_takes_fewer_iterations_and_gives_the_same_values():
+    x, y = clouds(n=600, m=600)
+    x.requires_grad_()
+    iterations = {True: [], False: []}
+    warm, cold = (
+        snt.SamplesLoss(blur=0.1, warm_start=is_warm, solver=Sinkhorn(callback=found.append))
+        for is_warm, found in iterations.items()
+    )
+    warm(x, y).backward()
+    with torch.no_grad():
+        x -= 0.05 * len(x) * x.grad
+    iterations[True].clear()
+    torch.testing.assert_close(warm(x, y), cold(x, y), rtol=1e-2, atol=0)
+    assert len(iterations[True]) < len(iterations[False]) / 2
+    assert warm(x[:500], y).item() > 0  # other sizes start anew

@@ -16,6 +16,7 @@ from torch.autograd import Function
 
 from ..results.second_order import hessian_product
 from .jobs import Job, Results
+from .tensors import like
 
 N_PRIMALS = 4  # x, y, a, b
 
@@ -27,7 +28,7 @@ class Value(Function):
     def forward(x: Tensor, y: Tensor, a: Tensor, b: Tensor, job: Job) -> tuple[Tensor, Results]:
         """Solve the problems."""
         results = job.solve(x, y, a, b)
-        return x.new_tensor([float(result.value) for result in results]), results
+        return like(x, [[float(result.value) for result in results]]), results
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -42,8 +43,8 @@ class Value(Function):
         """The gradient, times a number for each problem."""
         primals = ctx.saved_tensors
         parts = Derivative.apply(*primals, ctx.results, ctx.job)
-        factors = ctx.job.spread(grad, primals)
-        return *needed(ctx, [f * part for f, part in zip(factors, parts, strict=True)]), None
+        sides = zip(ctx.job.spread(grad, primals), needed(ctx, parts), strict=True)
+        return *(None if part is None else factor * part for factor, part in sides), None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> tuple[Tensor, None]:

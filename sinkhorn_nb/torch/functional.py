@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .autograd import Value
 from .implicit import Map, Potentials
-from .jobs import Job
+from .jobs import Job, Results
 from .tensors import checked
 
 Clouds: TypeAlias = Tensor | Sequence[Tensor]
@@ -63,8 +63,7 @@ def sinkhorn_divergence(
     >>> round(float(x.grad.sum()), 2)
     -2.0
     """
-    values = _Call(x, y, a, b).apply(Value, "divergence", options)[0]
-    return values[0] if _is_single(x) else values
+    return solved("divergence", x, y, a, b, options)[0]
 
 
 @torch.compiler.disable
@@ -74,8 +73,7 @@ def entropic_ot(
     """OT_eps of tensors, with first and second derivatives in all of them; arguments and result are
     those of `sinkhorn_divergence`.
     """
-    values = _Call(x, y, a, b).apply(Value, "transport", options)[0]
-    return values[0] if _is_single(x) else values
+    return solved("transport", x, y, a, b, options)[0]
 
 
 @torch.compiler.disable
@@ -98,6 +96,15 @@ def entropic_map(
     """
     images, _ = _Call(x, y, a, b).apply(Map, "transport", options)
     return images.reshape(x.shape)
+
+
+@torch.compiler.disable
+def solved(
+    kind: str, x: Clouds, y: Clouds, a: Weights, b: Weights, options: dict[str, Any]
+) -> tuple[Tensor, Results]:
+    """The value, or the values of several pairs of clouds, and the results."""
+    values, results = _Call(x, y, a, b).apply(Value, kind, options)
+    return values[0] if _is_single(x) else values, results
 
 
 class _Call:

@@ -94,6 +94,8 @@ class Job:
 
     def spread(self, values: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
         """One number per problem, repeated for each of its rows, in the shape of flat tensors."""
+        if len(self.n) == 1:
+            return [values.reshape([1] * tensor.dim()) for tensor in tensors]
         spread = []
         for tensor, sizes in zip(tensors, self._sizes(), strict=True):
             rows = torch.repeat_interleave(

@@ -11,9 +11,25 @@ from torch import Tensor
 
 from .. import validation
 from ..solver import Sinkhorn
-from .functional import entropic_ot, entropic_potentials, sinkhorn_divergence
+from .functional import entropic_potentials, solved
 
 LOSSES = ("sinkhorn",)
+
+
+class _Last:
+    """The result of the last call, for clouds of the same size."""
+
+    def __init__(self) -> None:
+        self._known: Any = None
+
+    def of(self, kind: str, x: Tensor, y: Tensor) -> Any:
+        """The last result, or None for other sizes."""
+        is_known = self._known is not None and self._known[0] == (kind, x.shape, y.shape)
+        return self._known[1] if is_known else None
+
+    def keep(self, kind: str, x: Tensor, y: Tensor, results: Any) -> None:
+        """Keep the result of a single problem."""
+        self._known = ((kind, x.shape, y.shape), results[0]) if len(results) == 1 else None
 
 
 class SamplesLoss(torch.nn.Module):
@@ -40,6 +56,9 @@ class SamplesLoss(torch.nn.Module):
         debias=False, which have a derivative.
     backend : str
         GeomLoss's "tensorized", "online" and "multiscale" have no effect.
+    warm_start : bool, default False
+        Start from the last solution, if the clouds are as large: in a training loop steps then take
+        few passes. Batches start anew.
     tol : float, default 1e-3
         Largest accepted marginal error.
     solver : Sinkhorn, optional
@@ -71,6 +90,7 @@ class SamplesLoss(torch.nn.Module):
         verbose: bool = False,
         backend: str = "auto",
         *,
+        warm_start: bool = False,
         tol: float = 1e-3,
         solver: Sinkhorn | None = None,
     ) -> None:
@@ -90,7 +110,8 @@ class SamplesLoss(torch.nn.Module):
             )
         self.blur, self.p, self.reach = blur, p, reach
         self.debias, self.potentials = debias, potentials
-        self.solver = replace(solver or Sinkhorn(tol=tol))
+        self.solver = solver or Sinkhorn(tol=tol)
+        self.warm_start, self._last = warm_start, _Last()
 
     def forward(self, *clouds: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """The loss of (x, y) or of (a, x, b, y), single clouds or (B, n, d) batches."""
@@ -107,8 +128,14 @@ class SamplesLoss(torch.nn.Module):
         options["reach"] = self.reach
         if self.potentials:
             return self._potentials(x, y, a, b, options)
-        loss = sinkhorn_divergence if self.debias else entropic_ot
-        return loss(x, y, a, b, **options)
+        kind = "divergence" if self.debias else "transport"
+        known = self._last.of(kind, x, y) if self.warm_start else None
+        if known is not None:
+            options["solver"] = replace(self.solver, init=known)
+        value, results = solved(kind, x, y, a, b, options)
+        if self.warm_start:
+            self._last.keep(kind, x, y, results)
+        return value
 
     def _potentials(
         self, x: Tensor, y: Tensor, a: Tensor | None, b: Tensor | None, options: dict[str, Any]

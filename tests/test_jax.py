@@ -1,0 +1,152 @@
+"""JAX arrays in and out: derivatives agree with finite differences, transforms with single calls."""
+
+import numpy as np
+import pytest
+
+import sinkhorn_nb as snb
+
+jax = pytest.importorskip("jax")
+
+import jax.numpy as jnp  # noqa: E402
+from jax.test_util import check_grads  # noqa: E402
+
+import sinkhorn_nb.jax as snj  # noqa: E402
+from sinkhorn_nb import Sinkhorn  # noqa: E402
+
+EXACT = Sinkhorn(tol=1e-12)
+FUNCTIONS = {"divergence": snj.sinkhorn_divergence, "transport": snj.entropic_ot}
+
+
+@pytest.fixture(autouse=True)
+def wide():
+    """float64, as the checks by finite differences need it."""
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
+
+
+def clouds(n=7, m=6, d=2, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)), rng.normal(size=(m, d)) + 0.5
+
+
+def logits(n=7, m=6):
+    rng = np.random.default_rng(1)
+    return rng.normal(size=n), rng.normal(size=m)
+
+
+def of_logits(function):
+    """The function of points and logits of weights, at a tight tolerance."""
+
+    def value(x, y, u, v):
+        return function(x, y, jax.nn.softmax(u), jax.nn.softmax(v), blur=0.7, solver=EXACT)
+
+    return value
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_values_and_gradients_are_those_of_numpy_arrays(kind):
+    x, y = clouds()
+    solve = snb.sinkhorn_divergence if kind == "divergence" else snb.entropic_ot
+    expected = solve(x, y, blur=0.3)
+    value, gradients = jax.value_and_grad(
+        lambda x, y: FUNCTIONS[kind](x, y, blur=0.3), argnums=(0, 1)
+    )(x, y)
+    assert float(value) == expected.value
+    for found, part in zip(gradients, expected.gradient()[:2], strict=True):
+        np.testing.assert_array_equal(found, part)
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_two_derivatives_are_those_of_finite_differences(kind):
+    inputs = (*clouds(), *logits())
+    check_grads(of_logits(FUNCTIONS[kind]), inputs, order=2, atol=2e-3, rtol=2e-3, eps=1e-5)
+
+
+@pytest.mark.parametrize("function", [snj.entropic_potentials, snj.entropic_map])
+def test_one_derivative_of_potentials_and_maps(function):
+    inputs = (*clouds(), *logits())
+    check_grads(of_logits(function), inputs, order=1, modes=["rev"], atol=2e-3, rtol=2e-3, eps=1e-5)
+
+
+def test_transforms_agree():
+    x, y = clouds()
+
+    def value(x):
+        return snj.sinkhorn_divergence(x, y, blur=0.7, solver=EXACT)
+
+    gradient = jax.grad(value)(x)
+    np.testing.assert_allclose(jax.jit(jax.grad(value))(x), gradient)
+    _, slope = jax.jvp(value, (x,), (np.ones_like(x),))
+    assert float(slope) == pytest.approx(float(gradient.sum()))
+    hessian = jax.hessian(value)(x)
+    np.testing.assert_allclose(jax.jit(jax.hessian(value))(x), hessian, atol=1e-9)
+    np.testing.assert_allclose(jax.jacrev(jax.jacrev(value))(x), hessian, atol=1e-4)
+
+
+def test_vmap_solves_a_batch_and_differentiates_each_element():
+    xs = np.stack([clouds(seed=k)[0] for k in range(3)])
+    y = clouds()[1]
+
+    def value(x, y):
+        return snj.sinkhorn_divergence(x, y, blur=0.7, solver=EXACT)
+
+    over = {"in_axes": (0, None)}
+    for function in (value, jax.grad(value), jax.hessian(value)):
+        found = jax.vmap(function, **over)(xs, y)
+        for k in range(3):
+            np.testing.assert_allclose(found[k], function(xs[k], y), atol=1e-5)
+
+
+def test_a_gradient_flow_in_a_scan():
+    x, y = clouds()
+
+    def step(x, _):
+        value, gradient = jax.value_and_grad(snj.sinkhorn_divergence)(x, y, blur=0.5)
+        return x - len(x) * gradient, value
+
+    _, values = jax.lax.scan(step, jnp.asarray(x), None, length=5)
+    assert (np.diff(values) < 0).all()
+
+
+def test_narrow_types_and_integers_are_computed_in_float32():
+    x, y = clouds()
+    expected = float(snb.sinkhorn_divergence(x, y, blur=0.5))
+    found = snj.sinkhorn_divergence(jnp.asarray(x, jnp.bfloat16), y.astype(np.float32), blur=0.5)
+    assert float(found) == pytest.approx(expected, rel=2e-2)
+    whole = snj.sinkhorn_divergence(jnp.arange(4)[:, None], jnp.arange(3)[:, None] + 2, blur=0.5)
+    assert float(whole) > 0
+
+
+def test_third_derivatives_raise():
+    x, y = clouds(n=3, m=3)
+
+    def value(t):
+        return snj.sinkhorn_divergence(t * x, y, blur=0.7)
+
+    with pytest.raises(NotImplementedError, match="third derivatives: expected at most two"):
+        jax.grad(jax.grad(jax.grad(value)))(1.0)
+
+
+def test_bad_input_is_refused_with_the_cure():
+    x, y = clouds()
+    with pytest.raises(TypeError, match="blur: expected a number that is known"):
+        jax.jit(lambda x, blur: snj.sinkhorn_divergence(x, y, blur=blur))(x, 0.5)
+    with pytest.raises(ValueError, match="x: expected 2 axes"):
+        snj.sinkhorn_divergence(x[0], y, blur=0.5)
+    with pytest.raises(TypeError, match="x: expected real numbers, got complex"):
+        snj.sinkhorn_divergence(x + 1j, y, blur=0.5)
+
+
+def test_adam_moves_a_cloud_onto_another():
+    optax = pytest.importorskip("optax")
+    x, y = clouds()
+    optimizer = optax.adam(0.1)
+    state = optimizer.init(jnp.asarray(x))
+    first = float(snj.sinkhorn_divergence(x, y, blur=0.3))
+    step = jax.jit(jax.value_and_grad(lambda x: snj.sinkhorn_divergence(x, y, blur=0.3)))
+    for _ in range(50):
+        _, gradient = step(x)
+        updates, state = optimizer.update(gradient, state)
+        x = optax.apply_updates(x, updates)
+    assert float(step(x)[0]) < 0.05 * first
