@@ -23,9 +23,22 @@ def kernel(function):
     """Compile a loop over pairs. It releases the GIL, and is cached on disk if a folder can be
     written.
     """
+    return _compiled(function, SUM)
+
+
+def exact_kernel(function):
+    """Compile a loop like `kernel`, but with the arithmetic as it is written, so that the bits of
+    each point do not depend on the others.
+    """
+    return _compiled(function, False)
+
+
+def _compiled(function, fastmath):
     # Callees are compiled into their callers. Otherwise the process that compiles them links other
     # code than a process that loads them from the cache, and the last bits differ.
-    options = {"nogil": True, "forceinline": True, "fastmath": SUM, "error_model": "numpy"}
+    options = {
+        "nogil": True, "forceinline": True, "fastmath": fastmath, "error_model": "numpy"
+    }  # fmt: skip
     if config.DISABLE_JIT:
         return _refusing(function)
     try:

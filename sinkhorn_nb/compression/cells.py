@@ -1,0 +1,165 @@
+"""Cells of a grid, with mass, mean and covariance of the points in each, as exact as integers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..array_types import Coordinates, Floats, Indices, Numbers
+from ..backends.compressed_moments import CUT_BITS, UNIT, moments_by_cell
+from ..caching import cached_property
+from ..measure import Measure
+
+SPLIT = 2  # parts of a node's cell per axis, in which potentials are expanded
+HIGHEST_DIMENSION = 4  # the keys of cells have 63 bits
+MARGIN = 8  # bits per axis, for cells that are smaller in later rounds
+
+
+class Grid(NamedTuple):
+    """Cubes of one side; one grid serves both measures, so that equal measures have equal cells."""
+
+    origin: Floats
+    side: float
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The occupied cells of a grid, or of parts of its cells, in the order of their keys.
+
+    Within a cell, z = (point - corner) / side - 1/2 is in [-1/2, 1/2].
+
+    Attributes
+    ----------
+    keys : (c,) int64 array
+    counts : (c,) int64 array
+        Numbers of points with mass.
+    masses : (c,) array
+        Their sum is 1.
+    first, second : (c, d) and (c, d, d) arrays
+        Mean and covariance of z.
+    corners, sides : (c, d) arrays
+    owner : (n,) array
+        The cell of each point.
+    """
+
+    keys: Indices
+    counts: Indices
+    masses: Floats
+    first: Floats
+    second: Floats
+    corners: Floats
+    sides: Floats
+    owner: Numbers
+
+    @cached_property
+    def means(self) -> Floats:
+        """(c, d) means of the points; the centers of cells without mass."""
+        return self.corners + self.sides * (self.first + 0.5)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+class Moments(NamedTuple):
+    """Masses, and means and covariances in the unit of the cells."""
+
+    counts: Indices
+    masses: Floats
+    first: Floats
+    second: Floats
+
+
+def can_tell(extent: float, side: float, d: int) -> bool:
+    """Tell whether the keys can number all cells of this side, and smaller ones, along an extent."""
+    return d <= HIGHEST_DIMENSION and extent < side * 2.0 ** (63 // d - MARGIN)
+
+
+def grid_cells(measure: Measure, grid: Grid) -> Cells:
+    """The cells of a grid that hold points of a measure."""
+    points, d = _ordinary(measure.points), measure.dimension
+    keys, sums, owner = moments_by_cell(points, measure.probabilities, grid.origin, grid.side)
+    corners = grid.origin + grid.side * _digits(keys, 63 // d, d)
+    return Cells(keys, *_moments(sums, d), corners, np.full((len(keys), d), grid.side), owner)
+
+
+def cut_cells(measure: Measure, grid: Grid, cells: Cells, cuts: Floats) -> Cells:
+    """The cells of a grid, each cut into cuts[c, k] equal parts along axis k."""
+    points, d = _ordinary(measure.points), measure.dimension
+    keys, sums, owner = moments_by_cell(points, measure.probabilities, grid.origin, grid.side, cells.owner, cuts)
+    parent = keys >> (CUT_BITS * d)
+    sides = grid.side / cuts[parent]
+    corners = cells.corners[parent] + sides * _digits(keys, CUT_BITS, d)
+    return Cells(keys, *_moments(sums, d), corners, sides, owner)
+
+
+def joined(fine: Cells) -> tuple[Cells, Indices]:
+    """The cells of which SPLIT parts per axis are in `fine`, and the number of the cell of each part."""
+    d = fine.first.shape[1]
+    digits = _digits(fine.keys, CUT_BITS, d)
+    wide = ((fine.keys >> (CUT_BITS * d)) << (CUT_BITS * d)) + (digits // SPLIT << _shifts(CUT_BITS, d)).sum(axis=1)
+    keys, one, parent = np.unique(wide, return_index=True, return_inverse=True)
+    place = digits % SPLIT
+    z = (place + 0.5 + fine.first) / SPLIT - 0.5
+    corners = fine.corners[one] - fine.sides[one] * place[one]
+    moments = _joined_moments(fine, z, parent, len(keys))
+    return Cells(keys, *moments, corners, fine.sides[one] * SPLIT, parent[fine.owner]), parent
+
+
+def _joined_moments(fine: Cells, z: Floats, parent: Indices, count: int) -> Moments:
+    """Moments of the joined cells, added up in the order of the keys."""
+    order = np.argsort(parent, kind="stable")
+    starts = np.searchsorted(parent[order], np.arange(count))
+
+    def total(values: Numbers) -> Numbers:
+        return np.add.reduceat(values[order], starts)
+
+    masses = total(fine.masses)
+    shares = fine.masses / np.where(masses > 0, masses, 1.0)[parent]
+    first = total(shares[:, None] * z)
+    z = z - first[parent]
+    second = total(shares[:, None, None] * (fine.second / SPLIT**2 + z[:, :, None] * z[:, None, :]))
+    return Moments(total(fine.counts), masses, first, second)
+
+
+def _moments(sums: Indices, d: int) -> Moments:
+    masses = sums[:, 1].astype(np.float64)
+    safe = np.where(masses > 0, masses, 1.0)
+    first = sums[:, 2 : 2 + d] / safe[:, None]
+    second = np.empty((len(sums), d, d))
+    for column, (k, l) in enumerate(((k, l) for k in range(d) for l in range(k + 1)), start=2 + d):
+        second[:, k, l] = sums[:, column] / safe - first[:, k] * first[:, l]
+        second[:, l, k] = second[:, k, l]
+    return Moments(sums[:, 0], masses / masses.sum(), first, second)
+
+
+def _digits(keys: Indices, bits: int, d: int) -> Indices:
+    return (keys[:, None] >> _shifts(bits, d)) & ((1 << bits) - 1)
+
+
+def _shifts(bits: int, d: int) -> Indices:
+    return bits * np.arange(d - 1, -1, -1)
+
+
+def _ordinary(points: Coordinates) -> Coordinates:
+    """Points in a layout for which the loops are compiled: a copy only if the rows are not contiguous."""
+    return np.ascontiguousarray(points)
+
+
+def grid_keys(points: Floats, grid: Grid) -> Indices:
+    """The keys of the grid cells of some points."""
+    d = points.shape[1]
+    digits = np.floor((points - grid.origin) / grid.side).astype(np.int64)
+    return (digits << _shifts(63 // d, d)).sum(axis=1)
+
+
+def integral(measure: Measure, values: Floats) -> float:
+    """sum_i a_i v_i for probabilities a, by integers: the same bits for any order of the points."""
+    largest = float(np.abs(values).max())
+    if not np.isfinite(largest):
+        return float("nan")
+    if largest == 0:
+        return 0.0
+    shares = np.rint(values * (measure.probabilities * (UNIT / largest)))
+    return float(shares.astype(np.int64).sum()) / UNIT * largest

@@ -1,0 +1,145 @@
+"""Taylor expansions of the softmin about the means of cells, up to the third order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, permutations
+from typing import NamedTuple
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..array_types import Coordinates, Floats, Indices, Numbers
+from ..backends.compressed_pairs import monomial_sums, near_tiles
+from ..backends.compressed_taylor import taylor
+from ..backends.cpu import CpuBackend
+from ..backends.pointwise import LOG2E
+from ..gibbs import Side
+from ..partition import Partition
+from .cells import Cells
+from .nodes import Nodes
+from .potentials import PAIRS, Extended, Potential, Tiles, equal_weights, extended
+
+FAR = -18.0  # in units of eps: pairs of tiles whose exponents are all below are left out
+LOST = 30.0  # in units of eps: a guess that is further off is made again by the softmin
+ORDER = 3
+
+
+class Expansion(NamedTuple):
+    """At centers c: f = T(g), the map E[y | c], Cov / eps and third cumulants / eps^2 of y given c."""
+
+    f: Floats
+    map: Floats
+    second: Floats
+    third: Floats
+
+    def minus(self, other: Expansion) -> Expansion:
+        """The expansion of the difference of two potentials."""
+        return Expansion(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
+
+    def at(self, points: Coordinates, owner: Numbers, centers: Floats, quadratic: float) -> tuple[Extended, Floats]:
+        """Potential and map at points, and the square of the last term of each image, which tells how far to trust.
+
+        quadratic is 1, or 0 for the difference of two expansions.
+        """
+        f, images, last = taylor(np.ascontiguousarray(points), owner, centers, self, quadratic)
+        return Extended(f, images), last
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Fine cells, in which potentials are expanded, the nodes of the wider cells, and the wide cell of each part."""
+
+    cells: Cells
+    nodes: Nodes
+    parent: Indices
+
+
+def expand(parts: Parts, here: Potential, there: Potential) -> Expansion:
+    """The expansions at the means of fine cells, guessed from one node of each wide cell."""
+    centers, eps = parts.cells.means, there.eps
+    guess = _guess(parts, here, there)
+    out = _expanded(centers, guess, there)
+    are_wild = np.flatnonzero(~(np.abs(out.f - guess.f) < LOST * eps))
+    if len(are_wild):
+        again = _expanded(centers[are_wild], extended(centers[are_wild], there), there)
+        for values, new in zip(out, again, strict=True):
+            values[are_wild] = new
+    return out
+
+
+def _guess(parts: Parts, here: Potential, there: Potential) -> Extended:
+    """First-order extension from the first node in the wide cell; the softmin in cells without mass."""
+    centers, nodes, restore = parts.cells.means, parts.nodes, here.partition.restore
+    first = np.full(max(parts.parent.max(), nodes.cell.max()) + 1, -1)
+    first[nodes.cell[::-1]] = np.arange(len(nodes))[::-1]
+    node = first[parts.parent]
+    are_lost = np.flatnonzero(node < 0)
+    if len(are_lost):
+        node[are_lost] = cKDTree(nodes.points).query(centers[are_lost])[1]
+    images = restore(here.map)[node]
+    offsets = centers - nodes.points[node]
+    f = restore(here.softmin)[node] + np.einsum("ik,ik->i", nodes.points[node] - images, offsets)
+    if len(are_lost):
+        f[are_lost], images[are_lost] = extended(centers[are_lost], there)
+    return Extended(f, images)
+
+
+def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
+    """One pass of monomials in float32, about the mean image of each tile of centers."""
+    d, eps = centers.shape[1], there.eps
+    terms = _monomials(d)
+    partition, scale = equal_weights(centers), math.sqrt(LOG2E / eps)
+    f, images, mine, theirs = partition.sort(guess.f), partition.sort(guess.map), Tiles(partition), there.tiles
+
+    x_tiles = mine.above(f, partition.points - images)
+    y_tiles = theirs.above(there.f, there.partition.points - there.map)
+    near = near_tiles(x_tiles, y_tiles, FAR * eps)
+    x, y = _side(mine, eps), _side(theirs, eps)
+    tile_images = mine.mean(images)
+    exponents = x.exponents(f), y.exponents(there.f)
+    sums = monomial_sums(
+        x.cloud, exponents[0], y.cloud, exponents[1], y.weights, near, tile_images * scale, _grown(terms)
+    )
+
+    with np.errstate(all="ignore"):  # sums that are lost are made again
+        f = f - eps * np.log(sums[:, 0])
+        means = dict(zip(terms, (sums / sums[:, :1]).T, strict=True))
+    second, third = _cumulants(means, d)
+    images = np.stack([means[k,] for k in range(d)], axis=1)
+    images = (np.repeat(tile_images * scale, mine.sizes, axis=0) + images) / scale
+    restored = map(partition.restore, (f, images, second / (scale**2 * eps), third / (scale**3 * eps**2)))
+    return Expansion(*restored)
+
+
+def _side(tiles: Tiles, eps: float) -> Side:
+    partition: Partition = tiles.partition
+    return Side(partition.points, partition.probabilities, tiles.bounds, eps, PAIRS, CpuBackend())
+
+
+def _monomials(d: int) -> list[tuple[int, ...]]:
+    """The coordinates in each monomial of d variables, up to the order."""
+    return [term for order in range(ORDER + 1) for term in combinations_with_replacement(range(d), order)]
+
+
+def _grown(terms: list[tuple[int, ...]]) -> Indices:
+    """(len(terms), 2) numbers of the monomial from which each one grows, and of the coordinate that it adds."""
+    place = {term: q for q, term in enumerate(terms)}
+    return np.array([(place[term[:-1]], term[-1]) if term else (0, 0) for term in terms])
+
+
+def _cumulants(means: dict[tuple[int, ...], Floats], d: int) -> tuple[Floats, Floats]:
+    """Second and third cumulants from means of monomials."""
+    count = len(means[()])
+    second, third = np.empty((count, d, d)), np.empty((count, d, d, d))
+    for i, j in combinations_with_replacement(range(d), 2):
+        second[:, i, j] = means[i, j] - means[i,] * means[j,]
+        second[:, j, i] = second[:, i, j]
+    for i, j, k in combinations_with_replacement(range(d), 3):
+        u, v, w = means[i,], means[j,], means[k,]
+        crossed = u * second[:, j, k] + v * second[:, i, k] + w * second[:, i, j]
+        cumulant = means[i, j, k] - crossed - u * v * w
+        for order in set(permutations((i, j, k))):
+            third[(slice(None), *order)] = cumulant
+    return second, third

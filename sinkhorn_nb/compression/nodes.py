@@ -1,0 +1,72 @@
+"""Weighted nodes with the mass, mean and covariance of the points in each cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..array_types import Floats, Indices
+from ..caching import cached_property
+from ..measure import Measure
+from .cells import Cells
+
+DROP = 0.05  # spreads below this share of a cell's side are taken as 0
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """Points (k, d) with weights of sum 1, and the cell of each."""
+
+    points: Floats
+    weights: Floats
+    cell: Indices
+
+    @cached_property
+    def measure(self) -> Measure:
+        """The nodes as a measure, which the ordinary solver takes."""
+        return Measure(self.points, self.weights)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+def nodes_of(cells: Cells, measure: Measure) -> Nodes:
+    """For each cell the nodes c +- sqrt(k) s e along its k axes, with spread s and direction e, all of equal weight.
+
+    Axes along which the points hardly spread are dropped. Cells with no more points than nodes keep their points.
+    """
+    d = cells.first.shape[1]
+    variances, axes = np.linalg.eigh(cells.second)
+    spreads = np.sqrt(np.maximum(variances, 0))
+    n_axes = (spreads > DROP).sum(axis=1)
+    are_few = cells.counts <= np.maximum(2 * n_axes, 1)
+    parts = [_along_axes(cells, spreads, axes, np.flatnonzero((n_axes == k) & ~are_few), k) for k in range(d + 1)]
+    parts.append(_kept(cells, measure, are_few))
+    points, weights, cell = (np.concatenate(part) for part in zip(*parts, strict=True))
+    has_mass = weights > 0
+    return Nodes(points[has_mass], weights[has_mass] / math.fsum(weights[has_mass]), cell[has_mass])
+
+
+def _along_axes(
+    cells: Cells, spreads: Floats, axes: Floats, which: Indices, k: int
+) -> tuple[Floats, Floats, Indices]:
+    """Nodes of the cells with k axes."""
+    d, count = cells.first.shape[1], max(2 * k, 1)
+    z = np.zeros((len(which), count, d))
+    if k:
+        widest = slice(d - k, d)
+        legs = math.sqrt(k) * (axes[which][:, :, widest] * spreads[which][:, None, widest])
+        z[:, :k] = np.swapaxes(legs, 1, 2)
+        z[:, k:] = -z[:, :k]
+    points = cells.means[which, None] + z * cells.sides[which, None]
+    return points.reshape(-1, d), np.repeat(cells.masses[which] / count, count), np.repeat(which, count)
+
+
+def _kept(cells: Cells, measure: Measure, are_few: Indices) -> tuple[Floats, Floats, Indices]:
+    """The points of the cells with few points, in an order that does not depend on the caller's."""
+    kept = np.flatnonzero(are_few[cells.owner])
+    points, weights, cell = measure.points[kept].astype(np.float64), measure.probabilities[kept], cells.owner[kept]
+    order = np.lexsort([weights, *points.T, cell])
+    return points[order], weights[order], cell[order].astype(np.intp)

@@ -1,0 +1,92 @@
+"""A potential on nodes, ready to be extended to other points."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..array_types import Floats
+from ..backends.compressed_pairs import TILE
+from ..gibbs import GibbsKernel
+from ..partition import Partition
+from ..solution import Solution
+
+PAIRS = "float32"
+
+
+class Potential:
+    """One side of a solution between nodes; all arrays are in the order of the partition.
+
+    Attributes
+    ----------
+    partition : Partition
+    eps : float
+    f : (k,) array
+        The potential.
+    softmin : (k,) array
+        The softmin of the other side's potential, which is f up to the marginal error.
+    map : (k, d) array
+        Means of the other side's nodes under the conditional plan.
+    tiles : Tiles
+    """
+
+    def __init__(self, solution: Solution) -> None:
+        problem, iterate = solution.problem, solution.iterate
+        self.partition, self.eps = problem.source.partition, problem.eps
+        self.f, self.softmin = iterate.f, iterate.f - problem.eps * iterate.log_rows
+        self.map = problem.kernel(PAIRS).barycenters(self.softmin, iterate.g)
+        self.tiles = Tiles(self.partition)
+
+
+class Tiles:
+    """A partition in tiles, with their boxes."""
+
+    def __init__(self, partition: Partition) -> None:
+        self.partition, self.bounds = partition, partition.tiles(TILE)
+        starts, self.sizes = self.bounds[:-1], np.diff(self.bounds)
+        low = np.minimum.reduceat(partition.points, starts)
+        high = np.maximum.reduceat(partition.points, starts)
+        self.centers, self.half_widths = (low + high) / 2, (high - low) / 2
+
+    def mean(self, values: Floats) -> Floats:
+        """Means of the rows of an array in each tile."""
+        return np.add.reduceat(values, self.bounds[:-1]) / self.sizes[:, None]
+
+    def above(self, f: Floats, slopes: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Centers, half widths, h and s of tiles with f <= h + <s, x - center> at their points."""
+        s = self.mean(slopes)
+        owner = np.repeat(np.arange(len(s)), self.sizes)
+        along = np.einsum("ik,ik->i", s[owner], self.partition.points - self.centers[owner])
+        return self.centers, self.half_widths, np.maximum.reduceat(f - along, self.bounds[:-1]), s
+
+
+class Extended(NamedTuple):
+    """Potential and map at points."""
+
+    f: Floats
+    map: Floats
+
+
+def equal_weights(points: Floats) -> Partition:
+    """A partition of points whose weights do not matter."""
+    return Partition(points, np.full(len(points), 1 / len(points)))
+
+
+def extended(points: Floats, there: Potential) -> Extended:
+    """The softmin of a potential and the map at points, whatever the potential."""
+    partition = equal_weights(points)
+    kernel = GibbsKernel(partition, there.partition, there.eps, PAIRS, "cpu")
+    f = kernel.softmin(there.f)
+    return Extended(partition.restore(f), partition.restore(kernel.barycenters(f, there.f)))
+
+
+def stretch(points: Floats, there: Potential) -> Floats:
+    """(q, d) Var(y_k | x) / eps, the diagonal of the map's Jacobian at points."""
+    partition = equal_weights(points)
+    kernel = GibbsKernel(partition, there.partition, there.eps, PAIRS, "cpu")
+    partners = there.partition.points - there.partition.points.mean(axis=0)
+    powers = np.hstack([np.ones((len(partners), 1)), partners, partners**2])
+    sums = kernel.transport(kernel.softmin(there.f), there.f, powers)
+    means, squares = np.split(sums[:, 1:] / sums[:, :1], 2, axis=1)
+    return partition.restore(np.nan_to_num(np.maximum(squares - means**2, 0) / there.eps))

@@ -1,0 +1,49 @@
+"""What was compressed, or why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..representation import Represented
+
+
+@dataclass(frozen=True, repr=False)
+class Compression(Represented):
+    """What a solve compressed, or why it did not.
+
+    Attributes
+    ----------
+    kappa : float or None
+        Side of the cells in units of the blur; None for a plain solve.
+    n_nodes : pair of int
+        Numbers of nodes that stood for the points of the source and of the target.
+    n_rounds : int
+        Sizes of cells that were tried.
+    reason : str
+        The reason in words.
+    """
+
+    kappa: float | None
+    n_nodes: tuple[int, int]
+    n_rounds: int
+    reason: str
+
+    @classmethod
+    def of(cls, kappa: float, n_nodes: tuple[int, int], n_rounds: int) -> Compression:
+        """The report of a compressed solve."""
+        n, m = n_nodes
+        return cls(kappa, n_nodes, n_rounds, f"solved between {n} and {m} nodes, in cells of {kappa:.2g} blur")
+
+    @classmethod
+    def none(cls, reason: str) -> Compression:
+        """The report of a plain solve."""
+        return cls(None, (0, 0), 0, reason)
+
+    def __bool__(self) -> bool:
+        """Whether the solve was compressed."""
+        return self.kappa is not None
+
+    def _facts(self) -> dict[str, object]:
+        if self.kappa is None:
+            return {"kappa": None, "reason": self.reason}
+        return {"kappa": self.kappa, "n_nodes": self.n_nodes, "n_rounds": self.n_rounds}
