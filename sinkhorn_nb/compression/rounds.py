@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..array_types import Floats
+from ..caching import cached_property
 from ..initializers.base import sketch
 from ..measure import Measure
 from ..problem import Problem
 from ..solution import Solution
-from .cells import Cells, Grid, can_tell, cut_cells, grid_cells, joined
+from .cells import SPLIT, Cells, Grid, can_tell, cut_cells, grid_cells, joined
 from .check import Sample, sampled, to_check
 from .cuts import cuts
 from .expansion import Expansion, Parts, expand
@@ -32,6 +33,7 @@ MOST_SHARE = 1 / 3  # of the points: with more nodes, a plain solve is nearly as
 ROUGH = 1e-2  # marginal error of the solution that tells where to cut
 FINER, LEAST_TOL = 1 / 50, 2e-6  # tolerance between nodes, as a share of the tolerance, and its least value
 MAX_ITER = 400
+CLOSE = 1e-9, 1e-9  # differences between the moments of equal measures, whose weights may have been split
 
 # The problems of a divergence: for each potential, the number of its measure and of its partner.
 CROSS, ALL = ((0, 1), (1, 0)), ((0, 1), (1, 0), (0, 0), (1, 1))
@@ -49,6 +51,7 @@ class Compressed(NamedTuple):
     expansions: list[Expansion]
     samples: list[Sample]
     report: Compression
+    are_equal: bool
 
     @property
     def marginal_error(self) -> float:
@@ -77,7 +80,8 @@ class Rounds:
 
     def run(self) -> Compressed | Compression:
         """The compressed solution, or a report that tells why there is none."""
-        problem, found, kappa = self.problem, None, self._first_kappa
+        problem, kappa = self.problem, self._first_kappa
+        found: Compressed | Compression | None = None
         for number in range(1 if self.kappa else MOST_ROUNDS):
             if not can_tell(self._extent, kappa * problem.blur, problem.source.dimension):
                 return Compression.none("the cells of the grid are too many for their numbers")
@@ -95,10 +99,11 @@ class Rounds:
         """Bin, cut, solve, extend and check at one size of cells."""
         grid = Grid(self._origin, kappa * self.problem.blur)
         coarse = [grid_cells(measure, grid) for measure in self._measures]
-        rough = [nodes_of(cells, measure) for cells, measure in zip(coarse, self._measures, strict=True)]
+        are_equal = before.are_equal if before is not None else self._are_equal(coarse)
+        rough = self._nodes(coarse, are_equal)
         if (refusal := self._too_many(rough, kappa)) is not None:
             return refusal
-        parts = self._parts(grid, coarse, rough, before)
+        parts = self._parts(grid, coarse, rough, before, are_equal)
         nodes = [part.nodes for part in parts]
         if (refusal := self._too_many(nodes, kappa)) is not None:
             return refusal
@@ -121,9 +126,24 @@ class Rounds:
             for k, (at, of) in enumerate(tasks)
         ]
         report = Compression.of(kappa, (len(nodes[0]), len(nodes[1])), number)
-        return Compressed(solutions, parts, potentials, expansions, samples, report)
+        return Compressed(solutions, parts, potentials, expansions, samples, report, are_equal)
 
-    def _parts(self, grid: Grid, coarse: list[Cells], rough: list[Nodes], before: Compressed | None) -> list[Parts]:
+    def _are_equal(self, cells: list[Cells]) -> bool:
+        """Whether the two measures are the same, however their rows are ordered, repeated or split."""
+        x, y = cells
+        if not np.array_equal(x.keys, y.keys):
+            return False
+        near = np.allclose(x.masses, y.masses, *CLOSE) and np.allclose(x.first, y.first, *CLOSE)
+        return near and self.problem.source.equals(self.problem.target)
+
+    def _nodes(self, cells: list[Cells], are_equal: bool) -> list[Nodes]:
+        """The nodes of both measures. Equal measures have the same nodes, so that their divergence is 0."""
+        of_source = nodes_of(cells[0], self.problem.source)
+        return [of_source, of_source if are_equal else nodes_of(cells[1], self.problem.target)]
+
+    def _parts(
+        self, grid: Grid, coarse: list[Cells], rough: list[Nodes], before: Compressed | None, are_equal: bool
+    ) -> list[Parts]:
         """The cells of the grid, cut by the stretch of the map; their nodes, and the fine cells."""
         if before is None:
             solution = self._sketch(self._between(*rough), ROUGH)
@@ -131,13 +151,12 @@ class Rounds:
         else:
             solution, earlier = before.solutions[0], [part.nodes for part in before.parts]
         potentials = Potential(solution), Potential(solution.T)
-        parts = []
-        for k, measure in enumerate(self._measures):
-            n_parts = cuts(grid, coarse[k], rough[k], earlier[k], potentials[1 - k])
-            fine = cut_cells(measure, grid, coarse[k], 2 * n_parts)
-            wide, parent = joined(fine)
-            parts.append(Parts(fine, nodes_of(wide, measure), parent))
-        return parts
+        n_parts = [cuts(grid, coarse[k], rough[k], earlier[k], potentials[1 - k]) for k in (0, 1)]
+        n_parts[1] = n_parts[0] if are_equal else n_parts[1]
+        fine = [cut_cells(self._measures[k], grid, coarse[k], SPLIT * n_parts[k]) for k in (0, 1)]
+        wide = [joined(cells) for cells in fine]
+        nodes = self._nodes([cells for cells, _ in wide], are_equal)
+        return [Parts(fine[k], nodes[k], wide[k][1]) for k in (0, 1)]
 
     def _solutions(self, nodes: list[Nodes], before: Compressed | None) -> list[Solution]:
         """Solutions between nodes; equal nodes have one."""
@@ -173,8 +192,9 @@ class Rounds:
     def _measures(self) -> tuple[Measure, Measure]:
         return self.problem.source, self.problem.target
 
-    @property
+    @cached_property
     def _corners(self) -> tuple[Floats, Floats]:
+        """The bounding box of all points, those without mass included."""
         low = np.minimum(*(measure.points.min(axis=0) for measure in self._measures)).astype(np.float64)
         high = np.maximum(*(measure.points.max(axis=0) for measure in self._measures)).astype(np.float64)
         return low, high

@@ -34,6 +34,7 @@ class Status(Enum):
         "stopped at max_iter while the divergence, a small difference of values, still changed"
     )
     UNCERTIFIED = "stopped at max_iter before the certified gap was within tol of the value"
+    COARSE = "the marginals of the compressed solve are above tol"
     GAP_STALLED = "stopped because the certified gap no longer falls, still above tol of the value"
 
 
@@ -51,6 +52,9 @@ def explain(
             f"{status.value}, at a marginal error of {error:.2e}; use a larger max_iter, blur or "
             "tol"
         )
+    if status is Status.COARSE:
+        cure = "use compression='auto', a smaller number, or None"
+        return f"{status.value}: {error:.2e} > tol={tol:.2e}; {cure}"
     if status is Status.GAP_STALLED:
         cure = "Sinkhorn(dtype=None), or " if dtype == "float32" else ""
         return f"{status.value}, at a marginal error of {error:.2e}; use {cure}a larger blur or tol"

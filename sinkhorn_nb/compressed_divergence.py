@@ -1,0 +1,118 @@
+"""The Sinkhorn divergence of compressed measures, from one polynomial per cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .array_types import Floats
+from .caching import cached_property
+from .compression.check import variance
+from .compression.halves import Difference
+from .compression.report import Compression
+from .compression.solution import GAINS, CompressedSolution
+from .debiasing import difference
+from .divergence import Divergence
+from .gradients import Gradient, with_value
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CompressedDivergence(Divergence):
+    """A `Divergence` whose problems were solved between nodes; see `CompressedSolution`.
+
+    Attributes
+    ----------
+    value_error : float
+        |value - S_eps| <= value_error, by two standard errors of sampled marginals and the gain of exact updates.
+    compression : Compression
+        Sizes of the cells and numbers of nodes.
+    """
+
+    xy: CompressedSolution
+    xx: CompressedSolution
+    yy: CompressedSolution
+
+    @property
+    def compression(self) -> Compression:
+        """Sizes of the cells and numbers of nodes."""
+        return self.xy.compression
+
+    @cached_property
+    def value(self) -> float:
+        """S_eps from the potentials of all points, or that of the nodes where the difference is lost in its error."""
+        return self._estimate[0]
+
+    @property
+    def value_error(self) -> float:
+        """A bound of |value - S_eps|, by two standard errors and the gain of exact updates."""
+        return self._estimate[1]
+
+    @cached_property
+    def _estimate(self) -> tuple[float, float]:
+        """The value and its error. The nodes' S_eps is a divergence itself, and thus never negative."""
+        if self.xy.problem.is_self:
+            return 0.0, 0.0
+        corrected, error = self._corrected
+        on_nodes = self.xy.problem.mass * self._on_nodes
+        correction = abs(corrected - on_nodes)
+        if correction <= error or corrected < 0:
+            return on_nodes, correction + error
+        return corrected, error
+
+    @property
+    def _on_nodes(self) -> float:
+        xy, xx, yy = (solution.found.on_nodes for solution in self._compressed)
+        return max(difference(xy, xx, yy), 0.0)
+
+    @property
+    def _corrected(self) -> tuple[float, float]:
+        """The value by the potentials at all points, corrected by the sampled marginals, and its error.
+
+        The same rows are drawn for xy and xx: most of their errors cancel.
+        """
+        problem, xy = self.xy.problem, self.xy.found
+        value = gain = squared = 0.0
+        for side, own in enumerate((self.xx, self.yy)):
+            sample, of_own = xy.samples[side], own.found.samples[0]
+            excess = (sample.excess - of_own.excess) / 2
+            value += self._differences[side].integral - problem.eps * float(sample.shares @ excess)
+            squared += variance(excess, sample.shares)
+            gain += of_own.gain / 2
+        gain += max(sample.gain for sample in xy.samples)
+        error = problem.eps * (2 * math.sqrt(squared) + GAINS * gain)
+        return problem.mass * value, problem.mass * error
+
+    @cached_property
+    def _differences(self) -> tuple[Difference, Difference]:
+        halves = self.xy.found.halves
+        of_x, of_y = (own.found.halves[0] for own in (self.xx, self.yy))
+        return Difference(halves[0], of_x), Difference(halves[1], of_y)
+
+    @cached_property
+    def gap(self) -> float:
+        """A certified bound, |value - S_eps| <= gap, by full passes over the pairs of points."""
+        of_parts = self.xy.gap + (self.xx.gap + self.yy.gap) / 2
+        return abs(self.value - difference(self.xy, self.xx, self.yy)) + of_parts
+
+    @property
+    def potentials(self) -> tuple[Floats, Floats]:
+        """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
+        of_x, of_y = self._differences
+        home = self.xy.problem.home
+        return home.send(of_x.mended.f), home.send(of_y.mended.f)
+
+    def gradient(self) -> Gradient:
+        """The gradient of S_eps, like `Divergence.gradient`; it needs no pass over the pairs of points.
+
+        Single points where the map jumps within the mass of a node may be off by a blur.
+        """
+        problem = self.xy.problem
+        sides = zip((problem.source, problem.target), self._differences, strict=True)
+        on_x, on_y = (-(problem.mass * m.probabilities)[:, None] * of.mended.map for m, of in sides)
+        of_x, of_y = self._differences
+        gradient = Gradient(on_x, on_y, of_x.mended.f, of_y.mended.f)
+        return with_value(self.value, problem, gradient).sent(problem.home)
+
+    @property
+    def _compressed(self) -> tuple[CompressedSolution, CompressedSolution, CompressedSolution]:
+        return self.xy, self.xx, self.yy

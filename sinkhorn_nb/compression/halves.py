@@ -1,0 +1,97 @@
+"""Potential and map at all points of one measure, by the expansions in its cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..array_types import Indices
+from ..caching import cached_property
+from ..measure import Measure
+from .cells import Cells, integral
+from .expansion import Expansion
+from .potentials import Extended, Potential, extended
+
+WILD = 0.2  # blurs: points whose last term of the image is larger are done by a softmin over the nodes
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """The potential of one measure against another one.
+
+    Parameters
+    ----------
+    measure : Measure
+    cells : Cells
+        Its fine cells.
+    expansion : Expansion
+        At the means of the cells.
+    there : Potential
+        The potential of the partner's nodes.
+    """
+
+    measure: Measure
+    cells: Cells
+    expansion: Expansion
+    there: Potential
+
+    @cached_property
+    def smooth(self) -> Extended:
+        """Potential and map by the expansions alone, to which the sampled marginals belong."""
+        return self._at_points[0]
+
+    @cached_property
+    def mended(self) -> Extended:
+        """Potential and map, exact for the nodes where the map jumps within a cell."""
+        smooth, squares = self._at_points
+        where = _wild(squares, self.there.eps)
+        return _replaced(smooth, where, extended(self.measure.points[where], self.there)) if len(where) else smooth
+
+    @cached_property
+    def _at_points(self) -> tuple[Extended, np.ndarray]:
+        return self.expansion.at(self.measure.points, self.cells.owner, self.cells.means, 1.0)
+
+    @cached_property
+    def integral(self) -> float:
+        """The mean of the potential."""
+        return integral(self.measure, self.smooth.f)
+
+
+class Difference:
+    """The potential of a measure against another one, minus the potential against itself, from one polynomial.
+
+    Parameters
+    ----------
+    cross, own : Half
+        Halves with the same cells.
+
+    Attributes
+    ----------
+    integral : float
+        The mean of the difference.
+    mended : Extended
+        Differences of potentials and of images at the points, exact for the nodes where the map jumps within a cell.
+    """
+
+    def __init__(self, cross: Half, own: Half) -> None:
+        measure, cells = cross.measure, cross.cells
+        expansion = cross.expansion.minus(own.expansion)
+        smooth, squares = expansion.at(measure.points, cells.owner, cells.means, 0.0)
+        self.integral = integral(measure, smooth.f)
+        self.mended = smooth
+        where = _wild(squares, cross.there.eps)
+        if len(where):
+            points = measure.points[where]
+            (f, images), (own_f, own_images) = extended(points, cross.there), extended(points, own.there)
+            self.mended = _replaced(smooth, where, Extended(f - own_f, images - own_images))
+
+
+def _wild(squares: np.ndarray, eps: float) -> Indices:
+    return np.flatnonzero(~(squares <= WILD**2 * eps))
+
+
+def _replaced(values: Extended, where: Indices, new: Extended) -> Extended:
+    f, images = values.f.copy(), values.map.copy()
+    f[where], images[where] = new
+    return Extended(f, images)
