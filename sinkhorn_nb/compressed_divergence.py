@@ -10,7 +10,7 @@ from .caching import cached_property
 from .compression.check import variance
 from .compression.halves import Difference
 from .compression.report import Compression
-from .compression.solution import GAINS, CompressedSolution
+from .compression.solution import GAINS, CompressedSolution, rounding
 from .debiasing import difference
 from .divergence import Divergence
 from .gradients import Gradient, with_value
@@ -80,7 +80,8 @@ class CompressedDivergence(Divergence):
             gain += of_own.gain / 2
         gain += max(sample.gain for sample in xy.samples)
         error = problem.eps * (2 * math.sqrt(squared) + GAINS * gain)
-        return problem.mass * value, problem.mass * error
+        value, error = problem.mass * value, problem.mass * error
+        return value, error + rounding(problem, value)
 
     @cached_property
     def _differences(self) -> tuple[Difference, Difference]:

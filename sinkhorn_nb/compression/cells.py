@@ -78,7 +78,7 @@ def can_tell(extent: float, side: float, d: int) -> bool:
 
 def grid_cells(measure: Measure, grid: Grid) -> Cells:
     """The cells of a grid that hold points of a measure."""
-    points, d = _ordinary(measure.points), measure.dimension
+    points, d = ordinary(measure.points), measure.dimension
     keys, sums, owner = moments_by_cell(points, measure.probabilities, grid.origin, grid.side)
     corners = grid.origin + grid.side * _digits(keys, 63 // d, d)
     return Cells(keys, *_moments(sums, d), corners, np.full((len(keys), d), grid.side), owner)
@@ -86,7 +86,7 @@ def grid_cells(measure: Measure, grid: Grid) -> Cells:
 
 def cut_cells(measure: Measure, grid: Grid, cells: Cells, cuts: Floats) -> Cells:
     """The cells of a grid, each cut into cuts[c, k] equal parts along axis k."""
-    points, d = _ordinary(measure.points), measure.dimension
+    points, d = ordinary(measure.points), measure.dimension
     keys, sums, owner = moments_by_cell(points, measure.probabilities, grid.origin, grid.side, cells.owner, cuts)
     parent = keys >> (CUT_BITS * d)
     sides = grid.side / cuts[parent]
@@ -142,7 +142,7 @@ def _shifts(bits: int, d: int) -> Indices:
     return bits * np.arange(d - 1, -1, -1)
 
 
-def _ordinary(points: Coordinates) -> Coordinates:
+def ordinary(points: Coordinates) -> Coordinates:
     """Points in a layout for which the loops are compiled: a copy only if the rows are not contiguous."""
     return np.ascontiguousarray(points)
 

@@ -46,7 +46,17 @@ def nodes_of(cells: Cells, measure: Measure) -> Nodes:
     parts.append(_kept(cells, measure, are_few))
     points, weights, cell = (np.concatenate(part) for part in zip(*parts, strict=True))
     has_mass = weights > 0
-    return Nodes(points[has_mass], weights[has_mass] / math.fsum(weights[has_mass]), cell[has_mass])
+    weights = weights[has_mass] / math.fsum(weights[has_mass])
+    return _distinct(Nodes(points[has_mass], weights, cell[has_mass]))
+
+
+def _distinct(nodes: Nodes) -> Nodes:
+    """The nodes with equal points merged, as the solver merges them: repeated points, or nodes of lattices."""
+    if nodes.measure.reduced is nodes.measure:
+        return nodes
+    points, first, owner = np.unique(nodes.points, axis=0, return_index=True, return_inverse=True)
+    weights = np.bincount(owner.ravel(), nodes.weights)
+    return Nodes(points, weights, nodes.cell[first])
 
 
 def _along_axes(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..array_types import Floats
+from ..backends.compressed_moments import bounding_box
 from ..caching import cached_property
 from ..initializers.base import sketch
 from ..measure import Measure
 from ..problem import Problem
 from ..solution import Solution
-from .cells import SPLIT, Cells, Grid, can_tell, cut_cells, grid_cells, joined
+from .cells import SPLIT, Cells, Grid, can_tell, cut_cells, grid_cells, joined, ordinary
 from .check import Sample, sampled, to_check
 from .cuts import cuts
 from .expansion import Expansion, Parts, expand
@@ -83,7 +84,7 @@ class Rounds:
         problem, kappa = self.problem, self._first_kappa
         found: Compressed | Compression | None = None
         for number in range(1 if self.kappa else MOST_ROUNDS):
-            if not can_tell(self._extent, kappa * problem.blur, problem.source.dimension):
+            if not can_tell(self.extent, kappa * problem.blur, problem.source.dimension):
                 return Compression.none("the cells of the grid are too many for their numbers")
             found = self._round(kappa, found, number + 1)
             if isinstance(found, Compression):
@@ -195,8 +196,8 @@ class Rounds:
     @cached_property
     def _corners(self) -> tuple[Floats, Floats]:
         """The bounding box of all points, those without mass included."""
-        low = np.minimum(*(measure.points.min(axis=0) for measure in self._measures)).astype(np.float64)
-        high = np.maximum(*(measure.points.max(axis=0) for measure in self._measures)).astype(np.float64)
+        boxes = np.stack([bounding_box(ordinary(measure.points)) for measure in self._measures])
+        low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
         return low, high
 
     @property
@@ -204,7 +205,8 @@ class Rounds:
         return self._corners[0] - self.problem.blur
 
     @property
-    def _extent(self) -> float:
+    def extent(self) -> float:
+        """The longest side of the bounding box."""
         low, high = self._corners
         return float((high - low).max())
 
@@ -213,4 +215,4 @@ class Rounds:
         if self.kappa is not None:
             return self.kappa
         expected = min(max((self.solver.tol / AT_ONE) ** (1 / ORDER), LEAST_KAPPA), LARGEST_KAPPA)
-        return min(expected, max(self._extent / self.problem.blur, 1e-6) / FEWEST)
+        return min(expected, max(self.extent / self.problem.blur, 1e-6) / FEWEST)

@@ -23,6 +23,7 @@ from .rounds import Compressed
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
+ROUNDING = 2e-7, 1e-9  # of sums in float32, as shares of eps and of the value
 GAINS = 2.0  # times the gain of an exact update is the error of a dual value, at most, after errors within cells
 NO_HISTORY = np.empty(0)
 
@@ -86,7 +87,8 @@ class CompressedSolution(Solution):
         """A bound of |value - OT_eps|, by two standard errors and the gain of an exact update."""
         problem, samples = self.problem, self.found.samples
         spread = math.sqrt(sum(variance(sample.excess, sample.shares) for sample in samples)) / 2
-        return problem.mass * problem.eps * (2 * spread + GAINS * max(sample.gain for sample in samples))
+        error = problem.mass * problem.eps * (2 * spread + GAINS * max(sample.gain for sample in samples))
+        return error + rounding(problem, self._transported)
 
     @cached_property
     def _dual(self) -> float:
@@ -129,6 +131,11 @@ class CompressedSolution(Solution):
         source, target, mass = self.problem.source, self.problem.target, self.problem.mass
         on_x, on_y = (half.mended.map for half in self.found.halves)
         return Gradient(pull(source, mass, on_x), pull(target, mass, on_y), self._f, self._g)
+
+
+def rounding(problem: Problem, value: float) -> float:
+    """The error of a value by the rounding of sums over nodes."""
+    return ROUNDING[0] * problem.mass * problem.eps + ROUNDING[1] * abs(value)
 
 
 def solutions(problem: Problem, solver: Sinkhorn, compressed: Compressed) -> list[CompressedSolution]:
