@@ -1,0 +1,1 @@
+"""Compressed measures: large clouds are solved between few weighted nodes."""

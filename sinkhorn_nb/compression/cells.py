@@ -1,4 +1,4 @@
-"""Cells of a grid, with mass, mean and covariance of the points in each, as exact as integers are."""
+"""Cells of a grid, with mass, mean and covariance of the points in each, from sums of integers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..array_types import Coordinates, Floats, Indices, Numbers
-from ..backends.compressed_moments import CUT_BITS, UNIT, moments_by_cell
-from ..caching import cached_property
-from ..measure import Measure
+from ..backends.cpu.compressed_moments import CUT_BITS, UNIT, moments_by_cell
+from ..common.array_types import Coordinates, Floats, Indices, Numbers
+from ..common.caching import cached_property
+from ..measures.measure import Measure
 
 SPLIT = 2  # parts of a node's cell per axis, in which potentials are expanded
 HIGHEST_DIMENSION = 4  # the keys of cells have 63 bits
@@ -72,7 +72,7 @@ class Moments(NamedTuple):
 
 
 def can_tell(extent: float, side: float, d: int) -> bool:
-    """Tell whether the keys can number all cells of this side, and smaller ones, along an extent."""
+    """Tell whether the keys can number all cells of a side, and smaller ones, along an extent."""
     return d <= HIGHEST_DIMENSION and extent < side * 2.0 ** (63 // d - MARGIN)
 
 
@@ -87,7 +87,9 @@ def grid_cells(measure: Measure, grid: Grid) -> Cells:
 def cut_cells(measure: Measure, grid: Grid, cells: Cells, cuts: Floats) -> Cells:
     """The cells of a grid, each cut into cuts[c, k] equal parts along axis k."""
     points, d = ordinary(measure.points), measure.dimension
-    keys, sums, owner = moments_by_cell(points, measure.probabilities, grid.origin, grid.side, cells.owner, cuts)
+    keys, sums, owner = moments_by_cell(
+        points, measure.probabilities, grid.origin, grid.side, cells.owner, cuts
+    )
     parent = keys >> (CUT_BITS * d)
     sides = grid.side / cuts[parent]
     corners = cells.corners[parent] + sides * _digits(keys, CUT_BITS, d)
@@ -95,10 +97,14 @@ def cut_cells(measure: Measure, grid: Grid, cells: Cells, cuts: Floats) -> Cells
 
 
 def joined(fine: Cells) -> tuple[Cells, Indices]:
-    """The cells of which SPLIT parts per axis are in `fine`, and the number of the cell of each part."""
+    """The cells of which SPLIT parts per axis are in `fine`, and the number of the cell of each
+    part.
+    """
     d = fine.first.shape[1]
     digits = _digits(fine.keys, CUT_BITS, d)
-    wide = ((fine.keys >> (CUT_BITS * d)) << (CUT_BITS * d)) + (digits // SPLIT << _shifts(CUT_BITS, d)).sum(axis=1)
+    wide = ((fine.keys >> (CUT_BITS * d)) << (CUT_BITS * d)) + (
+        digits // SPLIT << _shifts(CUT_BITS, d)
+    ).sum(axis=1)
     keys, one, parent = np.unique(wide, return_index=True, return_inverse=True)
     place = digits % SPLIT
     z = (place + 0.5 + fine.first) / SPLIT - 0.5
@@ -128,9 +134,9 @@ def _moments(sums: Indices, d: int) -> Moments:
     safe = np.where(masses > 0, masses, 1.0)
     first = sums[:, 2 : 2 + d] / safe[:, None]
     second = np.empty((len(sums), d, d))
-    for column, (k, l) in enumerate(((k, l) for k in range(d) for l in range(k + 1)), start=2 + d):
-        second[:, k, l] = sums[:, column] / safe - first[:, k] * first[:, l]
-        second[:, l, k] = second[:, k, l]
+    for column, (i, j) in enumerate(zip(*np.tril_indices(d), strict=True), start=2 + d):
+        second[:, i, j] = sums[:, column] / safe - first[:, i] * first[:, j]
+        second[:, j, i] = second[:, i, j]
     return Moments(sums[:, 0], masses / masses.sum(), first, second)
 
 
@@ -143,7 +149,9 @@ def _shifts(bits: int, d: int) -> Indices:
 
 
 def ordinary(points: Coordinates) -> Coordinates:
-    """Points in a layout for which the loops are compiled: a copy only if the rows are not contiguous."""
+    """Points in a layout for which the loops are compiled: a copy only if the rows are not
+    contiguous.
+    """
     return np.ascontiguousarray(points)
 
 

@@ -1,4 +1,6 @@
-"""The marginals of the plan in rows drawn at random, against nodes of the fine cells in place of all points."""
+"""The marginals of the plan in rows drawn at random, against nodes of the fine cells in place of
+all points.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +9,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..array_types import Coordinates, Floats, Indices, Numbers
-from ..backends.compressed_taylor import drawn_points
-from ..gibbs import GibbsKernel
-from ..measure import Measure
-from ..partition import Partition
+from ..backends.cpu.compressed_taylor import drawn_points
+from ..common.array_types import Coordinates, Floats, Indices, Numbers
+from ..kernels.point_cloud import GibbsKernel
+from ..measures.measure import Measure
+from ..measures.partition import Partition
 from .cells import Cells
 from .expansion import Expansion
 from .nodes import nodes_of
 from .potentials import PAIRS
 
 ROWS = 512  # drawn per side
-UNSEEN = 1.15  # times the error that is seen, because partners that are nodes hide up to a seventh of it
+UNSEEN = (
+    1.15  # times the error that is seen, because partners that are nodes hide up to a seventh of it
+)
 ROUNDING = 1e-6  # of sums in float32
 SEED = 0
 LARGEST_LOG = 80.0  # of a marginal ratio, so that the error stays finite
@@ -33,7 +37,9 @@ class Rows(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """log r of the marginal ratios r in some rows, and the share of the mass that each row stands for."""
+    """log r of the marginal ratios r in some rows, and the share of the mass that each row stands
+    for.
+    """
 
     logs: Floats
     shares: Floats
@@ -52,7 +58,9 @@ class Sample(NamedTuple):
 
     @property
     def gain(self) -> float:
-        """The gain in dual value of an exact update, in units of eps: sum_i a_i (r_i - 1 - log r_i)."""
+        """The gain in dual value of an exact update, in units of eps: sum_i a_i (r_i - 1 - log
+        r_i).
+        """
         return float(self.shares @ (self.excess - self.logs))
 
 
@@ -62,10 +70,11 @@ def variance(values: Floats, shares: Floats) -> float:
 
 
 def drawn_rows(measure: Measure, cells: Cells, images: Floats) -> Rows:
-    """Draw points of a measure: half by mass and half by mass times squared distance from their images.
+    """Draw points of a measure: half by mass and half by mass times squared distance from their
+    images.
 
-    The latter finds far outliers of little mass, on which the value depends. The same rows are drawn for any order of
-    the points.
+    The latter finds far outliers of little mass, on which the value depends. The same rows are
+    drawn for any order of the points.
     """
     squares = ((images - cells.means) ** 2).sum(axis=1)
     squares[~np.isfinite(squares)] = 0.0
@@ -77,14 +86,18 @@ def drawn_rows(measure: Measure, cells: Cells, images: Floats) -> Rows:
     pointers = np.searchsorted(cell, np.arange(len(cells) + 1))
 
     chosen, mass = drawn_points(measure.points, measure.probabilities, cells.owner, pointers, ROWS)
-    shares = _shares(cell, pointers, mass) * (cells.masses / np.where(chances > 0, chances, 1.0))[cell]
+    shares = (
+        _shares(cell, pointers, mass) * (cells.masses / np.where(chances > 0, chances, 1.0))[cell]
+    )
     is_drawn = chosen >= 0
     points, shares = chosen[is_drawn], shares[is_drawn]
     return Rows(measure.points[points], cells.owner[points], shares / shares.sum())
 
 
 def _shares(cell: Indices, pointers: Indices, mass: Indices) -> Floats:
-    """The share of each draw: its field's part of the mass in its cell, times the number of draws in the cell."""
+    """The share of each draw: its field's part of the mass in its cell, times the number of draws
+    in the cell.
+    """
     first = pointers[cell]
     starts, where = np.unique(first, return_inverse=True)
     field = np.add.reduceat(mass, starts)[where]
@@ -92,7 +105,9 @@ def _shares(cell: Indices, pointers: Indices, mass: Indices) -> Floats:
 
 
 class Checked(NamedTuple):
-    """One side of the check: the rows, and the nodes of the fine cells, with their cells, that stand for all points."""
+    """One side of the check: the rows, and the nodes of the fine cells, with their cells, that
+    stand for all points.
+    """
 
     rows: Rows
     row_partition: Partition
@@ -110,7 +125,9 @@ def to_check(measure: Measure, cells: Cells, images: Floats) -> Checked:
     return Checked(rows, row_partition, cells.means, nodes.points, nodes.cell, node_partition)
 
 
-def sampled(here: Checked, there: Checked, mine: Expansion, theirs: Expansion, eps: float) -> Sample:
+def sampled(
+    here: Checked, there: Checked, mine: Expansion, theirs: Expansion, eps: float
+) -> Sample:
     """The marginal ratios in the rows of one side, for the potentials of two expansions."""
     x, y = here.row_partition, there.node_partition
     f = x.sort(mine.at(here.rows.points, here.rows.owner, here.centers, 1.0)[0].f)

@@ -5,49 +5,62 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..backends.home import HOST
-from ..caching import know
+from ..backends.cpu.threads import single_threaded_blas
+from ..common.caching import know
 from ..initializers import Auto, Resumed, Warm
+from ..interop.arrays import HOST
 from ..problem import Problem
+from ..results.compression import LEAST_POINTS, SMALL, Compression
 from .cells import HIGHEST_DIMENSION
-from .report import Compression
+from .divergence import CompressedDivergence
 from .rounds import Rounds
 from .solution import CompressedSolution, solutions
 
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
-LEAST_POINTS = 20_000  # of both measures together: smaller problems are solved as fast without
 LEAST_TOL = 1e-5  # nodes are solved in float32
 MOST_BLURS = 1000.0  # along an axis: float32 between nodes is exact enough
 
 
-def compressed(
-    problem: Problem, solver: Sinkhorn, is_debiased: bool = False
-) -> list[CompressedSolution] | Compression:
-    """Solve a problem between nodes, if it should be and can be.
+def compressed_solution(
+    problem: Problem, solver: Sinkhorn
+) -> tuple[CompressedSolution | None, Compression]:
+    """Solve a problem between nodes, if it should be and can be; the report tells why if not."""
+    found, report = _run(problem, solver, is_debiased=False)
+    return found[0] if found else None, report
 
-    Returns
-    -------
-    list of CompressedSolution or Compression
-        The solution, and for a divergence those of the two self problems; or a report that tells why there is none.
-    """
+
+def compressed_divergence(
+    problem: Problem, solver: Sinkhorn
+) -> tuple[CompressedDivergence | None, Compression]:
+    """The divergence of a problem's measures, like `compressed_solution`."""
+    found, report = _run(problem, solver, is_debiased=True)
+    return CompressedDivergence(*found) if found else None, report
+
+
+def _run(
+    problem: Problem, solver: Sinkhorn, is_debiased: bool
+) -> tuple[list[CompressedSolution], Compression]:
     reason = _against(problem, solver)
     if reason is not None:
-        return Compression.none(reason)
-    kappa = None if solver.compression == "auto" else float(solver.compression)
-    found = Rounds(problem, solver, is_debiased, kappa).run()
+        return [], Compression.none(reason)
+    kappa = None if solver.compression == "auto" else solver.compression
+    with single_threaded_blas():  # its idle threads spin on the cores that the passes need
+        found = Rounds(problem, solver, is_debiased, kappa).run()
     if isinstance(found, Compression):
-        return found
-    error = found.marginal_error
+        return [], found
+    error, report = found.marginal_error, found.report
     if kappa is None and not error <= solver.tol:
-        side = found.report.kappa
-        return Compression.none(f"a marginal error of {error:.1e} was left by cells of {side:.2g} blur")
-    return solutions(know(problem, is_self=found.are_equal), solver, found)
+        reason = f"{report.reason}, which left a marginal error of {error:.1e}"
+        return [], Compression.none(reason)
+    return solutions(know(problem, is_self=found.are_equal), solver, found), report
 
 
 def _against(problem: Problem, solver: Sinkhorn) -> str | None:
-    """The reason why a problem is not compressed, as far as it is known before the points are put in cells."""
+    """The reason why a problem is not compressed, as far as it is known before the points are put
+    in cells.
+    """
     if solver.compression is None:
         return "the solver has compression=None"
     if (setting := _unusual(solver)) is not None:
@@ -59,11 +72,15 @@ def _against(problem: Problem, solver: Sinkhorn) -> str | None:
     if solver.compression != "auto":
         return None
     if len(problem.source) + len(problem.target) <= LEAST_POINTS:
-        return f"there are no more than {LEAST_POINTS} points"
+        return SMALL.reason
     if solver.tol < LEAST_TOL:
         return f"tol is below {LEAST_TOL:g}"
     extent = Rounds(problem, solver, False).extent / problem.blur
-    return None if extent <= MOST_BLURS else f"the data are {extent:.2g} blurs wide, too wide for float32"
+    return (
+        None
+        if extent <= MOST_BLURS
+        else f"the data are {extent:.2g} blurs wide, too wide for float32"
+    )
 
 
 def _unusual(solver: Sinkhorn) -> str | None:
@@ -80,7 +97,15 @@ def _unusual(solver: Sinkhorn) -> str | None:
 
 
 def _is_free(solver: Sinkhorn) -> bool:
-    """Whether the start is the default, or an earlier compressed result, of which this needs nothing."""
+    """Whether the start is the default, or an earlier compressed result, of which this needs
+    nothing.
+    """
     start = solver._start
-    known = start.solution if isinstance(start, Warm) else start.xy if isinstance(start, Resumed) else None
+    known = (
+        start.solution
+        if isinstance(start, Warm)
+        else start.xy
+        if isinstance(start, Resumed)
+        else None
+    )
     return start == Auto() or isinstance(known, CompressedSolution)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..array_types import Floats
+from ..common.array_types import Floats
 from .cells import Cells, Grid, grid_keys
 from .nodes import Nodes
 from .potentials import Potential, stretch
@@ -14,7 +14,9 @@ OF_ROOT = 0.97  # parts are this share of the root of the stretch, rounded up
 
 
 def cuts(grid: Grid, cells: Cells, nodes: Nodes, earlier: Nodes, there: Potential) -> Floats:
-    """(c, d) numbers of parts of each cell: by the largest stretch at nodes in it, its own and those solved earlier."""
+    """(c, d) numbers of parts of each cell: by the largest stretch at nodes in it, its own and
+    those solved earlier.
+    """
     keys = grid_keys(earlier.points, grid)
     place = np.minimum(np.searchsorted(cells.keys, keys), len(cells) - 1)
     is_inside = cells.keys[place] == keys

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..array_types import Coordinates, Floats, Indices, Numbers
-from ..backends.compressed_pairs import monomial_sums, near_tiles
-from ..backends.compressed_taylor import taylor
-from ..backends.cpu import CpuBackend
+from ..backends.cpu.backend import CpuBackend
+from ..backends.cpu.compressed_pairs import monomial_sums, near_tiles
+from ..backends.cpu.compressed_taylor import taylor
 from ..backends.pointwise import LOG2E
-from ..gibbs import Side
-from ..partition import Partition
+from ..common.array_types import Coordinates, Floats, Indices, Numbers
+from ..kernels.point_cloud import Side
+from ..measures.partition import Partition
 from .cells import Cells
 from .nodes import Nodes
 from .potentials import PAIRS, Extended, Potential, Tiles, equal_weights, extended
@@ -27,7 +27,7 @@ ORDER = 3
 
 
 class Expansion(NamedTuple):
-    """At centers c: f = T(g), the map E[y | c], Cov / eps and third cumulants / eps^2 of y given c."""
+    """At centers c: f = T(g), and of y given c the mean, Cov / eps and third cumulants / eps^2."""
 
     f: Floats
     map: Floats
@@ -38,8 +38,11 @@ class Expansion(NamedTuple):
         """The expansion of the difference of two potentials."""
         return Expansion(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
 
-    def at(self, points: Coordinates, owner: Numbers, centers: Floats, quadratic: float) -> tuple[Extended, Floats]:
-        """Potential and map at points, and the square of the last term of each image, which tells how far to trust.
+    def at(
+        self, points: Coordinates, owner: Numbers, centers: Floats, quadratic: float
+    ) -> tuple[Extended, Floats]:
+        """Potential and map at points, and the square of the last term of each image, which tells
+        how far to trust.
 
         quadratic is 1, or 0 for the difference of two expansions.
         """
@@ -49,7 +52,9 @@ class Expansion(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Fine cells, in which potentials are expanded, the nodes of the wider cells, and the wide cell of each part."""
+    """Fine cells, in which potentials are expanded, the nodes of the wider cells, and the wide cell
+    of each part.
+    """
 
     cells: Cells
     nodes: Nodes
@@ -70,7 +75,9 @@ def expand(parts: Parts, here: Potential, there: Potential) -> Expansion:
 
 
 def _guess(parts: Parts, here: Potential, there: Potential) -> Extended:
-    """First-order extension from the first node in the wide cell; the softmin in cells without mass."""
+    """First-order extension from the first node in the wide cell; the softmin in cells without
+    mass.
+    """
     centers, nodes, restore = parts.cells.means, parts.nodes, here.partition.restore
     first = np.full(max(parts.parent.max(), nodes.cell.max()) + 1, -1)
     first[nodes.cell[::-1]] = np.arange(len(nodes))[::-1]
@@ -91,7 +98,12 @@ def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
     d, eps = centers.shape[1], there.eps
     terms = _monomials(d)
     partition, scale = equal_weights(centers), math.sqrt(LOG2E / eps)
-    f, images, mine, theirs = partition.sort(guess.f), partition.sort(guess.map), Tiles(partition), there.tiles
+    f, images, mine, theirs = (
+        partition.sort(guess.f),
+        partition.sort(guess.map),
+        Tiles(partition),
+        there.tiles,
+    )
 
     x_tiles = mine.above(f, partition.points - images)
     y_tiles = theirs.above(there.f, there.partition.points - there.map)
@@ -100,7 +112,14 @@ def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
     tile_images = mine.mean(images)
     exponents = x.exponents(f), y.exponents(there.f)
     sums = monomial_sums(
-        x.cloud, exponents[0], y.cloud, exponents[1], y.weights, near, tile_images * scale, _grown(terms)
+        x.cloud,
+        exponents[0],
+        y.cloud,
+        exponents[1],
+        y.weights,
+        near,
+        tile_images * scale,
+        _grown(terms),
     )
 
     with np.errstate(all="ignore"):  # sums that are lost are made again
@@ -109,7 +128,9 @@ def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
     second, third = _cumulants(means, d)
     images = np.stack([means[k,] for k in range(d)], axis=1)
     images = (np.repeat(tile_images * scale, mine.sizes, axis=0) + images) / scale
-    restored = map(partition.restore, (f, images, second / (scale**2 * eps), third / (scale**3 * eps**2)))
+    restored = map(
+        partition.restore, (f, images, second / (scale**2 * eps), third / (scale**3 * eps**2))
+    )
     return Expansion(*restored)
 
 
@@ -120,11 +141,17 @@ def _side(tiles: Tiles, eps: float) -> Side:
 
 def _monomials(d: int) -> list[tuple[int, ...]]:
     """The coordinates in each monomial of d variables, up to the order."""
-    return [term for order in range(ORDER + 1) for term in combinations_with_replacement(range(d), order)]
+    return [
+        term
+        for order in range(ORDER + 1)
+        for term in combinations_with_replacement(range(d), order)
+    ]
 
 
 def _grown(terms: list[tuple[int, ...]]) -> Indices:
-    """(len(terms), 2) numbers of the monomial from which each one grows, and of the coordinate that it adds."""
+    """(len(terms), 2) numbers of the monomial from which each one grows, and of the coordinate that
+    it adds.
+    """
     place = {term: q for q, term in enumerate(terms)}
     return np.array([(place[term[:-1]], term[-1]) if term else (0, 0) for term in terms])
 
@@ -140,6 +167,6 @@ def _cumulants(means: dict[tuple[int, ...], Floats], d: int) -> tuple[Floats, Fl
         u, v, w = means[i,], means[j,], means[k,]
         crossed = u * second[:, j, k] + v * second[:, i, k] + w * second[:, i, j]
         cumulant = means[i, j, k] - crossed - u * v * w
-        for order in set(permutations((i, j, k))):
-            third[(slice(None), *order)] = cumulant
+        for p, q, r in set(permutations((i, j, k))):
+            third[:, p, q, r] = cumulant
     return second, third

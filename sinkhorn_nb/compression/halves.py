@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..array_types import Indices
-from ..caching import cached_property
-from ..measure import Measure
+from ..common.array_types import Indices
+from ..common.caching import cached_property
+from ..measures.measure import Measure
 from .cells import Cells, integral
 from .expansion import Expansion
 from .potentials import Extended, Potential, extended
 
-WILD = 0.2  # blurs: points whose last term of the image is larger are done by a softmin over the nodes
+WILD = (
+    0.2  # blurs: points whose last term of the image is larger are done by a softmin over the nodes
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,11 @@ class Half:
         """Potential and map, exact for the nodes where the map jumps within a cell."""
         smooth, squares = self._at_points
         where = _wild(squares, self.there.eps)
-        return _replaced(smooth, where, extended(self.measure.points[where], self.there)) if len(where) else smooth
+        return (
+            _replaced(smooth, where, extended(self.measure.points[where], self.there))
+            if len(where)
+            else smooth
+        )
 
     @cached_property
     def _at_points(self) -> tuple[Extended, np.ndarray]:
@@ -59,7 +65,8 @@ class Half:
 
 
 class Difference:
-    """The potential of a measure against another one, minus the potential against itself, from one polynomial.
+    """The potential of a measure against another one, minus the potential against itself, from one
+    polynomial.
 
     Parameters
     ----------
@@ -71,7 +78,8 @@ class Difference:
     integral : float
         The mean of the difference.
     mended : Extended
-        Differences of potentials and of images at the points, exact for the nodes where the map jumps within a cell.
+        Differences of potentials and of images at the points, exact for the nodes where the map
+        jumps within a cell.
     """
 
     def __init__(self, cross: Half, own: Half) -> None:
@@ -83,7 +91,10 @@ class Difference:
         where = _wild(squares, cross.there.eps)
         if len(where):
             points = measure.points[where]
-            (f, images), (own_f, own_images) = extended(points, cross.there), extended(points, own.there)
+            (f, images), (own_f, own_images) = (
+                extended(points, cross.there),
+                extended(points, own.there),
+            )
             self.mended = _replaced(smooth, where, Extended(f - own_f, images - own_images))
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..array_types import Floats, Indices
-from ..caching import cached_property
-from ..measure import Measure
+from ..common.array_types import Floats, Indices
+from ..common.caching import cached_property
+from ..measures.measure import Measure
 from .cells import Cells
 
 DROP = 0.05  # spreads below this share of a cell's side are taken as 0
@@ -33,16 +33,21 @@ class Nodes:
 
 
 def nodes_of(cells: Cells, measure: Measure) -> Nodes:
-    """For each cell the nodes c +- sqrt(k) s e along its k axes, with spread s and direction e, all of equal weight.
+    """For each cell the nodes c +- sqrt(k) s e along its k axes, with spread s and direction e, all
+    of equal weight.
 
-    Axes along which the points hardly spread are dropped. Cells with no more points than nodes keep their points.
+    Axes along which the points hardly spread are dropped. Cells with no more points than nodes keep
+    their points.
     """
     d = cells.first.shape[1]
     variances, axes = np.linalg.eigh(cells.second)
     spreads = np.sqrt(np.maximum(variances, 0))
     n_axes = (spreads > DROP).sum(axis=1)
     are_few = cells.counts <= np.maximum(2 * n_axes, 1)
-    parts = [_along_axes(cells, spreads, axes, np.flatnonzero((n_axes == k) & ~are_few), k) for k in range(d + 1)]
+    parts = [
+        _along_axes(cells, spreads, axes, np.flatnonzero((n_axes == k) & ~are_few), k)
+        for k in range(d + 1)
+    ]
     parts.append(_kept(cells, measure, are_few))
     points, weights, cell = (np.concatenate(part) for part in zip(*parts, strict=True))
     has_mass = weights > 0
@@ -51,11 +56,14 @@ def nodes_of(cells: Cells, measure: Measure) -> Nodes:
 
 
 def _distinct(nodes: Nodes) -> Nodes:
-    """The nodes with equal points merged, as the solver merges them: repeated points, or nodes of lattices."""
+    """The nodes with equal points merged, as the solver merges them: repeated points, or nodes of
+    lattices.
+    """
     if nodes.measure.reduced is nodes.measure:
         return nodes
     points, first, owner = np.unique(nodes.points, axis=0, return_index=True, return_inverse=True)
-    weights = np.bincount(owner.ravel(), nodes.weights)
+    weights = np.zeros(len(points))
+    np.add.at(weights, owner.ravel(), nodes.weights)
     return Nodes(points, weights, nodes.cell[first])
 
 
@@ -71,12 +79,20 @@ def _along_axes(
         z[:, :k] = np.swapaxes(legs, 1, 2)
         z[:, k:] = -z[:, :k]
     points = cells.means[which, None] + z * cells.sides[which, None]
-    return points.reshape(-1, d), np.repeat(cells.masses[which] / count, count), np.repeat(which, count)
+    return (
+        points.reshape(-1, d),
+        np.repeat(cells.masses[which] / count, count),
+        np.repeat(which, count),
+    )
 
 
 def _kept(cells: Cells, measure: Measure, are_few: Indices) -> tuple[Floats, Floats, Indices]:
     """The points of the cells with few points, in an order that does not depend on the caller's."""
     kept = np.flatnonzero(are_few[cells.owner])
-    points, weights, cell = measure.points[kept].astype(np.float64), measure.probabilities[kept], cells.owner[kept]
+    points, weights, cell = (
+        measure.points[kept].astype(np.float64),
+        measure.probabilities[kept],
+        cells.owner[kept],
+    )
     order = np.lexsort([weights, *points.T, cell])
     return points[order], weights[order], cell[order].astype(np.intp)

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..array_types import Floats
-from ..backends.compressed_pairs import TILE
-from ..gibbs import GibbsKernel
-from ..partition import Partition
-from ..solution import Solution
+from ..backends.cpu.compressed_pairs import TILE
+from ..common.array_types import Coordinates, Floats, Precision
+from ..kernels.point_cloud import GibbsKernel
+from ..measures.partition import Partition
+from ..results.solution import Solution
 
-PAIRS = "float32"
+PAIRS: Precision = "float32"
 
 
 class Potential:
@@ -68,12 +68,12 @@ class Extended(NamedTuple):
     map: Floats
 
 
-def equal_weights(points: Floats) -> Partition:
+def equal_weights(points: Coordinates) -> Partition:
     """A partition of points whose weights do not matter."""
     return Partition(points, np.full(len(points), 1 / len(points)))
 
 
-def extended(points: Floats, there: Potential) -> Extended:
+def extended(points: Coordinates, there: Potential) -> Extended:
     """The softmin of a potential and the map at points, whatever the potential."""
     partition = equal_weights(points)
     kernel = GibbsKernel(partition, there.partition, there.eps, PAIRS, "cpu")

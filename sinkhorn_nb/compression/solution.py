@@ -1,4 +1,6 @@
-"""The solution of a compressed problem: potentials and maps at all points, made when they are first used."""
+"""The solution of a compressed problem: potentials and maps at all points, made when they are first
+used.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +8,27 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from ..array_types import ArrayLike, Floats
-from ..caching import cached_property, know
+from ..common.array_types import ArrayLike, Floats
+from ..common.caching import cached_property, know
 from ..dual import Iterate
 from ..gradients import Gradient, pull
 from ..problem import Problem
-from ..solution import Solution
-from ..status import Status
+from ..results.compression import Compression
+from ..results.solution import Solution
+from ..results.status import Status
 from .check import Sample, variance
+from .compressed import OPPOSITE, OWN, Compressed
 from .halves import Half
-from .report import Compression
-from .rounds import Compressed
+from .potentials import PAIRS
 
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
 ROUNDING = 2e-7, 1e-9  # of sums in float32, as shares of eps and of the value
-GAINS = 2.0  # times the gain of an exact update is the error of a dual value, at most, after errors within cells
-NO_HISTORY = np.empty(0)
+# The error of a dual value is at most this factor times the gain of an exact update: the errors of
+# potentials are within cells, and need no masses to be exchanged between far ones.
+GAINS = 2.0
+SIDES = (0, 1), (2, 2), (3, 3)  # the potentials of the problem and of the self problems
 
 
 class Expanded(NamedTuple):
@@ -50,15 +53,17 @@ class Expanded(NamedTuple):
 class CompressedSolution(Solution):
     """A `Solution` that was found between nodes, and extended to all points.
 
-    Potentials, maps and gradients need no pass over the pairs of points. The plan's products, `gap`, `transport_cost`
-    and implicit derivatives take full passes over these pairs, like those of a plain solution.
+    Potentials, maps and gradients need no pass over the pairs of points. The plan's products,
+    `gap`, `transport_cost` and implicit derivatives take full passes over these pairs, like those
+    of a plain solution.
 
     Attributes
     ----------
     value : float
         An estimate of the dual value: exact at the nodes, corrected by marginals that were sampled.
     value_error : float
-        |value - OT_eps| <= value_error, by two standard errors of the correction and the gain of an exact update.
+        |value - OT_eps| <= value_error, by two standard errors of the correction and the gain of an
+        exact update.
     marginal_error : float
         An estimate from sampled rows, plus two standard errors.
     compression : Compression
@@ -66,7 +71,6 @@ class CompressedSolution(Solution):
     """
 
     found: Expanded  # type: ignore[assignment]  # in place of an iterate
-    compression: Compression = Compression.none("")
 
     @cached_property
     def iterate(self) -> Iterate:
@@ -87,7 +91,8 @@ class CompressedSolution(Solution):
         """A bound of |value - OT_eps|, by two standard errors and the gain of an exact update."""
         problem, samples = self.problem, self.found.samples
         spread = math.sqrt(sum(variance(sample.excess, sample.shares) for sample in samples)) / 2
-        error = problem.mass * problem.eps * (2 * spread + GAINS * max(sample.gain for sample in samples))
+        gain = max(sample.gain for sample in samples)
+        error = problem.mass * problem.eps * (2 * spread + GAINS * gain)
         return error + rounding(problem, self._transported)
 
     @cached_property
@@ -107,7 +112,8 @@ class CompressedSolution(Solution):
     @property
     def T(self) -> CompressedSolution:
         """The solution of the transposed problem."""
-        transposed = self._with(problem=self.problem.T, found=self.found.T)
+        problem = know(self.problem.T, is_self=self.problem.is_self)
+        transposed = self._with(problem=problem, found=self.found.T)
         assert isinstance(transposed, CompressedSolution)
         return transposed
 
@@ -117,14 +123,17 @@ class CompressedSolution(Solution):
         return f"{super().message}; {self.compression.reason}"
 
     def potential(self, x_new: ArrayLike) -> Floats:
-        """f at new points, by a softmin over the nodes of the target: a pass over q x nodes pairs."""
+        """f at new points, by a softmin over the nodes of the target: q x nodes pairs."""
         f = self.found.on_nodes.potential(self._new(x_new))
         return self.problem.home.send(f - self.problem.mass_shift)
 
     def map(self, x_new: ArrayLike | None = None) -> Floats:
-        """The barycentric map, like `Solution.map`; new points take two passes over q x nodes pairs."""
-        images = self.found.halves[0].mended.map if x_new is None else self.found.on_nodes.map(self._new(x_new))
-        return self.problem.home.send(images)
+        """The barycentric map, like `Solution.map`; new points take two passes over q x nodes
+        pairs.
+        """
+        if x_new is None:
+            return self.problem.home.send(self.found.halves[0].mended.map)
+        return self.problem.home.send(self.found.on_nodes.map(self._new(x_new)))
 
     @property
     def _gradient(self) -> Gradient:
@@ -138,30 +147,33 @@ def rounding(problem: Problem, value: float) -> float:
     return ROUNDING[0] * problem.mass * problem.eps + ROUNDING[1] * abs(value)
 
 
-def solutions(problem: Problem, solver: Sinkhorn, compressed: Compressed) -> list[CompressedSolution]:
+def solutions(
+    problem: Problem, solver: Sinkhorn, compressed: Compressed
+) -> list[CompressedSolution]:
     """The solutions of a problem and, for a divergence, of the two self problems."""
-    sides = (problem.source, problem.target) * 2
-    partners = [1, 0, 2, 3]
+    measures = problem.source, problem.target
     halves = [
-        Half(sides[k], compressed.parts[k % 2].cells, expansion, compressed.potentials[partners[k]])
+        Half(measures[OWN[k]], compressed.parts[OWN[k]].cells, expansion,
+             compressed.potentials[OPPOSITE[k]])
         for k, expansion in enumerate(compressed.expansions)
+    ]  # fmt: skip
+    problems = problem, problem.on_source(), problem.on_target()
+    found = [
+        Expanded(on_nodes, (halves[i], halves[j]), (compressed.samples[i], compressed.samples[j]))
+        for on_nodes, (i, j) in zip(compressed.solutions, SIDES, strict=False)
     ]
-    problems = [problem, problem.on_source(), problem.on_target()]
-    pairs = [(0, 1), (2, 2), (3, 3)]
     return [
-        _solution(problems[k], solver, on_nodes, [halves[i] for i in pairs[k]], [compressed.samples[i] for i in pairs[k]],
-                  compressed)
-        for k, on_nodes in enumerate(compressed.solutions)
+        _solution(problem, solver, own, compressed.report)
+        for problem, own in zip(problems, found, strict=False)
     ]
 
 
 def _solution(
-    problem: Problem, solver: Sinkhorn, on_nodes: Solution, halves: list[Half], samples: list[Sample], of: Compressed
+    problem: Problem, solver: Sinkhorn, found: Expanded, report: Compression
 ) -> CompressedSolution:
-    found = Expanded(on_nodes, (halves[0], halves[1]), (samples[0], samples[1]))
-    error = max(sample.stated_error for sample in samples)
+    error = max(sample.stated_error for sample in found.samples)
     status = Status.CONVERGED if error <= solver.tol else Status.COARSE
+    on_nodes, settings = found.on_nodes, (PAIRS, solver.tol, solver.backend)
     passes = on_nodes.n_passes * on_nodes.found.n_pairs / found.n_pairs
-    return CompressedSolution(
-        problem, found, status, passes, on_nodes.history, "float32", solver.tol, solver.backend, of.report
-    )
+    history = on_nodes.history
+    return CompressedSolution(problem, found, status, passes, history, *settings, report)

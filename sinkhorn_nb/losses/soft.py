@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -321,5 +321,5 @@ def _to_grid(
     target = Measure(_Grid(source).points[:, None], np.full(len(source), source.mass / len(source)))
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, ("x", source))
-    solver = usual(solver)
-    return solver.solve(Problem(source, target, blur**2)).at(home)
+    plain = replace(usual(solver), compression=None)  # ranks need each point's own potential
+    return plain.solve(Problem(source, target, blur**2)).at(home)

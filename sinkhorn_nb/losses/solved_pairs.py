@@ -7,11 +7,14 @@ import numpy.typing as npt
 
 from ..common.array_types import Numbers
 from ..common.caching import cached_property
+from ..compression.choice import compressed_divergence
+from ..compression.solution import CompressedSolution
 from ..gradients import Gradient
 from ..initializers import Resumed
 from ..interop.arrays import HOST, Home
 from ..measures.clouds import CloudPairs
 from ..problem import Problem
+from ..results.compression import LEAST_POINTS, SMALL, Compression
 from ..results.divergence import Divergence, assembled, difference
 from ..results.outlook import Watch
 from ..results.solution import Solution
@@ -103,7 +106,10 @@ def solve_pairs(
     SolvedPairs
     """
     clouds, sources, targets, terms = pairs
-    own, others = dict(selves or {}), {}
+    own = dict(selves or {})
+    others, reports = _compressed(pairs, solver, homes, own)
+    if len(others) == len(sources):
+        return SolvedPairs(None, others, homes)
     small = _solve_small(pairs, solver, is_alone, selves) if any_small(pairs, is_alone) else None
 
     def of_itself(k: int) -> Solution:
@@ -113,14 +119,41 @@ def solve_pairs(
             own[k] = known or unchanged(solver, problem) or solver.attempt(problem)
         return own[k]
 
-    for q in range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist():
+    left = range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist()
+    for q in left:
+        if q in others:
+            continue
         i, j = int(sources[q]), int(targets[q])
         problem = Problem(clouds.measure(i), clouds.measure(j), *terms)
         xy, xx, yy = solve_debiased(problem, solver, watch, of_itself(i), of_itself(j))
         if small is not None and xy is not xx:
             xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
+        if xy is not xx:
+            xy = xy._with(compression=reports[q])
         others[q] = assembled(problem, xy, xx, yy, homes[q])
     return SolvedPairs(small, others, homes)
+
+
+def _compressed(
+    pairs: CloudPairs, solver: Sinkhorn, homes: list[Home], selves: dict[int, Solution]
+) -> tuple[dict[int, Divergence], dict[int, Compression]]:
+    """The divergences of large pairs that were solved between nodes, and reports of all others."""
+    clouds, sources, targets, eps = pairs
+    others: dict[int, Divergence] = {}
+    reports: dict[int, Compression] = {}
+    is_free = all(isinstance(known, CompressedSolution) for known in selves.values())
+    for q in range(len(sources)):
+        i, j = int(sources[q]), int(targets[q])
+        if clouds.sizes[i] + clouds.sizes[j] <= LEAST_POINTS and solver.compression == "auto":
+            reports[q] = SMALL
+        elif not is_free:
+            reports[q] = Compression.none("a self solution of a plain solve was given")
+        else:
+            problem = Problem(clouds.measure(i), clouds.measure(j), eps, homes[q])
+            divergence, reports[q] = compressed_divergence(problem, solver)
+            if divergence is not None:
+                others[q] = divergence
+    return others, reports
 
 
 def _solve_small(

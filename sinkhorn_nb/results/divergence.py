@@ -15,6 +15,7 @@ from ..gradients.implicit import HessianProduct
 from ..gradients.linear_system import LinearSolve
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
+from .compression import Compression
 from .solution import Solution
 from .status import warned
 
@@ -79,6 +80,11 @@ class Divergence(Represented, RealNumber):
     def marginal_error(self) -> float:
         """The largest marginal error of the three solutions."""
         return max(solution.marginal_error for solution in self._solutions)
+
+    @property
+    def compression(self) -> Compression:
+        """What was compressed, or why not."""
+        return self.xy.compression
 
     @property
     def on_host(self) -> Divergence:

@@ -21,6 +21,7 @@ from ..gradients import (
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from .certificate import Certificate, certify
+from .compression import SMALL, Compression
 from .differentiable import Differentiable
 from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
 from .outlook import advice
@@ -55,6 +56,8 @@ class Solution(Represented, Differentiable):
         The backend of the solver. It computes the plan, the maps and the gradient, too.
     home : Home
         The library and the device of the arrays of all results.
+    compression : Compression
+        What was compressed, or why not.
     """
 
     problem: Problem
@@ -66,6 +69,7 @@ class Solution(Represented, Differentiable):
     tol: float
     backend: str = "auto"
     home: Home = HOST
+    compression: Compression = SMALL
 
     @property
     def f(self) -> Floats:

@@ -13,6 +13,7 @@ from .. import validation
 from ..backends.choice import NAMES
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import ArrayLike, Precision
+from ..compression.choice import compressed_solution
 from ..dual import Iterate
 from ..initializers import Gaussian, Initializer
 from ..problem import Problem
@@ -55,6 +56,11 @@ class Sinkhorn(Parameters):
         other, with mixing. "none" is Sinkhorn's alternating iteration. "symmetric" is the scheme of
         Feydy et al. as in the paper: averaged updates, one iteration at each temperature above the
         target, from zero.
+    compression : {"auto", None} or float, default "auto"
+        "auto" solves problems with more than 20 000 points between far fewer weighted nodes, if
+        this is cheaper and the sampled marginals are within tol; else, and for None, the solve is
+        plain. A number fixes the side of the cells in units of the blur. `Solution.compression`
+        tells what was done and why.
     backend : {"auto", "cpu", "cuda"}, default "auto"
         The backend of all passes, including those of the solution's plan, map and derivatives.
         "cuda" uses the visible NVIDIA GPUs, or says why it cannot. "auto" uses them for 4 billion
@@ -90,6 +96,7 @@ class Sinkhorn(Parameters):
     max_iter: int = 3000
     init: str | Initializer | Solution | Divergence | tuple[ArrayLike, ArrayLike] = "auto"
     acceleration: Literal["auto", "none", "symmetric"] = "auto"
+    compression: Literal["auto"] | float | None = "auto"
     backend: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Precision | None = None
     certify: bool = False
@@ -101,6 +108,11 @@ class Sinkhorn(Parameters):
         object.__setattr__(self, "max_iter", validation.count("max_iter", self.max_iter))
         super().__post_init__()
         validation.choice("acceleration", self.acceleration, ACCELERATIONS)
+        if not isinstance(self.compression, str) and self.compression is not None:
+            kappa = validation.positive("compression", self.compression)
+            object.__setattr__(self, "compression", kappa)
+        else:
+            validation.choice("compression", self.compression, ("auto", None))
         validation.choice("backend", self.backend, NAMES)
         validation.choice("dtype", self.dtype, (None, "float32", "float64"))
         validation.choice("certify", self.certify, (False, True))
@@ -146,13 +158,17 @@ def solve(solver: Sinkhorn, problems: Sequence[Problem]) -> list[Solution]:
 
 
 def _solution(solver: Sinkhorn, problem: Problem, watch: Watch) -> Solution:
-    """Solve a small problem by one compiled call. Other problems, and those on which this fails,
-    take the loop.
+    """Solve a small problem by one compiled call, and a large one between nodes. Other problems,
+    and those on which this fails, take the loop.
     """
+    compressed, report = compressed_solution(problem, solver)
+    if compressed is not None:
+        return compressed
     solution, n_passes = solve_one_small(problem, solver)
     if solution is None:
         solution = watch.over(problem).attempt(problem)
-        solution = solution._with(solve_passes=solution.solve_passes + n_passes)
+        passes = solution.solve_passes + n_passes
+        solution = solution._with(solve_passes=passes, compression=report)
     return solution
 
 

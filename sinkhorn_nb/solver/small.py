@@ -43,7 +43,7 @@ def suits(solver: Sinkhorn, starts: Starts | None = None) -> bool:
     these starts.
     """
     is_usual = solver.dtype in (None, "float64")
-    known, usual = {"tol", "max_iter", "backend", "dtype"}, _defaults(type(solver))  # type: ignore[arg-type]  # classes have hashes
+    known, usual = {"tol", "max_iter", "compression", "backend", "dtype"}, _defaults(type(solver))  # type: ignore[arg-type]  # classes have hashes
     known = known if starts is None else {*known, "init"}
     return is_usual and all(
         value == usual[name] for name, value in solver._compared.items() if name not in known

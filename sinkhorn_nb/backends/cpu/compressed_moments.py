@@ -1,8 +1,10 @@
-"""Moments of the points in each cell of a grid, as sums of integers: the same bits for any order of the points."""
+"""Moments of the points in each cell of a grid, as sums of integers: the same bits for any order of
+the points.
+"""
 
 import numpy as np
 
-from .jit import exact_kernel
+from ..jit import exact_kernel
 from .threads import count, run
 
 UNIT = 2.0**61  # the integer that stands for all the mass
@@ -14,9 +16,10 @@ FIRST_ROOM = 1 << 12  # cells in the first table of a thread
 def moments_by_cell(points, weights, origin, side, parents=None, cuts=None):
     """Keys and moments of the occupied cells, in the order of the keys, and the cell of each point.
 
-    The cells are those of a grid. If `parents`, the grid cell of each point, is given, each grid cell p is cut into
-    cuts[p, k] equal parts along axis k. The columns of the moments are: number of points with mass, mass, sums of
-    w z_k, and sums of w z_k z_l for l <= k, where z is in [-1/2, 1/2] within a cell and a mass of 1 is UNIT.
+    The cells are those of a grid. If `parents`, the grid cell of each point, is given, each grid
+    cell p is cut into cuts[p, k] equal parts along axis k. The columns of the moments are: number
+    of points with mass, mass, sums of w z_k, and sums of w z_k z_j for j <= k, where z is in [-1/2,
+    1/2] within a cell and a mass of 1 is UNIT.
     """
     n, d = points.shape
     bits = 63 // d if parents is None else CUT_BITS
@@ -58,7 +61,9 @@ def _binned(points, weights, grid, owner, start, stop):
         keys, moments = _enlarged(keys, room), _enlarged(moments, room)
         table, slots = np.full(2 * room, EMPTY, np.int64), np.empty(2 * room, np.int32)
         enter(keys, used, table, slots)
-        i, used = add_points(points, weights, i, stop, *grid, table, slots, keys, moments, used, owner)
+        i, used = add_points(
+            points, weights, i, stop, *grid, table, slots, keys, moments, used, owner
+        )
         room *= 2
     return keys[:used], moments[:used]
 
@@ -105,9 +110,25 @@ def enter(keys, used, table, slots):
 
 @exact_kernel
 def add_points(
-    points, weights, start, stop, origin, side, parents, cuts, bits, table, slots, keys, moments, used, owner
+    points,
+    weights,
+    start,
+    stop,
+    origin,
+    side,
+    parents,
+    cuts,
+    bits,
+    table,
+    slots,
+    keys,
+    moments,
+    used,
+    owner,
 ):
-    """Add points to the moments of their cells until the keys are full; the next point, and the number of cells."""
+    """Add points to the moments of their cells until the keys are full; the next point, and the
+    number of cells.
+    """
     d, mask, is_cut = points.shape[1], len(table) - 1, len(parents) > 0
     z = np.empty(d)
     for i in range(start, stop):
@@ -148,6 +169,6 @@ def add_moments(row, weight, z):
         row[m] += np.int64(w * z[k])
         m += 1
     for k in range(len(z)):
-        for l in range(k + 1):
-            row[m] += np.int64(w * z[k] * z[l])
+        for j in range(k + 1):
+            row[m] += np.int64(w * z[k] * z[j])
             m += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..representation import Represented
+from ..common.representation import Represented
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,7 +32,8 @@ class Compression(Represented):
     def of(cls, kappa: float, n_nodes: tuple[int, int], n_rounds: int) -> Compression:
         """The report of a compressed solve."""
         n, m = n_nodes
-        return cls(kappa, n_nodes, n_rounds, f"solved between {n} and {m} nodes, in cells of {kappa:.2g} blur")
+        reason = f"solved between {n} and {m} nodes, in cells of {kappa:.2g} blur"
+        return cls(kappa, n_nodes, n_rounds, reason)
 
     @classmethod
     def none(cls, reason: str) -> Compression:
@@ -47,3 +48,7 @@ class Compression(Represented):
         if self.kappa is None:
             return {"kappa": None, "reason": self.reason}
         return {"kappa": self.kappa, "n_nodes": self.n_nodes, "n_rounds": self.n_rounds}
+
+
+LEAST_POINTS = 20_000  # of both measures together: smaller problems are solved as fast without
+SMALL = Compression.none(f"there are no more than {LEAST_POINTS} points")

@@ -1,11 +1,13 @@
-"""Sums of monomials over pairs of nodes: moments of y given x up to the third order, from one exponential per pair."""
+"""Sums of monomials over pairs of nodes: moments of y given x up to the third order, from one
+exponential per pair.
+"""
 
 import numpy as np
 
-from .cpu import panels
-from .cpu_kernels import COLUMNS, ROWS, _columns, _rows, _same_tile, _scratch
-from .jit import exact_kernel, kernel, wide_vectors
-from .pointwise import exp2
+from ..jit import exact_kernel, kernel, wide_vectors
+from ..pointwise import exp2
+from .backend import panels
+from .kernels import COLUMNS, ROWS, _columns, _rows, _same_tile, _scratch
 from .threads import run, single_threaded_blas
 from .tiles import fill, tile
 
@@ -15,8 +17,9 @@ TILE = ROWS  # nodes per tile
 def monomial_sums(x, F, y, G, b, near, centres, terms):
     """(n, len(terms)) sums of b_j p_ij times monomials of y_j minus the center of the tile of x_i.
 
-    x and y are clouds of the CPU backend in float32, `near` is what `near_tiles` gives, `centres` has the unit of the
-    clouds. Monomial q is monomial terms[q, 0] times coordinate terms[q, 1]; monomial 0 is 1.
+    x and y are clouds of the CPU backend in float32, `near` is what `near_tiles` gives, `centres`
+    has the unit of the clouds. Monomial q is monomial terms[q, 0] times coordinate terms[q, 1];
+    monomial 0 is 1.
     """
     pointers, seen = near
     grown, axis = terms[:, 0].copy(), terms[:, 1].copy()
@@ -36,25 +39,26 @@ def monomial_sums(x, F, y, G, b, near, centres, terms):
 
 @exact_kernel
 def near_tiles(x_tiles, y_tiles, least):
-    """Tiles of y that may have a pair with each tile of x whose f + g - cost is above `least`: pointers and tiles.
+    """Tiles of y that may have a pair with each tile of x whose f + g - cost is above `least`:
+    pointers and tiles.
 
-    Tiles are arrays (centers, half widths, heights h, slopes s): the potential at a point is below h + <s, point -
-    center>.
+    Tiles are arrays (centers, half widths, heights h, slopes s): the potential at a point is below
+    h + <s, point - center>.
     """
     cx, hx, fx, sx = x_tiles
     cy, hy, gy, sy = y_tiles
     pointers, seen, n = np.zeros(len(cx) + 1, np.int64), np.empty(len(cx) * len(cy), np.int32), 0
     for k in range(len(cx)):
-        for l in range(len(cy)):
-            most = fx[k] + gy[l]
+        for t in range(len(cy)):
+            most = fx[k] + gy[t]
             for c in range(cx.shape[1]):
-                D = cx[k, c] - cy[l, c]
-                gap = max(abs(D) - hx[k, c] - hy[l, c], 0.0)
-                apart = abs(sx[k, c]) * hx[k, c] + abs(sy[l, c]) * hy[l, c] - gap * gap / 2
-                along = abs(sx[k, c] - D) * hx[k, c] + abs(sy[l, c] + D) * hy[l, c] - D * D / 2
+                D = cx[k, c] - cy[t, c]
+                gap = max(abs(D) - hx[k, c] - hy[t, c], 0.0)
+                apart = abs(sx[k, c]) * hx[k, c] + abs(sy[t, c]) * hy[t, c] - gap * gap / 2
+                along = abs(sx[k, c] - D) * hx[k, c] + abs(sy[t, c] + D) * hy[t, c] - D * D / 2
                 most += min(along, apart)
             if most > least:
-                seen[n] = l
+                seen[n] = t
                 n += 1
         pointers[k + 1] = n
     return pointers, seen[:n].copy()

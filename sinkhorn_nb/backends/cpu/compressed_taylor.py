@@ -1,9 +1,13 @@
-"""Polynomials about the means of cells, evaluated at all points, and rows drawn at random from cells."""
+"""Polynomials about the means of cells, evaluated at all points, and rows drawn at random from
+cells.
+"""
+
+from itertools import pairwise
 
 import numpy as np
 
+from ..jit import exact_kernel, float64_as_int
 from .compressed_moments import UNIT, mixed
-from .jit import exact_kernel, float64_as_int
 from .threads import count, run
 
 PIECES_PER_THREAD = 8
@@ -11,7 +15,8 @@ MANTISSA = (1 << 52) - 1
 
 
 def taylor(points, owner, centres, expansion, quadratic):
-    """Potential, map and the square of the map's last term at points, from expansions (f, T, K2, K3) at the centers.
+    """Potential, map and the square of the map's last term at points, from expansions (f, T, K2,
+    K3) at the centers.
 
     quadratic is 1, or 0 for the difference of two expansions, in which |z|^2 / 2 cancels.
     """
@@ -23,13 +28,15 @@ def taylor(points, owner, centres, expansion, quadratic):
     def evaluate(start, stop):
         taylor_points(points, owner, centres, quadratic, *expansion, f, T, last, start, stop)
 
-    run(evaluate, list(zip(edges[:-1], edges[1:], strict=True)))
+    run(evaluate, list(pairwise(edges)))
     return f, T, last
 
 
 @exact_kernel
 def taylor_points(points, owner, centres, quadratic, f0, T0, K2, K3, f, T, last, start, stop):
-    """f0 + <q c - T0, z> + q |z|^2 / 2 - K2[z, z] / 2 - K3[z, z, z] / 6 and T0 + K2 z + K3[z, z] / 2."""
+    """f0 + <q c - T0, z> + q |z|^2 / 2 - K2[z, z] / 2 - K3[z, z, z] / 6 and T0 + K2 z + K3[z, z] /
+    2.
+    """
     d = points.shape[1]
     z = np.empty(d)
     for i in range(start, stop):
@@ -41,23 +48,26 @@ def taylor_points(points, owner, centres, quadratic, f0, T0, K2, K3, f, T, last,
         for k in range(d):
             two = 0.0
             three = 0.0
-            for l in range(d):
-                two += K2[s, k, l] * z[l]
+            for j in range(d):
+                two += K2[s, k, j] * z[j]
                 for m in range(d):
-                    three += K3[s, k, l, m] * z[l] * z[m]
+                    three += K3[s, k, j, m] * z[j] * z[m]
             T[i, k] = T0[s, k] + two + three / 2
             size += three * three / 4
-            value += (quadratic * (centres[s, k] + z[k] / 2) - T0[s, k] - two / 2 - three / 6) * z[k]
+            value += (quadratic * (centres[s, k] + z[k] / 2) - T0[s, k] - two / 2 - three / 6) * z[
+                k
+            ]
         f[i] = value
         last[i] = size
 
 
 @exact_kernel
 def race(points, weights, owner, pointers, best, chosen, mass):
-    """Each point runs for one draw of its cell, by hashes of its coordinates; lighter points run slower.
+    """Each point runs for one draw of its cell, by hashes of its coordinates; lighter points run
+    slower.
 
-    Draws pointers[c] to pointers[c + 1] belong to cell c. `chosen` are the winners, -1 for a draw without points;
-    `mass` is the mass of all points that ran for a draw.
+    Draws pointers[c] to pointers[c + 1] belong to cell c. `chosen` are the winners, -1 for a draw
+    without points; `mass` is the mass of all points that ran for a draw.
     """
     for i in range(len(points)):
         first = pointers[owner[i]]
@@ -76,7 +86,9 @@ def race(points, weights, owner, pointers, best, chosen, mass):
 
 
 def drawn_points(points, weights, owner, pointers, rows):
-    """The winner of each draw, -1 for none, and the mass of the points that ran for it, in units of 1 / UNIT."""
+    """The winner of each draw, -1 for none, and the mass of the points that ran for it, in units of
+    1 / UNIT.
+    """
     best, chosen, mass = np.full(rows, np.inf), np.full(rows, -1), np.zeros(rows, np.int64)
     race(points, weights, owner, pointers, best, chosen, mass)
     return chosen, mass

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .array_types import Floats
-from .caching import cached_property
-from .compression.check import variance
-from .compression.halves import Difference
-from .compression.report import Compression
-from .compression.solution import GAINS, CompressedSolution, rounding
-from .debiasing import difference
-from .divergence import Divergence
-from .gradients import Gradient, with_value
+from ..common.array_types import Floats
+from ..common.caching import cached_property
+from ..gradients import Gradient, with_value
+from ..results.divergence import Divergence
+from .check import variance
+from .halves import Difference
+from .losses.debiasing import difference
+from .solution import GAINS, CompressedSolution, rounding
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,7 +22,8 @@ class CompressedDivergence(Divergence):
     Attributes
     ----------
     value_error : float
-        |value - S_eps| <= value_error, by two standard errors of sampled marginals and the gain of exact updates.
+        |value - S_eps| <= value_error, by two standard errors of sampled marginals and the gain of
+        exact updates.
     compression : Compression
         Sizes of the cells and numbers of nodes.
     """
@@ -32,14 +32,11 @@ class CompressedDivergence(Divergence):
     xx: CompressedSolution
     yy: CompressedSolution
 
-    @property
-    def compression(self) -> Compression:
-        """Sizes of the cells and numbers of nodes."""
-        return self.xy.compression
-
     @cached_property
     def value(self) -> float:
-        """S_eps from the potentials of all points, or that of the nodes where the difference is lost in its error."""
+        """S_eps from the potentials of all points, or that of the nodes where the difference is
+        lost in its error.
+        """
         return self._estimate[0]
 
     @property
@@ -49,7 +46,9 @@ class CompressedDivergence(Divergence):
 
     @cached_property
     def _estimate(self) -> tuple[float, float]:
-        """The value and its error. The nodes' S_eps is a divergence itself, and thus never negative."""
+        """The value and its error. The nodes' S_eps is a divergence itself, and thus never
+        negative.
+        """
         if self.xy.problem.is_self:
             return 0.0, 0.0
         corrected, error = self._corrected
@@ -66,7 +65,8 @@ class CompressedDivergence(Divergence):
 
     @property
     def _corrected(self) -> tuple[float, float]:
-        """The value by the potentials at all points, corrected by the sampled marginals, and its error.
+        """The value by the potentials at all points, corrected by the sampled marginals, and its
+        error.
 
         The same rows are drawn for xy and xx: most of their errors cancel.
         """
@@ -103,7 +103,8 @@ class CompressedDivergence(Divergence):
         return home.send(of_x.mended.f), home.send(of_y.mended.f)
 
     def gradient(self) -> Gradient:
-        """The gradient of S_eps, like `Divergence.gradient`; it needs no pass over the pairs of points.
+        """The gradient of S_eps, like `Divergence.gradient`; it needs no pass over the pairs of
+        points.
 
         Single points where the map jumps within the mass of a node may be off by a blur.
         """

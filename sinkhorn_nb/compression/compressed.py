@@ -1,0 +1,61 @@
+"""Solutions between nodes, extended to fine cells and checked."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..measures.measure import Measure
+from ..results.compression import Compression
+from ..results.solution import Solution
+from .check import Sample, sampled, to_check
+from .expansion import Expansion, Parts, expand
+from .potentials import Potential
+
+# The potentials of a problem, of its transposed one, and of the self problems of its two measures:
+# the number of the measure, of its partner, and of the partner's potential.
+OWN, PARTNER, OPPOSITE = (0, 1, 0, 1), (1, 0, 0, 1), (1, 0, 2, 3)
+
+
+class Compressed(NamedTuple):
+    """Solutions between nodes, and what they say about all points.
+
+    The potentials, their expansions and the sampled marginals are those of the problem, of its
+    transposed one, and for a divergence of the two self problems.
+    """
+
+    solutions: list[Solution]
+    parts: list[Parts]
+    potentials: list[Potential]
+    expansions: list[Expansion]
+    samples: list[Sample]
+    report: Compression
+    are_equal: bool
+
+    @property
+    def marginal_error(self) -> float:
+        """The largest stated error of all sides."""
+        return max(sample.stated_error for sample in self.samples)
+
+
+def extended_to_cells(
+    parts: list[Parts], solutions: list[Solution]
+) -> tuple[list[Potential], list[Expansion]]:
+    """The potentials of solutions between nodes, and their expansions in the fine cells."""
+    cross, *selves = solutions
+    potentials = [Potential(side) for side in (cross, cross.T, *selves)]
+    expansions = [
+        expand(parts[OWN[k]], potential, potentials[OPPOSITE[k]])
+        for k, potential in enumerate(potentials)
+    ]
+    return potentials, expansions
+
+
+def checked(
+    measures: tuple[Measure, Measure], parts: list[Parts], expansions: list[Expansion], eps: float
+) -> list[Sample]:
+    """The marginals of all problems in rows drawn from both measures."""
+    sides = [to_check(measures[k], parts[k].cells, expansions[k].map) for k in range(len(measures))]
+    return [
+        sampled(sides[OWN[k]], sides[PARTNER[k]], expansion, expansions[OPPOSITE[k]], eps)
+        for k, expansion in enumerate(expansions)
+    ]

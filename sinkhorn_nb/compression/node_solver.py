@@ -1,0 +1,73 @@
+"""Solve problems between nodes, by the ordinary solver in float32."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..initializers import Initializer
+from ..initializers.base import sketch
+from ..problem import Problem
+from ..results.solution import Solution
+from .nodes import Nodes
+from .potentials import PAIRS
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
+
+ROUGH = 1e-2  # marginal error of the solution that tells where to cut
+FINER, LEAST_TOL = 1 / 50, 2e-6  # tolerance between nodes, as a share of tol, and its least value
+MAX_ITER = 400
+
+
+@dataclass(frozen=True, eq=False)
+class NodeSolver:
+    """The ordinary solver, for problems between nodes.
+
+    Parameters
+    ----------
+    solver : Sinkhorn
+    eps : float
+    is_debiased : bool
+        Whether the self problems are solved, too.
+    """
+
+    solver: Sinkhorn
+    eps: float
+    is_debiased: bool
+
+    def rough(self, nodes: list[Nodes]) -> Solution:
+        """A solution that tells how the map stretches the cells."""
+        return self._solution(self._between(nodes), ROUGH)
+
+    def solutions(self, nodes: list[Nodes], before: list[Solution]) -> list[Solution]:
+        """The solution of the problem and, for a divergence, those of the two self problems; they
+        start from those of an earlier round, if there was one.
+        """
+        tol = max(FINER * self.solver.tol, LEAST_TOL)
+        starts = [solver_start(self.solver, start) for start in before]
+        starts += [solver_start(self.solver, None)] * (3 - len(starts))
+
+        cross = self._between(nodes)
+        solution = self._solution(cross, tol, starts[0])
+        if not self.is_debiased:
+            return [solution]
+        if cross.is_self:
+            return [solution] * 3
+        of_source = self._solution(cross.on_source(), tol, starts[1])
+        of_target = self._solution(cross.on_target(), tol, starts[2])
+        return [solution, of_source, of_target]
+
+    def _solution(self, problem: Problem, tol: float, start: Initializer | None = None) -> Solution:
+        solver = replace(self.solver, init="auto", backend="cpu")
+        max_iter = min(MAX_ITER, self.solver.max_iter)
+        return sketch(solver, problem, start or solver._start, tol, max_iter, PAIRS)
+
+    def _between(self, nodes: list[Nodes]) -> Problem:
+        source, target = nodes
+        return Problem(source.measure, target.measure, self.eps)
+
+
+def solver_start(solver: Sinkhorn, known: Solution | None) -> Initializer:
+    """The default start, or the one from a solution."""
+    return replace(solver, init="auto" if known is None else known)._start
