@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from ..common.array_types import Floats
 from ..common.caching import cached_property
 from ..gradients import Gradient, with_value
-from ..results.divergence import Divergence
+from ..results.divergence import Divergence, difference
 from .check import variance
 from .halves import Difference
-from .losses.debiasing import difference
 from .solution import GAINS, CompressedSolution, rounding
 
 
