@@ -11,7 +11,7 @@ from ..gradients import Gradient, with_value
 from ..results.divergence import Divergence, difference
 from .check import variance
 from .halves import Difference
-from .solution import GAINS, CompressedSolution, rounding
+from .solution import GAINS, CompressedSolution, rounding, with_value_error
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,6 +93,9 @@ class CompressedDivergence(Divergence):
         """A certified bound, |value - S_eps| <= gap, by full passes over the pairs of points."""
         of_parts = self.xy.gap + (self.xx.gap + self.yy.gap) / 2
         return abs(self.value - difference(self.xy, self.xx, self.yy)) + of_parts
+
+    def _facts(self) -> dict[str, object]:
+        return with_value_error(super()._facts(), self.value_error)
 
     @property
     def potentials(self) -> tuple[Floats, Floats]:

@@ -122,6 +122,9 @@ class CompressedSolution(Solution):
         """The status, the error reached and, after a failure, the cure."""
         return f"{super().message}; {self.compression.reason}"
 
+    def _facts(self) -> dict[str, object]:
+        return with_value_error(super()._facts(), self.value_error)
+
     def potential(self, x_new: ArrayLike) -> Floats:
         """f at new points, by a softmin over the nodes of the target: q x nodes pairs."""
         f = self.found.on_nodes.potential(self._new(x_new))
@@ -140,6 +143,11 @@ class CompressedSolution(Solution):
         source, target, mass = self.problem.source, self.problem.target, self.problem.mass
         on_x, on_y = (half.mended.map for half in self.found.halves)
         return Gradient(pull(source, mass, on_x), pull(target, mass, on_y), self._f, self._g)
+
+
+def with_value_error(facts: dict[str, object], error: float) -> dict[str, object]:
+    """The facts of a result, with the error of its value after the value."""
+    return {"value": facts["value"], "value_error": f"{error:.2g}"} | facts
 
 
 def rounding(problem: Problem, value: float) -> float:

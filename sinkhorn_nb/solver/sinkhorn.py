@@ -17,6 +17,7 @@ from ..compression.choice import compressed_solution
 from ..dual import Iterate
 from ..initializers import Gaussian, Initializer
 from ..problem import Problem
+from ..results.compression import SMALL
 from ..results.outlook import Watch
 from ..results.solution import Solution
 from ..results.status import Status, warn
@@ -167,9 +168,8 @@ def _solution(solver: Sinkhorn, problem: Problem, watch: Watch) -> Solution:
     solution, n_passes = solve_one_small(problem, solver)
     if solution is None:
         solution = watch.over(problem).attempt(problem)
-        passes = solution.solve_passes + n_passes
-        solution = solution._with(solve_passes=passes, compression=report)
-    return solution
+        solution = solution._with(solve_passes=solution.solve_passes + n_passes)
+    return solution if report == SMALL else solution._with(compression=report)
 
 
 def reported(solutions: list[Solution], watch: Watch) -> list[Solution]:

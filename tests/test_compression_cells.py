@@ -1,0 +1,198 @@
+"""Cells, nodes, expansions and samples of compressed measures."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sinkhorn_nb as snb
+from sinkhorn_nb import Sinkhorn
+from sinkhorn_nb.backends.cpu import threads
+from sinkhorn_nb.backends.cpu.compressed_moments import UNIT, moments_by_cell
+from sinkhorn_nb.compression.cells import SPLIT, Grid, cut_cells, grid_cells, integral, joined
+from sinkhorn_nb.compression.check import drawn_rows
+from sinkhorn_nb.compression.expansion import Parts, expand
+from sinkhorn_nb.compression.nodes import nodes_of
+from sinkhorn_nb.compression.potentials import Potential, extended
+from sinkhorn_nb.measures.measure import Measure
+from sinkhorn_nb.problem import Problem
+
+dimensions = st.integers(1, 4)
+
+
+def measure_of(seed, n, d, has_zeros=False):
+    rng = np.random.default_rng(seed)
+    weights = rng.random(n)
+    weights[: n // 3 if has_zeros else 0] = 0
+    return Measure.of(rng.normal(size=(n, d)), weights)
+
+
+def grid_of(measure, side=0.7):
+    return Grid(measure.points.min(axis=0) - 0.3, side)
+
+
+@given(seed=st.integers(0, 1000), d=dimensions, has_zeros=st.booleans())
+def test_cells_have_the_moments_of_their_points(seed, d, has_zeros):
+    measure = measure_of(seed, 200, d, has_zeros)
+    cells = grid_cells(measure, grid_of(measure))
+    a, x = measure.probabilities, measure.points
+    for c in range(len(cells)):
+        rows = np.flatnonzero(cells.owner == c)
+        assert np.all((x[rows] >= cells.corners[c]) & (x[rows] <= cells.corners[c] + 0.7))
+        assert cells.counts[c] == np.count_nonzero(a[rows])
+        assert cells.masses[c] == pytest.approx(a[rows].sum(), abs=1e-14)
+        if cells.masses[c] > 0:
+            mean = np.average(x[rows], axis=0, weights=a[rows])
+            np.testing.assert_allclose(cells.means[c], mean, atol=1e-12)
+            z = (x[rows] - mean) / 0.7
+            covariance = np.einsum("i,ij,ik->jk", a[rows] / a[rows].sum(), z, z)
+            np.testing.assert_allclose(cells.second[c], covariance, atol=1e-12)
+
+
+@given(seed=st.integers(0, 1000), d=dimensions)
+def test_moments_have_the_same_bits_in_any_order_and_on_any_number_of_threads(seed, d):
+    measure = measure_of(seed, 3000, d)
+    points, weights, grid = measure.points, measure.probabilities, grid_of(measure)
+    order = np.random.default_rng(seed).permutation(len(points))
+    keys, moments, owner = moments_by_cell(points, weights, *grid)
+    with threads.at_most(1):
+        others = moments_by_cell(points[order], weights[order], *grid)
+    np.testing.assert_array_equal(keys, others[0])
+    np.testing.assert_array_equal(moments, others[1])
+    np.testing.assert_array_equal(owner[order], others[2])
+
+
+def test_moments_of_chunks_add_up_to_those_of_all_points():
+    measure = measure_of(0, 5000, 3)
+    points, weights, grid = measure.points, measure.probabilities, grid_of(measure)
+    keys, moments, _ = moments_by_cell(points, weights, *grid)
+    total = np.zeros_like(moments)
+    for part in np.array_split(np.arange(len(points)), 7):
+        own, sums, _ = moments_by_cell(points[part], weights[part], *grid)
+        total[np.searchsorted(keys, own)] += sums
+    np.testing.assert_array_equal(total, moments)
+
+
+def test_a_table_grows_beyond_its_first_room():
+    points = np.random.default_rng(0).random((40_000, 2))
+    keys, moments, owner = moments_by_cell(points, np.full(40_000, 1 / 40_000), np.zeros(2), 5e-3)
+    assert len(keys) > 20_000
+    assert moments[:, 0].sum() == 40_000
+    assert moments[:, 1].sum() == pytest.approx(UNIT, rel=1e-12)
+    np.testing.assert_array_equal(np.bincount(owner), moments[:, 0])
+
+
+@given(seed=st.integers(0, 1000), d=dimensions)
+def test_parts_join_to_the_moments_of_the_whole(seed, d):
+    measure = measure_of(seed, 500, d)
+    grid = grid_of(measure)
+    cells = grid_cells(measure, grid)
+    fine = cut_cells(measure, grid, cells, np.full((len(cells), d), float(SPLIT)))
+    wide, parent = joined(fine)
+    np.testing.assert_array_equal(wide.owner, cells.owner)
+    np.testing.assert_array_equal(parent[fine.owner], cells.owner)
+    np.testing.assert_array_equal(wide.counts, cells.counts)
+    np.testing.assert_allclose(wide.means, cells.means, atol=1e-12)
+    np.testing.assert_allclose(wide.second, cells.second, atol=1e-12)
+
+
+@given(seed=st.integers(0, 1000), d=dimensions, has_zeros=st.booleans())
+def test_nodes_have_the_mass_mean_and_covariance_of_the_cells(seed, d, has_zeros):
+    measure = measure_of(seed, 400, d, has_zeros)
+    cells = grid_cells(measure, grid_of(measure, 2.0))
+    nodes = nodes_of(cells, measure)
+    assert nodes.weights.sum() == pytest.approx(1.0)
+    assert np.all(nodes.weights > 0)
+    for c in np.flatnonzero(cells.masses > 0):
+        own = nodes.cell == c
+        assert nodes.weights[own].sum() == pytest.approx(cells.masses[c])
+        mean = np.average(nodes.points[own], axis=0, weights=nodes.weights[own])
+        np.testing.assert_allclose(mean, cells.means[c], atol=1e-9)
+        z = (nodes.points[own] - mean) / 2.0
+        covariance = np.einsum("i,ij,ik->jk", nodes.weights[own] / nodes.weights[own].sum(), z, z)
+        np.testing.assert_allclose(covariance, cells.second[c], atol=0.05**2 + 1e-9)
+
+
+def test_nodes_of_a_lattice_that_coincide_are_one_node():
+    lattice = np.stack(np.meshgrid(*[np.arange(9.0)] * 2), axis=-1).reshape(-1, 2)
+    measure = Measure.of(np.repeat(lattice, 3, axis=0))
+    nodes = nodes_of(grid_cells(measure, Grid(np.full(2, -0.5), 3.0)), measure)
+    assert len(np.unique(nodes.points, axis=0)) == len(nodes)
+    assert nodes.weights.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_expansions_are_the_derivatives_of_the_softmin(d):
+    """At the means the potential and the map; nearby up to the fourth order."""
+    rng = np.random.default_rng(d)
+    x, y = Measure.of(rng.random((600, d))), Measure.of(rng.random((500, d)) ** 2)
+    eps = 0.3**2
+    grid = Grid(np.full(d, -0.1), 0.3)
+    cells = grid_cells(x, grid)
+    fine = cut_cells(x, grid, cells, np.full((len(cells), d), 2.0))
+    wide, parent = joined(fine)
+    nodes = nodes_of(wide, x)
+    solution = Sinkhorn(tol=1e-5).attempt(Problem(nodes.measure, y, eps))
+    here, there = Potential(solution), Potential(solution.T)
+    expansion = expand(Parts(fine, nodes, parent), here, there)
+
+    exact = extended(fine.means, there)
+    np.testing.assert_allclose(expansion.f, exact.f, atol=1e-5 * eps)
+    np.testing.assert_allclose(expansion.map, exact.map, atol=1e-5)
+    errors = []
+    for step in (0.1, 0.05):
+        points = fine.means + step * 0.3 * rng.normal(size=fine.means.shape) / np.sqrt(d)
+        nearby, _ = expansion.at(points, np.arange(len(points)), fine.means, 1.0)
+        errors.append(np.abs(nearby.f - extended(points, there).f).max())
+    assert errors[0] <= 1e-3 * eps
+    assert errors[1] <= max(errors[0] / 5, 2e-6 * eps)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_are_drawn_by_mass_and_stand_for_all(seed):
+    measure = measure_of(seed, 5000, 2)
+    cells = grid_cells(measure, grid_of(measure))
+    rows = drawn_rows(measure, cells, cells.means + 1.0)
+    assert rows.shares.sum() == pytest.approx(1.0)
+    for k in range(2):
+        exact = measure.probabilities @ measure.points[:, k]
+        assert rows.shares @ rows.points[:, k] == pytest.approx(exact, abs=0.15)
+    order = np.random.default_rng(seed).permutation(len(measure))
+    again = Measure.of(measure.points[order], measure.weights[order])
+    others = drawn_rows(again, grid_cells(again, grid_of(again)), cells.means + 1.0)
+    np.testing.assert_array_equal(np.sort(rows.points, axis=0), np.sort(others.points, axis=0))
+
+
+def test_a_far_outlier_is_always_drawn():
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.random((50_000, 2)), [[90.0, 50.0]]])
+    measure = Measure.of(points)
+    cells = grid_cells(measure, Grid(np.full(2, -0.1), 0.1))
+    images = np.clip(cells.means + 0.1, 0, 1)
+    rows = drawn_rows(measure, cells, images)
+    assert np.any(rows.points[:, 0] == 90.0)
+    assert rows.shares[rows.points[:, 0] == 90.0].sum() == pytest.approx(2e-5, rel=0.2)
+
+
+@given(seed=st.integers(0, 1000), scale=st.sampled_from([1e-200, 1.0, 1e200]))
+def test_sums_over_points_have_the_same_bits_in_any_order(seed, scale):
+    measure = measure_of(seed, 1000, 1)
+    values = scale * np.random.default_rng(seed).normal(size=1000)
+    order = np.random.default_rng(seed + 1).permutation(1000)
+    shuffled = Measure(measure.points[order], measure.weights[order])
+    assert integral(measure, values) == integral(shuffled, values[order])
+    assert integral(measure, values) == pytest.approx(
+        measure.probabilities @ values, abs=1e-14 * scale
+    )
+    assert integral(measure, np.zeros(1000)) == 0.0
+    assert np.isnan(integral(measure, np.full(1000, np.nan)))
+
+
+def test_rows_without_mass_have_potentials_and_maps():
+    rng = np.random.default_rng(0)
+    x, y = np.concatenate([rng.random((2000, 2)), [[0.5, 4.0]]]), rng.random((2000, 2)) ** 2
+    a = np.append(np.full(2000, 1 / 2000), 0.0)
+    solution = snb.entropic_ot(x, y, a, blur=0.2, solver=Sinkhorn(compression=1.0, tol=5e-3))
+    assert solution.f[-1] == pytest.approx(solution.potential(x[-1:])[0], rel=1e-5)
+    np.testing.assert_allclose(solution.map()[-1], solution.map(x[-1:])[0], atol=1e-3)
+    assert solution.gradient().x[-1].tolist() == [0.0, 0.0]

@@ -1,0 +1,152 @@
+"""When problems are compressed, and what results say of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from large_clouds import problem
+
+import sinkhorn_nb as snb
+from sinkhorn_nb import Sinkhorn
+from sinkhorn_nb.compression import rounds
+from sinkhorn_nb.compression.choice import compressed_solution
+from sinkhorn_nb.compression.solution import CompressedSolution
+from sinkhorn_nb.measures.measure import Measure
+from sinkhorn_nb.problem import Problem
+from sinkhorn_nb.results.compression import LEAST_POINTS
+
+N = LEAST_POINTS // 2 + 1
+SMALL = 1500
+
+
+@pytest.fixture(scope="module")
+def large():
+    return problem("mixtures", N)
+
+
+def reason_of(solver, name="mixtures", n=SMALL, **changes):
+    x, y, a, b, blur = problem(name, n)
+    return snb.entropic_ot(
+        x, y, a, b, blur=blur * changes.get("scale", 1.0), solver=solver
+    ).compression
+
+
+def test_large_clouds_are_compressed_by_default(large):
+    *clouds, blur = large
+    divergence = snb.sinkhorn_divergence(*clouds, blur=blur)
+    assert divergence.compression and divergence.converged
+    assert divergence.marginal_error <= 1e-3
+    solution = snb.entropic_ot(*clouds, blur=blur)
+    assert isinstance(solution, CompressedSolution) and solution.converged
+    assert sum(solution.compression.n_nodes) < rounds.MOST_SHARE * 2 * N
+
+
+def test_cells_are_made_smaller_until_the_tolerance_is_reached(large, monkeypatch):
+    *clouds, blur = large
+    monkeypatch.setattr(rounds, "AT_ONE", 1e-5)  # too hopeful
+    divergence = snb.sinkhorn_divergence(*clouds, blur=blur)
+    assert divergence.compression.n_rounds > 1
+    assert divergence.converged and divergence.marginal_error <= 1e-3
+
+
+def test_several_large_pairs_are_compressed_one_by_one(large):
+    x, y, _, _, blur = large
+    few = x[:100], y[:100]
+    divergences = snb.sinkhorn_divergences([x, few[0]], [y, few[1]], blur=blur)
+    assert [bool(divergence.compression) for divergence in divergences] == [True, False]
+    alone = snb.sinkhorn_divergence(x, y, blur=blur)
+    np.testing.assert_allclose(divergences.value[0], alone.value, atol=alone.value_error)
+    assert divergences.value[1] == pytest.approx(
+        snb.sinkhorn_divergence(*few, blur=blur).value, rel=1e-3
+    )
+
+
+def test_an_earlier_compressed_result_is_no_obstacle(large):
+    x, y, _, _, blur = large
+    first = snb.sinkhorn_divergence(x, y, blur=blur)
+    again = snb.sinkhorn_divergence(x, y, blur=blur, solver=Sinkhorn(init=first))
+    assert again.compression and again.value == first.value
+    known = snb.sinkhorn_divergence(x, y, blur=blur, self_x=first.xx, self_y=first.yy)
+    assert known.compression and known.value == first.value
+
+
+def test_a_plain_self_solution_makes_a_plain_solve():
+    x, y, a, b, blur = problem("warp", SMALL)
+    plain = snb.sinkhorn_divergence(x, y, a, b, blur=blur, solver=Sinkhorn(compression=None))
+    known = snb.sinkhorn_divergence(
+        x, y, a, b, blur=blur, solver=Sinkhorn(compression=1.0), self_x=plain.xx
+    )
+    assert "self solution of a plain solve" in known.compression.reason
+    assert known.value == pytest.approx(plain.value, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"compression": None}, "compression=None"),
+        ({"compression": "auto"}, "no more than 20000 points"),
+        ({"compression": 1.0, "acceleration": "none"}, "acceleration='none'"),
+        ({"compression": 1.0, "certify": True}, "certify=True"),
+        ({"compression": 1.0, "dtype": "float64"}, "dtype='float64'"),
+        ({"compression": 1.0, "init": "zeros"}, "init='zeros'"),
+        ({"compression": 1.0, "callback": print}, "callback="),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sinkhorn_nb.ConvergenceWarning")
+def test_plain_solves_say_why_they_are_plain(settings, words, capsys):
+    report = reason_of(Sinkhorn(**settings), n=300 if "callback" in settings else SMALL)
+    assert not report
+    assert report.kappa is None
+    assert words in report.reason or report.reason.endswith(words)
+
+
+def test_five_dimensions_are_plain():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((300, 5)), rng.random((300, 5))
+    report = snb.entropic_ot(x, y, blur=0.5, solver=Sinkhorn(compression=1.0)).compression
+    assert "more than 4 dimensions" in report.reason
+
+
+def test_too_many_nodes_are_plain(large, monkeypatch):
+    x, y, _, _, blur = large
+    monkeypatch.setattr(rounds, "MOST_SHARE", 1e-3)
+    solver = Sinkhorn(tol=1e-2)
+    report = snb.entropic_ot(x, y, blur=5 * blur, solver=solver).compression
+    assert "as many nodes as there are points" in report.reason
+
+
+def test_marginals_that_do_not_hold_are_plain(large, monkeypatch):
+    x, y, _, _, blur = large
+    monkeypatch.setattr(rounds, "AT_ONE", 1e-9)
+    monkeypatch.setattr(rounds, "LARGEST_KAPPA", 4.0)
+    monkeypatch.setattr(rounds, "FEWEST", 1)
+    monkeypatch.setattr(rounds, "MOST_ROUNDS", 1)
+    report = snb.entropic_ot(x, y, blur=5 * blur).compression
+    assert "left a marginal error of" in report.reason
+
+
+def test_data_that_are_too_wide_for_float32_are_plain(large):
+    x, y, _, _, blur = large
+    problem = Problem(Measure.of(x), Measure.of(y), (1e-3 * blur) ** 2)
+    found, report = compressed_solution(problem, Sinkhorn())
+    assert found is None
+    assert "blurs wide, too wide for float32" in report.reason
+
+
+def test_a_plain_solve_has_the_same_bits_with_and_without_compression():
+    x, y, a, b, blur = problem("mixtures", SMALL)
+    auto = snb.sinkhorn_divergence(x, y, a, b, blur=blur)
+    none = snb.sinkhorn_divergence(x, y, a, b, blur=blur, solver=Sinkhorn(compression=None))
+    assert auto.value == none.value
+    np.testing.assert_array_equal(auto.xy.f, none.xy.f)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.inf, "always", [1.0]])
+def test_wrong_settings_are_refused(value):
+    with pytest.raises((TypeError, ValueError), match="compression: expected"):
+        Sinkhorn(compression=value)
+
+
+def test_the_setting_is_a_parameter_like_others():
+    assert Sinkhorn() == replace(Sinkhorn(compression=2), compression="auto")
+    assert Sinkhorn(compression=2).get_params()["compression"] == 2.0
