@@ -88,7 +88,7 @@ def test_a_plain_self_solution_makes_a_plain_solve():
         ({"compression": 1.0, "acceleration": "none"}, "acceleration='none'"),
         ({"compression": 1.0, "certify": True}, "certify=True"),
         ({"compression": 1.0, "dtype": "float64"}, "dtype='float64'"),
-        ({"compression": 1.0, "init": "zeros"}, "init='zeros'"),
+        ({"compression": 1.0, "init": "zeros"}, "a start other than 'auto'"),
         ({"compression": 1.0, "callback": print}, "callback="),
     ],
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.caching import know
-from ..initializers import Auto, Resumed, Warm
+from ..initializers import Auto, Initializer, Resumed, Warm
 from ..interop.arrays import HOST
 from ..problem import Problem
 from ..results.compression import LEAST_POINTS, SMALL, Compression
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 LEAST_TOL = 1e-5  # nodes are solved in float32
 MOST_BLURS = 1000.0  # along an axis: float32 between nodes is exact enough
+USUAL = {"acceleration": "auto", "certify": False, "callback": None}
 
 
 def compressed_solution(
@@ -61,51 +61,43 @@ def _against(problem: Problem, solver: Sinkhorn) -> str | None:
     """The reason why a problem is not compressed, as far as it is known before the points are put
     in cells.
     """
+    is_automatic = solver.compression == "auto"
     if solver.compression is None:
         return "the solver has compression=None"
+    if is_automatic and len(problem.source) + len(problem.target) <= LEAST_POINTS:
+        return SMALL.reason
     if (setting := _unusual(solver)) is not None:
         return f"the solver has {setting}"
     if problem.home != HOST:
         return "the arrays are on a GPU"
     if problem.source.dimension > HIGHEST_DIMENSION:
         return f"there are more than {HIGHEST_DIMENSION} dimensions"
-    if solver.compression != "auto":
+    if not is_automatic:
         return None
-    if len(problem.source) + len(problem.target) <= LEAST_POINTS:
-        return SMALL.reason
     if solver.tol < LEAST_TOL:
         return f"tol is below {LEAST_TOL:g}"
-    extent = Rounds(problem, solver, False).extent / problem.blur
+    width = Rounds(problem, solver, False).extent / problem.blur
     return (
-        None
-        if extent <= MOST_BLURS
-        else f"the data are {extent:.2g} blurs wide, too wide for float32"
+        f"the data are {width:.2g} blurs wide, too wide for float32" if width > MOST_BLURS else None
     )
 
 
 def _unusual(solver: Sinkhorn) -> str | None:
     """The first setting that asks for what only a plain solve does."""
-    usual = replace(solver, acceleration="auto", certify=False, callback=None)
-    for name in ("acceleration", "certify", "callback"):
-        if getattr(solver, name) != getattr(usual, name):
+    for name, usual in USUAL.items():
+        if getattr(solver, name) != usual:
             return f"{name}={getattr(solver, name)!r}"
     if solver.dtype == "float64":
         return "dtype='float64'"
     if solver.backend == "cuda":
         return "backend='cuda'"
-    return None if _is_free(solver) else f"init={solver.init!r}"
+    return None if _is_free(solver._start) else "a start other than 'auto'"
 
 
-def _is_free(solver: Sinkhorn) -> bool:
-    """Whether the start is the default, or an earlier compressed result, of which this needs
-    nothing.
-    """
-    start = solver._start
-    known = (
-        start.solution
-        if isinstance(start, Warm)
-        else start.xy
-        if isinstance(start, Resumed)
-        else None
-    )
-    return start == Auto() or isinstance(known, CompressedSolution)
+def _is_free(start: Initializer) -> bool:
+    """Whether the start is the default, or an earlier compressed result, which is not needed."""
+    if isinstance(start, Warm):
+        return isinstance(start.solution, CompressedSolution)
+    if isinstance(start, Resumed):
+        return isinstance(start.xy, CompressedSolution)
+    return start == Auto()
