@@ -12,7 +12,6 @@ from large_clouds import FAMILIES, mixture, problem
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn
 from sinkhorn_nb.backends.cpu import threads
-from sinkhorn_nb.dual import marginal_error
 
 COMPRESSED = Sinkhorn(compression=1.0, tol=5e-3)
 PLAIN = Sinkhorn(tol=1e-6, compression=None)
@@ -32,9 +31,7 @@ def pair(request):
 
 def true_marginal_error(solution):
     """Of all pairs of points, by a full pass."""
-    solved, iterate = solution.problem.reduced, solution.iterate
-    sides = solved.source.partition.probabilities, solved.target.partition.probabilities
-    return marginal_error(*sides, iterate.log_rows, iterate.log_columns)
+    return solution.problem.reduced.dual().error(solution.iterate)
 
 
 def largest(values):

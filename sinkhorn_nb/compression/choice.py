@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.caching import know
+from ..costs import SQUARED_EUCLIDEAN
 from ..initializers import Auto, Initializer, Resumed, Warm
-from ..interop.arrays import HOST
+from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from ..results.compression import LEAST_POINTS, SMALL, Compression
 from .cells import HIGHEST_DIMENSION
@@ -32,11 +34,12 @@ def compressed_solution(
 
 
 def compressed_divergence(
-    problem: Problem, solver: Sinkhorn
+    problem: Problem, solver: Sinkhorn, home: Home = HOST
 ) -> tuple[CompressedDivergence | None, Compression]:
     """The divergence of a problem's measures, like `compressed_solution`."""
     found, report = _run(problem, solver, is_debiased=True)
-    return CompressedDivergence(*found) if found else None, report
+    at_home = [replace(solution, home=home) for solution in found]
+    return CompressedDivergence(*at_home) if found else None, report
 
 
 def _run(
@@ -68,8 +71,10 @@ def _against(problem: Problem, solver: Sinkhorn) -> str | None:
         return SMALL.reason
     if (setting := _unusual(solver)) is not None:
         return f"the solver has {setting}"
-    if problem.home != HOST:
-        return "the arrays are on a GPU"
+    if problem.cost != SQUARED_EUCLIDEAN:
+        return "the cost is not |x - y|^2 / 2"
+    if not problem.marginals.are_exact:
+        return "the marginals are not exact"
     if problem.source.dimension > HIGHEST_DIMENSION:
         return f"there are more than {HIGHEST_DIMENSION} dimensions"
     if not is_automatic:

@@ -101,8 +101,7 @@ class CompressedDivergence(Divergence):
     def potentials(self) -> tuple[Floats, Floats]:
         """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
         of_x, of_y = self._differences
-        home = self.xy.problem.home
-        return home.send(of_x.mended.f), home.send(of_y.mended.f)
+        return self._home.send(of_x.mended.f), self._home.send(of_y.mended.f)
 
     def gradient(self) -> Gradient:
         """The gradient of S_eps, like `Divergence.gradient`; it needs no pass over the pairs of
@@ -115,7 +114,7 @@ class CompressedDivergence(Divergence):
         on_x, on_y = (-(problem.mass * m.probabilities)[:, None] * of.mended.map for m, of in sides)
         of_x, of_y = self._differences
         gradient = Gradient(on_x, on_y, of_x.mended.f, of_y.mended.f)
-        return with_value(self.value, problem, gradient).sent(problem.home)
+        return with_value(self.value, problem, gradient).sent(self._home)
 
     @property
     def _compressed(self) -> tuple[CompressedSolution, CompressedSolution, CompressedSolution]:

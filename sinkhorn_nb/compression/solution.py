@@ -128,15 +128,15 @@ class CompressedSolution(Solution):
     def potential(self, x_new: ArrayLike) -> Floats:
         """f at new points, by a softmin over the nodes of the target: q x nodes pairs."""
         f = self.found.on_nodes.potential(self._new(x_new))
-        return self.problem.home.send(f - self.problem.mass_shift)
+        return self.home.send(f - self.problem.scaling.of_f)
 
     def map(self, x_new: ArrayLike | None = None) -> Floats:
         """The barycentric map, like `Solution.map`; new points take two passes over q x nodes
         pairs.
         """
         if x_new is None:
-            return self.problem.home.send(self.found.halves[0].mended.map)
-        return self.problem.home.send(self.found.on_nodes.map(self._new(x_new)))
+            return self.home.send(self.found.halves[0].mended.map)
+        return self.home.send(self.found.on_nodes.map(self._new(x_new)))
 
     @property
     def _gradient(self) -> Gradient:
@@ -184,4 +184,6 @@ def _solution(
     on_nodes, settings = found.on_nodes, (PAIRS, solver.tol, solver.backend)
     passes = on_nodes.n_passes * on_nodes.found.n_pairs / found.n_pairs
     history = on_nodes.history
-    return CompressedSolution(problem, found, status, passes, history, *settings, report)
+    return CompressedSolution(
+        problem, found, status, passes, history, *settings, compression=report
+    )

@@ -149,8 +149,8 @@ def _compressed(
         elif not is_free:
             reports[q] = Compression.none("a self solution of a plain solve was given")
         else:
-            problem = Problem(clouds.measure(i), clouds.measure(j), eps, homes[q])
-            divergence, reports[q] = compressed_divergence(problem, solver)
+            problem = Problem(clouds.measure(i), clouds.measure(j), eps)
+            divergence, reports[q] = compressed_divergence(problem, solver, homes[q])
             if divergence is not None:
                 others[q] = divergence
     return others, reports

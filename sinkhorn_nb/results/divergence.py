@@ -92,7 +92,7 @@ class Divergence(Represented, RealNumber):
         if self._home == HOST:
             return self
         on_host = {id(solution): solution.on_host for solution in self._solutions}
-        return Divergence(*(on_host[id(solution)] for solution in self._solutions))
+        return type(self)(*(on_host[id(solution)] for solution in self._solutions))
 
     @property
     def potentials(self) -> tuple[Floats, Floats]:
