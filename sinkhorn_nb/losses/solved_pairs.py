@@ -138,7 +138,7 @@ def _compressed(
     pairs: CloudPairs, solver: Sinkhorn, homes: list[Home], selves: dict[int, Solution]
 ) -> tuple[dict[int, Divergence], dict[int, Compression]]:
     """The divergences of large pairs that were solved between nodes, and reports of all others."""
-    clouds, sources, targets, eps = pairs
+    clouds, sources, targets, terms = pairs
     others: dict[int, Divergence] = {}
     reports: dict[int, Compression] = {}
     is_free = all(isinstance(known, CompressedSolution) for known in selves.values())
@@ -149,7 +149,7 @@ def _compressed(
         elif not is_free:
             reports[q] = Compression.none("a self solution of a plain solve was given")
         else:
-            problem = Problem(clouds.measure(i), clouds.measure(j), eps)
+            problem = Problem(clouds.measure(i), clouds.measure(j), *terms)
             divergence, reports[q] = compressed_divergence(problem, solver, homes[q])
             if divergence is not None:
                 others[q] = divergence
