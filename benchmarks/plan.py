@@ -42,7 +42,7 @@ def renewed(plan):
 
 def solution_between(n, d):
     x, y = warp(n, d=d)
-    solver = snb.Sinkhorn(tol=0.1, backend="cpu")
+    solver = snb.Sinkhorn(tol=0.1, backend="cpu", compression=None)
     return snb.entropic_ot(x, y, blur=0.05 * diameter(x, y), solver=solver)
 
 

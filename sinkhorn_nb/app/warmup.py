@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from ..functional import sinkhorn_divergence, sinkhorn_divergences
+from ..solver import Sinkhorn
 
 SIZES = (64, 1024)  # small problems have a compiled solver of their own
 # Dimensions 1 to 6 have kernels of their own; all others share one (backends.tiles).
@@ -38,4 +39,6 @@ def warm_up(dtype: str, d: int, sizes: tuple[int, ...] = SIZES) -> float:
         divergence.xy.map()
     if sizes == SIZES:
         sinkhorn_divergences([x[:8]], [x[8:16]], blur=1.0).gradient()
+        large = Sinkhorn(compression=1.0, tol=1.0)  # as for a million points
+        sinkhorn_divergence(x, x**2, blur=0.3, solver=large).gradient()
     return time.perf_counter() - start
