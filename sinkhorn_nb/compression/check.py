@@ -20,11 +20,10 @@ from .nodes import nodes_of
 from .potentials import PAIRS
 
 ROWS = 512  # drawn per side
-UNSEEN = (
-    1.15  # times the error that is seen, because partners that are nodes hide up to a seventh of it
-)
-ROUNDING = 1e-6  # of sums in float32
+HIDDEN = 0.25  # of the error that is seen, at most, is hidden because the partners are nodes
+ROUNDING = 1e-5  # of sums in float32, and of what nodes hide from each other when they are few
 SEED = 0
+DEVIATIONS = 3.0  # standard errors that are added: a few rows hold much of the error
 LARGEST_LOG = 80.0  # of a marginal ratio, so that the error stays finite
 
 
@@ -51,10 +50,10 @@ class Sample(NamedTuple):
 
     @property
     def stated_error(self) -> float:
-        """An estimate of sum_i a_i |r_i - 1| from above: two standard errors above the mean."""
+        """An estimate of sum_i a_i |r_i - 1| from above: three standard errors above the mean."""
         sizes = np.abs(self.excess)
         mean, deviation = self.shares @ sizes, math.sqrt(variance(sizes, self.shares))
-        return UNSEEN * float(mean + 2 * deviation) + ROUNDING
+        return (1 + HIDDEN) * float(mean + DEVIATIONS * deviation) + ROUNDING
 
     @property
     def gain(self) -> float:
@@ -86,9 +85,8 @@ def drawn_rows(measure: Measure, cells: Cells, images: Floats) -> Rows:
     pointers = np.searchsorted(cell, np.arange(len(cells) + 1))
 
     chosen, mass = drawn_points(measure.points, measure.probabilities, cells.owner, pointers, ROWS)
-    shares = (
-        _shares(cell, pointers, mass) * (cells.masses / np.where(chances > 0, chances, 1.0))[cell]
-    )
+    densities = cells.masses / np.where(chances > 0, chances, 1.0)
+    shares = _shares(cell, pointers, mass) * densities[cell]
     is_drawn = chosen >= 0
     points, shares = chosen[is_drawn], shares[is_drawn]
     return Rows(measure.points[points], cells.owner[points], shares / shares.sum())

@@ -20,7 +20,7 @@ from .solution import CompressedSolution, solutions
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
-LEAST_TOL = 1e-5  # nodes are solved in float32
+LEAST_TOL = 1e-4  # nodes are solved in float32
 MOST_BLURS = 1000.0  # along an axis: float32 between nodes is exact enough
 USUAL = {"acceleration": "auto", "certify": False, "callback": None}
 

@@ -9,7 +9,7 @@ from ..common.array_types import Floats
 from ..common.caching import cached_property
 from ..gradients import Gradient, with_value
 from ..results.divergence import Divergence, difference
-from .check import variance
+from .check import DEVIATIONS, HIDDEN, variance
 from .halves import Difference
 from .solution import GAINS, CompressedSolution, rounding, with_value_error
 
@@ -21,8 +21,8 @@ class CompressedDivergence(Divergence):
     Attributes
     ----------
     value_error : float
-        |value - S_eps| <= value_error, by two standard errors of sampled marginals and the gain of
-        exact updates.
+        |value - S_eps| <= value_error, by three standard errors of sampled marginals and the gain
+        of exact updates.
     compression : Compression
         Sizes of the cells and numbers of nodes.
     """
@@ -40,7 +40,7 @@ class CompressedDivergence(Divergence):
 
     @property
     def value_error(self) -> float:
-        """A bound of |value - S_eps|, by two standard errors and the gain of exact updates."""
+        """A bound of |value - S_eps|, by three standard errors and the gain of exact updates."""
         return self._estimate[1]
 
     @cached_property
@@ -70,17 +70,18 @@ class CompressedDivergence(Divergence):
         The same rows are drawn for xy and xx: most of their errors cancel.
         """
         problem, xy = self.xy.problem, self.xy.found
-        value = gain = squared = 0.0
+        value = gain = squared = correction = 0.0
         for side, own in enumerate((self.xx, self.yy)):
             sample, of_own = xy.samples[side], own.found.samples[0]
             excess = (sample.excess - of_own.excess) / 2
-            value += self._differences[side].integral - problem.eps * float(sample.shares @ excess)
+            value += self._differences[side].integral
+            correction += float(sample.shares @ excess)
             squared += variance(excess, sample.shares)
             gain += of_own.gain / 2
         gain += max(sample.gain for sample in xy.samples)
-        error = problem.eps * (2 * math.sqrt(squared) + GAINS * gain)
-        value, error = problem.mass * value, problem.mass * error
-        return value, error + rounding(problem, value)
+        error = DEVIATIONS * math.sqrt(squared) + GAINS * gain + HIDDEN * abs(correction)
+        value = problem.mass * (value - problem.eps * correction)
+        return value, problem.mass * problem.eps * error + rounding(problem, value)
 
     @cached_property
     def _differences(self) -> tuple[Difference, Difference]:

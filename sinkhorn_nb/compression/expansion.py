@@ -96,31 +96,18 @@ def _guess(parts: Parts, here: Potential, there: Potential) -> Extended:
 def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
     """One pass of monomials in float32, about the mean image of each tile of centers."""
     d, eps = centers.shape[1], there.eps
-    terms = _monomials(d)
-    partition, scale = equal_weights(centers), math.sqrt(LOG2E / eps)
-    f, images, mine, theirs = (
-        partition.sort(guess.f),
-        partition.sort(guess.map),
-        Tiles(partition),
-        there.tiles,
-    )
+    terms, scale = _monomials(d), math.sqrt(LOG2E / eps)
+    partition, theirs = equal_weights(centers), there.tiles
+    mine, f = Tiles(partition), partition.sort(guess.f)
+    images = partition.sort(guess.map)
 
     x_tiles = mine.above(f, partition.points - images)
     y_tiles = theirs.above(there.f, there.partition.points - there.map)
     near = near_tiles(x_tiles, y_tiles, FAR * eps)
-    x, y = _side(mine, eps), _side(theirs, eps)
     tile_images = mine.mean(images)
-    exponents = x.exponents(f), y.exponents(there.f)
-    sums = monomial_sums(
-        x.cloud,
-        exponents[0],
-        y.cloud,
-        exponents[1],
-        y.weights,
-        near,
-        tile_images * scale,
-        _grown(terms),
-    )
+    x, y = _side(mine, eps), _side(theirs, eps)
+    rows, columns = (x.cloud, x.exponents(f)), (y.cloud, y.exponents(there.f), y.weights)
+    sums = monomial_sums(*rows, *columns, near, tile_images * scale, _grown(terms))
 
     with np.errstate(all="ignore"):  # sums that are lost are made again
         f = f - eps * np.log(sums[:, 0])

@@ -13,9 +13,8 @@ from .cells import Cells, integral
 from .expansion import Expansion
 from .potentials import Extended, Potential, extended
 
-WILD = (
-    0.2  # blurs: points whose last term of the image is larger are done by a softmin over the nodes
-)
+# Points where the last term of the image is larger, in blurs, take a softmin over the nodes
+WILD = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +90,9 @@ class Difference:
         where = _wild(squares, cross.there.eps)
         if len(where):
             points = measure.points[where]
-            (f, images), (own_f, own_images) = (
-                extended(points, cross.there),
-                extended(points, own.there),
-            )
-            self.mended = _replaced(smooth, where, Extended(f - own_f, images - own_images))
+            exact, of_own = extended(points, cross.there), extended(points, own.there)
+            difference = Extended(exact.f - of_own.f, exact.map - of_own.map)
+            self.mended = _replaced(smooth, where, difference)
 
 
 def _wild(squares: np.ndarray, eps: float) -> Indices:

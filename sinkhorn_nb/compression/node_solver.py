@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
 ROUGH = 1e-2  # marginal error of the solution that tells where to cut
-FINER, LEAST_TOL = 1 / 50, 2e-6  # tolerance between nodes, as a share of tol, and its least value
+# The tolerance between nodes, as a share of tol, and its bounds: a marginal error of 1e-4 may hide
+# an error of the value of 1e-2 eps, if far clusters exchange mass.
+FINER, LEAST_TOL, LARGEST_TOL = 1 / 50, 2e-6, 2e-5
 MAX_ITER = 400
 
 
@@ -44,7 +46,7 @@ class NodeSolver:
         """The solution of the problem and, for a divergence, those of the two self problems; they
         start from those of an earlier round, if there was one.
         """
-        tol = max(FINER * self.solver.tol, LEAST_TOL)
+        tol = min(max(FINER * self.solver.tol, LEAST_TOL), LARGEST_TOL)
         starts = [solver_start(self.solver, start) for start in before]
         starts += [solver_start(self.solver, None)] * (3 - len(starts))
 

@@ -79,20 +79,14 @@ def _along_axes(
         z[:, :k] = np.swapaxes(legs, 1, 2)
         z[:, k:] = -z[:, :k]
     points = cells.means[which, None] + z * cells.sides[which, None]
-    return (
-        points.reshape(-1, d),
-        np.repeat(cells.masses[which] / count, count),
-        np.repeat(which, count),
-    )
+    weights = np.repeat(cells.masses[which] / count, count)
+    return points.reshape(-1, d), weights, np.repeat(which, count)
 
 
 def _kept(cells: Cells, measure: Measure, are_few: Indices) -> tuple[Floats, Floats, Indices]:
     """The points of the cells with few points, in an order that does not depend on the caller's."""
     kept = np.flatnonzero(are_few[cells.owner])
-    points, weights, cell = (
-        measure.points[kept].astype(np.float64),
-        measure.probabilities[kept],
-        cells.owner[kept],
-    )
+    points, cell = measure.points[kept].astype(np.float64), cells.owner[kept]
+    weights = measure.probabilities[kept]
     order = np.lexsort([weights, *points.T, cell])
     return points[order], weights[order], cell[order].astype(np.intp)

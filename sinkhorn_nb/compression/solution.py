@@ -16,7 +16,7 @@ from ..problem import Problem
 from ..results.compression import Compression
 from ..results.solution import Solution
 from ..results.status import Status
-from .check import Sample, variance
+from .check import DEVIATIONS, HIDDEN, Sample, variance
 from .compressed import OPPOSITE, OWN, Compressed
 from .halves import Half
 from .potentials import PAIRS
@@ -24,7 +24,7 @@ from .potentials import PAIRS
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
-ROUNDING = 2e-7, 1e-9  # of sums in float32, as shares of eps and of the value
+ROUNDING = 1e-6, 1e-9  # of sums in float32, as shares of eps and of the value
 # The error of a dual value is at most this factor times the gain of an exact update: the errors of
 # potentials are within cells, and need no masses to be exchanged between far ones.
 GAINS = 2.0
@@ -62,10 +62,10 @@ class CompressedSolution(Solution):
     value : float
         An estimate of the dual value: exact at the nodes, corrected by marginals that were sampled.
     value_error : float
-        |value - OT_eps| <= value_error, by two standard errors of the correction and the gain of an
-        exact update.
+        |value - OT_eps| <= value_error, by three standard errors of the correction and the gain of
+        an exact update.
     marginal_error : float
-        An estimate from sampled rows, plus two standard errors.
+        An estimate from sampled rows, plus three standard errors.
     compression : Compression
         Sizes of the cells and numbers of nodes.
     """
@@ -83,23 +83,28 @@ class CompressedSolution(Solution):
 
     @cached_property
     def marginal_error(self) -> float:
-        """An estimate of the largest marginal error from sampled rows, plus two standard errors."""
+        """The largest marginal error, estimated from sampled rows, plus three standard errors."""
         return max(sample.stated_error for sample in self.found.samples)
 
     @property
     def value_error(self) -> float:
-        """A bound of |value - OT_eps|, by two standard errors and the gain of an exact update."""
+        """A bound of |value - OT_eps|, by three standard errors and the gain of an exact update."""
         problem, samples = self.problem, self.found.samples
-        spread = math.sqrt(sum(variance(sample.excess, sample.shares) for sample in samples)) / 2
+        # Rows of a self problem are the same on both sides
+        spread = sum(math.sqrt(variance(own.excess, own.shares)) for own in samples) / 2
         gain = max(sample.gain for sample in samples)
-        error = problem.mass * problem.eps * (2 * spread + GAINS * gain)
-        return error + rounding(problem, self._transported)
+        error = DEVIATIONS * spread + GAINS * gain + HIDDEN * abs(self._correction)
+        return problem.mass * problem.eps * error + rounding(problem, self._transported)
+
+    @property
+    def _correction(self) -> float:
+        """The mean of r - 1 on both sides, which is what the dual value loses, in units of eps."""
+        return sum(float(sample.shares @ sample.excess) for sample in self.found.samples) / 2
 
     @cached_property
     def _dual(self) -> float:
         f, g = (half.integral for half in self.found.halves)
-        excess = sum(float(sample.shares @ sample.excess) for sample in self.found.samples)
-        return f + g - self.problem.eps / 2 * excess
+        return f + g - self.problem.eps * self._correction
 
     @cached_property
     def _f(self) -> Floats:
