@@ -135,7 +135,7 @@ def test_expansions_are_the_derivatives_of_the_softmin(d):
     nodes = nodes_of(wide, x)
     solution = Sinkhorn(tol=1e-5).attempt(Problem(nodes.measure, y, eps))
     here, there = Potential(solution), Potential(solution.T)
-    expansion = expand(Parts(fine, nodes, parent), here, there)
+    expansion = expand(Parts(fine, nodes, parent, nodes), here, there)
 
     exact = extended(fine.means, there)
     np.testing.assert_allclose(expansion.f, exact.f, atol=1e-5 * eps)

@@ -16,7 +16,7 @@ from ..measures.measure import Measure
 from ..measures.partition import Partition
 from .cells import Cells
 from .expansion import Expansion
-from .nodes import nodes_of
+from .nodes import Nodes
 from .potentials import PAIRS
 
 ROWS = 512  # drawn per side
@@ -115,9 +115,9 @@ class Checked(NamedTuple):
     node_partition: Partition
 
 
-def to_check(measure: Measure, cells: Cells, images: Floats) -> Checked:
-    """Draw the rows of one side and make its partners."""
-    rows, nodes = drawn_rows(measure, cells, images), nodes_of(cells, measure)
+def to_check(measure: Measure, cells: Cells, nodes: Nodes, images: Floats) -> Checked:
+    """Draw the rows of one side, whose points the nodes stand for as partners."""
+    rows = drawn_rows(measure, cells, images)
     row_partition = Partition(rows.points, rows.shares)
     node_partition = Partition(nodes.points, nodes.weights)
     return Checked(rows, row_partition, cells.means, nodes.points, nodes.cell, node_partition)

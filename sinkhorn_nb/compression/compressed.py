@@ -54,7 +54,10 @@ def checked(
     measures: tuple[Measure, Measure], parts: list[Parts], expansions: list[Expansion], eps: float
 ) -> list[Sample]:
     """The marginals of all problems in rows drawn from both measures."""
-    sides = [to_check(measures[k], parts[k].cells, expansions[k].map) for k in range(len(measures))]
+    sides = [
+        to_check(measure, part.cells, part.partners, expansion.map)
+        for measure, part, expansion in zip(measures, parts, expansions, strict=False)
+    ]
     return [
         sampled(sides[OWN[k]], sides[PARTNER[k]], expansion, expansions[OPPOSITE[k]], eps)
         for k, expansion in enumerate(expansions)

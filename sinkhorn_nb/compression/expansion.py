@@ -52,13 +52,22 @@ class Expansion(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Fine cells, in which potentials are expanded, the nodes of the wider cells, and the wide cell
-    of each part.
+    """Fine cells, in which potentials are expanded, and the nodes of wider cells.
+
+    Attributes
+    ----------
+    cells : Cells
+    nodes : Nodes
+    parent : (c,) array
+        The wide cell of each fine cell.
+    partners : Nodes
+        Nodes that stand for all points in the check, with the fine cell of each.
     """
 
     cells: Cells
     nodes: Nodes
     parent: Indices
+    partners: Nodes
 
 
 def expand(parts: Parts, here: Potential, there: Potential) -> Expansion:

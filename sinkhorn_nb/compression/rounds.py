@@ -19,6 +19,7 @@ from .cuts import cuts
 from .expansion import Parts
 from .node_solver import NodeSolver
 from .nodes import Nodes, nodes_of
+from .partners import partners
 from .potentials import Potential
 
 if TYPE_CHECKING:
@@ -123,13 +124,15 @@ class Rounds:
         of_x = cuts(grid, cells[0], nodes[0], earlier[0], potentials[1])
         of_y = of_x if are_equal else cuts(grid, cells[1], nodes[1], earlier[1], potentials[0])
 
-        fine = [
-            cut_cells(measure, grid, own, SPLIT * parts)
-            for measure, own, parts in zip(self._measures, cells, (of_x, of_y), strict=True)
-        ]
+        sides = list(zip(self._measures, cells, (SPLIT * of_x, SPLIT * of_y), strict=True))
+        fine = [cut_cells(measure, grid, own, n_parts) for measure, own, n_parts in sides]
         wide = [joined(own) for own in fine]
         new = self._nodes([own for own, _ in wide], are_equal)
-        return [Parts(fine[k], new[k], wide[k][1]) for k in (0, 1)]
+        others = [
+            partners(measure, grid, own, part, n_parts)
+            for (measure, own, n_parts), part in zip(sides, fine, strict=True)
+        ]
+        return [Parts(fine[k], new[k], wide[k][1], others[k]) for k in (0, 1)]
 
     def _too_many(self, nodes: list[Nodes], kappa: float) -> Compression | None:
         """Refuse too many nodes, unless the caller chose the size of the cells."""

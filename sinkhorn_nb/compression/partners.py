@@ -1,0 +1,32 @@
+"""The nodes that stand for all points of a measure when marginals are checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..backends.cpu.compressed_moments import CUT_BITS
+from ..common.array_types import Floats
+from ..measures.measure import Measure
+from .cells import SPLIT, Cells, Grid, cut_cells, joined
+from .nodes import Nodes, nodes_of
+
+FEW = 500  # cells: nodes of so few would hide much of each other's errors
+
+
+def partners(measure: Measure, grid: Grid, cells: Cells, fine: Cells, cuts: Floats) -> Nodes:
+    """Nodes of the fine cells, or of their parts if these are few, and the fine cell of each.
+
+    Parameters
+    ----------
+    measure : Measure
+    grid : Grid
+    cells, fine : Cells
+        The cells of the grid, and these cells cut.
+    cuts : (c, d) array
+        The numbers of parts per axis in `fine`.
+    """
+    if len(fine) > FEW or SPLIT * cuts.max() >= 2**CUT_BITS:
+        return nodes_of(fine, measure)
+    finer = cut_cells(measure, grid, cells, SPLIT * cuts)
+    nodes, (_, parent) = nodes_of(finer, measure), joined(finer)
+    return replace(nodes, cell=parent[nodes.cell])
