@@ -189,6 +189,7 @@ def test_the_mass_scales_values_and_errors():
     assert heavy.value == pytest.approx(3 * len(x) * unit.value, rel=1e-3)
     assert abs(heavy.value - plain.value) <= ODDS * heavy.value_error
     assert abs(heavy.xy.value - plain.xy.value) <= ODDS * heavy.xy.value_error
+    np.testing.assert_allclose(heavy.xy.potential(x[:9]), heavy.xy.f[:9], atol=0.02 * blur**2)
     f = heavy.xy.f - plain.xy.f
     assert largest(f - f.mean()) <= 0.02 * blur**2
     assert abs(
@@ -242,3 +243,20 @@ def test_too_large_cells_do_not_converge_and_warn():
         divergence = snb.sinkhorn_divergence(*clouds, blur=blur, solver=solver)
     assert not divergence.converged
     assert divergence.marginal_error > 1e-4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_marginal_error_is_stated_when_one_cloud_fits_in_a_cell(seed):
+    """Nodes of a single cell would hide their error from each other."""
+    rng = np.random.default_rng(seed)
+    x, y = np.exp(rng.normal(size=(2000, 1))), 2 + 0.25 * rng.random((2000, 1)) ** 3
+    solution = snb.entropic_ot(x, y, blur=0.5, solver=COMPRESSED)
+    assert true_marginal_error(solution) <= 1.1 * solution.marginal_error
+
+
+def test_nodes_are_solved_well_for_a_large_tolerance():
+    """Small marginal errors may hide large errors of the value, if far clusters exchange mass."""
+    *clouds, blur = problem("mixtures")
+    solver = replace(COMPRESSED, tol=0.5)
+    solution = snb.entropic_ot(*clouds, blur=blur, solver=solver)
+    assert solution.found.on_nodes.marginal_error <= 2e-5

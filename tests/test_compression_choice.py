@@ -107,6 +107,15 @@ def test_five_dimensions_are_plain():
     assert "more than 4 dimensions" in report.reason
 
 
+def test_unbalanced_problems_are_plain():
+    x, y, _, _, blur = problem("warp", SMALL)
+    solver = Sinkhorn(compression=1.0)
+    report = snb.entropic_ot(x, y, blur=blur, reach=1.0, solver=solver).compression
+    assert "marginals are not exact" in report.reason
+    report = snb.sinkhorn_divergence(x, y, blur=blur, reach=1.0, solver=solver).compression
+    assert "marginals are not exact" in report.reason
+
+
 def test_too_many_nodes_are_plain(large, monkeypatch):
     x, y, _, _, blur = large
     monkeypatch.setattr(rounds, "MOST_SHARE", 1e-3)
