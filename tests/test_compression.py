@@ -140,6 +140,7 @@ def test_any_order_of_the_points_gives_the_same_bits(name, seed):
     assert shuffled.value == plain.value
     assert shuffled.marginal_error == plain.marginal_error
     np.testing.assert_array_equal(shuffled.gradient().x, plain.gradient().x[order])
+    np.testing.assert_array_equal(shuffled.gradient().a, plain.gradient().a[order])
     np.testing.assert_array_equal(shuffled.potentials[1], plain.potentials[1])
 
 

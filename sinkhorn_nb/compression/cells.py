@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.compressed_moments import CUT_BITS, UNIT, moments_by_cell
+from ..backends.cpu.compressed_moments import CUT_BITS, moments_by_cell
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
 from ..common.caching import cached_property
 from ..measures.measure import Measure
@@ -160,14 +160,3 @@ def grid_keys(points: Floats, grid: Grid) -> Indices:
     d = points.shape[1]
     digits = np.floor((points - grid.origin) / grid.side).astype(np.int64)
     return (digits << _shifts(63 // d, d)).sum(axis=1)
-
-
-def integral(measure: Measure, values: Floats) -> float:
-    """sum_i a_i v_i for probabilities a, by integers: the same bits for any order of the points."""
-    largest = float(np.abs(values).max())
-    if not np.isfinite(largest):
-        return float("nan")
-    if largest == 0:
-        return 0.0
-    shares = np.rint(values * (measure.probabilities * (UNIT / largest)))
-    return float(shares.astype(np.int64).sum()) / UNIT * largest

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..backends.cpu.compressed_sums import scaled_rows, weighted_mean
 from ..common.array_types import Floats
 from ..common.caching import cached_property
-from ..gradients import Gradient, with_value
+from ..gradients import Gradient
 from ..results.divergence import Divergence, difference
 from .check import DEVIATIONS, HIDDEN, variance
 from .halves import Difference
@@ -110,12 +111,14 @@ class CompressedDivergence(Divergence):
 
         Single points where the map jumps within the mass of a node may be off by a blur.
         """
-        problem = self.xy.problem
-        sides = zip((problem.source, problem.target), self._differences, strict=True)
-        on_x, on_y = (-(problem.mass * m.probabilities)[:, None] * of.mended.map for m, of in sides)
-        of_x, of_y = self._differences
-        gradient = Gradient(on_x, on_y, of_x.mended.f, of_y.mended.f)
-        return with_value(self.value, problem, gradient).sent(self._home)
+        problem, (of_x, of_y) = self.xy.problem, self._differences
+        sides = [(problem.source, of_x.mended), (problem.target, of_y.mended)]
+        on_points = [scaled_rows(of.map, m.probabilities, -problem.mass) for m, of in sides]
+        # The constant by sums that do not depend on the order of the points
+        paired = sum(m.mass * weighted_mean(of.f, m.probabilities) for m, of in sides)
+        shift = (self.value - paired) / sum(measure.mass for measure, _ in sides)
+        on_weights = [of.f + shift for _, of in sides]
+        return Gradient(*on_points, *on_weights).sent(self._home)
 
     @property
     def _compressed(self) -> tuple[CompressedSolution, CompressedSolution, CompressedSolution]:

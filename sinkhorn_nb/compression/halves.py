@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..backends.cpu.compressed_sums import weighted_mean
 from ..common.array_types import Indices
 from ..common.caching import cached_property
 from ..measures.measure import Measure
-from .cells import Cells, integral
+from .cells import Cells
 from .expansion import Expansion
 from .potentials import Extended, Potential, extended
 
@@ -60,7 +61,7 @@ class Half:
     @cached_property
     def integral(self) -> float:
         """The mean of the potential."""
-        return integral(self.measure, self.smooth.f)
+        return weighted_mean(self.smooth.f, self.measure.probabilities)
 
 
 class Difference:
@@ -85,7 +86,7 @@ class Difference:
         measure, cells = cross.measure, cross.cells
         expansion = cross.expansion.minus(own.expansion)
         smooth, squares = expansion.at(measure.points, cells.owner, cells.means, 0.0)
-        self.integral = integral(measure, smooth.f)
+        self.integral = weighted_mean(smooth.f, measure.probabilities)
         self.mended = smooth
         where = _wild(squares, cross.there.eps)
         if len(where):

@@ -14,6 +14,7 @@ from ..backends.normal_forms import Forms, Rows, ends_of, normal_forms
 from ..common.array_types import Booleans, Coordinates, Floats, Indices
 from ..common.caching import cached_property, know
 from ..terms import Terms
+from .exact_sums import FEW, exact_sum
 from .measure import Measure, NormalForm
 
 LARGEST_WEIGHT = 1e200  # any number of such weights has a finite sum
@@ -139,6 +140,9 @@ class Clouds:
     @cached_property
     def masses(self) -> Floats:
         """(N,) masses; they do not depend on the order of the rows."""
+        if self.sizes.max() > FEW:
+            spans = pairwise(self.rows.ends.tolist())
+            return np.array([exact_sum(self.rows.weights[i:j]) for i, j in spans])
         weights = self.rows.weights.tolist()
         return np.array([math.fsum(weights[i:j]) for i, j in pairwise(self.rows.ends.tolist())])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from ..backends.normal_forms import WEIGHT_ROUNDING
 from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
 from ..common.caching import cached_property
 from ..common.representation import Represented
+from .exact_sums import exact_sum
 from .partition import Partition, canonical_order
 
 QUERIES = 1000  # points whose nearest neighbors are searched
@@ -96,7 +96,7 @@ class Measure(Represented):
     @cached_property
     def mass(self) -> float:
         """sum_i a_i, the same for any order of the points."""
-        return math.fsum(self.weights)
+        return exact_sum(self.weights)
 
     @cached_property
     def probabilities(self) -> Floats:

@@ -2,15 +2,12 @@
 cells.
 """
 
-from itertools import pairwise
-
 import numpy as np
 
 from ..jit import exact_kernel, float64_as_int
 from .compressed_moments import UNIT, mixed
-from .threads import count, run
+from .compressed_sums import over_pieces
 
-PIECES_PER_THREAD = 8
 MANTISSA = (1 << 52) - 1
 
 
@@ -22,13 +19,11 @@ def taylor(points, owner, centres, expansion, quadratic):
     """
     n = len(points)
     f, T, last = np.empty(n), np.empty(points.shape), np.empty(n)
-    pieces = PIECES_PER_THREAD * count()
-    edges = [n * t // pieces for t in range(pieces + 1)]
 
     def evaluate(start, stop):
         taylor_points(points, owner, centres, quadratic, *expansion, f, T, last, start, stop)
 
-    run(evaluate, list(pairwise(edges)))
+    over_pieces(evaluate, n)
     return f, T, last
 
 
