@@ -262,3 +262,36 @@ def test_nodes_are_solved_well_for_a_large_tolerance():
     solver = replace(COMPRESSED, tol=0.5)
     solution = snb.entropic_ot(*clouds, blur=blur, solver=solver)
     assert solution.found.on_nodes.marginal_error <= 2e-5
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+def test_a_compressed_result_starts_plain_solves(n):
+    x, y, _, _, blur = problem("warp", n)
+    first = snb.sinkhorn_divergence(x, y, blur=blur, solver=COMPRESSED)
+    moved = x + 0.01 * blur
+    expected = snb.sinkhorn_divergence(moved, y, blur=blur)
+    for init in (first, first.xy):
+        found = snb.sinkhorn_divergence(moved, y, blur=blur, solver=Sinkhorn(init=init))
+        assert not found.compression and found.n_passes < expected.n_passes
+        assert found.value == pytest.approx(expected.value, rel=1e-3)
+    known = snb.sinkhorn_divergence(x, y, blur=blur, self_x=first.xx, self_y=first.yy)
+    assert known.value == pytest.approx(first.value, rel=1e-3)
+
+
+def test_second_derivatives_entries_and_samples_follow_from_full_passes():
+    x, y, _, _, blur = problem("warp", 1000)
+    mine = snb.sinkhorn_divergence(x, y, blur=blur, solver=COMPRESSED)
+    theirs = snb.sinkhorn_divergence(x, y, blur=blur, solver=PLAIN)
+    own, other = (d.hessian_vector_product(dx=np.ones_like(x)).x for d in (mine, theirs))
+    assert largest(own - other) <= 0.02 * largest(other)
+    np.testing.assert_array_equal(mine.xy.plan.topk(1).indices, theirs.xy.plan.topk(1).indices)
+    assert mine.xy.plan.normalized_entropy == pytest.approx(theirs.xy.plan.normalized_entropy, 1e-3)
+    assert mine.on_host is mine
+
+
+def test_a_table_of_compressed_divergences_is_symmetric():
+    x, y, _, _, blur = problem("warp", 1500)
+    table = snb.pairwise_sinkhorn_divergence([x, y, x + 0.1], blur=blur, solver=COMPRESSED)
+    np.testing.assert_array_equal(table, table.T)
+    np.testing.assert_array_equal(np.diag(table), 0.0)
+    assert table[0, 2] == pytest.approx(0.01, rel=1e-4)

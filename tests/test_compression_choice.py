@@ -8,7 +8,7 @@ from large_clouds import problem
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn
-from sinkhorn_nb.compression import rounds
+from sinkhorn_nb.compression import choice, rounds
 from sinkhorn_nb.compression.choice import compressed_solution
 from sinkhorn_nb.compression.solution import CompressedSolution
 from sinkhorn_nb.measures.measure import Measure
@@ -47,6 +47,18 @@ def test_cells_are_made_smaller_until_the_tolerance_is_reached(large, monkeypatc
     divergence = snb.sinkhorn_divergence(*clouds, blur=blur)
     assert divergence.compression.n_rounds > 1
     assert divergence.converged and divergence.marginal_error <= 1e-3
+
+
+def test_a_divergence_that_is_lost_in_its_error_is_plain(large, monkeypatch):
+    x, _, _, _, blur = large
+    y = x + 0.03 * blur * np.random.default_rng(0).normal(size=x.shape)
+    divergence = snb.sinkhorn_divergence(x, y, blur=blur)
+    assert not divergence.compression and "lost in its error" in divergence.compression.reason
+    monkeypatch.setattr(choice, "MOST_PAIRS", 1)
+    compressed = snb.sinkhorn_divergence(x, y, blur=blur)
+    assert compressed.compression
+    assert abs(compressed.value - divergence.value) <= compressed.value_error
+    assert snb.sinkhorn_divergence(x, x[::-1], blur=blur).compression  # equal measures
 
 
 def test_several_large_pairs_are_compressed_one_by_one(large):

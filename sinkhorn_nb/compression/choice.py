@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 LEAST_TOL = 1e-4  # nodes are solved in float32
 MOST_BLURS = 1000.0  # along an axis: float32 between nodes is exact enough
+# A divergence far below eps, whose error is above this share of it, is left to a plain solve, which
+# takes some seconds for this number of pairs.
+LOST, MOST_PAIRS = 0.25, 10**9
 USUAL = {"acceleration": "auto", "certify": False, "callback": None}
 
 
@@ -38,8 +41,19 @@ def compressed_divergence(
 ) -> tuple[CompressedDivergence | None, Compression]:
     """The divergence of a problem's measures, like `compressed_solution`."""
     found, report = _run(problem, solver, is_debiased=True)
-    at_home = [replace(solution, home=home) for solution in found]
-    return CompressedDivergence(*at_home) if found else None, report
+    if not found:
+        return None, report
+    divergence = CompressedDivergence(*(replace(solution, home=home) for solution in found))
+    n_pairs = divergence.xy.found.n_pairs
+    if solver.compression != "auto" or n_pairs > MOST_PAIRS or not _is_lost(divergence):
+        return divergence, report
+    value, error = divergence.value, divergence.value_error
+    reason = f"the divergence, {value:.1e}, was lost in its error of {error:.1e} between nodes"
+    return None, Compression.none(reason)
+
+
+def _is_lost(divergence: CompressedDivergence) -> bool:
+    return divergence.value_error > LOST * divergence.value
 
 
 def _run(

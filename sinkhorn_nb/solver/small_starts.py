@@ -62,7 +62,7 @@ def _track(old: Measure, form: NormalForm) -> Track:
 def _rows(solution: Solution, step: float) -> Floats:
     """The potential f of a solution per row, after the step that its errors imply."""
     found = solution.found
-    iterate = found.iterate if isinstance(found, Normal) else found
+    iterate = found.iterate if isinstance(found, Normal) else solution.iterate
     return solution._per_row(iterate.f - step * solution.problem.eps * iterate.log_rows)
 
 
