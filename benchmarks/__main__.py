@@ -24,6 +24,7 @@ STEPS = (
     ("flow", ("here", "torch")),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),
+    ("million", ("here",)),
     ("convergence", ("here",)),
     ("thornton_cuturi", ("here",)),
 )

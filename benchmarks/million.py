@@ -75,6 +75,7 @@ def row(case, n, way, timing):
     found = {"case": case, "n": n, "way": way} | timing.summary()
     if not timing.answers:
         return found
+    found["cpu_s"] = min(timing.cpu)
     divergence = timing.answers[-1]
     found |= {"value": divergence.value, "marginal_error": divergence.marginal_error}
     found |= {"compression": divergence.compression.reason, "converged": divergence.converged}
