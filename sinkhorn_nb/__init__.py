@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 # For editors and type checkers; at run time `__getattr__` imports these names later
 if TYPE_CHECKING:
+    from . import estimators as estimators
     from . import initializers as initializers
     from . import plotting as plotting
     from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .results.status import Status
     from .results.warning import ConvergenceWarning
     from .solver import Sinkhorn
+    from .estimators import EntropicAligner
 
 __version__ = "0.1.0.dev0"
 
@@ -31,6 +33,7 @@ __all__ = [
     "ConvergenceWarning",
     "Divergence",
     "Divergences",
+    "EntropicAligner",
     "Gradient",
     "Measure",
     "Plan",
@@ -53,6 +56,7 @@ _HOMES = {
     "ConvergenceWarning": "results.warning",
     "Divergence": "results.divergence",
     "Divergences": "losses.divergences",
+    "EntropicAligner": "estimators",
     "Gradient": "gradients",
     "Measure": "measures.measure",
     "Plan": "results.plan",
@@ -70,7 +74,7 @@ _HOMES = {
     "soft_sort": "losses.soft",
     "suggest_blur": "functional",
 }
-_SUBMODULES = ("initializers", "plotting")
+_SUBMODULES = ("estimators", "initializers", "plotting")
 # SciPy's imports have cycles: two threads in them get a deadlock error from Python
 _importing = threading.RLock()
 

@@ -25,6 +25,7 @@ PUBLIC = [
     "ConvergenceWarning",
     "Divergence",
     "Divergences",
+    "EntropicAligner",
     "Gradient",
     "Measure",
     "Plan",

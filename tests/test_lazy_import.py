@@ -11,7 +11,7 @@ import pytest
 import sinkhorn_nb
 
 ROOT = Path(sinkhorn_nb.__file__).parents[1]
-SUBMODULES = ["initializers", "plotting"]
+SUBMODULES = ["estimators", "initializers", "plotting"]
 
 
 def run(code):

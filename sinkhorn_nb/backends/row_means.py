@@ -1,0 +1,94 @@
+"""Softmax means, row by row: the barycentric map at any points, near the data or far from it.
+
+The result of a row depends on this row alone, to the bit: no tile has a center that other rows move.
+"""
+
+import numpy as np
+
+from .jit import kernel, wide_vectors
+from .pointwise import LOW64, exp2_within
+from .threads import run
+
+COLUMNS = 512  # at a time: their exponents and coordinates stay in the cache of a core
+NEGLIGIBLE = 120.0  # powers of 2 below the largest term so far
+ROWS = 64  # of a panel, at most
+
+
+def softmax_means(x, y, G):
+    """log2 sum_j 2^t_ij, and the means of the y_j with weights 2^t_ij, for t_ij = G_j + <x_i, y_j>.
+
+    Parameters
+    ----------
+    x : (n, d) float64 array
+    y : (d, m) float64 array, contiguous
+    G : (m,) float64 array
+
+    Returns
+    -------
+    (n,) and (n, d) float64 arrays
+    """
+    logs, means = np.empty(len(x)), np.empty(x.shape)
+    bounds = [(i, min(i + ROWS, len(x))) for i in range(0, len(x), ROWS)]
+    run(lambda first, last: panel_means(x, y, G, first, last, logs, means), bounds)
+    return logs, means
+
+
+@kernel
+def panel_means(x, y, G, first, last, logs, means):
+    """The rows from first to last. A block far below the largest term so far is left out."""
+    wide_vectors()
+    t = np.empty(COLUMNS)
+    for i in range(first, last):
+        top, total, moments = -np.inf, 0.0, means[i]
+        moments[:] = 0.0
+        for j0 in range(0, len(G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(G))
+            row = t[: j1 - j0]
+            highest = _exponents(x[i], y, G, j0, j1, row)
+            if highest < top - NEGLIGIBLE:
+                continue
+            if highest > top:
+                shrink = exp2_within(max(top - highest, LOW64)) if total > 0.0 else 0.0
+                total *= shrink
+                for k in range(len(y)):
+                    moments[k] *= shrink
+                top = highest
+            total += _exponentiate(top, row)
+            for k in range(len(y)):
+                moments[k] += _inner(row, y[k][j0:j1])
+        logs[i] = top + np.log2(total)
+        for k in range(len(y)):
+            moments[k] /= total
+
+
+@kernel
+def _exponents(x, y, G, j0, j1, row):
+    """row_j = G_j + <x, y_j>; their maximum."""
+    for j in range(len(row)):
+        row[j] = G[j0 + j]
+    for k in range(len(y)):
+        xk, yk = x[k], y[k][j0:j1]
+        for j in range(len(row)):
+            row[j] += xk * yk[j]
+    highest = row[0]
+    for j in range(len(row)):
+        highest = max(highest, row[j])
+    return highest
+
+
+@kernel
+def _exponentiate(top, row):
+    """row_j = 2^(row_j - top); their sum."""
+    total = 0.0
+    for j in range(len(row)):
+        row[j] = exp2_within(max(row[j] - top, LOW64))
+        total += row[j]
+    return total
+
+
+@kernel
+def _inner(a, b):
+    total = 0.0
+    for j in range(len(a)):
+        total += a[j] * b[j]
+    return total

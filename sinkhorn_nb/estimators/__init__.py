@@ -1,0 +1,5 @@
+"""Estimators with the conventions of scikit-learn."""
+
+from .aligner import EntropicAligner
+
+__all__ = ["EntropicAligner"]

@@ -1,0 +1,103 @@
+"""The parts that all estimators share: their settings, the checks of their input, the automatic blur."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from .. import validation
+from ..array_types import ArrayLike, Coordinates
+from ..measure import Measure
+from ..solver import Sinkhorn
+
+AUTO_SHARE = 0.05  # of the root-mean-square distance of two random points
+DTYPES = [np.float64, np.float32]
+
+
+class SinkhornEstimator(BaseEstimator):
+    """An estimator of scikit-learn that solves entropic transport problems. Its settings are plain values."""
+
+    blur: float | str
+    tol: float
+    max_iter: int
+    init: str
+    backend: Literal["auto", "cpu", "cuda"]
+    verbose: bool
+
+    def _solver(self) -> Sinkhorn:
+        """The solver with the settings of the estimator."""
+        validation.choice("verbose", self.verbose, (False, True))
+        if not isinstance(self.init, str):
+            raise TypeError(
+                f"init: expected the name of an initializer, got {type(self.init).__name__}; settings of estimators "
+                'are plain values, such as "auto"'
+            )
+        return Sinkhorn(
+            tol=self.tol,
+            max_iter=self.max_iter,
+            init=self.init,
+            backend=self.backend,
+            progress=bool(self.verbose),
+        )
+
+    def _fitted_points(self, X: ArrayLike) -> Coordinates:
+        """Check the points of a fit, and remember the number and the names of their features."""
+        return validate_data(self, X, dtype=DTYPES)
+
+    def _new_points(self, X: ArrayLike, **checks: Any) -> Coordinates:
+        """Check new points against the fitted ones."""
+        return validate_data(self, X, dtype=DTYPES, reset=False, **checks)
+
+    def _other_cloud(self, name: str, points: ArrayLike) -> Measure:
+        """Check a cloud that is a setting; it must have the features of the fitted points, under the same names."""
+        measure = Measure.of(points, names=(name, f"weights of {name}"))
+        if measure.dimension != self.n_features_in_:
+            raise ValueError(
+                f"{name}: expected {self.n_features_in_} features like X, got {measure.dimension}; pass points with "
+                "the same features"
+            )
+        known, names = getattr(self, "feature_names_in_", None), measure.traits.columns
+        if known is not None and names is not None and list(known) != list(names):
+            raise ValueError(
+                f"{name}: expected the features {list(known)} of X, got {list(names)}; pass the same columns in the "
+                "same order"
+            )
+        return measure
+
+    def _length(self, *measures: Measure) -> float:
+        """The blur: the given length, or a share of the root-mean-square distance in the pooled measures."""
+        if isinstance(self.blur, str) and self.blur == "auto":
+            return automatic_blur(*measures)
+        if isinstance(self.blur, str):
+            raise ValueError(f'blur: expected "auto" or a length > 0, got {self.blur!r}; pass "auto" or a number')
+        return validation.blur(self.blur, *(measure.points for measure in measures))
+
+
+def cloud(X: Coordinates, sample_weight: ArrayLike | None = None) -> Measure:
+    """Return the probability measure of a fit: one row for each distinct point with mass, in canonical order.
+
+    Integer weights and repeated rows give the same bits, because their sums are exact before the division by the mass.
+    """
+    weights = np.ones(len(X)) if sample_weight is None else validation.weights("sample_weight", sample_weight, len(X))
+    measure = Measure(np.ascontiguousarray(X), weights).reduced
+    order = np.lexsort(measure.points.T[::-1])
+    weights = measure.weights[order]
+    return Measure(measure.points[order], weights / math.fsum(weights))
+
+
+def automatic_blur(*measures: Measure) -> float:
+    """Return 5 % of the root-mean-square distance of two random points of the pooled measures: O(n d) by moments."""
+    masses = [measure.mass for measure in measures]
+    center = np.average([measure.centroid for measure in measures], axis=0, weights=masses)
+    spreads = [m.probabilities @ ((m.points - center) ** 2).sum(axis=1) for m in measures]
+    distance = math.sqrt(2 * float(np.average(spreads, weights=masses)))
+    if distance <= 1e-12 * float(np.abs(center).max(initial=0.0)):
+        raise ValueError(
+            'blur: expected at least two different points for blur="auto", got n_samples = 1 after equal ones are '
+            "merged; pass more data, or a length"
+        )
+    return AUTO_SHARE * distance
