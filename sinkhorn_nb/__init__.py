@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from . import estimators as estimators
     from . import initializers as initializers
     from . import plotting as plotting
+    from .estimators import EntropicAligner
     from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
     from .gradients import Gradient
     from .losses.divergences import Divergences
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .results.status import Status
     from .results.warning import ConvergenceWarning
     from .solver import Sinkhorn
-    from .estimators import EntropicAligner
 
 __version__ = "0.1.0.dev0"
 

@@ -1,4 +1,6 @@
-"""EntropicAligner: the map of Gaussians in closed form, rows on their own, weights, labelled domains, bad input."""
+"""EntropicAligner: the map of Gaussians in closed form, rows on their own, weights, labelled
+domains, bad input.
+"""
 
 import pickle
 
@@ -24,7 +26,9 @@ QUERIES = np.concatenate([cloud(40, 3, shift=0.3), [[1e3, -1e3, 5.0], [0.0, 1e6,
 def slope(S1, S2, eps):
     """M with M S1 M + eps M = S2: the entropic map between Gaussians is x -> m2 + M (x - m1)."""
     root = np.real(sqrtm(S2))
-    inner = np.real(sqrtm(root @ S1 @ root + (eps / 2) ** 2 * np.eye(len(S1)))) + eps / 2 * np.eye(len(S1))
+    inner = np.real(sqrtm(root @ S1 @ root + (eps / 2) ** 2 * np.eye(len(S1)))) + eps / 2 * np.eye(
+        len(S1)
+    )
     return root @ np.linalg.solve(inner, root)
 
 
@@ -38,7 +42,10 @@ def test_between_gaussians_the_map_is_the_one_in_closed_form(blur, debiased):
 
     disk = np.random.default_rng(0).uniform(-1.5, 1.5, (100, 2))
     x, z = MEAN_A + disk @ np.linalg.cholesky(A).T, MEAN_B + disk @ np.linalg.cholesky(B).T
-    expected, back = MEAN_B + (x - MEAN_A) @ slope(A, B, blur**2), MEAN_A + (z - MEAN_B) @ slope(B, A, blur**2)
+    expected, back = (
+        MEAN_B + (x - MEAN_A) @ slope(A, B, blur**2),
+        MEAN_A + (z - MEAN_B) @ slope(B, A, blur**2),
+    )
     if debiased:
         expected += x - MEAN_A - (x - MEAN_A) @ slope(A, A, blur**2)
         back += z - MEAN_B - (z - MEAN_B) @ slope(B, B, blur**2)
@@ -50,7 +57,9 @@ def test_the_map_descends_the_divergence():
     aligner = EntropicAligner(Z, blur=0.3, tol=1e-9).fit(X)
     solver = snb.Sinkhorn(tol=1e-9)
     divergence = snb.sinkhorn_divergence(X, Z, blur=0.3, solver=solver)
-    np.testing.assert_allclose(aligner.transform(X), X - len(X) * divergence.gradient().x, atol=1e-6)
+    np.testing.assert_allclose(
+        aligner.transform(X), X - len(X) * divergence.gradient().x, atol=1e-6
+    )
     assert aligner.divergence_ == pytest.approx(divergence.value, rel=1e-6)
 
 
@@ -112,15 +121,24 @@ def test_a_pipeline_and_a_grid_search_hand_on_domains_and_weights():
     rng = np.random.default_rng(0)
     labels = np.arange(80) % 2
     source = rng.normal(size=(80, 2)) + 4 * labels[:, None]
-    target = 0.8 * source + [10.0, 0.0]  # a classifier of the sources alone takes all of them for class 1
+    target = 0.8 * source + [
+        10.0,
+        0.0,
+    ]  # a classifier of the sources alone takes all of them for class 1
     both, domain = np.concatenate([source, target]), np.repeat([1, -1], 80)
     with config_context(enable_metadata_routing=True):
         aligner = EntropicAligner(blur=0.5).set_fit_request(sample_domain=True, sample_weight=True)
         aligner.set_transform_request(sample_domain=True)
-        classifier = LogisticRegression().set_fit_request(sample_weight=False).set_score_request(sample_weight=True)
+        classifier = (
+            LogisticRegression()
+            .set_fit_request(sample_weight=False)
+            .set_score_request(sample_weight=True)
+        )
         model = make_pipeline(aligner, classifier)
         search = GridSearchCV(
-            model, {"entropicaligner__blur": [0.5, "auto"]}, cv=KFold(2, shuffle=True, random_state=0)
+            model,
+            {"entropicaligner__blur": [0.5, "auto"]},
+            cv=KFold(2, shuffle=True, random_state=0),
         )
         search.fit(both, np.tile(labels, 2), sample_domain=domain, sample_weight=np.ones(160))
     assert search.best_estimator_[0].source_points_.shape == (80, 2)
@@ -162,7 +180,9 @@ def test_pandas_frames_keep_their_columns():
     frame, reference = pd.DataFrame(X, columns=list("uvw")), pd.DataFrame(Z, columns=list("uvw"))
     aligner = EntropicAligner(reference).set_output(transform="pandas").fit(frame)
     assert list(aligner.transform(frame).columns) == list("uvw")
-    with pytest.raises(ValueError, match=r"reference: expected the features \['u', 'v', 'w'\] of X, got"):
+    with pytest.raises(
+        ValueError, match=r"reference: expected the features \['u', 'v', 'w'\] of X, got"
+    ):
         EntropicAligner(reference[list("wvu")]).fit(frame)
 
 
@@ -186,21 +206,56 @@ BAD = {
         ValueError,
         "reference: expected finite numbers",
     ),
-    "one domain": ({}, {"sample_domain": np.ones(60)}, ValueError, "sample_domain: expected rows of the source"),
-    "labels for other rows": ({}, {"sample_domain": np.ones(7)}, ValueError, "sample_domain: expected 60 integers"),
-    "labels that are words": ({}, {"sample_domain": ["a"] * 60}, ValueError, "sample_domain: expected 60 integers"),
+    "one domain": (
+        {},
+        {"sample_domain": np.ones(60)},
+        ValueError,
+        "sample_domain: expected rows of the source",
+    ),
+    "labels for other rows": (
+        {},
+        {"sample_domain": np.ones(7)},
+        ValueError,
+        "sample_domain: expected 60 integers",
+    ),
+    "labels that are words": (
+        {},
+        {"sample_domain": ["a"] * 60},
+        ValueError,
+        "sample_domain: expected 60 integers",
+    ),
     "domains beside a reference": (
         {"reference": Z},
         {"sample_domain": np.repeat([1, -1], 30)},
         ValueError,
         "sample_domain: expected None beside a reference",
     ),
-    "negative weights": ({}, {"sample_weight": -np.ones(60)}, ValueError, "sample_weight: expected weights >= 0"),
-    "weights that are all zero": ({}, {"sample_weight": np.zeros(60)}, ValueError, "sample_weight: expected at least"),
-    "debiased as a word": ({"debiased": "yes"}, {}, ValueError, "debiased: expected one of False, True"),
+    "negative weights": (
+        {},
+        {"sample_weight": -np.ones(60)},
+        ValueError,
+        "sample_weight: expected weights >= 0",
+    ),
+    "weights that are all zero": (
+        {},
+        {"sample_weight": np.zeros(60)},
+        ValueError,
+        "sample_weight: expected at least",
+    ),
+    "debiased as a word": (
+        {"debiased": "yes"},
+        {},
+        ValueError,
+        "debiased: expected one of False, True",
+    ),
     "verbose as a level": ({"verbose": 3}, {}, ValueError, "verbose: expected one of False, True"),
     "unknown backend": ({"backend": "gpu"}, {}, ValueError, "backend: expected one of"),
-    "solver's object": ({"init": snb.initializers.Zeros()}, {}, TypeError, "init: expected the name of an initializer"),
+    "solver's object": (
+        {"init": snb.initializers.Zeros()},
+        {},
+        TypeError,
+        "init: expected the name of an initializer",
+    ),
 }
 
 
@@ -213,7 +268,9 @@ def test_bad_settings_and_arguments_are_named(settings, arguments, kind, message
 def test_equal_points_have_no_automatic_blur():
     with pytest.raises(ValueError, match="blur: expected at least two different points"):
         EntropicAligner().fit(np.full((10, 2), 3.3))
-    np.testing.assert_array_equal(EntropicAligner(blur=1.0).fit(np.ones((1, 2))).transform([[5.0, 5.0]]), [[5.0, 5.0]])
+    np.testing.assert_array_equal(
+        EntropicAligner(blur=1.0).fit(np.ones((1, 2))).transform([[5.0, 5.0]]), [[5.0, 5.0]]
+    )
 
 
 def test_a_solve_that_does_not_converge_warns_and_says_so():

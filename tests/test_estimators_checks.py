@@ -8,14 +8,18 @@ from sinkhorn_nb.estimators.base import cloud
 
 
 class AlignedWithStretched(EntropicAligner):
-    """The reference is a stretched, shifted copy of any X: a reference of its own has a fixed number of features."""
+    """The reference is a stretched, shifted copy of any X: a reference of its own has a fixed
+    number of features.
+    """
 
     def _sides(self, X, sample_weight, sample_domain):
         source, _ = super()._sides(X, sample_weight, sample_domain)
         return source, cloud(1.5 * source.points[::2] + 1, source.weights[::2])
 
 
-@parametrize_with_checks([EntropicAligner(), AlignedWithStretched(), AlignedWithStretched(debiased=False)])
+@parametrize_with_checks(
+    [EntropicAligner(), AlignedWithStretched(), AlignedWithStretched(debiased=False)]
+)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)

@@ -13,7 +13,9 @@ N_POINTS = 1300  # more than two blocks of columns
 
 def potential(d, blur, dtype="float64"):
     y = cloud(N_POINTS, d, dtype, shift=3.0)
-    return Potential(y, weights(N_POINTS), np.random.default_rng(d).normal(size=N_POINTS) * blur**2, blur)
+    return Potential(
+        y, weights(N_POINTS), np.random.default_rng(d).normal(size=N_POINTS) * blur**2, blur
+    )
 
 
 def exponents(x, p):
@@ -26,7 +28,9 @@ def test_both_are_those_of_a_dense_log_sum_exp(d, blur):
     p, x = potential(d, blur), cloud(200, d, shift=2.5)
     t = exponents(x, p)
     np.testing.assert_allclose(p.images(x), softmax(t, axis=1) @ p.points, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(p.softmin(x), -(blur**2) * logsumexp(t, axis=1), rtol=1e-9, atol=1e-10 * blur**2)
+    np.testing.assert_allclose(
+        p.softmin(x), -(blur**2) * logsumexp(t, axis=1), rtol=1e-9, atol=1e-10 * blur**2
+    )
 
 
 def test_float32_points_and_columns_in_any_memory_order_are_read():

@@ -1,13 +1,14 @@
 """Softmax means, row by row: the barycentric map at any points, near the data or far from it.
 
-The result of a row depends on this row alone, to the bit: no tile has a center that other rows move.
+The result of a row depends on this row alone, to the bit: no tile has a center that other rows
+move.
 """
 
 import numpy as np
 
+from .cpu.threads import run
 from .jit import kernel, wide_vectors
 from .pointwise import LOW64, exp2_within
-from .threads import run
 
 COLUMNS = 512  # at a time: their exponents and coordinates stay in the cache of a core
 NEGLIGIBLE = 120.0  # powers of 2 below the largest term so far

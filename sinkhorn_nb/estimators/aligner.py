@@ -10,11 +10,11 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from .. import validation
-from ..arguments import between
-from ..array_types import ArrayLike, Booleans, Coordinates, Floats, Numbers
-from ..divergence import Divergence
-from ..divergences import diverge
-from ..measure import Measure
+from ..common.array_types import ArrayLike, Booleans, Coordinates, Floats, Numbers
+from ..losses.arguments import between
+from ..losses.divergences import diverge
+from ..measures.measure import Measure
+from ..results.divergence import Divergence
 from .base import SinkhornEstimator, cloud
 from .maps import Potential
 
@@ -22,21 +22,24 @@ NAMES = "X", "reference", "sample_weight", "weights of reference"
 
 
 class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
-    """Align data with a reference by the entropic map: the distribution of X moves onto that of the reference.
+    """Align data with a reference by the entropic map: the distribution of X moves onto that of the
+    reference.
 
-    The debiased map x -> x + T_xz(x) - T_xx(x) is minus the gradient of the Sinkhorn divergence, per unit of mass. T_xz
-    is the barycentric map of the entropic plan from X to the reference, T_xx the one of X to itself. Data that is
-    aligned with itself stays where it is, and queries far from the data are translated.
+    The debiased map x -> x + T_xz(x) - T_xx(x) is minus the gradient of the Sinkhorn divergence,
+    per unit of mass. T_xz is the barycentric map of the entropic plan from X to the reference, T_xx
+    the one of X to itself. Data that is aligned with itself stays where it is, and queries far from
+    the data are translated.
 
     Parameters
     ----------
     reference : (m, d) array-like, optional
         The cloud to move onto. Without it, and without `sample_domain`, X is its own reference.
     debiased : bool, default True
-        False gives the plain barycentric map T_xz, whose images lie within the convex hull of the reference.
+        False gives the plain barycentric map T_xz, whose images lie within the convex hull of the
+        reference.
     blur : "auto" or float, default "auto"
-        Length in the unit of the points below which details are smoothed. "auto" takes 5 % of the root-mean-square
-        distance of two random points, of X and the reference in equal parts.
+        Length in the unit of the points below which details are smoothed. "auto" takes 5 % of the
+        root-mean-square distance of two random points, of X and the reference in equal parts.
     tol : float, default 1e-3
         Largest accepted marginal error.
     max_iter : int, default 3000
@@ -72,7 +75,8 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
 
     References
     ----------
-    Pooladian and Niles-Weed 2021, "Entropic estimation of optimal transport maps". Feydy et al. 2019, equation (10).
+    Pooladian and Niles-Weed 2021, "Entropic estimation of optimal transport maps". Feydy et al.
+    2019, equation (10).
 
     Examples
     --------
@@ -125,8 +129,8 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         sample_weight : (n,) array-like, optional
             Weights >= 0 of the rows.
         sample_domain : (n,) array-like of int, optional
-            Labels of domains: negative for rows of the target, all others belong to the source. The target takes
-            the place of the reference.
+            Labels of domains: negative for rows of the target, all others belong to the source. The
+            target takes the place of the reference.
 
         Returns
         -------
@@ -186,7 +190,8 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         return self.fit(X, y, sample_weight, sample_domain).transform(X, sample_domain)
 
     def inverse_transform(self, X: ArrayLike) -> Numbers:
-        """Move each row by the map of the reference back onto the source; the two maps invert each other roughly.
+        """Move each row by the map of the reference back onto the source; the two maps invert each
+        other roughly.
 
         Parameters
         ----------
@@ -199,10 +204,15 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         check_is_fitted(self)
         onto = self.source_points_, self.source_weights_, self.source_potential_
         own = self.reference_points_, self.reference_weights_, self.reference_self_potential_
-        return self._moved(self._new_points(X), Potential(*onto, self.blur_), Potential(*own, self.blur_))
+        return self._moved(
+            self._new_points(X), Potential(*onto, self.blur_), Potential(*own, self.blur_)
+        )
 
-    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """Minus the Sinkhorn divergence between the moved rows and the reference: the larger the better, at most 0.
+    def score(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Minus the Sinkhorn divergence between the moved rows and the reference: the larger the
+        better, at most 0.
 
         Parameters
         ----------
@@ -229,14 +239,14 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
             return source, cloud(self._other_cloud("reference", self.reference).points)
         if self.reference is not None:
             raise ValueError(
-                "sample_domain: expected None beside a reference, got labels; leave one of the two out, because both "
-                "name the cloud to move onto"
+                "sample_domain: expected None beside a reference, got labels; leave one of the two "
+                "out, because both name the cloud to move onto"
             )
         is_source = _is_source(sample_domain, len(X))
         if is_source.all() or not is_source.any():
             raise ValueError(
-                "sample_domain: expected rows of the source (labels >= 0) and of the target (labels < 0), got one "
-                "domain only; label the rows of both"
+                "sample_domain: expected rows of the source (labels >= 0) and of the target "
+                "(labels < 0), got one domain only; label the rows of both"
             )
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         weights = validation.weights("sample_weight", weights, len(X))
@@ -263,7 +273,7 @@ def _is_source(sample_domain: Any, n: int) -> Booleans:
     labels = np.asarray(sample_domain)
     if labels.shape != (n,) or labels.dtype.kind not in "iuf":
         raise ValueError(
-            f"sample_domain: expected {n} integers, one label per row, got shape {labels.shape} and dtype "
-            f"{labels.dtype}; label rows of the target by -1 and all others by 1"
+            f"sample_domain: expected {n} integers, one label per row, got shape {labels.shape} "
+            f"and dtype {labels.dtype}; label rows of the target by -1 and all others by 1"
         )
     return labels >= 0

@@ -1,4 +1,6 @@
-"""The parts that all estimators share: their settings, the checks of their input, the automatic blur."""
+"""The parts that all estimators share: their settings, the checks of their input, the automatic
+blur.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from .. import validation
-from ..array_types import ArrayLike, Coordinates
-from ..measure import Measure
+from ..common.array_types import ArrayLike, Coordinates
+from ..measures.measure import Measure
 from ..solver import Sinkhorn
 
 AUTO_SHARE = 0.05  # of the root-mean-square distance of two random points
@@ -19,7 +21,9 @@ DTYPES = [np.float64, np.float32]
 
 
 class SinkhornEstimator(BaseEstimator):
-    """An estimator of scikit-learn that solves entropic transport problems. Its settings are plain values."""
+    """An estimator of scikit-learn that solves entropic transport problems. Its settings are plain
+    values.
+    """
 
     blur: float | str
     tol: float
@@ -33,8 +37,8 @@ class SinkhornEstimator(BaseEstimator):
         validation.choice("verbose", self.verbose, (False, True))
         if not isinstance(self.init, str):
             raise TypeError(
-                f"init: expected the name of an initializer, got {type(self.init).__name__}; settings of estimators "
-                'are plain values, such as "auto"'
+                f"init: expected the name of an initializer, got {type(self.init).__name__}; "
+                'settings of estimators are plain values, such as "auto"'
             )
         return Sinkhorn(
             tol=self.tol,
@@ -53,36 +57,48 @@ class SinkhornEstimator(BaseEstimator):
         return validate_data(self, X, dtype=DTYPES, reset=False, **checks)
 
     def _other_cloud(self, name: str, points: ArrayLike) -> Measure:
-        """Check a cloud that is a setting; it must have the features of the fitted points, under the same names."""
+        """Check a cloud that is a setting; it must have the features of the fitted points, under
+        the same names.
+        """
         measure = Measure.of(points, names=(name, f"weights of {name}"))
         if measure.dimension != self.n_features_in_:
             raise ValueError(
-                f"{name}: expected {self.n_features_in_} features like X, got {measure.dimension}; pass points with "
-                "the same features"
+                f"{name}: expected {self.n_features_in_} features like X, got {measure.dimension}; "
+                "pass points with the same features"
             )
         known, names = getattr(self, "feature_names_in_", None), measure.traits.columns
         if known is not None and names is not None and list(known) != list(names):
             raise ValueError(
-                f"{name}: expected the features {list(known)} of X, got {list(names)}; pass the same columns in the "
-                "same order"
+                f"{name}: expected the features {list(known)} of X, got {list(names)}; pass the "
+                "same columns in the same order"
             )
         return measure
 
     def _length(self, *measures: Measure) -> float:
-        """The blur: the given length, or a share of the root-mean-square distance in the pooled measures."""
+        """The blur: the given length, or a share of the root-mean-square distance in the pooled
+        measures.
+        """
         if isinstance(self.blur, str) and self.blur == "auto":
             return automatic_blur(*measures)
         if isinstance(self.blur, str):
-            raise ValueError(f'blur: expected "auto" or a length > 0, got {self.blur!r}; pass "auto" or a number')
+            raise ValueError(
+                f'blur: expected "auto" or a length > 0, got {self.blur!r}; pass "auto" or a number'
+            )
         return validation.blur(self.blur, *(measure.points for measure in measures))
 
 
 def cloud(X: Coordinates, sample_weight: ArrayLike | None = None) -> Measure:
-    """Return the probability measure of a fit: one row for each distinct point with mass, in canonical order.
+    """Return the probability measure of a fit: one row for each distinct point with mass, in
+    canonical order.
 
-    Integer weights and repeated rows give the same bits, because their sums are exact before the division by the mass.
+    Integer weights and repeated rows give the same bits, because their sums are exact before the
+    division by the mass.
     """
-    weights = np.ones(len(X)) if sample_weight is None else validation.weights("sample_weight", sample_weight, len(X))
+    weights = (
+        np.ones(len(X))
+        if sample_weight is None
+        else validation.weights("sample_weight", sample_weight, len(X))
+    )
     measure = Measure(np.ascontiguousarray(X), weights).reduced
     order = np.lexsort(measure.points.T[::-1])
     weights = measure.weights[order]
@@ -90,14 +106,16 @@ def cloud(X: Coordinates, sample_weight: ArrayLike | None = None) -> Measure:
 
 
 def automatic_blur(*measures: Measure) -> float:
-    """Return 5 % of the root-mean-square distance of two random points of the pooled measures: O(n d) by moments."""
+    """Return 5 % of the root-mean-square distance of two random points of the pooled measures: O(n
+    d) by moments.
+    """
     masses = [measure.mass for measure in measures]
     center = np.average([measure.centroid for measure in measures], axis=0, weights=masses)
     spreads = [m.probabilities @ ((m.points - center) ** 2).sum(axis=1) for m in measures]
     distance = math.sqrt(2 * float(np.average(spreads, weights=masses)))
     if distance <= 1e-12 * float(np.abs(center).max(initial=0.0)):
         raise ValueError(
-            'blur: expected at least two different points for blur="auto", got n_samples = 1 after equal ones are '
-            "merged; pass more data, or a length"
+            'blur: expected at least two different points for blur="auto", got n_samples = 1 after '
+            "equal ones are merged; pass more data, or a length"
         )
     return AUTO_SHARE * distance

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..array_types import Coordinates, Floats
 from ..backends.pointwise import LOG2E
 from ..backends.row_means import softmax_means
-from ..solution import Solution
+from ..common.array_types import Coordinates, Floats
+from ..results.solution import Solution
 
 
 class Potential(NamedTuple):
@@ -36,7 +36,7 @@ class Potential(NamedTuple):
         return cls(target.points, target.weights, solution.g, solution.problem.blur)
 
     def images(self, x: Coordinates) -> Floats:
-        """The means of the points under the conditional plan at x, row by row, in the log domain."""
+        """The means of the points under the conditional plan at x, row by row."""
         return self._extended(x)[1]
 
     def softmin(self, x: Coordinates) -> Floats:
@@ -44,7 +44,9 @@ class Potential(NamedTuple):
         return self._extended(x)[0]
 
     def _extended(self, x: Coordinates) -> tuple[Floats, Floats]:
-        """Both. Costs are never formed: |x|^2 / 2 cancels in the means, and would cost far queries all digits."""
+        """Both. Costs are never formed: |x|^2 / 2 cancels in the means, and would cost far queries
+        all digits.
+        """
         center = self.weights @ self.points.astype(np.float64)
         scale = np.sqrt(LOG2E) / self.blur
         x = np.ascontiguousarray((x - center) * scale)

@@ -1,7 +1,8 @@
-"""Divergences between the two sides of many labelings of one pooled cloud, as weight vectors of one kernel.
+"""Divergences between the two sides of many labelings of one pooled cloud, as weight vectors of one
+kernel.
 
-The value of a labeling depends on this labeling and on the cloud alone, so that a permutation test is exact also if the
-iterations end before they have converged.
+The value of a labeling depends on this labeling and on the cloud alone, so that a permutation test
+is exact also if the iterations end before they have converged.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..array_types import Booleans, Floats
-from ..backends.threads import run, single_threaded_blas
+from ..backends.cpu.threads import run, single_threaded_blas
+from ..common.array_types import Booleans, Floats
 from .pooled_kernel import PooledKernel
 
 CHUNK = 128  # labelings at a time
-TOL = 1e-3  # marginal error at which a labeling is left alone; its value is right to about eps TOL^2
+TOL = (
+    1e-3  # marginal error at which a labeling is left alone; its value is right to about eps TOL^2
+)
 WORK = 2.0**34  # pairs of points times labelings times iterations, at most
 LEAST, MOST = 6, 1000  # iterations
 DAMPING = 2 / 3  # of self problems: their errors fall by a factor of at least 3 per iteration
-LARGEST_LOG = {"float32": 70.0, "float64": 600.0}  # of scalings and sums, which must be representable
+LARGEST_LOG = {
+    "float32": 70.0,
+    "float64": 600.0,
+}  # of scalings and sums, which must be representable
 
 
 class Values(NamedTuple):
@@ -31,7 +37,8 @@ class Values(NamedTuple):
 
 
 def sinkhorn_values(points: Floats, labels: Booleans, blur: float) -> Values:
-    """S_eps between the two sides of each labeling: dual values, whose error is quadratic in the marginal error.
+    """S_eps between the two sides of each labeling: dual values, whose error is quadratic in the
+    marginal error.
 
     Parameters
     ----------
@@ -53,12 +60,17 @@ def sinkhorn_values(points: Floats, labels: Booleans, blur: float) -> Values:
         values.converged[first:last] = np.maximum(cross_error, own_error) <= TOL
 
     with single_threaded_blas():
-        run(task, [(first, min(first + CHUNK, len(labels))) for first in range(0, len(labels), CHUNK)])
+        run(
+            task,
+            [(first, min(first + CHUNK, len(labels))) for first in range(0, len(labels), CHUNK)],
+        )
     return values
 
 
 def _dtype(points: Floats, labels: Booleans, blur: float) -> str:
-    """float32 where it saves much time; not at large blurs, where values are small differences of sums near 1."""
+    """float32 where it saves much time; not at large blurs, where values are small differences of
+    sums near 1.
+    """
     spread = np.sqrt(2 * points.var(axis=0).sum())
     return "float64" if blur > spread or labels.shape[1] * labels.size < 2**28 else "float32"
 
@@ -72,7 +84,9 @@ class _Step(NamedTuple):
 
 
 class _Cross:
-    """Sinkhorn's iteration between the two sides; potentials of one side follow from those of the other."""
+    """Sinkhorn's iteration between the two sides; potentials of one side follow from those of the
+    other.
+    """
 
     def __init__(self, kernel: PooledKernel, sides: Booleans, limit: float) -> None:
         self._kernel, self._sides, self._limit = kernel, sides, limit
@@ -96,7 +110,9 @@ class _Cross:
 
 
 class _Selves:
-    """Damped symmetric iterations of both self problems; each point has the potential of its own side."""
+    """Damped symmetric iterations of both self problems; each point has the potential of its own
+    side.
+    """
 
     def __init__(self, kernel: PooledKernel, sides: Booleans, limit: float) -> None:
         self._kernel, self._sides = kernel, sides
@@ -109,7 +125,9 @@ class _Selves:
     def step(self, f: Floats) -> _Step:
         """The sum of both dual values at f, and the next f."""
         weights, count = self._p * np.exp(f), self._sides.shape[1]
-        both = np.concatenate([np.where(self._sides, weights, 0.0), np.where(self._sides, 0.0, weights)], axis=1)
+        both = np.concatenate(
+            [np.where(self._sides, weights, 0.0), np.where(self._sides, 0.0, weights)], axis=1
+        )
         sums = self._kernel.product(both)
         with np.errstate(divide="ignore"):
             logs = np.log(np.where(self._sides, sums[:, :count], sums[:, count:]))
@@ -127,7 +145,9 @@ def _until_converged(
     limit: float,
     most: int,
 ) -> tuple[Floats, Floats]:
-    """The dual value and the marginal error of each labeling. Those that have converged leave the iterations."""
+    """The dual value and the marginal error of each labeling. Those that have converged leave the
+    iterations.
+    """
     duals, errors = np.empty(sides.shape[1]), np.empty(sides.shape[1])
     left, problem = np.arange(sides.shape[1]), make(kernel, sides, limit)
     potentials = problem.start()

@@ -1,20 +1,23 @@
-"""The Gibbs kernel of one pooled cloud, scaled so that the problem of any split of the cloud starts near its solution.
+"""The Gibbs kernel of one pooled cloud, scaled so that the problem of any split of the cloud starts
+near its solution.
 
-Entries are k_ij = exp(h_i + h_j - C_ij / eps) for i != j, and 0 on the diagonal. The scaling h is a rough solution of the
-self problem of the cloud without pairs of a point with itself: sum_j k_ij / N is about 1. Two sides of a split share no
-point, so they never see the diagonal; self problems add its logarithm, 2 h_i, on their own.
+Entries are k_ij = exp(h_i + h_j - C_ij / eps) for i != j, and 0 on the diagonal. The scaling h is a
+rough solution of the self problem of the cloud without pairs of a point with itself: sum_j k_ij / N
+is about 1. Two sides of a split share no point, so they never see the diagonal; self problems add
+its logarithm, 2 h_i, on their own.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..array_types import Floats, Numbers
-from ..backends.threads import run
+from ..backends.cpu.threads import run
+from ..common.array_types import Floats, Numbers
 
 LARGEST = 2**30  # bytes of a kernel that is stored; larger ones are computed again for each product
 ROWS = 256  # of a block
-# Logarithms of the smallest entries and factors; smaller ones are 0, because denormal numbers take ten times as long.
+# Logarithms of the smallest entries and factors; smaller ones are 0, because denormal numbers take
+# ten times as long.
 SMALLEST_LOG = {"float32": -60.0, "float64": -500.0}
 ROUNDS, ROUGH = 12, 0.1  # of the scaling, at most; and the mean error of the sums that ends it
 
@@ -72,7 +75,11 @@ class PooledKernel:
     def _exponents(self, first: int, last: int) -> Numbers:
         """h_i + h_j - C_ij / eps of some rows, -inf on the diagonal."""
         rows = slice(first, last)
-        costs = self._half_squares[rows, None] + self._half_squares - self._points[rows] @ self._points.T
+        costs = (
+            self._half_squares[rows, None]
+            + self._half_squares
+            - self._points[rows] @ self._points.T
+        )
         exponents = self._h[rows, None] + self._h - np.maximum(costs, 0.0)
         exponents[np.arange(last - first), np.arange(first, last)] = -np.inf
         return exponents
