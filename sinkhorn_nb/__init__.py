@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .results.status import Status
     from .results.warning import ConvergenceWarning
     from .solver import Sinkhorn
+    from .losses.two_sample import TwoSampleTest, sinkhorn_two_sample_test
 
 __version__ = "0.1.0.dev0"
 
@@ -42,10 +43,12 @@ __all__ = [
     "SoftValues",
     "Solution",
     "Status",
+    "TwoSampleTest",
     "entropic_ot",
     "pairwise_sinkhorn_divergence",
     "sinkhorn_divergence",
     "sinkhorn_divergences",
+    "sinkhorn_two_sample_test",
     "soft_quantile",
     "soft_rank",
     "soft_sort",
@@ -65,10 +68,12 @@ _HOMES = {
     "SoftValues": "losses.soft",
     "Solution": "results.solution",
     "Status": "results.status",
+    "TwoSampleTest": "losses.two_sample",
     "entropic_ot": "functional",
     "pairwise_sinkhorn_divergence": "losses.pairwise",
     "sinkhorn_divergence": "functional",
     "sinkhorn_divergences": "functional",
+    "sinkhorn_two_sample_test": "losses.two_sample",
     "soft_quantile": "losses.soft",
     "soft_rank": "losses.soft",
     "soft_sort": "losses.soft",

@@ -21,12 +21,21 @@ TOL = (
     1e-3  # marginal error at which a labeling is left alone; its value is right to about eps TOL^2
 )
 WORK = 2.0**34  # pairs of points times labelings times iterations, at most
+TINY = 1e-300  # in place of a sum that is 0, whose logarithm is clipped
+SMALL_WORK = 2.0**28  # of one iteration: float64 takes no more than a second
 LEAST, MOST = 6, 1000  # iterations
 DAMPING = 2 / 3  # of self problems: their errors fall by a factor of at least 3 per iteration
 LARGEST_LOG = {
     "float32": 70.0,
     "float64": 600.0,
 }  # of scalings and sums, which must be representable
+
+
+class Effort(NamedTuple):
+    """The precision of the pairs, and the largest number of iterations."""
+
+    dtype: str
+    most: int
 
 
 class Values(NamedTuple):
@@ -36,7 +45,25 @@ class Values(NamedTuple):
     converged: Booleans
 
 
-def sinkhorn_values(points: Floats, labels: Booleans, blur: float) -> Values:
+def effort(points: Floats, n_labelings: int, blur: float) -> Effort:
+    """Choose by the size of the whole test, so that all labelings are treated alike.
+
+    float32 is taken where it saves much time; not at large blurs, where values are small
+    differences of sums near 1.
+    """
+    work = float(len(points)) ** 2 * n_labelings
+    spread = np.sqrt(2 * points.var(axis=0).sum())
+    dtype = "float64" if blur > spread or work < SMALL_WORK else "float32"
+    return Effort(dtype, int(np.clip(WORK / work, LEAST, MOST)))
+
+
+def rounding(values: Floats, blur: float, dtype: str) -> float:
+    """A bound of the difference between the values of equal labelings."""
+    scale = max(blur**2, float(np.abs(values).max()))
+    return (1e-6 if dtype == "float32" else 1e-12) * scale
+
+
+def sinkhorn_values(points: Floats, labels: Booleans, blur: float, how: Effort) -> Values:
     """S_eps between the two sides of each labeling: dual values, whose error is quadratic in the
     marginal error.
 
@@ -46,33 +73,23 @@ def sinkhorn_values(points: Floats, labels: Booleans, blur: float) -> Values:
     labels : (B, N) bool array
         Rows with the same number of points on each side.
     blur : float
+    how : Effort
     """
-    dtype = _dtype(points, labels, blur)
-    kernel, eps = PooledKernel(points, blur**2, dtype), blur**2
-    most = int(np.clip(WORK / (labels.shape[1] * labels.size), LEAST, MOST))
+    kernel, eps = PooledKernel(points, blur**2, how.dtype), blur**2
     values = Values(np.empty(len(labels)), np.empty(len(labels), dtype=bool))
+    limit = LARGEST_LOG[how.dtype]
 
     def task(first: int, last: int) -> None:
         sides = np.ascontiguousarray(labels[first:last].T)
-        cross, cross_error = _until_converged(_Cross, kernel, sides, LARGEST_LOG[dtype], most)
-        own, own_error = _until_converged(_Selves, kernel, sides, LARGEST_LOG[dtype], most)
+        cross, cross_error = _until_converged(_Cross, kernel, sides, limit, how.most)
+        own, own_error = _until_converged(_Selves, kernel, sides, limit, how.most)
         values.value[first:last] = eps * (cross - own / 2)
         values.converged[first:last] = np.maximum(cross_error, own_error) <= TOL
 
+    count = len(labels)
     with single_threaded_blas():
-        run(
-            task,
-            [(first, min(first + CHUNK, len(labels))) for first in range(0, len(labels), CHUNK)],
-        )
+        run(task, [(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)])
     return values
-
-
-def _dtype(points: Floats, labels: Booleans, blur: float) -> str:
-    """float32 where it saves much time; not at large blurs, where values are small differences of
-    sums near 1.
-    """
-    spread = np.sqrt(2 * points.var(axis=0).sum())
-    return "float64" if blur > spread or labels.shape[1] * labels.size < 2**28 else "float32"
 
 
 class _Step(NamedTuple):
@@ -97,16 +114,18 @@ class _Cross:
 
     def step(self, u: Floats) -> _Step:
         """Update v exactly, then u; the dual value is the one after both."""
-        v = -self._log(self._kernel.product(self._a * np.exp(u)))
-        v[self._sides] = 0.0
-        log_rows = u + self._log(self._kernel.product(self._b * np.exp(v)))
-        log_rows[~self._sides] = 0.0
-        u_next = np.clip(u - log_rows, -self._limit, self._limit)
-        dual = np.einsum("ij,ij->j", self._a, u_next) + np.einsum("ij,ij->j", self._b, v)
-        return _Step(dual, np.einsum("ij,ij->j", self._a, np.abs(np.expm1(log_rows))), u_next)
+        v = -self._logs(self._a * np.exp(u), ~self._sides)
+        u_next = -self._logs(self._b * np.exp(v), self._sides)
 
-    def _log(self, sums: Floats) -> Floats:
-        return np.log(np.maximum(sums, np.exp(-self._limit)))
+        dual = np.einsum("ij,ij->j", self._a, u_next) + np.einsum("ij,ij->j", self._b, v)
+        error = np.einsum("ij,ij->j", self._a, np.abs(np.expm1(u - u_next)))
+        is_clipped = np.maximum(np.abs(v), np.abs(u_next)).max(axis=0) >= self._limit
+        return _Step(dual, np.where(is_clipped, np.inf, error), u_next)
+
+    def _logs(self, V: Floats, side: Booleans) -> Floats:
+        """Logarithms of the sums at the points of a side, within the limit; 0 at the others."""
+        sums = np.where(side, self._kernel.product(V), 1.0)
+        return np.clip(np.log(np.maximum(sums, TINY)), -self._limit, self._limit)
 
 
 class _Selves:
@@ -115,7 +134,7 @@ class _Selves:
     """
 
     def __init__(self, kernel: PooledKernel, sides: Booleans, limit: float) -> None:
-        self._kernel, self._sides = kernel, sides
+        self._kernel, self._sides, self._limit = kernel, sides, limit
         self._p = sides / sides.sum(axis=0) + ~sides / (~sides).sum(axis=0)
         self._log_diagonal = kernel.log_diagonal[:, None] + np.log(self._p)
 
@@ -135,7 +154,9 @@ class _Selves:
         excess = np.einsum("ij,ij->j", self._p, np.expm1(log_rows))
         dual = 2 * np.einsum("ij,ij->j", self._p, f) - excess
         error = np.einsum("ij,ij->j", self._p, np.abs(np.expm1(log_rows))) / 2
-        return _Step(dual, error, f - DAMPING * log_rows)
+        f_next = np.minimum(f - DAMPING * log_rows, self._limit)
+        is_clipped = f_next.max(axis=0) >= self._limit
+        return _Step(dual, np.where(is_clipped, np.inf, error), f_next)
 
 
 def _until_converged(

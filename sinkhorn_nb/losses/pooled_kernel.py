@@ -19,7 +19,9 @@ ROWS = 256  # of a block
 # Logarithms of the smallest entries and factors; smaller ones are 0, because denormal numbers take
 # ten times as long.
 SMALLEST_LOG = {"float32": -60.0, "float64": -500.0}
-ROUNDS, ROUGH = 12, 0.1  # of the scaling, at most; and the mean error of the sums that ends it
+# Rounds of the scaling, at most, for outliers, whose errors are halved in each; and the largest
+# error of the logarithms of the sums that ends it
+ROUNDS, ROUGH = 64, 1.0
 
 
 class PooledKernel:
@@ -85,7 +87,7 @@ class PooledKernel:
         return exponents
 
     def _start(self) -> Floats:
-        """Half of the smallest cost of each point: every row has an entry of at least 1."""
+        """Half of the smallest cost of each point."""
         self._h = np.zeros(len(self._points))
         nearest = np.empty(len(self._points))
 
@@ -100,10 +102,13 @@ class PooledKernel:
         logs = np.empty(len(self._points))
 
         def task(first: int, last: int) -> None:
-            logs[first:last] = np.log(np.exp(self._exponents(first, last)).mean(axis=1))
+            exponents = self._exponents(first, last)
+            largest = exponents.max(axis=1)
+            sums = np.exp(exponents - largest[:, None]).mean(axis=1)
+            logs[first:last] = largest + np.log(sums)
 
         for _ in range(ROUNDS):
             run(task, self._blocks)
             self._h = self._h - logs / 2
-            if np.abs(np.expm1(logs)).mean() < ROUGH:
+            if np.abs(logs).max() < ROUGH:
                 break

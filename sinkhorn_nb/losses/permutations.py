@@ -1,0 +1,36 @@
+"""Permutation tests of any statistic: labelings of a pooled sample, and p-values from the values of
+a statistic.
+
+A test is exact if the value of a labeling depends on this labeling and the pooled sample alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..common.array_types import Booleans, Floats
+
+
+def labelings(n: int, m: int, n_permutations: int, rng: np.random.Generator) -> Booleans:
+    """(1 + n_permutations, n + m) labels, True for the first sample. The first row is what was
+    observed.
+    """
+    labels = np.zeros((1 + n_permutations, n + m), dtype=bool)
+    labels[:, :n] = True
+    labels[1:] = rng.permuted(labels[1:], axis=1)
+    return labels
+
+
+def share_as_large(values: Floats, rounding: float = 0.0) -> Floats:
+    """For each value the share of all values that are as large: p-values, all of them exact.
+
+    Values that differ by the rounding count as equal, so that rounding never makes a p-value too
+    small.
+    """
+    ascending = np.sort(values)
+    return (len(values) - np.searchsorted(ascending, values - rounding)) / len(values)
+
+
+def share_as_small(values: Floats) -> Floats:
+    """For each value the share of all values that are as small."""
+    return np.searchsorted(np.sort(values), values, side="right") / len(values)
