@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from . import estimators as estimators
     from . import initializers as initializers
     from . import plotting as plotting
-    from .estimators import EntropicAligner
+    from .estimators import EntropicAligner, SinkhornDriftDetector, EntropicQuantileTransformer
     from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
     from .gradients import Gradient
     from .losses.divergences import Divergences
@@ -35,11 +35,13 @@ __all__ = [
     "Divergence",
     "Divergences",
     "EntropicAligner",
+    "EntropicQuantileTransformer",
     "Gradient",
     "Measure",
     "Plan",
     "Problem",
     "Sinkhorn",
+    "SinkhornDriftDetector",
     "SoftValues",
     "Solution",
     "Status",
@@ -60,11 +62,13 @@ _HOMES = {
     "Divergence": "results.divergence",
     "Divergences": "losses.divergences",
     "EntropicAligner": "estimators",
+    "EntropicQuantileTransformer": "estimators",
     "Gradient": "gradients",
     "Measure": "measures.measure",
     "Plan": "results.plan",
     "Problem": "problem",
     "Sinkhorn": "solver",
+    "SinkhornDriftDetector": "estimators",
     "SoftValues": "losses.soft",
     "Solution": "results.solution",
     "Status": "results.status",

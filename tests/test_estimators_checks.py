@@ -3,13 +3,17 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sinkhorn_nb.estimators import EntropicAligner
+from sinkhorn_nb.estimators import (
+    EntropicAligner,
+    EntropicQuantileTransformer,
+    SinkhornDriftDetector,
+)
 from sinkhorn_nb.estimators.base import cloud
 
 
 class AlignedWithStretched(EntropicAligner):
-    """The reference is a stretched, shifted copy of any X: a reference of its own has a fixed
-    number of features.
+    """The reference is a stretched, shifted copy of any X: a given one has a fixed number of
+    features.
     """
 
     def _sides(self, X, sample_weight, sample_domain):
@@ -17,9 +21,17 @@ class AlignedWithStretched(EntropicAligner):
         return source, cloud(1.5 * source.points[::2] + 1, source.weights[::2])
 
 
-@parametrize_with_checks(
-    [EntropicAligner(), AlignedWithStretched(), AlignedWithStretched(debiased=False)]
-)
+ESTIMATORS = [
+    EntropicAligner(),
+    AlignedWithStretched(),
+    AlignedWithStretched(debiased=False),
+    EntropicQuantileTransformer(n_reference=50),
+    EntropicQuantileTransformer(reference="normal", n_reference=50),
+    SinkhornDriftDetector(),
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)

@@ -50,8 +50,9 @@ class TwoSampleTest(Represented):
     converged: bool
 
     def _facts(self) -> dict[str, object]:
-        facts = {"statistic": self.statistic, "pvalue": self.pvalue}
-        return facts | {"n_permutations": len(self.null_distribution), "converged": self.converged}
+        outcome: dict[str, object] = {"statistic": self.statistic, "pvalue": self.pvalue}
+        count = len(self.null_distribution)
+        return outcome | {"n_permutations": count, "converged": self.converged}
 
 
 @validation.native_names
