@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from . import estimators as estimators
     from . import initializers as initializers
     from . import plotting as plotting
-    from .estimators import EntropicAligner, SinkhornDriftDetector, EntropicQuantileTransformer
+    from .estimators import EntropicAligner, SinkhornDriftDetector, EntropicQuantileTransformer, SinkhornKMeans
     from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
     from .gradients import Gradient
     from .losses.divergences import Divergences
@@ -42,6 +42,7 @@ __all__ = [
     "Problem",
     "Sinkhorn",
     "SinkhornDriftDetector",
+    "SinkhornKMeans",
     "SoftValues",
     "Solution",
     "Status",
@@ -69,6 +70,7 @@ _HOMES = {
     "Problem": "problem",
     "Sinkhorn": "solver",
     "SinkhornDriftDetector": "estimators",
+    "SinkhornKMeans": "estimators",
     "SoftValues": "losses.soft",
     "Solution": "results.solution",
     "Status": "results.status",

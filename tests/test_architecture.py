@@ -33,6 +33,7 @@ PUBLIC = [
     "Problem",
     "Sinkhorn",
     "SinkhornDriftDetector",
+    "SinkhornKMeans",
     "SoftValues",
     "Solution",
     "Status",

@@ -1,5 +1,6 @@
 """scikit-learn's own checks of every estimator, also on maps that are not the identity."""
 
+import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -7,6 +8,7 @@ from sinkhorn_nb.estimators import (
     EntropicAligner,
     EntropicQuantileTransformer,
     SinkhornDriftDetector,
+    SinkhornKMeans,
 )
 from sinkhorn_nb.estimators.base import cloud
 
@@ -21,6 +23,15 @@ class AlignedWithStretched(EntropicAligner):
         return source, cloud(1.5 * source.points[::2] + 1, source.weights[::2])
 
 
+class UnevenKMeans(SinkhornKMeans):
+    """The masses rise from cluster to cluster: the checks change the number of clusters."""
+
+    def _shares(self, n_samples):
+        shares = super()._shares(n_samples)
+        masses = np.arange(1.0, len(shares) + 1)
+        return masses / masses.sum()
+
+
 ESTIMATORS = [
     EntropicAligner(),
     AlignedWithStretched(),
@@ -28,6 +39,8 @@ ESTIMATORS = [
     EntropicQuantileTransformer(n_reference=50),
     EntropicQuantileTransformer(reference="normal", n_reference=50),
     SinkhornDriftDetector(),
+    SinkhornKMeans(),
+    UnevenKMeans(),
 ]
 
 

@@ -2,6 +2,13 @@
 
 from .aligner import EntropicAligner
 from .drift import Drift, SinkhornDriftDetector
+from .kmeans import SinkhornKMeans
 from .quantiles import EntropicQuantileTransformer
 
-__all__ = ["Drift", "EntropicAligner", "EntropicQuantileTransformer", "SinkhornDriftDetector"]
+__all__ = [
+    "Drift",
+    "EntropicAligner",
+    "EntropicQuantileTransformer",
+    "SinkhornDriftDetector",
+    "SinkhornKMeans",
+]
