@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from .results.warning import ConvergenceWarning
     from .solver import Sinkhorn
     from .losses.two_sample import TwoSampleTest, sinkhorn_two_sample_test
+    from .losses.barycenter import Barycenter, sinkhorn_barycenter
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Barycenter",
     "ConvergenceWarning",
     "Divergence",
     "Divergences",
@@ -49,6 +51,7 @@ __all__ = [
     "TwoSampleTest",
     "entropic_ot",
     "pairwise_sinkhorn_divergence",
+    "sinkhorn_barycenter",
     "sinkhorn_divergence",
     "sinkhorn_divergences",
     "sinkhorn_two_sample_test",
@@ -59,6 +62,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Barycenter": "losses.barycenter",
     "ConvergenceWarning": "results.warning",
     "Divergence": "results.divergence",
     "Divergences": "losses.divergences",
@@ -77,6 +81,7 @@ _HOMES = {
     "TwoSampleTest": "losses.two_sample",
     "entropic_ot": "functional",
     "pairwise_sinkhorn_divergence": "losses.pairwise",
+    "sinkhorn_barycenter": "losses.barycenter",
     "sinkhorn_divergence": "functional",
     "sinkhorn_divergences": "functional",
     "sinkhorn_two_sample_test": "losses.two_sample",

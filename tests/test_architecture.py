@@ -22,6 +22,7 @@ MODULES = sorted(
     if not module.name.endswith("__main__")
 )
 PUBLIC = [
+    "Barycenter",
     "ConvergenceWarning",
     "Divergence",
     "Divergences",
@@ -40,6 +41,7 @@ PUBLIC = [
     "TwoSampleTest",
     "entropic_ot",
     "pairwise_sinkhorn_divergence",
+    "sinkhorn_barycenter",
     "sinkhorn_divergence",
     "sinkhorn_divergences",
     "sinkhorn_two_sample_test",
