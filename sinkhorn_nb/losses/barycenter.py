@@ -19,9 +19,9 @@ from ..solver import Sinkhorn
 from ..solver.progress import counter
 from .arguments import between, usual
 
-MEMORY = 4  # steps that are mixed
-GROWTH = 2.0  # of the movement, beyond which the memory is dropped
-RIDGE = 1e-10
+# Share of the last movement that is added to a step if the steps shrink by less than SLOW. Anderson
+# mixing took as many steps and ended at stationary points that are not minima.
+INERTIA, SLOW = 0.7, 0.6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,7 +68,7 @@ def sinkhorn_barycenter(
 
     The points move along minus the gradient, x <- x + sum_k w_k T_k(x) - T_xx(x), with T_k the
     barycentric map of the plan from the cloud to measure k, and T_xx that of the cloud to itself.
-    Steps are mixed (Anderson), and each plan starts from the one before.
+    Steps that hardly get shorter have momentum, and each plan starts from the one before.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def sinkhorn_barycenter(
 
 
 class _Descent:
-    """Fixed-point steps of the points, with the plans of the last step as starts of the next ones."""
+    """Steps of the points. The plans of one step are the starts of the next ones."""
 
     def __init__(
         self, clouds: list[Measure], shares: Floats, blur: float, solver: Sinkhorn
@@ -151,7 +151,7 @@ class _Descent:
 
     def run(self, x: Floats, tol: float, max_iter: int) -> Barycenter:
         """Move the points until they rest."""
-        history, mixing, spread = [], _Mixing(), self._spread()
+        history, momentum, spread = [], _Momentum(), self._spread()
         bar: Any = counter("steps", max_iter) if self._shows_progress else nullcontext()
         with bar:
             while True:
@@ -160,9 +160,7 @@ class _Descent:
                 rests = history[-1] <= tol
                 if rests or len(history) == max_iter:
                     break
-                if len(history) > 1 and history[-1] > GROWTH * history[-2]:
-                    mixing = _Mixing()
-                x = mixing.next(x, step)
+                x = momentum.next(x, step)
                 if self._shows_progress:
                     bar.update()
         self._report(rests, history[-1], tol)
@@ -206,24 +204,21 @@ class _Descent:
             warn(max(failed, key=lambda plan: plan.marginal_error).message)
 
 
-class _Mixing:
-    """Anderson's extrapolation of the last steps (Walker and Ni 2011, algorithm 2.1)."""
+class _Momentum:
+    """Polyak's heavy ball: a share of the last movement is added where steps hardly get shorter,
+    unless it points uphill.
+    """
 
     def __init__(self) -> None:
-        self._points: list[Floats] = []
-        self._steps: list[Floats] = []
+        self._last: tuple[Floats, float] | None = None
 
     def next(self, x: Floats, step: Floats) -> Floats:
-        """The next points, from these and the ones before."""
-        self._points, self._steps = [*self._points, x][-MEMORY:], [*self._steps, step][-MEMORY:]
-        if len(self._steps) == 1:
+        """The next points, from these, their step and the points before."""
+        last, length = self._last, float(np.linalg.norm(step))
+        self._last = x, length
+        if last is None or length < SLOW * last[1] or (step * (x - last[0])).sum() <= 0:
             return x + step
-        changes = np.diff([each.ravel() for each in self._steps], axis=0)
-        gram = changes @ changes.T
-        gram[np.diag_indices_from(gram)] *= 1 + RIDGE
-        shares = np.linalg.lstsq(gram, changes @ step.ravel(), rcond=None)[0]
-        moves = np.diff(self._points, axis=0) + np.diff(self._steps, axis=0)
-        return x + step - np.tensordot(shares, moves, axes=1)
+        return x + step + INERTIA * (x - last[0])
 
 
 def _clouds(measures: Sequence[ArrayLike | Measure]) -> list[Measure]:
