@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from . import estimators as estimators
     from . import initializers as initializers
     from . import plotting as plotting
-    from .estimators import EntropicAligner, SinkhornDriftDetector, EntropicQuantileTransformer, SinkhornKMeans
+    from .estimators import (
+        EntropicAligner,
+        EntropicQuantileTransformer,
+        SinkhornDriftDetector,
+        SinkhornKMeans,
+    )
     from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
     from .gradients import Gradient
+    from .losses.barycenter import Barycenter, sinkhorn_barycenter
     from .losses.divergences import Divergences
     from .losses.pairwise import pairwise_sinkhorn_divergence
     from .losses.soft import SoftValues, soft_quantile, soft_rank, soft_sort
+    from .losses.two_sample import TwoSampleTest, sinkhorn_two_sample_test
     from .measures.measure import Measure
     from .problem import Problem
     from .results.divergence import Divergence
@@ -26,8 +33,6 @@ if TYPE_CHECKING:
     from .results.status import Status
     from .results.warning import ConvergenceWarning
     from .solver import Sinkhorn
-    from .losses.two_sample import TwoSampleTest, sinkhorn_two_sample_test
-    from .losses.barycenter import Barycenter, sinkhorn_barycenter
 
 __version__ = "0.1.0.dev0"
 

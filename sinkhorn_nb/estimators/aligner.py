@@ -15,6 +15,7 @@ from ..losses.arguments import between
 from ..losses.divergences import diverge
 from ..measures.measure import Measure
 from ..results.divergence import Divergence
+from ..terms import Terms
 from .base import SinkhornEstimator, cloud
 from .maps import Potential
 
@@ -142,7 +143,7 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         source, target = self._sides(self._fitted_points(X), sample_weight, sample_domain)
         self.blur_ = self._length(source, target)
 
-        solved = diverge(between(source, target, self.blur_, NAMES), solver)
+        solved = diverge(between(source, target, Terms(self.blur_**2), NAMES), solver)
         self._learn(source, target, solved)
         return self
 
@@ -226,7 +227,9 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         """
         moved = cloud(self._new_points(self.transform(X)), sample_weight)
         reference = Measure(self.reference_points_, self.reference_weights_)
-        return -float(diverge(between(moved, reference, self.blur_, NAMES), self._solver()))
+        return -float(
+            diverge(between(moved, reference, Terms(self.blur_**2), NAMES), self._solver())
+        )
 
     def _sides(
         self, X: Coordinates, sample_weight: ArrayLike | None, sample_domain: ArrayLike | None

@@ -16,6 +16,7 @@ from ..losses.arguments import between
 from ..losses.divergences import diverge
 from ..losses.two_sample import sinkhorn_two_sample_test
 from ..measures.measure import Measure
+from ..terms import Terms
 from .base import SinkhornEstimator, cloud
 from .drift_plot import drift_figure
 
@@ -259,7 +260,7 @@ class SinkhornDriftDetector(SinkhornEstimator):
         shares of S.
         """
         source, target = Measure.of(X), Measure.of(self.reference_points_)
-        solved = diverge(between(source, target, self.blur_, NAMES), self._solver())
+        solved = diverge(between(source, target, Terms(self.blur_**2), NAMES), self._solver())
         squares = solved.gradient().x ** 2
         total = squares.sum()
         return solved.value, solved.value * squares / total if total > 0 else squares

@@ -18,6 +18,7 @@ from ..losses.arguments import between
 from ..measures.measure import Measure
 from ..results.status import warn
 from ..solver import Sinkhorn
+from ..terms import Terms
 from .base import SinkhornEstimator, cloud
 
 NAMES = "X", "the centers", "sample_weight", "masses"
@@ -205,7 +206,7 @@ class SinkhornKMeans(
             target = Measure(centers, self.cluster_masses_)
             # Without the early warning about neighboring points, which does not hold for few
             # centers.
-            solved = solver.attempt(between(points, target, self.blur_, NAMES))
+            solved = solver.attempt(between(points, target, Terms(self.blur_**2), NAMES))
             means = solved.map_back()
             moved = np.sqrt(self.cluster_masses_ @ ((means - centers) ** 2).sum(axis=1))
             self.cluster_centers_, self.potential_, self.n_iter_ = centers, solved.g, n_iter

@@ -14,6 +14,7 @@ from .. import validation
 from ..common.array_types import ArrayLike, Coordinates, Floats, Numbers
 from ..losses.arguments import between
 from ..measures.measure import Measure
+from ..terms import Terms
 from .base import SinkhornEstimator, cloud
 from .maps import Potential
 
@@ -79,9 +80,9 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
     Examples
     --------
     >>> import numpy as np, sinkhorn_nb as snb
-    >>> x = np.random.default_rng(0).exponential(size=(500, 1))
+    >>> x = np.linspace(0, 1, 500)[:, None] ** 2
     >>> ranks = snb.EntropicQuantileTransformer(blur=0.01).fit(x)
-    >>> ranks.transform([[np.log(2)]]).round(1)  # the median
+    >>> ranks.transform([[0.25]]).round(2)  # the median
     array([[0.5]])
     """
 
@@ -138,7 +139,7 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
         self.scale_ = _spread(source) / (_spread(reference) or 1.0) or 1.0
 
         target = Measure(self._scaled(reference.points), reference.weights)
-        solved = solver.solve(between(source, target, self.blur_, NAMES))
+        solved = solver.solve(between(source, target, Terms(self.blur_**2), NAMES))
         self.source_points_, self.source_weights_ = source.points, source.weights
         self.reference_points_, self.reference_weights_ = reference.points, reference.weights
         self.source_potential_, self.reference_potential_ = solved.f, solved.g

@@ -17,6 +17,7 @@ from ..results.solution import Solution
 from ..results.status import warn
 from ..solver import Sinkhorn
 from ..solver.progress import counter
+from ..terms import Terms
 from .arguments import between, usual
 
 # Share of the last movement that is added to a step if the steps shrink by less than SLOW. Anderson
@@ -231,7 +232,7 @@ def _clouds(measures: Sequence[ArrayLike | Measure]) -> list[Measure]:
     ]
     for name, cloud in zip(names[1:], clouds[1:], strict=True):
         both = f"weights of {names[0]}", f"weights of {name}"
-        between(clouds[0], cloud, 1.0, (names[0], name, *both))
+        between(clouds[0], cloud, Terms(1.0), (names[0], name, *both))
     return [replace(cloud, points=cloud.points.astype(np.float64)) for cloud in clouds]
 
 

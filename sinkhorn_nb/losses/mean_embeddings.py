@@ -19,7 +19,8 @@ def embedding_values(points: Floats, labels: Booleans, blur: float | None) -> Fl
     labels : (B, N) bool array
         Rows with the same number of points on each side.
     blur : float or None
-        The Gaussian kernel exp(-|x - y|^2 / (2 blur^2)); None for the kernel -|x - y| of the energy distance.
+        The Gaussian kernel exp(-|x - y|^2 / (2 blur^2)); None for
+        the kernel -|x - y| of the energy distance.
     """
     n = labels[0].sum()
     w = np.where(labels.T, 1 / n, -1 / (labels.shape[1] - n))
