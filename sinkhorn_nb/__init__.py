@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import initializers as initializers
     from . import plotting as plotting
     from .estimators import (
+        BatchAligner,
         EntropicAligner,
         EntropicQuantileTransformer,
         SinkhornDriftDetector,
@@ -38,6 +39,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Barycenter",
+    "BatchAligner",
     "ConvergenceWarning",
     "Divergence",
     "Divergences",
@@ -68,6 +70,7 @@ __all__ = [
 
 _HOMES = {
     "Barycenter": "losses.barycenter",
+    "BatchAligner": "estimators",
     "ConvergenceWarning": "results.warning",
     "Divergence": "results.divergence",
     "Divergences": "losses.divergences",

@@ -23,6 +23,7 @@ MODULES = sorted(
 )
 PUBLIC = [
     "Barycenter",
+    "BatchAligner",
     "ConvergenceWarning",
     "Divergence",
     "Divergences",

@@ -5,6 +5,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sinkhorn_nb.estimators import (
+    BatchAligner,
     EntropicAligner,
     EntropicQuantileTransformer,
     SinkhornDriftDetector,
@@ -32,6 +33,14 @@ class UnevenKMeans(SinkhornKMeans):
         return masses / masses.sum()
 
 
+class AlternatingBatches(BatchAligner):
+    """Rows belong to two batches by the sign of their first feature."""
+
+    def _split(self, X, sample_domain, check):
+        points, _ = super()._split(X, sample_domain, check)
+        return points, points[:, 0] > 0
+
+
 ESTIMATORS = [
     EntropicAligner(),
     AlignedWithStretched(),
@@ -41,6 +50,9 @@ ESTIMATORS = [
     SinkhornDriftDetector(),
     SinkhornKMeans(),
     UnevenKMeans(),
+    BatchAligner(),
+    AlternatingBatches(),
+    AlternatingBatches(reference="barycenter", n_points=20),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
@@ -10,13 +10,14 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from .. import validation
-from ..common.array_types import ArrayLike, Booleans, Coordinates, Floats, Numbers
+from ..common.array_types import ArrayLike, Coordinates, Floats, Numbers
 from ..losses.arguments import between
 from ..losses.divergences import diverge
 from ..measures.measure import Measure
 from ..results.divergence import Divergence
 from ..terms import Terms
 from .base import SinkhornEstimator, cloud
+from .labels import is_source_row
 from .maps import Potential
 
 NAMES = "X", "reference", "sample_weight", "weights of reference"
@@ -166,7 +167,7 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         own = self.source_points_, self.source_weights_, self.source_self_potential_
         moved = self._moved(X, Potential(*onto, self.blur_), Potential(*own, self.blur_))
         if sample_domain is not None:
-            stays = ~_is_source(sample_domain, len(X))
+            stays = ~is_source_row(sample_domain, len(X))
             moved[stays] = X[stays]
         return moved
 
@@ -245,7 +246,7 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
                 "sample_domain: expected None beside a reference, got labels; leave one of the two "
                 "out, because both name the cloud to move onto"
             )
-        is_source = _is_source(sample_domain, len(X))
+        is_source = is_source_row(sample_domain, len(X))
         if is_source.all() or not is_source.any():
             raise ValueError(
                 "sample_domain: expected rows of the source (labels >= 0) and of the target "
@@ -269,14 +270,3 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         if self.debiased:
             images = X + (images - own.images(X))
         return images.astype(X.dtype)
-
-
-def _is_source(sample_domain: Any, n: int) -> Booleans:
-    """Check labels of domains, and tell which rows belong to the source."""
-    labels = np.asarray(sample_domain)
-    if labels.shape != (n,) or labels.dtype.kind not in "iuf":
-        raise ValueError(
-            f"sample_domain: expected {n} integers, one label per row, got shape {labels.shape} "
-            f"and dtype {labels.dtype}; label rows of the target by -1 and all others by 1"
-        )
-    return labels >= 0
