@@ -122,8 +122,10 @@ def sinkhorn_barycenter(
     >>> barycenter = snb.sinkhorn_barycenter(
     ...     [x, x + [4.0, 0.0]], blur=0.3, n_points=100, random_state=0
     ... )
-    >>> barycenter.converged, barycenter.centroid.round(1)
-    (True, array([2., 0.]))
+    >>> barycenter.converged
+    True
+    >>> bool(np.allclose(barycenter.centroid, x.mean(axis=0) + [2.0, 0.0], atol=1e-3))
+    True
     """
     clouds = _clouds(measures)
     shares = validation.weights("weights", weights, len(clouds))
