@@ -61,8 +61,8 @@ class SinkhornKMeans(
     cluster_masses_ : (n_clusters,) float64 array
         Their shares of the mass.
     potential_ : (n_clusters,) float64 array
-        The potential of the centers: x goes to the center with the largest
-        potential_ - |x - center|^2 / 2 + blur_^2 log(mass).
+        The potential of the centers: x goes to the center c_j of mass b_j with the
+        largest `g_j - |x - c_j|^2 / 2 + eps log b_j`.
     labels_ : (n,) int array
         Of the fitted rows.
     blur_ : float
