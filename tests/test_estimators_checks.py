@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sinkhorn_nb.estimators import (
     BatchAligner,
@@ -56,7 +56,15 @@ ESTIMATORS = [
 ]
 
 
-@parametrize_with_checks(ESTIMATORS)
+CHECKS = [pair for each in ESTIMATORS for pair in estimator_checks_generator(each)]
+
+
+def name(value):
+    """The name of a check, or the estimator on one line."""
+    return value.func.__name__ if hasattr(value, "func") else " ".join(str(value).split())
+
+
+@pytest.mark.parametrize("estimator, check", CHECKS, ids=name)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
