@@ -64,6 +64,7 @@ def name(value):
     return value.func.__name__ if hasattr(value, "func") else " ".join(str(value).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator, check", CHECKS, ids=name)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_checks_of_scikit_learn(estimator, check):

@@ -28,6 +28,7 @@ def test_drift_is_found_where_it_is(statistic):
     assert drift.statistic == pytest.approx(expected.statistic, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_frequent_as_the_level_says():
     rng = np.random.default_rng(3)
     alarms = 0

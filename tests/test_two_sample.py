@@ -66,6 +66,7 @@ def test_all_labelings_of_small_samples_give_fishers_exact_test():
     assert result.pvalue == pytest.approx(exact, abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statistic", STATISTICS)
 @pytest.mark.parametrize("blur", [0.4, [0.3, 1.6]])
 def test_p_values_are_uniform_where_the_distributions_are_the_same(statistic, blur):
@@ -84,6 +85,7 @@ def test_p_values_are_uniform_where_the_distributions_are_the_same(statistic, bl
     assert np.mean(np.array(pvalues) <= 0.05) < 0.085  # 4 standard errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 2])
 def test_the_test_is_exact_before_the_iterations_converge(most, monkeypatch):
     monkeypatch.setattr(module, "LEAST", most)
@@ -158,6 +160,7 @@ def test_a_kernel_that_is_not_stored_gives_the_same_test(monkeypatch):
     np.testing.assert_allclose(streamed.null_distribution, stored.null_distribution, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_bits_do_not_depend_on_the_number_of_jobs():
     x, y = draws(0, 100, 120, shift=0.2)
     runs = [
