@@ -22,6 +22,8 @@ STEPS = (
     ("small", ("here", "torch")),
     ("bridges", ("torch",)),
     ("flow", ("here", "torch")),
+    ("estimators", ("here", "torch")),
+    ("power", ("here",)),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),
     ("million", ("here",)),
