@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from . import validation
 from .common.array_types import Floats
 from .common.caching import cached_property
@@ -117,11 +115,8 @@ class Problem(Represented):
 
     @cached_property
     def diameter(self) -> float:
-        """The diagonal of the bounding box of the two measures."""
-        low = np.minimum(self.source.box[0], self.target.box[0])
-        high = np.maximum(self.source.box[1], self.target.box[1])
-        # Math.dist does not overflow when it squares lengths
-        return math.dist(low.tolist(), high.tolist())
+        """An upper bound of the distances between the points, in the unit of the blur."""
+        return self.cost.diameter(self.source, self.target)
 
     def between(self, source: Measure, target: Measure, eps: float | None = None) -> Problem:
         """The same problem between other measures, at the same temperature unless another is
@@ -146,7 +141,7 @@ class Problem(Represented):
         eps: float | None = None,
     ) -> GibbsKernel:
         """The Gibbs kernel of the same cost between the points of two other partitions."""
-        return GibbsKernel(x, y, self.eps if eps is None else eps, dtype, backend)
+        return GibbsKernel(x, y, self.eps if eps is None else eps, dtype, backend, self.cost)
 
     def on_source(self) -> Problem:
         """OT_eps(a, a)."""

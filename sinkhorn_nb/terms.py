@@ -64,6 +64,16 @@ def terms_of(
     return Terms(eps, kind, marginals)
 
 
+def with_divergence(terms: Terms) -> Terms:
+    """Refuse a cost whose divergences may be negative, and return the terms of all others."""
+    if terms.cost.is_positive is False:
+        raise ValueError(
+            f"p: expected at most 2 in a divergence, got the cost {terms.cost.formula}, with which "
+            "divergences may be negative; pass p <= 2, or use entropic_ot"
+        )
+    return terms
+
+
 def single_price(name: str, price: Price) -> None:
     """Refuse a pair of prices for a divergence, which would become negative."""
     if isinstance(price, tuple):

@@ -5,6 +5,9 @@ into tiles. Its points are given by the center of their tile and the offset from
 p_ij = 2^(F_i + G_j - |d|^2 / 2 + <d, y_j - x_i> + <x_i, y_j>), where x_i and y_j are the offsets
 and d is the center of x_i's tile minus the center of y_j's tile. Only the last term is summed in
 the pairs' dtype.
+
+For another kind of cost all centers are the same, and p_ij = 2^(F_i + G_j - cost), with the cost of
+`pointwise`.
 """
 
 from contextlib import AbstractContextManager
@@ -51,9 +54,15 @@ class Backend(Protocol):
         devices are used.
         """
 
-    def load(self, offsets: NDArray[Any], centres: NDArray[np.float64], bounds: Bounds) -> Cloud:
+    def load(
+        self,
+        offsets: NDArray[Any],
+        centres: NDArray[np.float64],
+        bounds: Bounds,
+        cost: Any = None,
+    ) -> Cloud:
         """Place a cloud of (n, d) offsets, in the pairs' dtype, from the centers of the tiles
-        between bounds.
+        between bounds; `cost` is None or a kind of `pointwise`, the same for both clouds of a pass.
         """
 
     def sums(
@@ -85,7 +94,10 @@ class Backend(Protocol):
         G: Vector,
         V: NDArray[Any],
         factors: tuple[NDArray, NDArray] | None,
+        derivative: int | None = None,
     ) -> NDArray[np.float64]:
         """sum_j p_ij V_j for the rows V_j of an (m, k) array; sum_j p_ij <A_i, B_j> V_j for factors
-        (A, B).
+        (A, B), and sum_j p_ij sign(A_i - B_j) V_j for vectors A and B.
+
+        Unless `derivative` is None, p_ij is multiplied by the `scaled_cost` or, for 1, its `slope`.
         """

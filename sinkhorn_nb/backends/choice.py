@@ -18,7 +18,16 @@ INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of 
 def choose(name, work: Work | None = None) -> Backend:
     """Return the backend with a name for some work; "auto" uses a GPU for large work, if it passes
     a trial.
+
+    Only the CPU has kernels for other kinds of cost than |x - y|^2 / 2.
     """
+    if work is not None and work.cost is not None:
+        if name == "cuda":
+            raise ValueError(
+                'backend: expected "auto" or "cpu" for a cost other than |x - y|^2 / 2, got '
+                '"cuda"; leave it out, because only the CPU computes this cost'
+            )
+        return CpuBackend()
     if name == "cuda":
         _require_gpu()
         backend = _cuda_backend()

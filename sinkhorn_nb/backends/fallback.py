@@ -67,8 +67,8 @@ class FallbackBackend:
             self._give_up(error)
         self.points_a_tile = min(self._backend.points_a_tile, other.points_a_tile)
 
-    def load(self, offsets, centres, bounds):
-        return FallbackCloud(offsets, centres, bounds)
+    def load(self, offsets, centres, bounds, cost=None):
+        return FallbackCloud(offsets, centres, bounds, cost)
 
     def sums(self, x, F, a, y, G, b):
         return self._ask(lambda here: here.sums(x.on(here), F, a, y.on(here), G, b))
@@ -93,8 +93,10 @@ class FallbackBackend:
     def log_sum_exp(self, x, F, y, G):
         return self._ask(lambda here: here.log_sum_exp(x.on(here), F, y.on(here), G))
 
-    def transport(self, x, F, y, G, V, factors):
-        return self._ask(lambda here: here.transport(x.on(here), F, y.on(here), G, V, factors))
+    def transport(self, x, F, y, G, V, factors, derivative=None):
+        return self._ask(
+            lambda here: here.transport(x.on(here), F, y.on(here), G, V, factors, derivative)
+        )
 
     def _ask(self, question):
         try:

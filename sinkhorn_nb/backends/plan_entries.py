@@ -16,7 +16,7 @@ LARGEST = 1e290  # of F and G, so that sums of two are finite; its negative mean
 
 
 class PlanEntries:
-    """P_ij = 2^(F_i + G_j - scale |x_i - y_j|^2).
+    """P_ij = 2^(F_i + G_j - scale |x_i - y_j|^2), or with another kind of cost of scaled points.
 
     Differences are taken of the caller's numbers, which are not centered, and no square is
     expanded. Therefore an entry is right to the rounding of its exponent.
@@ -29,13 +29,14 @@ class PlanEntries:
     scale : float
     highest : float
         Exponents are clipped here, so that no entry is infinite, for any potentials.
+    cost : kind of `pointwise`, optional
     """
 
-    def __init__(self, x, F, y, G, scale, highest):
+    def __init__(self, x, F, y, G, scale, highest, cost=None):
         F, G = np.clip(F, -LARGEST, LARGEST), np.clip(G, -LARGEST, LARGEST)
         y = np.ascontiguousarray(_padded(y).T)
         self._exponents = Exponents(
-            _padded(x), F / 2, y, G / 2, float(scale / 2), float(highest / 2)
+            _padded(x), F / 2, y, G / 2, float(scale / 2), float(highest / 2), cost
         )
         self.shape = len(F), len(G)
 

@@ -4,106 +4,53 @@ With coordinates scaled by sqrt(log2(e) / eps), F_i = log2(e) f_i / eps - |x_i|^
 likewise, the Gibbs kernel exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) is 2^(F_i + G_j + <x_i, y_j>).
 Entries of a plan keep the square of the difference: nothing cancels, and each entry is exact by
 itself.
+
+All other costs are a function of a sum over the coordinates of the difference, and their kind is a
+type: `None` stands for |x - y|^2 / 2. Their exponents are F_i + G_j minus the cost, which is in
+units of eps / log2(e) because the coordinates, or the kind, have been scaled.
 """
+
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .jit import FORMULA, SUM, float32_as_int, float64_as_int, int_as_float32, int_as_float64
+from .elementary import arcsin, exp2_within, in_precision_of, power
+from .jit import FORMULA
 
 LOG2E = float(np.log2(np.e))
 
-# 2^r on [-1/2, 1/2], interpolated at Chebyshev nodes in extended precision, lowest power first:
-# relative errors 1.6e-7 and 3.1e-16.
-A0, A1, A2, A3, A4, A5 = map(
-    np.float32,
-    (
-        1.0000000754548972, 0.6931471880262288, 0.2402210748530834,
-        0.05550357114219078, 0.009676031918322054, 0.0013390863364671234,
-    ),
-)  # fmt: skip
-B0, B1, B2, B3, B4, B5, B6, B7, B8, B9, B10 = map(
-    np.float64,
-    (
-        1.0, 0.69314718055995, 0.24022650695910097, 0.05550410866444772,
-        0.009618129107606888, 0.0013333558230164974, 0.0001540353044173605, 1.5252657260200837e-05,
-        1.321544258792169e-06, 1.0208690299958306e-07, 7.072585949269223e-09,
-    ),
-)  # fmt: skip
-
-# Adding 1.5 * 2^mantissa rounds to an integer and leaves it, here with the exponent's bias
-# already added, in the low bits.
-ROUND32 = np.float32(1.5 * 2**23 + 127)
-ROUND64 = np.float64(1.5 * 2**52 + 1023)
-# Exponents are clipped here. At the lower end, 2^LOW times any weight is not denormal, because
-# denormal numbers made whole passes 3-5 times slower, and is negligible compared with a sum near 1.
-LOW32, HIGH32 = np.float32(-90), np.float32(126)
-LOW64, HIGH64 = np.float64(-900), np.float64(1022)
 # Exponent of the root of an entry of a plan; below it the entry is 0
 SMALLEST_ROOT = np.float64(-511)
 
 
-def exp2(t):
-    """2^t, clipped (rows whose sums show clipping are computed again)."""
-    return np.exp2(t)
+class Distance(NamedTuple):
+    """|x - y|."""
 
 
-def _exp2_float32(t):
-    t = min(max(t, LOW32), HIGH32)
-    shifted = t + ROUND32
-    r = t - (shifted - ROUND32)
-    p = ((((A5 * r + A4) * r + A3) * r + A2) * r + A1) * r + A0
-    return p * int_as_float32(float32_as_int(shifted) << np.int32(23))
+class Power(NamedTuple):
+    """|x - y|^(2 half)."""
+
+    half: Any
 
 
-def _exp2_float64(t):
-    return exp2_within(min(max(t, LOW64), HIGH64))
+class Arc(NamedTuple):
+    """The length of an arc of a sphere of this diameter, between points of the sphere."""
+
+    diameter: Any
 
 
-def exp2_within(t):
-    """2^t in float64, for t within its range."""
-    return np.exp2(t)
+class CityBlock(NamedTuple):
+    """sum_k |x_k - y_k|."""
 
 
-def _exp2_within(t):
-    shifted = t + ROUND64
-    r = t - (shifted - ROUND64)
-    p = ((((B10 * r + B9) * r + B8) * r + B7) * r + B6) * r
-    p = (((((p + B5) * r + B4) * r + B3) * r + B2) * r + B1) * r + B0
-    return p * int_as_float64(float64_as_int(shifted) << np.int64(52))
+class Given(NamedTuple):
+    """Costs computed before, for the rows from `first` on."""
 
-
-@overload(exp2_within, jit_options={"fastmath": FORMULA})
-def _overload_exp2_within(t):
-    return _exp2_within
-
-
-@overload(exp2, jit_options={"fastmath": FORMULA})
-def _overload_exp2(t):
-    return _exp2_float32 if t == types.float32 else _exp2_float64
-
-
-def log2(z):
-    """log2 of a positive normal float64; right to 1e-15 of 1 + |log2|."""
-    return np.log2(z)
-
-
-def _log2(z):
-    """log2 without a call, so that loops vectorize."""
-    bits = float64_as_int(z)
-    e = (bits - np.int64(0x3FE6A09E667F3BCD)) >> np.int64(52)
-    m = int_as_float64(bits - (e << np.int64(52)))
-    s = (m - 1.0) / (m + 1.0)
-    q = s * s
-    p = (((((q / 19 + 1 / 17) * q + 1 / 15) * q + 1 / 13) * q + 1 / 11) * q + 1 / 9) * q
-    p = (((p + 1 / 7) * q + 1 / 5) * q + 1 / 3) * q + 1.0
-    return e + 2.8853900817779268 * s * p
-
-
-@overload(log2, jit_options={"fastmath": SUM})
-def _overload_log2(z):
-    return _log2
+    costs: Any
+    first: Any
 
 
 def add_inner(t, x, y):
@@ -122,14 +69,18 @@ def _overload_add_inner(t, x, y):
     return lambda t, x, y: add_inner(t + x[0] * y[0], x[1:], y[1:])
 
 
-def exponent(F, G, x, y):
+def exponent(cost, F, G, x, y):
     """log2 of the Gibbs kernel at one pair."""
-    return add_inner(F + G, x, y)
+    if cost is None:
+        return add_inner(F + G, x, y)
+    return (F + G) - scaled_cost(cost, add_terms(cost, F - F, x, y))
 
 
 @overload(exponent, jit_options={"fastmath": FORMULA})
-def _overload_exponent(F, G, x, y):
-    return lambda F, G, x, y: add_inner(F + G, x, y)
+def _overload_exponent(cost, F, G, x, y):
+    if isinstance(cost, types.NoneType):
+        return lambda cost, F, G, x, y: add_inner(F + G, x, y)
+    return lambda cost, F, G, x, y: (F + G) - scaled_cost(cost, add_terms(cost, F - F, x, y))
 
 
 def add_squares(t, x, y):
@@ -142,6 +93,111 @@ def _overload_add_squares(t, x, y):
     if len(x) == 1:
         return lambda t, x, y: t + (x[0] - y[0]) * (x[0] - y[0])
     return lambda t, x, y: add_squares(t + (x[0] - y[0]) * (x[0] - y[0]), x[1:], y[1:])
+
+
+def add_distances(t, x, y):
+    """t + sum_k |x_k - y_k| of two points given as tuples."""
+    return t + sum(abs(a - b) for a, b in zip(x, y, strict=True))
+
+
+@overload(add_distances, jit_options={"fastmath": FORMULA})
+def _overload_add_distances(t, x, y):
+    if len(x) == 1:
+        return lambda t, x, y: t + abs(x[0] - y[0])
+    return lambda t, x, y: add_distances(t + abs(x[0] - y[0]), x[1:], y[1:])
+
+
+def add_terms(cost, t, x, y):
+    """t + the sum on which a cost depends, of two points given as tuples, or entry y of a row x of
+    such sums.
+    """
+    return add_distances(t, x, y) if isinstance(cost, CityBlock) else add_squares(t, x, y)
+
+
+@overload(add_terms, jit_options={"fastmath": FORMULA})
+def _overload_add_terms(cost, t, x, y):
+    if isinstance(y, types.Integer):
+        return lambda cost, t, x, y: x[y]
+    if _kind(cost) is CityBlock:
+        return lambda cost, t, x, y: add_distances(t, x, y)
+    return lambda cost, t, x, y: add_squares(t, x, y)
+
+
+def scaled_cost(cost, s):
+    """The cost in units of eps / log2(e), from the sum of `add_terms`."""
+    if isinstance(cost, Distance):
+        return np.sqrt(s)
+    if isinstance(cost, Power):
+        return s**cost.half
+    if isinstance(cost, Arc):
+        return cost.diameter * np.arcsin(min(np.sqrt(s) / cost.diameter, 1.0))
+    return s
+
+
+@overload(scaled_cost, jit_options={"fastmath": FORMULA})
+def _overload_scaled_cost(cost, s):
+    kind = _kind(cost)
+    if kind is Distance:
+        return lambda cost, s: math.sqrt(s)
+    if kind is Power:
+        return lambda cost, s: power(s, cost.half)
+    if kind is Arc:
+        return _arc
+    return lambda cost, s: s
+
+
+def _arc(cost, s):
+    diameter = in_precision_of(s, cost.diameter)
+    return diameter * arcsin(math.sqrt(s) / diameter)
+
+
+def slope(cost, s):
+    """Twice the derivative of the scaled cost in s: its product with x - y is the gradient in x.
+
+    It is 0 at equal points, where the gradient is the mean of those around.
+    """
+    if s <= 0:
+        return s * 0
+    if isinstance(cost, Distance):
+        return 1 / np.sqrt(s)
+    if isinstance(cost, Power):
+        return 2 * cost.half * s ** (cost.half - 1)
+    squared = cost.diameter**2
+    return 1 / np.sqrt(s * (1 - s / squared)) if s < squared else s * 0
+
+
+@overload(slope, jit_options={"fastmath": FORMULA})
+def _overload_slope(cost, s):
+    def of_distance(cost, s):
+        return in_precision_of(s, 1) / math.sqrt(s) if s > 0 else s - s
+
+    def of_power(cost, s):
+        h = in_precision_of(s, cost.half)
+        return (h + h) * power(s, h - in_precision_of(s, 1)) if s > 0 else s - s
+
+    def of_arc(cost, s):
+        one, squared = in_precision_of(s, 1), in_precision_of(s, cost.diameter * cost.diameter)
+        return one / math.sqrt(s * (one - s / squared)) if 0 < s < squared else s - s
+
+    kinds = {Distance: of_distance, Power: of_power, Arc: of_arc}
+    return kinds.get(_kind(cost), lambda cost, s: s)
+
+
+def _kind(cost):
+    """The class of a kind of cost, from numba's type of its objects."""
+    return getattr(cost, "instance_class", None)
+
+
+def half_cost(cost, scale, s):
+    """Half of the scaled cost, from the sum of `add_terms`; `scale` times it for |x - y|^2 / 2."""
+    return scale * s if cost is None else scaled_cost(cost, s) / 2
+
+
+@overload(half_cost, jit_options={"fastmath": FORMULA})
+def _overload_half_cost(cost, scale, s):
+    if isinstance(cost, types.NoneType):
+        return lambda cost, scale, s: scale * s
+    return lambda cost, scale, s: in_precision_of(s, 0.5) * scaled_cost(cost, s)
 
 
 def log_root(F, G, cost):

@@ -3,7 +3,7 @@ CPU's answers.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class Work(NamedTuple):
     dimension: int
     dtype: str
     is_self: bool = False
+    cost: Any = None  # a kind of `pointwise`
 
     @property
     def n_points(self):

@@ -41,8 +41,8 @@ class Part(NamedTuple):
 class ShardedCloud:
     """Points on the host; each piece is copied once to each device that needs it."""
 
-    def __init__(self, offsets, centres, bounds):
-        self.n, self.dtype = len(offsets), offsets.dtype
+    def __init__(self, offsets, centres, bounds, cost=None):
+        self.n, self.dtype, self._cost = len(offsets), offsets.dtype, cost
         self._offsets, self._centres, self._bounds, self._loaded = offsets, centres, bounds, {}
         self.whole = self._piece(0, len(centres))
 
@@ -61,7 +61,7 @@ class ShardedCloud:
         if key not in self._loaded:
             bounds = self._bounds[piece.tiles.start : piece.tiles.stop + 1] - piece.points.start
             self._loaded[key] = device.backend.load(
-                self._offsets[piece.points], self._centres[piece.tiles], bounds
+                self._offsets[piece.points], self._centres[piece.tiles], bounds, self._cost
             )
         return self._loaded[key]
 
@@ -130,8 +130,8 @@ class ShardedBackend:
             lambda device, _: device.backend.require_room(work), [(d, None) for d in self._devices]
         )
 
-    def load(self, offsets, centres, bounds):
-        return ShardedCloud(offsets, centres, bounds)
+    def load(self, offsets, centres, bounds, cost=None):
+        return ShardedCloud(offsets, centres, bounds, cost)
 
     def sums(self, x, F, a, y, G, b):
         def ask(device, here):
@@ -188,11 +188,11 @@ class ShardedBackend:
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 
-    def transport(self, x, F, y, G, V, factors):
+    def transport(self, x, F, y, G, V, factors, derivative=None):
         def ask(device, here):
             X, Y, i = x.on(device, here), y.on(device, y.whole), here.points
             return device.backend.transport(
-                X, F[i], Y, G, V, factors and (factors[0][i], factors[1])
+                X, F[i], Y, G, V, factors and (factors[0][i], factors[1]), derivative
             )
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))

@@ -5,8 +5,9 @@ called solved.
 import math
 from typing import Any, NamedTuple
 
+from .elementary import exp2, log2
 from .jit import formula
-from .pointwise import LOG2E, exp2, log2
+from .pointwise import LOG2E
 
 RATIO = 16.0  # of the temperatures before the last
 START_ERROR = 0.5  # marginal error from which on iterates are mixed

@@ -2,26 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..common.array_types import Floats
 
 
+class Cloud(Protocol):
+    """The points of a measure, (n, d), and the corners of their bounding box."""
+
+    @property
+    def points(self) -> Any:
+        """(n, d) points."""
+
+    @property
+    def box(self) -> Floats:
+        """(2, d) lowest and highest corners."""
+
+
 class Cost(Protocol):
-    """A cost between points. Kernels know how to sum its Gibbs kernel over all pairs."""
+    """A cost between points, as a function of a sum over the coordinates of embedded points.
+
+    By default the points are not embedded, all of them are valid, and the cost has no exponent.
+    """
 
     @property
     def formula(self) -> str:
         """The cost in words of mathematics, for display."""
 
+    @property
+    def has_length(self) -> bool:
+        """Whether a blur is a length in the unit of the points."""
+        return False
+
+    @property
+    def is_positive(self) -> bool | None:
+        """Whether Sinkhorn divergences are positive, as they are if exp(-C / eps) is positive
+        definite; None if this is not known.
+        """
+        return True
+
+    @property
+    def exponent(self) -> float | None:
+        """The p of |x - y|^p / p for points on a line, or None."""
+        return None
+
     def eps(self, blur: float) -> float:
         """The temperature, in units of cost, of a blur, which is a length."""
 
     def blur(self, eps: float) -> float:
-        """The length of a temperature."""
+        """The length of a temperature, in the unit of `diameter`."""
+
+    def check(self, name: str, points: Floats) -> None:
+        """Raise a ValueError if the cost is not defined at some of the points."""
+        return None
+
+    def embedded(self, points: Floats, origin: Floats) -> Floats:
+        """(n, D) points that the pairs' formula takes; relative to the origin where only
+        differences matter.
+        """
+        return points - origin
+
+    def pulled(self, points: Floats, gradients: Floats) -> Floats:
+        """(n, d) derivatives in the points from those in the embedded points."""
+        return gradients
+
+    def kind(self, per_cost: float) -> tuple[float, Any]:
+        """The scale of the embedded points and the kind of cost in `backends.pointwise`, for which
+        the formula gives `per_cost` times the cost.
+        """
 
     def block(self, x: Floats, y: Floats) -> Floats:
         """(n, m) costs between the rows of two arrays of points, from their differences."""
+
+    def diameter(self, source: Cloud, target: Cloud) -> float:
+        """An upper bound of the distances between all points, in the unit of `blur`."""
 
     def bound(self, diameter: float) -> float:
         """An upper bound of the cost between points of one set of this diameter."""

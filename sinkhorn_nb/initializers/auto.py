@@ -53,9 +53,9 @@ class Auto(Initializer):
 
 def _candidates(problem: Problem) -> Iterator[Initializer]:
     d, n = problem.source.dimension, min(len(problem.source), len(problem.target))
-    yield Sorting() if d == 1 else Coarse()
+    yield Sorting() if d == 1 and Sorting().serves(problem) else Coarse()
     yield Zeros()
-    if d <= max(AXES, AXES_PER_POINT * n):
+    if d <= max(AXES, AXES_PER_POINT * n) and Gaussian().serves(problem):
         yield Gaussian()
 
 

@@ -32,6 +32,10 @@ class Initializer(ABC):
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; for a self problem, f is g."""
 
+    def serves(self, problem: Problem) -> bool:
+        """Tell whether the start is meant for the problem's cost."""
+        return True
+
     @property
     def T(self) -> Initializer:
         """The same initializer for the transposed problem."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.array_types import Floats
+from ..costs import SQUARED_EUCLIDEAN
 from ..measures.measure import Cells, Measure
 from ..measures.partition import Partition
 from ..problem import Problem
@@ -51,7 +52,9 @@ class Coarse(Initializer):
             return Annealed()(problem, solver)
         source = self._cells(problem.source, problem.blur)
         target = source if problem.is_self else self._cells(problem.target, problem.blur)
-        eps = max(problem.eps, max(source.measure.spacing, target.measure.spacing) ** 2 / 4)
+        eps = problem.eps
+        if problem.cost == SQUARED_EUCLIDEAN:  # for |x - y|, a higher temperature is no gain
+            eps = max(eps, max(source.measure.spacing, target.measure.spacing) ** 2 / 4)
         # Its potentials are nearly those of isolated points
         if problem.is_self and eps > problem.eps:
             return Zeros()(problem, solver)
@@ -82,7 +85,7 @@ def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[F
     f = dual.softmin_rows(solution.iterate)
     coarse = problem.kernel("float32", solution.backend)
     extension = problem.kernel_between(partition, target, "float32", solution.backend)
-    slopes = cells.measure.points - source.restore(coarse.barycenters(f, g))
+    slopes = source.restore(coarse.mean_gradients(f, g))
     offsets = partition.points - cells.measure.points[cells.owner]
     guess = source.restore(f)[cells.owner] + np.einsum("ik,ik->i", slopes[cells.owner], offsets)
     f = dual.damped_rows(guess - dual.eps * extension.log_row_sums(guess, g))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.array_types import Floats
+from ..costs import SQUARED_EUCLIDEAN
 from ..measures.partition import Partition
 from ..problem import Problem
 from .auto import Auto, strata
@@ -28,8 +29,9 @@ class Debiased(Initializer):
     """Potentials of the self problems and a translation, if they nearly solve the cross problem;
     else another start.
 
-    The start is f_aa and g_bb plus the linear functions that move the mean of one measure onto the
-    mean of the other. It solves the cross problem of a measure and its translation.
+    The start is f_aa and g_bb and, for the cost |x - y|^2 / 2, the linear functions that move the
+    mean of one measure onto the mean of the other. It then solves the cross problem of a measure
+    and its translation.
 
     Because the kernel is positive definite, the dual value there is at least (OT_eps(a, a) +
     OT_eps(b, b)) / 2. The divergence of nearly equal measures, a small difference of large numbers,
@@ -55,6 +57,8 @@ class Debiased(Initializer):
         source, target = problem.source.partition, problem.target.partition
         means = [side.probabilities @ side.points for side in (source, target)]
         shift = means[1] - means[0]
+        if problem.cost != SQUARED_EUCLIDEAN:  # translations have no simple potentials
+            shift = np.zeros(len(shift))
         # Twice the divergence is at least as large as the squared shift
         if not problem.marginals.are_exact or shift @ shift > problem.eps:
             return self.otherwise(problem, solver)

@@ -10,6 +10,7 @@ import numpy as np
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import Floats
+from ..costs import SQUARED_EUCLIDEAN
 from ..measures.partition import Partition
 from ..problem import Problem
 from .base import Initializer, Start
@@ -56,6 +57,10 @@ class Gaussian(Initializer):
 
     def __post_init__(self) -> None:
         validation.choice("entropic", self.entropic, (False, True))
+
+    def serves(self, problem: Problem) -> bool:
+        """Tell whether the cost is |x - y|^2 / 2."""
+        return problem.cost == SQUARED_EUCLIDEAN
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start, without a pass."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .. import validation
 from ..common.array_types import Floats
 from ..common.representation import Settings
+from ..costs import SQUARED_EUCLIDEAN
 from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.solution import Solution
@@ -114,6 +115,8 @@ class Warm(Settings, Initializer):
         g = None if y is None else y.carried(self.solution.T)
         if x is None or y is None or f is None or g is None:
             return Extended(self.solution, f, g)
+        if problem.cost != SQUARED_EUCLIDEAN:  # translations change the potentials in no simple way
+            return Sorted(f, g)
         return Sorted(*translated(x, f, y, g))
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:

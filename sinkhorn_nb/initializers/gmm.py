@@ -12,6 +12,7 @@ import numpy as np
 from .. import validation
 from ..common.array_types import Floats
 from ..common.representation import Settings
+from ..costs import SQUARED_EUCLIDEAN
 from ..kernels.point_cloud import GibbsKernel
 from ..measures.measure import Measure
 from ..measures.partition import Partition
@@ -87,6 +88,10 @@ class GMM(Settings, Initializer):
     def T(self) -> GMM:
         """The initializer with the mixtures exchanged."""
         return replace(self, source=self.target, target=self.source)
+
+    def serves(self, problem: Problem) -> bool:
+        """Tell whether the cost is |x - y|^2 / 2."""
+        return problem.cost == SQUARED_EUCLIDEAN
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start in a small share of a pass, unless there are nearly as many components

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import validation
 from ..common.representation import Settings
+from ..costs import SQUARED_EUCLIDEAN
 from ..problem import Problem
 from ..results.solution import Solution
 from .base import Initializer, Start
@@ -83,7 +84,8 @@ class Resumed(Settings, Initializer):
         if x is None or y is None:
             return Warm(self.xy).reduced(problem)
         f, g = x.carried(self.xy) - x.carried(self.xx), y.carried(self.xy.T) - y.carried(self.yy)
-        f, g = along_geodesic(x, f, y, g)
+        if problem.cost == SQUARED_EUCLIDEAN:
+            f, g = along_geodesic(x, f, y, g)
         own_f = of_self(x, self.xx, problem.source, problem.eps) if xx is None else updated(xx)
         own_g = of_self(y, self.yy, problem.target, problem.eps) if yy is None else updated(yy)
         return Sorted(own_f + f, own_g + g)

@@ -18,8 +18,6 @@ from .zeros import Zeros
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
-EXPONENT = 2.0  # of the cost |x - y|^p / p
-
 
 @dataclass(frozen=True)
 class Sorting(Initializer):
@@ -47,14 +45,19 @@ class Sorting(Initializer):
     True
     """
 
+    def serves(self, problem: Problem) -> bool:
+        """Tell whether the cost of points on a line is |x - y|^p / p."""
+        return problem.cost.exponent is not None
+
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start, without a pass."""
         validation.on_a_line("init: Sorting", problem.source.points)
+        exponent = problem.cost.exponent
         if problem.is_self:
             return Zeros()(problem, solver)
         source, target = _Line(problem.source.partition), _Line(problem.target.partition)
         f, g = midpoint_dual(
-            source.points, source.probabilities, target.points, target.probabilities, EXPONENT
+            source.points, source.probabilities, target.points, target.probabilities, exponent
         )
         return Start(source.restore(f), target.restore(g), 0.0)
 
@@ -83,11 +86,16 @@ class DualSort(Initializer):
     def __post_init__(self) -> None:
         validation.count("n_sweeps", self.n_sweeps)
 
+    def serves(self, problem: Problem) -> bool:
+        """Tell whether the cost of points on a line is |x - y|^p / p."""
+        return problem.cost.exponent is not None
+
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start in n_sweeps + 1 passes; it is zero for a self problem, which the sweeps
         do not change.
         """
         validation.on_a_line("init: DualSort", problem.source.points)
+        exponent = problem.cost.exponent
         for measure in (problem.source, problem.target):
             validation.uniform("init: DualSort", measure.weights, len(problem.source))
         if problem.is_self:
@@ -95,7 +103,7 @@ class DualSort(Initializer):
         source, target = _Line(problem.source.partition), _Line(problem.target.partition)
         f: Floats = np.zeros(len(source.points))
         for _ in range(self.n_sweeps):
-            f = dual_sort_sweep(source.points, target.points, f, EXPONENT)
+            f = dual_sort_sweep(source.points, target.points, f, exponent)
         f, kernel = source.restore(f), problem.kernel("float32", solver.backend).T
         g = problem.dual().T.damped_rows(kernel.softmin(f))
         return Start(f, g, self.n_sweeps + kernel.n_passes)

@@ -4,27 +4,31 @@ never formed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 
 import numpy as np
 
-from ..backends.base import Backend, ClusterSums
+from ..backends.base import ClusterSums
 from ..backends.choice import choose
-from ..backends.pointwise import LOG2E
+from ..backends.pointwise import LOG2E, CityBlock
 from ..backends.self_check import Work
 from ..common.array_types import Booleans, Floats, Indices
+from ..costs import SQUARED_EUCLIDEAN, Cost
 from ..measures.partition import Partition
+from .side import Side
 
 # Sums further from 1 than TRUSTED may hide clipped exponents and are computed again as log-sum-exp.
 # If the smallest weight is small, a pair with this weight that is clipped at 2^126 (2^1022) is
 # below that bound: then CLIPPED holds.
 TRUSTED = {"float32": 2.0**60, "float64": 2.0**300}
+FLAT = 2.0**-20  # costs in units of the temperature at which the Gibbs kernel is nearly constant
 CLIPPED = {"float32": 2.0**120, "float64": 2.0**1016}
 
 
 class GibbsKernel:
-    """p_ij = exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) for any potentials; each method is one pass
-    over the pairs.
+    """p_ij = exp((f_i + g_j - C(x_i, y_j)) / eps) for any potentials; each method is one pass over
+    the pairs, unless it says otherwise.
 
     All arrays are in the order of the partitions.
 
@@ -37,17 +41,25 @@ class GibbsKernel:
         Precision of the pairs; potentials and sums are float64.
     backend : {"auto", "cpu", "cuda"}
         The backend that computes; "auto" uses a GPU, if there is a good one, for many pairs.
+    cost : Cost, default |x - y|^2 / 2
     """
 
     def __init__(
-        self, x: Partition, y: Partition, eps: float, dtype: str, backend: str = "auto"
+        self,
+        x: Partition,
+        y: Partition,
+        eps: float,
+        dtype: str,
+        backend: str = "auto",
+        cost: Cost = SQUARED_EUCLIDEAN,
     ) -> None:
-        self.eps, self.dtype = eps, dtype
+        self.eps, self.dtype, self._cost = eps, dtype, cost
+        self._to_exponent = LOG2E / eps
+        self._kind = cost.kind(self._to_exponent)[1]
         self.is_symmetric = x is y
         self._counted = [0.0]
-        self._backend = choose(
-            backend, Work(len(x), len(y), x.points.shape[1], dtype, self.is_symmetric)
-        )
+        work = Work(len(x), len(y), x.points.shape[1], dtype, self.is_symmetric, self._kind)
+        self._backend = choose(backend, work)
         # Near the points: their differences keep all digits
         self._origin = (x.points[0] + y.points[0]) / 2
         self._x = self._side(x)
@@ -55,11 +67,13 @@ class GibbsKernel:
         self._n_pairs = len(x) * len(y)
 
     def _side(self, partition: Partition) -> Side:
-        points, bounds = (
+        places, bounds = (
             partition.points - self._origin,
             partition.tiles(self._backend.points_a_tile),
         )
-        return Side(points, partition.probabilities, bounds, self.eps, self.dtype, self._backend)
+        points = self._cost.embedded(partition.points, self._origin)
+        settings = self._cost, self.eps, self.dtype, self._backend
+        return Side(places, points, partition.probabilities, bounds, settings)
 
     @property
     def T(self) -> GibbsKernel:
@@ -149,47 +163,108 @@ class GibbsKernel:
         return self.product(f, g + self.eps * log(self._y.weights), V)
 
     def product(
-        self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
+        self,
+        f: Floats,
+        g: Floats,
+        V: Floats,
+        factors: tuple[Floats, Floats] | None = None,
+        derivative: int | None = None,
     ) -> Floats:
-        """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j."""
+        """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j.
+
+        Unless `derivative` is None, p_ij is multiplied by the cost in units of eps / log2(e) or,
+        for 1, by its slope. These, and factors (n,) and (m,) for the sign of A_i - B_j, are for
+        other costs than |x - y|^2 / 2.
+        """
         self._count(1)
         x, y = self._x, self._y
-        return self._backend.transport(x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors)
+        return self._backend.transport(
+            x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors, derivative
+        )
 
     def barycenters(self, f: Floats, g: Floats) -> Floats:
         """(n, d) means of the y_j with weights b_j p_ij for each i. Rows are normalized, so any f_i
         gives the same.
         """
-        return self._origin + self._relative_barycenters(f, g)
+        return self._origin + self._means(f, g, self._y.places)
 
-    def _relative_barycenters(self, f: Floats, g: Floats) -> Floats:
-        points = self._y.points
-        center = points.mean(axis=0)
-        moments = np.column_stack([np.ones(len(points)), points - center])
-        sums = self.transport(f, g, moments)
+    def _means(self, f: Floats, g: Floats, values: Floats) -> Floats:
+        """Means of values of the y_j under the weights of `barycenters`."""
+        center = values.mean(axis=0)
+        sums = self._normalized(
+            f, g, lambda kernel, f: kernel.transport(f, g, _with_ones(values - center))
+        )
+        return center + sums
+
+    def _normalized(
+        self, f: Floats, g: Floats, sums_of: Callable[[GibbsKernel, Floats], Floats]
+    ) -> Floats:
+        """Sums of a kernel at f over their first column, which holds the row sums."""
+        sums = sums_of(self, f)
         doubtful = np.flatnonzero(~(np.abs(log(sums[:, 0])) <= np.log(TRUSTED[self.dtype])))
         if len(doubtful):
             rows = self._at(doubtful)
-            sums[doubtful] = rows.transport(rows.softmin(g), g, moments)
-        return center + sums[:, 1:] / sums[:, :1]
+            sums[doubtful] = sums_of(rows, rows.softmin(g))
+        return sums[:, 1:] / sums[:, :1]
 
     def mean_gradients(self, f: Floats, g: Floats) -> Floats:
-        """(n, d) means of the cost's derivatives in x_i under the weights of `barycenters`."""
-        return self._x.points - self._relative_barycenters(f, g)
+        """(n, d) means of the cost's derivatives in x_i under the weights of `barycenters`.
+
+        It takes two passes for other costs than |x - y|^2 / 2, and d + 1 for the city-block
+        distance.
+        """
+        if self._kind is None:
+            gradients = self._x.points - self._means(f, g, self._y.points)
+        else:
+            gradients = self._normalized(f, g, lambda kernel, f: kernel._slopes(f, g))
+        return self._cost.pulled(self._origin + self._x.places, gradients)
+
+    def _slopes(self, f: Floats, g: Floats) -> Floats:
+        """Sums of b_j p_ij and of b_j p_ij times the derivatives of the cost in embedded points."""
+        weighted = g + self.eps * log(self._y.weights)
+        ones, x, y = np.ones((len(self._y.weights), 1)), self._x.points, self._y.points
+        sums = self.product(f, weighted, ones)
+        if isinstance(self._kind, CityBlock):
+            axes = zip(x.T, y.T, strict=True)
+            return np.hstack([sums, *(self.product(f, weighted, ones, axis) for axis in axes)])
+        scale, _ = self._cost.kind(self._to_exponent)
+        center = y.mean(axis=0)
+        slopes = self.product(f, weighted, _with_ones(y - center), derivative=1)
+        slopes = (x - center) * slopes[:, :1] - slopes[:, 1:]
+        return np.hstack([sums, scale**2 / self._to_exponent * slopes])
 
     def costs(self, f: Floats, g: Floats) -> Floats:
         """(n,) sum_j b_j p_ij C_ij."""
+        if self._kind is not None:
+            weighted, ones = g + self.eps * log(self._y.weights), np.ones((len(g), 1))
+            sums = self.product(f, weighted, ones, derivative=0)[:, 0]
+            return np.nan_to_num(sums) / self._to_exponent
         center = self._y.points.mean(axis=0)
         x, y = self._x.points - center, self._y.points - center
         sums = self.transport(f, g, np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2]))
         sums = np.nan_to_num(sums)
         return (x**2).sum(axis=1) / 2 * sums[:, 0] - (x * sums[:, 1:-1]).sum(axis=1) + sums[:, -1]
 
-    def mean_cost(self, a: Floats, b: Floats) -> float:
-        """sum_ij a_i b_j C_ij / sum b for weights a and b of the same sum."""
+    def mean_cost(self, a: Floats, b: Floats, largest: float) -> float:
+        """sum_ij a_i b_j C_ij / sum b, or slightly more, for weights a and b of the same sum and
+        costs that are at most the largest.
+        """
         x, y = self._x.points, self._y.points
+        if self._kind is not None:
+            flat = self._at_eps(max(largest, self.eps) / FLAT)
+            zeros = np.zeros(len(a)), np.zeros(len(b))
+            sums = flat.product(*zeros, b[:, None], derivative=0)[:, 0] / flat._to_exponent
+            return float(a @ sums / b.sum()) * (1 + 2 * FLAT)
         squares = a @ (x**2).sum(axis=1) + b @ (y**2).sum(axis=1)
         return float(squares / 2 - (a @ x) @ (b @ y) / a.sum())
+
+    def _at_eps(self, eps: float) -> GibbsKernel:
+        """The kernel of the same clouds at another temperature."""
+        other = copy(self)
+        other.eps, other._to_exponent = eps, LOG2E / eps
+        other._x = self._x.at_eps(eps)
+        other._y = other._x if self._y is self._x else self._y.at_eps(eps)
+        return other
 
     def _at(self, rows: Indices) -> GibbsKernel:
         """The kernel between some of the x, given by increasing indices, and all y."""
@@ -210,43 +285,8 @@ class GibbsKernel:
         return self.T._mend(log_sums, g, f)
 
 
-class Side:
-    """One cloud, scaled so that exponents are powers of 2, each tile on its own center."""
-
-    def __init__(
-        self,
-        points: Floats,
-        weights: Floats,
-        bounds: Indices,
-        eps: float,
-        dtype: str,
-        backend: Backend,
-    ) -> None:
-        self.points, self.weights, self._bounds = points, weights, bounds
-        self._settings = eps, dtype, backend
-        self._to_exponent = LOG2E / eps
-        scale = np.sqrt(self._to_exponent)
-        sizes = np.diff(bounds)
-        centers = np.add.reduceat(points, bounds[:-1]) / sizes[:, None]
-        offsets = ((points - np.repeat(centers, sizes, axis=0)) * scale).astype(dtype)
-        # The squares are those of the rounded offsets, so that the exponents belong to exact costs
-        # between these.
-        self._half_squares = np.einsum("ik,ik->i", offsets, offsets, dtype=np.float64) / 2
-        self.cloud = backend.load(offsets, centers * scale, bounds)
-        self.least_log_weight = float(np.log(weights[weights > 0].min(initial=1.0)))
-
-    def exponents(self, potential: Floats | float) -> Floats:
-        """F or G, for a potential in units of cost."""
-        return self._to_exponent * potential - self._half_squares
-
-    def part(self, rows: Indices) -> Side:
-        """The side with some of its points, given by increasing indices."""
-        bounds = np.unique(np.searchsorted(rows, self._bounds))
-        return Side(self.points[rows], self.weights[rows], bounds, *self._settings)
-
-    def tiles_of(self, rows: Indices) -> Indices:
-        """The tiles that have points in `part`."""
-        return np.unique(np.searchsorted(self._bounds, rows, side="right") - 1)
+def _with_ones(values: Floats) -> Floats:
+    return np.column_stack([np.ones(len(values)), values])
 
 
 def is_trusted(log_sums: Floats, least_log_weight: float, dtype: str) -> Booleans:

@@ -13,7 +13,7 @@ from ..problem import Problem
 from ..results.divergence import Divergence
 from ..results.solution import Solution
 from ..solver import DEFAULT, Sinkhorn
-from ..terms import Terms
+from ..terms import Terms, with_divergence
 
 
 def between(
@@ -31,8 +31,11 @@ def between(
     if terms.marginals.are_exact:
         rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
         validation.equal_masses(b, target.weights, a, source.weights, rounding)
-    blur = validation.blur(terms.blur, source.points, target.points)
-    validation.resolved(blur, (x, source), (y, target))
+    terms.cost.check(x, source.points)
+    terms.cost.check(y, target.points)
+    if terms.cost.has_length:
+        blur = validation.blur(terms.blur, source.points, target.points)
+        validation.resolved(blur, (x, source), (y, target))
     return Problem(source, target, *terms)
 
 
@@ -63,7 +66,7 @@ def compared(
     """Return the pairs of clouds, and the home of each pair."""
     clouds, numbers = Clouds.of(sources + targets)
     count = len(sources)
-    pairs = CloudPairs(clouds, numbers[:count], numbers[count:], terms)
+    pairs = CloudPairs(clouds, numbers[:count], numbers[count:], with_divergence(terms))
     if clouds.surely_fit(pairs.sources, pairs.targets, terms.blur):
         return pairs, [HOST] * count
     homes = []

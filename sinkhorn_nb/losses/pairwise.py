@@ -13,7 +13,7 @@ from ..common.array_types import Arrays, Floats, Weights
 from ..measures.clouds import Named
 from ..measures.measure import Measure
 from ..solver import Sinkhorn
-from ..terms import Terms, single_price, terms_of
+from ..terms import Terms, single_price, terms_of, with_divergence
 from .arguments import listed, usual
 from .pairwise_blocks import Effort, evaluate
 
@@ -188,5 +188,9 @@ def _check(named: list[_NamedMeasure], terms: Terms) -> None:
         names, weights = [a for _, a, _ in named], [measure.weights for _, _, measure in named]
         roundings = [measure.traits.mass_rounding for _, _, measure in named]
         validation.one_mass(names, weights, roundings)
-    blur = validation.blur(terms.blur, *(measure.points for _, _, measure in named))
-    validation.resolved(blur, *((name, measure) for name, _, measure in named))
+    with_divergence(terms)
+    if terms.cost.has_length:
+        blur = validation.blur(terms.blur, *(measure.points for _, _, measure in named))
+        validation.resolved(blur, *((name, measure) for name, _, measure in named))
+    for name, _, measure in named:
+        terms.cost.check(name, measure.points)

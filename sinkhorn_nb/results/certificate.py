@@ -114,7 +114,7 @@ def _missing(problem: Problem, kernel: GibbsKernel, da: Floats, db: Floats) -> f
     source, target = problem.source.partition, problem.target.partition
     a, b = source.probabilities, target.probabilities
     db = db * (t / db.sum())
-    cost = kernel.mean_cost(da, db)
+    cost = kernel.mean_cost(da, db, problem.cost.bound(problem.diameter))
     carriers, targets = a > 0, b > 0
     shares = (
         xlogy(da[carriers], da[carriers] / a[carriers]).sum()

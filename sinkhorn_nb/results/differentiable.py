@@ -7,6 +7,7 @@ import numpy as np
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import ArrayLike, Floats, Numbers
+from ..costs import SQUARED_EUCLIDEAN
 from ..dual import Iterate
 from ..gradients import implicit
 from ..gradients.implicit import HessianProduct, ImplicitGradient, Tangents
@@ -172,6 +173,11 @@ class Differentiable:
             raise ValueError(
                 "reach: expected None for implicit derivatives, got a price of the marginals; "
                 "gradient() has the derivatives of the value, or leave reach out"
+            )
+        if self.problem.cost != SQUARED_EUCLIDEAN:
+            raise ValueError(
+                f"cost: expected |x - y|^2 / 2 for implicit derivatives, got "
+                f"{self.problem.cost.formula}; gradient() has those of the value, or pass p=2"
             )
         return implicit.Linearization(self.problem, self._row_iterate, self.backend)
 

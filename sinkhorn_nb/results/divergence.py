@@ -48,7 +48,11 @@ class Divergence(Represented, RealNumber):
     @cached_property
     def value(self) -> float:
         """S_eps from three dual values; its error is quadratic in the marginal errors."""
-        return 0.0 if self.xy.problem.is_self else max(difference(self.xy, self.xx, self.yy), 0.0)
+        if self.xy.problem.is_self:
+            return 0.0
+        value = difference(self.xy, self.xx, self.yy)
+        # It is below zero only by rounding, unless the cost is unknown
+        return max(value, 0.0) if self.xy.problem.cost.is_positive else value
 
     def __float__(self) -> float:
         return self.value

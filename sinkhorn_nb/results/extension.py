@@ -63,7 +63,9 @@ class Extension:
 
     def _kernel_from(self, points: Coordinates) -> tuple[Measure, GibbsKernel]:
         problem, query = self._problem, Measure.of(points)
-        validation.blur(problem.blur, points - problem.centre)
+        problem.cost.check("x_new", points)
+        if problem.cost.has_length:
+            validation.blur(problem.blur, points - problem.centre)
         x, y = query.reduced.partition, problem.reduced.target.partition
         return query, problem.kernel_between(x, y, "float64", self._backend)
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..backends.plan_entries import PlanEntries
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Floats, Indices
+from ..costs import SQUARED_EUCLIDEAN
 from ..problem import Problem
 
 Chosen: TypeAlias = Indices | slice
@@ -30,13 +31,20 @@ def entries(
     highest.
     """
     source, target, eps = problem.source, problem.target, problem.eps
-    # A power of 2 changes no digit, and keeps squares in range
-    power = int(np.frexp(problem.blur)[1])
-    x = np.ldexp(source.points[rows].astype(np.float64), -power)
-    y = np.ldexp(target.points[cols].astype(np.float64), -power)
+    x, y = (
+        measure.points[chosen].astype(np.float64)
+        for measure, chosen in ((source, rows), (target, cols))
+    )
     F = _log2_factors(source.weights[rows], f[rows] / eps) - log2_unit
     G = _log2_factors(target.weights[cols], g[cols] / eps)
-    return PlanEntries(x, F, y, G, LOG2E / 2 / np.ldexp(eps, -2 * power), highest)
+    scale, kind = problem.cost.kind(LOG2E / eps)
+    if problem.cost == SQUARED_EUCLIDEAN:
+        # A power of 2 changes no digit, and keeps squares in range
+        power = int(np.frexp(problem.blur)[1])
+        per_square = LOG2E / 2 / np.ldexp(eps, -2 * power)
+        return PlanEntries(np.ldexp(x, -power), F, np.ldexp(y, -power), G, per_square, highest)
+    x, y = (scale * problem.cost.embedded(points, problem.origin) for points in (x, y))
+    return PlanEntries(x, F, y, G, 0.5, highest, kind)
 
 
 def _log2_factors(weights: Floats, potentials: Floats) -> Floats:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..common.array_types import Floats
+from ..costs import SQUARED_EUCLIDEAN
 from ..problem import Problem
 from ..results.solution import Solution
 
@@ -80,9 +81,9 @@ def value_tols(blur: float, diameters: Floats | float, tol: float) -> Floats:
 
 def is_limit(problem: Problem) -> bool:
     """Tell whether the blur is so large that only the first two moments of the measures matter, in
-    balanced transport.
+    balanced transport at the cost |x - y|^2 / 2.
     """
-    return problem.marginals.are_exact and problem.blur > LIMIT * problem.diameter
+    return problem.terms.are_classical and problem.blur > LIMIT * problem.diameter
 
 
 def phases(problem: Problem, solver: Sinkhorn) -> list[Phase]:
@@ -105,7 +106,8 @@ def _annealing(problem: Problem, solver: Sinkhorn, dtype: str) -> list[Phase]:
         return []
     n_levels = int(np.ceil(np.log(problem.diameter / problem.blur) / -np.log(RATIO)))
     return [
-        Phase((problem.blur * RATIO**-k) ** 2, dtype, np.inf, 1) for k in range(n_levels, 0, -1)
+        Phase(problem.cost.eps(problem.blur * RATIO**-k), dtype, np.inf, 1)
+        for k in range(n_levels, 0, -1)
     ]
 
 
@@ -143,6 +145,12 @@ def is_doubtful(problem: Problem, error: float, tol: float) -> bool:
 
 
 def rounding(problem: Problem) -> float:
-    """The marginal error that float32 pairs are expected to leave."""
+    """The marginal error that float32 pairs are expected to leave.
+
+    Only for the cost |x - y|^2 / 2 are they relative to the centers of tiles. For other costs a
+    quarter of the largest cost is about that of the pairs that matter.
+    """
+    if problem.cost != SQUARED_EUCLIDEAN:
+        return ROUNDING * (1 + problem.cost.bound(problem.diameter) / 4 / problem.eps)
     radii = problem.source.partition.radius, problem.target.partition.radius
     return ROUNDING * (1 + radii[0] * radii[1] / problem.eps)

@@ -140,6 +140,11 @@ class Sinkhorn(Parameters):
         """Solve one problem as `solve` does, without the warning."""
         # Idle threads of BLAS spin for a while on the cores that the next pass needs: 1.3x slower
         # at n = 16384.
+        if not self._start.serves(problem):
+            raise ValueError(
+                f"init: expected a start for the cost {problem.cost.formula}, got "
+                f'{self._start!r}; take init="auto"'
+            )
         with single_threaded_blas():
             reduced, start = problem.reduced, self._start.reduced(problem)
             if reduced.target.precedes(reduced.source):  # the same bits for (a, b) and (b, a)

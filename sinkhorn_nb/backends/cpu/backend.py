@@ -14,7 +14,7 @@ from ..tiling import starts_of_pieces
 from . import kernels as cpu_kernels
 from .kernels import COLUMNS, ROWS, Runs, Side
 from .threads import run, single_threaded_blas
-from .tiles import PAD, REGISTER_DIM
+from .tiles import PAD, REGISTER_DIM, STRETCH
 
 MOST_PANELS = 32  # each has its own column sums, which take at most 256 bytes per point
 PAIRS_A_PANEL = 2**19  # fewer are not worth a thread's start
@@ -26,7 +26,7 @@ class CpuCloud:
     tiles.
     """
 
-    def __init__(self, offsets, centres, bounds):
+    def __init__(self, offsets, centres, bounds, cost=None):
         n, d = offsets.shape
         tiles = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
         self.n, self.dtype = n, offsets.dtype
@@ -34,19 +34,24 @@ class CpuCloud:
         self.size = int(self.bounds[-1])
         self._slots = np.arange(n) + (self.bounds - bounds)[tiles]
         self._tiles, self._ends, self._runs = tiles, bounds, {}
-        rows = np.zeros((self.size, d), self.dtype)
-        rows[self._slots] = offsets
-        self.by_product = d > REGISTER_DIM
+        self.cost, is_high = cost, d > REGISTER_DIM
+        rows = np.zeros(
+            (self.size, -(-d // STRETCH) * STRETCH if is_high and cost is not None else d),
+            self.dtype,
+        )
+        rows[self._slots, :d] = offsets
+        self.by_product = is_high and cost is None
         self.points, self.centres = (
-            (rows, centres) if self.by_product else (_columns(rows), _columns(centres))
+            (rows, centres) if is_high else (_columns(rows), _columns(centres))
         )
 
     def side(self, exponents, weights):
         """The cloud with exponents and weights of its points, as an argument of the kernels."""
         exponents = self.pad(np.clip(exponents, INERT, -INERT), INERT, np.float64)
         references = np.maximum.reduceat(exponents, self.bounds[:-1])
+        weights = self.pad(weights)
         return Side(
-            self.points, self.centres, self.bounds, exponents, references, self.pad(weights)
+            self.points, self.centres, self.bounds, exponents, references, weights, self.cost
         )
 
     def pad(self, values, filling=0.0, dtype=None):
@@ -109,8 +114,8 @@ class CpuBackend:
     points_a_tile = COLUMNS
     on_device = nullcontext
 
-    def load(self, offsets, centres, bounds):
-        return CpuCloud(offsets, centres, bounds)
+    def load(self, offsets, centres, bounds, cost=None):
+        return CpuCloud(offsets, centres, bounds, cost)
 
     def sums(self, x, F, a, y, G, b):
         runs, costs = x.runs(y)
@@ -169,14 +174,14 @@ class CpuBackend:
         self._run(x, task, panels(costs))
         return x.cut(maxima) + np.log2(x.cut(sums))
 
-    def transport(self, x, F, y, G, V, factors):
+    def transport(self, x, F, y, G, V, factors, derivative=None):
         x_side, y_side, V = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), y.pad(V)
         runs, costs = x.runs(y)
         A, B = (None, None) if factors is None else (x.pad(factors[0]), y.pad(factors[1]))
         out = np.zeros((x.size, V.shape[1]))
 
         def task(p, bounds):
-            cpu_kernels.panel_transport(x_side, y_side, runs, *bounds, A, B, V, out)
+            cpu_kernels.panel_transport(x_side, y_side, runs, *bounds, A, B, derivative, V, out)
 
         with single_threaded_blas():
             run(task, panels(costs))

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..elementary import exp2
 from ..jit import kernel, wide_vectors
-from ..pointwise import exp2
+from .tile_weights import times_cost, times_inner
 from .tiles import (
     add_sums,
     fill,
@@ -20,7 +21,6 @@ from .tiles import (
     shift_columns,
     shift_rows,
     tile,
-    times_inner,
 )
 
 ROWS = 128  # per run, at most
@@ -36,6 +36,7 @@ class Side(NamedTuple):
     exponents: Any  # F or G
     references: Any  # one exponent per tile
     weights: Any  # a or b
+    cost: Any  # None, or the kind of the cost
 
 
 class Runs(NamedTuple):
@@ -61,9 +62,10 @@ def panel_sums(x, y, runs, first, last, row_sums, column_sums):
             d = _columns(x, runs.tiles[first], y, t, B)
             for r in range(first, stop):
                 i0, i1 = _rows(x, runs, r, d, y.references[t], A)
-                x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
+                x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
                 add_sums(
-                    x_tile, A[: i1 - i0], x.weights[i0:i1], y_tile, B[: j1 - j0], y.weights[j0:j1],
+                    x.cost, x_tile, A[: i1 - i0], x.weights[i0:i1],
+                    y_tile, B[: j1 - j0], y.weights[j0:j1],
                     partial[: j1 - j0], row_sums[i0:i1],
                     group_segment(column_sums, runs.groups[r], j0, j1),
                 )  # fmt: skip
@@ -84,13 +86,15 @@ def panel_self_sums(x, runs, first, last, sums):
                 i0, i1 = _rows(x, runs, r, d, x.references[t], A)
                 Ai, ai, row_sums = A[: i1 - i0], x.weights[i0:i1], sums[i0:i1]
                 if t == own:  # the square on the diagonal
-                    x_tile, y_tile = tile(x.points, x.points, i0, i1, i0, i1, scratch)
+                    x_tile, y_tile = tile(x.cost, x.points, x.points, i0, i1, i0, i1, scratch)
                     Bi = B[i0 - start : i1 - start]
-                    add_sums(x_tile, Ai, ai, y_tile, Bi, ai, partial[: i1 - i0], row_sums, None)
+                    add_sums(
+                        x.cost, x_tile, Ai, ai, y_tile, Bi, ai, partial[: i1 - i0], row_sums, None
+                    )
                 j0, j1 = max(i1, start), x.bounds[t + 1]
-                x_tile, y_tile = tile(x.points, x.points, i0, i1, j0, j1, scratch)
+                x_tile, y_tile = tile(x.cost, x.points, x.points, i0, i1, j0, j1, scratch)
                 add_sums(
-                    x_tile, Ai, ai, y_tile, B[j0 - start : j1 - start], x.weights[j0:j1],
+                    x.cost, x_tile, Ai, ai, y_tile, B[j0 - start : j1 - start], x.weights[j0:j1],
                     partial[: j1 - j0], row_sums, sums[j0:j1],
                 )  # fmt: skip
         first = stop
@@ -113,8 +117,8 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
             d = _columns(x, runs.tiles[r], y, t, B)
             i0, i1 = _rows(x, runs, r, d, y.references[t], A)
             out = exponents[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
-            x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
-            fill(x_tile, zeros, y_tile, B, out)
+            x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
+            fill(x.cost, x_tile, zeros, y_tile, B, out)
             for i in range(i0, i1):
                 largest, total = _log_sum(out[i - i0], half)
                 new = max(maxima[i], A[i - i0] + largest)
@@ -150,9 +154,9 @@ def larger(x, y, out):
 
 
 @kernel
-def panel_transport(x, y, runs, first, last, left, right, V, out):
+def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
     """out_i = sum_j p_ij <left_i, right_j> V_j; without the inner products if left and right are
-    None.
+    None. Unless `derivative` is None, p_ij is multiplied by the scaled cost or, for 1, its slope.
     """
     wide_vectors()
     scratch, A, B, _ = _scratch(y.weights)
@@ -164,10 +168,11 @@ def panel_transport(x, y, runs, first, last, left, right, V, out):
             i0, i1 = _rows(x, runs, r, d, y.references[t], A)
             flat = exponents[: (i1 - i0) * (j1 - j0)]
             pairs = flat.reshape(i1 - i0, j1 - j0)
-            x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
-            fill(x_tile, A, y_tile, B, pairs)
+            x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
+            fill(x.cost, x_tile, A, y_tile, B, pairs)
             for j in range(len(flat)):
                 flat[j] = exp2(flat[j])
+            times_cost(x.cost, derivative, pairs, x_tile, y_tile)
             times_inner(pairs, left, i0, i1, right, j0, j1, scratch)
             product = np.dot(pairs, V[j0:j1])
             # A slice assignment would bring error texts into the compiled code
@@ -192,7 +197,7 @@ def _columns(x, s, y, t, B):
     """
     d = minus(point(x.centres, s), point(y.centres, t))
     j0, j1 = y.bounds[t], y.bounds[t + 1]
-    shift_columns(segment(y.points, j0, j1), y.exponents[j0:j1], d, y.references[t], B)
+    shift_columns(x.cost, segment(y.points, j0, j1), y.exponents[j0:j1], d, y.references[t], B)
     return d
 
 
@@ -200,7 +205,7 @@ def _columns(x, s, y, t, B):
 def _rows(x, runs, r, d, reference, A):
     """The rows' part of the exponents for a run, and the start and stop of its rows."""
     i0, i1 = runs.starts[r], runs.stops[r]
-    shift_rows(segment(x.points, i0, i1), x.exponents[i0:i1], d, reference, A)
+    shift_rows(x.cost, segment(x.points, i0, i1), x.exponents[i0:i1], d, reference, A)
     return i0, i1
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..jit import kernel, wide_vectors
-from ..pointwise import add_squares, entry, log_root
+from ..pointwise import add_terms, entry, half_cost, log_root
 
 COORDINATES = 4  # read together: squares are stored once for this number
 ROWS, COLUMNS = 8, 256
@@ -19,7 +19,7 @@ SPARE = 32  # a row of the k largest entries may have 2 k + SPARE candidates bef
 
 
 class Exponents(NamedTuple):
-    """P_ij = 2^(2 t), t = F_i + G_j - scale |x_i - y_j|^2 <= `highest`; roots are within the range
+    """P_ij = 2^(2 t), t = F_i + G_j - half of the cost <= `highest`; roots are within the range
     of exp2.
     """
 
@@ -29,6 +29,7 @@ class Exponents(NamedTuple):
     G: Any
     scale: Any
     highest: Any
+    cost: Any  # None, or the kind of the cost; then the coordinates are scaled
 
 
 @kernel
@@ -43,7 +44,17 @@ def panel_entries(p, first, last, out):
             for i in range(first, last):
                 xi = x[i, 0], x[i, 1], x[i, 2], x[i, 3]
                 _exponentiate_few(
-                    xi, y0, y1, y2, y3, p.F[i], p.G[j0:j1], p.scale, p.highest, out[i][j0:j1]
+                    p.cost,
+                    xi,
+                    y0,
+                    y1,
+                    y2,
+                    y3,
+                    p.F[i],
+                    p.G[j0:j1],
+                    p.scale,
+                    p.highest,
+                    out[i][j0:j1],
                 )
         return
     squares = np.empty((ROWS, COLUMNS))
@@ -55,7 +66,7 @@ def panel_entries(p, first, last, out):
             # Written straight to memory, which is slower than the computation
             for i in range(i0, i1):
                 _exponentiate(
-                    p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], out[i][j0:j1]
+                    p.cost, p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], out[i][j0:j1]
                 )
 
 
@@ -73,9 +84,9 @@ def panel_sums(p, first, last, sums, logs):
             _squares(p, i0, i1, j0, j1, squares)
             for i in range(i0, i1):
                 F, G, row = p.F[i], p.G[j0:j1], squares[i - i0]
-                sums[i] += _sum_entries(F, G, p.scale, p.highest, row)
+                sums[i] += _sum_entries(p.cost, F, G, p.scale, p.highest, row)
                 if logs is not None:
-                    logs[i] += _sum_logs(F, G, p.scale, p.highest, row)
+                    logs[i] += _sum_logs(p.cost, F, G, p.scale, p.highest, row)
 
 
 @kernel
@@ -133,11 +144,13 @@ def panel_draws(p, first, last, starts, targets, columns):
                 if head < stop:
                     G = p.G[j0:j1]
                     _squares(p, i, i + 1, j0, j1, squares)
-                    after = done[r] + _sum_entries(p.F[i], G, p.scale, p.highest, squares[0])
+                    after = done[r] + _sum_entries(
+                        p.cost, p.F[i], G, p.scale, p.highest, squares[0]
+                    )
                     # Few tiles have draws; others are only summed, not stored
                     if targets[head] < after:
                         row = tile[0][: j1 - j0]
-                        _exponentiate(p.F[i], G, p.scale, p.highest, squares[0], row)
+                        _exponentiate(p.cost, p.F[i], G, p.scale, p.highest, squares[0], row)
                         heads[r] = _invert(row, j0, done[r], after, targets, columns, head, stop)
                         left -= heads[r] - head
                     done[r] = after
@@ -165,68 +178,68 @@ def _fill(p, i0, i1, j0, j1, squares, tile):
     """tile_ij = P_ij for the rows i0 to i1 and the columns j0 to j1."""
     _squares(p, i0, i1, j0, j1, squares)
     for i in range(i0, i1):
-        _exponentiate(p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], tile[i - i0])
+        _exponentiate(p.cost, p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], tile[i - i0])
 
 
 @kernel
 def _squares(p, i0, i1, j0, j1, squares):
-    """squares_ij = |x_i - y_j|^2."""
+    """squares_ij = |x_i - y_j|^2, or the sum that the kind of cost depends on."""
     x, y = p.x, p.y
     for k in range(0, len(y), COORDINATES):
         y0, y1, y2, y3 = y[k][j0:j1], y[k + 1][j0:j1], y[k + 2][j0:j1], y[k + 3][j0:j1]
         for i in range(i0, i1):
             xi = x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]
             if k == 0:
-                _set_squares(xi, y0, y1, y2, y3, squares[i - i0])
+                _set_squares(p.cost, xi, y0, y1, y2, y3, squares[i - i0])
             else:
-                _add_squares(xi, y0, y1, y2, y3, squares[i - i0])
+                _add_squares(p.cost, xi, y0, y1, y2, y3, squares[i - i0])
 
 
 @kernel
-def _set_squares(xi, y0, y1, y2, y3, row):
+def _set_squares(cost, xi, y0, y1, y2, y3, row):
     wide_vectors()
     for j in range(len(y0)):
-        row[j] = add_squares(0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
+        row[j] = add_terms(cost, 0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
 
 
 @kernel
-def _add_squares(xi, y0, y1, y2, y3, row):
+def _add_squares(cost, xi, y0, y1, y2, y3, row):
     wide_vectors()
     for j in range(len(y0)):
-        row[j] = add_squares(row[j], xi, (y0[j], y1[j], y2[j], y3[j]))
+        row[j] = add_terms(cost, row[j], xi, (y0[j], y1[j], y2[j], y3[j]))
 
 
 @kernel
-def _exponentiate(Fi, G, scale, highest, squares, out):
+def _exponentiate(cost, Fi, G, scale, highest, squares, out):
     wide_vectors()
     for j in range(len(G)):
-        out[j] = entry(log_root(Fi, G[j], scale * squares[j]), highest)
+        out[j] = entry(log_root(Fi, G[j], half_cost(cost, scale, squares[j])), highest)
 
 
 @kernel
-def _exponentiate_few(xi, y0, y1, y2, y3, Fi, G, scale, highest, out):
+def _exponentiate_few(cost, xi, y0, y1, y2, y3, Fi, G, scale, highest, out):
     """The same from the points, without stored squares."""
     wide_vectors()
     for j in range(len(G)):
-        square = add_squares(0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
-        out[j] = entry(log_root(Fi, G[j], scale * square), highest)
+        square = add_terms(cost, 0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
+        out[j] = entry(log_root(Fi, G[j], half_cost(cost, scale, square)), highest)
 
 
 @kernel
-def _sum_entries(Fi, G, scale, highest, squares):
+def _sum_entries(cost, Fi, G, scale, highest, squares):
     wide_vectors()
     total = 0.0
     for j in range(len(G)):
-        total += entry(log_root(Fi, G[j], scale * squares[j]), highest)
+        total += entry(log_root(Fi, G[j], half_cost(cost, scale, squares[j])), highest)
     return total
 
 
 @kernel
-def _sum_logs(Fi, G, scale, highest, squares):
+def _sum_logs(cost, Fi, G, scale, highest, squares):
     wide_vectors()
     total = 0.0
     for j in range(len(G)):
-        t = log_root(Fi, G[j], scale * squares[j])
+        t = log_root(Fi, G[j], half_cost(cost, scale, squares[j]))
         total += entry(t, highest) * min(t, highest)
     return 2 * total
 

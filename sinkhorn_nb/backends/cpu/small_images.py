@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ..elementary import exp2
 from ..jit import kernel, wide_vectors
 from ..normal_forms import ends_of, sizes_of
-from ..pointwise import exp2
 from .small_kernels import fill, log2, mean
 from .small_problems import panels, points_of, seen_from_origin
 from .threads import run

@@ -9,8 +9,8 @@ Sinkhorn's iteration; it is built anew once v has moved far.
 
 from typing import Any, NamedTuple
 
+from ..elementary import exp2, log2
 from ..jit import kernel, wide_vectors
-from ..pointwise import exp2, log2
 from ..small_rules import LEAST_SUM, heat, log_ratio
 from .kernels import larger
 

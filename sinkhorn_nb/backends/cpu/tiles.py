@@ -2,19 +2,22 @@
 its cloud.
 
 Offsets (and centers) are a tuple of d coordinate arrays if d <= REGISTER_DIM (the exponents are
-then in registers), and otherwise an (n, d) array (the inner products of a tile come from BLAS).
-Every tile is padded with inert points to a multiple of PAD, so that vectors are full.
+then in registers), and otherwise an (n, d) array. Then a tile of inner products comes from BLAS or,
+for a kind of cost other than None, a tile of the sums that the cost depends on is made first. Every
+tile is padded with inert points to a multiple of PAD, so that vectors are full.
 """
 
 import numpy as np
 from numba import types
 from numba.extending import overload
 
+from ..elementary import exp2
 from ..jit import FORMULA, SUM, wide_vectors
-from ..pointwise import add_inner, exp2, exponent
+from ..pointwise import Given, add_inner, add_terms, exponent
 
 # The product of a tile takes 1.7 times as long at d = 4, 1.1 times at 6, .85-1.03 times at 8.
 REGISTER_DIM = 6
+STRETCH = 4  # coordinates that are read together in higher dimensions, if there are no products
 PAD = 16
 
 
@@ -64,7 +67,7 @@ def _overload_group_segment(sums, group, start, stop):
     return lambda sums, group, start, stop: sums[group, start:stop]
 
 
-def tile(x, y, i0, i1, j0, j1, scratch):
+def tile(cost, x, y, i0, i1, j0, j1, scratch):
     """The two operands whose points are passed to `exponent`; scratch holds (i1 - i0) * (j1 - j0)
     numbers.
     """
@@ -72,44 +75,87 @@ def tile(x, y, i0, i1, j0, j1, scratch):
 
 
 @overload(tile)
-def _overload_tile(x, y, i0, i1, j0, j1, scratch):
-    if isinstance(x, types.BaseTuple):
-        return lambda x, y, i0, i1, j0, j1, scratch: (segment(x, i0, i1), segment(y, j0, j1))
+def _overload_tile(cost, x, y, i0, i1, j0, j1, scratch):
+    def given(cost, x, y, i0, i1, j0, j1, scratch):
+        return cost.costs[i0 - cost.first : i1 - cost.first, j0:j1], None
 
-    def products(x, y, i0, i1, j0, j1, scratch):
+    def segments(cost, x, y, i0, i1, j0, j1, scratch):
+        return segment(x, i0, i1), segment(y, j0, j1)
+
+    def products(cost, x, y, i0, i1, j0, j1, scratch):
         out = scratch[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
         np.dot(x[i0:i1], y[j0:j1].T, out)
         return out, None
 
-    return products
+    def differences(cost, x, y, i0, i1, j0, j1, scratch):
+        out = scratch[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
+        sum_terms(cost, x[i0:i1], y[j0:j1], out)
+        return out, None
+
+    if getattr(cost, "instance_class", None) is Given:
+        return given
+    if isinstance(x, types.BaseTuple):
+        return segments
+    return products if isinstance(cost, types.NoneType) else differences
 
 
-def shift_rows(x, F, d, reference, A):
+def sum_terms(cost, x, y, out):
+    """out_ij = the sum of `add_terms`, for points whose dimension is a multiple of STRETCH."""
+    raise TypeError("for compiled code")
+
+
+@overload(sum_terms, jit_options={"fastmath": SUM})
+def _overload_sum_terms(cost, x, y, out):
+    def sums(cost, x, y, out):
+        wide_vectors()
+        near = np.empty((STRETCH, len(y)), dtype=y.dtype)
+        for k in range(0, x.shape[1], STRETCH):
+            for j in range(len(y)):
+                for c in range(STRETCH):
+                    near[c, j] = y[j, k + c]
+            columns = near[0], near[1], near[2], near[3]
+            for i in range(len(x)):
+                row, xi = out[i], (x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3])
+                for j in range(len(row)):
+                    before = row[j] if k > 0 else row.dtype.type(0)
+                    row[j] = add_terms(cost, before, xi, point(columns, j))
+
+    return sums
+
+
+def shift_rows(cost, x, F, d, reference, A):
     """A_i = F_i + reference - |d|^2 / 2 - <d, x_i>: the part of the exponents that belongs to the
-    rows.
+    rows. The center is the same for all tiles if the kind of cost is given.
     """
     raise TypeError("for compiled code")
 
 
 @overload(shift_rows, jit_options={"fastmath": SUM})
-def _overload_shift_rows(x, F, d, reference, A):
-    def by_coordinate(x, F, d, reference, A):
+def _overload_shift_rows(cost, x, F, d, reference, A):
+    def by_coordinate(cost, x, F, d, reference, A):
         wide_vectors()
         shift = reference - add_inner(0.0, d, d) / 2
         for i in range(len(F)):
             A[i] = F[i] + (shift - add_inner(0.0, d, point(x, i)))
 
-    def by_product(x, F, d, reference, A):
+    def by_product(cost, x, F, d, reference, A):
         wide_vectors()
         shift = reference - np.dot(d, d) / 2
         along = np.dot(x, d.astype(x.dtype))  # rounded like the products themselves
         for i in range(len(F)):
             A[i] = F[i] + (shift - along[i])
 
+    def at_one_center(cost, x, F, d, reference, A):
+        wide_vectors()
+        for i in range(len(F)):
+            A[i] = F[i] + reference
+
+    if not isinstance(cost, types.NoneType):
+        return at_one_center
     return by_coordinate if isinstance(x, types.BaseTuple) else by_product
 
 
-def shift_columns(y, G, d, reference, B):
+def shift_columns(cost, y, G, d, reference, B):
     """B_j = G_j - reference + <d, y_j>: the part that belongs to the columns, small if reference is
     near G.
     """
@@ -117,18 +163,25 @@ def shift_columns(y, G, d, reference, B):
 
 
 @overload(shift_columns, jit_options={"fastmath": SUM})
-def _overload_shift_columns(y, G, d, reference, B):
-    def by_coordinate(y, G, d, reference, B):
+def _overload_shift_columns(cost, y, G, d, reference, B):
+    def by_coordinate(cost, y, G, d, reference, B):
         wide_vectors()
         for j in range(len(G)):
             B[j] = (G[j] - reference) + add_inner(0.0, d, point(y, j))
 
-    def by_product(y, G, d, reference, B):
+    def by_product(cost, y, G, d, reference, B):
         wide_vectors()
         along = np.dot(y, d.astype(y.dtype))
         for j in range(len(G)):
             B[j] = (G[j] - reference) + along[j]
 
+    def at_one_center(cost, y, G, d, reference, B):
+        wide_vectors()
+        for j in range(len(G)):
+            B[j] = G[j] - reference
+
+    if not isinstance(cost, types.NoneType):
+        return at_one_center
     return by_coordinate if isinstance(y, types.BaseTuple) else by_product
 
 
@@ -146,31 +199,31 @@ def _overload_minus(x, y):
     return lambda x, y: (x[0] - y[0],) + minus(x[1:], y[1:])
 
 
-def fill(x, F, y, G, out):
+def fill(cost, x, F, y, G, out):
     """out_ij = log2 of the Gibbs kernel, where (x, y) are a tile's operands."""
     raise TypeError("for compiled code")
 
 
 @overload(fill, jit_options={"fastmath": SUM})
-def _overload_fill(x, F, y, G, out):
-    def exponents(x, F, y, G, out):
+def _overload_fill(cost, x, F, y, G, out):
+    def exponents(cost, x, F, y, G, out):
         wide_vectors()
         for i in range(out.shape[0]):
             row, xi, Fi = out[i], point(x, i), F[i]
             for j in range(out.shape[1]):
-                row[j] = exponent(Fi, G[j], xi, point(y, j))
+                row[j] = exponent(cost, Fi, G[j], xi, point(y, j))
 
     return exponents
 
 
-def add_sums(x, F, a, y, G, b, partial, row_sums, column_sums):
+def add_sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
     """Add sum_j b_j p_ij to row_sums and, unless it is None, sum_i a_i p_ij to column_sums."""
     raise TypeError("for compiled code")
 
 
 @overload(add_sums, jit_options={"fastmath": SUM})
-def _overload_add_sums(x, F, a, y, G, b, partial, row_sums, column_sums):
-    def sums(x, F, a, y, G, b, partial, row_sums, column_sums):
+def _overload_add_sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
+    def sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
         wide_vectors()
         # A slice assignment would bring error texts into the compiled code
         for j in range(len(partial)):
@@ -181,7 +234,7 @@ def _overload_add_sums(x, F, a, y, G, b, partial, row_sums, column_sums):
             xi, Fi, ai = point(x, i), F[i], a[i]
             row_sum = b.dtype.type(0)
             for j in range(len(G)):
-                p = exp2(exponent(Fi, G[j], xi, point(y, j)))
+                p = exp2(exponent(cost, Fi, G[j], xi, point(y, j)))
                 row_sum += b[j] * p
                 if column_sums is not None:
                     partial[j] += ai * p
@@ -191,24 +244,3 @@ def _overload_add_sums(x, F, a, y, G, b, partial, row_sums, column_sums):
                 column_sums[j] += partial[j]
 
     return sums
-
-
-def times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
-    """Multiply the pairs of a tile by <A_i, B_j>; leave them for None."""
-    raise TypeError("for compiled code")
-
-
-@overload(times_inner, jit_options={"fastmath": SUM})
-def _overload_times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
-    if isinstance(A, types.NoneType):
-        return lambda pairs, A, i0, i1, B, j0, j1, scratch: None
-
-    def multiplied(pairs, A, i0, i1, B, j0, j1, scratch):
-        wide_vectors()
-        inner = scratch[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
-        np.dot(A[i0:i1], B[j0:j1].T, inner)
-        for i in range(pairs.shape[0]):
-            for j in range(pairs.shape[1]):
-                pairs[i, j] *= inner[i, j]
-
-    return multiplied

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import config, cuda, types  # cuda is the built-in target, or numba-cuda's in its place
 from numba.extending import intrinsic, register_jitable
 
-from .. import forks, pointwise
+from .. import elementary, forks
 from . import driver
 
 # NumPy 2.5 has removed it; numba-cuda needs it when it first compiles
@@ -207,5 +207,5 @@ def _simulated_exp2(t):
 
 EXP2 = {
     "float32": _simulated_exp2 if SIMULATOR else _machine_exp2,
-    "float64": pointwise.exp2,
+    "float64": elementary.exp2,
 }

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..pointwise import exp2 as clipped_exp2
+from ..elementary import exp2 as clipped_exp2
 from . import tiles as tiles
 from .device import EXP2, SIMULATOR, cuda, device, kernel, syncthreads
 

@@ -7,7 +7,7 @@ problem, `parts` are shared numbers of each thread, `me` is the thread's number.
 
 from functools import cache
 
-from ..pointwise import exp2, log2
+from ..elementary import exp2, log2
 from ..small_rules import (
     LEAST_SUM,
     START_ERROR,

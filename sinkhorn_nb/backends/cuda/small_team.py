@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from ..pointwise import exp2
+from ..elementary import exp2
 from .device import device, syncthreads
 
 PARTS = 8  # rows of `parts`, which holds a number of each thread in each

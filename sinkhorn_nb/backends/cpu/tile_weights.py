@@ -1,0 +1,63 @@
+"""Factors of the pairs of one tile on the CPU: inner products, signs, costs and their slopes."""
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from ..jit import SUM, wide_vectors
+from ..pointwise import add_terms, scaled_cost, slope
+from .tiles import point
+
+
+def times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
+    """Multiply the pairs of a tile by <A_i, B_j>, or for vectors A and B by the sign of A_i - B_j;
+    leave them for None.
+    """
+    raise TypeError("for compiled code")
+
+
+@overload(times_inner, jit_options={"fastmath": SUM})
+def _overload_times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
+    if isinstance(A, types.NoneType):
+        return lambda pairs, A, i0, i1, B, j0, j1, scratch: None
+
+    def by_sign(pairs, A, i0, i1, B, j0, j1, scratch):
+        wide_vectors()
+        for i in range(pairs.shape[0]):
+            row, left = pairs[i], A[i0 + i]
+            for j in range(pairs.shape[1]):
+                right = B[j0 + j]
+                row[j] *= row.dtype.type(left > right) - row.dtype.type(left < right)
+
+    def multiplied(pairs, A, i0, i1, B, j0, j1, scratch):
+        wide_vectors()
+        inner = scratch[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
+        np.dot(A[i0:i1], B[j0:j1].T, inner)
+        for i in range(pairs.shape[0]):
+            for j in range(pairs.shape[1]):
+                pairs[i, j] *= inner[i, j]
+
+    return by_sign if A.ndim == 1 else multiplied
+
+
+def times_cost(cost, derivative, pairs, x, y):
+    """Multiply the pairs of a tile by their costs or, for derivative = 1, by the slopes of these;
+    leave them for None.
+    """
+    raise TypeError("for compiled code")
+
+
+@overload(times_cost, jit_options={"fastmath": SUM})
+def _overload_times_cost(cost, derivative, pairs, x, y):
+    if isinstance(derivative, types.NoneType) or isinstance(cost, types.NoneType):
+        return lambda cost, derivative, pairs, x, y: None
+
+    def multiplied(cost, derivative, pairs, x, y):
+        wide_vectors()
+        for i in range(pairs.shape[0]):
+            row, xi = pairs[i], point(x, i)
+            for j in range(pairs.shape[1]):
+                s = add_terms(cost, row[j] - row[j], xi, point(y, j))
+                row[j] *= slope(cost, s) if derivative == 1 else scaled_cost(cost, s)
+
+    return multiplied
