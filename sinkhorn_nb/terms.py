@@ -53,6 +53,9 @@ def terms_of(
     `single_price`.
     """
     kind = cost_of(p, cost)
+    if cost is not None:
+        _in_units_of_cost("blur", blur, "eps")
+        _in_units_of_cost("reach", reach, "rho")
     validation.one_of("blur", blur, "eps", eps, "a length in the unit of the points")
     validation.at_most_one_of("reach", reach, "rho", rho)
     eps = kind.eps(validation.blur(blur)) if eps is None else validation.positive("eps", eps)
@@ -81,6 +84,14 @@ def single_price(name: str, price: Price) -> None:
             f"{name}: expected one number for both sides of a divergence, got a pair; with two "
             "different prices, S(a, a) is not 0 and S may be negative; pass one number, or use "
             "entropic_ot"
+        )
+
+
+def _in_units_of_cost(name: str, length: Any, other: str) -> None:
+    if length is not None:
+        raise TypeError(
+            f"{name}: expected {other} beside cost=, in units of this cost, got {length!r} as a "
+            f"length; pass {other}=..."
         )
 
 

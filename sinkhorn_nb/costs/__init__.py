@@ -1,7 +1,20 @@
 """Costs between points."""
 
 from .base import Cost
+from .city_block import CityBlock
+from .cosine import Cosine
+from .haversine import Haversine
 from .named import cost_of
+from .powers import PowerOfDistance
 from .squared_euclidean import SQUARED_EUCLIDEAN, SquaredEuclidean
 
-__all__ = ["SQUARED_EUCLIDEAN", "Cost", "SquaredEuclidean", "cost_of"]
+__all__ = [
+    "SQUARED_EUCLIDEAN",
+    "CityBlock",
+    "Cosine",
+    "Cost",
+    "Haversine",
+    "PowerOfDistance",
+    "SquaredEuclidean",
+    "cost_of",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..common.array_types import Floats
+from ..common.array_types import Coordinates, Floats
 
 
 class Cloud(Protocol):
@@ -52,7 +52,7 @@ class Cost(Protocol):
     def blur(self, eps: float) -> float:
         """The length of a temperature, in the unit of `diameter`."""
 
-    def check(self, name: str, points: Floats) -> None:
+    def check(self, name: str, points: Coordinates) -> None:
         """Raise a ValueError if the cost is not defined at some of the points."""
         return None
 

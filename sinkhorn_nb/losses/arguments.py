@@ -67,7 +67,8 @@ def compared(
     clouds, numbers = Clouds.of(sources + targets)
     count = len(sources)
     pairs = CloudPairs(clouds, numbers[:count], numbers[count:], with_divergence(terms))
-    if clouds.surely_fit(pairs.sources, pairs.targets, terms.blur):
+    is_anywhere = terms.cost.exponent is not None  # the cost is defined at all points
+    if is_anywhere and clouds.surely_fit(pairs.sources, pairs.targets, terms.blur):
         return pairs, [HOST] * count
     homes = []
     for (x, a), (y, b), i, j in zip(sources, targets, pairs.sources, pairs.targets, strict=True):
