@@ -157,5 +157,9 @@ class Problem(Represented):
             "m": len(self.target),
             "d": self.source.dimension,
         }
-        sizes["blur"] = self.blur
-        return sizes
+        return sizes | self._temperature
+
+    @property
+    def _temperature(self) -> dict[str, object]:
+        """The blur or, if the cost has no unit of length, eps, for display."""
+        return {"blur": self.blur} if self.cost.has_length else {"eps": self.eps}

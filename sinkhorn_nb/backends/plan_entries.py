@@ -7,6 +7,7 @@ number of threads.
 
 import numpy as np
 
+from .cost_functions import Function
 from .cpu import plan_kernels
 from .cpu.plan_kernels import COORDINATES, ROWS, Exponents
 from .cpu.threads import run
@@ -34,6 +35,9 @@ class PlanEntries:
 
     def __init__(self, x, F, y, G, scale, highest, cost=None):
         F, G = np.clip(F, -LARGEST, LARGEST), np.clip(G, -LARGEST, LARGEST)
+        self._points = x, y
+        if isinstance(cost, Function):
+            x, y = np.empty((len(x), 0)), np.empty((len(y), 0))
         y = np.ascontiguousarray(_padded(y).T)
         self._exponents = Exponents(
             _padded(x), F / 2, y, G / 2, float(scale / 2), float(highest / 2), cost
@@ -84,7 +88,11 @@ class PlanEntries:
         size = -(-PAIRS_A_PANEL // (max(m, 1) * ROWS)) * ROWS
 
         def task(first):
-            kernel(self._exponents, first, min(first + size, n), *arrays)
+            exponents, last = self._exponents, min(first + size, n)
+            if isinstance(exponents.cost, Function):
+                x, y = self._points
+                exponents = exponents._replace(cost=exponents.cost.given(x, first, last, y))
+            kernel(exponents, first, last, *arrays)
 
         run(task, [(first,) for first in range(0, n, size)])
 

@@ -3,6 +3,7 @@
 from .base import Cost
 from .city_block import CityBlock
 from .cosine import Cosine
+from .given import GivenCost
 from .haversine import Haversine
 from .named import cost_of
 from .powers import PowerOfDistance
@@ -13,6 +14,7 @@ __all__ = [
     "CityBlock",
     "Cosine",
     "Cost",
+    "GivenCost",
     "Haversine",
     "PowerOfDistance",
     "SquaredEuclidean",

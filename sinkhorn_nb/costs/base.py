@@ -42,6 +42,11 @@ class Cost(Protocol):
         return True
 
     @property
+    def has_centroids(self) -> bool:
+        """Whether means of points may stand for these points."""
+        return True
+
+    @property
     def exponent(self) -> float | None:
         """The p of |x - y|^p / p for points on a line, or None."""
         return None

@@ -18,6 +18,7 @@ from ..problem import Problem
 from ..results.solution import Solution
 from .annealed import Annealed
 from .base import Initializer, Start, sketch
+from .subsample import Subsample
 from .zeros import Zeros
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ TOL, MAX_ITER = 1e-2, 60
 class Coarse(Initializer):
     """The problem between cells of about equal extent, not of equal mass, so that the tails keep
     their points.
+
+    With a cost that is a caller's function, which may not be defined at centroids, the start is
+    that of `Subsample`.
 
     Parameters
     ----------
@@ -48,6 +52,8 @@ class Coarse(Initializer):
         sparser than the blur.
         """
         n, m = len(problem.source), len(problem.target)
+        if not problem.cost.has_centroids:
+            return Subsample(random_state=0)(problem, solver)
         if min(n, m) <= self.least:
             return Annealed()(problem, solver)
         source = self._cells(problem.source, problem.blur)

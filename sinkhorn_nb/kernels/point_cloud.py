@@ -11,19 +11,17 @@ import numpy as np
 
 from ..backends.base import ClusterSums
 from ..backends.choice import choose
+from ..backends.cost_functions import Function
 from ..backends.pointwise import LOG2E, CityBlock
 from ..backends.self_check import Work
 from ..common.array_types import Booleans, Floats, Indices
 from ..costs import SQUARED_EUCLIDEAN, Cost
 from ..measures.partition import Partition
+from .given_slopes import given_slopes
 from .side import Side
+from .trust import TRUSTED, is_trusted, log
 
-# Sums further from 1 than TRUSTED may hide clipped exponents and are computed again as log-sum-exp.
-# If the smallest weight is small, a pair with this weight that is clipped at 2^126 (2^1022) is
-# below that bound: then CLIPPED holds.
-TRUSTED = {"float32": 2.0**60, "float64": 2.0**300}
 FLAT = 2.0**-20  # costs in units of the temperature at which the Gibbs kernel is nearly constant
-CLIPPED = {"float32": 2.0**120, "float64": 2.0**1016}
 
 
 class GibbsKernel:
@@ -53,9 +51,11 @@ class GibbsKernel:
         backend: str = "auto",
         cost: Cost = SQUARED_EUCLIDEAN,
     ) -> None:
-        self.eps, self.dtype, self._cost = eps, dtype, cost
+        self.eps, self._cost = eps, cost
         self._to_exponent = LOG2E / eps
         self._kind = cost.kind(self._to_exponent)[1]
+        # A caller's function takes the points with all their digits
+        self.dtype = dtype = "float64" if isinstance(self._kind, Function) else dtype
         self.is_symmetric = x is y
         self._counted = [0.0]
         work = Work(len(x), len(y), x.points.shape[1], dtype, self.is_symmetric, self._kind)
@@ -222,6 +222,10 @@ class GibbsKernel:
     def _slopes(self, f: Floats, g: Floats) -> Floats:
         """Sums of b_j p_ij and of b_j p_ij times the derivatives of the cost in embedded points."""
         weighted = g + self.eps * log(self._y.weights)
+        if isinstance(self._kind, Function):
+            self._count(1)
+            F, G = self._to_exponent * f, self._to_exponent * weighted
+            return given_slopes(self._kind, self._x.points, F, self._y.points, G)
         ones, x, y = np.ones((len(self._y.weights), 1)), self._x.points, self._y.points
         sums = self.product(f, weighted, ones)
         if isinstance(self._kind, CityBlock):
@@ -229,8 +233,8 @@ class GibbsKernel:
             return np.hstack([sums, *(self.product(f, weighted, ones, axis) for axis in axes)])
         scale, _ = self._cost.kind(self._to_exponent)
         center = y.mean(axis=0)
-        slopes = self.product(f, weighted, _with_ones(y - center), derivative=1)
-        slopes = (x - center) * slopes[:, :1] - slopes[:, 1:]
+        moments = self.product(f, weighted, _with_ones(y - center), derivative=1)
+        slopes = (x - center) * moments[:, :1] - moments[:, 1:]
         return np.hstack([sums, scale**2 / self._to_exponent * slopes])
 
     def costs(self, f: Floats, g: Floats) -> Floats:
@@ -287,17 +291,3 @@ class GibbsKernel:
 
 def _with_ones(values: Floats) -> Floats:
     return np.column_stack([np.ones(len(values)), values])
-
-
-def is_trusted(log_sums: Floats, least_log_weight: float, dtype: str) -> Booleans:
-    """Tell whether sums cannot hide a clipped pair, if each weight is zero or at least
-    exp(least_log_weight).
-    """
-    largest = np.minimum(np.log(TRUSTED[dtype]), np.log(CLIPPED[dtype]) + least_log_weight)
-    return (log_sums >= -np.log(TRUSTED[dtype])) & (log_sums <= largest)
-
-
-def log(sums: Floats) -> Floats:
-    """Logarithms of sums, with log 0 = -inf."""
-    with np.errstate(divide="ignore"):
-        return np.log(sums)

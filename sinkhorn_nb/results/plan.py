@@ -98,7 +98,7 @@ class Plan(Represented, LinearOperator):
     def _facts(self) -> dict[str, object]:
         return dict(zip("nm", self.shape, strict=True)) | {
             "mass": self.problem.mass,
-            "blur": self.problem.blur,
+            **self.problem._temperature,
         }
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:

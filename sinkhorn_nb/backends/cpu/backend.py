@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..cluster_sums import HostClusterSums
+from ..cost_functions import Function
 from ..tiling import starts_of_pieces
 from . import kernels as cpu_kernels
 from .kernels import COLUMNS, ROWS, Runs, Side
@@ -34,12 +35,13 @@ class CpuCloud:
         self.size = int(self.bounds[-1])
         self._slots = np.arange(n) + (self.bounds - bounds)[tiles]
         self._tiles, self._ends, self._runs = tiles, bounds, {}
-        self.cost, is_high = cost, d > REGISTER_DIM
-        rows = np.zeros(
-            (self.size, -(-d // STRETCH) * STRETCH if is_high and cost is not None else d),
-            self.dtype,
-        )
+        self.cost, is_high = cost, d > REGISTER_DIM or isinstance(cost, Function)
+        rows = np.zeros((self.size, _width(d, cost)), self.dtype)
         rows[self._slots, :d] = offsets
+        if isinstance(cost, Function):  # may not be defined at zero
+            owners = np.zeros(self.size, np.int64)
+            owners[self._slots] = np.arange(n)
+            rows = rows[self._slots[np.maximum.accumulate(owners)]]
         self.by_product = is_high and cost is None
         self.points, self.centres = (
             (rows, centres) if is_high else (_columns(rows), _columns(centres))
@@ -92,6 +94,25 @@ class CpuCloud:
         return Runs(first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups)
 
 
+def _width(d, cost):
+    """Number of coordinates of the arrays: those without products are read some at a time."""
+    if d <= REGISTER_DIM or cost is None or isinstance(cost, Function):
+        return d
+    return -(-d // STRETCH) * STRETCH
+
+
+def _parts(x, y, runs, first, last):
+    """The side x of a panel of runs with the kind of its cost, and the first and last run; costs of
+    a function are computed run by run.
+    """
+    if not isinstance(x.cost, Function):
+        yield x, first, last
+        return
+    for r in range(first, last):
+        given = x.cost.given(x.points, runs.starts[r], runs.stops[r], y.points)
+        yield x._replace(cost=given), r, r + 1
+
+
 def _columns(rows):
     return tuple(np.ascontiguousarray(rows.T))
 
@@ -137,7 +158,8 @@ class CpuBackend:
         rows, columns = np.zeros(x.size), np.zeros((n_groups, y.size), y.dtype)
 
         def task(p, bounds):
-            cpu_kernels.panel_sums(x_side, y_side, runs, *bounds, rows, columns)
+            for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
+                cpu_kernels.panel_sums(x_part, y_side, runs, *ends, rows, columns)
 
         self._run(x, task, todo)
         return x.cut(rows), y.cut(columns)
@@ -148,7 +170,8 @@ class CpuBackend:
         sums = np.zeros((len(todo), x.size))
 
         def task(p, bounds):
-            cpu_kernels.panel_self_sums(side, runs, *bounds, sums[p])
+            for part, *ends in _parts(side, side, runs, *bounds):
+                cpu_kernels.panel_self_sums(part, runs, *ends, sums[p])
 
         self._run(x, task, todo)
         return x.cut(sums.sum(axis=0))
@@ -158,7 +181,8 @@ class CpuBackend:
         rows = np.zeros(x.size)
 
         def task(p, bounds):
-            cpu_kernels.panel_sums(x_side, y_side, runs, *bounds, rows, None)
+            for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
+                cpu_kernels.panel_sums(x_part, y_side, runs, *ends, rows, None)
 
         self._run(x, task, panels(costs))
         return x.cut(rows)
@@ -169,7 +193,8 @@ class CpuBackend:
         maxima, sums = np.full(x.size, INERT), np.zeros(x.size)
 
         def task(p, bounds):
-            cpu_kernels.panel_log_sum_exp(x_side, y_side, runs, *bounds, maxima, sums)
+            for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
+                cpu_kernels.panel_log_sum_exp(x_part, y_side, runs, *ends, maxima, sums)
 
         self._run(x, task, panels(costs))
         return x.cut(maxima) + np.log2(x.cut(sums))
@@ -181,7 +206,8 @@ class CpuBackend:
         out = np.zeros((x.size, V.shape[1]))
 
         def task(p, bounds):
-            cpu_kernels.panel_transport(x_side, y_side, runs, *bounds, A, B, derivative, V, out)
+            for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
+                cpu_kernels.panel_transport(x_part, y_side, runs, *ends, A, B, derivative, V, out)
 
         with single_threaded_blas():
             run(task, panels(costs))

@@ -7,9 +7,10 @@ An entry has the same bits in all kernels, and in the transposed plan.
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba.extending import overload
 
 from ..jit import kernel, wide_vectors
-from ..pointwise import add_terms, entry, half_cost, log_root
+from ..pointwise import Given, add_terms, entry, half_cost, log_root
 
 COORDINATES = 4  # read together: squares are stored once for this number
 ROWS, COLUMNS = 8, 256
@@ -185,6 +186,7 @@ def _fill(p, i0, i1, j0, j1, squares, tile):
 def _squares(p, i0, i1, j0, j1, squares):
     """squares_ij = |x_i - y_j|^2, or the sum that the kind of cost depends on."""
     x, y = p.x, p.y
+    copy_given(p.cost, i0, i1, j0, j1, squares)
     for k in range(0, len(y), COORDINATES):
         y0, y1, y2, y3 = y[k][j0:j1], y[k + 1][j0:j1], y[k + 2][j0:j1], y[k + 3][j0:j1]
         for i in range(i0, i1):
@@ -193,6 +195,23 @@ def _squares(p, i0, i1, j0, j1, squares):
                 _set_squares(p.cost, xi, y0, y1, y2, y3, squares[i - i0])
             else:
                 _add_squares(p.cost, xi, y0, y1, y2, y3, squares[i - i0])
+
+
+def copy_given(cost, i0, i1, j0, j1, sums):
+    """Copy the sums of a tile from costs that were computed before."""
+    raise TypeError("for compiled code")
+
+
+@overload(copy_given)
+def _overload_copy_given(cost, i0, i1, j0, j1, sums):
+    def copy(cost, i0, i1, j0, j1, sums):
+        for i in range(i0, i1):
+            for j in range(j0, j1):
+                sums[i - i0, j - j0] = cost.costs[i - cost.first, j]
+
+    if getattr(cost, "instance_class", None) is Given:
+        return copy
+    return lambda cost, i0, i1, j0, j1, sums: None
 
 
 @kernel

@@ -1,0 +1,97 @@
+"""Costs that a caller gives as a compiled function of two points.
+
+Only loops that fill blocks of costs are compiled for the function, and not cached on disk. All
+other kernels read these blocks.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
+
+from .pointwise import Given
+
+LONGEST_TEXT = 300  # of numba's error
+
+
+class Function(NamedTuple):
+    """c(x_i, y_j) times a factor, as a kind of cost."""
+
+    function: Any
+    per_cost: float
+    derivative: Any = None  # in x_i
+
+    def given(self, x, first, last, y):
+        """The kind of cost of the rows from first to last, with the block of their costs."""
+        out = np.empty((last - first, len(y)))
+        if not _filler(self.function)(x[first:last], y, self.per_cost, out):
+            i, j = np.argwhere(~np.isfinite(out))[0].tolist()
+            raise ValueError(
+                f"cost: expected finite numbers, got {out[i, j]} for the points "
+                f"{x[first + i].tolist()} and {y[j].tolist()}; correct the function, or leave out "
+                "such points"
+            )
+        return Given(out, first)
+
+
+def is_compiled(function):
+    """Tell whether an object is a function compiled by numba.njit."""
+    return isinstance(function, Dispatcher)
+
+
+def block(function, x, y):
+    """(n, m) values of the function at all pairs of points.
+
+    Raises a TypeError with a part of numba's text if the function cannot be compiled for points.
+    """
+    try:
+        return Function(function, 1.0).given(_rows(x), 0, len(x), _rows(y)).costs
+    except NumbaError as error:
+        text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+        raise TypeError(
+            "cost: expected a function c(xi, yj) -> float of two float64 arrays of shape "
+            f"({x.shape[1]},), got one that numba cannot compile for them: {text[:LONGEST_TEXT]}; "
+            "correct the function"
+        ) from error
+
+
+def mean_derivatives(derivative, weights, x, y):
+    """(n, d) sums of weights_ij times the derivatives of the cost in x_i."""
+    out = np.zeros(x.shape)
+    _adder(derivative)(_rows(x), _rows(y), weights, out)
+    return out
+
+
+def _rows(points):
+    return np.ascontiguousarray(points, dtype=np.float64)
+
+
+@lru_cache(64)
+def _filler(function):
+    @njit(nogil=True)
+    def fill(x, y, per_cost, out):
+        is_finite = True
+        for i in range(len(x)):
+            for j in range(len(y)):
+                out[i, j] = per_cost * function(x[i], y[j])
+                is_finite &= np.isfinite(out[i, j])
+        return is_finite
+
+    return fill
+
+
+@lru_cache(64)
+def _adder(derivative):
+    @njit(nogil=True)
+    def add(x, y, weights, out):
+        for i in range(len(x)):
+            for j in range(len(y)):
+                gradient = derivative(x[i], y[j])
+                for k in range(x.shape[1]):
+                    out[i, k] += weights[i, j] * gradient[k]
+
+    return add

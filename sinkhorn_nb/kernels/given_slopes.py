@@ -1,0 +1,27 @@
+"""Mean derivatives of a cost that is a caller's function."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backends.cost_functions import Function, mean_derivatives
+from ..backends.plan_entries import PlanEntries
+from ..common.array_types import Floats
+
+PAIRS_A_BLOCK = 2**22
+HIGHEST = 960.0  # log2 of the largest entry
+
+
+def given_slopes(cost: Function, x: Floats, F: Floats, y: Floats, G: Floats) -> Floats:
+    """(n, 1 + d) sums of p_ij = 2^(F_i + G_j - cost), and of p_ij times the derivatives of the cost
+    in x_i; these are NaN if they are not known.
+    """
+    out = np.full((len(x), 1 + x.shape[1]), np.nan)
+    step = max(1, PAIRS_A_BLOCK // len(y))
+    for i in range(0, len(x), step):
+        rows = slice(i, i + step)
+        block = PlanEntries(x[rows], F[rows], y, G, 0.5, HIGHEST, cost).dense()
+        out[rows, 0] = block.sum(axis=1)
+        if cost.derivative is not None:
+            out[rows, 1:] = mean_derivatives(cost.derivative, block, x[rows], y)
+    return out
