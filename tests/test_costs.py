@@ -184,7 +184,7 @@ def test_a_price_of_the_marginals_goes_with_any_exponent(p):
 
 def test_distances_on_a_line_start_sorted_and_other_costs_take_no_quadratic_start():
     x, y = np.random.default_rng(0).random((2, 400, 1))
-    how = {"p": 1, "blur": 0.01}
+    how = {"p": 1, "blur": 0.001}
     sorted_first = snb.entropic_ot(x, y, **how)
     from_zeros = snb.entropic_ot(x, y, **how, solver=snb.Sinkhorn(init="zeros"))
     assert sorted_first.n_passes < from_zeros.n_passes
@@ -213,7 +213,7 @@ def test_nearly_equal_measures_start_from_their_self_potentials():
     x = np.random.default_rng(0).random((300, 2))
     divergence = snb.sinkhorn_divergence(x, x + 1e-3, p=1, blur=0.1)
     far = snb.sinkhorn_divergence(x, x + 1.0, p=1, blur=0.1)
-    assert 0 < float(divergence) < 1e-4
+    assert 0 < float(divergence) < 2e-4
     assert divergence.xy.n_iter <= far.xy.n_iter
     start = Debiased(divergence.xx.iterate.f, divergence.yy.iterate.f, otherwise=Auto())
     assert start.serves(divergence.xy.problem)
