@@ -25,6 +25,7 @@ from problems import example
 import sinkhorn_nb as snb
 from sinkhorn_nb.backends import choice, self_check
 from sinkhorn_nb.backends.cuda import device as cuda_device
+from sinkhorn_nb.backends.pointwise import Distance, Power
 from sinkhorn_nb.backends.sharded import ShardedBackend
 
 # Dimensions up to 6 have kernels of their own, all others share one.
@@ -86,6 +87,34 @@ def test_weights_of_zero_are_inert(check):
     t = some(*SIZE, 2, "float32")
     t.x.weights[:] = t.a[:] = np.where(np.arange(t.x.n) % 3 == 0, t.a, 0)
     check(t)
+
+
+@pytest.mark.parametrize("cost", [Distance(), Power(0.75)])
+@pytest.mark.parametrize(("dtype", "d"), [("float32", 2), ("float64", 9)])
+def test_powers_of_the_distance(cost, dtype, d):
+    """All questions, with the costs and their slopes as factors of the pairs."""
+    assert self_check.agrees(BACKEND, d, dtype, SIZE, cost)
+
+
+@pytest.mark.parametrize("dtype", RTOL)
+def test_a_divergence_of_distances_is_that_of_the_cpu(dtype):
+    x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
+    on_cpu, on_gpu = (
+        snb.sinkhorn_divergence(
+            x.astype(dtype),
+            y.astype(dtype),
+            a,
+            b,
+            p=1,
+            blur=0.5,
+            solver=snb.Sinkhorn(tol=1e-5, dtype=dtype, backend=name),
+        )
+        for name in ("cpu", "cuda")
+    )
+    assert on_gpu.value == pytest.approx(on_cpu.value, rel=1e-5)
+    for expected, got in zip(on_cpu.gradient(), on_gpu.gradient(), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+    assert on_gpu.xy.transport_cost == pytest.approx(on_cpu.xy.transport_cost, rel=1e-5)
 
 
 def test_exponents_beyond_the_range_are_told():

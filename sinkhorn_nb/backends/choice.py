@@ -8,9 +8,11 @@ from .cpu import small_problems
 from .cpu.backend import CpuBackend
 from .cuda import driver
 from .fallback import FallbackBackend
+from .pointwise import Distance, Power
 from .self_check import Work, is_trusted
 from .sharded import ShardedBackend
 
+ON_GPUS = Distance, Power  # kinds of cost with kernels on GPUs
 NAMES = ("auto", "cpu", "cuda")
 INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
 
@@ -19,12 +21,12 @@ def choose(name, work: Work | None = None) -> Backend:
     """Return the backend with a name for some work; "auto" uses a GPU for large work, if it passes
     a trial.
 
-    Only the CPU has kernels for other kinds of cost than |x - y|^2 / 2.
+    Only the CPU has kernels for costs other than powers of the distance.
     """
-    if work is not None and work.cost is not None:
+    if work is not None and not (work.cost is None or isinstance(work.cost, ON_GPUS)):
         if name == "cuda":
             raise ValueError(
-                'backend: expected "auto" or "cpu" for a cost other than |x - y|^2 / 2, got '
+                'backend: expected "auto" or "cpu" for a cost other than |x - y|^p / p, got '
                 '"cuda"; leave it out, because only the CPU computes this cost'
             )
         return CpuBackend()

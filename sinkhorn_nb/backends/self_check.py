@@ -40,36 +40,35 @@ class Work(NamedTuple):
 def is_trusted(make, work):
     """Tell whether the backend from `make` passes the trial and has room for the work."""
     try:
-        return _passes(make, min(work.dimension, MOST_DIMENSIONS), work.dtype) and make().has_room(
-            work
-        )
+        dimension = min(work.dimension, MOST_DIMENSIONS)
+        return _passes(make, dimension, work.dtype, work.cost) and make().has_room(work)
     except Exception:  # a forked child, a lost device
         return False
 
 
 @cache
-def _passes(make, dimension, dtype):
+def _passes(make, dimension, dtype, cost):
     """Run the trial once for each kind of kernel."""
     try:
-        return agrees(make(), dimension, dtype)
+        return agrees(make(), dimension, dtype, cost=cost)
     except Exception:  # any error of a driver, because the caller did not ask for a GPU
         return False
 
 
-def agrees(backend, dimension, dtype, sizes=SIZES):
+def agrees(backend, dimension, dtype, sizes=SIZES, cost=None):
     """Tell whether all methods of a backend give the answers of the CPU, on clouds of a few
     tiles.
     """
-    answers = [_answers(each, dimension, dtype, sizes) for each in (CpuBackend(), backend)]
+    answers = [_answers(each, dimension, dtype, sizes, cost) for each in (CpuBackend(), backend)]
     return all(
         np.allclose(got, expected, rtol=RTOL[dtype], atol=0)
         for expected, got in zip(*answers, strict=True)
     )
 
 
-def _answers(backend, d, dtype, sizes):
+def _answers(backend, d, dtype, sizes, cost):
     rng = np.random.default_rng(0)
-    (x, F, a), (y, G, b) = (_side(backend, n, d, dtype, rng) for n in sizes)
+    (x, F, a), (y, G, b) = (_side(backend, n, d, dtype, rng, cost) for n in sizes)
     ends = np.linspace(0, len(F), CLUSTERS + 1).astype(np.int64)
     rows, sums = backend.cluster_sums(x, F, a, y, G, b, ends)
     of_clusters = (
@@ -87,12 +86,14 @@ def _answers(backend, d, dtype, sizes):
         backend.row_sums(x, F, y, G, b),
         2.0 ** backend.log_sum_exp(x, F, y, G),
         backend.transport(x, F, y, G, V, None),
+        *([] if cost is None else (backend.transport(x, F, y, G, V, None, k) for k in (0, 1))),
     ]
 
 
-def _side(backend, n, d, dtype, rng):
+def _side(backend, n, d, dtype, rng, cost):
     """A cloud of several tiles with exponents and weights."""
     bounds = np.linspace(0, n, -(-n // TILE) + 1).astype(np.int64)
     offsets = (rng.normal(size=(n, d)) / np.sqrt(d)).astype(dtype)
-    cloud = backend.load(offsets, rng.normal(size=(len(bounds) - 1, d)) / np.sqrt(d), bounds)
+    centres = rng.normal(size=(len(bounds) - 1, d)) / np.sqrt(d)
+    cloud = backend.load(offsets, centres if cost is None else 0 * centres, bounds, cost)
     return cloud, rng.uniform(-2, 2, n), rng.uniform(size=n)

@@ -39,9 +39,9 @@ VALUES = {"float32": (1, 3, 7), "float64": (1, 3)}
 class CudaCloud(Resident):
     """Points on the device, with the pieces of rows and columns for the blocks."""
 
-    def __init__(self, offsets, centres, bounds, number=0):
+    def __init__(self, offsets, centres, bounds, number=0, cost=None):
         super().__init__(number)
-        self.n, self.dtype = len(offsets), offsets.dtype
+        self.n, self.dtype, self.cost = len(offsets), offsets.dtype, cost
         self.shape = shape_of(offsets.dtype.name, offsets.shape[1])
         padding = ((0, 0), (0, 0 if self.shape.few else -offsets.shape[1] % STRETCH))
         self._points, self._centres = (
@@ -143,9 +143,9 @@ class CudaBackend:
         _require(work.n_points, work.dimension, np.dtype(work.dtype).itemsize)
 
     @telling_shortage
-    def load(self, offsets, centres, bounds):
+    def load(self, offsets, centres, bounds, cost=None):
         _require(*offsets.shape, offsets.dtype.itemsize)
-        return CudaCloud(offsets, centres, bounds, self._number)
+        return CudaCloud(offsets, centres, bounds, self._number, cost)
 
     @telling_shortage
     def sums(self, x, F, a, y, G, b):
@@ -167,7 +167,7 @@ class CudaBackend:
         rows = cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64)
         columns = cuda.device_array((len(x_side.ends) - 1, y.n, 1), dtype)
         with starting:
-            kernel = sums_kernel(x.dtype.name, x.shape, 1, True, is_self)
+            kernel = sums_kernel(x.dtype.name, x.shape, 1, True, is_self, x.cost)
         _launch(kernel, x.shape.threads, x_side, y_side, rows, columns)
         return _total(rows), columns
 
@@ -176,15 +176,15 @@ class CudaBackend:
         return self._transport(x, F, y, G, b[:, None])[:, 0]
 
     @telling_shortage
-    def transport(self, x, F, y, G, V, factors):
+    def transport(self, x, F, y, G, V, factors, derivative=None):
         if factors is not None:  # a pass for every few products of a column of B and one of V
             A, B = factors
             products = (B[:, :, None] * V[:, None, :]).reshape(y.n, -1)
-            sums = self._transport(x, F, y, G, products).reshape(x.n, A.shape[1], -1)
+            sums = self._transport(x, F, y, G, products, derivative).reshape(x.n, A.shape[1], -1)
             return np.einsum("ir,irk->ik", A, sums)
-        return self._transport(x, F, y, G, V)
+        return self._transport(x, F, y, G, V, derivative)
 
-    def _transport(self, x, F, y, G, V):
+    def _transport(self, x, F, y, G, V, derivative=None):
         widths = VALUES[x.dtype.name]
         width = next((k for k in widths if k >= V.shape[1]), widths[-1])
         (panels, chunks), none = _row_wise(x, y), cuda.device_array((1, 1, 1), np.float64)
@@ -195,7 +195,7 @@ class CudaBackend:
             values[:, : V.shape[1] - k] = V[:, k : k + width]
             y_side = y.side(G, values, chunks)
             with starting:
-                kernel = sums_kernel(x.dtype.name, x.shape, width, False, False)
+                kernel = sums_kernel(x.dtype.name, x.shape, width, False, False, x.cost, derivative)
             _launch(kernel, x.shape.threads, x_side, y_side, sums, none)
             out[:, k : k + width] = _total(sums).reshape(x.n, width)[:, : V.shape[1] - k]
         return out
@@ -208,7 +208,7 @@ class CudaBackend:
             cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2)
         )
         with starting:
-            kernel = log_sums_kernel(x.dtype.name, x.shape)
+            kernel = log_sums_kernel(x.dtype.name, x.shape, x.cost)
         _launch(kernel, x.shape.threads, x_side, y_side, maxima, sums)
         out = cuda.device_array(x.n, np.float64)
         with starting:

@@ -37,12 +37,12 @@ class Side(NamedTuple):
 
 
 @cache
-def sums_kernel(dtype, shape, n_values, columns_too, is_self):
+def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivative=None):
     """row_sums_qi = sum_j p_ij V_j over chunk q and, if requested, column_sums_pj = sum_i a_i p_ij
     over panel p.
 
     For a cloud with itself only columns of later tiles are taken, because each pair serves row i
-    and row j.
+    and row j. Unless `derivative` is None, p_ij is multiplied by the cost or, for 1, by its slope.
     """
     number, rows, columns, block, step = (
         np.dtype(dtype).type,
@@ -64,9 +64,10 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
         tiles.holding(dtype, shape),
     )
     exponents, add_tile = (
-        tiles.exponents_of(shape),
-        _adding_tile(dtype, shape, n_values, columns_too),
+        tiles.exponents_of(shape, cost),
+        _adding_tile(dtype, shape, n_values, columns_too, tiles.weighing(shape, cost, derivative)),
     )
+    terms_shape = tiles.terms_shape(shape, cost)
     clear, add_rows, (empty, add_columns) = (
         tiles.clearing(shape),
         tiles.adding_rows(shape),
@@ -91,6 +92,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
             cuda.local.array((rows, n_values), number),
         )
         A, a = cuda.local.array(rows, number), cuda.local.array(rows, number)
+        terms = cuda.local.array(terms_shape, number)
         sums = cuda.local.array(columns, number)
         p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
         if start == 0:
@@ -113,9 +115,22 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
                     hold_weights(x, base, i1, a, totals, me)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
                         exponents(
-                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside, A, t, me
+                            x,
+                            base,
+                            i1,
+                            y,
+                            j0,
+                            j1,
+                            np.uint32(s),
+                            held,
+                            near,
+                            beside,
+                            A,
+                            terms,
+                            t,
+                            me,
                         )
-                        add_tile(np.uint32(s), t, beside, a, totals, sums, own, me)
+                        add_tile(np.uint32(s), terms, t, beside, a, totals, sums, own, me)
                     add_rows(totals, parts, row_sums, q, base, i1, me)
                 if columns_too and not (is_self and of_x == of_y):
                     add_columns(own, column_sums, p, j0, j1, me)
@@ -123,7 +138,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self):
     return pass_over
 
 
-def _adding_tile(dtype, shape, n_values, columns_too):
+def _adding_tile(dtype, shape, n_values, columns_too, weigh):
     exp2 = EXP2[dtype]
     threads, lanes, rows, columns, step = (
         shape.threads,
@@ -134,7 +149,7 @@ def _adding_tile(dtype, shape, n_values, columns_too):
     )
 
     @device
-    def add_tile(s, t, beside, a, totals, sums, own, me):
+    def add_tile(s, terms, t, beside, a, totals, sums, own, me):
         """Add a thread's pairs to its sums of rows and of columns."""
         first, slot = (
             np.uint32(s * np.uint32(step) + me % np.uint32(lanes)),
@@ -143,6 +158,7 @@ def _adding_tile(dtype, shape, n_values, columns_too):
         for c in range(columns):
             for r in range(rows):
                 t[r, c] = exp2(t[r, c])
+        weigh(terms, t)
         for k in range(n_values):
             for c in range(columns):
                 for r in range(rows):
@@ -159,7 +175,7 @@ def _adding_tile(dtype, shape, n_values, columns_too):
 
 
 @cache
-def log_sums_kernel(dtype, shape):
+def log_sums_kernel(dtype, shape, cost=None):
     """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent -
     maximum).
     """
@@ -178,8 +194,13 @@ def log_sums_kernel(dtype, shape):
         shape.held,
     )
     (place, place_parts), (hold, _) = tiles.placing(dtype, shape, 0), tiles.holding(dtype, shape)
-    exponents, go_on, merge = tiles.exponents_of(shape), _going_on(dtype, shape), _merging(shape)
+    exponents, go_on, merge = (
+        tiles.exponents_of(shape, cost),
+        _going_on(dtype, shape),
+        _merging(shape),
+    )
     clear, inert = tiles.clearing(shape), number(tiles.INERT)
+    terms_shape = tiles.terms_shape(shape, cost)
 
     @kernel
     def pass_over(x, y, maxima, sums, start, stop):
@@ -194,6 +215,7 @@ def log_sums_kernel(dtype, shape):
         )
         t, A = cuda.local.array((rows, columns), number), cuda.local.array(rows, number)
         largest, totals = cuda.local.array(rows, number), cuda.local.array(rows, number)
+        terms = cuda.local.array(terms_shape, number)
         p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
         if start == 0:
             clear(x, p, maxima, q, inert, me)
@@ -213,7 +235,20 @@ def log_sums_kernel(dtype, shape):
                         A[r], largest[r], totals[r] = number(0), inert, number(0)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
                         exponents(
-                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside, A, t, me
+                            x,
+                            base,
+                            i1,
+                            y,
+                            j0,
+                            j1,
+                            np.uint32(s),
+                            held,
+                            near,
+                            beside,
+                            A,
+                            terms,
+                            t,
+                            me,
                         )
                         go_on(t, largest, totals)
                     merge(x, of_x, y, of_y, base, i1, largest, totals, parts, maxima, sums, q, me)
