@@ -7,8 +7,8 @@ move.
 import numpy as np
 
 from .cpu.threads import run
+from .elementary import LOW64, exp2_within
 from .jit import kernel, wide_vectors
-from .pointwise import LOW64, exp2_within
 
 COLUMNS = 512  # at a time: their exponents and coordinates stay in the cache of a core
 NEGLIGIBLE = 120.0  # powers of 2 below the largest term so far

@@ -15,7 +15,8 @@ from ..backends.cpu.compressed_pairs import monomial_sums, near_tiles
 from ..backends.cpu.compressed_taylor import taylor
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
-from ..kernels.point_cloud import Side
+from ..costs import SQUARED_EUCLIDEAN
+from ..kernels.side import Side
 from ..measures.partition import Partition
 from .cells import Cells
 from .nodes import Nodes
@@ -132,7 +133,9 @@ def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
 
 def _side(tiles: Tiles, eps: float) -> Side:
     partition: Partition = tiles.partition
-    return Side(partition.points, partition.probabilities, tiles.bounds, eps, PAIRS, CpuBackend())
+    settings = SQUARED_EUCLIDEAN, eps, PAIRS, CpuBackend()
+    points, weights = partition.points, partition.probabilities
+    return Side(points, points, weights, tiles.bounds, settings)
 
 
 def _monomials(d: int) -> list[tuple[int, ...]]:

@@ -4,8 +4,8 @@ exponential per pair.
 
 import numpy as np
 
+from ..elementary import exp2
 from ..jit import exact_kernel, kernel, wide_vectors
-from ..pointwise import exp2
 from .backend import panels
 from .kernels import COLUMNS, ROWS, _columns, _rows, _same_tile, _scratch
 from .threads import run, single_threaded_blas
@@ -82,8 +82,8 @@ def panel_monomials(x, y, runs, first, last, pointers, seen, centres, grown, axi
                 i0, i1 = _rows(x, runs, r, d, y.references[t], A)
                 flat = exponents[: (i1 - i0) * (j1 - j0)]
                 pairs = flat.reshape(i1 - i0, j1 - j0)
-                x_tile, y_tile = tile(x.points, y.points, i0, i1, j0, j1, scratch)
-                fill(x_tile, A, y_tile, B, pairs)
+                x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
+                fill(x.cost, x_tile, A, y_tile, B, pairs)
                 for j in range(len(flat)):
                     flat[j] = exp2(flat[j])
                 product = np.dot(pairs, V.T)
