@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .gradients import Gradient
     from .losses.barycenter import Barycenter, sinkhorn_barycenter
     from .losses.divergences import Divergences
+    from .losses.mmd import MMD, mmd
     from .losses.pairwise import pairwise_sinkhorn_divergence
     from .losses.soft import SoftValues, soft_quantile, soft_rank, soft_sort
     from .losses.two_sample import TwoSampleTest, sinkhorn_two_sample_test
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "MMD",
     "Barycenter",
     "BatchAligner",
     "ConvergenceWarning",
@@ -57,6 +59,7 @@ __all__ = [
     "Status",
     "TwoSampleTest",
     "entropic_ot",
+    "mmd",
     "pairwise_sinkhorn_divergence",
     "sinkhorn_barycenter",
     "sinkhorn_divergence",
@@ -87,7 +90,9 @@ _HOMES = {
     "Solution": "results.solution",
     "Status": "results.status",
     "TwoSampleTest": "losses.two_sample",
+    "MMD": "losses.mmd",
     "entropic_ot": "functional",
+    "mmd": "losses.mmd",
     "pairwise_sinkhorn_divergence": "losses.pairwise",
     "sinkhorn_barycenter": "losses.barycenter",
     "sinkhorn_divergence": "functional",

@@ -219,6 +219,15 @@ class GibbsKernel:
             gradients = self._normalized(f, g, lambda kernel, f: kernel._slopes(f, g))
         return self._cost.pulled(self._origin + self._x.places, gradients)
 
+    def gradient_sums(self, f: Floats, g: Floats) -> Floats:
+        """(n, d) sums of b_j p_ij times the cost's derivatives in x_i."""
+        if self._kind is not None:
+            return self._cost.pulled(self._origin + self._x.places, self._slopes(f, g)[:, 1:])
+        x, y = self._x.points, self._y.points
+        center = y.mean(axis=0)
+        sums = self.transport(f, g, _with_ones(y - center))
+        return (x - center) * sums[:, :1] - sums[:, 1:]
+
     def _slopes(self, f: Floats, g: Floats) -> Floats:
         """Sums of b_j p_ij and of b_j p_ij times the derivatives of the cost in embedded points."""
         weighted = g + self.eps * log(self._y.weights)
