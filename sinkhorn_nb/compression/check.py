@@ -19,7 +19,7 @@ from .expansion import Expansion
 from .nodes import Nodes
 from .potentials import PAIRS
 
-ROWS = 512  # drawn per side
+ROWS = 1024  # drawn per side
 HIDDEN = 0.25  # of the error that is seen, at most, is hidden because the partners are nodes
 ROUNDING = 1e-5  # of sums in float32, and of what nodes hide from each other when they are few
 SEED = 0
