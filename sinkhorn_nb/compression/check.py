@@ -19,7 +19,7 @@ from .expansion import Expansion
 from .nodes import Nodes
 from .potentials import PAIRS
 
-ROWS = 1024  # drawn per side
+ROWS, MORE_ROWS = 1024, 8192  # drawn per side, and once more before cells are made smaller
 HIDDEN = 0.25  # of the error that is seen, at most, is hidden because the partners are nodes
 ROUNDING = 1e-5  # of sums in float32, and of what nodes hide from each other when they are few
 SEED = 0
@@ -68,7 +68,7 @@ def variance(values: Floats, shares: Floats) -> float:
     return float(shares**2 @ (values - shares @ values) ** 2)
 
 
-def drawn_rows(measure: Measure, cells: Cells, images: Floats) -> Rows:
+def drawn_rows(measure: Measure, cells: Cells, images: Floats, count: int = ROWS) -> Rows:
     """Draw points of a measure: half by mass and half by mass times squared distance from their
     images.
 
@@ -79,12 +79,12 @@ def drawn_rows(measure: Measure, cells: Cells, images: Floats) -> Rows:
     squares[~np.isfinite(squares)] = 0.0
     cost = cells.masses @ squares
     chances = cells.masses * (0.5 + 0.5 * squares / cost) if cost > 0 else cells.masses.copy()
-    heights = (np.arange(ROWS) + np.random.default_rng(SEED).random(ROWS)) / ROWS
+    heights = (np.arange(count) + np.random.default_rng(SEED).random(count)) / count
     running = np.cumsum(chances)
     cell = np.minimum(np.searchsorted(running, heights * running[-1]), len(cells) - 1)
     pointers = np.searchsorted(cell, np.arange(len(cells) + 1))
 
-    chosen, mass = drawn_points(measure.points, measure.probabilities, cells.owner, pointers, ROWS)
+    chosen, mass = drawn_points(measure.points, measure.probabilities, cells.owner, pointers, count)
     densities = cells.masses / np.where(chances > 0, chances, 1.0)
     shares = _shares(cell, pointers, mass) * densities[cell]
     is_drawn = chosen >= 0
@@ -115,9 +115,11 @@ class Checked(NamedTuple):
     node_partition: Partition
 
 
-def to_check(measure: Measure, cells: Cells, nodes: Nodes, images: Floats) -> Checked:
+def to_check(
+    measure: Measure, cells: Cells, nodes: Nodes, images: Floats, count: int = ROWS
+) -> Checked:
     """Draw the rows of one side, whose points the nodes stand for as partners."""
-    rows = drawn_rows(measure, cells, images)
+    rows = drawn_rows(measure, cells, images, count)
     row_partition = Partition(rows.points, rows.shares)
     node_partition = Partition(nodes.points, nodes.weights)
     return Checked(rows, row_partition, cells.means, nodes.points, nodes.cell, node_partition)

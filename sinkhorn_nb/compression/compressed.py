@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..measures.measure import Measure
 from ..results.compression import Compression
 from ..results.solution import Solution
-from .check import Sample, sampled, to_check
+from .check import ROWS, Sample, sampled, to_check
 from .expansion import Expansion, Parts, expand
 from .potentials import Potential
 
@@ -51,11 +51,15 @@ def extended_to_cells(
 
 
 def checked(
-    measures: tuple[Measure, Measure], parts: list[Parts], expansions: list[Expansion], eps: float
+    measures: tuple[Measure, Measure],
+    parts: list[Parts],
+    expansions: list[Expansion],
+    eps: float,
+    count: int = ROWS,
 ) -> list[Sample]:
     """The marginals of all problems in rows drawn from both measures."""
     sides = [
-        to_check(measure, part.cells, part.partners, expansion.map)
+        to_check(measure, part.cells, part.partners, expansion.map, count)
         for measure, part, expansion in zip(measures, parts, expansions, strict=False)
     ]
     return [

@@ -14,6 +14,7 @@ from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.compression import Compression
 from .cells import SPLIT, Cells, Grid, can_tell, cut_cells, grid_cells, joined, ordinary
+from .check import MORE_ROWS, Sample
 from .compressed import Compressed, checked, extended_to_cells
 from .cuts import cuts
 from .expansion import Parts
@@ -91,6 +92,8 @@ class Rounds:
         solutions = self._between_nodes.solutions(nodes, before.solutions if before else [])
         potentials, expansions = extended_to_cells(parts, solutions)
         samples = checked(self._measures, parts, expansions, self.problem.eps)
+        if self.kappa is None and not _worst(samples) <= self.solver.tol:  # by a few rows, perhaps
+            samples = checked(self._measures, parts, expansions, self.problem.eps, MORE_ROWS)
         report = Compression.of(kappa, (len(nodes[0]), len(nodes[1])), number)
         return Compressed(solutions, parts, potentials, expansions, samples, report, are_equal)
 
@@ -179,3 +182,7 @@ class Rounds:
         expected = (self.solver.tol / AT_ONE) ** (1 / ORDER)
         expected = min(max(expected, LEAST_KAPPA), LARGEST_KAPPA)
         return min(expected, max(self.extent / self.problem.blur, 1e-6) / FEWEST)
+
+
+def _worst(samples: list[Sample]) -> float:
+    return max(sample.stated_error for sample in samples)
