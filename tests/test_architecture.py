@@ -101,9 +101,7 @@ def test_functions_are_short(path):
 def test_functions_take_few_arguments(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    # scikit-learn wants all settings of an estimator, as plain values, in __init__
-    free = [*FREE, "__init__"] if "estimators" in path.parts else FREE
-    found = [n for n in ast.walk(tree) if isinstance(n, functions) and n.name not in free]
+    found = [n for n in ast.walk(tree) if isinstance(n, functions) and n.name not in FREE]
     counts = [len([*n.args.posonlyargs, *n.args.args, *n.args.kwonlyargs]) for n in found]
     assert max(counts, default=0) <= MOST_ARGUMENTS
 
