@@ -96,7 +96,7 @@ def test_the_test_is_exact_before_the_iterations_converge(most, monkeypatch):
         )
         for seed in range(600)
     ]
-    assert not any(result.converged for result in results)
+    assert sum(result.converged for result in results) < 300
     assert np.isfinite([result.null_distribution for result in results]).all()
     assert np.mean([result.pvalue <= 0.05 for result in results]) < 0.085
 
@@ -122,7 +122,7 @@ def test_several_blurs_have_one_p_value_that_pays_for_the_choice():
 def test_a_blur_too_small_to_converge_at_gives_finite_numbers():
     x, y = draws(0, 200, 200, 10)
     result = snb.sinkhorn_two_sample_test(x, y, blur=0.01, n_permutations=99, random_state=0)
-    assert np.isfinite(result.null_distribution).all() and not result.converged
+    assert np.isfinite(result.null_distribution).all()
 
 
 def test_equal_samples_and_equal_points_are_the_least_extreme():
@@ -134,16 +134,24 @@ def test_equal_samples_and_equal_points_are_the_least_extreme():
     assert same.pvalue == 1.0
 
 
-@pytest.mark.parametrize("distance", [1e3, 1e6])
+@pytest.mark.parametrize("distance", [10.0, 1e3, 1e6])
 def test_an_outlier_does_not_spoil_the_test(distance):
     x, y = draws(0, 50, 50, 2, shift=1.0)
     x[0] = distance
     result = snb.sinkhorn_two_sample_test(x, y, blur=0.5, n_permutations=99, random_state=0)
     assert np.isfinite(result.statistic) and np.isfinite(result.null_distribution).all()
-    if result.converged:
-        assert result.statistic == pytest.approx(
-            snb.sinkhorn_divergence(x, y, blur=0.5).value, rel=1e-4
-        )
+    expected = snb.sinkhorn_divergence(x, y, blur=0.5).value
+    assert result.statistic == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("n, blur", [(40, 0.1), (300, 0.2)])
+def test_samples_far_apart_have_the_value_of_the_divergence(n, blur):
+    x, y = draws(0, n, n, 2)
+    y[:, 0] += 20  # exponents of 2e4 and 5e3: no float holds such a sum
+    result = snb.sinkhorn_two_sample_test(x, y, blur=blur, n_permutations=199, random_state=0)
+    expected = snb.sinkhorn_divergence(x, y, blur=blur).value
+    assert result.statistic == pytest.approx(expected, rel=1e-3)
+    assert result.pvalue == 0.005
 
 
 def test_one_point_against_one_has_a_single_value():

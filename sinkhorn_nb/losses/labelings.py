@@ -21,6 +21,7 @@ TOL = (
     1e-3  # marginal error at which a labeling is left alone; its value is right to about eps TOL^2
 )
 WORK = 2.0**34  # pairs of points times labelings times iterations, at most
+LOST = 0.01  # of the mass: a labeling with more at the limits of floats is solved in another way
 TINY = 1e-300  # in place of a sum that is 0, whose logarithm is clipped
 SMALL_WORK = 2.0**28  # of one iteration: float64 takes no more than a second
 LEAST, MOST = 6, 1000  # iterations
@@ -39,10 +40,13 @@ class Effort(NamedTuple):
 
 
 class Values(NamedTuple):
-    """(B,) values of labelings, and whether each has converged."""
+    """(B,) values of labelings, whether each has converged, and whether its numbers left the range
+    of floats, so that the value means nothing.
+    """
 
     value: Floats
     converged: Booleans
+    lost: Booleans
 
 
 def effort(points: Floats, n_labelings: int, blur: float) -> Effort:
@@ -76,7 +80,8 @@ def sinkhorn_values(points: Floats, labels: Booleans, blur: float, how: Effort) 
     how : Effort
     """
     kernel, eps = PooledKernel(points, blur**2, how.dtype), blur**2
-    values = Values(np.empty(len(labels)), np.empty(len(labels), dtype=bool))
+    count = len(labels)
+    values = Values(np.empty(count), np.empty(count, dtype=bool), np.empty(count, dtype=bool))
     limit = LARGEST_LOG[how.dtype]
 
     def task(first: int, last: int) -> None:
@@ -84,9 +89,10 @@ def sinkhorn_values(points: Floats, labels: Booleans, blur: float, how: Effort) 
         cross, cross_error = _until_converged(_Cross, kernel, sides, limit, how.most)
         own, own_error = _until_converged(_Selves, kernel, sides, limit, how.most)
         values.value[first:last] = eps * (cross - own / 2)
-        values.converged[first:last] = np.maximum(cross_error, own_error) <= TOL
+        errors = np.maximum(cross_error, own_error)
+        values.converged[first:last] = errors <= TOL
+        values.lost[first:last] = np.isinf(errors)
 
-    count = len(labels)
     with single_threaded_blas():
         run(task, [(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)])
     return values
@@ -119,8 +125,10 @@ class _Cross:
 
         dual = np.einsum("ij,ij->j", self._a, u_next) + np.einsum("ij,ij->j", self._b, v)
         error = np.einsum("ij,ij->j", self._a, np.abs(np.expm1(u - u_next)))
-        is_clipped = np.maximum(np.abs(v), np.abs(u_next)).max(axis=0) >= self._limit
-        return _Step(dual, np.where(is_clipped, np.inf, error), u_next)
+        is_clipped = np.maximum(np.abs(v), np.abs(u_next)) >= self._limit
+        clipped = ((self._a + self._b) * is_clipped).sum(axis=0)
+        error = np.where(clipped > 0, np.maximum(error, 1.0), error)
+        return _Step(dual, np.where(clipped > LOST, np.inf, error), u_next)
 
     def _logs(self, V: Floats, side: Booleans) -> Floats:
         """Logarithms of the sums at the points of a side, within the limit; 0 at the others."""

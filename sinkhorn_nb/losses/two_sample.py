@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -11,8 +12,14 @@ import numpy as np
 from .. import validation
 from ..common.array_types import ArrayLike, Booleans, Floats
 from ..common.representation import Represented
+from ..interop.arrays import HOST
+from ..measures.clouds import CloudPairs, Clouds
 from ..measures.measure import Measure
+from ..results.warning import ConvergenceWarning
+from ..solver import DEFAULT
+from ..terms import Terms
 from .arguments import comparable
+from .divergences import diverge_alone
 from .jobs import effective_n_jobs, spread
 from .labelings import CHUNK, Effort, effort, rounding, sinkhorn_values
 from .mean_embeddings import embedding_values
@@ -200,10 +207,13 @@ def _checked(value: ArrayLike, count: int) -> Floats:
 def _sinkhorn_table(z: Floats, labels: Booleans, blur: float, n_jobs: int | None) -> _Table:
     how = effort(z, len(labels), blur)
     value, converged = np.empty(len(labels)), np.empty(len(labels), dtype=bool)
+    lost = np.empty(len(labels), dtype=bool)
     tasks = ((rows, z, labels[rows], blur, how) for rows in _shares(len(labels), n_jobs))
 
     for parcel in spread(_solve, tasks, n_jobs):
-        rows, value[rows], converged[rows] = parcel.contents
+        rows, value[rows], converged[rows], lost[rows] = parcel.contents
+    for k in np.flatnonzero(lost):  # of sides that are far apart relative to the blur
+        value[k], converged[k] = _divergence(z[labels[k]], z[~labels[k]], blur)
     return _Table(value, rounding(value, blur, how.dtype), bool(converged.all()))
 
 
@@ -218,5 +228,15 @@ def _shares(count: int, n_jobs: int | None) -> list[slice]:
 
 def _solve(
     rows: slice, z: Floats, labels: Booleans, blur: float, how: Effort
-) -> tuple[slice, Floats, Booleans]:
+) -> tuple[slice, Floats, Booleans, Booleans]:
     return rows, *sinkhorn_values(z, labels, blur, how)
+
+
+def _divergence(x: Floats, y: Floats, blur: float) -> tuple[float, bool]:
+    """S_eps by the usual solver, which works with logarithms, and whether it converged."""
+    clouds, _ = Clouds.of([(("x", x), ("a", None)), (("y", y), ("b", None))])
+    pair = CloudPairs(clouds, np.array([0]), np.array([1]), Terms(blur**2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the result says it
+        found = diverge_alone(pair, DEFAULT, HOST)
+    return found.value, found.converged
