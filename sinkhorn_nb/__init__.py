@@ -72,6 +72,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "MMD": "losses.mmd",
     "Barycenter": "losses.barycenter",
     "BatchAligner": "estimators",
     "ConvergenceWarning": "results.warning",
@@ -90,7 +91,6 @@ _HOMES = {
     "Solution": "results.solution",
     "Status": "results.status",
     "TwoSampleTest": "losses.two_sample",
-    "MMD": "losses.mmd",
     "entropic_ot": "functional",
     "mmd": "losses.mmd",
     "pairwise_sinkhorn_divergence": "losses.pairwise",
