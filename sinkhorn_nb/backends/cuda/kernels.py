@@ -20,6 +20,7 @@ import numpy as np
 from ..elementary import exp2 as clipped_exp2
 from . import tiles as tiles
 from .device import EXP2, SIMULATOR, cuda, device, kernel, syncthreads
+from .pairs import adding_tile, exponents_of, shape_of_terms, weighing
 
 SHARERS = 4 if SIMULATOR else 128  # threads that sum one group of cluster sums
 
@@ -63,11 +64,12 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
         tiles.placing(dtype, shape, n_values),
         tiles.holding(dtype, shape),
     )
+    weigh = weighing(dtype, shape, cost, derivative)
     exponents, add_tile = (
-        tiles.exponents_of(shape, cost),
-        _adding_tile(dtype, shape, n_values, columns_too, tiles.weighing(shape, cost, derivative)),
+        exponents_of(dtype, shape, cost),
+        adding_tile(dtype, shape, n_values, columns_too, weigh),
     )
-    terms_shape = tiles.terms_shape(shape, cost)
+    terms_shape = shape_of_terms(shape, cost)
     clear, add_rows, (empty, add_columns) = (
         tiles.clearing(shape),
         tiles.adding_rows(shape),
@@ -138,42 +140,6 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
     return pass_over
 
 
-def _adding_tile(dtype, shape, n_values, columns_too, weigh):
-    exp2 = EXP2[dtype]
-    threads, lanes, rows, columns, step = (
-        shape.threads,
-        shape.lanes,
-        shape.rows,
-        shape.columns,
-        shape.step,
-    )
-
-    @device
-    def add_tile(s, terms, t, beside, a, totals, sums, own, me):
-        """Add a thread's pairs to its sums of rows and of columns."""
-        first, slot = (
-            np.uint32(s * np.uint32(step) + me % np.uint32(lanes)),
-            np.uint32(s * np.uint32(threads) + me),
-        )
-        for c in range(columns):
-            for r in range(rows):
-                t[r, c] = exp2(t[r, c])
-        weigh(terms, t)
-        for k in range(n_values):
-            for c in range(columns):
-                for r in range(rows):
-                    totals[r, k] += beside[first + c * lanes, 1 + k] * t[r, c]
-        if columns_too:
-            for c in range(columns):
-                sums[c] = own[slot, c]
-                for r in range(rows):
-                    sums[c] += a[r] * t[r, c]
-            for c in range(columns):
-                own[slot, c] = sums[c]
-
-    return add_tile
-
-
 @cache
 def log_sums_kernel(dtype, shape, cost=None):
     """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent -
@@ -195,12 +161,12 @@ def log_sums_kernel(dtype, shape, cost=None):
     )
     (place, place_parts), (hold, _) = tiles.placing(dtype, shape, 0), tiles.holding(dtype, shape)
     exponents, go_on, merge = (
-        tiles.exponents_of(shape, cost),
+        exponents_of(dtype, shape, cost),
         _going_on(dtype, shape),
         _merging(shape),
     )
     clear, inert = tiles.clearing(shape), number(tiles.INERT)
-    terms_shape = tiles.terms_shape(shape, cost)
+    terms_shape = shape_of_terms(shape, cost)
 
     @kernel
     def pass_over(x, y, maxima, sums, start, stop):
