@@ -117,21 +117,9 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
                     hold_weights(x, base, i1, a, totals, me)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
                         exponents(
-                            x,
-                            base,
-                            i1,
-                            y,
-                            j0,
-                            j1,
-                            np.uint32(s),
-                            held,
-                            near,
-                            beside,
-                            A,
-                            terms,
-                            t,
-                            me,
-                        )
+                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside,
+                            A, terms, t, me,
+                        )  # fmt: skip
                         add_tile(np.uint32(s), terms, t, beside, a, totals, sums, own, me)
                     add_rows(totals, parts, row_sums, q, base, i1, me)
                 if columns_too and not (is_self and of_x == of_y):
@@ -201,21 +189,9 @@ def log_sums_kernel(dtype, shape, cost=None):
                         A[r], largest[r], totals[r] = number(0), inert, number(0)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
                         exponents(
-                            x,
-                            base,
-                            i1,
-                            y,
-                            j0,
-                            j1,
-                            np.uint32(s),
-                            held,
-                            near,
-                            beside,
-                            A,
-                            terms,
-                            t,
-                            me,
-                        )
+                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside,
+                            A, terms, t, me,
+                        )  # fmt: skip
                         go_on(t, largest, totals)
                     merge(x, of_x, y, of_y, base, i1, largest, totals, parts, maxima, sums, q, me)
 
