@@ -64,17 +64,11 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
         tiles.placing(dtype, shape, n_values),
         tiles.holding(dtype, shape),
     )
-    weigh = weighing(dtype, shape, cost, derivative)
-    exponents, add_tile = (
-        exponents_of(dtype, shape, cost),
-        adding_tile(dtype, shape, n_values, columns_too, weigh),
-    )
+    exponents, weigh = exponents_of(dtype, shape, cost), weighing(dtype, shape, cost, derivative)
+    add_tile = adding_tile(dtype, shape, n_values, columns_too, weigh)
     terms_shape = shape_of_terms(shape, cost)
-    clear, add_rows, (empty, add_columns) = (
-        tiles.clearing(shape),
-        tiles.adding_rows(shape),
-        tiles.adding_columns(shape),
-    )
+    clear, add_rows = tiles.clearing(shape), tiles.adding_rows(shape)
+    empty, add_columns = tiles.adding_columns(shape)
 
     @kernel
     def pass_over(x, y, row_sums, column_sums, start, stop):
@@ -89,10 +83,8 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
             if in_registers
             else cuda.shared.array(held_shape, number)
         )
-        t, totals = (
-            cuda.local.array((rows, columns), number),
-            cuda.local.array((rows, n_values), number),
-        )
+        t = cuda.local.array((rows, columns), number)
+        totals = cuda.local.array((rows, n_values), number)
         A, a = cuda.local.array(rows, number), cuda.local.array(rows, number)
         terms = cuda.local.array(terms_shape, number)
         sums = cuda.local.array(columns, number)
