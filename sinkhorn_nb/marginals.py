@@ -96,15 +96,17 @@ class Marginals:
         return Scaling(source_mass, of_f, of_g, constant)
 
     def _with_two_prices(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
-        total = eps + self.source + self.target
+        total = eps + (self.source + self.target)
         ratio = math.log(target_mass) - math.log(source_mass)
         on_source = (self.target * ratio + eps * math.log(target_mass)) / total
         on_target = (eps * math.log(source_mass) - self.source * ratio) / total
-        mass = source_mass * math.exp(on_source)
+        # Equal up to rounding; the transposed problem has the same bits
+        mass = math.sqrt(source_mass * math.exp(on_source))
+        mass *= math.sqrt(target_mass * math.exp(on_target))
 
-        constant = eps * (source_mass * target_mass - mass)
-        constant -= self.source * source_mass * math.expm1(on_source)
-        constant -= self.target * target_mass * math.expm1(on_target)
+        prices = self.source * source_mass * math.expm1(on_source)
+        prices += self.target * target_mass * math.expm1(on_target)
+        constant = eps * (source_mass * target_mass - mass) - prices
         return Scaling(mass, self.source * on_source, self.target * on_target, constant)
 
 
