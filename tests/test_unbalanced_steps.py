@@ -1,0 +1,111 @@
+"""Two-level steps with prices of the marginals: the best shifts by another optimizer, passes."""
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad, minimize
+
+import sinkhorn_nb as snb
+from sinkhorn_nb.backends.cluster_sums import HostClusterSums
+from sinkhorn_nb.dual import phi
+from sinkhorn_nb.solver.twolevel import Exchange, best_shifts
+
+RATES = [(0.1, 0.1), (2.0, 2.0), (1e-3, 1e-3), (0.0, 0.5), (0.5, 0.0), (0.02, 3.0)]
+ROUNDING = {"float32": 1e-5, "float64": 1e-11}
+
+
+def exchange(rates, dtype="float64", n_clusters=9, n_points=40, spread=2.0):
+    rng = np.random.default_rng(5)
+    sums = np.exp(spread * rng.normal(size=(n_clusters, n_points))).astype(dtype)
+    a, masses = rng.uniform(0.1, 1.0, n_points), rng.uniform(0.1, 1.0, n_clusters)
+    u = rng.normal(size=n_points) if rates[0] else 0.0
+    return Exchange(HostClusterSums(sums), a / a.sum(), rates, u, masses / masses.sum())
+
+
+def dual_value(t, game):
+    """<A, phi(s)> + <B, phi(t)> - sum Q by its definition; s is the best answer to t."""
+    (kx, ky), R = game.rates, np.asarray(game.sums, dtype=np.float64)
+    s = -(np.log(np.exp(t) @ R) + kx * game.u) / (1 + kx)
+    Q = game.a * R * np.exp(s + t[:, None])
+    return game.a * np.exp(-kx * game.u) @ phi(s, kx) + game.masses @ phi(t, ky) - Q.sum()
+
+
+def slope(t, game):
+    (kx, ky), R = game.rates, np.asarray(game.sums, dtype=np.float64)
+    s = -(np.log(np.exp(t) @ R) + kx * game.u) / (1 + kx)
+    return game.masses * np.exp(-ky * t) - (game.a * R * np.exp(s + t[:, None])).sum(axis=1)
+
+
+@pytest.mark.parametrize("rates", RATES, ids=str)
+def test_values_are_those_of_the_definition(rates):
+    game = exchange(rates)
+    t = np.random.default_rng(1).normal(size=len(game.masses))
+    value, _, scales = game.value(t)
+    assert value == pytest.approx(dual_value(t, game), rel=1e-12)
+    shares = np.exp(t) * game.sums.shares(scales)
+    np.testing.assert_allclose(game.masses * np.exp(-rates[1] * t) - shares, slope(t, game))
+    assert check_grad(dual_value, slope, t, game) < 1e-6
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rates", RATES, ids=str)
+def test_best_shifts_are_those_of_scipy(rates, dtype):
+    game = exchange(rates, dtype)
+    t, log_sums = best_shifts(game, ROUNDING[dtype])
+    found = minimize(
+        lambda t: -dual_value(t, game),
+        np.zeros(len(t)),
+        jac=lambda t: -slope(t, game),
+        method="BFGS",
+        options={"gtol": 1e-9, "maxiter": 2000},
+    )
+    assert dual_value(t, game) == pytest.approx(-found.fun, abs=ROUNDING[dtype])
+    assert np.abs(slope(t, game)).sum() <= 2 * ROUNDING[dtype]
+    R = np.asarray(game.sums, dtype=np.float64)
+    np.testing.assert_allclose(log_sums, np.log(np.exp(t) @ R), atol=ROUNDING[dtype])
+
+
+@pytest.mark.parametrize("rates", RATES, ids=str)
+def test_newton_steps_are_few(rates, monkeypatch):
+    game, counted = exchange(rates), []
+    solve = np.linalg.solve
+    monkeypatch.setattr(np.linalg, "solve", lambda *args: counted.append(1) or solve(*args))
+    best_shifts(game, 1e-10)
+    assert len(counted) <= 10
+
+
+def blobs(n, seed):
+    rng = np.random.default_rng(seed)
+    centers = rng.uniform(size=(5, 2))
+    points = centers[rng.integers(5, size=n)] + 0.05 * rng.normal(size=(n, 2))
+    return points
+
+
+FAMILIES = {
+    "blobs": lambda n, side: blobs(n, side),
+    "cube": lambda n, side: np.random.default_rng(side).uniform(size=(n, 3)) + 0.1 * side,
+    "curve": lambda n, side: np.column_stack(
+        [t := np.random.default_rng(side).uniform(size=n), np.sin(4 * t + side)]
+    ),
+}
+# Medians of family.md for steps from zeros, and one pass for the median of three families
+GOALS = {0.1: (5, 9), 0.3: (6, 10), 1.0: (6, 10)}
+
+
+@pytest.mark.parametrize("reach", GOALS, ids=str)
+def test_passes_are_few(reach):
+    spent = {1e-3: [], 1e-6: []}
+    for make in FAMILIES.values():
+        x, y = make(700, 0), make(650, 1)
+        diameter = np.linalg.norm(np.ptp(np.concatenate([x, y]), axis=0))
+        for tol, passes in spent.items():
+            solution = snb.entropic_ot(
+                x,
+                y,
+                blur=0.05 * diameter,
+                reach=reach * diameter,
+                solver=snb.Sinkhorn(tol=tol, dtype="float64"),
+            )
+            assert solution.converged
+            passes.append(solution.n_passes)
+    assert np.median(spent[1e-3]) <= GOALS[reach][0] + 0.5
+    assert np.median(spent[1e-6]) <= GOALS[reach][1] + 0.5
