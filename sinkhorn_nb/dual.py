@@ -110,7 +110,7 @@ class Dual:
             return float(a @ iterate.f + b @ iterate.g - self.eps * (a @ iterate.log_rows))
         u = iterate.f / self.eps - _residual(iterate.f / self.eps, iterate.log_rows, kx)
         v = iterate.g / self.eps
-        plan = a @ np.exp(-kx * u)
+        plan = a @ aim(u, kx)
         return float(self.eps * (a @ phi(u, kx) + b @ phi(v, ky) - plan + 1))
 
     def semi_dual(self, f: Floats, softmin: Floats) -> float:
@@ -119,7 +119,7 @@ class Dual:
         if self.marginals.are_exact:
             return float(self.a @ f + self.b @ g)
         (kx, ky), u, v = self.rates, f / self.eps, g / self.eps
-        return float(self.eps * (self.a @ phi(u, kx) + self.b @ (phi(v, ky) - np.exp(-ky * v)) + 1))
+        return float(self.eps * (self.a @ phi(u, kx) + self.b @ (phi(v, ky) - aim(v, ky)) + 1))
 
     def updated_rows(self, iterate: Iterate, share: float = 1.0) -> Floats:
         """f after a share of its exact update."""
@@ -144,7 +144,7 @@ class Dual:
     def ratios_after(self, iterate: Iterate) -> Floats | float:
         """The marginal ratios of the rows after an exact update of f."""
         k = self.rates[0]
-        return 1.0 if k == 0 else np.exp(-k / self.eps * self.updated_rows(iterate))
+        return 1.0 if k == 0 else aim(self.updated_rows(iterate) / self.eps, k)
 
     def gain(self, iterate: Iterate) -> float:
         """The gain in dual value of the better exact update; for exact marginals, eps times the
@@ -228,8 +228,18 @@ def self_step(rate: float) -> float:
 
 
 def phi(s: Floats, k: float) -> Floats:
-    """(1 - exp(-k s)) / k, and s for k = 0: what a potential s earns per mass of its point."""
-    return s if k == 0 else -np.expm1(-k * s) / k
+    """(1 - exp(-k s)) / k, and s for k = 0: what a potential s earns per mass of its point.
+
+    It is -inf for potentials far below 0, as the first ones may be if rho is much smaller than eps.
+    """
+    with np.errstate(over="ignore"):
+        return s if k == 0 else -np.expm1(-k * s) / k
+
+
+def aim(s: Floats, k: float) -> Floats:
+    """exp(-k s): the marginal ratio that goes with a potential s at the optimum."""
+    with np.errstate(over="ignore"):
+        return np.exp(-k * s)
 
 
 def _residual(u: Floats, log_rows: Floats, k: float) -> Floats:
@@ -238,10 +248,11 @@ def _residual(u: Floats, log_rows: Floats, k: float) -> Floats:
 
 
 def _gain(a: Floats, u: Floats, residual: Floats, k: float) -> float:
-    logs = np.minimum(residual, LARGEST_LOG)
     if k == 0:
-        return float(a @ (np.expm1(logs) - residual))
-    aims = a * np.exp(-k * u)
+        return float(a @ (np.expm1(np.minimum(residual, LARGEST_LOG)) - residual))
+    # Their product is finite
+    logs = np.minimum(residual, LARGEST_LOG / 3)
+    aims = a * np.exp(np.minimum(-k * u, LARGEST_LOG / 3))
     return float(aims @ (np.expm1(logs) - np.expm1(k / (1 + k) * logs) * (1 + k) / k))
 
 
@@ -249,8 +260,11 @@ def _price_gap(a: Floats, u: Floats, residual: Floats, k: float) -> float:
     """KL(p | a exp(-k u)) / k for the marginal p with log(p / (a exp(-k u))) = residual."""
     if k == 0:
         return 0.0
-    logs = np.minimum(residual, LARGEST_LOG)
-    return float(a @ (np.exp(-k * u) * (logs * np.exp(logs) - np.expm1(logs)))) / k
+    with np.errstate(over="ignore"):
+        small = np.clip(residual, -1.0, 1.0)
+        near = aim(u, k) * (small * np.exp(small) - np.expm1(small))  # no cancellation
+        far = np.exp(residual - k * u) * (residual - 1) + aim(u, k)
+    return float(a @ np.where(np.abs(residual) <= 1, near, far)) / k
 
 
 def _updated(f: Floats, log_rows: Floats, eps: float, k: float, share: float) -> Floats:

@@ -68,7 +68,7 @@ def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> Cer
             iterate = Iterate(f, g, *kernel.log_sums(f, g))
         n_passes = kernel.n_passes
     value, gap = dual.here(iterate), dual.price_gap(iterate)
-    margin = 4 * np.finfo(float).eps * (1 + abs(value) / dual.eps) ** 2 * dual.eps
+    margin = _margin(problem, iterate.f, iterate.g)
     return Certificate(value - margin, value + gap + margin, n_passes)
 
 
@@ -98,12 +98,19 @@ def _rounded(
     f, g = f - a @ f, g - b @ g
     scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
     primal = scaled + _missing(problem, kernel, a * (1 - rows), b * (1 - columns))
-    # Exponents of the size of C / eps or of the potentials are rounded, which changes sums by the
-    # same relative error. This share of the mass may be moved by the largest distance.
-    costs = 1 + (2 * problem.cost.bound(problem.diameter) + np.abs(f).max() + np.abs(g).max()) / eps
-    margin = 4 * np.finfo(float).eps * costs**2 * eps
+    margin = _margin(problem, f, g)
     dual = level - eps * (b @ log_columns)
     return Certificate(float(dual - margin), float(primal + margin), kernel.n_passes)
+
+
+def _margin(problem: Problem, f: Floats, g: Floats) -> float:
+    """A bound of the rounding of a value.
+
+    Exponents of the size of C / eps or of the potentials are rounded, which changes sums by the
+    same relative error. This share of the mass may be moved by the largest distance.
+    """
+    largest = 2 * problem.cost.bound(problem.diameter) + np.abs(f).max() + np.abs(g).max()
+    return float(4 * np.finfo(float).eps * (1 + largest / problem.eps) ** 2 * problem.eps)
 
 
 def _missing(problem: Problem, kernel: GibbsKernel, da: Floats, db: Floats) -> float:

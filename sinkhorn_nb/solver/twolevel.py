@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backends.base import ClusterSums
 from ..common.array_types import Floats, Numbers
-from ..dual import Dual, Iterate, phi
+from ..dual import Dual, Iterate, aim, phi
 from ..kernels.point_cloud import GibbsKernel
 from ..measures.partition import Partition
 from ..problem import Problem
@@ -21,6 +21,8 @@ LARGE = 2**14
 GROUPS = 512  # of neighboring points in the Hessian
 # Logarithms: e^40 times the sum of 128 trusted sums is finite in float32
 LONGEST_STEP, LARGEST_SHIFT = 8.0, 40.0
+# Logarithm of the ratio of a marginal to be aimed at, far above all but the first ones
+LARGEST_AIM = 200.0
 MOST_STEPS, MOST_HALVINGS = 20, 12
 BACKTRACK = 0.4
 SHARE = 0.03  # of the marginal error that the reduced problem may leave
@@ -87,7 +89,8 @@ class _Clusters:
 
 
 class Exchange(NamedTuple):
-    """The dual as a function of the shifts t of all clusters, once f has been updated exactly.
+    """The dual as a function of the shifts t of all clusters, once f has been updated exactly, up
+    to a constant.
 
     Attributes
     ----------
@@ -116,7 +119,8 @@ class Exchange(NamedTuple):
         u = iterate.f / dual.eps if kx != 0 else 0.0
         masses = shifted.masses
         if ky != 0:
-            masses = shifted.sums(dual.b * np.exp(-ky / dual.eps * iterate.g))
+            logs = np.minimum(-ky / dual.eps * iterate.g, LARGEST_AIM)
+            masses = shifted.sums(dual.b * np.exp(logs))
         return cls(sums, dual.a, dual.rates, u, masses)
 
     def value(self, t: Floats) -> tuple[float, Floats, Floats]:
@@ -128,9 +132,9 @@ class Exchange(NamedTuple):
             if kx == ky == 0:
                 return float(self.masses @ t - self.a @ log_total), total, self.a / total
             s = -(log_total + kx * self.u) / (1 + kx)
-            aims = self.a * np.exp(-kx * self.u)
-            gain = aims @ phi(s, kx) - aims @ np.exp(-kx * s)
-            return float(self.masses @ phi(t, ky) + gain), total, self.a * np.exp(s)
+            updated = self.u + s
+            earned = self.a @ (phi(updated, kx) - aim(updated, kx))
+            return float(self.masses @ phi(t, ky) + earned), total, self.a * np.exp(s)
 
 
 def best_shifts(exchange: Exchange, tol: float) -> tuple[Floats, Floats]:
@@ -144,7 +148,7 @@ def best_shifts(exchange: Exchange, tol: float) -> tuple[Floats, Floats]:
     value, total, scales = exchange.value(t)
     for _ in range(MOST_STEPS):
         shares = np.exp(t) * sums.shares(scales)
-        aims = masses * np.exp(-exchange.rates[1] * t)
+        aims = masses * aim(t, exchange.rates[1])
         gradient = aims - shares
         if np.abs(gradient).sum() <= tol:
             break
