@@ -193,8 +193,8 @@ class Dual:
             return float(a @ np.abs(np.expm1(log_rows)))
         rows = np.exp(log_rows)
         aims = np.exp(np.minimum(-k / self.eps * f, LARGEST_LOG))
-        mass = a @ rows
-        return float(a @ np.abs(rows - aims) / mass) if mass > 0 else math.inf
+        missed, mass = float(a @ np.abs(rows - aims)), float(a @ rows)
+        return min(missed / mass, math.exp(LARGEST_LOG)) if mass > 0 else math.inf
 
     def balanced(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
         """f - c and g + c, which have the same plan, with the best c.

@@ -111,7 +111,7 @@ def test_passes_are_few(reach):
     assert np.median(spent[1e-6]) <= GOALS[reach][1] + 0.5
 
 
-@pytest.mark.parametrize("reach", [1e-3, 1e-2])
+@pytest.mark.parametrize("reach", [1e-6, 1e-3])
 def test_potentials_far_below_zero_do_not_overflow(reach):
     """At a reach far below the blur, exp(-f / rho) of the first potentials is beyond float64."""
     x, y = np.linspace(0, 1, 50)[:, None], np.linspace(3, 4, 40)[:, None]
