@@ -33,6 +33,22 @@ class Scaling(NamedTuple):
         return Scaling(self.mass, self.of_g, self.of_f, self.constant)
 
 
+class ScalingRates(NamedTuple):
+    """The derivatives of a `Scaling` in the logs of the source's and of the target's mass, as
+    pairs: of log(mass), of_f and of_g.
+    """
+
+    log_mass: tuple[float, float]
+    of_f: tuple[float, float]
+    of_g: tuple[float, float]
+
+    @property
+    def T(self) -> ScalingRates:
+        """The derivatives for the transposed problem."""
+        (fx, fy), (gx, gy), (mx, my) = self.of_f, self.of_g, self.log_mass
+        return ScalingRates((my, mx), (gy, gx), (fy, fx))
+
+
 @dataclass(frozen=True)
 class Marginals:
     """The prices rho of marginals other than the source and the target, in units of cost.
@@ -86,6 +102,24 @@ class Marginals:
         if math.isinf(self.target):
             return self.T._with_exact_source(target_mass, source_mass, eps).T
         return self._with_two_prices(source_mass, target_mass, eps)
+
+    def scaling_rates(self, eps: float) -> ScalingRates:
+        """The derivatives of `scaling` in the logs of both masses, which they do not depend on."""
+        if self.are_exact:
+            return ScalingRates((0.5, 0.5), (eps / 4, eps / 4), (eps / 4, eps / 4))
+        if math.isinf(self.target):
+            return self.T.scaling_rates(eps).T
+        y = self.target
+        if math.isinf(self.source):
+            return ScalingRates((1.0, 0.0), (-y, eps + y), (y, -y))
+        x, total = self.source, eps + (self.source + self.target)
+        on_source, on_target = (-y / total, (y + eps) / total), ((x + eps) / total, -x / total)
+        log_mass = 1 + on_source[0], on_source[1]
+        return ScalingRates(
+            log_mass,
+            (x * on_source[0], x * on_source[1]),
+            (y * on_target[0], y * on_target[1]),
+        )
 
     def _with_exact_source(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
         ratio = math.log(source_mass) - math.log(target_mass)

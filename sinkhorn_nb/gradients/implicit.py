@@ -1,10 +1,10 @@
 """Derivatives of potentials, maps, plans and gradients, by the implicit function theorem.
 
 They are derivatives of the functions as computed. The problem is between probabilities a / sum(a)
-and b / sum(b). Its potentials have <a, f> = <b, g>, and eps / 2 log(mass) is subtracted from both.
-Its plan is multiplied by mass = (sum(a) + sum(b)) / 2. With K as in `LinearSystem`, d log P_ij =
-da_i / a_i + db_j / b_j + (df_i + dg_j - dC_ij) / eps. Constant row sums mean df + K c dg = K c dC -
-eps K db; the columns are alike.
+and b / sum(b). Its potentials have <a, f> = <b, g> if both marginals are exact; potentials and plan
+follow from them by the `Scaling` of the masses. With K as in `LinearSystem`, d log P_ij = da_i /
+a_i + db_j / b_j + (df_i + dg_j - dC_ij) / eps. Row sums a exp(-f / rho) mean (1 + kx) df + K c dg =
+K c dC - eps K (c / b) db; the columns are alike.
 
 References
 ----------
@@ -20,7 +20,7 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..common.representation import Represented, arrays
-from ..dual import Iterate
+from ..dual import Iterate, aim
 from ..interop.arrays import Home
 from ..measures.measure import Measure
 from ..measures.partition import Partition
@@ -89,11 +89,16 @@ class Linearization:
         self.a, self.b = self.source.probabilities, self.target.probabilities
         self.x, self.y = self.source.points - problem.centre, self.target.points - problem.centre
         self.system = LinearSystem(problem, iterate, backend)
+        # r / a and c / b, also of points without mass
+        rates, eps = problem.dual().rates, problem.eps
+        self.row_ratios = aim(iterate.f / eps, rates[0]) if rates[0] else 1.0
+        self.column_ratios = aim(iterate.g / eps, rates[1]) if rates[1] else 1.0
+        self.scaling_rates = problem.marginals.scaling_rates(eps)
 
 
 class _Cotangent:
-    """d scalar = <phi, df> + <psi, dg> + <a, da> + <b, db> + mass d log(mass) + <y, dy> + <K left
-    right', dC>.
+    """d scalar = <phi, df> + <psi, dg> + <a, da> + <b, db> + <masses, (d log ma, d log mb)> + <y,
+    dy> + <K left right', dC>, where a and b are probabilities of the masses ma and mb.
     """
 
     phi: Floats
@@ -104,22 +109,17 @@ class _Cotangent:
     def __init__(self, linearization: Linearization) -> None:
         self._of = linearization
         n, m = len(linearization.a), len(linearization.b)
-        self.phi, self.psi, self.a, self.b, self.mass = (
-            np.zeros(n),
-            np.zeros(m),
-            np.zeros(n),
-            np.zeros(m),
-            0.0,
-        )
+        self.phi, self.psi, self.a, self.b = np.zeros(n), np.zeros(m), np.zeros(n), np.zeros(m)
+        self.masses = np.zeros(2)
         self.y, self.size = np.zeros_like(linearization.y), 0.0
         self.left: list[Floats] = []
         self.right: list[Floats] = []
 
     def add_potentials(self, f: Floats, g: Floats) -> None:
         """Add <f, df> + <g, dg>."""
-        problem = self._of.problem
+        rates = self._of.scaling_rates
         self.phi, self.psi = self.phi + f, self.psi + g
-        self.mass -= problem.eps / 2 * (f.sum() + g.sum())
+        self.masses -= f.sum() * np.array(rates.of_f) + g.sum() * np.array(rates.of_g)
 
     def add_plan(self, U: Floats, V: Floats) -> None:
         """Add <U V', dP>."""
@@ -128,7 +128,9 @@ class _Cotangent:
         on_a = (U * system.on_rows(system.c[:, None] * V)).sum(axis=1)
         on_b = (V * system.on_columns(system.r[:, None] * U)).sum(axis=1)
         self.phi, self.psi = self.phi + system.r * on_a / eps, self.psi + system.c * on_b / eps
-        self.a, self.b, self.mass = self.a + on_a, self.b + on_b, self.mass + system.r @ on_a
+        self.a += self._of.row_ratios * on_a
+        self.b += self._of.column_ratios * on_b
+        self.masses += (system.r @ on_a) * np.array(self._of.scaling_rates.log_mass)
         self._add_factors(-system.r[:, None] * U / eps, system.c[:, None] * V)
 
     def add_map(self, t: Floats) -> None:
@@ -137,7 +139,7 @@ class _Cotangent:
         level = (t * system.on_rows(system.c[:, None] * y)).sum(axis=1)
         sums = system.on_columns(np.column_stack([t, level, np.abs(t).sum(axis=1)]))
         on_b = (y * sums[:, :-2]).sum(axis=1) - sums[:, -2]
-        self.psi, self.b = self.psi + system.c * on_b / eps, self.b + on_b
+        self.psi, self.b = self.psi + system.c * on_b / eps, self.b + self._of.column_ratios * on_b
         self.y = self.y + system.c[:, None] * sums[:, :-2]
         self.size += np.abs(y).max() * np.sqrt(system.c @ sums[:, -1] ** 2) / eps
         self._add_factors(
@@ -148,22 +150,20 @@ class _Cotangent:
     def pull(self, tol: float) -> tuple[Gradient, LinearSolve]:
         """The derivatives in points and weights, and the report of the linear solve."""
         of, system = self._of, self._of.system
-        self._fix_constant()
+        if of.problem.marginals.are_exact:
+            self._fix_constant()
         (u, v), (on_a, on_b), report = self._adjoint(tol)
         self._add_factors(np.column_stack([u, system.r]), np.column_stack([system.c, v]))
         factors = np.hstack(self.left), np.hstack(self.right)
         rows = system.on_rows(np.column_stack([np.ones(len(of.y)), of.y]), factors)
         columns = system.on_columns(np.column_stack([np.ones(len(of.x)), of.x]), factors)
-        eps, problem = of.problem.eps, of.problem
+        on_a = self.a - of.problem.eps * of.row_ratios * on_a
+        on_b = self.b - of.problem.eps * of.column_ratios * on_b
         gradient = Gradient(
             of.source.restore(rows[:, :1] * of.x - rows[:, 1:]),
             of.target.restore(columns[:, :1] * of.y - columns[:, 1:] + self.y),
-            of.source.restore(
-                _of_weights(self.a - eps * on_a, problem.source, self.mass / problem.mass)
-            ),
-            of.target.restore(
-                _of_weights(self.b - eps * on_b, problem.target, self.mass / problem.mass)
-            ),
+            of.source.restore(_of_weights(on_a, of.problem.source, self.masses[0])),
+            of.target.restore(_of_weights(on_b, of.problem.target, self.masses[1])),
         )
         return gradient, report._replace(n_passes=system.n_passes)
 
@@ -178,17 +178,19 @@ class _Cotangent:
     def _adjoint(
         self, tol: float
     ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats], LinearSolve]:
-        """Solve u + r K v = phi and v + c K'u = psi; also return K v and K'u."""
+        """Solve (1 + kx) u + r K v = phi and (1 + ky) v + c K'u = psi; also return K v and K'u."""
         system = self._of.system
+        lam_x, lam_y = system.lam
         (dense_phi, inert_phi), (dense_psi, inert_psi) = (
             _split(self.phi, system.r),
             _split(self.psi, system.c),
         )
+        inert_phi, inert_psi = lam_x * inert_phi, lam_y * inert_psi
         hf = dense_phi - (system.on_rows(inert_psi) if inert_psi.any() else 0.0)
         hg = dense_psi - (system.on_columns(inert_phi) if inert_phi.any() else 0.0)
         u, v, report = system.solve(hf, hg, tol, self.size)
         measures = system.r * u + inert_phi, system.c * v + inert_psi
-        return measures, (dense_phi - u, dense_psi - v), report
+        return measures, (dense_phi - u / lam_x, dense_psi - v / lam_y), report
 
     def _add_factors(self, left: Floats, right: Floats) -> None:
         self.left.append(left)
@@ -203,12 +205,12 @@ def _split(measure: Floats, marginal: Floats) -> tuple[Floats, Floats]:
     )
 
 
-def _of_weights(on_probabilities: Floats, measure: Measure, on_mass: float) -> Floats:
-    """Derivatives in the weights from derivatives in the normalized probabilities and in the mean
-    mass.
+def _of_weights(on_probabilities: Floats, measure: Measure, on_log_mass: float) -> Floats:
+    """Derivatives in the weights from derivatives in the normalized probabilities and in the log of
+    the mass.
     """
     level = measure.partition.probabilities @ on_probabilities
-    return (on_probabilities - level) / measure.mass + on_mass / 2
+    return (on_probabilities - level + on_log_mass) / measure.mass
 
 
 def pullback(
@@ -287,33 +289,50 @@ def pushforward(
 ) -> Tangents:
     """Derivatives of potentials and value along a direction of points and weights."""
     problem, iterate = of.problem, of.iterate
-    da, d_mass_a = _of_probabilities(of.source.sort(da), problem.source)
-    db, d_mass_b = _of_probabilities(of.target.sort(db), problem.target)
-    costs = _Costs(of, of.source.sort(dx), of.target.sort(dy), da, db)
-    df, dg, report = costs.solve(tol)
-    f, g, eps, mass, d_mass = (
-        iterate.f,
-        iterate.g,
-        problem.eps,
-        problem.mass,
-        (d_mass_a + d_mass_b) / 2,
+    da, log_mass_a = _of_probabilities(of.source.sort(da), problem.source)
+    db, log_mass_b = _of_probabilities(of.target.sort(db), problem.target)
+    costs = _Costs(
+        *(of, of.source.sort(dx), of.target.sort(dy)),
+        *(of.row_ratios * da, of.column_ratios * db),
     )
-    constant = (of.b @ dg + db @ g - of.a @ df - da @ f) / 2
-    shift = eps / 2 * d_mass / mass
-    by_mass = of.problem.dual().value(iterate) + eps * (2 * mass - 2 - np.log(mass))
-    d_value = mass * (of.system.r @ costs.rows + da @ f + db @ g) + d_mass * by_mass
+    df, dg, report = costs.solve(tol)
+    f, g, constant = iterate.f, iterate.g, 0.0
+    if problem.marginals.are_exact:
+        constant = (of.b @ dg + db @ g - of.a @ df - da @ f) / 2
+    log_masses, rates = np.array([log_mass_a, log_mass_b]), of.scaling_rates
+    on_costs = problem.mass * (of.system.r @ costs.rows)
+    on_weights = _change_of_weights(of, da, db, log_masses)
     values = (
-        of.source.restore(df + constant - shift),
-        of.target.restore(dg - constant - shift),
-        float(d_value),
+        of.source.restore(df + constant - log_masses @ rates.of_f),
+        of.target.restore(dg - constant - log_masses @ rates.of_g),
+        float(on_costs + on_weights),
     )
     return Tangents.of(values, report._replace(n_passes=of.system.n_passes))
 
 
+def _change_of_weights(of: Linearization, da: Floats, db: Floats, log_masses: Floats) -> float:
+    """The derivative of the value along tangents of the probabilities and of the logs of the
+    masses.
+    """
+    problem, (f, g, *_), eps = of.problem, of.iterate, of.problem.eps
+    mass, scaling = problem.mass, problem.scaling
+    if problem.marginals.are_exact:
+        by_mass = problem.dual().value(of.iterate) + eps * (2 * mass - 2 - np.log(mass))
+        return float(mass * (da @ f + db @ g + log_masses.mean() * by_mass))
+    f, g = f - scaling.of_f, g - scaling.of_g
+    ma, mb = problem.source.mass, problem.target.mass
+    on_a, on_b = problem.marginals.weight_gradients(f, g, eps)
+    on_a, on_b = on_a + eps * (mb - 1), on_b + eps * (ma - 1)
+    return float(
+        ma * (on_a @ (da + log_masses[0] * of.a)) + mb * (on_b @ (db + log_masses[1] * of.b))
+    )
+
+
 def _of_probabilities(tangent: Floats, measure: Measure) -> tuple[Floats, float]:
-    """Tangents of the probabilities and of the mass from tangents of the weights."""
+    """Tangents of the probabilities and of the log of the mass from tangents of the weights."""
     total = tangent.sum()
-    return (tangent - measure.partition.probabilities * total) / measure.mass, total
+    own = (tangent - measure.partition.probabilities * total) / measure.mass
+    return own, total / measure.mass
 
 
 def hessian_vector_product(of: Linearization, dx: Floats, dy: Floats, tol: float) -> HessianProduct:

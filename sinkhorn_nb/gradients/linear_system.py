@@ -73,8 +73,8 @@ class _Best(NamedTuple):
 
 
 class LinearSystem:
-    """df + K c dg = hf, K' r df + dg = hg, for P_ij = r_i c_j K_ij with the plan's own marginals: K
-    c = 1, K' r = 1.
+    """(1 + kx) df + K c dg = hf, K' r df + (1 + ky) dg = hg, for P_ij = r_i c_j K_ij with the
+    plan's own marginals: K c = 1, K' r = 1. The rates kx, ky = eps / rho are 0 for exact marginals.
 
     The plan is the plan of the iterate after an update of its columns. It is optimal between its
     own marginals r and c, so the system has a solution for any marginal error; derivatives are
@@ -91,7 +91,8 @@ class LinearSystem:
         bounds = problem.target.partition.clusters(
             int(np.clip(SUMS // len(problem.source), *CLUSTERS))
         )
-        f, g = iterate.f, iterate.g - eps * iterate.log_columns
+        dual = problem.dual()
+        f, g = iterate.f, dual.updated_columns(iterate)
         log_columns, log_rows, sums = self._kernel.T.cluster_sums(g, f, bounds)
         self._f, self._g = f - eps * log_rows, g - eps * log_columns
         self.r = _marginal(problem.source.partition.probabilities, log_rows)
@@ -100,7 +101,8 @@ class LinearSystem:
             bounds, images = bounds[[0, -1]], np.ones((1, len(f)))
         else:
             images = np.asarray(sums, dtype=np.float64) * np.exp(-log_rows)
-        self._coarse = _CoarseSpace(bounds, images, self.r, self.c)
+        self.lam = 1 / (1 + dual.rates[0]), 1 / (1 + dual.rates[1])
+        self._coarse = _CoarseSpace(bounds, images, self.r, self.c, self.lam)
 
     @property
     def n_passes(self) -> float:
@@ -119,13 +121,15 @@ class LinearSystem:
     def solve(
         self, hf: Floats, hg: Floats, tol: float, size: float = 0.0
     ) -> tuple[Floats, Floats, LinearSolve]:
-        """Solve for (df, dg), up to the constant between them; also return the `LinearSolve`.
+        """Solve for (df, dg), up to the constant between them if both marginals are exact; also
+        return the `LinearSolve`.
 
-        <r, hf> = <c, hg> must hold; size is the size of the terms whose sums are hf and hg. df is
-        eliminated. The rest, (I - K'r Kc) dg = hg - K'r hf, is solved by conjugate gradients in
-        L2(c), preconditioned by one step of Sinkhorn's iteration and an exact solve on the
-        clusters' indicators (A-DEF2 of Tang et al. 2009, which equals the deflated conjugate
-        gradients of Saad et al. 2000 up to rounding).
+        For exact marginals <r, hf> = <c, hg> must hold; size is the size of the terms whose sums
+        are hf and hg. df is eliminated. The rest, (I - lamx lamy K'r Kc) dg = lamy (hg - lamx K'r
+        hf) with lam = 1 / (1 + k), is solved by conjugate gradients in L2(c), preconditioned by one
+        step of Sinkhorn's iteration and an exact solve on the clusters' indicators (A-DEF2 of Tang
+        et al. 2009, which equals the deflated conjugate gradients of Saad et al. 2000 up to
+        rounding).
         """
         with single_threaded_blas():
             return self._solve(hf, hg, tol, size)
@@ -133,10 +137,11 @@ class LinearSystem:
     def _solve(
         self, hf: Floats, hg: Floats, tol: float, size: float
     ) -> tuple[Floats, Floats, LinearSolve]:
-        coarse, r, c = self._coarse, self.r, self.c
+        coarse, r, c, (lam_x, lam_y) = self._coarse, self.r, self.c, self.lam
+        hf, hg, damping = lam_x * hf, lam_y * hg, lam_x * lam_y
         moments = coarse.moments(hf, hg)
         x, Wx = coarse.solve(moments)
-        residual = self._centered(hg - x - self.on_columns(r * (hf - Wx)))
+        residual = self._centered(hg - x - lam_y * self.on_columns(r * (hf - lam_x * Wx)))
         size = max(size, float(np.sqrt(r @ hf**2 + c @ hg**2)))
         scale = max(float(np.linalg.norm(moments)), self._norm(residual), ROUNDING * size, 1e-300)
         best = _Best(self._norm(residual) / scale, 0, x, Wx, residual)
@@ -145,22 +150,23 @@ class LinearSystem:
         rho: Any = 1.0  # a number: NumPy's types take the product of two vectors for an array
         while best.error > tol and n_iter < min(MAX_ITER, best.n_iter + PATIENCE):
             q = self.on_rows(c * residual)
-            shift, image = coarse.solve(coarse.images @ (r * q))
+            shift, image = coarse.solve(damping * (coarse.images @ (r * q)))
             z, rho_before, rho = residual + shift, rho, c @ (residual * (residual + shift))
             p, Wp = z + rho / rho_before * p, q + image + rho / rho_before * Wp
-            curvature = c @ p**2 - r @ Wp**2
+            curvature = c @ p**2 - damping * (r @ Wp**2)
             if not curvature > 0:
                 break
             step = rho / curvature
             x, Wx = x + step * p, Wx + step * Wp
-            residual = self._centered(residual - step * (p - self.on_columns(r * Wp)))
+            change = p - damping * self.on_columns(r * Wp)
+            residual = self._centered(residual - step * change)
             n_iter += 1
             error = self._norm(residual) / scale
             if error < best.error:
                 best = _Best(error, n_iter, x, Wx, residual)
         # Adding the residual is one more update of the columns, which includes points without mass.
         return (
-            hf - best.Wx,
+            hf - lam_x * best.Wx,
             best.x + best.residual,
             LinearSolve(best.error, tol, n_iter, self.n_passes),
         )
@@ -169,7 +175,8 @@ class LinearSystem:
         return float(np.sqrt(self.c @ v**2))
 
     def _centered(self, v: Floats) -> Floats:
-        return v - self.c @ v / self.c.sum()
+        """Remove the constant, which the system of exact marginals leaves free."""
+        return v if self.lam != (1.0, 1.0) else v - self.c @ v / self.c.sum()
 
 
 class _CoarseSpace:
@@ -177,24 +184,32 @@ class _CoarseSpace:
     their images K c.
     """
 
-    def __init__(self, bounds: Indices, images: Floats, r: Floats, c: Floats) -> None:
-        self._bounds, self._c, self._r = bounds, c, r
+    def __init__(
+        self,
+        bounds: Indices,
+        images: Floats,
+        r: Floats,
+        c: Floats,
+        lam: tuple[float, float],
+    ) -> None:
+        self._bounds, self._c, self._r, self._lam_y = bounds, c, r, lam[1]
         self._owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
         masses = np.add.reduceat(c, bounds[:-1])
         self._scale = 1 / np.sqrt(np.where(masses > 0, masses, np.inf))
         self.images = self._scale[:, None] * images  # (clusters, n)
-        values, vectors = np.linalg.eigh(np.eye(len(masses)) - (self.images * r) @ self.images.T)
+        values, vectors = np.linalg.eigh(
+            np.eye(len(masses)) - lam[0] * lam[1] * (self.images * r) @ self.images.T
+        )
         kept = values > LEAST_EIGENVALUE  # this excludes the constant
         self._inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
 
     def moments(self, hf: Floats, hg: Floats) -> Floats:
-        """The coarse part of hg - K'r hf."""
-        return self._scale * np.add.reduceat(self._c * hg, self._bounds[:-1]) - self.images @ (
-            self._r * hf
-        )
+        """The coarse part of hg - lamy K'r hf."""
+        own = self._scale * np.add.reduceat(self._c * hg, self._bounds[:-1])
+        return own - self._lam_y * (self.images @ (self._r * hf))
 
     def solve(self, moments: Floats) -> tuple[Floats, Floats]:
-        """The coarse function x with the given moments of (I - K'r Kc) x, and K c x."""
+        """The coarse function x with the given moments of (I - lamx lamy K'r Kc) x, and K c x."""
         shares = self._inverse @ moments
         return (self._scale * shares)[self._owner], shares @ self.images
 

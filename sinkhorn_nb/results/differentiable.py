@@ -112,7 +112,7 @@ class Differentiable:
         x, y : (n, d) and (m, d) array-likes, optional
             Velocities of the points; zero by default.
         a, b : (n,) and (m,) array-likes, optional
-            Changes of the weights, of the same sum; zero by default.
+            Changes of the weights, of the same sum if both marginals are exact; zero by default.
         tol : float
             Relative residual of the linear system.
 
@@ -169,11 +169,6 @@ class Differentiable:
             return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
 
     def _linearized(self) -> implicit.Linearization:
-        if not self.problem.marginals.are_exact:
-            raise ValueError(
-                "reach: expected None for implicit derivatives, got a price of the marginals; "
-                "gradient() has the derivatives of the value, or leave reach out"
-            )
         if self.problem.cost != SQUARED_EUCLIDEAN:
             raise ValueError(
                 f"cost: expected |x - y|^2 / 2 for implicit derivatives, got "
