@@ -9,9 +9,11 @@ from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import ArrayLike, Floats, Numbers
 from ..costs import SQUARED_EUCLIDEAN
 from ..dual import Iterate
-from ..gradients import implicit
-from ..gradients.implicit import HessianProduct, ImplicitGradient, Tangents
+from ..gradients.implicit import pullback
 from ..gradients.linear_system import LINEAR_TOL
+from ..gradients.linearization import Linearization
+from ..gradients.reports import HessianProduct, ImplicitGradient, Tangents
+from ..gradients.tangents import hessian_vector_product, pushforward
 from ..interop.arrays import Home
 from ..problem import Problem
 from .status import warned
@@ -93,9 +95,7 @@ class Differentiable:
         if plan is not None:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
         with single_threaded_blas():  # idle threads of BLAS spin on the cores that the passes need
-            return warned(implicit.pullback(self._linearized(), f, g, map, plan, tol)).sent(
-                self.home
-            )
+            return warned(pullback(self._linearized(), f, g, map, plan, tol)).sent(self.home)
 
     def pushforward(
         self,
@@ -132,7 +132,7 @@ class Differentiable:
             _direction("b", b, problem.target.weights),
         )
         with single_threaded_blas():
-            return warned(implicit.pushforward(self._linearized(), x, y, a, b, tol)).sent(self.home)
+            return warned(pushforward(self._linearized(), x, y, a, b, tol)).sent(self.home)
 
     def hessian_vector_product(
         self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
@@ -166,15 +166,15 @@ class Differentiable:
             _direction("dy", dy, problem.target.points),
         )
         with single_threaded_blas():
-            return implicit.hessian_vector_product(self._linearized(), dx, dy, tol)
+            return hessian_vector_product(self._linearized(), dx, dy, tol)
 
-    def _linearized(self) -> implicit.Linearization:
+    def _linearized(self) -> Linearization:
         if self.problem.cost != SQUARED_EUCLIDEAN:
             raise ValueError(
                 f"cost: expected |x - y|^2 / 2 for implicit derivatives, got "
                 f"{self.problem.cost.formula}; gradient() has those of the value, or pass p=2"
             )
-        return implicit.Linearization(self.problem, self._row_iterate, self.backend)
+        return Linearization(self.problem, self._row_iterate, self.backend)
 
 
 def _cotangent(name: str, value: ArrayLike | None, like: Numbers) -> Floats | None:

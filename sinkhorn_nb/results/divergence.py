@@ -11,8 +11,8 @@ from ..common.real import RealNumber
 from ..common.representation import Represented
 from ..gradients import LINEAR_TOL
 from ..gradients.envelope import Gradient, with_value
-from ..gradients.implicit import HessianProduct
 from ..gradients.linear_system import LinearSolve
+from ..gradients.reports import HessianProduct
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from .compression import Compression

@@ -15,7 +15,7 @@ import numpy as np
 from ..common.array_types import Floats
 
 if TYPE_CHECKING:
-    from ..gradients.implicit import Reported
+    from ..gradients.reports import Reported
 
 Result = TypeVar("Result", bound="Reported")
 
