@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .gradients import Gradient
     from .losses.barycenter import Barycenter, sinkhorn_barycenter
     from .losses.divergences import Divergences
+    from .losses.hausdorff import HausdorffDivergence, hausdorff_divergence
+    from .losses.negentropy import Negentropy, sinkhorn_negentropy
     from .losses.mmd import MMD, mmd
     from .losses.pairwise import pairwise_sinkhorn_divergence
     from .losses.soft import SoftValues, soft_quantile, soft_rank, soft_sort
@@ -48,7 +50,9 @@ __all__ = [
     "EntropicAligner",
     "EntropicQuantileTransformer",
     "Gradient",
+    "HausdorffDivergence",
     "Measure",
+    "Negentropy",
     "Plan",
     "Problem",
     "Sinkhorn",
@@ -59,11 +63,13 @@ __all__ = [
     "Status",
     "TwoSampleTest",
     "entropic_ot",
+    "hausdorff_divergence",
     "mmd",
     "pairwise_sinkhorn_divergence",
     "sinkhorn_barycenter",
     "sinkhorn_divergence",
     "sinkhorn_divergences",
+    "sinkhorn_negentropy",
     "sinkhorn_two_sample_test",
     "soft_quantile",
     "soft_rank",
@@ -81,7 +87,9 @@ _HOMES = {
     "EntropicAligner": "estimators",
     "EntropicQuantileTransformer": "estimators",
     "Gradient": "gradients",
+    "HausdorffDivergence": "losses.hausdorff",
     "Measure": "measures.measure",
+    "Negentropy": "losses.negentropy",
     "Plan": "results.plan",
     "Problem": "problem",
     "Sinkhorn": "solver",
@@ -92,11 +100,13 @@ _HOMES = {
     "Status": "results.status",
     "TwoSampleTest": "losses.two_sample",
     "entropic_ot": "functional",
+    "hausdorff_divergence": "losses.hausdorff",
     "mmd": "losses.mmd",
     "pairwise_sinkhorn_divergence": "losses.pairwise",
     "sinkhorn_barycenter": "losses.barycenter",
     "sinkhorn_divergence": "functional",
     "sinkhorn_divergences": "functional",
+    "sinkhorn_negentropy": "losses.negentropy",
     "sinkhorn_two_sample_test": "losses.two_sample",
     "soft_quantile": "losses.soft",
     "soft_rank": "losses.soft",

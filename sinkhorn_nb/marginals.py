@@ -90,6 +90,16 @@ class Marginals:
         """
         return _weight_gradient(f, self.source, eps), _weight_gradient(g, self.target, eps)
 
+    def earned_beyond(self, f: Floats, change: Floats, eps: float) -> Floats:
+        """E(f + change) - E(f), without the rounding of large terms, where E(f) = (rho + eps) (1 -
+        exp(-f / rho)), or f, is a weight gradient of the source.
+        """
+        return _weight_gradient(change, self.source, eps) * self.slope(f)
+
+    def slope(self, f: Floats) -> Floats | float:
+        """exp(-f / rho), or 1."""
+        return 1.0 if math.isinf(self.source) else np.exp(-f / self.source)
+
     def scaling(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
         """The scaling from the problem between probabilities, where the masses drop out."""
         if self.are_exact:

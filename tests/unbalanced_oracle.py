@@ -127,9 +127,14 @@ class Priced:
         options = {"maxiter": 3000, "maxfun": 6000, "ftol": 1e-15, "gtol": 1e-10, "maxcor": 30}
         return minimize(primal, start.ravel(), jac=True, method="L-BFGS-B", options=options).fun
 
-    def at(self, x):
+    @property
+    def symmetric_potential(self):
+        """The potential of a self problem; (f + g) / 2 solves it if (f, g) does."""
+        return sum(self.potentials) / 2
+
+    def at(self, x, g=None):
         """f at new points."""
-        C, (_, g) = costs(x, self.y), self.potentials
+        C, g = costs(x, self.y), self.potentials[1] if g is None else g
         return damped(softmin(self.eps, C, g, self.b), self.eps, self.rho[0])
 
     @property
@@ -153,8 +158,8 @@ class Priced:
     def hausdorff(self):
         """<a - b, grad F(a) - grad F(b)> / 2 with grad F(a) = -dOT(a, a) / da / 2."""
         of_a, of_b, rho, eps = self.on_source, self.on_target, self.rho[0], self.eps
-        fa, fb = of_a.potentials[0], of_b.potentials[0]
-        at_y, at_x = of_a.at(self.y), of_b.at(self.x)
+        fa, fb = of_a.symmetric_potential, of_b.symmetric_potential
+        at_y, at_x = of_a.at(self.y, fa), of_b.at(self.x, fb)
         if rho == HARD:
             on_x, on_y = fa - at_x, at_y - fb
         else:

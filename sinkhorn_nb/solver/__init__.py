@@ -1,7 +1,7 @@
 """Solvers of one problem and of many."""
 
 from .schedule import value_tol
-from .sinkhorn import DEFAULT, Sinkhorn, reported
+from .sinkhorn import DEFAULT, Sinkhorn, reported, solve
 from .small import any_small, solve_small, suits
 from .small_starts import carried
 
@@ -11,6 +11,7 @@ __all__ = [
     "any_small",
     "carried",
     "reported",
+    "solve",
     "solve_small",
     "suits",
     "value_tol",

@@ -1,0 +1,87 @@
+"""The gradient of the Hausdorff divergence, through the potentials of both self problems."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..common.array_types import Floats
+from ..gradients import Gradient, with_value
+from ..gradients.linear_system import LinearSolve
+from ..gradients.reports import ImplicitGradient
+from ..problem import Problem
+from ..results.solution import Solution
+
+LARGEST = 1e100  # of sums, which would overflow for points without mass that are far from the data
+
+
+class _Parts(NamedTuple):
+    """Derivatives in the points x and the weights a of a measure and in the points y of the other
+    one.
+    """
+
+    x: Floats
+    a: Floats
+    y: Floats
+    report: LinearSolve
+
+
+def gradient_of(value: float, xx: Solution, yy: Solution, tol: float) -> ImplicitGradient:
+    """The gradient of H_eps from the two self solutions, as arrays of the host."""
+    xx, yy = xx.on_host, yy.on_host
+    of_a, of_b = _parts(xx, yy, tol), _parts(yy, xx, tol)
+    gradient = Gradient(of_a.x + of_b.y, of_b.x + of_a.y, of_a.a, of_b.a)
+    problem = xx.problem.between(xx.problem.source, yy.problem.source)
+    if problem.marginals.are_exact:
+        gradient = with_value(value, problem, gradient)
+
+    reports = of_a.report, of_b.report
+    residual = max(report.residual for report in reports)
+    passes = sum(report.n_passes for report in reports)
+    report = LinearSolve(residual, tol, max(report.n_iter for report in reports), passes)
+    return ImplicitGradient.of(gradient, report)
+
+
+def _parts(own: Solution, other: Solution, tol: float) -> _Parts:
+    """The derivatives of (<b, E(f at y)> - <a, E(f)>) / 2 in x, y and a, through the potential f of
+    the measure a and its damped softmin at y; and of <a, E(g at x) - E(f)> / 2 in a itself.
+
+    Here E(f) = (rho + eps) (1 - exp(-f / rho)), or f for exact marginals.
+    """
+    problem, eps = own.problem, own.problem.eps
+    x, y = problem.source.partition, other.problem.source.partition
+    ma, mb = problem.source.mass, other.problem.source.mass
+    (of_f, of_g), dual = (s.problem.scaling.of_f for s in (own, other)), problem.dual()
+    lam = 1 / (1 + dual.rates[0])
+    f, g = x.sort(own._f), y.sort(other._f)
+    kernel = problem.kernel_between(x, y, "float64", own.backend)
+
+    softmin = kernel.T.softmin(f)
+    pulls = mb / 2 * _slope(problem, dual.damped_rows(softmin) - of_f) * np.ones(len(y))
+    sums = _finite(kernel.product(f, softmin, (y.probabilities * pulls)[:, None])[:, 0])
+    on_f = -x.probabilities * (lam * sums + ma / 2 * _slope(problem, f - of_f))
+    through = own.pullback(f=x.restore(on_f), tol=tol)
+
+    on_x = (lam * x.probabilities * sums)[:, None]
+    on_x = on_x * kernel.mean_gradients(f, softmin + eps * np.log(pulls))
+    on_y = (lam * y.probabilities * pulls)[:, None] * kernel.T.mean_gradients(softmin, f)
+    change = dual.damped_rows(kernel.softmin(g)) - of_g - (f - of_f)
+    on_a = problem.marginals.earned_beyond(f - of_f, change, eps) / 2 - lam * eps / ma * sums
+    share = len(x) / len(y)
+    return _Parts(
+        x.restore(on_x) + through.x + through.y,
+        x.restore(on_a) + through.a + through.b,
+        y.restore(on_y),
+        through.linear_solve._replace(n_passes=share * through.linear_solve.n_passes + 4),
+    )
+
+
+def _slope(problem: Problem, f: Floats) -> Floats | float:
+    """The derivative of E at a potential."""
+    k = problem.dual().rates[0]
+    return (1 + k) * problem.marginals.slope(f)
+
+
+def _finite(sums: Floats) -> Floats:
+    return np.clip(np.nan_to_num(sums, nan=LARGEST), -LARGEST, LARGEST)
