@@ -160,6 +160,16 @@ def test_rows_without_mass_and_repeated_rows_change_nothing():
     assert gradient.a[-1] == pytest.approx(slope, rel=1e-4)
 
 
+def test_a_far_outlier_has_a_finite_gradient():
+    """Its potential is so large that exp(-f / rho) is 0."""
+    x, y, a, b = problem(0.5, 1.0)
+    y[0] = 30.0
+    found = hausdorff_divergence(x, y, a, b, blur=BLUR, reach=0.5, solver=PRECISE)
+    gradient = found.gradient()
+    assert all(np.isfinite(part).all() for part in gradient)
+    assert np.abs(gradient.y[0]).max() < 1e-10 * np.abs(gradient.y).max()
+
+
 def test_a_concentrated_cloud_has_a_larger_negentropy():
     x = example()[0]
     values = [float(sinkhorn_negentropy(scale * x, blur=BLUR)) for scale in (0.0, 0.5, 1.0)]

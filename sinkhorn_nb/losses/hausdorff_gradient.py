@@ -13,6 +13,7 @@ from ..gradients.reports import ImplicitGradient
 from ..problem import Problem
 from ..results.solution import Solution
 
+LEAST = 1e-300  # of a derivative at a far point, whose logarithm is taken
 LARGEST = 1e100  # of sums, which would overflow for points without mass that are far from the data
 
 
@@ -64,7 +65,7 @@ def _parts(own: Solution, other: Solution, tol: float) -> _Parts:
     through = own.pullback(f=x.restore(on_f), tol=tol)
 
     on_x = (lam * x.probabilities * sums)[:, None]
-    on_x = on_x * kernel.mean_gradients(f, softmin + eps * np.log(pulls))
+    on_x = on_x * kernel.mean_gradients(f, softmin + eps * np.log(np.maximum(pulls, LEAST)))
     on_y = (lam * y.probabilities * pulls)[:, None] * kernel.T.mean_gradients(softmin, f)
     change = dual.damped_rows(kernel.softmin(g)) - of_g - (f - of_f)
     on_a = problem.marginals.earned_beyond(f - of_f, change, eps) / 2 - lam * eps / ma * sums
