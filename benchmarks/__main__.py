@@ -29,6 +29,7 @@ STEPS = (
     ("startup", ("here",)),
     ("million", ("here",)),
     ("convergence", ("here",)),
+    ("family", ("here", "torch")),
     ("thornton_cuturi", ("here",)),
 )
 

@@ -23,6 +23,8 @@ COLUMNS = {
     "thornton_cuturi": "table case n d blur init paper plain_iterations plain_s passes seconds partitions_s",
     "gpu": "part job backend library d n count dtype blur pairs_per_s problems_per_s value_s median_s rounds"
     " peak_device_mb passes marginal_error relative_error says error",
+    "family": "question family acceleration n reach tol passes converged marginal_error gap_over_value library cloud"
+    " median_s min_s rounds relative_error times_ours error",
     "million": "case n way threads min_s median_s cpu_s nodes value value_error marginal_error over_input_mb error",
     "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
@@ -30,7 +32,7 @@ HEADS = {
     "ms_a_call": "per call (ms)", "overhead_ms": "over the call with arrays (ms)",
     "ms_a_pair": "per pair (ms)", "ms_a_step": "per step (ms)", "pairs_solved": "pairs timed",
     "gpairs_per_s": "Gpair/s", "median_s": "median (s)", "min_s": "best (s)", "update_s": "one update (s)",
-    "ours_faster": "sinkhorn_nb is faster by", "ours_faster_per_pass": "faster, whole pass against it",
+    "ours_faster": "sinkhorn_nb is faster by", "times_ours": "time over ours", "ours_faster_per_pass": "faster, whole pass against it",
     "ours_faster_per_update": "faster, per update", "after_import_mb": "after import (MB)", "peak_mb": "peak (MB)",
     "over_import_mb": "over the import (MB)", "marginal_error": "marginal error", "seconds": "time (s)",
     "relative_error": "error of the derivative (relative)", "solve_s": "solve, median (s)",
