@@ -120,3 +120,12 @@ def test_potentials_far_below_zero_do_not_overflow(reach):
         assert solution.converged
         kernel = np.exp(-((x - y.T) ** 2) / 2 / 0.3**2) / (50 * 40)
         np.testing.assert_allclose(solution.plan.toarray(), kernel, rtol=2e-2)
+
+
+def test_potentials_that_rise_far_do_not_overflow_in_float32():
+    """At a reach below the blur, the first potentials of far points are far below their update."""
+    x = np.array([[-1.06], [0.991], [-0.071]])
+    y = np.concatenate([[[0.06]], np.linspace(2, 5.3, 20)[:, None]])
+    a, b = np.array([0.447, 0.458, 0.095]), np.full(21, 1.1 / 21)
+    for reach in (0.06, 0.081, 0.1):
+        assert snb.entropic_ot(x, y, a, b, blur=0.128, reach=reach).converged

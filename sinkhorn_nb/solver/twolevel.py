@@ -71,6 +71,10 @@ class TwoLevel:
     ) -> tuple[Floats, Floats]:
         if self._sums is None:  # sums were computed again, so their parts are not known
             return dual.updated_rows(iterate), iterate.g
+        f = dual.updated_rows(iterate)
+        # Then factors of the sums overflow in float32; sums alone bound those of an exact side
+        if dual.rates[0] != 0 and (f - iterate.f).max() > LARGEST_SHIFT * dual.eps:
+            return f, iterate.g
         game = Exchange.of(self._sums, iterate, dual, shifted)
         shifts, log_sums = best_shifts(game, SHARE * min(error, 1.0))
         f = dual.updated_rows(iterate._replace(log_rows=log_sums))
