@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .losses.barycenter import Barycenter, sinkhorn_barycenter
     from .losses.divergences import Divergences
     from .losses.hausdorff import HausdorffDivergence, hausdorff_divergence
-    from .losses.negentropy import Negentropy, sinkhorn_negentropy
     from .losses.mmd import MMD, mmd
+    from .losses.negentropy import Negentropy, sinkhorn_negentropy
     from .losses.pairwise import pairwise_sinkhorn_divergence
     from .losses.soft import SoftValues, soft_quantile, soft_rank, soft_sort
     from .losses.two_sample import TwoSampleTest, sinkhorn_two_sample_test
