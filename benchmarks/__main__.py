@@ -29,7 +29,7 @@ STEPS = (
     ("startup", ("here",)),
     ("million", ("here",)),
     ("convergence", ("here",)),
-    ("family", ("here", "torch")),
+    ("unbalanced", ("here", "torch")),
     ("thornton_cuturi", ("here",)),
 )
 

@@ -23,9 +23,9 @@ COLUMNS = {
     "thornton_cuturi": "table case n d blur init paper plain_iterations plain_s passes seconds partitions_s",
     "gpu": "part job backend library d n count dtype blur pairs_per_s problems_per_s value_s median_s rounds"
     " peak_device_mb passes marginal_error relative_error says error",
-    "family": "question family acceleration n reach tol passes converged marginal_error gap_over_value library cloud"
-    " median_s min_s rounds relative_error times_ours error",
     "million": "case n way threads min_s median_s cpu_s nodes value value_error marginal_error over_input_mb error",
+    "unbalanced": "question family acceleration n reach tol passes converged marginal_error gap_over_value library"
+    " cloud median_s min_s rounds relative_error times_ours error",
     "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
 HEADS = {
