@@ -36,8 +36,8 @@ def sinkhorn_divergence(
     self_x: Solution | None = None,
     self_y: Solution | None = None,
 ) -> Divergence:
-    """Sinkhorn divergence S_eps(a, b) between two weighted point clouds, eps = blur**2, C = |x -
-    y|^2 / 2.
+    """Sinkhorn divergence S_eps(a, b) between two weighted point clouds, for the cost |x - y|^2 / 2
+    or another one.
 
     S_eps(a, b) = OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2: positive, zero only for
     a = b, convex in each argument, and metrizing weak convergence.
@@ -219,8 +219,8 @@ def entropic_ot(
     rho: Price = None,
     solver: Sinkhorn | None = None,
 ) -> Solution:
-    """Entropic optimal transport OT_eps between two weighted point clouds, eps = blur**2, C = |x -
-    y|^2 / 2.
+    """Entropic optimal transport OT_eps between two weighted point clouds, for the cost |x - y|^2 /
+    2 or another one.
 
     OT_eps(a, b) = min_P <P, C> + eps KL(P | a (x) b) over plans with marginals a and b.
 
