@@ -118,7 +118,9 @@ class Dual:
         g = self.T.damped_rows(softmin)
         if self.marginals.are_exact:
             return float(self.a @ f + self.b @ g)
-        (kx, ky), u, v = self.rates, f / self.eps, g / self.eps
+        (kx, ky) = self.rates
+        u = f / self.eps
+        v = g / self.eps
         return float(self.eps * (self.a @ phi(u, kx) + self.b @ (phi(v, ky) - aim(v, ky)) + 1))
 
     def updated_rows(self, iterate: Iterate, share: float = 1.0) -> Floats:
@@ -157,7 +159,9 @@ class Dual:
 
     def here(self, iterate: Iterate) -> float:
         """The dual value at the potentials themselves."""
-        (kx, ky), u, v = self.rates, iterate.f / self.eps, iterate.g / self.eps
+        (kx, ky) = self.rates
+        u = iterate.f / self.eps
+        v = iterate.g / self.eps
         plan = self.a @ np.exp(iterate.log_rows)
         return float(self.eps * (self.a @ phi(u, kx) + self.b @ phi(v, ky) - plan + 1))
 
@@ -193,7 +197,8 @@ class Dual:
             return float(a @ np.abs(np.expm1(log_rows)))
         rows = np.exp(log_rows)
         aims = np.exp(np.minimum(-k / self.eps * f, LARGEST_LOG))
-        missed, mass = float(a @ np.abs(rows - aims)), float(a @ rows)
+        missed = float(a @ np.abs(rows - aims))
+        mass = float(a @ rows)
         return min(missed / mass, math.exp(LARGEST_LOG)) if mass > 0 else math.inf
 
     def balanced(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:

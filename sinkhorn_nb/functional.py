@@ -194,7 +194,8 @@ def sinkhorn_divergences(
     >>> snb.sinkhorn_divergences(clouds, moved, blur=0.05).value.round(3)
     array([2., 2., 2.])
     """
-    sources, targets = listed("xs", xs, "a", a), listed("ys", ys, "b", b)
+    sources = listed("xs", xs, "a", a)
+    targets = listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
     single_price("reach", reach)
     single_price("rho", rho)
@@ -283,7 +284,8 @@ def entropic_ot(
     validation.points_first(x, y, a, b)
     solver = usual(solver)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
-    source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
+    source = Measure.of(x, a, ("x", "a"))
+    target = Measure.of(y, b, ("y", "b"))
     home = validation.home(x=x, y=y, a=a, b=b)
     return solver.solve(between(source, target, terms)).at(home)
 

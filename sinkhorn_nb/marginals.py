@@ -45,7 +45,9 @@ class ScalingRates(NamedTuple):
     @property
     def T(self) -> ScalingRates:
         """The derivatives for the transposed problem."""
-        (fx, fy), (gx, gy), (mx, my) = self.of_f, self.of_g, self.log_mass
+        (fx, fy) = self.of_f
+        (gx, gy) = self.of_g
+        (mx, my) = self.log_mass
         return ScalingRates((my, mx), (gy, gx), (fy, fx))
 
 
@@ -122,8 +124,10 @@ class Marginals:
         y = self.target
         if math.isinf(self.source):
             return ScalingRates((1.0, 0.0), (-y, eps + y), (y, -y))
-        x, total = self.source, eps + (self.source + self.target)
-        on_source, on_target = (-y / total, (y + eps) / total), ((x + eps) / total, -x / total)
+        x = self.source
+        total = eps + (self.source + self.target)
+        on_source = (-y / total, (y + eps) / total)
+        on_target = ((x + eps) / total, -x / total)
         log_mass = 1 + on_source[0], on_source[1]
         return ScalingRates(
             log_mass,

@@ -70,7 +70,8 @@ def plot_displacement(
         The second coordinates of points on a line, as in `plot_cloud`.
     """
     shown = slice(None, None, max(1, len(points) // n_arrows))
-    (x, y), (u, v) = _on_page(points, heights), _on_page(displacement, np.zeros(len(points)))
+    (x, y) = _on_page(points, heights)
+    (u, v) = _on_page(displacement, np.zeros(len(points)))
     arrows = (vector[shown] for vector in (x, y, u, v, values))
     ax.quiver(*arrows, cmap=COLORMAP, angles="xy", scale_units="xy", scale=1, width=0.006)
     _bare(ax, points)
@@ -126,7 +127,9 @@ def plot_divergence(divergence: Divergence, times: Sequence[float] = (1 / 3, 2 /
     """
     figure, axes = _row_of_axes(len(times) + 3)
     source, target = divergence.xy.problem.source, divergence.xy.problem.target
-    x, y, displacement = source.points, target.points, descent(divergence)
+    x = source.points
+    y = target.points
+    displacement = descent(divergence)
     x_heights, y_heights = _heights(source), _heights(target)
 
     plot_cloud(axes[0], x, x_heights, x_heights)

@@ -7,6 +7,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,13 @@ PUBLIC = [
     "soft_sort",
     "suggest_blur",
 ]
-LONGEST_FILE, LONGEST_FUNCTION = 345, 85
+LONGEST_FILE, LONGEST_FUNCTION, LONGEST_KERNEL = 345, 60, 80
+DENSEST_MEAN, DENSEST_TENTH = 5.6, 12
+FUNCTIONS = ast.FunctionDef, ast.AsyncFunctionDef
+EXPRESSIONS = (
+    ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.Subscript, ast.Compare, ast.UnaryOp,
+    ast.BoolOp,
+)  # fmt: skip
 MOST_ARGUMENTS = 8
 FREE = {*PUBLIC, "__init__"}  # their arguments are what users need
 
@@ -91,12 +98,30 @@ def test_files_are_small(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_functions_are_short(path):
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    # A signature with types has a line for each argument: what counts comes after it.
-    found = [n for n in ast.walk(tree) if isinstance(n, functions)]
-    lengths = {f"{n.name}, line {n.lineno}": n.end_lineno - n.body[0].lineno + 1 for n in found}
-    assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+    found = [n for n in ast.walk(tree) if isinstance(n, FUNCTIONS)]
+    lengths = {f"{n.name}, line {n.lineno}": n.end_lineno - code_of(n)[0].lineno + 1 for n in found}
+    most = LONGEST_KERNEL if "backends" in path.parts else LONGEST_FUNCTION
+    assert {name: length for name, length in lengths.items() if length > most} == {}
+
+
+def code_of(function):
+    """The statements after the signature and the docstring."""
+    first, *others = function.body
+    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return others if is_docstring and others else function.body
+
+
+def test_lines_are_not_dense():
+    """Names, attributes, calls, operators and subscripts per line with any of them."""
+    counts = []
+    for path in SOURCES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        lines = [n.lineno for n in ast.walk(tree) if isinstance(n, EXPRESSIONS)]
+        counts += Counter(lines).values()
+    counts.sort()
+    assert sum(counts) / len(counts) <= DENSEST_MEAN
+    assert counts[int(0.9 * len(counts))] <= DENSEST_TENTH
 
 
 @pytest.mark.parametrize(
@@ -104,8 +129,7 @@ def test_functions_are_short(path):
 )
 def test_functions_take_few_arguments(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    found = [n for n in ast.walk(tree) if isinstance(n, functions) and n.name not in FREE]
+    found = [n for n in ast.walk(tree) if isinstance(n, FUNCTIONS) and n.name not in FREE]
     counts = [len([*n.args.posonlyargs, *n.args.args, *n.args.kwonlyargs]) for n in found]
     assert max(counts, default=0) <= MOST_ARGUMENTS
 

@@ -27,7 +27,11 @@ Result = TypeVar("Result")
 
 PROGRAM = "sinkhorn-nb"
 DEPENDENCIES = ("numba", "llvmlite", "numpy", "scipy", "scikit-learn")
-OK, NOT_CONVERGED, FAILED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+OK = 0
+NOT_CONVERGED = 1
+FAILED = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
 EXIT_CODES = (
     "Exit code: 0; 1 if the tolerance was not reached (the value is still printed); 2 on an error."
 )

@@ -8,7 +8,9 @@ class _Round:
     """The calls of one round. Once the round is closed, no call is running and none can begin."""
 
     def __init__(self):
-        self._changed, self._at_work, self._is_closed = threading.Condition(), 0, False
+        self._changed = threading.Condition()
+        self._at_work = 0
+        self._is_closed = False
 
     def __call__(self, function, *arguments):
         with self._changed:

@@ -7,7 +7,8 @@ class HostClusterSums:
     """A (K, m) array with the methods of `ClusterSums`."""
 
     def __init__(self, sums):
-        self._sums, self.dtype = sums, sums.dtype
+        self._sums = sums
+        self.dtype = sums.dtype
 
     def columns(self):
         return self._sums.sum(axis=0, dtype=np.float64)
@@ -22,7 +23,8 @@ class HostClusterSums:
 
     def grouped(self, weights, size):
         whole = len(weights) // size * size
-        sums, weights = self._sums[:, :whole], weights[:whole].astype(self.dtype)
+        sums = self._sums[:, :whole]
+        weights = weights[:whole].astype(self.dtype)
         return np.einsum("kgs,gs->kg", sums.reshape(len(sums), -1, size), weights.reshape(-1, size))
 
     def __array__(self, dtype=None, copy=None):

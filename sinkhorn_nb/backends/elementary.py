@@ -46,8 +46,10 @@ ROUND32 = np.float32(1.5 * 2**23 + 127)
 ROUND64 = np.float64(1.5 * 2**52 + 1023)
 # Exponents are clipped here. At the lower end, 2^LOW times any weight is not denormal, because
 # denormal numbers made whole passes 3-5 times slower, and is negligible compared with a sum near 1.
-LOW32, HIGH32 = np.float32(-90), np.float32(126)
-LOW64, HIGH64 = np.float64(-900), np.float64(1022)
+LOW32 = np.float32(-90)
+HIGH32 = np.float32(126)
+LOW64 = np.float64(-900)
+HIGH64 = np.float64(1022)
 
 
 def exp2(t):

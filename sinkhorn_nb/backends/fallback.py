@@ -12,14 +12,16 @@ class FallbackCloud:
     """Points on the host, and on the current backend."""
 
     def __init__(self, *arrays):
-        self.n, self.dtype = arrays[0].shape[0], arrays[0].dtype
+        self.n = arrays[0].shape[0]
+        self.dtype = arrays[0].dtype
         self._arrays, self._backend, self._loaded = arrays, None, None
 
     def on(self, backend):
         """The cloud on a backend."""
         if self._backend is not backend:
             self._loaded = None  # frees the memory of the backend that failed
-            self._loaded, self._backend = backend.load(*self._arrays), backend
+            self._loaded = backend.load(*self._arrays)
+            self._backend = backend
         return self._loaded
 
 
@@ -27,7 +29,9 @@ class FallbackClusterSums:
     """Cluster sums of the current backend. If it fails, the other backend computes them again."""
 
     def __init__(self, sums, again):
-        self._sums, self._again, self.dtype = sums, again, sums.dtype
+        self._sums = sums
+        self._again = again
+        self.dtype = sums.dtype
 
     def columns(self):
         return self._ask(lambda sums: sums.columns())

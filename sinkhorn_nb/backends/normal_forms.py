@@ -72,12 +72,14 @@ def _compare(x, weights, i, j):
 @kernel
 def _sort(x, weights, order, other):
     """The increasing order of the rows, by merging; `other` is scratch."""
-    n, width = len(order), 1
+    n = len(order)
+    width = 1
     for i in range(n):
         order[i] = i
     while width < n:
         for first in range(0, n, 2 * width):
-            middle, last = min(first + width, n), min(first + 2 * width, n)
+            middle = min(first + width, n)
+            last = min(first + 2 * width, n)
             i, j = first, middle
             for k in range(first, last):
                 if i < middle and (j >= last or _compare(x, weights, order[i], order[j]) <= 0):
@@ -146,23 +148,29 @@ def _measure_box(points, corners):
 def normal_forms(rows):
     """The normal forms of all clouds."""
     count, n_rows = len(rows.dimensions), len(rows.weights)
-    x, a, owners = np.empty(len(rows.x)), np.empty(n_rows), np.empty(n_rows, dtype=np.int64)
-    ends, blocks = np.zeros(count + 1, dtype=np.int64), np.zeros(count + 1, dtype=np.int64)
-    boxes, corners = np.zeros(count + 1, dtype=np.int64), np.empty(2 * np.sum(rows.dimensions))
+    x = np.empty(len(rows.x))
+    a = np.empty(n_rows)
+    owners = np.empty(n_rows, dtype=np.int64)
+    ends = np.zeros(count + 1, dtype=np.int64)
+    blocks = np.zeros(count + 1, dtype=np.int64)
+    boxes = np.zeros(count + 1, dtype=np.int64)
+    corners = np.empty(2 * np.sum(rows.dimensions))
     for c in range(count):
-        d, first, last = rows.dimensions[c], rows.ends[c], rows.ends[c + 1]
+        d = rows.dimensions[c]
+        first = rows.ends[c]
+        last = rows.ends[c + 1]
         n = last - first
         raw = rows.x[rows.blocks[c] : rows.blocks[c + 1]].reshape((n, d))
         points = x[blocks[c] : blocks[c] + n * d].reshape((n, d))
-        order, other = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+        order = np.empty(n, dtype=np.int64)
+        other = np.empty(n, dtype=np.int64)
         _sort(raw, rows.weights[first:last], order, other)
-        probabilities, owner = a[ends[c] : ends[c] + n], owners[first:last]
+        probabilities = a[ends[c] : ends[c] + n]
+        owner = owners[first:last]
         kept = _reduce(raw, rows.weights[first:last], order, other, points, probabilities, owner)
-        ends[c + 1], blocks[c + 1], boxes[c + 1] = (
-            ends[c] + kept,
-            blocks[c] + kept * d,
-            boxes[c] + 2 * d,
-        )
+        ends[c + 1] = ends[c] + kept
+        blocks[c + 1] = blocks[c] + kept * d
+        boxes[c + 1] = boxes[c] + 2 * d
         _measure_box(points[:kept], corners[boxes[c] : boxes[c + 1]].reshape((2, d)))
     return Forms(
         x[: blocks[count]], a[: ends[count]], ends, blocks, rows.dimensions, owners, boxes, corners
@@ -173,11 +181,13 @@ def normal_forms(rows):
 def _first_difference(forms, c, e):
     """-1, 0 or 1: the order of two clouds of one size by the first number in which they differ."""
     for k in range(forms.blocks[c + 1] - forms.blocks[c]):
-        mine, other = forms.x[forms.blocks[c] + k], forms.x[forms.blocks[e] + k]
+        mine = forms.x[forms.blocks[c] + k]
+        other = forms.x[forms.blocks[e] + k]
         if mine != other:
             return -1 if mine < other else 1
     for i in range(forms.ends[c + 1] - forms.ends[c]):
-        mine, other = forms.a[forms.ends[c] + i], forms.a[forms.ends[e] + i]
+        mine = forms.a[forms.ends[c] + i]
+        other = forms.a[forms.ends[e] + i]
         if abs(mine - other) > WEIGHT_ROUNDING * max(mine, other):
             return -1 if mine < other else 1
     return 0
@@ -198,15 +208,19 @@ def survey(forms, sources, targets):
     their numbers.
     """
     count = len(sources)
-    relations, diameters, least = np.empty(count, dtype=np.int64), np.empty(count), np.empty(count)
+    relations = np.empty(count, dtype=np.int64)
+    diameters = np.empty(count)
+    least = np.empty(count)
     for q in range(count):
         c, e = sources[q], targets[q]
-        n, m = forms.ends[c + 1] - forms.ends[c], forms.ends[e + 1] - forms.ends[e]
+        n = forms.ends[c + 1] - forms.ends[c]
+        m = forms.ends[e + 1] - forms.ends[e]
         if n != m:
             relations[q] = -1 if n < m else 1
         else:
             relations[q] = 0 if c == e else _first_difference(forms, c, e)
-        square, d = 0.0, forms.dimensions[c]
+        square = 0.0
+        d = forms.dimensions[c]
         for k in range(d):
             low = min(forms.corners[forms.boxes[c] + k], forms.corners[forms.boxes[e] + k])
             high = max(forms.corners[forms.boxes[c] + d + k], forms.corners[forms.boxes[e] + d + k])

@@ -14,7 +14,8 @@ def median_cuts(points, order, depth):
     n = len(points)
     for level in range(depth):
         for q in range(1 << level):
-            start, stop = (q * n) >> level, ((q + 1) * n) >> level
+            start = (q * n) >> level
+            stop = ((q + 1) * n) >> level
             if stop - start < 2:
                 continue
             cut = ((2 * q + 1) * n) >> (level + 1)
@@ -25,7 +26,9 @@ def median_cuts(points, order, depth):
 def _widest(points, start, stop):
     best, largest = 0, -1.0
     for k in range(points.shape[1]):
-        origin, total, squares = points[start, k], 0.0, 0.0
+        origin = points[start, k]
+        total = 0.0
+        squares = 0.0
         for i in range(start, stop):
             t = points[i, k] - origin
             total += t
@@ -40,7 +43,9 @@ def _widest(points, start, stop):
 def _select(points, order, k, low, high, cut):
     """Quickselect: afterwards no row before `cut` exceeds any row after it in coordinate k."""
     while low < high:
-        first, middle, last = points[low, k], points[(low + high) // 2, k], points[high, k]
+        first = points[low, k]
+        middle = points[(low + high) // 2, k]
+        last = points[high, k]
         pivot = max(min(first, middle), min(max(first, middle), last))
         i, j = low, high
         while i <= j:

@@ -34,10 +34,12 @@ class PlanEntries:
     """
 
     def __init__(self, x, F, y, G, scale, highest, cost=None):
-        F, G = np.clip(F, -LARGEST, LARGEST), np.clip(G, -LARGEST, LARGEST)
+        F = np.clip(F, -LARGEST, LARGEST)
+        G = np.clip(G, -LARGEST, LARGEST)
         self._points = x, y
         if isinstance(cost, Function):
-            x, y = np.empty((len(x), 0)), np.empty((len(y), 0))
+            x = np.empty((len(x), 0))
+            y = np.empty((len(y), 0))
         y = np.ascontiguousarray(_padded(y).T)
         self._exponents = Exponents(
             _padded(x), F / 2, y, G / 2, float(scale / 2), float(highest / 2), cost
@@ -55,7 +57,8 @@ class PlanEntries:
         ones the first.
         """
         shape = self.shape[0], k
-        columns, values = np.empty(shape, np.int64), np.empty(shape)
+        columns = np.empty(shape, np.int64)
+        values = np.empty(shape)
         self._run(plan_kernels.panel_largest, columns, values)
         order = np.argsort(-values, axis=1, kind="stable")
         return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
@@ -88,7 +91,8 @@ class PlanEntries:
         size = -(-PAIRS_A_PANEL // (max(m, 1) * ROWS)) * ROWS
 
         def task(first):
-            exponents, last = self._exponents, min(first + size, n)
+            exponents = self._exponents
+            last = min(first + size, n)
             if isinstance(exponents.cost, Function):
                 x, y = self._points
                 exponents = exponents._replace(cost=exponents.cost.given(x, first, last, y))

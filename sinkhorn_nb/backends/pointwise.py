@@ -176,7 +176,8 @@ def _overload_slope(cost, s):
         return (h + h) * power(s, h - in_precision_of(s, 1)) if s > 0 else s - s
 
     def of_arc(cost, s):
-        one, squared = in_precision_of(s, 1), in_precision_of(s, cost.diameter * cost.diameter)
+        one = in_precision_of(s, 1)
+        squared = in_precision_of(s, cost.diameter * cost.diameter)
         return one / math.sqrt(s * (one - s / squared)) if 0 < s < squared else s - s
 
     kinds = {Distance: of_distance, Power: of_power, Arc: of_arc}

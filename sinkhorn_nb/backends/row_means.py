@@ -28,7 +28,8 @@ def softmax_means(x, y, G):
     -------
     (n,) and (n, d) float64 arrays
     """
-    logs, means = np.empty(len(x)), np.empty(x.shape)
+    logs = np.empty(len(x))
+    means = np.empty(x.shape)
     bounds = [(i, min(i + ROWS, len(x))) for i in range(0, len(x), ROWS)]
     run(lambda first, last: panel_means(x, y, G, first, last, logs, means), bounds)
     return logs, means
@@ -40,7 +41,9 @@ def panel_means(x, y, G, first, last, logs, means):
     wide_vectors()
     t = np.empty(COLUMNS)
     for i in range(first, last):
-        top, total, moments = -np.inf, 0.0, means[i]
+        top = -np.inf
+        total = 0.0
+        moments = means[i]
         moments[:] = 0.0
         for j0 in range(0, len(G), COLUMNS):
             j1 = min(j0 + COLUMNS, len(G))
@@ -68,7 +71,8 @@ def _exponents(x, y, G, j0, j1, row):
     for j in range(len(row)):
         row[j] = G[j0 + j]
     for k in range(len(y)):
-        xk, yk = x[k], y[k][j0:j1]
+        xk = x[k]
+        yk = y[k][j0:j1]
         for j in range(len(row)):
             row[j] += xk * yk[j]
     highest = row[0]

@@ -11,7 +11,9 @@ from .cpu.backend import CpuBackend
 
 # Pairs: a second per pass on two cores; the kernels of the GPU take some seconds to compile
 WORTHWHILE = 2**32
-SIZES, TILE, CLUSTERS = (1500, 1300), 250, 8
+SIZES = (1500, 1300)
+TILE = 250
+CLUSTERS = 8
 MOST_DIMENSIONS = 9  # higher dimensions have the same kernels
 RTOL = {"float32": 1e-4, "float64": 1e-9}
 

@@ -42,8 +42,13 @@ class ShardedCloud:
     """Points on the host; each piece is copied once to each device that needs it."""
 
     def __init__(self, offsets, centres, bounds, cost=None):
-        self.n, self.dtype, self._cost = len(offsets), offsets.dtype, cost
-        self._offsets, self._centres, self._bounds, self._loaded = offsets, centres, bounds, {}
+        self.n = len(offsets)
+        self.dtype = offsets.dtype
+        self._cost = cost
+        self._offsets = offsets
+        self._centres = centres
+        self._bounds = bounds
+        self._loaded = {}
         self.whole = self._piece(0, len(centres))
 
     def cut(self, shares):
@@ -135,7 +140,9 @@ class ShardedBackend:
 
     def sums(self, x, F, a, y, G, b):
         def ask(device, here):
-            X, Y, i = x.on(device, here), y.on(device, y.whole), here.points
+            X = x.on(device, here)
+            Y = y.on(device, y.whole)
+            i = here.points
             return device.backend.sums(X, F[i], a[i], Y, G, b)
 
         rows, columns = zip(*self._ask(ask, x.cut(self._equal)), strict=True)
@@ -143,7 +150,9 @@ class ShardedBackend:
 
     def cluster_sums(self, x, F, a, y, G, b, bounds):
         def ask(device, here):
-            X, Y, i = x.on(device, here), y.on(device, y.whole), here.points
+            X = x.on(device, here)
+            Y = y.on(device, y.whole)
+            i = here.points
             clusters, ends = _clusters_within(bounds, i)
             rows, sums = device.backend.cluster_sums(X, F[i], a[i], Y, G, b, ends)
             return rows, (device, Part(clusters, sums))
@@ -157,7 +166,8 @@ class ShardedBackend:
         """
 
         def ask(device, here):
-            X, i = x.on(device, here), here.points
+            X = x.on(device, here)
+            i = here.points
             found = [(i, device.backend.self_sums(X, F[i], a[i]))]
             if later := x.after(here):
                 j = later.points
@@ -176,21 +186,25 @@ class ShardedBackend:
 
     def row_sums(self, x, F, y, G, b):
         def ask(device, here):
-            X, Y = x.on(device, here), y.on(device, y.whole)
+            X = x.on(device, here)
+            Y = y.on(device, y.whole)
             return device.backend.row_sums(X, F[here.points], Y, G, b)
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 
     def log_sum_exp(self, x, F, y, G):
         def ask(device, here):
-            X, Y = x.on(device, here), y.on(device, y.whole)
+            X = x.on(device, here)
+            Y = y.on(device, y.whole)
             return device.backend.log_sum_exp(X, F[here.points], Y, G)
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 
     def transport(self, x, F, y, G, V, factors, derivative=None):
         def ask(device, here):
-            X, Y, i = x.on(device, here), y.on(device, y.whole), here.points
+            X = x.on(device, here)
+            Y = y.on(device, y.whole)
+            i = here.points
             return device.backend.transport(
                 X, F[i], Y, G, V, factors and (factors[0][i], factors[1]), derivative
             )

@@ -24,7 +24,9 @@ DUAL_ROUNDING = 1e-12  # in bits
 # Once so many pairs have been treated and so many iterations made, the least error is looked at,
 # then again after twice as many. If it has not fallen to this share since the last look, two-level
 # steps need less time.
-PAIRS_BEFORE_LOOK, FIRST_LOOK, PROGRESS = 2**22, 32, 0.5
+PAIRS_BEFORE_LOOK = 2**22
+FIRST_LOOK = 32
+PROGRESS = 0.5
 NO_VALUE = -1e300  # compiled code knows no infinite numbers
 # A divergence is a small difference of dual values. The error of such a value is at most about
 # AMPLIFICATION times what an exact update would gain, which is large after Sinkhorn's iterations

@@ -20,7 +20,8 @@ def midpoint_dual(x, a, y, b, p):
     """
     heavy_x, heavy_y = a > 0, b > 0
     rows, columns = staircase(running_sums(a[heavy_x]), running_sums(b[heavy_y]))
-    f, g = np.empty(len(x)), np.empty(len(y))
+    f = np.empty(len(x))
+    g = np.empty(len(y))
     f[heavy_x], g[heavy_y] = midpoint_potentials(x[heavy_x], y[heavy_y], rows, columns, p)
     f[~heavy_x] = conjugate(x[~heavy_x], x[heavy_x], y[heavy_y], g[heavy_y], rows, columns, p)
     g[~heavy_y] = conjugate(y[~heavy_y], y[heavy_y], x[heavy_x], f[heavy_x], columns, rows, p)
@@ -41,7 +42,8 @@ def staircase(A, B):
     The pairs go from the first to the last, with any rounding.
     """
     n, m = len(A), len(B)
-    rows, columns = np.zeros(n + m - 1, np.int64), np.zeros(n + m - 1, np.int64)
+    rows = np.zeros(n + m - 1, np.int64)
+    columns = np.zeros(n + m - 1, np.int64)
     i, j, k = 0, 0, 0
     while i < n - 1 or j < m - 1:
         tied = abs(A[i] - B[j]) <= TIE * B[j]
@@ -64,8 +66,10 @@ def midpoint_potentials(x, y, rows, columns, p):
     """f_i + g_j = C_ij along the staircase; across a step of both, f_i midway between its
     bounds.
     """
-    f, g = np.empty(len(x)), np.empty(len(y))
-    f[0], g[0] = 0.0, _cost(x[0] - y[0], p)
+    f = np.empty(len(x))
+    g = np.empty(len(y))
+    f[0] = 0.0
+    g[0] = _cost(x[0] - y[0], p)
     for k in range(1, len(rows)):
         i, j = rows[k], columns[k]
         if columns[k - 1] == j:
@@ -88,11 +92,13 @@ def conjugate(z, x, y, g, rows, columns, p):
     The cost is Monge: the minimum is at the last partner of the x before z or at the first partner
     of the x after z.
     """
-    out, k = np.empty(len(z)), 0
+    out = np.empty(len(z))
+    k = 0
     for q in range(len(z)):
         while k < len(rows) - 1 and x[rows[k + 1]] <= z[q]:
             k += 1
-        before, after = columns[k], columns[min(k + 1, len(rows) - 1)]
+        before = columns[k]
+        after = columns[min(k + 1, len(rows) - 1)]
         out[q] = min(_cost(z[q] - y[before], p) - g[before], _cost(z[q] - y[after], p) - g[after])
     return out
 
@@ -100,7 +106,8 @@ def conjugate(z, x, y, g, rows, columns, p):
 @kernel
 def dual_sort_sweep(x, y, f, p):
     """min_j (C_ij - C_jj + f_j), for x and y ascending."""
-    levels, out = np.empty(len(y)), np.empty(len(x))
+    levels = np.empty(len(y))
+    out = np.empty(len(x))
     for j in range(len(y)):
         levels[j] = f[j] - _cost(x[j] - y[j], p)
     for i in range(len(x)):

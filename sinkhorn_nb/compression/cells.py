@@ -78,7 +78,8 @@ def can_tell(extent: float, side: float, d: int) -> bool:
 
 def grid_cells(measure: Measure, grid: Grid) -> Cells:
     """The cells of a grid that hold points of a measure."""
-    points, d = ordinary(measure.points), measure.dimension
+    points = ordinary(measure.points)
+    d = measure.dimension
     keys, sums, owner = moments_by_cell(points, measure.probabilities, grid.origin, grid.side)
     corners = grid.origin + grid.side * _digits(keys, 63 // d, d)
     return Cells(keys, *_moments(sums, d), corners, np.full((len(keys), d), grid.side), owner)
@@ -86,7 +87,8 @@ def grid_cells(measure: Measure, grid: Grid) -> Cells:
 
 def cut_cells(measure: Measure, grid: Grid, cells: Cells, cuts: Floats) -> Cells:
     """The cells of a grid, each cut into cuts[c, k] equal parts along axis k."""
-    points, d = ordinary(measure.points), measure.dimension
+    points = ordinary(measure.points)
+    d = measure.dimension
     keys, sums, owner = moments_by_cell(
         points, measure.probabilities, grid.origin, grid.side, cells.owner, cuts
     )

@@ -52,7 +52,8 @@ class Sample(NamedTuple):
     def stated_error(self) -> float:
         """An estimate of sum_i a_i |r_i - 1| from above: three standard errors above the mean."""
         sizes = np.abs(self.excess)
-        mean, deviation = self.shares @ sizes, math.sqrt(variance(sizes, self.shares))
+        mean = self.shares @ sizes
+        deviation = math.sqrt(variance(sizes, self.shares))
         return (1 + HIDDEN) * float(mean + DEVIATIONS * deviation) + ROUNDING
 
     @property

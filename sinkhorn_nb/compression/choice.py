@@ -24,7 +24,8 @@ LEAST_TOL = 1e-4  # nodes are solved in float32
 MOST_BLURS = 1000.0  # along an axis: float32 between nodes is exact enough
 # A divergence far below eps, whose error is above this share of it, is left to a plain solve, which
 # takes some seconds for this number of pairs.
-LOST, MOST_PAIRS = 0.25, 10**9
+LOST = 0.25
+MOST_PAIRS = 10**9
 USUAL = {"acceleration": "auto", "certify": False, "callback": None}
 
 

@@ -13,7 +13,9 @@ from .potentials import Potential
 
 # The potentials of a problem, of its transposed one, and of the self problems of its two measures:
 # the number of the measure, of its partner, and of the partner's potential.
-OWN, PARTNER, OPPOSITE = (0, 1, 0, 1), (1, 0, 0, 1), (1, 0, 2, 3)
+OWN = (0, 1, 0, 1)
+PARTNER = (1, 0, 0, 1)
+OPPOSITE = (1, 0, 2, 3)
 
 
 class Compressed(NamedTuple):

@@ -73,7 +73,8 @@ class CompressedDivergence(Divergence):
         problem, xy = self.xy.problem, self.xy.found
         value = gain = squared = correction = 0.0
         for side, own in enumerate((self.xx, self.yy)):
-            sample, of_own = xy.samples[side], own.found.samples[0]
+            sample = xy.samples[side]
+            of_own = own.found.samples[0]
             excess = (sample.excess - of_own.excess) / 2
             value += self._differences[side].integral
             correction += float(sample.shares @ excess)
@@ -111,7 +112,8 @@ class CompressedDivergence(Divergence):
 
         Single points where the map jumps within the mass of a node may be off by a blur.
         """
-        problem, (of_x, of_y) = self.xy.problem, self._differences
+        problem = self.xy.problem
+        (of_x, of_y) = self._differences
         sides = [(problem.source, of_x.mended), (problem.target, of_y.mended)]
         on_points = [scaled_rows(of.map, m.probabilities, -problem.mass) for m, of in sides]
         # The constant by sums that do not depend on the order of the points

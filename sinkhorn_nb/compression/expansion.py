@@ -73,7 +73,8 @@ class Parts:
 
 def expand(parts: Parts, here: Potential, there: Potential) -> Expansion:
     """The expansions at the means of fine cells, guessed from one node of each wide cell."""
-    centers, eps = parts.cells.means, there.eps
+    centers = parts.cells.means
+    eps = there.eps
     guess = _guess(parts, here, there)
     out = _expanded(centers, guess, there)
     are_wild = np.flatnonzero(~(np.abs(out.f - guess.f) < LOST * eps))
@@ -88,7 +89,9 @@ def _guess(parts: Parts, here: Potential, there: Potential) -> Extended:
     """First-order extension from the first node in the wide cell; the softmin in cells without
     mass.
     """
-    centers, nodes, restore = parts.cells.means, parts.nodes, here.partition.restore
+    centers = parts.cells.means
+    nodes = parts.nodes
+    restore = here.partition.restore
     first = np.full(max(parts.parent.max(), nodes.cell.max()) + 1, -1)
     first[nodes.cell[::-1]] = np.arange(len(nodes))[::-1]
     node = first[parts.parent]
@@ -105,10 +108,14 @@ def _guess(parts: Parts, here: Potential, there: Potential) -> Extended:
 
 def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
     """One pass of monomials in float32, about the mean image of each tile of centers."""
-    d, eps = centers.shape[1], there.eps
-    terms, scale = _monomials(d), math.sqrt(LOG2E / eps)
-    partition, theirs = equal_weights(centers), there.tiles
-    mine, f = Tiles(partition), partition.sort(guess.f)
+    d = centers.shape[1]
+    eps = there.eps
+    terms = _monomials(d)
+    scale = math.sqrt(LOG2E / eps)
+    partition = equal_weights(centers)
+    theirs = there.tiles
+    mine = Tiles(partition)
+    f = partition.sort(guess.f)
     images = partition.sort(guess.map)
 
     x_tiles = mine.above(f, partition.points - images)
@@ -116,7 +123,8 @@ def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
     near = near_tiles(x_tiles, y_tiles, FAR * eps)
     tile_images = mine.mean(images)
     x, y = _side(mine, eps), _side(theirs, eps)
-    rows, columns = (x.cloud, x.exponents(f)), (y.cloud, y.exponents(there.f), y.weights)
+    rows = (x.cloud, x.exponents(f))
+    columns = (y.cloud, y.exponents(there.f), y.weights)
     sums = monomial_sums(*rows, *columns, near, tile_images * scale, _grown(terms))
 
     with np.errstate(all="ignore"):  # sums that are lost are made again
@@ -158,12 +166,15 @@ def _grown(terms: list[tuple[int, ...]]) -> Indices:
 def _cumulants(means: dict[tuple[int, ...], Floats], d: int) -> tuple[Floats, Floats]:
     """Second and third cumulants from means of monomials."""
     count = len(means[()])
-    second, third = np.empty((count, d, d)), np.empty((count, d, d, d))
+    second = np.empty((count, d, d))
+    third = np.empty((count, d, d, d))
     for i, j in combinations_with_replacement(range(d), 2):
         second[:, i, j] = means[i, j] - means[i,] * means[j,]
         second[:, j, i] = second[:, i, j]
     for i, j, k in combinations_with_replacement(range(d), 3):
-        u, v, w = means[i,], means[j,], means[k,]
+        u = means[i,]
+        v = means[j,]
+        w = means[k,]
         crossed = u * second[:, j, k] + v * second[:, i, k] + w * second[:, i, j]
         cumulant = means[i, j, k] - crossed - u * v * w
         for p, q, r in set(permutations((i, j, k))):

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 ROUGH = 1e-2  # marginal error of the solution that tells where to cut
 # The tolerance between nodes, as a share of tol, and its bounds: a marginal error of 1e-4 may hide
 # an error of the value of 1e-2 eps, if far clusters exchange mass.
-FINER, LEAST_TOL, LARGEST_TOL = 1 / 50, 2e-6, 2e-5
+FINER = 1 / 50
+LEAST_TOL = 2e-6
+LARGEST_TOL = 2e-5
 MAX_ITER = 400
 
 

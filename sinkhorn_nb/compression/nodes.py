@@ -71,7 +71,8 @@ def _along_axes(
     cells: Cells, spreads: Floats, axes: Floats, which: Indices, k: int
 ) -> tuple[Floats, Floats, Indices]:
     """Nodes of the cells with k axes."""
-    d, count = cells.first.shape[1], max(2 * k, 1)
+    d = cells.first.shape[1]
+    count = max(2 * k, 1)
     z = np.zeros((len(which), count, d))
     if k:
         widest = slice(d - k, d)
@@ -86,7 +87,8 @@ def _along_axes(
 def _kept(cells: Cells, measure: Measure, are_few: Indices) -> tuple[Floats, Floats, Indices]:
     """The points of the cells with few points, in an order that does not depend on the caller's."""
     kept = np.flatnonzero(are_few[cells.owner])
-    points, cell = measure.points[kept].astype(np.float64), cells.owner[kept]
+    points = measure.points[kept].astype(np.float64)
+    cell = cells.owner[kept]
     weights = measure.probabilities[kept]
     order = np.lexsort([weights, *points.T, cell])
     return points[order], weights[order], cell[order].astype(np.intp)

@@ -28,5 +28,6 @@ def partners(measure: Measure, grid: Grid, cells: Cells, fine: Cells, cuts: Floa
     if len(fine) > FEW or SPLIT * cuts.max() >= 2**CUT_BITS:
         return nodes_of(fine, measure)
     finer = cut_cells(measure, grid, cells, SPLIT * cuts)
-    nodes, (_, parent) = nodes_of(finer, measure), joined(finer)
+    nodes = nodes_of(finer, measure)
+    (_, parent) = joined(finer)
     return replace(nodes, cell=parent[nodes.cell])

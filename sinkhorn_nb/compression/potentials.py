@@ -33,8 +33,10 @@ class Potential:
 
     def __init__(self, solution: Solution) -> None:
         problem, iterate = solution.problem, solution.iterate
-        self.partition, self.eps = problem.source.partition, problem.eps
-        self.f, self.softmin = iterate.f, iterate.f - problem.eps * iterate.log_rows
+        self.partition = problem.source.partition
+        self.eps = problem.eps
+        self.f = iterate.f
+        self.softmin = iterate.f - problem.eps * iterate.log_rows
         self.map = problem.kernel(PAIRS).barycenters(self.softmin, iterate.g)
         self.tiles = Tiles(self.partition)
 
@@ -43,11 +45,14 @@ class Tiles:
     """A partition in tiles, with their boxes."""
 
     def __init__(self, partition: Partition) -> None:
-        self.partition, self.bounds = partition, partition.tiles(TILE)
-        starts, self.sizes = self.bounds[:-1], np.diff(self.bounds)
+        self.partition = partition
+        self.bounds = partition.tiles(TILE)
+        starts = self.bounds[:-1]
+        self.sizes = np.diff(self.bounds)
         low = np.minimum.reduceat(partition.points, starts)
         high = np.maximum.reduceat(partition.points, starts)
-        self.centers, self.half_widths = (low + high) / 2, (high - low) / 2
+        self.centers = (low + high) / 2
+        self.half_widths = (high - low) / 2
 
     def mean(self, values: Floats) -> Floats:
         """Means of the rows of an array in each tile."""

@@ -66,7 +66,8 @@ class Rounds:
             if isinstance(found, Compression):
                 return found
 
-            before, error = found, found.marginal_error
+            before = found
+            error = found.marginal_error
             if error <= self.solver.tol or not self._is_solved(found):
                 break
             kappa *= max(0.5, 0.9 * (self.solver.tol / error) ** (1 / ORDER))
@@ -120,9 +121,11 @@ class Rounds:
     ) -> list[Parts]:
         """The cells of the grid, cut by the stretch of the map; their nodes, and the fine cells."""
         if before is None:
-            solution, earlier = self._between_nodes.rough(nodes), nodes
+            solution = self._between_nodes.rough(nodes)
+            earlier = nodes
         else:
-            solution, earlier = before.solutions[0], [part.nodes for part in before.parts]
+            solution = before.solutions[0]
+            earlier = [part.nodes for part in before.parts]
         potentials = Potential(solution), Potential(solution.T)
         of_x = cuts(grid, cells[0], nodes[0], earlier[0], potentials[1])
         of_y = of_x if are_equal else cuts(grid, cells[1], nodes[1], earlier[1], potentials[0])
@@ -139,7 +142,8 @@ class Rounds:
 
     def _too_many(self, nodes: list[Nodes], kappa: float) -> Compression | None:
         """Refuse too many nodes, unless the caller chose the size of the cells."""
-        n_nodes, n_points = sum(map(len, nodes)), sum(map(len, self._measures))
+        n_nodes = sum(map(len, nodes))
+        n_points = sum(map(len, self._measures))
         share = n_nodes / n_points
         if self.kappa is not None or share < MOST_SHARE:
             return None

@@ -75,8 +75,10 @@ class CompressedSolution(Solution):
     @cached_property
     def iterate(self) -> Iterate:
         """The potentials of the points, with marginal ratios from one full pass in float32."""
-        problem, solved = self.problem, self.problem.reduced
-        f, g = problem.source.collapse(self._f), problem.target.collapse(self._g)
+        problem = self.problem
+        solved = self.problem.reduced
+        f = problem.source.collapse(self._f)
+        g = problem.target.collapse(self._g)
         if self.problem.is_self:
             g = f
         return Iterate(f, g, *solved.kernel("float32", self.backend).log_sums(f, g))
@@ -89,7 +91,8 @@ class CompressedSolution(Solution):
     @property
     def value_error(self) -> float:
         """A bound of |value - OT_eps|, by three standard errors and the gain of an exact update."""
-        problem, samples = self.problem, self.found.samples
+        problem = self.problem
+        samples = self.found.samples
         # Rows of a self problem are the same on both sides
         spread = sum(math.sqrt(variance(own.excess, own.shares)) for own in samples) / 2
         gain = max(sample.gain for sample in samples)
@@ -186,7 +189,8 @@ def _solution(
 ) -> CompressedSolution:
     error = max(sample.stated_error for sample in found.samples)
     status = Status.CONVERGED if error <= solver.tol else Status.COARSE
-    on_nodes, settings = found.on_nodes, (PAIRS, solver.tol, solver.backend)
+    on_nodes = found.on_nodes
+    settings = (PAIRS, solver.tol, solver.backend)
     passes = on_nodes.n_passes * on_nodes.found.n_pairs / found.n_pairs
     history = on_nodes.history
     return CompressedSolution(

@@ -59,7 +59,8 @@ class Cosine(Cost):
 
     def block(self, x: Floats, y: Floats) -> Floats:
         """(n, m) costs between the rows of two arrays of points, from their differences."""
-        u, v = self.embedded(x, x[0]), self.embedded(y, y[0])
+        u = self.embedded(x, x[0])
+        v = self.embedded(y, y[0])
         costs: Floats = ((u[:, None, :] - v[None, :, :]) ** 2).sum(axis=2) / 2
         return costs
 

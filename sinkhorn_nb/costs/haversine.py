@@ -71,7 +71,8 @@ class Haversine(Cost):
 
     def block(self, x: Floats, y: Floats) -> Floats:
         """(n, m) costs between the rows of two arrays of points, from their differences."""
-        u, v = self.embedded(x, x[0]), self.embedded(y, y[0])
+        u = self.embedded(x, x[0])
+        v = self.embedded(y, y[0])
         chords = np.linalg.norm(u[:, None, :] - v[None, :, :], axis=2)
         return 2 * np.arcsin(np.minimum(chords / 2, 1.0))
 

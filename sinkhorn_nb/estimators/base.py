@@ -66,7 +66,8 @@ class SinkhornEstimator(BaseEstimator):
                 f"{name}: expected {self.n_features_in_} features like X, got {measure.dimension}; "
                 "pass points with the same features"
             )
-        known, names = getattr(self, "feature_names_in_", None), measure.traits.columns
+        known = getattr(self, "feature_names_in_", None)
+        names = measure.traits.columns
         if known is not None and names is not None and list(known) != list(names):
             raise ValueError(
                 f"{name}: expected the features {list(known)} of X, got {list(names)}; pass the "

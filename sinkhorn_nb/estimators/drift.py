@@ -259,7 +259,8 @@ class SinkhornDriftDetector(SinkhornEstimator):
         """S_eps, and for each row and feature half of the squared displacement by -grad S / a, in
         shares of S.
         """
-        source, target = Measure.of(X), Measure.of(self.reference_points_)
+        source = Measure.of(X)
+        target = Measure.of(self.reference_points_)
         solved = diverge(between(source, target, Terms(self.blur_**2), NAMES), self._solver())
         squares = solved.gradient().x ** 2
         total = squares.sum()

@@ -201,7 +201,8 @@ class SinkhornKMeans(
         """Alternate plans and means, from the centers of k-means++, until the centers rest."""
         centers = self._first_centers(points)
         length = np.sqrt(2 * points.probabilities @ ((points.points - points.centroid) ** 2))
-        smallest, self.converged_ = self.tol * float(np.linalg.norm(length)), False
+        smallest = self.tol * float(np.linalg.norm(length))
+        self.converged_ = False
         for n_iter in range(1, self.max_iter + 1):
             target = Measure(centers, self.cluster_masses_)
             # Without the early warning about neighboring points, which does not hold for few
@@ -209,11 +210,14 @@ class SinkhornKMeans(
             solved = solver.attempt(between(points, target, Terms(self.blur_**2), NAMES))
             means = solved.map_back()
             moved = np.sqrt(self.cluster_masses_ @ ((means - centers) ** 2).sum(axis=1))
-            self.cluster_centers_, self.potential_, self.n_iter_ = centers, solved.g, n_iter
+            self.cluster_centers_ = centers
+            self.potential_ = solved.g
+            self.n_iter_ = n_iter
             if moved <= smallest:
                 self.converged_ = solved.converged
                 break
-            centers, solver = means, replace(solver, init=(solved.f, solved.g))
+            centers = means
+            solver = replace(solver, init=(solved.f, solved.g))
         if not solved.converged:
             warn(solved.message)
 
@@ -236,7 +240,8 @@ class SinkhornKMeans(
     def _logits(self, X: Coordinates) -> Floats:
         """Logarithms of the assignment, up to a constant per row. A row depends on itself alone."""
         origin = self.cluster_masses_ @ self.cluster_centers_
-        centers, points = self.cluster_centers_ - origin, X - origin
+        centers = self.cluster_centers_ - origin
+        points = X - origin
         logits = np.tile(self.potential_ - (centers**2).sum(axis=1) / 2, (len(X), 1))
         for k in range(X.shape[1]):  # a product of matrices has other bits in other company
             logits += points[:, k, None] * centers[:, k]

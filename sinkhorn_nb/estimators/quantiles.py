@@ -143,7 +143,8 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
         self.source_points_, self.source_weights_ = source.points, source.weights
         self.reference_points_, self.reference_weights_ = reference.points, reference.weights
         self.source_potential_, self.reference_potential_ = solved.f, solved.g
-        self.converged_, self.n_iter_ = solved.converged, max(1, solved.n_iter)
+        self.converged_ = solved.converged
+        self.n_iter_ = max(1, solved.n_iter)
         return self
 
     def transform(self, X: ArrayLike) -> Numbers:

@@ -44,7 +44,8 @@ def envelope(
     The derivative in x_i is a_i r_i sum_j W_ij dC_ij / dx_i, where W is the row-normalized plan and
     r_i the marginal ratio. All arrays are in the order of the partitions.
     """
-    kernel, dual = problem.kernel(dtype, backend), problem.dual()
+    kernel = problem.kernel(dtype, backend)
+    dual = problem.dual()
     f, g = dual.updated_rows(iterate), dual.updated_columns(iterate)
     on_x = kernel.mean_gradients(dual.softmin_rows(iterate), g)
     on_x = _scaled(dual.ratios_after(iterate), on_x)
@@ -61,10 +62,13 @@ def envelope_of_normal_forms(
     """The same as `envelope` for a small balanced problem, in the order of the normal forms, by one
     compiled call.
     """
-    (f, g, log_rows, log_columns), per_cost = found.iterate, LOG2E / problem.eps
+    (f, g, log_rows, log_columns) = found.iterate
+    per_cost = LOG2E / problem.eps
     source, target = problem.source.normal_form, problem.target.normal_form
-    exact_f, exact_g = f - problem.eps * log_rows, g - problem.eps * log_columns
-    at_rows, at_columns = (per_cost * exact_f, per_cost * g), (per_cost * f, per_cost * exact_g)
+    exact_f = f - problem.eps * log_rows
+    exact_g = g - problem.eps * log_columns
+    at_rows = (per_cost * exact_f, per_cost * g)
+    at_columns = (per_cost * f, per_cost * exact_g)
     on_x = np.empty(source.points.shape)
     on_y = on_x if problem.is_self else np.empty(target.points.shape)
     sides = source.points, target.points, found.a, found.b

@@ -31,9 +31,13 @@ class _Cotangent:
     def __init__(self, linearization: Linearization) -> None:
         self._of = linearization
         n, m = len(linearization.a), len(linearization.b)
-        self.phi, self.psi, self.a, self.b = np.zeros(n), np.zeros(m), np.zeros(n), np.zeros(m)
+        self.phi = np.zeros(n)
+        self.psi = np.zeros(m)
+        self.a = np.zeros(n)
+        self.b = np.zeros(m)
         self.masses = np.zeros(2)
-        self.y, self.size = np.zeros_like(linearization.y), 0.0
+        self.y = np.zeros_like(linearization.y)
+        self.size = 0.0
         self.left: list[Floats] = []
         self.right: list[Floats] = []
 
@@ -45,11 +49,13 @@ class _Cotangent:
 
     def add_plan(self, U: Floats, V: Floats) -> None:
         """Add <U V', dP>."""
-        eps, system = self._of.problem.eps, self._of.system
+        eps = self._of.problem.eps
+        system = self._of.system
         U = self._of.problem.mass * U
         on_a = (U * system.on_rows(system.c[:, None] * V)).sum(axis=1)
         on_b = (V * system.on_columns(system.r[:, None] * U)).sum(axis=1)
-        self.phi, self.psi = self.phi + system.r * on_a / eps, self.psi + system.c * on_b / eps
+        self.phi = self.phi + system.r * on_a / eps
+        self.psi = self.psi + system.c * on_b / eps
         self.a += self._of.row_ratios * on_a
         self.b += self._of.column_ratios * on_b
         self.masses += (system.r @ on_a) * np.array(self._of.scaling_rates.log_mass)
@@ -57,11 +63,14 @@ class _Cotangent:
 
     def add_map(self, t: Floats) -> None:
         """Add <t, d(K c y)>; its rows are normalized, so it does not depend on df."""
-        eps, system, y = self._of.problem.eps, self._of.system, self._of.y
+        eps = self._of.problem.eps
+        system = self._of.system
+        y = self._of.y
         level = (t * system.on_rows(system.c[:, None] * y)).sum(axis=1)
         sums = system.on_columns(np.column_stack([t, level, np.abs(t).sum(axis=1)]))
         on_b = (y * sums[:, :-2]).sum(axis=1) - sums[:, -2]
-        self.psi, self.b = self.psi + system.c * on_b / eps, self.b + self._of.column_ratios * on_b
+        self.psi = self.psi + system.c * on_b / eps
+        self.b = self.b + self._of.column_ratios * on_b
         self.y = self.y + system.c[:, None] * sums[:, :-2]
         self.size += np.abs(y).max() * np.sqrt(system.c @ sums[:, -1] ** 2) / eps
         self._add_factors(
@@ -71,7 +80,8 @@ class _Cotangent:
 
     def pull(self, tol: float) -> tuple[Gradient, LinearSolve]:
         """The derivatives in points and weights, and the report of the linear solve."""
-        of, system = self._of, self._of.system
+        of = self._of
+        system = self._of.system
         if of.problem.marginals.are_exact:
             self._fix_constant()
         (u, v), (on_a, on_b), report = self._adjoint(tol)
@@ -93,9 +103,12 @@ class _Cotangent:
         """Remove the normalization <a, f> = <b, g> from the cotangent, so that it applies to any
         constant.
         """
-        of, excess = self._of, (self.phi.sum() - self.psi.sum()) / 2
-        self.phi, self.psi = self.phi - excess * of.a, self.psi + excess * of.b
-        self.a, self.b = self.a - excess * of.iterate.f, self.b + excess * of.iterate.g
+        of = self._of
+        excess = (self.phi.sum() - self.psi.sum()) / 2
+        self.phi = self.phi - excess * of.a
+        self.psi = self.psi + excess * of.b
+        self.a = self.a - excess * of.iterate.f
+        self.b = self.b + excess * of.iterate.g
 
     def _adjoint(
         self, tol: float
@@ -103,10 +116,8 @@ class _Cotangent:
         """Solve (1 + kx) u + r K v = phi and (1 + ky) v + c K'u = psi; also return K v and K'u."""
         system = self._of.system
         lam_x, lam_y = system.lam
-        (dense_phi, inert_phi), (dense_psi, inert_psi) = (
-            _split(self.phi, system.r),
-            _split(self.psi, system.c),
-        )
+        (dense_phi, inert_phi) = _split(self.phi, system.r)
+        (dense_psi, inert_psi) = _split(self.psi, system.c)
         inert_phi, inert_psi = lam_x * inert_phi, lam_y * inert_psi
         hf = dense_phi - (system.on_rows(inert_psi) if inert_psi.any() else 0.0)
         hg = dense_psi - (system.on_columns(inert_phi) if inert_phi.any() else 0.0)

@@ -92,13 +92,16 @@ class LinearSystem:
             int(np.clip(SUMS // len(problem.source), *CLUSTERS))
         )
         dual = problem.dual()
-        f, g = iterate.f, dual.updated_columns(iterate)
+        f = iterate.f
+        g = dual.updated_columns(iterate)
         log_columns, log_rows, sums = self._kernel.T.cluster_sums(g, f, bounds)
-        self._f, self._g = f - eps * log_rows, g - eps * log_columns
+        self._f = f - eps * log_rows
+        self._g = g - eps * log_columns
         self.r = _marginal(problem.source.partition.probabilities, log_rows)
         self.c = _marginal(problem.target.partition.probabilities, log_columns)
         if sums is None:  # the parts are not known: only the constant can be deflated
-            bounds, images = bounds[[0, -1]], np.ones((1, len(f)))
+            bounds = bounds[[0, -1]]
+            images = np.ones((1, len(f)))
         else:
             images = np.asarray(sums, dtype=np.float64) * np.exp(-log_rows)
         self.lam = 1 / (1 + dual.rates[0]), 1 / (1 + dual.rates[1])
@@ -137,7 +140,10 @@ class LinearSystem:
     def _solve(
         self, hf: Floats, hg: Floats, tol: float, size: float
     ) -> tuple[Floats, Floats, LinearSolve]:
-        coarse, r, c, (lam_x, lam_y) = self._coarse, self.r, self.c, self.lam
+        coarse = self._coarse
+        r = self.r
+        c = self.c
+        (lam_x, lam_y) = self.lam
         hf, hg, damping = lam_x * hf, lam_y * hg, lam_x * lam_y
         moments = coarse.moments(hf, hg)
         x, Wx = coarse.solve(moments)
@@ -151,8 +157,11 @@ class LinearSystem:
         while best.error > tol and n_iter < min(MAX_ITER, best.n_iter + PATIENCE):
             q = self.on_rows(c * residual)
             shift, image = coarse.solve(damping * (coarse.images @ (r * q)))
-            z, rho_before, rho = residual + shift, rho, c @ (residual * (residual + shift))
-            p, Wp = z + rho / rho_before * p, q + image + rho / rho_before * Wp
+            z = residual + shift
+            rho_before = rho
+            rho = c @ (residual * (residual + shift))
+            p = z + rho / rho_before * p
+            Wp = q + image + rho / rho_before * Wp
             curvature = c @ p**2 - damping * (r @ Wp**2)
             if not curvature > 0:
                 break
@@ -192,7 +201,10 @@ class _CoarseSpace:
         c: Floats,
         lam: tuple[float, float],
     ) -> None:
-        self._bounds, self._c, self._r, self._lam_y = bounds, c, r, lam[1]
+        self._bounds = bounds
+        self._c = c
+        self._r = r
+        self._lam_y = lam[1]
         self._owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
         masses = np.add.reduceat(c, bounds[:-1])
         self._scale = 1 / np.sqrt(np.where(masses > 0, masses, np.inf))

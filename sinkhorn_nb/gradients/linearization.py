@@ -29,10 +29,12 @@ class Linearization:
         self.problem, self.iterate = problem, iterate
         self.source, self.target = problem.source.partition, problem.target.partition
         self.a, self.b = self.source.probabilities, self.target.probabilities
-        self.x, self.y = self.source.points - problem.centre, self.target.points - problem.centre
+        self.x = self.source.points - problem.centre
+        self.y = self.target.points - problem.centre
         self.system = LinearSystem(problem, iterate, backend)
         # r / a and c / b, also of points without mass
-        rates, eps = problem.dual().rates, problem.eps
+        rates = problem.dual().rates
+        eps = problem.eps
         self.row_ratios = aim(iterate.f / eps, rates[0]) if rates[0] else 1.0
         self.column_ratios = aim(iterate.g / eps, rates[1]) if rates[1] else 1.0
         self.scaling_rates = problem.marginals.scaling_rates(eps)

@@ -37,14 +37,16 @@ class _Costs:
         weights: Floats,
     ) -> tuple[Floats, Floats, Floats]:
         (x, dx), (y, dy) = own, other
-        d, w = x.shape[1], marginal[:, None]
+        d = x.shape[1]
+        w = marginal[:, None]
         sums = product(np.column_stack([w * y, w * dy, marginal * (y * dy).sum(axis=1), weights]))
         costs = (x * dx - dx * sums[:, :d] - x * sums[:, d : 2 * d]).sum(axis=1) + sums[:, -2]
         return costs, sums[:, d : 2 * d], sums[:, -1]
 
     def solve(self, tol: float) -> tuple[Floats, Floats, LinearSolve]:
         """Compute the tangents of the potentials, up to the constant between them."""
-        of, eps = self._of, self._of.problem.eps
+        of = self._of
+        eps = self._of.problem.eps
         size = max(np.abs(of.x).max(), np.abs(of.y).max()) * max(
             np.abs(self.dx).max(), np.abs(self.dy).max()
         )
@@ -55,7 +57,8 @@ class _Costs:
     def factors(self, df: Floats, dg: Floats) -> tuple[Floats, Floats]:
         """A and B with <A_i, B_j> = df_i + dg_j - dC_ij."""
         of = self._of
-        on_x, on_y = df - (of.x * self.dx).sum(axis=1), dg - (of.y * self.dy).sum(axis=1)
+        on_x = df - (of.x * self.dx).sum(axis=1)
+        on_y = dg - (of.y * self.dy).sum(axis=1)
         A = np.column_stack([on_x, np.ones(len(on_x)), self.dx, of.x])
         return A, np.column_stack([np.ones(len(on_y)), on_y, of.y, self.dy])
 
@@ -75,7 +78,8 @@ def pushforward(
     constant = 0.0
     if problem.marginals.are_exact:
         constant = float(of.b @ dg + db @ iterate.g - of.a @ df - da @ iterate.f) / 2
-    log_masses, rates = np.array([log_mass_a, log_mass_b]), of.scaling_rates
+    log_masses = np.array([log_mass_a, log_mass_b])
+    rates = of.scaling_rates
     on_costs = float(problem.mass * (of.system.r @ costs.rows))
     values = (
         of.source.restore(df + constant - log_masses @ rates.of_f),
@@ -89,7 +93,9 @@ def _change_of_weights(of: Linearization, da: Floats, db: Floats, log_masses: Fl
     """The derivative of the value along tangents of the probabilities and of the logs of the
     masses.
     """
-    problem, (f, g, *_), eps = of.problem, of.iterate, of.problem.eps
+    problem = of.problem
+    (f, g, *_) = of.iterate
+    eps = of.problem.eps
     mass, scaling = problem.mass, problem.scaling
     if problem.marginals.are_exact:
         by_mass = problem.dual().value(of.iterate) + eps * (2 * mass - 2 - np.log(mass))
@@ -97,7 +103,8 @@ def _change_of_weights(of: Linearization, da: Floats, db: Floats, log_masses: Fl
     f, g = f - scaling.of_f, g - scaling.of_g
     ma, mb = problem.source.mass, problem.target.mass
     on_a, on_b = problem.marginals.weight_gradients(f, g, eps)
-    on_a, on_b = on_a + eps * (mb - 1), on_b + eps * (ma - 1)
+    on_a = on_a + eps * (mb - 1)
+    on_b = on_b + eps * (ma - 1)
     return float(
         ma * (on_a @ (da + log_masses[0] * of.a)) + mb * (on_b @ (db + log_masses[1] * of.b))
     )
@@ -107,13 +114,16 @@ def hessian_vector_product(of: Linearization, dx: Floats, dy: Floats, tol: float
     """The derivative of sum_j P_ij (x_i - y_j), and of the same for y, along a direction of the
     points.
     """
-    problem, system, eps = of.problem, of.system, of.problem.eps
+    problem = of.problem
+    system = of.system
+    eps = of.problem.eps
     costs = _Costs(
         of, of.source.sort(dx), of.target.sort(dy), np.zeros_like(of.a), np.zeros_like(of.b)
     )
     df, dg, report = costs.solve(tol)
     factors = costs.factors(df, dg)
-    c, r = system.c[:, None], system.r[:, None]
+    c = system.c[:, None]
+    r = system.r[:, None]
     rows = system.on_rows(np.column_stack([c, c * of.y]), factors)
     columns = system.on_columns(np.column_stack([r, r * of.x]), factors)
     on_x = problem.mass * r * ((rows[:, :1] * of.x - rows[:, 1:]) / eps + costs.dx - costs.mean_dy)

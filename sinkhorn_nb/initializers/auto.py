@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 # Points of each measure on which starts are compared: at most this number, and at most this share
 # of all points.
-SAMPLE, SHARE = 256, 1 / 4
+SAMPLE = 256
+SHARE = 1 / 4
 # Largest dimension in which the Gaussian start is tried: this number, or this share of the number
 # of points if that is larger. At d = 784 its matrices take as long as the whole solve of 5000
 # points.
-AXES, AXES_PER_POINT = 64, 1 / 16
+AXES = 64
+AXES_PER_POINT = 1 / 16
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Auto(Initializer):
 
 
 def _candidates(problem: Problem) -> Iterator[Initializer]:
-    d, n = problem.source.dimension, min(len(problem.source), len(problem.target))
+    d = problem.source.dimension
+    n = min(len(problem.source), len(problem.target))
     yield Sorting() if d == 1 and Sorting().serves(problem) else Coarse()
     yield Zeros()
     if d <= max(AXES, AXES_PER_POINT * n) and Gaussian().serves(problem):

@@ -86,7 +86,9 @@ def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[F
     """f of the coarse solution at all points, by one softmin around its first-order extension; the
     number of pairs.
     """
-    problem, dual, g = solution.problem, solution.problem.dual(), solution.iterate.g
+    problem = solution.problem
+    dual = solution.problem.dual()
+    g = solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
     f = dual.softmin_rows(solution.iterate)
     coarse = problem.kernel("float32", solution.backend)

@@ -103,7 +103,8 @@ class _Moments:
     """Points relative to their mean, in units of the blur, and a root R of their covariance R'R."""
 
     def __init__(self, partition: Partition, blur: float) -> None:
-        self.blur, self.mean = blur, partition.probabilities @ partition.points
+        self.blur = blur
+        self.mean = partition.probabilities @ partition.points
         self.points = (partition.points - self.mean) / blur
         scaled = np.sqrt(partition.probabilities)[:, None] * self.points
         self.root: Floats = np.linalg.qr(scaled, mode="r")  # type: ignore[assignment]  # typed as if with Q

@@ -51,7 +51,8 @@ class Potentials(Settings, Initializer):
         validation.shape("init: f", self.f, (len(source),), "one number per point")
         validation.shape("init: g", self.g, (len(target),), "one number per point")
         scaling = problem.scaling
-        f, g = source.collapse(self.f) + scaling.of_f, target.collapse(self.g) + scaling.of_g
+        f = source.collapse(self.f) + scaling.of_f
+        g = target.collapse(self.g) + scaling.of_g
         return Sorted(f, g)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:

@@ -156,7 +156,8 @@ def _between(
     problem = Problem(mine, theirs, eps)
     solution = sketch(solver, problem, Coarse(), TOL, MAX_ITER, "float64")
     own = [(c.traces - (p**2).sum(axis=1)) / 2 for c, p in sides]
-    f, g = solution.f + own[0], solution.g + own[1]
+    f = solution.f + own[0]
+    g = solution.g + own[1]
     if source is target:
         f = g = (f + g) / 2
     return (f, g), solution.n_passes * len(f) * len(g)

@@ -65,7 +65,8 @@ def improve(
     n_steps, moved = 0, 1.0
     while moved > tol and n_steps < max_iter:
         maximize(mixture, points, weights[:, None] * shares)
-        before, shares = shares, mixture.predict_proba(points)
+        before = shares
+        shares = mixture.predict_proba(points)
         moved = weights @ np.abs(shares - before).sum(axis=1) / 2
         n_steps += 1
     return n_steps
@@ -78,7 +79,8 @@ def maximize(mixture: Any, points: Floats, masses: Floats) -> None:
     totals = masses.sum(axis=0) + np.finfo(float).tiny
     mixture.weights_ = totals / totals.sum()
     mixture.means_ = (masses / totals).T @ points
-    kind, identity = mixture.covariance_type, np.eye(points.shape[1])
+    kind = mixture.covariance_type
+    identity = np.eye(points.shape[1])
     moments = _variances if kind in ("diag", "spherical") else _covariances
     each = [
         moments(points - m, w) for m, w in zip(mixture.means_, (masses / totals).T, strict=True)
@@ -117,8 +119,10 @@ class Components:
 
     def __init__(self, mixture: Any, n_pairs: int = 0) -> None:
         self._mixture, self.n_pairs = mixture, n_pairs
-        self.weights, self.means = np.asarray(mixture.weights_), np.asarray(mixture.means_)
-        (size, d), covariances = self.means.shape, np.asarray(mixture.covariances_)
+        self.weights = np.asarray(mixture.weights_)
+        self.means = np.asarray(mixture.means_)
+        (size, d) = self.means.shape
+        covariances = np.asarray(mixture.covariances_)
         self.is_diagonal = mixture.covariance_type in ("diag", "spherical")
         if self.is_diagonal:
             variances = covariances.reshape(size, -1)
@@ -132,7 +136,8 @@ class Components:
         """(n, K) probabilities of the components at points. The origin is near them, because
         squares are subtracted.
         """
-        origin, centered = self.weights @ self.means, copy(self._mixture)
+        origin = self.weights @ self.means
+        centered = copy(self._mixture)
         centered.means_ = self.means - origin
         return centered.predict_proba(points - origin)
 

@@ -38,7 +38,8 @@ def of_self(track: Track, solution: Solution, measure: Measure, eps: float) -> F
 
 def _log_volume(before: Floats, after: Floats) -> float:
     """Logarithm of the change of volume under the linear map that fits the moves of some points."""
-    before, after = before - before.mean(axis=0), after - after.mean(axis=0)
+    before = before - before.mean(axis=0)
+    after = after - after.mean(axis=0)
     moves = np.linalg.lstsq(before, after - before, rcond=1e-6)[0]
     return np.clip(np.linalg.slogdet(np.eye(len(moves)) + moves)[1], -LARGEST_LOG, LARGEST_LOG)
 
@@ -69,10 +70,13 @@ def _moved(
     """
     x_before, x_after, x_mean, new_x_mean = x.centered()
     y_before, y_after, y_mean, new_y_mean = y.centered()
-    f, g = f - _linear(x_before, x_mean - y_mean), g - _linear(y_before, y_mean - x_mean)
-    s, t = share(x_before, x_after - x_before, f), share(y_before, y_after - y_before, g)
+    f = f - _linear(x_before, x_mean - y_mean)
+    g = g - _linear(y_before, y_mean - x_mean)
+    s = share(x_before, x_after - x_before, f)
+    t = share(y_before, y_after - y_before, g)
     rest = max(1 - s - t, 0.0)
-    f, g = rest * (f - _lost(x_after - x_before, s)), rest * (g - _lost(y_after - y_before, t))
+    f = rest * (f - _lost(x_after - x_before, s))
+    g = rest * (g - _lost(y_after - y_before, t))
     return f + _linear(x_after, new_x_mean - new_y_mean), g + _linear(
         y_after, new_y_mean - new_x_mean
     )
@@ -95,7 +99,8 @@ def _share(points: Floats, moves: Floats, potential: Floats) -> float:
     Differences of the potential between neighbors are integrals of its gradient along the segment,
     so no gradient is needed.
     """
-    steps, differences = np.diff(points, axis=0), np.diff(potential)
+    steps = np.diff(points, axis=0)
+    differences = np.diff(potential)
     along = np.einsum("ik,ik->i", (moves[1:] + moves[:-1]) / 2, steps)
     squares = np.einsum("ik,ik->i", steps, steps)
     # Equal points may separate

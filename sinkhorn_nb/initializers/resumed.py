@@ -80,10 +80,12 @@ class Resumed(Settings, Initializer):
     def _between(self, problem: Problem, xx: Solution | None, yy: Solution | None) -> Initializer:
         self._check(problem)
         known = self.xy.problem
-        x, y = Track.of(known.source, problem.source), Track.of(known.target, problem.target)
+        x = Track.of(known.source, problem.source)
+        y = Track.of(known.target, problem.target)
         if x is None or y is None:
             return Warm(self.xy).reduced(problem)
-        f, g = x.carried(self.xy) - x.carried(self.xx), y.carried(self.xy.T) - y.carried(self.yy)
+        f = x.carried(self.xy) - x.carried(self.xx)
+        g = y.carried(self.xy.T) - y.carried(self.yy)
         if problem.cost == SQUARED_EUCLIDEAN:
             f, g = along_geodesic(x, f, y, g)
         own_f = of_self(x, self.xx, problem.source, problem.eps) if xx is None else updated(xx)

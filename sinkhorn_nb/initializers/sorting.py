@@ -104,7 +104,8 @@ class DualSort(Initializer):
         f: Floats = np.zeros(len(source.points))
         for _ in range(self.n_sweeps):
             f = dual_sort_sweep(source.points, target.points, f, exponent)
-        f, kernel = source.restore(f), problem.kernel("float32", solver.backend).T
+        f = source.restore(f)
+        kernel = problem.kernel("float32", solver.backend).T
         g = problem.dual().T.damped_rows(kernel.softmin(f))
         return Start(f, g, self.n_sweeps + kernel.n_passes)
 
@@ -117,10 +118,8 @@ class _Line:
     def __init__(self, partition: Partition) -> None:
         coordinates = partition.points[:, 0]
         self._order = np.argsort(coordinates, kind="stable")
-        self.points, self.probabilities = (
-            coordinates[self._order],
-            partition.probabilities[self._order],
-        )
+        self.points = coordinates[self._order]
+        self.probabilities = partition.probabilities[self._order]
 
     def restore(self, values: Floats) -> Floats:
         out = np.empty_like(values)

@@ -66,7 +66,8 @@ class Track(NamedTuple):
 
 def updated(solution: Solution) -> Floats:
     """f after the next step, which takes no pass; f itself if the next step updates g."""
-    dual, iterate = solution._solved.dual(), solution.iterate
+    dual = solution._solved.dual()
+    iterate = solution.iterate
     if solution.problem.is_self:
         return dual.updated_rows(iterate, self_step(dual.rates[0]))
     rows, columns = dual.residuals(iterate)

@@ -67,10 +67,8 @@ class GibbsKernel:
         self._n_pairs = len(x) * len(y)
 
     def _side(self, partition: Partition) -> Side:
-        places, bounds = (
-            partition.points - self._origin,
-            partition.tiles(self._backend.points_a_tile),
-        )
+        places = partition.points - self._origin
+        bounds = partition.tiles(self._backend.points_a_tile)
         points = self._cost.embedded(partition.points, self._origin)
         settings = self._cost, self.eps, self.dtype, self._backend
         return Side(places, points, partition.probabilities, bounds, settings)
@@ -235,7 +233,9 @@ class GibbsKernel:
             self._count(1)
             F, G = self._to_exponent * f, self._to_exponent * weighted
             return given_slopes(self._kind, self._x.points, F, self._y.points, G)
-        ones, x, y = np.ones((len(self._y.weights), 1)), self._x.points, self._y.points
+        ones = np.ones((len(self._y.weights), 1))
+        x = self._x.points
+        y = self._y.points
         sums = self.product(f, weighted, ones)
         if isinstance(self._kind, CityBlock):
             axes = zip(x.T, y.T, strict=True)
@@ -249,7 +249,8 @@ class GibbsKernel:
     def costs(self, f: Floats, g: Floats) -> Floats:
         """(n,) sum_j b_j p_ij C_ij."""
         if self._kind is not None:
-            weighted, ones = g + self.eps * log(self._y.weights), np.ones((len(g), 1))
+            weighted = g + self.eps * log(self._y.weights)
+            ones = np.ones((len(g), 1))
             sums = self.product(f, weighted, ones, derivative=0)[:, 0]
             return np.nan_to_num(sums) / self._to_exponent
         center = self._y.points.mean(axis=0)
@@ -274,7 +275,8 @@ class GibbsKernel:
     def _at_eps(self, eps: float) -> GibbsKernel:
         """The kernel of the same clouds at another temperature."""
         other = copy(self)
-        other.eps, other._to_exponent = eps, LOG2E / eps
+        other.eps = eps
+        other._to_exponent = LOG2E / eps
         other._x = self._x.at_eps(eps)
         other._y = other._x if self._y is self._x else self._y.at_eps(eps)
         return other
@@ -282,7 +284,8 @@ class GibbsKernel:
     def _at(self, rows: Indices) -> GibbsKernel:
         """The kernel between some of the x, given by increasing indices, and all y."""
         part = copy(self)
-        part._x, part.is_symmetric = self._x.part(rows), False
+        part._x = self._x.part(rows)
+        part.is_symmetric = False
         return part
 
     def _is_trusted(self, log_sums: Floats) -> Booleans:

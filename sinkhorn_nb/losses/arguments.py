@@ -85,7 +85,8 @@ def usual(solver: Sinkhorn | None) -> Sinkhorn:
 
 def known_selves(pair: CloudPairs, given: dict[str, Solution | None]) -> dict[int, Solution]:
     """Return the given self solutions, by the numbers of their clouds."""
-    known, numbers = {}, (int(pair.sources[0]), int(pair.targets[0]))
+    known = {}
+    numbers = (int(pair.sources[0]), int(pair.targets[0]))
     for k, (name, solution) in zip(numbers, given.items(), strict=True):
         if solution is not None:
             _check_self(name, solution, pair.clouds.measure(k), pair.terms)

@@ -149,12 +149,15 @@ class _Descent:
         self, clouds: list[Measure], shares: Floats, blur: float, solver: Sinkhorn
     ) -> None:
         self._clouds, self._shares, self._blur = clouds, shares, blur
-        self._shows_progress, self._solver = solver.progress, replace(solver, progress=False)
+        self._shows_progress = solver.progress
+        self._solver = replace(solver, progress=False)
         self._plans: list[Solution | None] = [None] * (len(clouds) + 1)
 
     def run(self, x: Floats, tol: float, max_iter: int) -> Barycenter:
         """Move the points until they rest."""
-        history, momentum, spread = [], _Momentum(), self._spread()
+        history = []
+        momentum = _Momentum()
+        spread = self._spread()
         bar: Any = counter("steps", max_iter) if self._shows_progress else nullcontext()
         with bar:
             while True:
@@ -217,7 +220,8 @@ class _Momentum:
 
     def next(self, x: Floats, step: Floats) -> Floats:
         """The next points, from these, their step and the points before."""
-        last, length = self._last, float(np.linalg.norm(step))
+        last = self._last
+        length = float(np.linalg.norm(step))
         self._last = x, length
         if last is None or length < SLOW * last[1] or (step * (x - last[0])).sum() <= 0:
             return x + step

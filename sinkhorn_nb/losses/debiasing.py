@@ -26,7 +26,8 @@ TWO_LEVEL, PLAIN = 50.0, AMPLIFICATION
 # least as much. The last round changes the values by less than LARGEST_CHANGE of the divergence.
 # After Sinkhorn's iterations the bound is smaller, because their slowest modes hardly change the
 # marginal error.
-LARGEST_CHANGE, LARGEST_PLAIN_CHANGE = 1 / 4, small_rules.LARGEST_CHANGE
+LARGEST_CHANGE = 1 / 4
+LARGEST_PLAIN_CHANGE = small_rules.LARGEST_CHANGE
 MOST_ROUNDS = 8
 # A divergence that is this many times smaller than the one whose solutions started it is sharpened
 FAR_BELOW = 10.0
@@ -66,7 +67,8 @@ def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> lis
     largest_change = LARGEST_PLAIN_CHANGE if is_plain else LARGEST_CHANGE
     starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
     for _ in range(MOST_ROUNDS):
-        before, tols = solutions, _tolerances(solutions)
+        before = solutions
+        tols = _tolerances(solutions)
         solutions = [
             _continued(solver, *each) for each in zip(solutions, starts, tols, strict=True)
         ]
@@ -78,7 +80,8 @@ def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> lis
             abs(new._transported - old._transported)
             for new, old in zip(solutions, before, strict=True)
         ]
-        value, gains = difference(*solutions), sum(map(_gain, solutions))
+        value = difference(*solutions)
+        gains = sum(map(_gain, solutions))
         if max(tols) <= LEAST_ERROR or (
             sum(changes) <= largest_change * value and SAFETY * gains <= value
         ):
@@ -128,10 +131,8 @@ def _continued(solver: Sinkhorn, solution: Solution, start: Initializer, tol: fl
     }
     further = replace(solver, tol=tol, max_iter=left, **settings)
     new = replace(further, init=start).attempt(solution.problem)
-    passes, history = (
-        solution.solve_passes + new.solve_passes,
-        np.concatenate([solution.history, new.history]),
-    )
+    passes = solution.solve_passes + new.solve_passes
+    history = np.concatenate([solution.history, new.history])
     if new.marginal_error > solution.marginal_error:
         new = solution
     return replace(

@@ -112,14 +112,17 @@ class Divergences(Represented, Sequence[Divergence]):
         return np.array(self.value, dtype=dtype, copy=copy is None or copy)
 
     def _facts(self) -> dict[str, object]:
-        count, n_converged = len(self), int(self.converged.sum())
+        count = len(self)
+        n_converged = int(self.converged.sum())
         facts = {
             "count": count,
             "converged": "all" if n_converged == count else f"{n_converged} of {count}",
         }
         if count == 0:
             return {"count": 0}
-        least, largest, worst = self.value.min(), self.value.max(), self.marginal_error.max()
+        least = self.value.min()
+        largest = self.value.max()
+        worst = self.marginal_error.max()
         return facts | {
             "value": f"{least:.6g} to {largest:.6g}",
             "marginal_error": f"{worst:.2g} at most",
@@ -143,10 +146,8 @@ def diverge_all(
 
 def diverge(problem: Problem, solver: Sinkhorn) -> Divergence:
     """The divergence of a problem's measures."""
-    clouds, (source, target) = (
-        Clouds.of_measures([problem.source, problem.target]),
-        np.arange(2)[:, None],
-    )
+    clouds = Clouds.of_measures([problem.source, problem.target])
+    (source, target) = np.arange(2)[:, None]
     return diverge_alone(CloudPairs(clouds, source, target, problem.terms), solver, HOST)
 
 
@@ -154,7 +155,8 @@ def diverge_alone(
     pair: CloudPairs, solver: Sinkhorn, home: Home, selves: dict[int, Solution] | None = None
 ) -> Divergence:
     """The divergence of a single pair of clouds; known self solutions are used unchanged."""
-    watch, selves = Watch(solver), selves or {}
+    watch = Watch(solver)
+    selves = selves or {}
     solved = solve_pairs(pair, solver, watch, [home], selves, is_alone=True)
     _report(solved, watch, list(selves.values()))
     return solved.divergence(0)

@@ -54,7 +54,8 @@ class HausdorffDivergence(Represented, RealNumber):
         """H_eps, from two softmins. Its error is that of the potentials' difference."""
         if self.xx.found is self.yy.found:  # equal measures, which may have other rows
             return 0.0
-        on_x, on_y = _pairing(self.xx, self.yy), _pairing(self.yy, self.xx)
+        on_x = _pairing(self.xx, self.yy)
+        on_y = _pairing(self.yy, self.xx)
         return max((on_x + on_y) / 2, 0.0)
 
     def __float__(self) -> float:
@@ -121,7 +122,8 @@ class HausdorffDivergence(Represented, RealNumber):
 def _pairing(own: Solution, other: Solution) -> float:
     """<a, grad F(a) - grad F(b)> for the measures a and b of the two self solutions."""
     problem, eps = own.problem.reduced, own.problem.eps
-    source, target = problem.source, other.problem.reduced.source
+    source = problem.source
+    target = other.problem.reduced.source
     kernel = problem.between(source, target).kernel("float64", own.backend)
     at_other = problem.dual().damped_rows(kernel.softmin(other.iterate.f))
 

@@ -50,10 +50,14 @@ def _parts(own: Solution, other: Solution, tol: float) -> _Parts:
 
     Here E(f) = (rho + eps) (1 - exp(-f / rho)), or f for exact marginals.
     """
-    problem, eps = own.problem, own.problem.eps
-    x, y = problem.source.partition, other.problem.source.partition
-    ma, mb = problem.source.mass, other.problem.source.mass
-    (of_f, of_g), dual = (s.problem.scaling.of_f for s in (own, other)), problem.dual()
+    problem = own.problem
+    eps = own.problem.eps
+    x = problem.source.partition
+    y = other.problem.source.partition
+    ma = problem.source.mass
+    mb = other.problem.source.mass
+    (of_f, of_g) = (s.problem.scaling.of_f for s in (own, other))
+    dual = problem.dual()
     lam = 1 / (1 + dual.rates[0])
     f, g = x.sort(own._f), y.sort(other._f)
     kernel = problem.kernel_between(x, y, "float64", own.backend)

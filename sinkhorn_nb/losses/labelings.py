@@ -79,7 +79,8 @@ def sinkhorn_values(points: Floats, labels: Booleans, blur: float, how: Effort) 
     blur : float
     how : Effort
     """
-    kernel, eps = PooledKernel(points, blur**2, how.dtype), blur**2
+    kernel = PooledKernel(points, blur**2, how.dtype)
+    eps = blur**2
     count = len(labels)
     values = Values(np.empty(count), np.empty(count, dtype=bool), np.empty(count, dtype=bool))
     limit = LARGEST_LOG[how.dtype]
@@ -113,7 +114,8 @@ class _Cross:
 
     def __init__(self, kernel: PooledKernel, sides: Booleans, limit: float) -> None:
         self._kernel, self._sides, self._limit = kernel, sides, limit
-        self._a, self._b = sides / sides.sum(axis=0), ~sides / (~sides).sum(axis=0)
+        self._a = sides / sides.sum(axis=0)
+        self._b = ~sides / (~sides).sum(axis=0)
 
     def start(self) -> Floats:
         return np.zeros(self._sides.shape)
@@ -151,7 +153,8 @@ class _Selves:
 
     def step(self, f: Floats) -> _Step:
         """The sum of both dual values at f, and the next f."""
-        weights, count = self._p * np.exp(f), self._sides.shape[1]
+        weights = self._p * np.exp(f)
+        count = self._sides.shape[1]
         both = np.concatenate(
             [np.where(self._sides, weights, 0.0), np.where(self._sides, 0.0, weights)], axis=1
         )
@@ -177,16 +180,20 @@ def _until_converged(
     """The dual value and the marginal error of each labeling. Those that have converged leave the
     iterations.
     """
-    duals, errors = np.empty(sides.shape[1]), np.empty(sides.shape[1])
-    left, problem = np.arange(sides.shape[1]), make(kernel, sides, limit)
+    duals = np.empty(sides.shape[1])
+    errors = np.empty(sides.shape[1])
+    left = np.arange(sides.shape[1])
+    problem = make(kernel, sides, limit)
     potentials = problem.start()
     for _ in range(most):
         step = problem.step(potentials)
         duals[left], errors[left] = step.dual, step.error
-        stays, potentials = step.error > TOL, step.potentials
+        stays = step.error > TOL
+        potentials = step.potentials
         if not stays.any():
             break
         if not stays.all():
             left = left[stays]
-            problem, potentials = make(kernel, sides[:, left], limit), potentials[:, stays]
+            problem = make(kernel, sides[:, left], limit)
+            potentials = potentials[:, stays]
     return duals, errors

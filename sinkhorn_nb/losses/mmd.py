@@ -177,7 +177,8 @@ def mmd(
     """
     validation.choice("kernel", kernel, tuple(EXPONENTS))
     validation.points_first(x, y, a, b)
-    source, target = Measure.of(x, a, ("x", "a")), Measure.of(y, b, ("y", "b"))
+    source = Measure.of(x, a, ("x", "a"))
+    target = Measure.of(y, b, ("y", "b"))
     comparable(source, target, "x", "y")
     validation.same_unit("b", target.traits.mass_unit, "a", source.traits.mass_unit)
     if kernel == "energy":

@@ -149,13 +149,15 @@ def _table(rows: list[Named], columns: list[Named], terms: Terms, effort: Effort
     numbers, named = _numbered(rows + columns)
     _check(named, terms)
     first, second = np.split(np.array(numbers), [len(rows)])
-    low, high = np.minimum.outer(first, second), np.maximum.outer(first, second)
+    low = np.minimum.outer(first, second)
+    high = np.maximum.outer(first, second)
     codes, places = np.unique(low * len(named) + high, return_inverse=True)
     pairs = np.stack(np.divmod(codes, len(named)), axis=1)
     is_pair = pairs[:, 0] < pairs[:, 1]
     value = np.zeros(len(codes))
     if is_pair.any():
-        names, measures = [x for x, _, _ in named], [measure for _, _, measure in named]
+        names = [x for x, _, _ in named]
+        measures = [measure for _, _, measure in named]
         value[is_pair] = evaluate(measures, pairs[is_pair], names, terms, effort)
     return value[places].reshape(low.shape)
 
@@ -185,7 +187,8 @@ def _check(named: list[_NamedMeasure], terms: Terms) -> None:
     for (other_name, other), (name, traits) in combinations(meanings.values(), 2):
         validation.same_meaning(name, traits, other_name, other)
     if terms.marginals.are_exact:
-        names, weights = [a for _, a, _ in named], [measure.weights for _, _, measure in named]
+        names = [a for _, a, _ in named]
+        weights = [measure.weights for _, _, measure in named]
         roundings = [measure.traits.mass_rounding for _, _, measure in named]
         validation.one_mass(names, weights, roundings)
     with_divergence(terms)

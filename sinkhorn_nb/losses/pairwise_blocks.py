@@ -44,7 +44,8 @@ def evaluate(
     """S_eps of pairs (P, 2) of indices into `measures`, each i < j; the names of the measures are
     for the warning.
     """
-    sizes, report = np.array([len(measure) for measure in measures]), _Report()
+    sizes = np.array([len(measure) for measure in measures])
+    report = _Report()
     selves = _compared_with_themselves(measures, np.unique(pairs), sizes, terms, effort, report)
     value = np.empty(len(pairs))
     tasks = (

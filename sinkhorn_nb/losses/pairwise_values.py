@@ -56,7 +56,8 @@ def values(
     """S_eps of pairs (P, 2) of indices into `selves`, the self solutions; a value does not depend
     on other pairs.
     """
-    measures, terms = [own.problem.source for own in selves], selves[0].problem.terms
+    measures = [own.problem.source for own in selves]
+    terms = selves[0].problem.terms
     solved = _solved(
         measures, pairs[:, 0], pairs[:, 1], terms, solver, say, dict(enumerate(selves))
     )

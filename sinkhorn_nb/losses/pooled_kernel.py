@@ -41,7 +41,8 @@ class PooledKernel:
         self._dtype = dtype
         size = len(points)
         self._blocks = [(first, min(first + ROWS, size)) for first in range(0, size, ROWS)]
-        self._h, self._stored = self._start(), None
+        self._h = self._start()
+        self._stored = None
         self._rescale()
         if size * size * np.dtype(dtype).itemsize <= LARGEST:
             self._stored = np.empty((size, size), dtype)

@@ -91,9 +91,11 @@ class _Grid:
     """
 
     def __init__(self, source: Measure) -> None:
-        self.weights, x = source.probabilities, source.points[:, 0]
+        self.weights = source.probabilities
+        x = source.points[:, 0]
         # Same bits for any order
-        ordered, weights = source.partition.points[:, 0], source.partition.probabilities
+        ordered = source.partition.points[:, 0]
+        weights = source.partition.probabilities
         self.mean = float(weights @ ordered)
         deviation = float(np.sqrt(weights @ (ordered - self.mean) ** 2))
         self.scale = deviation or 1.0
@@ -149,7 +151,8 @@ class _SoftQuantile(SoftValues):
 
     @cached_property
     def _values(self) -> Floats:
-        values, share = self._sorted._values, self._share
+        values = self._sorted._values
+        share = self._share
         low: Floats = (1 - share) * values[self._below]
         return low + share * values[self._above]
 

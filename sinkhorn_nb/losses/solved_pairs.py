@@ -60,7 +60,8 @@ class SolvedPairs:
         ):
             return self.divergence(q).gradient()
         flat = self._flat_gradients
-        of_x, of_y = slice(*flat.x_ends[q : q + 2]), slice(*flat.y_ends[q : q + 2])
+        of_x = slice(*flat.x_ends[q : q + 2])
+        of_y = slice(*flat.y_ends[q : q + 2])
         return Gradient(flat.x[of_x], flat.y[of_y], flat.a[of_x], flat.b[of_y])
 
     @cached_property
@@ -114,7 +115,8 @@ def solve_pairs(
 
     def of_itself(k: int) -> Solution:
         if k not in own:
-            known, measure = None if small is None else small.solved_self(k), clouds.measure(k)
+            known = None if small is None else small.solved_self(k)
+            measure = clouds.measure(k)
             problem = Problem(measure, measure, *terms)
             own[k] = known or unchanged(solver, problem) or solver.attempt(problem)
         return own[k]
@@ -163,7 +165,8 @@ def _solve_small(
     is not suitable.
     """
     clouds, sources, targets, terms = pairs
-    earlier, starts = solver._start, None
+    earlier = solver._start
+    starts = None
     if isinstance(earlier, Resumed) and len(sources) == 1:
         numbers = sources[0], targets[0]
         starts = carried(earlier, clouds, numbers)

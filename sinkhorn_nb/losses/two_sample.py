@@ -206,7 +206,8 @@ def _checked(value: ArrayLike, count: int) -> Floats:
 
 def _sinkhorn_table(z: Floats, labels: Booleans, blur: float, n_jobs: int | None) -> _Table:
     how = effort(z, len(labels), blur)
-    value, converged = np.empty(len(labels)), np.empty(len(labels), dtype=bool)
+    value = np.empty(len(labels))
+    converged = np.empty(len(labels), dtype=bool)
     lost = np.empty(len(labels), dtype=bool)
     tasks = ((rows, z, labels[rows], blur, how) for rows in _shares(len(labels), n_jobs))
 

@@ -73,7 +73,8 @@ class Clouds:
                 known[key] = len(distinct)
                 distinct.append(entry)
         numbers = np.array([known[id(x), id(a)] for (_, x), (_, a) in listed])
-        points, weights = [x for (_, x), _ in distinct], [a for _, (_, a) in distinct]
+        points = [x for (_, x), _ in distinct]
+        weights = [a for _, (_, a) in distinct]
         clouds = cls._plain(points, weights) if validation.are_plain(points, weights) else None
         if clouds is None:
             clouds = cls.of_measures(
@@ -89,7 +90,8 @@ class Clouds:
     @classmethod
     def _plain(cls, points: list[Coordinates], weights: list[Floats | None]) -> Clouds | None:
         """Make the clouds of plain arrays, or return None if any of their numbers may be wrong."""
-        sizes, dimensions = [x.shape[0] for x in points], [x.shape[1] for x in points]
+        sizes = [x.shape[0] for x in points]
+        dimensions = [x.shape[1] for x in points]
         x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
         uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
         a = np.concatenate(
@@ -115,7 +117,8 @@ class Clouds:
         return measure
 
     def _made(self, k: int) -> Measure:
-        rows, span = self.rows, slice(*self.rows.ends[k : k + 2])
+        rows = self.rows
+        span = slice(*self.rows.ends[k : k + 2])
         points = rows.x[slice(*rows.blocks[k : k + 2])].reshape(self.sizes[k], self.dimensions[k])
         is_short = self._are_short is not None and self._are_short[k]
         points = points.astype(np.float32) if is_short else points
@@ -153,7 +156,8 @@ class Clouds:
 
     def normal_form(self, k: int) -> NormalForm:
         """Return the normal form of the cloud with number k."""
-        forms, span = self.forms, slice(*self.forms.ends[k : k + 2])
+        forms = self.forms
+        span = slice(*self.forms.ends[k : k + 2])
         points = forms.x[slice(*forms.blocks[k : k + 2])].reshape(-1, self.dimensions[k])
         return NormalForm(points, forms.a[span], forms.owners[slice(*self.rows.ends[k : k + 2])])
 
@@ -163,10 +167,8 @@ class Clouds:
         """
         if self._rows is None or not (self.dimensions[sources] == self.dimensions[targets]).all():
             return False
-        masses, dtype = (
-            self.masses,
-            np.float64 if self._are_short is None or not self._are_short.any() else np.float32,
-        )
+        masses = self.masses
+        dtype = np.float64 if self._are_short is None or not self._are_short.any() else np.float32
         if (np.abs(masses[sources] - masses[targets]) > LARGEST_ROUNDING * masses[sources]).any():
             return False
         return validation.surely_resolved(blur, self._rows.x.min(), self._rows.x.max(), dtype)

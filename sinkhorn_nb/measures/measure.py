@@ -209,7 +209,8 @@ class Measure(Represented):
         is_first[tied] = (points[tied] != points[tied - 1]).any(axis=1)
         if is_first.all() and self.probabilities.all():
             return None
-        starts, groups = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+        starts = np.flatnonzero(is_first)
+        groups = np.cumsum(is_first) - 1
         masses = self._masses_of(groups)
         carries = masses / self.mass > 0  # a weight may vanish relative to the mass
         owner = np.empty(len(points), dtype=np.intp)

@@ -106,7 +106,8 @@ class Partition:
         """Bounds of the nodes left when the count - 1 nodes of largest positive key, parents first,
         are split.
         """
-        n, inner = len(self), 2**self._depth - 1
+        n = len(self)
+        inner = 2**self._depth - 1
         for level in range(1, self._depth):  # no node before its parent
             nodes = slice(2**level - 1, 2 ** (level + 1) - 1)
             keys[nodes] = np.minimum(

@@ -57,7 +57,8 @@ def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> Cer
     KL(p | a exp(-f / rho)), where p is its marginal. An exact side is updated first, so that its
     marginal is exact.
     """
-    dual, n_passes = problem.dual(), 0.0
+    dual = problem.dual()
+    n_passes = 0.0
     is_exact = [rate == 0 for rate in dual.rates]
     if any(is_exact) or dtype != "float64":
         kernel = problem.kernel("float64", backend)
@@ -79,11 +80,9 @@ def _is_exact(log_sums: Floats) -> bool:
 def _rounded(
     problem: Problem, f: Floats, g: Floats, backend: str, log_columns: Floats | None = None
 ) -> Certificate:
-    a, b, eps = (
-        problem.source.partition.probabilities,
-        problem.target.partition.probabilities,
-        problem.eps,
-    )
+    a = problem.source.partition.probabilities
+    b = problem.target.partition.probabilities
+    eps = problem.eps
     kernel = problem.kernel("float64", backend)
     if log_columns is None:
         _, log_columns = kernel.log_sums(f, g)

@@ -86,11 +86,10 @@ class Differentiable:
         array([[1.],
                [1.]])
         """
-        problem, tol = self.problem, validation.positive("tol", tol)
-        f, g = (
-            _cotangent("f", f, problem.source.weights),
-            _cotangent("g", g, problem.target.weights),
-        )
+        problem = self.problem
+        tol = validation.positive("tol", tol)
+        f = _cotangent("f", f, problem.source.weights)
+        g = _cotangent("g", g, problem.target.weights)
         map = _cotangent("map", map, problem.source.points)
         if plan is not None:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
@@ -125,12 +124,12 @@ class Differentiable:
         -----
         Cost: four passes and two for each iteration of the linear solver. See `pullback`.
         """
-        problem, tol = self.problem, validation.positive("tol", tol)
-        x, y = _direction("x", x, problem.source.points), _direction("y", y, problem.target.points)
-        a, b = (
-            _direction("a", a, problem.source.weights),
-            _direction("b", b, problem.target.weights),
-        )
+        problem = self.problem
+        tol = validation.positive("tol", tol)
+        x = _direction("x", x, problem.source.points)
+        y = _direction("y", y, problem.target.points)
+        a = _direction("a", a, problem.source.weights)
+        b = _direction("b", b, problem.target.weights)
         with single_threaded_blas():
             return warned(pushforward(self._linearized(), x, y, a, b, tol)).sent(self.home)
 
@@ -160,11 +159,10 @@ class Differentiable:
     def _hessian_vector_product(
         self, dx: ArrayLike | None, dy: ArrayLike | None, tol: float
     ) -> HessianProduct:
-        problem, tol = self.problem, validation.positive("tol", tol)
-        dx, dy = (
-            _direction("dx", dx, problem.source.points),
-            _direction("dy", dy, problem.target.points),
-        )
+        problem = self.problem
+        tol = validation.positive("tol", tol)
+        dx = _direction("dx", dx, problem.source.points)
+        dy = _direction("dy", dy, problem.target.points)
         with single_threaded_blas():
             return hessian_vector_product(self._linearized(), dx, dy, tol)
 

@@ -102,7 +102,8 @@ class Divergence(Represented, RealNumber):
     def potentials(self) -> tuple[Floats, Floats]:
         """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
         if self.xy.problem.marginals.are_exact:  # their constants are the same
-            f, g = self.xy._f - self.xx._f, self.xy._g - self.yy._g
+            f = self.xy._f - self.xx._f
+            g = self.xy._g - self.yy._g
         else:
             f = self.xy._potentials[0] - self.xx._potentials[0]
             g = self.xy._potentials[1] - self.yy._potentials[1]

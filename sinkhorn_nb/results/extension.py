@@ -55,18 +55,21 @@ class Extension:
         """The barycentric images of the caller's rows, in one pass, because f is T(g) at the
         points.
         """
-        problem, source = self._problem, self._problem.source
+        problem = self._problem
+        source = self._problem.source
         images = problem.reduced.kernel("float64", self._backend).barycenters(f, self._g)
         return source.expand(
             images, self.images(source.points[source.inert]) if len(source.inert) else 0.0
         )
 
     def _kernel_from(self, points: Coordinates) -> tuple[Measure, GibbsKernel]:
-        problem, query = self._problem, Measure.of(points)
+        problem = self._problem
+        query = Measure.of(points)
         problem.cost.check("x_new", points)
         if problem.cost.has_length:
             validation.blur(problem.blur, points - problem.centre)
-        x, y = query.reduced.partition, problem.reduced.target.partition
+        x = query.reduced.partition
+        y = problem.reduced.target.partition
         return query, problem.kernel_between(x, y, "float64", self._backend)
 
 

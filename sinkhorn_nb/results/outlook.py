@@ -121,7 +121,8 @@ def _extents(problem: Problem) -> Floats:
 def _widest(problem: Problem) -> str:
     """Name the column that makes the diameter, if others are far smaller."""
     extents = _extents(problem)
-    wide, narrow = int(np.argmax(extents)), int(np.argmin(extents))
+    wide = int(np.argmax(extents))
+    narrow = int(np.argmin(extents))
     if not _have_different_units(extents):
         return ""
     column = problem.source.traits.column

@@ -199,7 +199,8 @@ class Plan(Represented, LinearOperator):
     def block(self, rows: ArrayLike | slice, cols: ArrayLike | slice) -> Floats:
         """The dense, two-dimensional P[rows][:, cols] for indices, slices or booleans."""
         n, m = self.shape
-        rows, cols = validation.indices("rows", rows, n), validation.indices("cols", cols, m)
+        rows = validation.indices("rows", rows, n)
+        cols = validation.indices("cols", cols, m)
         return self._send(self._entries(rows, cols).dense())
 
     def row(self, i: int) -> Floats:

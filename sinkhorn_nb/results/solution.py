@@ -11,13 +11,7 @@ from ..common.array_types import ArrayLike, Coordinates, Floats
 from ..common.caching import cached_property, know
 from ..common.representation import Represented
 from ..dual import Iterate, Normal
-from ..gradients import (
-    Gradient,
-    envelope,
-    envelope_of_normal_forms,
-    pull,
-    with_value,
-)
+from ..gradients import Gradient, envelope, envelope_of_normal_forms, pull, with_value
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from .certificate import Certificate, certify
@@ -265,16 +259,21 @@ class Solution(Represented, Differentiable):
     @property
     def _gradient(self) -> Gradient:
         """The gradient of the value, without the constants in the weights' part."""
-        source, target, found = self.problem.source, self.problem.target, self.found
+        source = self.problem.source
+        target = self.problem.target
+        found = self.found
         if isinstance(found, Normal):
             (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, found)
             on_x, on_y = source.normal_form.expand(on_x), target.normal_form.expand(on_y)
         else:
             (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
             on_x, on_y = source.expand(on_x), target.expand(on_y)
-        problem, scaling = self.problem, self.problem.scaling
-        on_x, on_y = pull(source, scaling.mass, on_x), pull(target, scaling.mass, on_y)
-        f, g = self._per_row(f), self._per_row(g, is_source=False)
+        problem = self.problem
+        scaling = self.problem.scaling
+        on_x = pull(source, scaling.mass, on_x)
+        on_y = pull(target, scaling.mass, on_y)
+        f = self._per_row(f)
+        g = self._per_row(g, is_source=False)
         if problem.marginals.are_exact:
             return Gradient(on_x, on_y, f, g)
         f, g = f - scaling.of_f, g - scaling.of_g

@@ -69,9 +69,11 @@ def explain(
 
 def warn(message: str) -> None:
     """Warn that a result has not converged, at the line outside of the library that called it."""
-    frame, depth = sys._getframe(), 1
+    frame = sys._getframe()
+    depth = 1
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame, depth = frame.f_back, depth + 1
+        frame = frame.f_back
+        depth = depth + 1
     warnings.warn(
         message, import_module(".warning", __package__).ConvergenceWarning, stacklevel=depth
     )
@@ -115,7 +117,8 @@ def _iterations_needed(n_iter: int, least: Floats, tol: float) -> int:
     """Extrapolate from the decay over the last half, with a margin; without a decay, four times as
     many.
     """
-    n, half = len(least), len(least) // 2
+    n = len(least)
+    half = len(least) // 2
     if n < FEW or not 0 < least[-1] < least[half]:
         needed = 4 * n_iter
     else:

@@ -73,7 +73,8 @@ class Alternating:
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return the potentials after the step."""
-        on_rows, self.updates_rows = self.updates_rows, not self.updates_rows
+        on_rows = self.updates_rows
+        self.updates_rows = not self.updates_rows
         if on_rows:
             return self._dual.updated_rows(iterate), iterate.g
         return iterate.f, self._dual.updated_columns(iterate)
@@ -111,7 +112,8 @@ class Anderson:
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return the potentials after the step."""
-        z, dual = self._joined(iterate.f, iterate.g), self.value(iterate)
+        z = self._joined(iterate.f, iterate.g)
+        dual = self.value(iterate)
         if self._n_done == 0:
             if self._fallback is not None and not dual >= self._best_dual - self._slack:
                 fallback = self._fallback
@@ -119,7 +121,8 @@ class Anderson:
                 self.n_rejected += 1
                 return self._parted(fallback)
             self._best_dual = max(dual, self._best_dual)
-            self._start, self._is_near = z, error < START_ERROR
+            self._start = z
+            self._is_near = error < START_ERROR
         plain = self._method.next(iterate, error)
         self._n_done = (self._n_done + 1) % self._method.period
         if self._n_done or not self._is_near:
@@ -138,7 +141,8 @@ class Anderson:
         residual = after - self._start
         if self._last is not None:
             self._remember(self._start - self._last[0], residual - self._last[1])
-        self._last, self._fallback = (self._start, residual), after
+        self._last = (self._start, residual)
+        self._fallback = after
         mixed = self._mix(after, self._weights * residual)
         return mixed if np.isfinite(mixed).all() else after
 

@@ -120,7 +120,8 @@ class Descent:
         kernel = self._problem.kernel(phase.dtype, self._solver.backend, phase.eps)
         dual = self._problem.dual(phase.eps)
         method = self._method(phase, dual)
-        last, n_within = min(self.n_iter + phase.max_iter, last), 0
+        last = min(self.n_iter + phase.max_iter, last)
+        n_within = 0
         best: _Best | None = None
         errors: list[float] = []
         while self.n_iter < last:
@@ -158,7 +159,8 @@ class Descent:
         self._potentials = (f, f) if self._problem.is_self else dual.balanced(f, g)
 
     def _method(self, phase: Phase, dual: Dual) -> Method | Anderson:
-        problem, is_self = self._problem, self._problem.is_self
+        problem = self._problem
+        is_self = self._problem.is_self
         if self._solver.acceleration == "symmetric":
             return Symmetric(dual, is_self)
         if self._solver.acceleration == "none":

@@ -37,7 +37,8 @@ class ProgressBar:
     """
 
     def __init__(self, problem: Problem, tol: float) -> None:
-        self._eps, self._tol = problem.eps, tol
+        self._eps = problem.eps
+        self._tol = tol
         n, m = len(problem.source), len(problem.target)
         between = f"{n} points with themselves" if problem.is_self else f"{n} and {m} points"
         self._bar = _Line(

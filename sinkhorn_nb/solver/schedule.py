@@ -44,7 +44,11 @@ class Phase(NamedTuple):
 # A phase ends after PATIENCE iterations without this progress near the expected rounding, and after
 # LONG_PATIENCE far from it. The last phase has no better one after it, so it ends only if the
 # rounding is nearly reached.
-PROGRESS, NEAR, LAST_NEAR, PATIENCE, LONG_PATIENCE = 0.7, 30.0, 4.0, 8, 50
+PROGRESS = 0.7
+NEAR = 30.0
+LAST_NEAR = 4.0
+PATIENCE = 8
+LONG_PATIENCE = 50
 
 
 RATIO = 0.5  # of successive blurs in the paper's annealing
@@ -91,7 +95,8 @@ def phases(problem: Problem, solver: Sinkhorn) -> list[Phase]:
     is needed.
     """
     tol = value_tol(problem, solver)
-    expected, dtypes = rounding(problem), _dtypes(problem, solver, tol)
+    expected = rounding(problem)
+    dtypes = _dtypes(problem, solver, tol)
     target = [Phase(problem.eps, dtype, tol, rounding=expected * UNIT[dtype]) for dtype in dtypes]
     if len(target) > 1:
         target[0] = target[0]._replace(tol=max(tol, expected), is_last=False)

@@ -146,7 +146,8 @@ class Sinkhorn(Parameters):
                 f'{self._start!r}; take init="auto"'
             )
         with single_threaded_blas():
-            reduced, start = problem.reduced, self._start.reduced(problem)
+            reduced = problem.reduced
+            start = self._start.reduced(problem)
             if reduced.target.precedes(reduced.source):  # the same bits for (a, b) and (b, a)
                 solution = _iterate(replace(self, init=start.T), reduced.T).T
             else:

@@ -54,7 +54,8 @@ def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
     """Tell whether the problem of a pair of clouds has few enough pairs, if needed after equal
     points are merged, and is balanced with the cost |x - y|^2 / 2.
     """
-    largest, (clouds, sources, targets, terms) = _largest(is_alone), pairs
+    largest = _largest(is_alone)
+    (clouds, sources, targets, terms) = pairs
     if not terms.are_classical:
         return False
     if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= largest:
@@ -104,11 +105,14 @@ def solve_small(
     -------
     SmallSolutions
     """
-    (clouds, sources, targets, terms), largest = pairs, _largest(is_alone)
+    (clouds, sources, targets, terms) = pairs
+    largest = _largest(is_alone)
     eps = terms.eps
-    forms, everyone = clouds.forms, np.arange(len(clouds))
+    forms = clouds.forms
+    everyone = np.arange(len(clouds))
     facts = survey(forms, sources, targets)
-    are_equal, selves = facts.relations == 0, selves or {}
+    are_equal = facts.relations == 0
+    selves = selves or {}
     same = _same(everyone, sources, targets, are_equal)
     are_wanted = same == everyone if is_debiased else np.zeros(len(clouds), dtype=bool)
     are_wanted[same[sources[are_equal]]] = True
@@ -175,10 +179,8 @@ def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None
     """Return the solution of a problem, or None if it is not small or stays unsolved, and the
     number of passes.
     """
-    clouds, (source, target) = (
-        Clouds.of_measures([problem.source, problem.target]),
-        np.arange(2)[:, None],
-    )
+    clouds = Clouds.of_measures([problem.source, problem.target])
+    (source, target) = np.arange(2)[:, None]
     pair = CloudPairs(clouds, source, target, problem.terms)
     if not suits(solver) or not any_small(pair, is_alone=True):
         return None, 0.0
@@ -205,7 +207,8 @@ def _are_small(
     forms: Forms, facts: Survey, first: Indices, second: Indices, eps: float, largest: int
 ) -> Booleans:
     """Tell whether problems fit the cache, with no extreme blur or weight."""
-    sizes, blur = sizes_of(forms.ends), np.sqrt(eps)
+    sizes = sizes_of(forms.ends)
+    blur = np.sqrt(eps)
     is_usual = (blur >= SMALLEST_BLUR * facts.diameters) & (blur <= LIMIT * facts.diameters)
     fits = (sizes[first] * sizes[second] <= largest) & (facts.least >= SMALLEST_MASS)
     return fits & (is_usual | (facts.diameters == 0))
@@ -223,9 +226,11 @@ def _problems(
     """The problems between clouds. Starts, if there are any, are potentials of the second cloud in
     bits.
     """
-    count, is_started = len(first), starts is not None
+    count = len(first)
+    is_started = starts is not None
     flat = np.empty(0) if starts is None else np.concatenate(starts)
-    are_fine, scales = np.sqrt(eps) < FINE * facts.diameters, np.full(count, LOG2E / 2 / eps)
+    are_fine = np.sqrt(eps) < FINE * facts.diameters
+    scales = np.full(count, LOG2E / 2 / eps)
     return Problems(
         first, second, scales, tols, are_fine, are_wanted, flat, np.full(count, is_started)
     )

@@ -51,13 +51,18 @@ def flat_gradients(
     """
     clouds, sources, targets, terms = pairs
     eps = terms.eps
-    forms, scale, unit = clouds.forms, LOG2E / 2 / eps, eps / LOG2E
-    cross, own, everyone = found.cross, found.own, np.arange(len(clouds))
+    forms = clouds.forms
+    scale = LOG2E / 2 / eps
+    unit = eps / LOG2E
+    cross = found.cross
+    own = found.own
+    everyone = np.arange(len(clouds))
     first, second = np.where(are_turned, (targets, sources), (sources, targets))
     images = all_images(forms, found.same[first], found.same[second], are_wanted, scale, cross)
     own_images, _ = all_images(forms, everyone, everyone, found.same == everyone, scale, own)
 
-    d, n_first = clouds.dimensions[0], cross.u_ends[-1]
+    d = clouds.dimensions[0]
+    n_first = cross.u_ends[-1]
     points, own_images, images = (
         flat.reshape(-1, d) for flat in (forms.x, own_images, np.concatenate(images))
     )
@@ -71,7 +76,8 @@ def flat_gradients(
     )
     on_points, on_weights = [], []
     for side, numbers in zip(sides, (sources, targets), strict=True):
-        ratio, x = (masses / clouds.masses[numbers])[side.pair, None], points[side.point]
+        ratio = (masses / clouds.masses[numbers])[side.pair, None]
+        x = points[side.point]
         on_points.append(
             side.weights[:, None] * (ratio * (x - images[side.answer]) - (x - own_images[side.own]))
         )
@@ -94,7 +100,8 @@ def _exact_potentials(forms: Forms, first: Indices, second: Indices, cross: Answ
         for p, v, ends in ((a, cross.u, cross.u_ends), (b, cross.v, cross.v_ends))
     ]
     middles = (means[0] - means[1]) / 2
-    f, g = np.repeat(middles, sizes[first]), np.repeat(middles, sizes[second])
+    f = np.repeat(middles, sizes[first])
+    g = np.repeat(middles, sizes[second])
     return np.concatenate([cross.u - f, cross.v - cross.logs + g])
 
 
@@ -102,9 +109,12 @@ def _side(clouds: Clouds, numbers: Indices, same: Indices, bases: Indices) -> _S
     """The rows of the clouds with these numbers, one cloud for each pair, whose answers begin at
     the bases.
     """
-    counts, rows, forms = clouds.sizes[numbers], clouds.rows, clouds.forms
+    counts = clouds.sizes[numbers]
+    rows = clouds.rows
+    forms = clouds.forms
     row = _ranges(rows.ends[numbers], counts)
-    owner, pair = np.maximum(forms.owners[row], 0), np.repeat(np.arange(len(numbers)), counts)
+    owner = np.maximum(forms.owners[row], 0)
+    pair = np.repeat(np.arange(len(numbers)), counts)
     of_cloud, of_same, of_answer = (
         np.repeat(b, counts) for b in (forms.ends[numbers], forms.ends[same[numbers]], bases)
     )

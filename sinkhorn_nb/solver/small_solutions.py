@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # Passes per iteration, which reads the kernel, per build of the kernel, and per level of annealing,
 # which does both.
-PASSES, SELF_PASSES = np.array([1.0, 1.0, 2.0]), np.array([0.5, 1.0, 0.0])
+PASSES = np.array([1.0, 1.0, 2.0])
+SELF_PASSES = np.array([0.5, 1.0, 0.0])
 
 
 class Found(NamedTuple):
@@ -67,12 +68,11 @@ class SmallSolutions:
             self._own_are_solved,
         ) = found
         self._found = found
-        self._tol, self._backend, self._self_solutions = (
-            solver.tol,
-            solver.backend,
-            dict(selves or {}),
-        )
-        self._x, self._y = self._same[self.sources], self._same[self.targets]
+        self._tol = solver.tol
+        self._backend = solver.backend
+        self._self_solutions = dict(selves or {})
+        self._x = self._same[self.sources]
+        self._y = self._same[self.targets]
 
     @cached_property
     def are_equal(self) -> Booleans:
@@ -82,11 +82,9 @@ class SmallSolutions:
     @cached_property
     def value(self) -> Floats:
         """(B,) S_eps."""
-        unit, masses, are_solved = (
-            self.eps / LOG2E,
-            self.clouds.masses,
-            self.are_solved & ~self.are_equal,
-        )
+        unit = self.eps / LOG2E
+        masses = self.clouds.masses
+        are_solved = self.are_solved & ~self.are_equal
         cross = (
             (masses[self.sources] + masses[self.targets])
             / 2
@@ -118,10 +116,8 @@ class SmallSolutions:
     def n_passes(self) -> Floats:
         """(B,) sweeps over the n x m pairs of points of each pair."""
         sizes = sizes_of(self.clouds.forms.ends)
-        own, pairs = (
-            self._own.counts @ SELF_PASSES * sizes**2,
-            sizes[self.sources] * sizes[self.targets],
-        )
+        own = self._own.counts @ SELF_PASSES * sizes**2
+        pairs = sizes[self.sources] * sizes[self.targets]
         cross = np.where(self.are_equal, 0.0, self._cross.counts @ PASSES * pairs)
         return (cross + own[self._x] + np.where(self._x == self._y, 0.0, own[self._y])) / pairs
 
@@ -139,7 +135,8 @@ class SmallSolutions:
     def self_solution(self, k: int) -> Solution:
         """The self solution of a cloud."""
         if k not in self._self_solutions:
-            measure, first = self.clouds.measure(k), int(self._same[k])
+            measure = self.clouds.measure(k)
+            first = int(self._same[k])
             problem = know(Problem(measure, measure, self.eps), is_self=True)
             self._self_solutions[k] = (
                 self._solved_self(problem, k)
@@ -149,15 +146,18 @@ class SmallSolutions:
         return self._self_solutions[k]
 
     def _solved_self(self, problem: Problem, k: int) -> Solution:
-        span, a = slice(*self._own.v_ends[k : k + 2]), self.clouds.normal_form(k).probabilities
-        f, logs = self.eps / LOG2E * self._own.v[span], self._own.logs[span] / LOG2E
+        span = slice(*self._own.v_ends[k : k + 2])
+        a = self.clouds.normal_form(k).probabilities
+        f = self.eps / LOG2E * self._own.v[span]
+        logs = self._own.logs[span] / LOG2E
         return self._solution(
             problem, Normal(Iterate(f, f, logs, logs), a, a, self._own.of(k)), self._own, k
         )
 
     def problem(self, q: int) -> Problem:
         """The problem between the clouds of a pair."""
-        i, j = int(self.sources[q]), int(self.targets[q])
+        i = int(self.sources[q])
+        j = int(self.targets[q])
         problem = Problem(self.clouds.measure(i), self.clouds.measure(j), self.eps)
         return know(problem, is_self=bool(self.are_equal[q]))
 
@@ -165,7 +165,8 @@ class SmallSolutions:
         """The solution between the clouds of a pair and their self solutions; equal clouds have one
         solution.
         """
-        i, j = int(self.sources[q]), int(self.targets[q])
+        i = int(self.sources[q])
+        j = int(self.targets[q])
         if self.are_equal[q]:
             return (self.self_solution(i),) * 3
         return self.solution(q), self.self_solution(i), self.self_solution(j)
@@ -174,10 +175,13 @@ class SmallSolutions:
         """The solution of the problem between the clouds of a pair."""
         if self.are_equal[q]:
             return self.self_solution(int(self.sources[q]))
-        is_turned, cross, unit = self._relations[q] > 0, self._cross, self.eps / LOG2E
+        is_turned = self._relations[q] > 0
+        cross = self._cross
+        unit = self.eps / LOG2E
         a, b = (self.clouds.normal_form(k[q]).probabilities for k in (self.sources, self.targets))
         a, b = (b, a) if is_turned else (a, b)
-        u_span, v_span = slice(*cross.u_ends[q : q + 2]), slice(*cross.v_ends[q : q + 2])
+        u_span = slice(*cross.u_ends[q : q + 2])
+        v_span = slice(*cross.v_ends[q : q + 2])
         f, g = Dual(a, b, self.eps).balanced(unit * cross.u[u_span], unit * cross.v[v_span])
         found = Normal(Iterate(f, g, np.zeros(len(f)), cross.logs[v_span] / LOG2E), a, b)
         return self._solution(self.problem(q), found.T if is_turned else found, cross, q)
@@ -205,9 +209,11 @@ class SmallSolutions:
         return flat_gradients(self._pairs, self._found, self._relations > 0, are_wanted, self.value)
 
     def _solution(self, problem: Problem, found: Normal, answers: Answers, q: int) -> Solution:
-        n_iter, error = answers.counts[q, 0], float(answers.errors[q])
+        n_iter = answers.counts[q, 0]
+        error = float(answers.errors[q])
         units = SELF_PASSES if problem.is_self else PASSES
-        passes, history = float(answers.counts[q] @ units), answers.histories[q, :n_iter].copy()
+        passes = float(answers.counts[q] @ units)
+        history = answers.histories[q, :n_iter].copy()
         solution = Solution(
             problem, found, Status.CONVERGED, passes, history, "float64", self._tol, self._backend
         )

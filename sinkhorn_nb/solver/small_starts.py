@@ -42,12 +42,11 @@ def carried(earlier: Resumed, clouds: Clouds, numbers: tuple[int, int]) -> Start
         have_same_rows(old, clouds.measure(k)) for old, k in zip(olds, numbers, strict=True)
     ):
         return None
-    x, y = _track(olds[0], source), _track(olds[1], target)
+    x = _track(olds[0], source)
+    y = _track(olds[1], target)
     own = _rows(earlier.xx, SELF_STEP), _rows(earlier.yy, SELF_STEP)
-    f, g = (
-        _rows(earlier.xy, 1.0) - _rows(earlier.xx, 1.0),
-        _rows(earlier.xy.T, 1.0) - _rows(earlier.yy, 1.0),
-    )
+    f = _rows(earlier.xy, 1.0) - _rows(earlier.xx, 1.0)
+    g = _rows(earlier.xy.T, 1.0) - _rows(earlier.yy, 1.0)
     potentials = (own[0], source), (own[1], target), (f, source), (g, target)
     of_source, of_target, f, g = (_per_point(form, rows) for rows, form in potentials)
     return Starts(of_source, of_target, *along_geodesic(x, f, y, g))

@@ -61,7 +61,8 @@ class TwoLevel:
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return the potentials after the step."""
-        on_rows, self.updates_rows = self.updates_rows, not self.updates_rows
+        on_rows = self.updates_rows
+        self.updates_rows = not self.updates_rows
         if on_rows:
             return self._step(iterate, self._dual, self._target, error)
         return self._step(iterate.T, self._dual.T, self._source, error)[::-1]
@@ -165,7 +166,10 @@ def best_shifts(exchange: Exchange, tol: float) -> tuple[Floats, Floats]:
             step = BACKTRACK * step
         else:
             break
-        t, value, total, scales = t + step, new_value, new_total, new_scales
+        t = t + step
+        value = new_value
+        total = new_total
+        scales = new_scales
     return t, np.log(total)
 
 

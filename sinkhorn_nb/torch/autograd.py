@@ -171,7 +171,9 @@ def batched(
     """Apply a function of tensors, settings, results and a job to a batch. The results belong to
     the points and weights: there are more of them only if these are batched.
     """
-    tensors, static, job = arguments[:-n_static], arguments[-n_static:-1], arguments[-1]
+    tensors = arguments[:-n_static]
+    static = arguments[-n_static:-1]
+    job = arguments[-1]
     count = info.batch_size
     with_results = any(dim is not None for dim in in_dims[:N_PRIMALS])
     flat = flattened(tensors, in_dims, count)

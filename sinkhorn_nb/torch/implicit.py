@@ -109,7 +109,8 @@ class Pullback(_Last):
         """Solve a linear system per problem."""
         *tensors, kind, results, job = arguments
         first, second = tensors[N_PRIMALS:]
-        on_x, on_y = arrays(first, job.n), arrays(second, job.m) if len(second) else None
+        on_x = arrays(first, job.n)
+        on_y = arrays(second, job.m) if len(second) else None
         pulled = []
         for q, k in enumerate(job.which):
             if kind == "map":

@@ -111,7 +111,8 @@ class SamplesLoss(torch.nn.Module):
         self.blur, self.p, self.reach = blur, p, reach
         self.debias, self.potentials = debias, potentials
         self.solver = solver or Sinkhorn(tol=tol)
-        self.warm_start, self._last = warm_start, _Last()
+        self.warm_start = warm_start
+        self._last = _Last()
 
     def forward(self, *clouds: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """The loss of (x, y) or of (a, x, b, y), single clouds or (B, n, d) batches."""

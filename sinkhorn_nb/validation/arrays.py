@@ -176,7 +176,8 @@ def cloud(name: str, value: Any, dimension: int | None = None) -> tuple[Coordina
             "data"
         )
     check_finite(name, array, value)
-    names, unit = meaning.columns(value, array.shape[1]), meaning.unit(name, value)
+    names = meaning.columns(value, array.shape[1])
+    unit = meaning.unit(name, value)
     short = raw.dtype.newbyteorder("=") if meaning.is_short(raw.dtype) else None
     traits = Traits(columns=names, unit=unit, rounding=meaning.rounding(raw), short=short)
     return np.ascontiguousarray(array), traits

@@ -94,10 +94,8 @@ def one_mass(names: Sequence[str], weights: Sequence[Floats], roundings: Sequenc
     """Check that any two of many measures have the same mass, up to the rounding of their
     weights.
     """
-    masses, tolerances = (
-        np.array([own.sum() for own in weights]),
-        np.maximum(MASS_TOLERANCE, roundings),
-    )
+    masses = np.array([own.sum() for own in weights])
+    tolerances = np.maximum(MASS_TOLERANCE, roundings)
     for k, mass in enumerate(masses):
         differ = np.abs(masses - mass) > np.maximum(tolerances, tolerances[k]) * np.maximum(
             masses, mass

@@ -30,12 +30,16 @@ class CpuCloud:
     def __init__(self, offsets, centres, bounds, cost=None):
         n, d = offsets.shape
         tiles = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
-        self.n, self.dtype = n, offsets.dtype
+        self.n = n
+        self.dtype = offsets.dtype
         self.bounds = np.concatenate([[0], np.cumsum(-(-np.diff(bounds) // PAD) * PAD)])
         self.size = int(self.bounds[-1])
         self._slots = np.arange(n) + (self.bounds - bounds)[tiles]
-        self._tiles, self._ends, self._runs = tiles, bounds, {}
-        self.cost, is_high = cost, d > REGISTER_DIM or isinstance(cost, Function)
+        self._tiles = tiles
+        self._ends = bounds
+        self._runs = {}
+        self.cost = cost
+        is_high = d > REGISTER_DIM or isinstance(cost, Function)
         rows = np.zeros((self.size, _width(d, cost)), self.dtype)
         rows[self._slots, :d] = offsets
         if isinstance(cost, Function):  # may not be defined at zero
@@ -155,7 +159,8 @@ class CpuBackend:
 
     def _sums(self, x, F, a, y, G, b, runs, todo, n_groups):
         x_side, y_side = x.side(F, a), y.side(G, b)
-        rows, columns = np.zeros(x.size), np.zeros((n_groups, y.size), y.dtype)
+        rows = np.zeros(x.size)
+        columns = np.zeros((n_groups, y.size), y.dtype)
 
         def task(p, bounds):
             for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
@@ -165,7 +170,8 @@ class CpuBackend:
         return x.cut(rows), y.cut(columns)
 
     def self_sums(self, x, F, a):
-        side, (runs, _) = x.side(F, a), x.runs(x)
+        side = x.side(F, a)
+        (runs, _) = x.runs(x)
         todo = panels((runs.stops - runs.starts) * (x.size - runs.starts))
         sums = np.zeros((len(todo), x.size))
 
@@ -177,7 +183,9 @@ class CpuBackend:
         return x.cut(sums.sum(axis=0))
 
     def row_sums(self, x, F, y, G, b):
-        x_side, y_side, (runs, costs) = x.side(F, np.zeros(x.n)), y.side(G, b), x.runs(y)
+        x_side = x.side(F, np.zeros(x.n))
+        y_side = y.side(G, b)
+        (runs, costs) = x.runs(y)
         rows = np.zeros(x.size)
 
         def task(p, bounds):
@@ -188,9 +196,11 @@ class CpuBackend:
         return x.cut(rows)
 
     def log_sum_exp(self, x, F, y, G):
-        x_side, y_side = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n))
+        x_side = x.side(F, np.zeros(x.n))
+        y_side = y.side(G, np.zeros(y.n))
         runs, costs = x.runs(y)
-        maxima, sums = np.full(x.size, INERT), np.zeros(x.size)
+        maxima = np.full(x.size, INERT)
+        sums = np.zeros(x.size)
 
         def task(p, bounds):
             for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
@@ -200,7 +210,9 @@ class CpuBackend:
         return x.cut(maxima) + np.log2(x.cut(sums))
 
     def transport(self, x, F, y, G, V, factors, derivative=None):
-        x_side, y_side, V = x.side(F, np.zeros(x.n)), y.side(G, np.zeros(y.n)), y.pad(V)
+        x_side = x.side(F, np.zeros(x.n))
+        y_side = y.side(G, np.zeros(y.n))
+        V = y.pad(V)
         runs, costs = x.runs(y)
         A, B = (None, None) if factors is None else (x.pad(factors[0]), y.pad(factors[1]))
         out = np.zeros((x.size, V.shape[1]))

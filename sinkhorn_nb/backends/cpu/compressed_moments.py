@@ -26,7 +26,8 @@ def moments_by_cell(points, weights, origin, side, parents=None, cuts=None):
     grid = origin, side, *_parts(parents, cuts, d), bits
     n_threads = count()
     edges = [n * t // n_threads for t in range(n_threads + 1)]
-    owner, parts = np.empty(n, np.int32), [None] * n_threads
+    owner = np.empty(n, np.int32)
+    parts = [None] * n_threads
 
     def bin_part(t):
         parts[t] = _binned(points, weights, grid, owner, edges[t], edges[t + 1])
@@ -55,11 +56,13 @@ def _parts(parents, cuts, d):
 def _binned(points, weights, grid, owner, start, stop):
     """Keys and moments of the cells of some of the points, whose entries of `owner` are filled."""
     d = points.shape[1]
-    keys, moments = np.empty(0, np.int64), np.empty((0, 2 + d + d * (d + 1) // 2), np.int64)
+    keys = np.empty(0, np.int64)
+    moments = np.empty((0, 2 + d + d * (d + 1) // 2), np.int64)
     i, used, room = start, 0, FIRST_ROOM
     while i < stop:
         keys, moments = _enlarged(keys, room), _enlarged(moments, room)
-        table, slots = np.full(2 * room, EMPTY, np.int64), np.empty(2 * room, np.int32)
+        table = np.full(2 * room, EMPTY, np.int64)
+        slots = np.empty(2 * room, np.int32)
         enter(keys, used, table, slots)
         i, used = add_points(
             points, weights, i, stop, *grid, table, slots, keys, moments, used, owner
@@ -129,7 +132,9 @@ def add_points(
     """Add points to the moments of their cells until the keys are full; the next point, and the
     number of cells.
     """
-    d, mask, is_cut = points.shape[1], len(table) - 1, len(parents) > 0
+    d = points.shape[1]
+    mask = len(table) - 1
+    is_cut = len(parents) > 0
     z = np.empty(d)
     for i in range(start, stop):
         p = parents[i] if is_cut else 0

@@ -22,8 +22,10 @@ def monomial_sums(x, F, y, G, b, near, centres, terms):
     monomial 0 is 1.
     """
     pointers, seen = near
-    grown, axis = terms[:, 0].copy(), terms[:, 1].copy()
-    x_side, y_side = x.side(F, np.zeros(x.n)), y.side(G, b)
+    grown = terms[:, 0].copy()
+    axis = terms[:, 1].copy()
+    x_side = x.side(F, np.zeros(x.n))
+    y_side = y.side(G, b)
     runs, _ = x.runs(y)
     columns = np.concatenate([[0], np.cumsum(np.diff(y.bounds)[seen])])[pointers]
     costs = (runs.stops - runs.starts) * np.diff(columns)[runs.tiles]
@@ -47,7 +49,9 @@ def near_tiles(x_tiles, y_tiles, least):
     """
     cx, hx, fx, sx = x_tiles
     cy, hy, gy, sy = y_tiles
-    pointers, seen, n = np.zeros(len(cx) + 1, np.int64), np.empty(len(cx) * len(cy), np.int32), 0
+    pointers = np.zeros(len(cx) + 1, np.int64)
+    seen = np.empty(len(cx) * len(cy), np.int32)
+    n = 0
     for k in range(len(cx)):
         for t in range(len(cy)):
             most = fx[k] + gy[t]
@@ -72,9 +76,11 @@ def panel_monomials(x, y, runs, first, last, pointers, seen, centres, grown, axi
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
     room = np.empty(len(grown) * COLUMNS, dtype=y.weights.dtype)
     while first < last:
-        stop, own = _same_tile(runs, first, last), runs.tiles[first]
+        stop = _same_tile(runs, first, last)
+        own = runs.tiles[first]
         for t in seen[pointers[own] : pointers[own + 1]]:
-            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            j0 = y.bounds[t]
+            j1 = y.bounds[t + 1]
             d = _columns(x, own, y, t, B)
             V = room[: len(grown) * (j1 - j0)].reshape(len(grown), j1 - j0)
             add_monomials(y, t, centres[own], grown, axis, V)
@@ -96,12 +102,15 @@ def panel_monomials(x, y, runs, first, last, pointers, seen, centres, grown, axi
 @kernel
 def add_monomials(y, t, centre, grown, axis, V):
     """V_qj = b_j times monomial q of y_j - centre, for the points of tile t."""
-    j0, j1 = y.bounds[t], y.bounds[t + 1]
+    j0 = y.bounds[t]
+    j1 = y.bounds[t + 1]
     weights = y.weights[j0:j1]
     for j in range(j1 - j0):
         V[0, j] = weights[j]
     for q in range(1, len(grown)):
-        u, shift = y.points[axis[q]][j0:j1], np.float32(y.centres[axis[q]][t] - centre[axis[q]])
-        old, new = V[grown[q]], V[q]
+        u = y.points[axis[q]][j0:j1]
+        shift = np.float32(y.centres[axis[q]][t] - centre[axis[q]])
+        old = V[grown[q]]
+        new = V[q]
         for j in range(j1 - j0):
             new[j] = old[j] * (u[j] + shift)

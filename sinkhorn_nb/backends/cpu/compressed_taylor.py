@@ -18,7 +18,9 @@ def taylor(points, owner, centres, expansion, quadratic):
     quadratic is 1, or 0 for the difference of two expansions, in which |z|^2 / 2 cancels.
     """
     n = len(points)
-    f, T, last = np.empty(n), np.empty(points.shape), np.empty(n)
+    f = np.empty(n)
+    T = np.empty(points.shape)
+    last = np.empty(n)
 
     def evaluate(start, stop):
         taylor_points(points, owner, centres, quadratic, *expansion, f, T, last, start, stop)
@@ -84,6 +86,8 @@ def drawn_points(points, weights, owner, pointers, rows):
     """The winner of each draw, -1 for none, and the mass of the points that ran for it, in units of
     1 / UNIT.
     """
-    best, chosen, mass = np.full(rows, np.inf), np.full(rows, -1), np.zeros(rows, np.int64)
+    best = np.full(rows, np.inf)
+    chosen = np.full(rows, -1)
+    mass = np.zeros(rows, np.int64)
     race(points, weights, owner, pointers, best, chosen, mass)
     return chosen, mass

@@ -58,7 +58,8 @@ def panel_sums(x, y, runs, first, last, row_sums, column_sums):
     while first < last:
         stop = _same_tile(runs, first, last)
         for t in range(len(y.bounds) - 1):
-            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            j0 = y.bounds[t]
+            j1 = y.bounds[t + 1]
             d = _columns(x, runs.tiles[first], y, t, B)
             for r in range(first, stop):
                 i0, i1 = _rows(x, runs, r, d, y.references[t], A)
@@ -78,20 +79,24 @@ def panel_self_sums(x, runs, first, last, sums):
     wide_vectors()
     scratch, A, B, partial = _scratch(x.weights)
     while first < last:
-        stop, own = _same_tile(runs, first, last), runs.tiles[first]
+        stop = _same_tile(runs, first, last)
+        own = runs.tiles[first]
         for t in range(own, len(x.bounds) - 1):
             start = x.bounds[t]
             d = _columns(x, own, x, t, B)
             for r in range(first, stop):
                 i0, i1 = _rows(x, runs, r, d, x.references[t], A)
-                Ai, ai, row_sums = A[: i1 - i0], x.weights[i0:i1], sums[i0:i1]
+                Ai = A[: i1 - i0]
+                ai = x.weights[i0:i1]
+                row_sums = sums[i0:i1]
                 if t == own:  # the square on the diagonal
                     x_tile, y_tile = tile(x.cost, x.points, x.points, i0, i1, i0, i1, scratch)
                     Bi = B[i0 - start : i1 - start]
                     add_sums(
                         x.cost, x_tile, Ai, ai, y_tile, Bi, ai, partial[: i1 - i0], row_sums, None
                     )
-                j0, j1 = max(i1, start), x.bounds[t + 1]
+                j0 = max(i1, start)
+                j1 = x.bounds[t + 1]
                 x_tile, y_tile = tile(x.cost, x.points, x.points, i0, i1, j0, j1, scratch)
                 add_sums(
                     x.cost, x_tile, Ai, ai, y_tile, B[j0 - start : j1 - start], x.weights[j0:j1],
@@ -113,7 +118,8 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
     for r in range(first, last):
         for t in range(len(y.bounds) - 1):
-            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            j0 = y.bounds[t]
+            j1 = y.bounds[t + 1]
             d = _columns(x, runs.tiles[r], y, t, B)
             i0, i1 = _rows(x, runs, r, d, y.references[t], A)
             out = exponents[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
@@ -139,7 +145,8 @@ def _log_sum(row, half):
             half[0] = max(half[0], half[size - 1])
         size //= 2
         larger(half[:size], half[size : 2 * size], half)
-    largest, total = half[0], row[0] - row[0]
+    largest = half[0]
+    total = row[0] - row[0]
     for j in range(len(row)):
         total += exp2(row[j] - largest)
     return largest, total
@@ -163,7 +170,8 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
     for r in range(first, last):
         for t in range(len(y.bounds) - 1):
-            j0, j1 = y.bounds[t], y.bounds[t + 1]
+            j0 = y.bounds[t]
+            j1 = y.bounds[t + 1]
             d = _columns(x, runs.tiles[r], y, t, B)
             i0, i1 = _rows(x, runs, r, d, y.references[t], A)
             flat = exponents[: (i1 - i0) * (j1 - j0)]
@@ -196,7 +204,8 @@ def _columns(x, s, y, t, B):
     s's center.
     """
     d = minus(point(x.centres, s), point(y.centres, t))
-    j0, j1 = y.bounds[t], y.bounds[t + 1]
+    j0 = y.bounds[t]
+    j1 = y.bounds[t + 1]
     shift_columns(x.cost, segment(y.points, j0, j1), y.exponents[j0:j1], d, y.references[t], B)
     return d
 

@@ -11,6 +11,7 @@ from numba.extending import overload
 
 from ..jit import kernel, wide_vectors
 from ..pointwise import Given, add_terms, entry, half_cost, log_root
+from .plan_selection import count_above, cut_down, invert, keep
 
 COORDINATES = 4  # read together: squares are stored once for this number
 ROWS, COLUMNS = 8, 256
@@ -41,7 +42,10 @@ def panel_entries(p, first, last, out):
     if len(y) == COORDINATES:  # no squares to store: nearly twice as fast
         for j0 in range(0, len(p.G), COLUMNS):
             j1 = min(j0 + COLUMNS, len(p.G))
-            y0, y1, y2, y3 = y[0][j0:j1], y[1][j0:j1], y[2][j0:j1], y[3][j0:j1]
+            y0 = y[0][j0:j1]
+            y1 = y[1][j0:j1]
+            y2 = y[2][j0:j1]
+            y3 = y[3][j0:j1]
             for i in range(first, last):
                 xi = x[i, 0], x[i, 1], x[i, 2], x[i, 3]
                 _exponentiate_few(
@@ -84,7 +88,9 @@ def panel_sums(p, first, last, sums, logs):
             j1 = min(j0 + COLUMNS, len(p.G))
             _squares(p, i0, i1, j0, j1, squares)
             for i in range(i0, i1):
-                F, G, row = p.F[i], p.G[j0:j1], squares[i - i0]
+                F = p.F[i]
+                G = p.G[j0:j1]
+                row = squares[i - i0]
                 sums[i] += _sum_entries(p.cost, F, G, p.scale, p.highest, row)
                 if logs is not None:
                     logs[i] += _sum_logs(p.cost, F, G, p.scale, p.highest, row)
@@ -97,11 +103,15 @@ def panel_largest(p, first, last, indices, values):
     """
     wide_vectors()
     k = values.shape[1]
-    squares, tile = np.empty((ROWS, COLUMNS)), np.empty((ROWS, COLUMNS))
-    counts, floors = np.empty(ROWS, np.int64), np.empty(ROWS)
+    squares = np.empty((ROWS, COLUMNS))
+    tile = np.empty((ROWS, COLUMNS))
+    counts = np.empty(ROWS, np.int64)
+    floors = np.empty(ROWS)
     most = 2 * k + SPARE
     room = most + COLUMNS
-    kept, where, scratch = np.empty((ROWS, room)), np.empty((ROWS, room), np.int64), np.empty(room)
+    kept = np.empty((ROWS, room))
+    where = np.empty((ROWS, room), np.int64)
+    scratch = np.empty(room)
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
         counts[:] = 0
@@ -111,13 +121,13 @@ def panel_largest(p, first, last, indices, values):
             _fill(p, i0, i1, j0, j1, squares, tile)
             for r in range(i1 - i0):
                 row = tile[r][: j1 - j0]
-                if _count_above(row, floors[r]) > 0:
-                    counts[r] = _keep(row, j0, floors[r], kept[r], where[r], counts[r])
+                if count_above(row, floors[r]) > 0:
+                    counts[r] = keep(row, j0, floors[r], kept[r], where[r], counts[r])
                 if counts[r] > most:
-                    floors[r] = _cut_down(kept[r], where[r], counts[r], k, scratch)
+                    floors[r] = cut_down(kept[r], where[r], counts[r], k, scratch)
                     counts[r] = k
         for r in range(i1 - i0):
-            _cut_down(kept[r], where[r], counts[r], k, scratch)
+            cut_down(kept[r], where[r], counts[r], k, scratch)
             indices[i0 + r] = where[r][:k]
             values[i0 + r] = kept[r][:k]
 
@@ -131,17 +141,22 @@ def panel_draws(p, first, last, starts, targets, columns):
     exceeds the whole sum gets the last column with an entry above 0.
     """
     wide_vectors()
-    squares, tile = np.empty((1, DRAWN)), np.empty((1, DRAWN))
-    done, heads = np.empty(ROWS), np.empty(ROWS, np.int64)
+    squares = np.empty((1, DRAWN))
+    tile = np.empty((1, DRAWN))
+    done = np.empty(ROWS)
+    heads = np.empty(ROWS, np.int64)
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
         done[:] = 0
         heads[: i1 - i0] = starts[i0:i1]
-        left, j0 = starts[i1] - starts[i0], 0
+        left = starts[i1] - starts[i0]
+        j0 = 0
         while left > 0 and j0 < len(p.G):
             j1 = min(j0 + DRAWN, len(p.G))
             for i in range(i0, i1):
-                r, head, stop = i - i0, heads[i - i0], starts[i + 1]
+                r = i - i0
+                head = heads[i - i0]
+                stop = starts[i + 1]
                 if head < stop:
                     G = p.G[j0:j1]
                     _squares(p, i, i + 1, j0, j1, squares)
@@ -152,12 +167,13 @@ def panel_draws(p, first, last, starts, targets, columns):
                     if targets[head] < after:
                         row = tile[0][: j1 - j0]
                         _exponentiate(p.cost, p.F[i], G, p.scale, p.highest, squares[0], row)
-                        heads[r] = _invert(row, j0, done[r], after, targets, columns, head, stop)
+                        heads[r] = invert(row, j0, done[r], after, targets, columns, head, stop)
                         left -= heads[r] - head
                     done[r] = after
             j0 = j1
         for i in range(i0, i1):
-            head, stop = heads[i - i0], starts[i + 1]
+            head = heads[i - i0]
+            stop = starts[i + 1]
             if head < stop:
                 columns[head:stop] = _last_positive(p, i, squares, tile)
 
@@ -188,7 +204,10 @@ def _squares(p, i0, i1, j0, j1, squares):
     x, y = p.x, p.y
     copy_given(p.cost, i0, i1, j0, j1, squares)
     for k in range(0, len(y), COORDINATES):
-        y0, y1, y2, y3 = y[k][j0:j1], y[k + 1][j0:j1], y[k + 2][j0:j1], y[k + 3][j0:j1]
+        y0 = y[k][j0:j1]
+        y1 = y[k + 1][j0:j1]
+        y2 = y[k + 2][j0:j1]
+        y3 = y[k + 3][j0:j1]
         for i in range(i0, i1):
             xi = x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]
             if k == 0:
@@ -261,81 +280,3 @@ def _sum_logs(cost, Fi, G, scale, highest, squares):
         t = log_root(Fi, G[j], half_cost(cost, scale, squares[j]))
         total += entry(t, highest) * min(t, highest)
     return 2 * total
-
-
-@kernel
-def _count_above(row, floor):
-    wide_vectors()
-    count = 0
-    for j in range(len(row)):
-        count += row[j] > floor
-    return count
-
-
-@kernel
-def _keep(row, j0, floor, kept, where, count):
-    """Append the entries above the floor to the candidates; return the number of candidates."""
-    for j in range(len(row)):
-        if row[j] > floor:
-            kept[count], where[count] = row[j], j0 + j
-            count += 1
-    return count
-
-
-@kernel
-def _cut_down(kept, where, count, k, scratch):
-    """Keep the k largest candidates, the first of equal ones, in their order; return the least of
-    them.
-    """
-    scratch[:count] = kept[:count]
-    floor = _kth_largest(scratch, count, k)
-    ties = k - _count_above(kept[:count], floor)
-    size = 0
-    for c in range(count):
-        tied = kept[c] == floor and ties > 0
-        ties -= tied
-        if tied or kept[c] > floor:
-            kept[size], where[size] = kept[c], where[c]
-            size += 1
-    return floor
-
-
-@kernel
-def _kth_largest(values, count, k):
-    """Hoare's selection; the values are reordered."""
-    low, high = 0, count - 1
-    while low < high:
-        pivot, i, j = values[(low + high) // 2], low, high
-        while i <= j:
-            while values[i] > pivot:
-                i += 1
-            while values[j] < pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if k - 1 <= j:
-            high = j
-        elif k - 1 >= i:
-            low = i
-        else:
-            break
-    return values[k - 1]
-
-
-@kernel
-def _invert(row, j0, done, after, targets, columns, head, stop):
-    """Set the columns of draws from head on with targets below `after`, the sum at the tile's end;
-    return the next.
-    """
-    j, column = 0, j0
-    while head < stop and targets[head] < after:
-        while j < len(row) and done <= targets[head]:
-            if row[j] > 0:
-                column = j0 + j
-            done += row[j]
-            j += 1
-        columns[head] = column
-        head += 1
-    return head

@@ -97,18 +97,21 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
     wide_vectors()
     # Of a literal, numba compiles all that it is passed to once more
     zero, false = np.int64(0), np.bool_(False)
-    logs, n_iter, n_builds, n_seen, n_within, n_rounds = (
-        np.empty(len(v)),
-        zero,
-        zero,
-        zero,
-        zero,
-        zero,
-    )
-    is_stale, has_last, is_done = not is_built, false, false
-    best_dual, least_error, least_unevenness = NO_VALUE, -NO_VALUE, -NO_VALUE
+    logs = np.empty(len(v))
+    n_iter = zero
+    n_builds = zero
+    n_seen = zero
+    n_within = zero
+    n_rounds = zero
+    is_stale = not is_built
+    has_last = false
+    is_done = false
+    best_dual = NO_VALUE
+    least_error = -NO_VALUE
+    least_unevenness = -NO_VALUE
     value, gain, last_value = 0.0, 0.0, 0.0
-    next_look, last_error = first_look(C.size), START_ERROR
+    next_look = first_look(C.size)
+    last_error = START_ERROR
     while n_iter < max_iter:
         if is_stale or _has_moved_far(v, room.reference):
             build_at(C, b, v, K, room)
@@ -129,11 +132,15 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
             is_done = is_accurate(aim, value, last_value, gain, tol, n_rounds)
             if is_done:
                 break
-            n_rounds, n_within, last_value, tol = n_rounds + 1, zero, value, sharpened(least_error)
+            n_rounds = n_rounds + 1
+            n_within = zero
+            last_value = value
+            tol = sharpened(least_error)
         if n_iter == next_look:
             if stalls(least_error, last_error):
                 break
-            next_look, last_error = 2 * n_iter, least_error
+            next_look = 2 * n_iter
+            last_error = least_error
         if has_last and has_fallen(dual, best_dual):
             copy(room.plain, v)
             has_last, n_seen = false, zero

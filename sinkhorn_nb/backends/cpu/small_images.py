@@ -20,15 +20,20 @@ def images(points, others, a, b, is_self, scale, rows, columns, of_x, of_y):
     """
     wide_vectors()
     x, y = seen_from_origin(points, others)
-    (n, d), m = x.shape, y.shape[1]
-    costs, shares, sums, sums_of_x = np.empty(m), np.empty(m), np.zeros(m), np.zeros((d, m))
+    (n, d) = x.shape
+    m = y.shape[1]
+    costs = np.empty(m)
+    shares = np.empty(m)
+    sums = np.zeros(m)
+    sums_of_x = np.zeros((d, m))
     log_b = np.empty(m)
     for j in range(m):
         log_b[j] = log2(b[j])
     for i in range(n):
         fill(0.0, costs)
         for k in range(d):
-            xk, yk = x[i, k], y[k]
+            xk = x[i, k]
+            yk = y[k]
             for j in range(m):
                 costs[j] += (xk - yk[j]) * (xk - yk[j])
         total = 0.0
@@ -43,7 +48,8 @@ def images(points, others, a, b, is_self, scale, rows, columns, of_x, of_y):
                 shares[j] = exp2(log_a + columns[0][i] + columns[1][j] - scale * costs[j])
                 sums[j] += shares[j]
             for k in range(d):
-                xk, out = x[i, k], sums_of_x[k]
+                xk = x[i, k]
+                out = sums_of_x[k]
                 for j in range(m):
                     out[j] += shares[j] * xk
     if not is_self:
@@ -62,11 +68,10 @@ def images_range(
     for q in range(first, last):
         if not are_wanted[q]:
             continue
-        (points, a), (others, b) = points_of(forms, sources[q]), points_of(forms, targets[q])
-        u, v = (
-            answers.u[answers.u_ends[q] : answers.u_ends[q + 1]],
-            answers.v[answers.v_ends[q] : answers.v_ends[q + 1]],
-        )
+        (points, a) = points_of(forms, sources[q])
+        (others, b) = points_of(forms, targets[q])
+        u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
+        v = answers.v[answers.v_ends[q] : answers.v_ends[q + 1]]
         exact = np.empty(len(v))  # the columns are exact there
         for j in range(len(v)):
             exact[j] = v[j] - answers.logs[answers.v_ends[q] + j]
@@ -83,7 +88,8 @@ def all_images(forms, sources, targets, are_wanted, scale, answers):
     """
     d = forms.dimensions[sources]
     ends = [ends_of(d * sizes_of(points)) for points in (answers.u_ends, answers.v_ends)]
-    of_x, of_y = np.empty(ends[0][-1]), np.empty(ends[1][-1])
+    of_x = np.empty(ends[0][-1])
+    of_y = np.empty(ends[1][-1])
     sizes = sizes_of(forms.ends)
     arguments = forms, sources, targets, are_wanted, scale, answers
     pairs = np.where(are_wanted, sizes[sources] * sizes[targets], 0)

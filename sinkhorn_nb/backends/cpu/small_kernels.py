@@ -87,7 +87,8 @@ def _sweep(K, weights, factors, u, top, sums):
     wide_vectors()
     fill(0.0, sums)
     for i in range(K.shape[0]):
-        row, total = K[i], 0.0
+        row = K[i]
+        total = 0.0
         for j in range(len(factors)):
             total += row[j] * factors[j]
         share = weights[i] / total
@@ -103,7 +104,8 @@ def _row_sums(K, factors, u, top):
     """u_i = -top_i - log2 sum_j K_ij factors_j."""
     wide_vectors()
     for i in range(K.shape[0]):
-        row, total = K[i], 0.0
+        row = K[i]
+        total = 0.0
         for j in range(len(factors)):
             total += row[j] * factors[j]
         u[i] = total
@@ -190,5 +192,6 @@ def measure(C, a, b, is_self, u, v, logs, K, room):
         dual += a[i] * u[i]
     for j in range(len(v)):
         if not room.sums[j] > LEAST_SUM:
-            logs[j], serves = v[j] + _log_column(C, a, u, j), False
+            logs[j] = v[j] + _log_column(C, a, u, j)
+            serves = False
     return dual, serves

@@ -56,10 +56,16 @@ class Answers(NamedTuple):
     @classmethod
     def room(cls, n, m, max_iter):
         """Room for the answers of problems of n by m points."""
-        ends, count = (ends_of(n), ends_of(m)), len(n)
-        u, v, logs = np.zeros(ends[0][-1]), np.zeros(ends[1][-1]), np.zeros(ends[1][-1])
-        values, gains, errors = np.full(count, NO_VALUE), np.zeros(count), np.full(count, np.inf)
-        counts, are_accurate = np.zeros((count, 3), dtype=np.int64), np.zeros(count, dtype=np.bool_)
+        ends = (ends_of(n), ends_of(m))
+        count = len(n)
+        u = np.zeros(ends[0][-1])
+        v = np.zeros(ends[1][-1])
+        logs = np.zeros(ends[1][-1])
+        values = np.full(count, NO_VALUE)
+        gains = np.zeros(count)
+        errors = np.full(count, np.inf)
+        counts = np.zeros((count, 3), dtype=np.int64)
+        are_accurate = np.zeros(count, dtype=np.bool_)
         return cls(
             u,
             v,
@@ -75,7 +81,8 @@ class Answers(NamedTuple):
 
     def of(self, q):
         """The answer to one problem, apart from its history."""
-        u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
+        u = slice(*self.u_ends[q : q + 2])
+        v = slice(*self.v_ends[q : q + 2])
         numbers = self.values[q], self.gains[q], self.errors[q], self.counts[q].copy()
         return Answer(self.u[u].copy(), self.v[v].copy(), self.logs[v].copy(), *numbers)
 
@@ -83,7 +90,8 @@ class Answers(NamedTuple):
         """Write the answer to one problem, which is accurate; it may count as found without an
         iteration.
         """
-        u, v = slice(*self.u_ends[q : q + 2]), slice(*self.v_ends[q : q + 2])
+        u = slice(*self.u_ends[q : q + 2])
+        v = slice(*self.v_ends[q : q + 2])
         (
             self.u[u],
             self.v[v],
@@ -118,7 +126,8 @@ def squared_distances(x, y, scale, out):
         row = out[i]
         fill(0.0, row)
         for k in range(x.shape[1]):
-            xk, yk = x[i, k], y[k]
+            xk = x[i, k]
+            yk = y[k]
             for j in range(len(row)):
                 row[j] += (xk - yk[j]) * (xk - yk[j])
         for j in range(len(row)):
@@ -128,7 +137,9 @@ def squared_distances(x, y, scale, out):
 @kernel
 def points_of(forms, c):
     """The (n, d) points of a cloud, and their probabilities."""
-    first, last, d = forms.ends[c], forms.ends[c + 1], forms.dimensions[c]
+    first = forms.ends[c]
+    last = forms.ends[c + 1]
+    d = forms.dimensions[c]
     return forms.x[forms.blocks[c] : forms.blocks[c + 1]].reshape((last - first, d)), forms.a[
         first:last
     ]
@@ -137,8 +148,10 @@ def points_of(forms, c):
 @kernel
 def seen_from_origin(points, others):
     """Two clouds as (n, d) points and (d, m) coordinates, from an origin near both."""
-    (n, d), m = points.shape, others.shape[0]
-    x, y = np.empty((n, d)), np.empty((d, m))
+    (n, d) = points.shape
+    m = others.shape[0]
+    x = np.empty((n, d))
+    y = np.empty((d, m))
     for k in range(d):
         origin = (points[0, k] + others[0, k]) / 2.0
         for i in range(n):
@@ -222,16 +235,25 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
     for q in range(first, last):
         if not problems.are_wanted[q]:
             continue
-        c, e, scale = problems.sources[q], problems.targets[q], problems.scales[q]
+        c = problems.sources[q]
+        e = problems.targets[q]
+        scale = problems.scales[q]
         is_self = c == e
-        (points, a), (others, b) = points_of(forms, c), points_of(forms, e)
+        (points, a) = points_of(forms, c)
+        (others, b) = points_of(forms, e)
         x, y = seen_from_origin(points, others)
         n, m = len(a), len(b)
-        C, K = blocks[0, : n * m].reshape((n, m)), blocks[1, : n * m].reshape((n, m))
+        C = blocks[0, : n * m].reshape((n, m))
+        K = blocks[1, : n * m].reshape((n, m))
         squared_distances(x, y, scale, C)
         room = _room(n, m)
-        u, v, n_levels, is_built, n_builds = np.empty(n), np.zeros(m), 0, False, 0
-        v_first, v_last = answers.v_ends[q], answers.v_ends[q + 1]
+        u = np.empty(n)
+        v = np.zeros(m)
+        n_levels = 0
+        is_built = False
+        n_builds = 0
+        v_first = answers.v_ends[q]
+        v_last = answers.v_ends[q + 1]
         aim = Aim(NO_VALUE, 0.0, False)
         if not is_self:
             base = (own.values[c] + own.values[e]) / 2.0
@@ -266,13 +288,12 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
             best,
             answers.histories[q],
         )
-        answers.values[q], answers.gains[q], answers.errors[q] = (
-            outcome.value,
-            outcome.gain,
-            outcome.error,
-        )
+        answers.values[q] = outcome.value
+        answers.gains[q] = outcome.gain
+        answers.errors[q] = outcome.error
         answers.are_accurate[q] = outcome.is_accurate
-        answers.counts[q, 0], answers.counts[q, 2] = outcome.n_iter, n_levels
+        answers.counts[q, 0] = outcome.n_iter
+        answers.counts[q, 2] = n_levels
         answers.counts[q, 1] = outcome.n_builds + n_builds
 
 
@@ -283,7 +304,8 @@ def solve_all(forms, problems, own, max_iter):
     """
     sizes = sizes_of(forms.ends)
     n, m = sizes[problems.sources], sizes[problems.targets]
-    answers, pairs = Answers.room(n, m, max_iter), np.where(problems.are_wanted, n * m, 0)
+    answers = Answers.room(n, m, max_iter)
+    pairs = np.where(problems.are_wanted, n * m, 0)
     own = answers if own is None else own
     if not problems.are_wanted.any():
         return answers

@@ -21,7 +21,8 @@ class _Pool:
     """One executor per process, made at its first use."""
 
     def __init__(self):
-        self._lock, self._executor = threading.RLock(), None
+        self._lock = threading.RLock()
+        self._executor = None
         self._here = threading.local()
         forks.wait_for(self._lock, self._forget)  # a child does not have the threads of its parent
 
@@ -79,7 +80,8 @@ def _limit():
 
 def run(task, panels):
     """Call task(*panel) for each panel, in any order, on `count()` threads."""
-    queue, futures = iter(panels), []
+    queue = iter(panels)
+    futures = []
 
     def work():
         for panel in queue:

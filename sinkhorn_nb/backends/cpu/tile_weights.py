@@ -24,7 +24,8 @@ def _overload_times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
     def by_sign(pairs, A, i0, i1, B, j0, j1, scratch):
         wide_vectors()
         for i in range(pairs.shape[0]):
-            row, left = pairs[i], A[i0 + i]
+            row = pairs[i]
+            left = A[i0 + i]
             for j in range(pairs.shape[1]):
                 right = B[j0 + j]
                 row[j] *= row.dtype.type(left > right) - row.dtype.type(left < right)
@@ -55,7 +56,8 @@ def _overload_times_cost(cost, derivative, pairs, x, y):
     def multiplied(cost, derivative, pairs, x, y):
         wide_vectors()
         for i in range(pairs.shape[0]):
-            row, xi = pairs[i], point(x, i)
+            row = pairs[i]
+            xi = point(x, i)
             for j in range(pairs.shape[1]):
                 s = add_terms(cost, row[j] - row[j], xi, point(y, j))
                 row[j] *= slope(cost, s) if derivative == 1 else scaled_cost(cost, s)

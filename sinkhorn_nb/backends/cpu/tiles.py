@@ -115,7 +115,8 @@ def _overload_sum_terms(cost, x, y, out):
                     near[c, j] = y[j, k + c]
             columns = near[0], near[1], near[2], near[3]
             for i in range(len(x)):
-                row, xi = out[i], (x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3])
+                row = out[i]
+                xi = (x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3])
                 for j in range(len(row)):
                     before = row[j] if k > 0 else row.dtype.type(0)
                     row[j] = add_terms(cost, before, xi, point(columns, j))
@@ -209,7 +210,9 @@ def _overload_fill(cost, x, F, y, G, out):
     def exponents(cost, x, F, y, G, out):
         wide_vectors()
         for i in range(out.shape[0]):
-            row, xi, Fi = out[i], point(x, i), F[i]
+            row = out[i]
+            xi = point(x, i)
+            Fi = F[i]
             for j in range(out.shape[1]):
                 row[j] = exponent(cost, Fi, G[j], xi, point(y, j))
 
@@ -231,7 +234,9 @@ def _overload_add_sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
         # Rows one by one: four that share each load of a column are as fast in float32, slower in
         # float64 (d = 3).
         for i in range(len(F)):
-            xi, Fi, ai = point(x, i), F[i], a[i]
+            xi = point(x, i)
+            Fi = F[i]
+            ai = a[i]
             row_sum = b.dtype.type(0)
             for j in range(len(G)):
                 p = exp2(exponent(cost, Fi, G[j], xi, point(y, j)))

@@ -41,13 +41,16 @@ class CudaCloud(Resident):
 
     def __init__(self, offsets, centres, bounds, number=0, cost=None):
         super().__init__(number)
-        self.n, self.dtype, self.cost = len(offsets), offsets.dtype, cost
+        self.n = len(offsets)
+        self.dtype = offsets.dtype
+        self.cost = cost
         self.shape = shape_of(offsets.dtype.name, offsets.shape[1])
         padding = ((0, 0), (0, 0 if self.shape.few else -offsets.shape[1] % STRETCH))
         self._points, self._centres = (
             cuda.to_device(np.pad(points, padding)) for points in (offsets, centres)
         )
-        self._bounds, self._pieces = bounds, {}
+        self._bounds = bounds
+        self._pieces = {}
 
     def side(self, exponents, values, pieces):
         """The cloud with exponents and values of its points, as an argument of the kernels."""
@@ -96,7 +99,8 @@ class CudaClusterSums(Resident):
 
     def __init__(self, sums, number=0):
         super().__init__(number)
-        self._sums, self.dtype = sums, sums.dtype
+        self._sums = sums
+        self.dtype = sums.dtype
 
     @telling_shortage
     def columns(self):
@@ -163,7 +167,8 @@ class CudaBackend:
         return rows + _total(columns)
 
     def _sums(self, x, F, a, y, G, b, panels, dtype, is_self=False):
-        x_side, y_side = x.side(F, a, panels), y.side(G, b, y.columns(_chunks(panels)))
+        x_side = x.side(F, a, panels)
+        y_side = y.side(G, b, y.columns(_chunks(panels)))
         rows = cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64)
         columns = cuda.device_array((len(x_side.ends) - 1, y.n, 1), dtype)
         with starting:
@@ -187,8 +192,10 @@ class CudaBackend:
     def _transport(self, x, F, y, G, V, derivative=None):
         widths = VALUES[x.dtype.name]
         width = next((k for k in widths if k >= V.shape[1]), widths[-1])
-        (panels, chunks), none = _row_wise(x, y), cuda.device_array((1, 1, 1), np.float64)
-        x_side, out = x.side(F, np.zeros(x.n), panels), np.empty((x.n, V.shape[1]))
+        (panels, chunks) = _row_wise(x, y)
+        none = cuda.device_array((1, 1, 1), np.float64)
+        x_side = x.side(F, np.zeros(x.n), panels)
+        out = np.empty((x.n, V.shape[1]))
         sums = cuda.device_array((len(chunks[1]) - 1, x.n, width), np.float64)
         for k in range(0, V.shape[1], width):
             values = np.zeros((y.n, width), y.dtype)
@@ -203,7 +210,8 @@ class CudaBackend:
     @telling_shortage
     def log_sum_exp(self, x, F, y, G):
         panels, chunks = _row_wise(x, y)
-        x_side, y_side = x.side(F, np.zeros(x.n), panels), y.side(G, np.zeros(y.n), chunks)
+        x_side = x.side(F, np.zeros(x.n), panels)
+        y_side = y.side(G, np.zeros(y.n), chunks)
         maxima, sums = (
             cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2)
         )
@@ -218,7 +226,8 @@ class CudaBackend:
 
 def _launch(kernel, threads, x, y, *sums):
     """Make a pass over the pairs of two sides, in launches that are short enough."""
-    chunks, (m, d) = len(y.ends) - 1, y.points.shape
+    chunks = len(y.ends) - 1
+    (m, d) = y.points.shape
     instructions = len(x.points) * m * (8 + d) * COST[y.points.dtype.name]
     pieces = -(-len(y.pieces) // chunks)  # of a chunk
     step = max(1, int(pieces * MOST_A_LAUNCH / instructions))
@@ -233,7 +242,8 @@ def _require(n, d, number):
     """Raise a MemoryError unless there is room for n points in dimension d, with `number` bytes per
     number.
     """
-    needed, free = _needed(n, d, number), free_memory()
+    needed = _needed(n, d, number)
+    free = free_memory()
     if needed > free:
         raise MemoryError(
             f"backend: expected {needed / 1e9:.3g} GB free on the GPU for {n} points in dimension "

@@ -45,26 +45,22 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
     For a cloud with itself only columns of later tiles are taken, because each pair serves row i
     and row j. Unless `derivative` is None, p_ij is multiplied by the cost or, for 1, by its slope.
     """
-    number, rows, columns, block, step = (
-        np.dtype(dtype).type,
-        shape.rows,
-        shape.columns,
-        shape.block,
-        shape.step,
-    )
-    lanes, tile, in_registers, near_shape, held_shape = (
-        shape.lanes,
-        shape.tile,
-        shape.few,
-        shape.near,
-        shape.held,
-    )
-    slots, width = tile // step * shape.threads if columns_too else 1, 1 + n_values
-    (place, place_parts), (hold, hold_weights) = (
-        tiles.placing(dtype, shape, n_values),
-        tiles.holding(dtype, shape),
-    )
-    exponents, weigh = exponents_of(dtype, shape, cost), weighing(dtype, shape, cost, derivative)
+    number = np.dtype(dtype).type
+    rows = shape.rows
+    columns = shape.columns
+    block = shape.block
+    step = shape.step
+    lanes = shape.lanes
+    tile = shape.tile
+    in_registers = shape.few
+    near_shape = shape.near
+    held_shape = shape.held
+    slots = tile // step * shape.threads if columns_too else 1
+    width = 1 + n_values
+    (place, place_parts) = tiles.placing(dtype, shape, n_values)
+    (hold, hold_weights) = tiles.holding(dtype, shape)
+    exponents = exponents_of(dtype, shape, cost)
+    weigh = weighing(dtype, shape, cost, derivative)
     add_tile = adding_tile(dtype, shape, n_values, columns_too, weigh)
     terms_shape = shape_of_terms(shape, cost)
     clear, add_rows = tiles.clearing(shape), tiles.adding_rows(shape)
@@ -85,20 +81,27 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
         )
         t = cuda.local.array((rows, columns), number)
         totals = cuda.local.array((rows, n_values), number)
-        A, a = cuda.local.array(rows, number), cuda.local.array(rows, number)
+        A = cuda.local.array(rows, number)
+        a = cuda.local.array(rows, number)
         terms = cuda.local.array(terms_shape, number)
         sums = cuda.local.array(columns, number)
-        p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
+        p = cuda.blockIdx.x
+        q = cuda.blockIdx.y
+        me = np.uint32(cuda.threadIdx.x)
         if start == 0:
             clear(x, p, row_sums, q, number(0), me)
             if columns_too:
                 clear(y, q, column_sums, p, number(0), me)
         for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
-            j0, j1, of_y = y.pieces[v, 0], y.pieces[v, 1], y.pieces[v, 2]
+            j0 = y.pieces[v, 0]
+            j1 = y.pieces[v, 1]
+            of_y = y.pieces[v, 2]
             syncthreads()
             place(y, j0, j1, near, beside, me)
             for u in range(x.ends[p], x.ends[p + 1]):
-                i0, i1, of_x = x.pieces[u, 0], x.pieces[u, 1], x.pieces[u, 2]
+                i0 = x.pieces[u, 0]
+                i1 = x.pieces[u, 1]
+                of_x = x.pieces[u, 2]
                 if is_self and of_y < of_x:
                     continue
                 syncthreads()
@@ -125,27 +128,23 @@ def log_sums_kernel(dtype, shape, cost=None):
     """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent -
     maximum).
     """
-    number, rows, columns, block, step = (
-        np.dtype(dtype).type,
-        shape.rows,
-        shape.columns,
-        shape.block,
-        shape.step,
-    )
-    lanes, tile, in_registers, near_shape, held_shape = (
-        shape.lanes,
-        shape.tile,
-        shape.few,
-        shape.near,
-        shape.held,
-    )
-    (place, place_parts), (hold, _) = tiles.placing(dtype, shape, 0), tiles.holding(dtype, shape)
-    exponents, go_on, merge = (
-        exponents_of(dtype, shape, cost),
-        _going_on(dtype, shape),
-        _merging(shape),
-    )
-    clear, inert = tiles.clearing(shape), number(tiles.INERT)
+    number = np.dtype(dtype).type
+    rows = shape.rows
+    columns = shape.columns
+    block = shape.block
+    step = shape.step
+    lanes = shape.lanes
+    tile = shape.tile
+    in_registers = shape.few
+    near_shape = shape.near
+    held_shape = shape.held
+    (place, place_parts) = tiles.placing(dtype, shape, 0)
+    (hold, _) = tiles.holding(dtype, shape)
+    exponents = exponents_of(dtype, shape, cost)
+    go_on = _going_on(dtype, shape)
+    merge = _merging(shape)
+    clear = tiles.clearing(shape)
+    inert = number(tiles.INERT)
     terms_shape = shape_of_terms(shape, cost)
 
     @kernel
@@ -159,26 +158,36 @@ def log_sums_kernel(dtype, shape, cost=None):
             if in_registers
             else cuda.shared.array(held_shape, number)
         )
-        t, A = cuda.local.array((rows, columns), number), cuda.local.array(rows, number)
-        largest, totals = cuda.local.array(rows, number), cuda.local.array(rows, number)
+        t = cuda.local.array((rows, columns), number)
+        A = cuda.local.array(rows, number)
+        largest = cuda.local.array(rows, number)
+        totals = cuda.local.array(rows, number)
         terms = cuda.local.array(terms_shape, number)
-        p, q, me = cuda.blockIdx.x, cuda.blockIdx.y, np.uint32(cuda.threadIdx.x)
+        p = cuda.blockIdx.x
+        q = cuda.blockIdx.y
+        me = np.uint32(cuda.threadIdx.x)
         if start == 0:
             clear(x, p, maxima, q, inert, me)
             clear(x, p, sums, q, number(0), me)
         for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
-            j0, j1, of_y = y.pieces[v, 0], y.pieces[v, 1], y.pieces[v, 2]
+            j0 = y.pieces[v, 0]
+            j1 = y.pieces[v, 1]
+            of_y = y.pieces[v, 2]
             syncthreads()
             place(y, j0, j1, near, beside, me)
             for u in range(x.ends[p], x.ends[p + 1]):
-                i0, i1, of_x = x.pieces[u, 0], x.pieces[u, 1], x.pieces[u, 2]
+                i0 = x.pieces[u, 0]
+                i1 = x.pieces[u, 1]
+                of_x = x.pieces[u, 2]
                 syncthreads()
                 place_parts(x, of_x, y, of_y, j0, j1, beside, me)
                 for base in range(i0, i1, block):
                     hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
                     # The rows' part of the exponents may be of any size, and is added in float64
                     for r in range(rows):
-                        A[r], largest[r], totals[r] = number(0), inert, number(0)
+                        A[r] = number(0)
+                        largest[r] = inert
+                        totals[r] = number(0)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
                         exponents(
                             x, base, i1, y, j0, j1, np.uint32(s), held, near, beside,
@@ -191,7 +200,9 @@ def log_sums_kernel(dtype, shape, cost=None):
 
 
 def _going_on(dtype, shape):
-    exp2, rows, columns = EXP2[dtype], shape.rows, shape.columns
+    exp2 = EXP2[dtype]
+    rows = shape.rows
+    columns = shape.columns
 
     @device
     def go_on(t, largest, totals):
@@ -209,13 +220,11 @@ def _going_on(dtype, shape):
 
 
 def _merging(shape):
-    threads, lanes, groups, rows, block = (
-        shape.threads,
-        shape.lanes,
-        shape.groups,
-        shape.rows,
-        shape.block,
-    )
+    threads = shape.threads
+    lanes = shape.lanes
+    groups = shape.groups
+    rows = shape.rows
+    block = shape.block
 
     @device
     def merge(x, s, y, t, base, i1, largest, totals, parts, maxima, sums, q, me):
@@ -227,7 +236,9 @@ def _merging(shape):
         syncthreads()
         for r in range(me, min(block, i1 - base), threads):
             i = base + r
-            A, maximum, total = tiles.row_part(x, s, y, t, i), maxima[q, i, 0], sums[q, i, 0]
+            A = tiles.row_part(x, s, y, t, i)
+            maximum = maxima[q, i, 0]
+            total = sums[q, i, 0]
             for lane in range(lanes):
                 other = A + np.float64(parts[0, lane, r])
                 new = max(maximum, other)
@@ -256,7 +267,10 @@ def share_kernel(sums, weights, size, out):
     added to halves.
     """
     parts = cuda.shared.array(SHARERS, np.float64)
-    g, k, me, total = cuda.blockIdx.x, cuda.blockIdx.y, cuda.threadIdx.x, 0.0
+    g = cuda.blockIdx.x
+    k = cuda.blockIdx.y
+    me = cuda.threadIdx.x
+    total = 0.0
     for j in range(g * size + me, (g + 1) * size, SHARERS):
         total += sums[k, j] * weights[j]
     parts[me] = total
@@ -275,7 +289,8 @@ def share_kernel(sums, weights, size, out):
 def log_total_kernel(maxima, sums, out):
     """out_i = log2 sum_q sums_qi 2^maxima_qi."""
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
-        maximum, total = maxima[0, i], 0.0
+        maximum = maxima[0, i]
+        total = 0.0
         for q in range(maxima.shape[0]):
             maximum = max(maximum, maxima[q, i])
         for q in range(maxima.shape[0]):

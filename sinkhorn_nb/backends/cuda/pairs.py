@@ -15,15 +15,20 @@ def exponents_of(dtype, shape, cost=None):
 
     For another kind of cost than None, `terms` becomes the tile of the sums that it depends on.
     """
-    lanes, groups, rows, columns = shape.lanes, shape.groups, shape.rows, shape.columns
+    lanes = shape.lanes
+    groups = shape.groups
+    rows = shape.rows
+    columns = shape.columns
     step, threads, block = shape.step, shape.threads, shape.block
-    point, scaled = entries(shape.dimension or STRETCH), scaled_cost_of(cost, dtype)
+    point = entries(shape.dimension or STRETCH)
+    scaled = scaled_cost_of(cost, dtype)
 
     @device
     def by_coordinate(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
         first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
         for c in range(columns):
-            yj, B = point(near, first + c * lanes, 0), beside[first + c * lanes, 0]
+            yj = point(near, first + c * lanes, 0)
+            B = beside[first + c * lanes, 0]
             for r in range(rows):
                 t[r, c] = exponent(None, A[r], B, point(held, r, 0), yj)
 
@@ -31,14 +36,16 @@ def exponents_of(dtype, shape, cost=None):
     def by_difference(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
         first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
         for c in range(columns):
-            yj, B = point(near, first + c * lanes, 0), beside[first + c * lanes, 0]
+            yj = point(near, first + c * lanes, 0)
+            B = beside[first + c * lanes, 0]
             for r in range(rows):
                 terms[r, c] = add_terms(cost, B - B, point(held, r, 0), yj)
                 t[r, c] = (A[r] + B) - scaled(terms[r, c])
 
     @device
     def fetch(points, start, stop, begin, count, out, me):
-        k, first = np.uint32(me % np.uint32(STRETCH)), np.uint32(me // np.uint32(STRETCH))
+        k = np.uint32(me % np.uint32(STRETCH))
+        first = np.uint32(me // np.uint32(STRETCH))
         for e in range(count * STRETCH // threads):
             i = first + np.uint32(e * (threads // STRETCH))
             # The last point, beyond: its exponents are inert
@@ -46,7 +53,8 @@ def exponents_of(dtype, shape, cost=None):
 
     @device
     def by_part(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
-        group, lane = np.uint32(me // np.uint32(lanes)), np.uint32(me % np.uint32(lanes))
+        group = np.uint32(me // np.uint32(lanes))
+        lane = np.uint32(me % np.uint32(lanes))
         for c in range(columns):
             for r in range(rows):
                 t[r, c] = A[r] + beside[s * np.uint32(step) + lane + c * lanes, 0]
@@ -62,7 +70,8 @@ def exponents_of(dtype, shape, cost=None):
 
     @device
     def by_part_of_difference(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
-        group, lane = np.uint32(me // np.uint32(lanes)), np.uint32(me % np.uint32(lanes))
+        group = np.uint32(me // np.uint32(lanes))
+        lane = np.uint32(me % np.uint32(lanes))
         for c in range(columns):
             for r in range(rows):
                 terms[r, c] = 0
@@ -97,7 +106,9 @@ def weighing(dtype, shape, cost, derivative):
     """The function that multiplies a thread's pairs by their costs or, for derivative = 1, by the
     slopes of these.
     """
-    rows, columns, scaled = shape.rows, shape.columns, scaled_cost_of(cost, dtype)
+    rows = shape.rows
+    columns = shape.columns
+    scaled = scaled_cost_of(cost, dtype)
 
     @device
     def leave(terms, t):
@@ -124,21 +135,17 @@ def weighing(dtype, shape, cost, derivative):
 def adding_tile(dtype, shape, n_values, columns_too, weigh):
     """The function that adds a thread's pairs, weighed, to its sums of rows and of columns."""
     exp2 = EXP2[dtype]
-    threads, lanes, rows, columns, step = (
-        shape.threads,
-        shape.lanes,
-        shape.rows,
-        shape.columns,
-        shape.step,
-    )
+    threads = shape.threads
+    lanes = shape.lanes
+    rows = shape.rows
+    columns = shape.columns
+    step = shape.step
 
     @device
     def add_tile(s, terms, t, beside, a, totals, sums, own, me):
         """Add a thread's pairs to its sums of rows and of columns."""
-        first, slot = (
-            np.uint32(s * np.uint32(step) + me % np.uint32(lanes)),
-            np.uint32(s * np.uint32(threads) + me),
-        )
+        first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
+        slot = np.uint32(s * np.uint32(threads) + me)
         for c in range(columns):
             for r in range(rows):
                 t[r, c] = exp2(t[r, c])

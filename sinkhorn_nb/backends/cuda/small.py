@@ -76,11 +76,13 @@ def solve_all(forms, problems, own, max_iter):
     sizes = np.diff(forms.ends)
     answers = Answers.room(sizes[problems.sources], sizes[problems.targets], max_iter)
     own = answers if own is None else own
-    table, figures = _table(forms, problems, own, answers), _figures(problems, own, max_iter)
+    table = _table(forms, problems, own, answers)
+    figures = _figures(problems, own, max_iter)
     order = np.argsort(
         np.where(_is_near(table), 0, 2**62) + table[:, N] * table[:, M], kind="stable"
     )
-    order, numbers = order[problems.are_wanted[order]], devices()
+    order = order[problems.are_wanted[order]]
+    numbers = devices()
 
     def ask(number, share):
         with on_device(number):
@@ -102,21 +104,21 @@ def _host_inputs(forms, problems, own):
 
 def _table(forms, problems, own, answers):
     """The integers of each problem."""
-    c, e, sizes = problems.sources, problems.targets, np.diff(forms.ends)
+    c = problems.sources
+    e = problems.targets
+    sizes = np.diff(forms.ends)
     table = np.zeros((len(c), ENTRIES), np.int64)
-    table[:, X], table[:, Y], table[:, D] = forms.blocks[c], forms.blocks[e], forms.dimensions[c]
-    table[:, A], table[:, B], table[:, N], table[:, M] = (
-        forms.ends[c],
-        forms.ends[e],
-        sizes[c],
-        sizes[e],
-    )
+    table[:, X] = forms.blocks[c]
+    table[:, Y] = forms.blocks[e]
+    table[:, D] = forms.dimensions[c]
+    table[:, A] = forms.ends[c]
+    table[:, B] = forms.ends[e]
+    table[:, N] = sizes[c]
+    table[:, M] = sizes[e]
     table[:, START] = np.where(problems.are_started, len(forms.a) + answers.v_ends[:-1], -1)
-    table[:, IS_SELF], table[:, IS_STALE], table[:, IS_FINE] = (
-        c == e,
-        1,
-        problems.are_fine & (c != e),
-    )
+    table[:, IS_SELF] = c == e
+    table[:, IS_STALE] = 1
+    table[:, IS_FINE] = problems.are_fine & (c != e)
     if own is not answers:
         table[:, OWN] = len(forms.a) + len(problems.starts) + own.v_ends[e]
     table[:, STRIDE] = np.where(_is_near(table), stride_of(table[:, M]), table[:, M])
@@ -128,12 +130,11 @@ def _figures(problems, own, max_iter):
     """The numbers of each problem."""
     c, e = problems.sources, problems.targets
     figures = np.zeros((len(c), HISTORY + max_iter))
-    figures[:, SCALE], figures[:, TOL], figures[:, LAST_ERROR] = (
-        problems.scales,
-        problems.tols,
-        START_ERROR,
-    )
-    figures[:, BEST_DUAL], figures[:, [LEAST_ERROR, LEAST_UNEVENNESS]] = NO_VALUE, -NO_VALUE
+    figures[:, SCALE] = problems.scales
+    figures[:, TOL] = problems.tols
+    figures[:, LAST_ERROR] = START_ERROR
+    figures[:, BEST_DUAL] = NO_VALUE
+    figures[:, [LEAST_ERROR, LEAST_UNEVENNESS]] = -NO_VALUE
     figures[:, BASE], figures[:, AIM_GAIN] = NO_VALUE, 0.0
     is_cross = np.flatnonzero(c != e)
     c, e = c[is_cross], e[is_cross]
@@ -144,15 +145,12 @@ def _figures(problems, own, max_iter):
 
 def _write(table, figures, numbers, answers):
     """Put how it went into the answers to the problems of these numbers."""
-    answers.values[numbers], answers.gains[numbers] = figures[:, VALUE], figures[:, GAIN]
-    answers.errors[numbers], answers.histories[numbers] = (
-        figures[:, LEAST_ERROR],
-        figures[:, HISTORY:],
-    )
-    answers.counts[numbers], answers.are_accurate[numbers] = (
-        table[:, [N_ITER, N_BUILDS, N_LEVELS]],
-        table[:, IS_ACCURATE],
-    )
+    answers.values[numbers] = figures[:, VALUE]
+    answers.gains[numbers] = figures[:, GAIN]
+    answers.errors[numbers] = figures[:, LEAST_ERROR]
+    answers.histories[numbers] = figures[:, HISTORY:]
+    answers.counts[numbers] = table[:, [N_ITER, N_BUILDS, N_LEVELS]]
+    answers.are_accurate[numbers] = table[:, IS_ACCURATE]
 
 
 def _is_near(table):
@@ -172,20 +170,16 @@ def _solve_share(inputs, table, figures, share, answers):
         work = _work(wave, figures[numbers])
         table[numbers] = _solved(inputs, work, wave, answers.histories.shape[1])
         figures[numbers] = work.figures.copy_to_host()
-        u, v, logs = (
-            work.rows[0].copy_to_host(),
-            work.columns[0].copy_to_host(),
-            work.columns[1].copy_to_host(),
-        )
+        u = work.rows[0].copy_to_host()
+        v = work.columns[0].copy_to_host()
+        logs = work.columns[1].copy_to_host()
         for q, (row, column, n, m) in zip(
             numbers, wave[:, [ROW, COLUMN, N, M]].tolist(), strict=True
         ):
             i, j = answers.u_ends[q], answers.v_ends[q]
             answers.u[i : i + n] = u[row : row + n]
-            answers.v[j : j + m], answers.logs[j : j + m] = (
-                v[column : column + m],
-                logs[column : column + m],
-            )
+            answers.v[j : j + m] = v[column : column + m]
+            answers.logs[j : j + m] = logs[column : column + m]
 
 
 def _waves(table, max_iter):
@@ -211,7 +205,9 @@ def _work(wave, figures):
     """Place the problems of a wave on the device."""
     for where, sizes in ((ROW, wave[:, N]), (COLUMN, wave[:, M]), (PAIR, _entries(wave))):
         wave[:, where] = np.cumsum(sizes) - sizes
-    n, m, entries = wave[:, N].sum(), wave[:, M].sum(), _entries(wave).sum()
+    n = wave[:, N].sum()
+    m = wave[:, M].sum()
+    entries = _entries(wave).sum()
     shapes = (N_ROW_VECTORS, n), (N_COLUMN_VECTORS, m), entries
     vectors = (cuda.device_array(shape, np.float64) for shape in shapes)
     return Work(cuda.to_device(wave), cuda.to_device(figures), *vectors)
@@ -219,7 +215,8 @@ def _work(wave, figures):
 
 def _solved(inputs, work, wave, max_iter):
     """Run the launches of a wave; its table afterwards."""
-    d, coordinates = wave[:, D].max(), _allowed(wave, COORDINATE)
+    d = wave[:, D].max()
+    coordinates = _allowed(wave, COORDINATE)
     for first in range(0, max(d, 1), coordinates):
         with starting:
             begin[len(wave), NEAR.threads](inputs, work, first, first + coordinates)

@@ -32,13 +32,20 @@ def begin(inputs, work, first, stop):
     onto that of y.
     """
     parts = cuda.shared.array((PARTS, THREADS), np.float64)
-    me, q = np.uint32(cuda.threadIdx.x), cuda.blockIdx.x
-    task, room = work.table[q], room_of(inputs, work, q)
-    n, m, d, scale = room.n, room.m, task[D], room.figures[SCALE]
+    me = np.uint32(cuda.threadIdx.x)
+    q = cuda.blockIdx.x
+    task = work.table[q]
+    room = room_of(inputs, work, q)
+    n = room.n
+    m = room.m
+    d = task[D]
+    scale = room.figures[SCALE]
     if first > 0 and first >= d:
         return
-    x, y = inputs.points[task[X] : task[X] + n * d], inputs.points[task[Y] : task[Y] + m * d]
-    last, start = min(stop, d), task[START]
+    x = inputs.points[task[X] : task[X] + n * d]
+    y = inputs.points[task[Y] : task[Y] + m * d]
+    last = min(stop, d)
+    start = task[START]
     for i in range(me // WIDTH, n, THREADS // WIDTH):
         for j in range(me % WIDTH, m, WIDTH):
             total = room.C[i * m + j] if first > 0 else 0.0
@@ -54,7 +61,8 @@ def begin(inputs, work, first, stop):
         spread, distance = room.figures[SPREAD], room.figures[DISTANCE]
         for k in range(first, last):
             square, step = _move_mean(room, x, y, k, d, scale, parts, me)
-            spread, distance = spread + square, distance + step * step
+            spread = spread + square
+            distance = distance + step * step
         syncthreads()
         if me == 0:
             room.figures[SPREAD], room.figures[DISTANCE] = spread, distance
@@ -67,7 +75,12 @@ def _move_mean(room, x, y, k, d, scale, parts, me):
     """Move v along coordinate k; the larger variance of the two sides there, and the difference of
     their means.
     """
-    n, m, mean_x, mean_y, square_x, square_y = room.n, room.m, 0.0, 0.0, 0.0, 0.0
+    n = room.n
+    m = room.m
+    mean_x = 0.0
+    mean_y = 0.0
+    square_x = 0.0
+    square_y = 0.0
     origin = (x[k] + y[k]) / 2.0
     for i in range(me, n, THREADS):
         mean_x += room.a[i] * (x[i * d + k] - origin)

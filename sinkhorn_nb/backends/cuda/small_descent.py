@@ -50,7 +50,10 @@ def _keeping(team):
     """The functions that keep the best iterate, set v to the plain one, and make a step from the
     logs.
     """
-    remember, mix, reduce, threads = remembering(team), mixing(team), reducing(team), team.threads
+    remember = remembering(team)
+    mix = mixing(team)
+    reduce = reducing(team)
+    threads = team.threads
 
     @device
     def keep(room, me):
@@ -138,38 +141,30 @@ def resumed(task, figures):
 @device
 def save(progress, task, figures):
     """Leave the progress to the next launch."""
-    task[N_ITER], task[N_BUILDS], task[N_SEEN] = progress.n_iter, progress.n_builds, progress.n_seen
-    task[N_WITHIN], task[N_ROUNDS], task[NEXT_LOOK] = (
-        progress.n_within,
-        progress.n_rounds,
-        progress.next_look,
-    )
-    task[IS_STALE], task[HAS_LAST], task[IS_ACCURATE] = (
-        progress.is_stale,
-        progress.has_last,
-        progress.is_accurate,
-    )
-    figures[TOL], figures[BEST_DUAL], figures[LEAST_ERROR] = (
-        progress.tol,
-        progress.best_dual,
-        progress.least_error,
-    )
+    task[N_ITER] = progress.n_iter
+    task[N_BUILDS] = progress.n_builds
+    task[N_SEEN] = progress.n_seen
+    task[N_WITHIN] = progress.n_within
+    task[N_ROUNDS] = progress.n_rounds
+    task[NEXT_LOOK] = progress.next_look
+    task[IS_STALE] = progress.is_stale
+    task[HAS_LAST] = progress.has_last
+    task[IS_ACCURATE] = progress.is_accurate
+    figures[TOL] = progress.tol
+    figures[BEST_DUAL] = progress.best_dual
+    figures[LEAST_ERROR] = progress.least_error
     figures[LEAST_UNEVENNESS], figures[VALUE] = progress.least_unevenness, progress.value
-    figures[GAIN], figures[LAST_VALUE], figures[LAST_ERROR] = (
-        progress.gain,
-        progress.last_value,
-        progress.last_error,
-    )
+    figures[GAIN] = progress.gain
+    figures[LAST_VALUE] = progress.last_value
+    figures[LAST_ERROR] = progress.last_error
 
 
 @cache
 def iterating(team):
     """The function for one iteration; it returns the progress."""
-    measure, (renew, moved), (keep, take_back, step) = (
-        measuring(team),
-        renewing(team),
-        _keeping(team),
-    )
+    measure = measuring(team)
+    (renew, moved) = renewing(team)
+    (keep, take_back, step) = _keeping(team)
 
     @device
     def iterate(room, aim, before, K, system, parts, me):
@@ -177,36 +172,43 @@ def iterating(team):
         if is_new or not before.is_built:
             renew(room, is_new, K, parts, me)
         dual, updated, error, possible, furthest, unevenness, serves = measure(room, K, parts, me)
-        n_iter, tol, value, gain = before.n_iter + 1, before.tol, before.value, before.gain
+        n_iter = before.n_iter + 1
+        tol = before.tol
+        value = before.value
+        gain = before.gain
         if me == 0:
             room.figures[HISTORY + before.n_iter] = error
-        least_error, least_unevenness, best_dual = (
-            before.least_error,
-            before.least_unevenness,
-            before.best_dual,
-        )
+        least_error = before.least_error
+        least_unevenness = before.least_unevenness
+        best_dual = before.best_dual
         if is_better(error, unevenness, least_error, least_unevenness, tol):
             least_error, least_unevenness, value, gain = error, unevenness, updated, possible
             keep(room, me)
-        n_within, n_rounds, last_value, is_precise = (
-            before.n_within + (error <= tol),
-            before.n_rounds,
-            before.last_value,
-            False,
-        )
+        n_within = before.n_within + (error <= tol)
+        n_rounds = before.n_rounds
+        last_value = before.last_value
+        is_precise = False
         if is_settled(error, unevenness, n_within, tol):
             is_precise = is_accurate(aim, value, last_value, gain, tol, n_rounds)
-            n_rounds, n_within, last_value, tol = n_rounds + 1, 0, value, sharpened(least_error)
-        next_look, last_error, is_done = before.next_look, before.last_error, is_precise
+            n_rounds = n_rounds + 1
+            n_within = 0
+            last_value = value
+            tol = sharpened(least_error)
+        next_look = before.next_look
+        last_error = before.last_error
+        is_done = is_precise
         if n_iter == next_look:
             is_done = is_done or stalls(least_error, last_error)
-            next_look, last_error = 2 * n_iter, least_error
-        n_seen, has_last = before.n_seen, False
+            next_look = 2 * n_iter
+            last_error = least_error
+        n_seen = before.n_seen
+        has_last = False
         if before.has_last and has_fallen(dual, best_dual):
             take_back(room, me)
             n_seen = 0
         elif not is_done:
-            best_dual, has_last = max(best_dual, dual), is_to_be_mixed(error, furthest, tol)
+            best_dual = max(best_dual, dual)
+            has_last = is_to_be_mixed(error, furthest, tol)
             n_seen = step(room, has_last, before.has_last, n_seen, system, parts, me)
         return Progress(
             n_iter, before.n_builds + is_new, n_seen, n_within, n_rounds, next_look,

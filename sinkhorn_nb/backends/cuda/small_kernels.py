@@ -39,7 +39,10 @@ def _preparing(team):
 
     @device
     def prepare(inputs, task, room, steps, K, parts, me):
-        level, n_levels, is_tried, own = task[LEVEL], task[N_LEVELS], task[IS_TRIED] != 0, task[OWN]
+        level = task[LEVEL]
+        n_levels = task[N_LEVELS]
+        is_tried = task[IS_TRIED] != 0
+        own = task[OWN]
         is_stale, n_builds = task[IS_STALE], task[N_BUILDS]
         if is_tried:
             n_builds, steps = n_builds + 1, steps - 1
@@ -50,13 +53,11 @@ def _preparing(team):
             level, steps = level - 1, steps - 1
         syncthreads()
         if me == 0:
-            task[LEVEL], task[N_LEVELS], task[IS_TRIED], task[IS_STALE], task[N_BUILDS] = (
-                level,
-                n_levels,
-                0,
-                is_stale,
-                n_builds,
-            )
+            task[LEVEL] = level
+            task[N_LEVELS] = n_levels
+            task[IS_TRIED] = 0
+            task[IS_STALE] = is_stale
+            task[N_BUILDS] = n_builds
         syncthreads()
         return steps
 
@@ -68,19 +69,19 @@ def advancing(team):
     """The kernel that takes each of the active problems on by a number of steps: levels of
     annealing, or iterations.
     """
-    is_near, prepare, iterate, threads = (
-        team == NEAR,
-        _preparing(team),
-        iterating(team),
-        team.threads,
-    )
+    is_near = team == NEAR
+    prepare = _preparing(team)
+    iterate = iterating(team)
+    threads = team.threads
 
     @kernel
     def advance(inputs, work, active, steps, max_iter):
         parts = cuda.shared.array((PARTS, threads), np.float64)
         system = cuda.shared.array(SYSTEM, np.float64)
-        me, q = np.uint32(cuda.threadIdx.x), active[cuda.blockIdx.x]
-        task, room = work.table[q], room_of(inputs, work, q)
+        me = np.uint32(cuda.threadIdx.x)
+        q = active[cuda.blockIdx.x]
+        task = work.table[q]
+        room = room_of(inputs, work, q)
         behind = task[PAIR] + room.n * room.m
         K = (
             cuda.shared.array(0, np.float64)

@@ -110,15 +110,17 @@ class Room(NamedTuple):
 def room_of(inputs, work, q):
     """The problem number q of a launch."""
     task = work.table[q]
-    n, m, a, b, pair = task[N], task[M], task[A], task[B], task[PAIR]
-    i0, i1, j0, j1, rows, columns = (
-        task[ROW],
-        task[ROW] + n,
-        task[COLUMN],
-        task[COLUMN] + m,
-        work.rows,
-        work.columns,
-    )
+    n = task[N]
+    m = task[M]
+    a = task[A]
+    b = task[B]
+    pair = task[PAIR]
+    i0 = task[ROW]
+    i1 = task[ROW] + n
+    j0 = task[COLUMN]
+    j1 = task[COLUMN] + m
+    rows = work.rows
+    columns = work.columns
     return Room(
         n, m, task[STRIDE], task[IS_SELF] != 0, work.figures[q],
         inputs.weights[a : a + n], inputs.weights[b : b + m], work.pairs[pair : pair + n * m],

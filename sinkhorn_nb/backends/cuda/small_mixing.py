@@ -20,17 +20,21 @@ def remembering(team):
     """The function that adds the last change of the residual to the rings; it returns how many have
     been seen.
     """
-    reduce, threads = reducing(team), team.threads
+    reduce = reducing(team)
+    threads = team.threads
 
     @device
     def remember(room, n_seen, parts, me):
-        square, residual, last = 0.0, room.residual, room.last_residual
+        square = 0.0
+        residual = room.residual
+        last = room.last_residual
         for j in range(me, room.m, threads):
             square += room.b[j] * (residual[j] - last[j]) * (residual[j] - last[j])
         syncthreads()
         parts[0, me] = square
         reduce(parts, 1, 0, me)
-        size, slot = math.sqrt(parts[0, 0]), n_seen % MEMORY
+        size = math.sqrt(parts[0, 0])
+        slot = n_seen % MEMORY
         if not size > 0:
             return n_seen
         syncthreads()
@@ -57,7 +61,9 @@ def mixing(team):
     """The function that subtracts from v what undoes the residual within the span of the known
     changes.
     """
-    reduce, eliminate, threads = reducing(team), _eliminating(team), team.threads
+    reduce = reducing(team)
+    eliminate = _eliminating(team)
+    threads = team.threads
 
     @device
     def mix(room, n_known, system, parts, me):
@@ -95,7 +101,8 @@ def _eliminating(team):
         """
         for p in range(size):
             syncthreads()
-            now, then = p % 2, (p + 1) % 2
+            now = p % 2
+            then = (p + 1) % 2
             for e in range(me, size * (MEMORY + 1), threads):
                 q, r = e // (MEMORY + 1), e % (MEMORY + 1)
                 value = system[now, q, r]

@@ -26,7 +26,9 @@ def half_steps(team):
     """The functions for u that is exact for the factors of v, and for the sums of the columns
     there.
     """
-    add_rows, add_columns, threads = adding_rows(team), adding_columns(team), team.threads
+    add_rows = adding_rows(team)
+    add_columns = adding_columns(team)
+    threads = team.threads
 
     @device
     def update_u(room, K, parts, me):
@@ -52,7 +54,9 @@ def renewing(team):
     """The functions that build K for its reference, which v becomes if it is new, and that tell how
     far v has moved.
     """
-    build, reduce, threads = building(team), reducing(team), team.threads
+    build = building(team)
+    reduce = reducing(team)
+    threads = team.threads
 
     @device
     def renew(room, is_new, K, parts, me):
@@ -78,13 +82,16 @@ def renewing(team):
 @cache
 def annealing(team):
     """The function for one iteration at the temperature of a level."""
-    build, (update_u, sum_columns), threads = building(team), half_steps(team), team.threads
+    build = building(team)
+    (update_u, sum_columns) = half_steps(team)
+    threads = team.threads
 
     @device
     def anneal(room, level, K, parts, me):
         warmth = heat(level)
         for j in range(me, room.m, threads):
-            room.base[j], room.factors[j] = room.v[j] / warmth + log2(room.b[j]), 1.0
+            room.base[j] = room.v[j] / warmth + log2(room.b[j])
+            room.factors[j] = 1.0
         build(room.C, 1.0 / warmth, room.base, room.n, room.m, room.stride, room.top, K, parts, me)
         update_u(room, K, parts, me)
         sum_columns(room, K, parts, me)
@@ -99,7 +106,8 @@ def annealing(team):
 @device
 def _log_column(room, j):
     """log2 sum_i a_i 2^(u_i - C_ij), for any potentials."""
-    largest, total = room.u[0] - room.C[j], 0.0
+    largest = room.u[0] - room.C[j]
+    total = 0.0
     for i in range(1, room.n):
         largest = max(largest, room.u[i] - room.C[i * room.m + j])
     for i in range(room.n):
@@ -114,7 +122,9 @@ def measuring(team):
     It returns the dual value and that of an exact update, the error, the gain of the update, the
     largest log, that of tiny masses, and whether K still serves.
     """
-    (update_u, sum_columns), reduce, threads = half_steps(team), reducing(team), team.threads
+    (update_u, sum_columns) = half_steps(team)
+    reduce = reducing(team)
+    threads = team.threads
 
     @device
     def log_of(room, j):
@@ -132,16 +142,25 @@ def measuring(team):
         update_u(room, K, parts, me)
         if not room.is_self:
             sum_columns(room, K, parts, me)
-        dual, missing, error, gain, furthest, unevenness, lost = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        dual = 0.0
+        missing = 0.0
+        error = 0.0
+        gain = 0.0
+        furthest = 0.0
+        unevenness = 0.0
+        lost = 0.0
         for j in range(me, room.m, threads):
             log, is_lost = log_of(room, j)
             room.logs[j], b = log, room.b[j]
             if room.is_self:
                 dual += b * (2.0 * room.v[j] - log)
             else:
-                dual, missing = dual + b * room.v[j], missing + b * log
-            error, gain = error + share_of_error(b, log), gain + share_of_gain(b, log)
-            furthest, lost = max(furthest, abs(log)), max(lost, is_lost)
+                dual = dual + b * room.v[j]
+                missing = missing + b * log
+            error = error + share_of_error(b, log)
+            gain = gain + share_of_gain(b, log)
+            furthest = max(furthest, abs(log))
+            lost = max(lost, is_lost)
             if is_tiny(b, room.m):
                 unevenness = max(unevenness, abs(log))
         if not room.is_self:
@@ -151,7 +170,9 @@ def measuring(team):
         parts[0, me], parts[1, me], parts[2, me], parts[3, me] = dual, missing, error, gain
         parts[4, me], parts[5, me], parts[6, me] = furthest, unevenness, lost
         reduce(parts, 4, 3, me)
-        dual, furthest, unevenness = parts[0, 0], parts[4, 0], parts[5, 0]
+        dual = parts[0, 0]
+        furthest = parts[4, 0]
+        unevenness = parts[5, 0]
         return (
             dual,
             dual - parts[1, 0],
@@ -170,7 +191,9 @@ def trying(team):
     """The function that adds the potential of the second cloud with itself to v, if that nearly
     solves the problem.
     """
-    measure, (renew, _), threads = measuring(team), renewing(team), team.threads
+    measure = measuring(team)
+    (renew, _) = renewing(team)
+    threads = team.threads
 
     @device
     def starts_near(room, own, K, parts, me):

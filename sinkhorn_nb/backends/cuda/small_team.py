@@ -59,7 +59,9 @@ def reducing(team):
 
 
 def _rowwise(team, term, join, nothing):
-    lanes, groups, threads = team.lanes, team.threads // team.lanes, team.threads
+    lanes = team.lanes
+    groups = team.threads // team.lanes
+    threads = team.threads
 
     @device
     def over_rows(matrix, stride, vector, factor, n, m, out, parts, me):
@@ -70,11 +72,13 @@ def _rowwise(team, term, join, nothing):
         for first in range(0, n, PARTS * groups):
             syncthreads()
             for r in range(PARTS):
-                i, total = first + r * groups + group, nothing
+                i = first + r * groups + group
+                total = nothing
                 if i < n:
                     row = np.uint32(i * stride)
                     for j in range(np.int32(lane), np.int32(m), np.int32(lanes)):
-                        entry, number = matrix[np.uint32(row + np.uint32(j))], vector[np.uint32(j)]
+                        entry = matrix[np.uint32(row + np.uint32(j))]
+                        number = vector[np.uint32(j)]
                         total = join(total, term(entry, number, factor))
                     parts[r, lane * groups + group] = total
             syncthreads()
@@ -97,7 +101,9 @@ def adding_rows(team):
 @cache
 def adding_columns(team):
     """The function for out_j = sum_i shares_i K_ij."""
-    width, slices, threads = team.columns, team.threads // team.columns, team.threads
+    width = team.columns
+    slices = team.threads // team.columns
+    threads = team.threads
 
     @device
     def over_columns(K, stride, shares, n, m, out, parts, me):
@@ -105,7 +111,8 @@ def adding_columns(team):
         for first in range(0, m, PARTS * width):
             syncthreads()
             for r in range(PARTS):
-                j, total = first + r * width + column, 0.0
+                j = first + r * width + column
+                total = 0.0
                 if j < m:
                     for i in range(np.int32(own), np.int32(n), np.int32(slices)):
                         total += (
@@ -129,11 +136,9 @@ def building(team):
     """The function for K_ij = 2^(base_j - coolness C_ij - top_i), the largest entry of each row
     being 1.
     """
-    maxima, width, slices = (
-        _rowwise(team, _exponent, _larger, -np.inf),
-        team.columns,
-        team.threads // team.columns,
-    )
+    maxima = _rowwise(team, _exponent, _larger, -np.inf)
+    width = team.columns
+    slices = team.threads // team.columns
 
     @device
     def build(C, coolness, base, n, m, stride, top, K, parts, me):
@@ -141,7 +146,9 @@ def building(team):
         maxima(C, m, base, coolness, n, m, top, parts, me)
         syncthreads()
         for i in range(me // width, n, slices):
-            row, costs, largest = np.uint32(i * stride), np.uint32(i * m), top[i]
+            row = np.uint32(i * stride)
+            costs = np.uint32(i * m)
+            largest = top[i]
             for j in range(np.int32(me % width), np.int32(m), np.int32(width)):
                 exponent = _exponent(
                     C[np.uint32(costs + np.uint32(j))], base[np.uint32(j)], coolness

@@ -83,7 +83,8 @@ def entries(count):
     """The function (array, i, k) -> (array[i, k], ..., array[i, k + count - 1])."""
     if count == 1:
         return device(lambda array, i, k: (array[i, k],))
-    before, last = entries(count - 1), count - 1
+    before = entries(count - 1)
+    last = count - 1
     return device(lambda array, i, k: before(array, i, k) + (array[i, k + last],))
 
 
@@ -116,12 +117,10 @@ def column_part(x, s, y, t, j):
 @cache
 def placing(dtype, shape, n_values):
     """Functions that place a tile of columns, and their part of the exponents, in shared memory."""
-    number, threads, tile, dimension = (
-        np.dtype(dtype).type,
-        shape.threads,
-        shape.tile,
-        shape.dimension,
-    )
+    number = np.dtype(dtype).type
+    threads = shape.threads
+    tile = shape.tile
+    dimension = shape.dimension
 
     @device
     def place_columns(y, j0, j1, near, beside, me):
@@ -147,7 +146,10 @@ def holding(dtype, shape):
     """Functions that give each thread its rows: part A of the exponents, coordinates if they are
     few, and weights.
     """
-    number, threads, lanes, groups = np.dtype(dtype).type, shape.threads, shape.lanes, shape.groups
+    number = np.dtype(dtype).type
+    threads = shape.threads
+    lanes = shape.lanes
+    groups = shape.groups
     rows, block, dimension = shape.rows, shape.block, shape.dimension
 
     @device
@@ -178,7 +180,8 @@ def clearing(shape):
 
     @device
     def clear(side, panel, sums, chunk, value, me):
-        first, stop = side.pieces[side.ends[panel], 0], side.pieces[side.ends[panel + 1] - 1, 1]
+        first = side.pieces[side.ends[panel], 0]
+        stop = side.pieces[side.ends[panel + 1] - 1, 1]
         for i in range(first + me, stop, threads):
             for k in range(sums.shape[2]):
                 sums[chunk, i, k] = value
@@ -189,13 +192,11 @@ def clearing(shape):
 @cache
 def adding_rows(shape):
     """The function that sums a block's row sums over its lanes, in order."""
-    threads, lanes, groups, rows, block = (
-        shape.threads,
-        shape.lanes,
-        shape.groups,
-        shape.rows,
-        shape.block,
-    )
+    threads = shape.threads
+    lanes = shape.lanes
+    groups = shape.groups
+    rows = shape.rows
+    block = shape.block
 
     @device
     def add_rows(totals, parts, row_sums, chunk, base, i1, me):
@@ -216,13 +217,11 @@ def adding_rows(shape):
 @cache
 def adding_columns(shape):
     """The functions that clear the threads' own column sums, and sum them in order."""
-    threads, lanes, groups, columns, step = (
-        shape.threads,
-        shape.lanes,
-        shape.groups,
-        shape.columns,
-        shape.step,
-    )
+    threads = shape.threads
+    lanes = shape.lanes
+    groups = shape.groups
+    columns = shape.columns
+    step = shape.step
 
     @device
     def empty(own, me):
@@ -233,7 +232,9 @@ def adding_columns(shape):
     @device
     def add_columns(own, column_sums, panel, j0, j1, me):
         for j in range(me, j1 - j0, threads):
-            s, c, lane = j // step, j % step // lanes, j % lanes
+            s = j // step
+            c = j % step // lanes
+            lane = j % lanes
             total = 0.0
             for group in range(groups):
                 total += own[s * threads + group * lanes + lane, c]
