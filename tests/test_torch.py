@@ -274,3 +274,35 @@ def test_a_warm_loss_takes_fewer_iterations_and_gives_the_same_values():
     torch.testing.assert_close(warm(x, y), cold(x, y), rtol=1e-2, atol=0)
     assert len(iterations[True]) < len(iterations[False]) / 2
     assert warm(x[:500], y).item() > 0  # other sizes start anew
+
+
+@pytest.mark.parametrize("loss", ["hausdorff", "energy", "gaussian", "laplacian"])
+def test_other_losses_have_the_values_and_gradients_of_arrays(loss):
+    x, y = clouds()
+    x.requires_grad_()
+    value = snt.SamplesLoss(loss, blur=0.7)(x, y)
+    value.backward()
+    arrays = x.detach().numpy(), y.numpy()
+    if loss == "hausdorff":
+        expected = snb.hausdorff_divergence(*arrays, blur=0.7)
+    else:
+        expected = snb.mmd(*arrays, kernel=loss, blur=None if loss == "energy" else 0.7)
+    assert value.item() == float(expected)
+    np.testing.assert_array_equal(x.grad.numpy(), expected.gradient().x)
+
+
+def test_kernel_norms_have_one_derivative():
+    x, y = clouds()
+    x.requires_grad_()
+    (first,) = torch.autograd.grad(snt.mmd(x, y), x, create_graph=True)
+    with pytest.raises(NotImplementedError, match="second derivatives: expected one"):
+        first.sum().backward()
+
+
+@pytest.mark.parametrize("loss", ["energy", "gaussian", "laplacian"])
+def test_kernel_norms_are_those_of_geomloss(loss):
+    geomloss = pytest.importorskip("geomloss")
+    x, y = clouds()
+    theirs = geomloss.SamplesLoss(loss, blur=0.7, backend="tensorized")(x, y)
+    # Distances below 1e-4 are 1e-4 there: points with themselves, too.
+    assert snt.SamplesLoss(loss, blur=0.7)(x, y).item() == pytest.approx(theirs.item(), rel=1e-3)

@@ -16,6 +16,8 @@ from .functional import (
     entropic_map,
     entropic_ot,
     entropic_potentials,
+    hausdorff_divergence,
+    mmd,
     sinkhorn_divergence,
 )
 from .samples_loss import SamplesLoss
@@ -26,6 +28,8 @@ __all__ = [
     "entropic_map",
     "entropic_ot",
     "entropic_potentials",
+    "hausdorff_divergence",
+    "mmd",
     "sinkhorn_divergence",
     "soft_quantile",
     "soft_rank",

@@ -106,6 +106,8 @@ class HessianProduct(Function):
     def forward(*arguments: Any) -> tuple[Tensor, ...]:
         """Solve a linear system per problem."""
         *tensors, results, job = arguments
+        if job.kind not in ("divergence", "transport"):
+            raise NotImplementedError(SECOND)
         directions = job.split(*tensors[N_PRIMALS:])
         products = [
             hessian_product(results[k], direction)
@@ -133,6 +135,10 @@ class HessianProduct(Function):
         return batched(HessianProduct, info, in_dims, arguments)
 
 
+SECOND = (
+    "second derivatives: expected one derivative of a Hausdorff divergence or a kernel norm, got "
+    "one more; detach() the quantity that must not be differentiated"
+)
 THIRD = (
     "third derivatives: expected at most two derivatives of a value, or one of potentials and "
     "maps, got one more; detach() the quantity that must not be differentiated"

@@ -77,6 +77,24 @@ def entropic_ot(
 
 
 @torch.compiler.disable
+def hausdorff_divergence(
+    x: Clouds, y: Clouds, a: Weights = None, b: Weights = None, **options: Any
+) -> Tensor:
+    """Hausdorff divergence of tensors, with one derivative in all of them; arguments and result are
+    those of `sinkhorn_divergence`.
+    """
+    return solved("hausdorff", x, y, a, b, options)[0]
+
+
+@torch.compiler.disable
+def mmd(x: Clouds, y: Clouds, a: Weights = None, b: Weights = None, **options: Any) -> Tensor:
+    """Kernel norm |a - b|_k^2 / 2 of tensors, with one derivative in all of them; `kernel` and
+    `blur` are those of `sinkhorn_nb.mmd`.
+    """
+    return solved("mmd", x, y, a, b, options)[0]
+
+
+@torch.compiler.disable
 def entropic_potentials(
     x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = None, **options: Any
 ) -> tuple[Tensor, Tensor]:

@@ -13,9 +13,19 @@ from torch import Tensor
 from .. import functional
 from ..gradients import Gradient
 from ..losses.divergences import Divergences
+from ..losses.hausdorff import hausdorff_divergence
+from ..losses.mmd import mmd
 from .tensors import arrays, like
 
 Results: TypeAlias = Sequence[Any]  # a Divergence or a Solution for each problem
+
+
+SOLVE: dict[str, Callable[..., Any]] = {
+    "divergence": functional.sinkhorn_divergence,
+    "transport": functional.entropic_ot,
+    "hausdorff": hausdorff_divergence,
+    "mmd": mmd,
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,7 @@ class Job:
 
     Attributes
     ----------
-    kind : {"divergence", "transport"}
+    kind : {"divergence", "transport", "hausdorff", "mmd"}
     n, m : tuple of int
         Numbers of points of the clouds of both sides.
     options : dict
@@ -60,12 +70,9 @@ class Job:
         weights = [arrays(a, self.n) if len(a) else None, arrays(b, self.m) if len(b) else None]
         if self.kind == "divergence" and len(xs) > 1:
             return functional.sinkhorn_divergences(xs, ys, *weights, **self.options)
-        solve: Callable[..., Any] = functional.sinkhorn_divergence
-        if self.kind == "transport":
-            solve = functional.entropic_ot
         none = [None] * len(xs)
         sides = zip(xs, ys, weights[0] or none, weights[1] or none, strict=True)
-        return [solve(*each, **self.options) for each in sides]
+        return [SOLVE[self.kind](*each, **self.options) for each in sides]
 
     def gradients(self, results: Results) -> list[Gradient]:
         """The gradient of each problem."""

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from .. import validation
 from ..solver import Sinkhorn
-from .functional import entropic_potentials, solved
+from .functional import entropic_potentials, hausdorff_divergence, mmd, solved
 
-LOSSES = ("sinkhorn",)
+LOSSES = ("sinkhorn", "hausdorff", "energy", "gaussian", "laplacian")
 
 
 class _Last:
@@ -33,14 +33,14 @@ class _Last:
 
 
 class SamplesLoss(torch.nn.Module):
-    """The Sinkhorn divergence between weighted point clouds, called as GeomLoss's class.
+    """A loss between weighted point clouds, called as GeomLoss's class.
 
     It converges to `tol` at the exact temperature; settings of GeomLoss that trade accuracy for
     speed have no effect. `sinkhorn_nb.torch.sinkhorn_divergence` is the same as a function.
 
     Parameters
     ----------
-    loss : {"sinkhorn"}, default "sinkhorn"
+    loss : {"sinkhorn", "hausdorff", "energy", "gaussian", "laplacian"}, default "sinkhorn"
     p : float, default 2
         Exponent of the cost |x - y|^p / p.
     blur : float, default 0.05
@@ -108,6 +108,7 @@ class SamplesLoss(torch.nn.Module):
                 UserWarning,
                 stacklevel=2,
             )
+        self.loss = loss
         self.blur, self.p, self.reach = blur, p, reach
         self.debias, self.potentials = debias, potentials
         self.solver = solver or Sinkhorn(tol=tol)
@@ -125,8 +126,14 @@ class SamplesLoss(torch.nn.Module):
                 f"SamplesLoss: expected (x, y) or (a, x, b, y), got {len(clouds)} tensors; pass "
                 "weights for both clouds or for none"
             )
+        if self.loss not in ("sinkhorn", "hausdorff"):
+            length = None if self.loss == "energy" else self.blur
+            return mmd(x, y, a, b, kernel=self.loss, blur=length)
+
         options: dict[str, Any] = {"blur": self.blur, "p": self.p, "solver": self.solver}
         options["reach"] = self.reach
+        if self.loss == "hausdorff":
+            return hausdorff_divergence(x, y, a, b, **options)
         if self.potentials:
             return self._potentials(x, y, a, b, options)
         kind = "divergence" if self.debias else "transport"
