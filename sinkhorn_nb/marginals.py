@@ -1,4 +1,4 @@
-"""What a plan pays for marginals that are not the two measures, and what becomes of their masses.
+"""The prices of marginals that are not the two measures, and the scaling of problems with masses.
 
 With marginals p and q, a plan P between a and b costs <P, C> + eps KL(P | a (x) b) + rho_x KL(p |
 a) + rho_y KL(q | b). An infinite rho makes a side exact; two of them are balanced transport.

@@ -64,7 +64,7 @@ class Problem(Represented):
 
     @cached_property
     def scaling(self) -> Scaling:
-        """How the problem follows from the problem between probabilities."""
+        """The factors and shifts that make this problem from the one between probabilities."""
         return self.marginals.scaling(self.source.mass, self.target.mass, self.eps)
 
     @property

@@ -79,6 +79,15 @@ def test_repeated_rows_and_weights_of_zero_change_nothing(kernel):
     np.testing.assert_array_equal(moved[17:], 0)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_weights_of_zero_have_derivatives(kernel):
+    x, y, a, b = clouds()
+    x = np.concatenate([x, [[2.0, -1.0, 0.5]]])
+    zero, some = np.append(a, 0.0), np.append(a, 1e-6)
+    slope = (dense(kernel, x, y, some, b) - dense(kernel, x, y, zero, b)) / 1e-6
+    assert value(kernel, x, y, zero, b).gradient().a[-1] == pytest.approx(slope, rel=1e-4)
+
+
 @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(KERNELS)), st.integers(1, 4))
 def test_values_are_symmetric_positive_and_zero_for_equal_measures(seed, kernel, d):
     x, y, a, b = clouds(d=d, seed=seed)

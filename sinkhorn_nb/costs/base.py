@@ -1,4 +1,4 @@
-"""What the library asks of a cost C(x, y) between points."""
+"""The protocol of a cost C(x, y) between points."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ N_PRIMALS = 4  # x, y, a, b
 
 
 class Settings(NamedTuple):
-    """What is known when a function is traced: the kind of the problem, and its options."""
+    """The kind of a problem and its options, which are known when a function is traced."""
 
     kind: str
     options: tuple[tuple[str, Hashable], ...]

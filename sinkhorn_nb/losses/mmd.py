@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
-from ..common.array_types import ArrayLike, Floats
+from ..common.array_types import ArrayLike, Coordinates, Floats
 from ..common.caching import cached_property
 from ..common.real import RealNumber
 from ..common.representation import Represented
@@ -60,11 +61,10 @@ class MMD(Represented, RealNumber):
         """|a - b|_k^2 / 2, by one pass over the pairs within each measure and one between them."""
         if self.problem.source.equals(self.problem.target):
             return 0.0
+        source, target = self.problem.source, self.problem.target
         on_x, on_y = (potential.values for potential in self._potentials)
-        source, target = self.problem.reduced.source, self.problem.reduced.target
-        of_source = source.mass * (source.partition.probabilities @ on_x)
-        of_target = target.mass * (target.partition.probabilities @ on_y)
-        return max(float(of_source - of_target) / 2, 0.0)
+        # Exact sums do not depend on the order of the rows
+        return max(math.fsum(source.weights * on_x) - math.fsum(target.weights * on_y), 0.0) / 2
 
     def __float__(self) -> float:
         return self.value
@@ -81,47 +81,43 @@ class MMD(Represented, RealNumber):
         on_x, on_y = self._potentials
         source, target = self.problem.source, self.problem.target
         gradient = Gradient(
-            source.weights[:, None] * self._per_row(source, on_x.slopes),
-            -target.weights[:, None] * self._per_row(target, on_y.slopes),
-            self._per_row(source, on_x.values),
-            -self._per_row(target, on_y.values),
+            source.weights[:, None] * on_x.slopes,
+            -target.weights[:, None] * on_y.slopes,
+            on_x.values,
+            -on_y.values,
         )
         return gradient.sent(self.home)
 
     @cached_property
     def _potentials(self) -> tuple[_Potential, _Potential]:
-        problem = self.problem.reduced
         with single_threaded_blas():
-            return self._at_source(problem), self._at_source(problem.T, -1.0)
+            return self._at(self.problem.source.points), self._at(self.problem.target.points)
 
-    def _at_source(self, problem: Problem, sign: float = 1.0) -> _Potential:
-        """The potential of (source - target) times the sign, at the points of the source."""
-        own, other = (
-            self._sums(each) for each in (problem.between(problem.source, problem.source), problem)
+    def _at(self, points: Coordinates) -> _Potential:
+        """The potential of source - target at any points; rows without mass are points, too."""
+        query = Measure(points, np.ones(len(points)))
+        of_source = self._sums(query.reduced, self.problem.source)
+        of_target = self._sums(query.reduced, self.problem.target)
+        values = query.expand(of_source.values - of_target.values)
+        return _Potential(values, query.expand(of_source.slopes - of_target.slopes))
+
+    def _sums(self, query: Measure, measure: Measure) -> _Potential:
+        """Sums over a measure at distinct points."""
+        reduced = measure.reduced
+        f, g = np.zeros(len(query)), np.zeros(len(reduced))
+        kernel = self.problem.kernel_between(
+            query.partition, reduced.partition, "float64", eps=self._eps
         )
-        values = sign * (own.values - other.values)
-        return _Potential(values, sign * (own.slopes - other.slopes))
-
-    def _sums(self, problem: Problem) -> _Potential:
-        """Sums over the target at the points of the source."""
-        mass = problem.target.mass
-        f = np.zeros(len(problem.source))
-        g = f if problem.is_self else np.zeros(len(problem.target))
-        kernel = problem.kernel("float64", eps=self._eps)
-        slopes = mass * kernel.gradient_sums(f, g)
+        slopes = measure.mass * kernel.gradient_sums(f, g)
         if self.kernel == "energy":
-            return _Potential(-mass * kernel.costs(f, g), -slopes)
-        ones = np.ones((len(g), 1))
-        return _Potential(mass * kernel.transport(f, g, ones)[:, 0], -slopes / problem.eps)
+            return _Potential(-measure.mass * kernel.costs(f, g), -slopes)
+        sums = kernel.transport(f, g, np.ones((len(g), 1)))[:, 0]
+        return _Potential(measure.mass * sums, -slopes / self.problem.eps)
 
     @property
     def _eps(self) -> float:
         problem = self.problem
         return HOT * max(problem.diameter, 1e-300) if self.kernel == "energy" else problem.eps
-
-    def _per_row(self, measure: Measure, values: Floats) -> Floats:
-        """Values per row; rows without mass have 0."""
-        return measure.expand(values)
 
     def _facts(self) -> dict[str, object]:
         sizes: dict[str, object] = {"n": len(self.problem.source), "m": len(self.problem.target)}

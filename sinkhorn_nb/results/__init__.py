@@ -1,1 +1,1 @@
-"""What a solve returns: solutions, plans, divergences, certificates and their texts."""
+"""Results of a solve: solutions, plans, divergences, certificates and their texts."""

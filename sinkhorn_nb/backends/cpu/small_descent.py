@@ -29,7 +29,7 @@ from .small_mixing import MEMORY, mix, remember
 
 
 class Outcome(NamedTuple):
-    """How the solution of a problem went."""
+    """The result of the iterations on one problem."""
 
     value: Any  # the dual value in bits
     gain: Any  # of the dual value by one exact update
