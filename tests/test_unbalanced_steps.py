@@ -124,8 +124,12 @@ def test_potentials_far_below_zero_do_not_overflow(reach):
 
 def test_potentials_that_rise_far_do_not_overflow_in_float32():
     """At a reach below the blur, the first potentials of far points are far below their update."""
-    x = np.array([[-1.06], [0.991], [-0.071]])
-    y = np.concatenate([[[0.06]], np.linspace(2, 5.3, 20)[:, None]])
-    a, b = np.array([0.447, 0.458, 0.095]), np.full(21, 1.1 / 21)
-    for reach in (0.06, 0.081, 0.1):
-        assert snb.entropic_ot(x, y, a, b, blur=0.128, reach=reach).converged
+    rng = np.random.default_rng(77)
+    n, m = rng.integers(2, 40, 2)
+    gap = 10 ** rng.uniform(0, 1.3)
+    x = rng.normal(size=(n, 1)) * rng.uniform(0.1, 2)
+    y = rng.normal(size=(m, 1)) * rng.uniform(0.1, 2) + gap * rng.normal()
+    blur = 10 ** rng.uniform(-1, 0)
+    reach = blur * rng.uniform(0.2, 1)
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    assert snb.entropic_ot(x, y, blur=blur, reach=reach).converged
