@@ -90,7 +90,7 @@ def test_weights_of_zero_are_inert(check):
 
 
 @pytest.mark.parametrize(
-    ("cost", "dtype", "d"), [(Distance(), "float32", 2), (Power(0.75), "float64", 3)]
+    ("cost", "dtype", "d"), [(Distance(), "float32", 2), (Power(0.75), "float64", 9)]
 )
 def test_powers_of_the_distance(cost, dtype, d):
     """All questions, with the costs and their slopes as factors of the pairs."""
