@@ -128,6 +128,8 @@ def _reduce(x, weights, order, other, points, a, owner):
                 points[kept, k] = points[p, k]
             a[kept] = share
             kept += 1
+    if kept == 1:
+        a[0] = 1.0  # a product with the reciprocal of the mass may miss it by a rounding
     for i in range(n):
         owner[i] = other[owner[i]]
     return kept

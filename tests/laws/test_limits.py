@@ -75,6 +75,14 @@ def test_large_eps_is_the_distance_of_means(ratio, pair, solver):
     np.testing.assert_allclose(divergence.gradient().x, np.outer(a, difference), rtol=0, atol=atol)
 
 
+@pytest.mark.parametrize("mass", [3.0, 5 * (3 * 0.2)])
+def test_one_point_of_any_mass_beyond_the_limit(mass):
+    """S = mass |x - y|^2 / 2 is 1e-16 eps here, so that a probability of 1 - 1e-16 would hide it."""
+    x, y = np.zeros((5, 1)), np.array([[1e-6]])
+    divergence = sinkhorn_divergence(x, y, np.full(5, mass / 5), [3.0], blur=100.0)
+    assert divergence.value == pytest.approx(1.5e-12, rel=1e-12)
+
+
 @pytest.mark.parametrize("blur", [90.0, 900.0, 1100.0, 9000.0])
 def test_either_side_of_the_limit(blur):
     """Iterations and the closed form agree where both are good: S beyond the means is that between
