@@ -18,7 +18,11 @@ BLURS = {"small blur": 0.25}
 STEP = 1e-4  # the error of central differences is STEP^2 times third derivatives
 
 
-@pytest.fixture(scope="module", params=[(call, case) for call in CALLS for case in CASES], ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[(call, case) for call in CALLS for case in CASES],
+    ids=lambda each: f"{each[0].__name__}, {each[1]}",
+)
 def at(request):
     """A function of the four arrays, the arrays and its gradient there."""
     call, case = request.param
