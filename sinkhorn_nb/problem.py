@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from . import validation
-from .common.array_types import Floats
+from .common.array_types import Floats, Precision
 from .common.caching import cached_property
 from .common.representation import Represented
 from .costs import SQUARED_EUCLIDEAN, Cost
@@ -16,6 +16,11 @@ from .marginals import BALANCED, Marginals, Scaling
 from .measures.measure import Measure
 from .measures.partition import Partition
 from .terms import Terms
+
+# With float32 pairs, rounding leaves a marginal error of about this times the radii of the tiles,
+# in blurs.
+ROUNDING = 5e-8
+LARGEST_ROUNDING = 0.1  # marginal error by rounding above which no pass is made in float32
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,6 +122,23 @@ class Problem(Represented):
     def diameter(self) -> float:
         """An upper bound of the distances between the points, in the unit of the blur."""
         return self.cost.diameter(self.source, self.target)
+
+    @cached_property
+    def rounding(self) -> float:
+        """The marginal error that float32 pairs are expected to leave.
+
+        Only for the cost |x - y|^2 / 2 are they relative to the centers of tiles. For other costs a
+        quarter of the largest cost is about that of the pairs that matter.
+        """
+        if self.cost != SQUARED_EUCLIDEAN:
+            return ROUNDING * (1 + self.cost.bound(self.diameter) / 4 / self.eps)
+        radii = self.source.partition.radius, self.target.partition.radius
+        return ROUNDING * (1 + radii[0] * radii[1] / self.eps)
+
+    @property
+    def rough_dtype(self) -> Precision:
+        """The precision of the pairs in passes that need not be accurate."""
+        return "float32" if self.rounding <= LARGEST_ROUNDING else "float64"
 
     def between(self, source: Measure, target: Measure, eps: float | None = None) -> Problem:
         """The same problem between other measures, at the same temperature unless another is

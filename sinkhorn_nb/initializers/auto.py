@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.array_types import Floats, Indices
+from ..common.array_types import Indices
 from ..dual import Dual
 from ..measures.measure import Measure
 from ..measures.partition import Partition
@@ -49,7 +49,7 @@ class Auto(Initializer):
             return Coarse()(problem, solver)
         sample = _Sample(problem, solver)
         starts = [initializer(problem, solver) for initializer in _candidates(problem)]
-        best = max(starts, key=lambda start: sample.semi_dual(start.f))
+        best = max(starts, key=sample.semi_dual)
         return best._replace(n_passes=sum(start.n_passes for start in starts) + sample.n_passes)
 
 
@@ -73,7 +73,8 @@ class _Sample:
         probabilities = x.partition.probabilities, y.partition.probabilities
         self._source = x.partition
         self._dual = Dual(*probabilities, problem.eps, problem.marginals)
-        self._kernel = problem.kernel_between(y.partition, x.partition, "float32", solver.backend)
+        dtype = problem.rough_dtype
+        self._kernel = problem.kernel_between(y.partition, x.partition, dtype, solver.backend)
         self._share = len(x) * len(y) / (len(problem.source) * len(problem.target))
 
     @property
@@ -81,9 +82,11 @@ class _Sample:
         """Number of passes so far, as shares of the pairs of the whole problem."""
         return self._share * self._kernel.n_passes
 
-    def semi_dual(self, f: Floats) -> float:
+    def semi_dual(self, start: Start) -> float:
         """The semi-dual value of f between the samples, in units of cost."""
-        f = self._source.sort(f[self._rows])
+        if not start.is_finite:
+            return -np.inf
+        f = self._source.sort(start.f[self._rows])
         return self._dual.semi_dual(f, self._kernel.softmin(f))
 
 

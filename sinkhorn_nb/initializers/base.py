@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ..common.array_types import Floats, Precision
 from ..measures.partition import Partition
 from ..problem import Problem
@@ -23,6 +25,19 @@ class Start(NamedTuple):
     f: Floats
     g: Floats
     n_passes: float
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all potentials are finite; far outliers may leave the range of float32."""
+        return bool(np.isfinite(self.f).all() and np.isfinite(self.g).all())
+
+    def or_zeros(self) -> Start:
+        """The start or, unless it is finite, zeros."""
+        return (
+            self
+            if self.is_finite
+            else Start(np.zeros_like(self.f), np.zeros_like(self.g), self.n_passes)
+        )
 
 
 class Initializer(ABC):
@@ -52,25 +67,28 @@ def sketch(
     init: Initializer,
     tol: float,
     max_iter: int,
-    dtype: Precision = "float32",
+    dtype: Precision | None = None,
 ) -> Solution:
-    """Solve an easier problem roughly, by the default steps and without warnings or progress."""
+    """Solve an easier problem roughly, by the default steps and without warnings or progress, in
+    float32 if that is no worse.
+    """
     settings: dict[str, Any] = {
         "acceleration": "auto",
         "certify": False,
         "progress": False,
         "callback": None,
     }
-    return replace(solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, **settings).attempt(
-        problem
-    )
+    dtype = dtype or problem.rough_dtype
+    easier = replace(solver, init=init, tol=tol, max_iter=max_iter, dtype=dtype, **settings)
+    return easier.attempt(problem)
 
 
 def extended(solution: Solution, partition: Partition, backend: str) -> tuple[Floats, float]:
     """The softmin f of a solution at other points, in the order of their partition, and the number
     of pairs.
     """
-    known = solution.problem.reduced.target.partition
-    kernel = solution.problem.kernel_between(partition, known, "float32", backend)
-    f = solution.problem.reduced.dual().damped_rows(kernel.softmin(solution.iterate.g))
+    problem = solution.problem
+    known = problem.reduced.target.partition
+    kernel = problem.kernel_between(partition, known, problem.rough_dtype, backend)
+    f = problem.reduced.dual().damped_rows(kernel.softmin(solution.iterate.g))
     return f, len(partition) * len(known)

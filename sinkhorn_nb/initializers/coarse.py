@@ -72,7 +72,7 @@ class Coarse(Initializer):
         if problem.is_self:
             return Start(f, f, pairs / (n * m))
         if eps > problem.eps:
-            kernel = problem.kernel("float32", solver.backend).T
+            kernel = problem.kernel(problem.rough_dtype, solver.backend).T
             g = problem.dual().T.damped_rows(kernel.softmin(f))
             return Start(f, g, pairs / (n * m) + kernel.n_passes)
         g, more = _extended(problem.target.partition, target, solution.T)
@@ -91,9 +91,11 @@ def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[F
     g = solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
     f = dual.softmin_rows(solution.iterate)
-    coarse = problem.kernel("float32", solution.backend)
-    extension = problem.kernel_between(partition, target, "float32", solution.backend)
-    slopes = source.restore(coarse.mean_gradients(f, g))
+    dtype = problem.rough_dtype
+    coarse = problem.kernel(dtype, solution.backend)
+    extension = problem.kernel_between(partition, target, dtype, solution.backend)
+    with np.errstate(invalid="ignore", over="ignore"):  # a start that is not finite is not used
+        slopes = source.restore(coarse.mean_gradients(f, g))
     offsets = partition.points - cells.measure.points[cells.owner]
     guess = source.restore(f)[cells.owner] + np.einsum("ik,ik->i", slopes[cells.owner], offsets)
     f = dual.damped_rows(guess - dual.eps * extension.log_row_sums(guess, g))

@@ -80,7 +80,7 @@ def _is_near(
     check.
     """
     rows, sample = strata(x)
-    kernel = problem.kernel_between(sample.partition, y, "float32", backend)
+    kernel = problem.kernel_between(sample.partition, y, problem.rough_dtype, backend)
     log_sums = kernel.log_row_sums(sample.partition.sort(f[rows]), g)
     error = sample.partition.probabilities @ np.abs(np.expm1(np.minimum(log_sums, LARGEST_LOG)))
     return bool(error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG), kernel.n_passes * len(

@@ -105,7 +105,7 @@ class DualSort(Initializer):
         for _ in range(self.n_sweeps):
             f = dual_sort_sweep(source.points, target.points, f, exponent)
         f = source.restore(f)
-        kernel = problem.kernel("float32", solver.backend).T
+        kernel = problem.kernel(problem.rough_dtype, solver.backend).T
         g = problem.dual().T.damped_rows(kernel.softmin(f))
         return Start(f, g, self.n_sweeps + kernel.n_passes)
 

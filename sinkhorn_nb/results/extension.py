@@ -7,8 +7,10 @@ from __future__ import annotations
 import numpy as np
 
 from .. import validation
-from ..common.array_types import ArrayLike, Coordinates, Floats
+from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
+from ..costs import SquaredEuclidean
 from ..dual import Iterate
+from ..kernels.far_points import are_far, seen_from_afar
 from ..kernels.point_cloud import GibbsKernel
 from ..measures.measure import Measure
 from ..problem import Problem
@@ -34,13 +36,42 @@ class Extension:
         """The exact update of f at the points, between probabilities: T(g), damped unless the
         marginal is exact.
         """
-        query, kernel = self._kernel_from(points)
-        return query.expand(self._problem.reduced.dual().damped_rows(kernel.softmin(self._g)))
+        dual = self._problem.reduced.dual()
+        near, far = self._near_and_far(points)
+        potential = np.empty(len(points))
+        if len(near):
+            query, kernel = self._kernel_from(points[near])
+            potential[near] = query.expand(dual.damped_rows(kernel.softmin(self._g)))
+        if len(far):
+            potential[far] = dual.damped_rows(self._seen_from_afar(points[far])[0])
+        return potential
 
     def images(self, points: Coordinates) -> Floats:
         """The means of the target's points under the conditional plan at the points."""
-        query, kernel = self._kernel_from(points)
-        return query.expand(kernel.barycenters(kernel.softmin(self._g), self._g))
+        near, far = self._near_and_far(points)
+        images = np.empty(points.shape)
+        if len(near):
+            query, kernel = self._kernel_from(points[near])
+            images[near] = query.expand(kernel.barycenters(kernel.softmin(self._g), self._g))
+        if len(far):
+            images[far] = self._seen_from_afar(points[far])[1]
+        return images
+
+    def _near_and_far(self, points: Coordinates) -> tuple[Indices, Indices]:
+        """The rows of points near the target, and those of points from where squared distances lose
+        the differences.
+        """
+        problem = self._problem
+        if not isinstance(problem.cost, SquaredEuclidean):
+            return np.arange(len(points)), np.arange(0)
+        is_far = are_far(points, problem.reduced.target.partition.points, problem.eps)
+        return np.flatnonzero(~is_far), np.flatnonzero(is_far)
+
+    def _seen_from_afar(self, points: Coordinates) -> tuple[Floats, Floats]:
+        problem = self._problem
+        validation.blur(problem.blur, points - problem.centre)
+        y = problem.reduced.target.partition
+        return seen_from_afar(points, y.points, y.probabilities, self._g, problem.eps)
 
     def at_rows(self, f: Floats) -> Floats:
         """The source's potential per row of the caller, from that of the points. Rows without mass

@@ -61,6 +61,7 @@ class Descent:
         # The scheme of Feydy et al. starts from zero, at a temperature of the squared diameter.
         is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
         start = (Zeros() if is_plain else solver._start)(problem, solver)
+        start = start.or_zeros()
         self._move_to(start.f, start.g, self._dual)
         self.n_passes = start.n_passes
         self.history: list[float] = []

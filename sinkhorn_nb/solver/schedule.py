@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..common.array_types import Floats
-from ..costs import SQUARED_EUCLIDEAN
-from ..problem import Problem
+from ..problem import LARGEST_ROUNDING, Problem
 from ..results.solution import Solution
 
 if TYPE_CHECKING:
@@ -54,11 +53,7 @@ LONG_PATIENCE = 50
 RATIO = 0.5  # of successive blurs in the paper's annealing
 SMALL_BLUR = 0.1  # in diameters
 LEAST_TOL = 1e-12  # float64 sums reach this marginal error at any blur
-# With float32 pairs, rounding leaves a marginal error of about this times the radii of the tiles,
-# in blurs.
-ROUNDING = 5e-8
 SHARE = 1 / 6  # of the tolerance: the most that rounding may take
-LARGEST_ROUNDING = 0.1  # marginal error by rounding above which no iterations are made in float32
 MARGIN = 3.0  # the rounding of the marginal error may exceed the expected one by this factor
 UNIT = {"float32": 1.0, "float64": 2.0**-29}  # rounding relative to float32
 LARGEST_BLUR = 2.0  # in diameters, for float32: rounding changes the value by 1e-7 eps
@@ -95,7 +90,7 @@ def phases(problem: Problem, solver: Sinkhorn) -> list[Phase]:
     is needed.
     """
     tol = value_tol(problem, solver)
-    expected = rounding(problem)
+    expected = problem.rounding
     dtypes = _dtypes(problem, solver, tol)
     target = [Phase(problem.eps, dtype, tol, rounding=expected * UNIT[dtype]) for dtype in dtypes]
     if len(target) > 1:
@@ -119,11 +114,11 @@ def _annealing(problem: Problem, solver: Sinkhorn, dtype: str) -> list[Phase]:
 def _dtypes(problem: Problem, solver: Sinkhorn, tol: float) -> list[str]:
     if solver.dtype is not None:
         return [solver.dtype]
-    if problem.blur > LARGEST_BLUR * problem.diameter or rounding(problem) > LARGEST_ROUNDING:
+    if problem.blur > LARGEST_BLUR * problem.diameter or problem.rounding > LARGEST_ROUNDING:
         return ["float64"]
     clouds = (problem.source.points, problem.target.points)
     suffices = (
-        all(cloud.dtype == np.float32 for cloud in clouds) and rounding(problem) <= SHARE * tol
+        all(cloud.dtype == np.float32 for cloud in clouds) and problem.rounding <= SHARE * tol
     )
     return ["float32"] if suffices else ["float32", "float64"]
 
@@ -133,7 +128,7 @@ def certifying(phase: Phase, solution: Solution, share: float, dtype: str | None
     allows.
     """
     dtype = dtype or "float64"
-    expected = rounding(solution.problem) * UNIT[dtype]
+    expected = solution.problem.rounding * UNIT[dtype]
     return phase._replace(tol=share * solution.marginal_error, dtype=dtype, rounding=expected)
 
 
@@ -141,21 +136,9 @@ def is_rough(problem: Problem, solver: Sinkhorn) -> bool:
     """Tell whether the rounding of float32 pairs, which the caller chose, can hide a marginal error
     of tol.
     """
-    return solver.dtype == "float32" and MARGIN * rounding(problem) > solver.tol / 2
+    return solver.dtype == "float32" and MARGIN * problem.rounding > solver.tol / 2
 
 
 def is_doubtful(problem: Problem, error: float, tol: float) -> bool:
     """Tell whether a marginal error measured in float32 may be within tol only by its rounding."""
-    return error <= tol < error + MARGIN * rounding(problem)
-
-
-def rounding(problem: Problem) -> float:
-    """The marginal error that float32 pairs are expected to leave.
-
-    Only for the cost |x - y|^2 / 2 are they relative to the centers of tiles. For other costs a
-    quarter of the largest cost is about that of the pairs that matter.
-    """
-    if problem.cost != SQUARED_EUCLIDEAN:
-        return ROUNDING * (1 + problem.cost.bound(problem.diameter) / 4 / problem.eps)
-    radii = problem.source.partition.radius, problem.target.partition.radius
-    return ROUNDING * (1 + radii[0] * radii[1] / problem.eps)
+    return error <= tol < error + MARGIN * problem.rounding
