@@ -12,6 +12,7 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..costs import SQUARED_EUCLIDEAN
+from ..kernels.choice import with_points
 from ..measures.measure import Cells, Measure
 from ..measures.partition import Partition
 from ..problem import Problem
@@ -91,7 +92,7 @@ def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[F
     g = solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
     f = dual.softmin_rows(solution.iterate)
-    coarse = problem.kernel("float32", solution.backend)
+    coarse = with_points(problem.kernel("float32", solution.backend))
     extension = problem.kernel_between(partition, target, "float32", solution.backend)
     slopes = source.restore(coarse.mean_gradients(f, g))
     offsets = partition.points - cells.measure.points[cells.owner]
