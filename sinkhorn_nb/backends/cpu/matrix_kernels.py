@@ -1,0 +1,217 @@
+"""Compiled loops over the entries of a cost matrix, line after line as they lie in memory.
+
+p_rj = 2^(F_r + G_j - cost), where line r of a pass is row rows[r] of the matrix. Columns keep their
+order in memory: those that take no part have the weight 0 and an exponent far below all others.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from ..elementary import exp2
+from ..jit import kernel, wide_vectors
+from .kernels import log_sum
+from .tiles import PAD
+
+COLUMNS = 1024  # at a time: their numbers stay in the cache of a core
+ROWS = 64  # at a time, of products
+# An infinite cost, in units of eps / log2(e)
+FORBIDDEN = 1e30
+
+
+class Lines(NamedTuple):
+    """Rows of a matrix in C order, and the factor of its costs in the precision of the pairs."""
+
+    costs: Any
+    rows: Any
+    per_cost: Any
+
+    @property
+    def size(self):
+        """The number of entries of a line."""
+        return self.costs.shape[1]
+
+
+def scaled(cost, per_cost):
+    """An entry of the matrix in units of eps / log2(e), in the precision of the factor."""
+    return min(cost * per_cost, FORBIDDEN)
+
+
+# Infinite numbers are expected here, and nowhere else
+@overload(scaled, jit_options={"fastmath": {"contract"}})
+def _overload_scaled(cost, per_cost):
+    if per_cost == types.float32:
+        return lambda cost, per_cost: min(np.float32(cost) * per_cost, np.float32(FORBIDDEN))
+    return lambda cost, per_cost: min(np.float64(cost) * per_cost, FORBIDDEN)
+
+
+@kernel
+def panel_sums(lines, first, last, sides, clusters, row_sums, column_sums, parts):
+    """row_sums_r = sum_j b_j p_rj and, unless they are None, column_sums_j += sum_r a_r p_rj and
+    parts_lr, the sums of b_j p_rj over the columns of cluster l.
+    """
+    wide_vectors()
+    F, a, G, b = sides
+    terms = None if parts is None else np.empty_like(G)
+    for r in range(first, last):
+        own = lines.costs[lines.rows[r]]
+        for j0 in range(0, len(G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(G))
+            row_sums[r] += _add_line(
+                own[j0:j1], lines.per_cost, F[r], a[r], G[j0:j1], b[j0:j1],
+                stretch(column_sums, j0, j1), stretch(terms, j0, j1),
+            )  # fmt: skip
+        if parts is not None:
+            order, bounds = clusters
+            for k in range(len(bounds) - 1):
+                parts[k, r] = _gathered(terms, order[bounds[k] : bounds[k + 1]])
+
+
+@kernel
+def panel_self_sums(lines, first, last, F, a, sums):
+    """Add the pairs of row i of a symmetric matrix with itself and the later columns to the sums;
+    each pair serves both.
+    """
+    wide_vectors()
+    for r in range(first, last):
+        i = lines.rows[r]
+        own = lines.costs[i]
+        row_sum = float(a[i] * exp2((F[i] + F[i]) - scaled(own[i], lines.per_cost)))
+        for j0 in range(i + 1, len(F), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(F))
+            row_sum += _add_line(
+                own[j0:j1], lines.per_cost, F[i], a[i], F[j0:j1], a[j0:j1], sums[j0:j1], None
+            )
+        sums[i] += row_sum
+
+
+@kernel
+def _add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
+    """sum_j b_j p_rj over a stretch of a line, whose terms are stored unless `terms` is None."""
+    wide_vectors()
+    total = per_cost - per_cost
+    for j in range(len(costs)):
+        p = exp2((Fr + G[j]) - scaled(costs[j], per_cost))
+        total += b[j] * p
+        if column_sums is not None:
+            column_sums[j] += ar * p
+        if terms is not None:
+            terms[j] = b[j] * p
+    return total
+
+
+@kernel
+def _gathered(terms, places):
+    """The sum of the terms at some places."""
+    total = terms[0] - terms[0]
+    for k in range(len(places)):
+        total += terms[places[k]]
+    return total
+
+
+def stretch(values, start, stop):
+    """Entries start..stop of an array; None stays None."""
+    return None if values is None else values[start:stop]
+
+
+@overload(stretch)
+def _overload_stretch(values, start, stop):
+    if isinstance(values, types.NoneType):
+        return lambda values, start, stop: None
+    return lambda values, start, stop: values[start:stop]
+
+
+@kernel
+def panel_log_sums(lines, first, last, G, maxima, sums):
+    """maxima_r = max_j (G_j - cost), and sums_r = sum_j 2^(G_j - cost - maxima_r)."""
+    wide_vectors()
+    terms = np.empty(-(-len(G) // PAD) * PAD, dtype=G.dtype)
+    half = np.empty_like(terms)
+    for j in range(len(G), len(terms)):
+        terms[j] = -2 * FORBIDDEN
+    for r in range(first, last):
+        own = lines.costs[lines.rows[r]]
+        per_cost = lines.per_cost
+        for j in range(len(G)):
+            terms[j] = G[j] - scaled(own[j], per_cost)
+        maxima[r], sums[r] = log_sum(terms, half)
+
+
+@kernel
+def panel_column_log_sums(lines, start, stop, F, maxima, sums):
+    """The same for the columns from start to stop: maxima_j over the lines, updated line by
+    line.
+    """
+    wide_vectors()
+    for r in range(len(lines.rows)):
+        own = lines.costs[lines.rows[r], start:stop]
+        _update_log_sums(own, lines.per_cost, F[r], maxima[start:stop], sums[start:stop])
+
+
+@kernel
+def _update_log_sums(costs, per_cost, Fr, maxima, sums):
+    wide_vectors()
+    for j in range(len(costs)):
+        t = Fr - scaled(costs[j], per_cost)
+        new = max(maxima[j], t)
+        sums[j] = sums[j] * exp2(maxima[j] - new) + exp2(t - new)
+        maxima[j] = new
+
+
+@kernel
+def panel_products(lines, bounds, F, G, derivative, V, out):
+    """out_r = sum_j p_rj V_j for the lines within bounds; p_rj times its scaled cost unless
+    `derivative` is None.
+    """
+    wide_vectors()
+    first, last = bounds
+    scratch = np.empty(ROWS * COLUMNS, dtype=G.dtype)
+    for r0 in range(first, last, ROWS):
+        r1 = min(r0 + ROWS, last)
+        for j0 in range(0, len(G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(G))
+            tile = _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch)
+            product = np.dot(tile, V[j0:j1])
+            for r in range(r1 - r0):
+                for k in range(product.shape[1]):
+                    out[r0 + r, k] += product[r, k]
+
+
+@kernel
+def panel_column_products(lines, bounds, F, G, derivative, V, out):
+    """out_j = sum_r p_rj V_r for the columns j within bounds, at most COLUMNS."""
+    wide_vectors()
+    j0, j1 = bounds
+    scratch = np.empty(ROWS * COLUMNS, dtype=G.dtype)
+    for r0 in range(0, len(lines.rows), ROWS):
+        r1 = min(r0 + ROWS, len(lines.rows))
+        tile = _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch)
+        product = np.dot(tile.T, V[r0:r1])
+        for j in range(j1 - j0):
+            for k in range(product.shape[1]):
+                out[j0 + j, k] += product[j, k]
+
+
+@kernel
+def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
+    """p of the lines r0 to r1 and the columns j0 to j1, times the costs unless `derivative` is
+    None; 0 where the cost is infinite.
+    """
+    wide_vectors()
+    tile = scratch[: (r1 - r0) * (j1 - j0)].reshape(r1 - r0, j1 - j0)
+    for r in range(r0, r1):
+        own = lines.costs[lines.rows[r], j0:j1]
+        _fill_line(own, lines.per_cost, F[r], G[j0:j1], derivative, tile[r - r0])
+    return tile
+
+
+@kernel
+def _fill_line(costs, per_cost, Fr, G, derivative, out):
+    wide_vectors()
+    for j in range(len(costs)):
+        cost = scaled(costs[j], per_cost)
+        p = exp2((Fr + G[j]) - cost)
+        p = p if cost < FORBIDDEN else p - p
+        out[j] = p if derivative is None else p * cost
