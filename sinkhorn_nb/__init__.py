@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .losses.barycenter import Barycenter, sinkhorn_barycenter
     from .losses.divergences import Divergences
     from .losses.hausdorff import HausdorffDivergence, hausdorff_divergence
+    from .losses.matrices import entropic_ot_matrix, sinkhorn_divergence_matrix
     from .losses.mmd import MMD, mmd
     from .losses.negentropy import Negentropy, sinkhorn_negentropy
     from .losses.pairwise import pairwise_sinkhorn_divergence
@@ -63,11 +64,13 @@ __all__ = [
     "Status",
     "TwoSampleTest",
     "entropic_ot",
+    "entropic_ot_matrix",
     "hausdorff_divergence",
     "mmd",
     "pairwise_sinkhorn_divergence",
     "sinkhorn_barycenter",
     "sinkhorn_divergence",
+    "sinkhorn_divergence_matrix",
     "sinkhorn_divergences",
     "sinkhorn_negentropy",
     "sinkhorn_two_sample_test",
@@ -100,11 +103,13 @@ _HOMES = {
     "Status": "results.status",
     "TwoSampleTest": "losses.two_sample",
     "entropic_ot": "functional",
+    "entropic_ot_matrix": "losses.matrices",
     "hausdorff_divergence": "losses.hausdorff",
     "mmd": "losses.mmd",
     "pairwise_sinkhorn_divergence": "losses.pairwise",
     "sinkhorn_barycenter": "losses.barycenter",
     "sinkhorn_divergence": "functional",
+    "sinkhorn_divergence_matrix": "losses.matrices",
     "sinkhorn_divergences": "functional",
     "sinkhorn_negentropy": "losses.negentropy",
     "sinkhorn_two_sample_test": "losses.two_sample",

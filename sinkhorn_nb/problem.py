@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass, replace
 
 from . import validation
-from .common.array_types import Floats, Precision
+from .common.array_types import Coordinates, Floats, Precision
 from .common.caching import cached_property
 from .common.representation import Represented
 from .costs import SQUARED_EUCLIDEAN, Cost
 from .dual import Dual
-from .kernels.point_cloud import GibbsKernel
+from .kernels.choice import kernel_of
+from .kernels.protocol import Kernel
 from .marginals import BALANCED, Marginals, Scaling
 from .measures.measure import Measure
 from .measures.partition import Partition
@@ -118,6 +119,19 @@ class Problem(Represented):
         """(d,) point near the data, which does not depend on the order of the rows."""
         return (self.source.partition.points[0] + self.target.partition.points[0]) / 2
 
+    @property
+    def has_points(self) -> bool:
+        """Whether there are maps, and derivatives in the points; measures of indices have none."""
+        return self.cost.has_points
+
+    @property
+    def coordinates(self) -> tuple[Coordinates, Coordinates]:
+        """(n, d) and (m, d) points in which results are differentiated; (n, 0) and (m, 0) if there
+        are none.
+        """
+        sides = self.source.points, self.target.points
+        return sides if self.has_points else (sides[0][:, :0], sides[1][:, :0])
+
     @cached_property
     def diameter(self) -> float:
         """An upper bound of the distances between the points, in the unit of the blur."""
@@ -146,7 +160,7 @@ class Problem(Represented):
         """
         return replace(self, source=source, target=target, eps=self.eps if eps is None else eps)
 
-    def kernel(self, dtype: str, backend: str = "auto", eps: float | None = None) -> GibbsKernel:
+    def kernel(self, dtype: str, backend: str = "auto", eps: float | None = None) -> Kernel:
         """The Gibbs kernel between the two measures, at the problem's temperature unless another is
         given.
         """
@@ -161,9 +175,9 @@ class Problem(Represented):
         dtype: str,
         backend: str = "auto",
         eps: float | None = None,
-    ) -> GibbsKernel:
+    ) -> Kernel:
         """The Gibbs kernel of the same cost between the points of two other partitions."""
-        return GibbsKernel(x, y, self.eps if eps is None else eps, dtype, backend, self.cost)
+        return kernel_of(x, y, self.eps if eps is None else eps, dtype, backend, self.cost)
 
     def on_source(self) -> Problem:
         """OT_eps(a, a)."""
@@ -174,12 +188,10 @@ class Problem(Represented):
         return replace(self, source=self.target, marginals=self.marginals.of_target())
 
     def _facts(self) -> dict[str, object]:
-        sizes: dict[str, object] = {
-            "n": len(self.source),
-            "m": len(self.target),
-            "d": self.source.dimension,
-        }
-        return sizes | self._temperature
+        facts: dict[str, object] = {"n": len(self.source), "m": len(self.target)}
+        if self.has_points:
+            facts["d"] = self.source.dimension
+        return facts | self._temperature
 
     @property
     def _temperature(self) -> dict[str, object]:

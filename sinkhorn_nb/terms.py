@@ -67,6 +67,11 @@ def terms_of(
     return Terms(eps, kind, marginals)
 
 
+def terms_in_units_of_cost(cost: Cost, eps: float, rho: Price) -> Terms:
+    """Check the terms of a cost that has no unit of length."""
+    return Terms(validation.positive("eps", eps), cost, Marginals(*_prices("rho", rho)))
+
+
 def with_divergence(terms: Terms) -> Terms:
     """Refuse a cost whose divergences may be negative, and return the terms of all others."""
     if terms.cost.is_positive is False:

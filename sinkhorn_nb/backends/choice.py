@@ -6,11 +6,13 @@ from functools import cache
 from .base import Backend
 from .cpu import small_problems
 from .cpu.backend import CpuBackend
+from .cpu.matrix_backend import MatrixBackend
 from .cuda import driver
 from .fallback import FallbackBackend
 from .pointwise import Distance, Power
 from .self_check import Work, is_trusted
 from .sharded import ShardedBackend
+from .tables import Table
 
 ON_GPUS = Distance, Power  # kinds of cost with kernels on GPUs
 NAMES = ("auto", "cpu", "cuda")
@@ -29,7 +31,7 @@ def choose(name, work: Work | None = None) -> Backend:
                 'backend: expected "auto" or "cpu" for a cost other than |x - y|^p / p, got '
                 '"cuda"; leave it out, because only the CPU computes this cost'
             )
-        return CpuBackend()
+        return MatrixBackend() if isinstance(work.cost, Table) else CpuBackend()
     if name == "cuda":
         _require_gpu()
         backend = _cuda_backend()

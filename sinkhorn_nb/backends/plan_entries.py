@@ -11,8 +11,10 @@ from .cost_functions import Function
 from .cpu import plan_kernels
 from .cpu.plan_kernels import COORDINATES, ROWS, Exponents
 from .cpu.threads import run
+from .tables import Table
 
 PAIRS_A_PANEL = 2**18
+BY_BLOCKS = Function, Table  # kinds whose costs are computed or looked up before a panel
 LARGEST = 1e290  # of F and G, so that sums of two are finite; its negative means a weight of zero
 
 
@@ -37,7 +39,7 @@ class PlanEntries:
         F = np.clip(F, -LARGEST, LARGEST)
         G = np.clip(G, -LARGEST, LARGEST)
         self._points = x, y
-        if isinstance(cost, Function):
+        if isinstance(cost, BY_BLOCKS):
             x = np.empty((len(x), 0))
             y = np.empty((len(y), 0))
         y = np.ascontiguousarray(_padded(y).T)
@@ -93,7 +95,7 @@ class PlanEntries:
         def task(first):
             exponents = self._exponents
             last = min(first + size, n)
-            if isinstance(exponents.cost, Function):
+            if isinstance(exponents.cost, BY_BLOCKS):
                 x, y = self._points
                 exponents = exponents._replace(cost=exponents.cost.given(x, first, last, y))
             kernel(exponents, first, last, *arrays)

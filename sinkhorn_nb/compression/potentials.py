@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backends.cpu.compressed_pairs import TILE
 from ..common.array_types import Coordinates, Floats, Precision
+from ..kernels.choice import with_points
 from ..kernels.point_cloud import GibbsKernel
 from ..measures.partition import Partition
 from ..results.solution import Solution
@@ -37,7 +38,7 @@ class Potential:
         self.eps = problem.eps
         self.f = iterate.f
         self.softmin = iterate.f - problem.eps * iterate.log_rows
-        self.map = problem.kernel(PAIRS).barycenters(self.softmin, iterate.g)
+        self.map = with_points(problem.kernel(PAIRS)).barycenters(self.softmin, iterate.g)
         self.tiles = Tiles(self.partition)
 
 

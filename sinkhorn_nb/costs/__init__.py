@@ -5,6 +5,7 @@ from .city_block import CityBlock
 from .cosine import Cosine
 from .given import GivenCost
 from .haversine import Haversine
+from .matrix import MatrixCost
 from .named import cost_of
 from .powers import PowerOfDistance
 from .squared_euclidean import SQUARED_EUCLIDEAN, SquaredEuclidean
@@ -16,6 +17,7 @@ __all__ = [
     "Cost",
     "GivenCost",
     "Haversine",
+    "MatrixCost",
     "PowerOfDistance",
     "SquaredEuclidean",
     "cost_of",

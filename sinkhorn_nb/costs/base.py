@@ -47,6 +47,11 @@ class Cost(Protocol):
         return True
 
     @property
+    def has_points(self) -> bool:
+        """Whether the cost is between points, so that there are maps and derivatives in points."""
+        return True
+
+    @property
     def exponent(self) -> float | None:
         """The p of |x - y|^p / p for points on a line, or None."""
         return None

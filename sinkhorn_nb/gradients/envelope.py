@@ -12,6 +12,7 @@ from ..common.array_types import Floats
 from ..common.representation import Represented, arrays
 from ..dual import Iterate, Normal
 from ..interop.arrays import Home
+from ..kernels.choice import with_points
 from ..measures.measure import Measure
 from ..problem import Problem
 
@@ -44,9 +45,12 @@ def envelope(
     The derivative in x_i is a_i r_i sum_j W_ij dC_ij / dx_i, where W is the row-normalized plan and
     r_i the marginal ratio. All arrays are in the order of the partitions.
     """
-    kernel = problem.kernel(dtype, backend)
     dual = problem.dual()
     f, g = dual.updated_rows(iterate), dual.updated_columns(iterate)
+    if not problem.has_points:
+        on_x, on_y = (points.astype(np.float64) for points in problem.coordinates)
+        return (f, g), (on_x, on_y)
+    kernel = with_points(problem.kernel(dtype, backend))
     on_x = kernel.mean_gradients(dual.softmin_rows(iterate), g)
     on_x = _scaled(dual.ratios_after(iterate), on_x)
     if problem.is_self:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..costs import SQUARED_EUCLIDEAN
+from ..kernels.choice import with_points
 from ..measures.measure import Cells, Measure
 from ..measures.partition import Partition
 from ..problem import Problem
@@ -92,7 +93,7 @@ def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[F
     source, target = problem.source.partition, problem.target.partition
     f = dual.softmin_rows(solution.iterate)
     dtype = problem.rough_dtype
-    coarse = problem.kernel(dtype, solution.backend)
+    coarse = with_points(problem.kernel(dtype, solution.backend))
     extension = problem.kernel_between(partition, target, dtype, solution.backend)
     with np.errstate(invalid="ignore", over="ignore"):  # a start that is not finite is not used
         slopes = source.restore(coarse.mean_gradients(f, g))

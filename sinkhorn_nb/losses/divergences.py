@@ -144,11 +144,11 @@ def diverge_all(
     return Divergences(solved, np.arange(len(pairs.sources)), is_stacked)
 
 
-def diverge(problem: Problem, solver: Sinkhorn) -> Divergence:
+def diverge(problem: Problem, solver: Sinkhorn, home: Home = HOST) -> Divergence:
     """The divergence of a problem's measures."""
     clouds = Clouds.of_measures([problem.source, problem.target])
     (source, target) = np.arange(2)[:, None]
-    return diverge_alone(CloudPairs(clouds, source, target, problem.terms), solver, HOST)
+    return diverge_alone(CloudPairs(clouds, source, target, problem.terms), solver, home)
 
 
 def diverge_alone(

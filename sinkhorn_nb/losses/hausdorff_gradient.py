@@ -10,6 +10,7 @@ from ..common.array_types import Floats
 from ..gradients import Gradient, with_value
 from ..gradients.linear_system import LinearSolve
 from ..gradients.reports import ImplicitGradient
+from ..kernels.choice import with_points
 from ..problem import Problem
 from ..results.solution import Solution
 
@@ -60,7 +61,7 @@ def _parts(own: Solution, other: Solution, tol: float) -> _Parts:
     dual = problem.dual()
     lam = 1 / (1 + dual.rates[0])
     f, g = x.sort(own._f), y.sort(other._f)
-    kernel = problem.kernel_between(x, y, "float64", own.backend)
+    kernel = with_points(problem.kernel_between(x, y, "float64", own.backend))
 
     softmin = kernel.T.softmin(f)
     pulls = mb / 2 * _slope(problem, dual.damped_rows(softmin) - of_f) * np.ones(len(y))

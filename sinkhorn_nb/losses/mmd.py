@@ -17,6 +17,7 @@ from ..common.representation import Represented
 from ..costs import cost_of
 from ..gradients import Gradient
 from ..interop.arrays import HOST, Home
+from ..kernels.choice import with_points
 from ..marginals import Marginals
 from ..measures.measure import Measure
 from ..problem import Problem
@@ -105,8 +106,10 @@ class MMD(Represented, RealNumber):
         """Sums over a measure at distinct points."""
         reduced = measure.reduced
         f, g = np.zeros(len(query)), np.zeros(len(reduced))
-        kernel = self.problem.kernel_between(
-            query.partition, reduced.partition, "float64", eps=self._eps
+        kernel = with_points(
+            self.problem.kernel_between(
+                query.partition, reduced.partition, "float64", eps=self._eps
+            )
         )
         slopes = measure.mass * kernel.gradient_sums(f, g)
         if self.kernel == "energy":

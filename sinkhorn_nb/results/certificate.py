@@ -9,7 +9,7 @@ from scipy.special import xlogy
 
 from ..common.array_types import Floats
 from ..dual import Iterate
-from ..kernels.point_cloud import GibbsKernel
+from ..kernels.protocol import Kernel
 from ..problem import Problem
 
 EXACT = 1e-9  # rows whose sums are this close to the weights need no update first
@@ -112,7 +112,7 @@ def _margin(problem: Problem, f: Floats, g: Floats) -> float:
     return float(4 * np.finfo(float).eps * (1 + largest / problem.eps) ** 2 * problem.eps)
 
 
-def _missing(problem: Problem, kernel: GibbsKernel, da: Floats, db: Floats) -> float:
+def _missing(problem: Problem, kernel: Kernel, da: Floats, db: Floats) -> float:
     """<E, C> + eps (KL of E against a (x) b, and the entropy of the split)."""
     t = da.sum()
     if not t > 0 or not db.sum() > 0:

@@ -10,8 +10,9 @@ from .. import validation
 from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
 from ..costs import SquaredEuclidean
 from ..dual import Iterate
+from ..kernels.choice import NO_POINTS, with_points
 from ..kernels.far_points import are_far, seen_from_afar
-from ..kernels.point_cloud import GibbsKernel
+from ..kernels.protocol import Kernel
 from ..measures.measure import Measure
 from ..problem import Problem
 
@@ -52,7 +53,7 @@ class Extension:
         images = np.empty(points.shape)
         if len(near):
             query, kernel = self._kernel_from(points[near])
-            images[near] = query.expand(kernel.barycenters(kernel.softmin(self._g), self._g))
+            images[near] = query.expand(with_points(kernel).barycenters(kernel.softmin(self._g), self._g))
         if len(far):
             images[far] = self._seen_from_afar(points[far])[1]
         return images
@@ -88,12 +89,13 @@ class Extension:
         """
         problem = self._problem
         source = self._problem.source
-        images = problem.reduced.kernel("float64", self._backend).barycenters(f, self._g)
+        kernel = with_points(problem.reduced.kernel("float64", self._backend))
+        images = kernel.barycenters(f, self._g)
         return source.expand(
             images, self.images(source.points[source.inert]) if len(source.inert) else 0.0
         )
 
-    def _kernel_from(self, points: Coordinates) -> tuple[Measure, GibbsKernel]:
+    def _kernel_from(self, points: Coordinates) -> tuple[Measure, Kernel]:
         problem = self._problem
         query = Measure.of(points)
         problem.cost.check("x_new", points)
@@ -104,10 +106,13 @@ class Extension:
         return query, problem.kernel_between(x, y, "float64", self._backend)
 
 
-def new_points(name: str, points: ArrayLike, source: Measure) -> Coordinates:
+def new_points(name: str, points: ArrayLike, problem: Problem) -> Coordinates:
     """Check the caller's new points: they must have the unit and the columns of the source's
     points.
     """
+    if not problem.has_points:
+        raise ValueError(NO_POINTS)
+    source = problem.source
     points, traits = validation.cloud(name, points, source.dimension)
     validation.same_dimension(name, points, "the data", source.points)
     validation.same_meaning(name, traits, "the data", source.traits)

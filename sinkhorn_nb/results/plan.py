@@ -17,7 +17,7 @@ from ..common.array_types import ArrayLike, Floats, Indices
 from ..common.caching import cached_property, know
 from ..common.representation import Represented
 from ..interop.arrays import HOST, Home
-from ..kernels.point_cloud import GibbsKernel
+from ..kernels.protocol import Kernel
 from ..problem import Problem
 from .plan_points import PlanPoints
 from .plan_rows import HIGHEST, HIGHEST_SHARE, Chosen, entries
@@ -309,7 +309,7 @@ class Plan(Represented, LinearOperator):
         return entries(self.problem, self.f, self.g, rows, cols, log2_unit, highest)
 
     @property
-    def _kernel(self) -> GibbsKernel:
+    def _kernel(self) -> Kernel:
         return self.problem.reduced.kernel("float64", self.backend)
 
     @property

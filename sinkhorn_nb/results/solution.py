@@ -331,7 +331,7 @@ class Solution(Represented, Differentiable):
         return self.problem.reduced
 
     def _new(self, x_new: ArrayLike) -> Coordinates:
-        return new_points("x_new", x_new, self.problem.source)
+        return new_points("x_new", x_new, self.problem)
 
     @property
     def _extension(self) -> Extension:

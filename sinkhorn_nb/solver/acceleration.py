@@ -12,7 +12,7 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..dual import Dual, Iterate, self_step
-from ..kernels.point_cloud import GibbsKernel
+from ..kernels.protocol import Kernel
 
 MEMORY = 10
 START_ERROR = 0.5  # iterates are mixed below this marginal error
@@ -28,7 +28,7 @@ class Method(Protocol):
     period: int
     updates_rows: bool
 
-    def measure(self, kernel: GibbsKernel, f: Floats, g: Floats) -> Iterate:
+    def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
         """One pass: the marginals."""
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
@@ -46,7 +46,7 @@ class Symmetric:
         self._dual = dual
         self._share = self_step(dual.rates[0]) if is_self else CROSS_STEP
 
-    def measure(self, kernel: GibbsKernel, f: Floats, g: Floats) -> Iterate:
+    def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
         """Compute the marginals in one pass."""
         return Iterate(f, g, *kernel.log_sums(f, g))
 
@@ -67,7 +67,7 @@ class Alternating:
         self._dual = dual
         self.updates_rows = True
 
-    def measure(self, kernel: GibbsKernel, f: Floats, g: Floats) -> Iterate:
+    def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
         """Compute the marginals in one pass."""
         return Iterate(f, g, *kernel.log_sums(f, g))
 
@@ -106,7 +106,7 @@ class Anderson:
         self.n_rejected = 0
         self._forget()
 
-    def measure(self, kernel: GibbsKernel, f: Floats, g: Floats) -> Iterate:
+    def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
         """Compute the marginals in one pass, by the inner method."""
         return self._method.measure(kernel, f, g)
 

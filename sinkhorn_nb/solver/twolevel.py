@@ -11,7 +11,7 @@ import numpy as np
 from ..backends.base import ClusterSums
 from ..common.array_types import Floats, Numbers
 from ..dual import Dual, Iterate, aim, phi
-from ..kernels.point_cloud import GibbsKernel
+from ..kernels.protocol import Kernel
 from ..measures.partition import Partition
 from ..problem import Problem
 
@@ -50,7 +50,7 @@ class TwoLevel:
         self.updates_rows = True
         self._sums: ClusterSums | None = None
 
-    def measure(self, kernel: GibbsKernel, f: Floats, g: Floats) -> Iterate:
+    def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
         """Compute the marginals, and the sums over the clusters to be shifted next, in one pass."""
         self._sums = None  # free the last sums first, because they take most of the memory
         if self.updates_rows:

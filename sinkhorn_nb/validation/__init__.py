@@ -23,6 +23,7 @@ from .digits import resolved, surely_resolved
 from .foreign import native_names, points_first, several_clouds
 from .indices import indices
 from .masses import equal_masses, masses, one_mass, uniform, weights
+from .matrices import Costs, allowed, costs, is_symmetric, symmetric
 from .meaning import PLAIN, Traits, same_meaning, same_unit
 from .settings import (
     at_most_one_of,
@@ -41,12 +42,15 @@ from .settings import (
 
 __all__ = [
     "PLAIN",
+    "Costs",
     "Traits",
+    "allowed",
     "are_plain",
     "at_most_one_of",
     "blur",
     "choice",
     "cloud",
+    "costs",
     "count",
     "entry",
     "equal_masses",
@@ -56,6 +60,7 @@ __all__ = [
     "host_array",
     "indices",
     "instance",
+    "is_symmetric",
     "jobs",
     "levels",
     "like",
@@ -79,6 +84,7 @@ __all__ = [
     "shape",
     "share",
     "surely_resolved",
+    "symmetric",
     "uniform",
     "vector",
     "weights",

@@ -1,0 +1,191 @@
+"""Passes over the entries of a cost matrix, which are read as they lie in memory and never copied.
+
+The panels depend on the sizes alone, and no two of them add to the same sums. Therefore the result
+has the same bits for any number of threads.
+"""
+
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..cluster_sums import HostClusterSums
+from ..tables import are_columns, indices
+from . import matrix_kernels
+from .backend import INERT, panels
+from .matrix_kernels import COLUMNS, Lines
+from .threads import run, single_threaded_blas
+
+
+class MatrixSide(NamedTuple):
+    """Rows or columns of a matrix that take part in a pass."""
+
+    table: Any
+    are_columns: bool
+    indices: Any
+    dtype: Any
+
+    def costs_to(self, other):
+        """The matrix, with these rows or columns as its rows."""
+        return self.table.between(self.are_columns, other.are_columns)
+
+    def lines_to(self, other):
+        """The lines in memory that belong to this side."""
+        return Lines(self.costs_to(other), self.indices, self.dtype.type(self.table.per_cost))
+
+    def exponents(self, F):
+        """F in the precision of the pairs, without infinite numbers."""
+        return np.clip(F, INERT, -INERT).astype(self.dtype)
+
+    def spread(self, values, size, filling=0.0):
+        """Values in the order of a line of the matrix, of this size."""
+        out = np.full((size, *values.shape[1:]), filling, self.dtype)
+        out[self.indices] = values
+        return out
+
+    def spread_exponents(self, F, size):
+        """F in the order of a line."""
+        return self.spread(np.clip(F, INERT, -INERT), size, INERT)
+
+
+class MatrixBackend:
+    """Compiled loops over the lines of a matrix; see `Backend` for the methods. The points of a
+    cloud are those of `tables`.
+    """
+
+    points_a_tile = COLUMNS
+    on_device = nullcontext
+
+    def load(self, offsets, centres, bounds, cost=None):
+        return MatrixSide(cost, are_columns(offsets), indices(offsets), offsets.dtype)
+
+    def sums(self, x, F, a, y, G, b):
+        if _is_transposed(x, y):
+            return self.sums(y, G, b, x, F, a)[::-1]
+        lines = x.lines_to(y)
+        todo = _panels(lines)
+        columns = np.zeros((len(todo), lines.size), x.dtype)
+        rows = _sums(lines, todo, columns, _sides(x, F, a, y, G, b))
+        return rows, columns.sum(axis=0, dtype=np.float64)[y.indices]
+
+    def cluster_sums(self, x, F, a, y, G, b, bounds):
+        if _is_transposed(x, y):
+            lines = y.lines_to(x)
+            todo = _panels(lines)
+            columns = np.zeros((len(todo), lines.size), x.dtype)
+            parts = np.empty((len(bounds) - 1, len(y.indices)), x.dtype)
+            clusters = x.indices, bounds
+            _sums(lines, todo, columns, _sides(y, G, b, x, F, a), clusters, parts)
+            rows = columns.sum(axis=0, dtype=np.float64)[x.indices]
+            return rows, HostClusterSums(parts)
+        lines = x.lines_to(y)
+        todo = list(enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)))
+        columns = np.zeros((len(todo), lines.size), x.dtype)
+        rows = _sums(lines, todo, columns, _sides(x, F, a, y, G, b))
+        return rows, HostClusterSums(columns[:, y.indices])
+
+    def self_sums(self, x, F, a):
+        lines = x.lines_to(x)
+        F, a = x.spread_exponents(F, lines.size), x.spread(a, lines.size)
+        lines = lines._replace(rows=np.sort(x.indices))
+        todo = panels(lines.size - lines.rows)
+        sums = np.zeros((len(todo), lines.size), x.dtype)
+
+        def task(p, ends):
+            matrix_kernels.panel_self_sums(lines, *ends, F, a, sums[p])
+
+        run(task, todo)
+        return sums.sum(axis=0, dtype=np.float64)[x.indices]
+
+    def row_sums(self, x, F, y, G, b):
+        if _is_transposed(x, y):
+            return self.sums(y, G, b, x, F, np.zeros(len(F)))[1]
+        lines = x.lines_to(y)
+        return _sums(lines, _panels(lines), None, _sides(x, F, np.zeros(len(F)), y, G, b))
+
+    def log_sum_exp(self, x, F, y, G):
+        F = x.exponents(F)
+        if _is_transposed(x, y):
+            return F + _column_log_sums(y.lines_to(x), y.exponents(G))[x.indices]
+        lines = x.lines_to(y)
+        G = y.spread_exponents(G, lines.size)
+        maxima = np.empty(len(F), x.dtype)
+        sums = np.empty(len(F))
+
+        def task(p, ends):
+            matrix_kernels.panel_log_sums(lines, *ends, G, maxima, sums)
+
+        run(task, _panels(lines))
+        return F + (maxima + np.log2(sums))
+
+    def transport(self, x, F, y, G, V, factors, derivative=None):
+        if factors is not None:
+            terms = zip(factors[0].T, factors[1].T, strict=True)
+            return sum(
+                left[:, None] * self.transport(x, F, y, G, right[:, None] * V, None, derivative)
+                for left, right in terms
+            )
+        if _is_transposed(x, y):
+            lines = y.lines_to(x)
+            F, G = x.spread_exponents(F, lines.size), y.exponents(G)
+            out = np.zeros((lines.size, V.shape[1]))
+            sides = G, F, derivative, V.astype(x.dtype), out
+            todo = _column_panels(lines.size)
+            _products(matrix_kernels.panel_column_products, lines, todo, sides)
+            return out[x.indices]
+        lines = x.lines_to(y)
+        F, G = x.exponents(F), y.spread_exponents(G, lines.size)
+        out = np.zeros((len(F), V.shape[1]))
+        sides = F, G, derivative, y.spread(V, lines.size), out
+        todo = [ends for _, ends in _panels(lines)]
+        _products(matrix_kernels.panel_products, lines, todo, sides)
+        return out
+
+
+def _sums(lines, todo, columns, sides, clusters=None, parts=None):
+    """The sums of the lines. Panel p adds to columns[p], and to the parts of the clusters."""
+    rows = np.zeros(len(lines.rows))
+
+    def task(p, ends):
+        own = None if columns is None else columns[p]
+        matrix_kernels.panel_sums(lines, *ends, sides, clusters, rows, own, parts)
+
+    run(task, todo)
+    return rows
+
+
+def _sides(x, F, a, y, G, b):
+    """Exponents and weights of both sides, those of y in the order of a line."""
+    size = x.costs_to(y).shape[1]
+    return x.exponents(F), a.astype(x.dtype), y.spread_exponents(G, size), y.spread(b, size)
+
+
+def _column_log_sums(lines, F):
+    """(m,) log2 sum_r 2^(F_r - cost) for all columns of a matrix."""
+    maxima = np.full(lines.size, 2 * INERT, F.dtype)
+    sums = np.zeros(lines.size, F.dtype)
+
+    def task(start, stop):
+        matrix_kernels.panel_column_log_sums(lines, start, stop, F, maxima, sums)
+
+    run(task, _column_panels(lines.size))
+    return maxima + np.log2(sums, dtype=np.float64)
+
+
+def _products(kernel, lines, todo, sides):
+    with single_threaded_blas():
+        run(lambda *ends: kernel(lines, ends, *sides), todo)
+
+
+def _is_transposed(x, y):
+    """Whether the lines in memory belong to y."""
+    return not x.costs_to(y).flags.c_contiguous
+
+
+def _panels(lines):
+    """Numbered panels of lines."""
+    return panels(np.full(len(lines.rows), lines.size))
+
+
+def _column_panels(size):
+    return [(start, min(start + COLUMNS, size)) for start in range(0, size, COLUMNS)]

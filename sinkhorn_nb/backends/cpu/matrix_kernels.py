@@ -1,0 +1,188 @@
+"""Compiled loops over the entries of a cost matrix, line after line as they lie in memory.
+
+p_rj = 2^(F_r + G_j - cost), where line r of a pass is row rows[r] of the matrix. Columns keep their
+order in memory: those that take no part have the weight 0 and an exponent far below all others.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from ..elementary import exp2
+from ..jit import kernel, wide_vectors
+
+COLUMNS = 1024  # at a time: their numbers stay in the cache of a core
+ROWS = 64  # at a time, of products
+# An infinite cost, in units of eps / log2(e)
+FORBIDDEN = 1e30
+
+
+class Lines(NamedTuple):
+    """Rows of a matrix in C order, and the factor of its costs in the precision of the pairs."""
+
+    costs: Any
+    rows: Any
+    per_cost: Any
+
+    @property
+    def size(self):
+        """The number of entries of a line."""
+        return self.costs.shape[1]
+
+
+def scaled(cost, per_cost):
+    """An entry of the matrix in units of eps / log2(e), in the precision of the factor."""
+    return min(cost * per_cost, FORBIDDEN)
+
+
+# Infinite numbers are expected here, and nowhere else
+@overload(scaled, jit_options={"fastmath": {"contract"}})
+def _overload_scaled(cost, per_cost):
+    if per_cost == types.float32:
+        return lambda cost, per_cost: min(np.float32(cost) * per_cost, np.float32(FORBIDDEN))
+    return lambda cost, per_cost: min(np.float64(cost) * per_cost, FORBIDDEN)
+
+
+@kernel
+def panel_sums(lines, first, last, sides, clusters, row_sums, column_sums, parts):
+    """row_sums_r = sum_j b_j p_rj and, unless they are None, column_sums_j += sum_r a_r p_rj and
+    parts_lr, the sums of b_j p_rj over the columns of cluster l.
+    """
+    wide_vectors()
+    F, a, G, b = sides
+    per_cost = lines.per_cost
+    zero = per_cost - per_cost
+    terms = np.empty(len(G) if parts is not None else 0, dtype=G.dtype)
+    for r in range(first, last):
+        own = lines.costs[lines.rows[r]]
+        for j0 in range(0, len(G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(G))
+            near = own[j0:j1]
+            total = zero
+            for j in range(j1 - j0):
+                p = exp2((F[r] + G[j0 + j]) - scaled(near[j], per_cost))
+                total += b[j0 + j] * p
+                if column_sums is not None:
+                    column_sums[j0 + j] += a[r] * p
+                if parts is not None:
+                    terms[j0 + j] = b[j0 + j] * p
+            row_sums[r] += total
+        if parts is not None:
+            order, bounds = clusters
+            for k in range(len(bounds) - 1):
+                total = zero
+                for j in range(bounds[k], bounds[k + 1]):
+                    total += terms[order[j]]
+                parts[k, r] = total
+
+
+@kernel
+def panel_self_sums(lines, first, last, F, a, sums):
+    """Add the pairs of row i of a symmetric matrix with itself and the later columns to the sums;
+    each pair serves both.
+    """
+    wide_vectors()
+    per_cost = lines.per_cost
+    for r in range(first, last):
+        i = lines.rows[r]
+        own = lines.costs[i]
+        row_sum = float(a[i] * exp2((F[i] + F[i]) - scaled(own[i], per_cost)))
+        for j0 in range(i + 1, len(F), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(F))
+            near = own[j0:j1]
+            total = per_cost - per_cost
+            for j in range(j1 - j0):
+                p = exp2((F[i] + F[j0 + j]) - scaled(near[j], per_cost))
+                total += a[j0 + j] * p
+                sums[j0 + j] += a[i] * p
+            row_sum += total
+        sums[i] += row_sum
+
+
+@kernel
+def panel_log_sums(lines, first, last, G, maxima, sums):
+    """maxima_r = max_j (G_j - cost), and sums_r = sum_j 2^(G_j - cost - maxima_r)."""
+    wide_vectors()
+    terms = np.empty_like(G)
+    for r in range(first, last):
+        own = lines.costs[lines.rows[r]]
+        largest = G[0] - scaled(own[0], lines.per_cost)
+        for j in range(len(G)):
+            terms[j] = G[j] - scaled(own[j], lines.per_cost)
+            largest = max(largest, terms[j])
+        total = 0.0
+        for j in range(len(G)):
+            total += exp2(terms[j] - largest)
+        maxima[r] = largest
+        sums[r] = total
+
+
+@kernel
+def panel_column_log_sums(lines, start, stop, F, maxima, sums):
+    """The same for the columns from start to stop: maxima_j over the lines, updated line by
+    line.
+    """
+    wide_vectors()
+    high = maxima[start:stop]
+    total = sums[start:stop]
+    for r in range(len(lines.rows)):
+        own = lines.costs[lines.rows[r], start:stop]
+        for j in range(len(own)):
+            t = F[r] - scaled(own[j], lines.per_cost)
+            new = max(high[j], t)
+            total[j] = total[j] * exp2(high[j] - new) + exp2(t - new)
+            high[j] = new
+
+
+@kernel
+def panel_products(lines, bounds, F, G, derivative, V, out):
+    """out_r = sum_j p_rj V_j for the lines within bounds; p_rj times its scaled cost unless
+    `derivative` is None.
+    """
+    wide_vectors()
+    first, last = bounds
+    scratch = np.empty(ROWS * COLUMNS, dtype=G.dtype)
+    for r0 in range(first, last, ROWS):
+        r1 = min(r0 + ROWS, last)
+        for j0 in range(0, len(G), COLUMNS):
+            j1 = min(j0 + COLUMNS, len(G))
+            tile = _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch)
+            product = np.dot(tile, V[j0:j1])
+            for r in range(r1 - r0):
+                for k in range(product.shape[1]):
+                    out[r0 + r, k] += product[r, k]
+
+
+@kernel
+def panel_column_products(lines, bounds, F, G, derivative, V, out):
+    """out_j = sum_r p_rj V_r for the columns j within bounds, at most COLUMNS."""
+    wide_vectors()
+    j0, j1 = bounds
+    scratch = np.empty(ROWS * COLUMNS, dtype=G.dtype)
+    for r0 in range(0, len(lines.rows), ROWS):
+        r1 = min(r0 + ROWS, len(lines.rows))
+        tile = _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch)
+        product = np.dot(tile.T, V[r0:r1])
+        for j in range(j1 - j0):
+            for k in range(product.shape[1]):
+                out[j0 + j, k] += product[j, k]
+
+
+@kernel
+def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
+    """p of the lines r0 to r1 and the columns j0 to j1, times the costs unless `derivative` is
+    None; 0 where the cost is infinite.
+    """
+    wide_vectors()
+    tile = scratch[: (r1 - r0) * (j1 - j0)].reshape(r1 - r0, j1 - j0)
+    for r in range(r0, r1):
+        own = lines.costs[lines.rows[r], j0:j1]
+        out = tile[r - r0]
+        for j in range(j1 - j0):
+            cost = scaled(own[j], lines.per_cost)
+            p = exp2((F[r] + G[j0 + j]) - cost)
+            p = p if cost < FORBIDDEN else p - p
+            out[j] = p if derivative is None else p * cost
+    return tile

@@ -1,0 +1,119 @@
+"""A cost between indices, looked up in a matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backends.tables import Table
+from ..common.array_types import Coordinates, Floats, Indices, Numbers
+from .base import Cloud, Cost
+
+SAMPLE = 16  # rows whose costs are the coordinates of the columns, by which these are clustered
+# The last coordinate is the label in this unit: too small for clusters, and exact in float32
+UNIT = 2.0**-80
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixCost(Cost):
+    """C_ij between the rows and the columns of a matrix, and within each of them if further
+    matrices are given.
+
+    The points of a measure are the rows of `rows()` or `columns()`: costs at a few places, from
+    which clusters are made, and the label of the row or column, as in `backends.tables`.
+
+    Parameters
+    ----------
+    costs : (n, m) float32 or float64 array
+        In C or F order; infinite entries forbid a pair.
+    span : pair of float
+        The smallest and the largest of the finite costs.
+    has_forbidden : bool
+        Whether any cost is infinite.
+    of_rows, of_columns : (n, n) and (m, m) arrays, optional
+        Symmetric matrices, in C order, of the costs within the rows and within the columns.
+    """
+
+    costs: Numbers
+    span: tuple[float, float]
+    has_forbidden: bool = False
+    of_rows: Numbers | None = None
+    of_columns: Numbers | None = None
+
+    @property
+    def formula(self) -> str:
+        """The size of the matrix, for display."""
+        n, m = self.costs.shape
+        return f"a {n} x {m} matrix of costs"
+
+    @property
+    def has_points(self) -> bool:
+        """Indices have no coordinates."""
+        return False
+
+    @property
+    def is_positive(self) -> None:
+        """It is not known whether divergences are positive."""
+        return None
+
+    @property
+    def has_centroids(self) -> bool:
+        """There is nothing between two indices."""
+        return False
+
+    def rows(self) -> Coordinates:
+        """(n, SAMPLE + 1) points of the rows."""
+        n, m = self.costs.shape
+        return self._points(self.costs[:, _sample(m)], np.arange(n))
+
+    def columns(self) -> Coordinates:
+        """(m, SAMPLE + 1) points of the columns."""
+        n, m = self.costs.shape
+        return self._points(self.costs[_sample(n)].T, ~np.arange(m))
+
+    def _points(self, costs: Numbers, labels: Indices) -> Coordinates:
+        """Sampled costs, less their mean, which only changes a potential, and the labels."""
+        low, high = self.span
+        finite = np.minimum(costs, high)
+        centered = finite - finite.mean(axis=1, keepdims=True)
+        points: Coordinates = np.zeros((len(costs), SAMPLE + 1), self.costs.dtype)
+        points[:, : centered.shape[1]] = centered / max(high - low, 1e-30)
+        points[:, SAMPLE] = UNIT * labels
+        return points
+
+    def eps(self, blur: float) -> float:
+        """The temperature itself: costs have no length."""
+        return blur
+
+    def blur(self, eps: float) -> float:
+        """The temperature itself: costs have no length."""
+        return eps
+
+    def embedded(self, points: Floats, origin: Floats) -> Floats:
+        """(n, 1) labels of rows or columns, as in `backends.tables`."""
+        return np.rint(points[:, SAMPLE:] / UNIT)
+
+    def kind(self, per_cost: float) -> tuple[float, Table]:
+        """The matrix and the factor."""
+        return 1.0, Table(self.costs, self.of_rows, self.of_columns, per_cost)
+
+    def block(self, x: Floats, y: Floats) -> Floats:
+        """(n, m) costs between the points of rows and columns, in any order."""
+        x, y = self.embedded(x, x[0]), self.embedded(y, y[0])
+        costs: Floats = self.kind(1.0)[1].given(x, 0, len(x), y).costs
+        return costs
+
+    def diameter(self, source: Cloud, target: Cloud) -> float:
+        """The range of the costs."""
+        return self.span[1] - self.span[0]
+
+    def bound(self, diameter: float) -> float:
+        """The largest finite cost, in size."""
+        return max(map(abs, self.span))
+
+
+def _sample(size: int) -> Indices:
+    """At most SAMPLE indices, from evenly spaced places."""
+    count = min(SAMPLE, size)
+    return (2 * np.arange(count) + 1) * size // (2 * count)

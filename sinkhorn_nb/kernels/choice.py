@@ -1,0 +1,30 @@
+"""The kernel between two measures, by the kind of their cost."""
+
+from __future__ import annotations
+
+from ..costs import Cost, MatrixCost
+from ..measures.partition import Partition
+from .matrix import MatrixKernel
+from .point_cloud import GibbsKernel
+from .protocol import Kernel
+
+NO_POINTS = (
+    "points: expected a problem between points for maps, for potentials elsewhere and for "
+    "derivatives in the points, got one between indices, which have no coordinates; plan @ values, "
+    "f, g and gradient().a need none, or call entropic_ot(x, y, ...)"
+)
+
+
+def kernel_of(
+    x: Partition, y: Partition, eps: float, dtype: str, backend: str, cost: Cost
+) -> Kernel:
+    """The Gibbs kernel of a cost between two partitions."""
+    kind = MatrixKernel if isinstance(cost, MatrixCost) else GibbsKernel
+    return kind(x, y, eps, dtype, backend, cost)
+
+
+def with_points(kernel: Kernel) -> GibbsKernel:
+    """The kernel itself, for what needs points: their means, and derivatives in them."""
+    if isinstance(kernel, GibbsKernel):
+        return kernel
+    raise ValueError(NO_POINTS)
