@@ -102,6 +102,8 @@ class Warm(Settings, Initializer):
         close to that row.
         """
         known = self.solution.problem
+        if not problem.has_points:
+            return by_index(self.solution, problem)
         validation.same_dimension(
             "init: solution", known.source.points, "the data", problem.source.points
         )
@@ -147,6 +149,23 @@ class Extended(Initializer):
             return Start(f, f, pairs / (len(f) * len(f)))
         g, more = _at(self.solution.T, self.g, problem.target, solver.backend)
         return Start(f, g, (pairs + more) / (len(f) * len(g)))
+
+
+def by_index(known: Solution, problem: Problem) -> Initializer:
+    """The start of a reduced problem between indices; each index keeps its potential."""
+    sizes = len(problem.source), len(problem.target)
+    old = known.problem
+    if old.has_points or (len(old.source), len(old.target)) != sizes:
+        raise ValueError(
+            f"init: solution: expected a solution for a {sizes[0]} x {sizes[1]} matrix of costs, "
+            f'got {old!r}; pass init="auto", or potentials (f, g)'
+        )
+    if old.is_self != problem.is_self:
+        return Coarse()
+    if problem.is_self:
+        f = problem.source.collapse(known.on_host.f) + problem.scaling.of_f
+        return Sorted(f, f)
+    return Potentials(known.on_host.f, known.on_host.g).reduced(problem)
 
 
 def _at(

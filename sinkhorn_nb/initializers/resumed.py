@@ -13,7 +13,8 @@ from ..costs import SQUARED_EUCLIDEAN
 from ..problem import Problem
 from ..results.solution import Solution
 from .base import Initializer, Start
-from .given import Sorted, Warm
+from .coarse import Coarse
+from .given import Sorted, Warm, by_index
 from .moved import along_geodesic, of_self
 from .tracks import Track, updated
 
@@ -62,6 +63,8 @@ class Resumed(Settings, Initializer):
         """
         if not problem.is_self:
             return self._between(problem, None, None)
+        if not problem.has_points:
+            return _of_same_indices((self.xx, self.yy), problem)
         self._check(problem)
         return Warm(min((self.xx, self.yy), key=lambda known: _distance(known, problem))).reduced(
             problem
@@ -78,6 +81,8 @@ class Resumed(Settings, Initializer):
         return _Beside(self, xx, yy)
 
     def _between(self, problem: Problem, xx: Solution | None, yy: Solution | None) -> Initializer:
+        if not problem.has_points:
+            return by_index(self.xy, problem)
         self._check(problem)
         known = self.xy.problem
         x = Track.of(known.source, problem.source)
@@ -112,6 +117,15 @@ class _Beside(Initializer):
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; see `Resumed`."""
         return self.reduced(problem)(problem, solver)
+
+
+def _of_same_indices(candidates: tuple[Solution, ...], problem: Problem) -> Initializer:
+    """The start of a self problem between indices, from the self solution of the same side."""
+    labels = problem.source.points[:, -1]
+    for known in candidates:
+        if np.array_equal(known.problem.source.points[:, -1], labels):
+            return by_index(known, problem)
+    return Coarse()
 
 
 def _distance(known: Solution, problem: Problem) -> tuple[int, float]:
