@@ -29,8 +29,11 @@ class Linearization:
         self.problem, self.iterate = problem, iterate
         self.source, self.target = problem.source.partition, problem.target.partition
         self.a, self.b = self.source.probabilities, self.target.probabilities
-        self.x = self.source.points - problem.centre
-        self.y = self.target.points - problem.centre
+        x, y = self.source.points, self.target.points
+        if problem.has_points:
+            self.x, self.y = x - problem.centre, y - problem.centre
+        else:
+            self.x, self.y = x[:, :0], y[:, :0]
         self.system = LinearSystem(problem, iterate, backend)
         # r / a and c / b, also of points without mass
         rates = problem.dual().rates

@@ -47,8 +47,8 @@ class _Costs:
         """Compute the tangents of the potentials, up to the constant between them."""
         of = self._of
         eps = self._of.problem.eps
-        size = max(np.abs(of.x).max(), np.abs(of.y).max()) * max(
-            np.abs(self.dx).max(), np.abs(self.dy).max()
+        size = max(np.abs(of.x).max(initial=0.0), np.abs(of.y).max(initial=0.0)) * max(
+            np.abs(self.dx).max(initial=0.0), np.abs(self.dy).max(initial=0.0)
         )
         return of.system.solve(
             self.rows - eps * self.on_rows, self.columns - eps * self.on_columns, tol, size

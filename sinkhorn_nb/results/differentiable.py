@@ -90,7 +90,7 @@ class Differentiable:
         tol = validation.positive("tol", tol)
         f = _cotangent("f", f, problem.source.weights)
         g = _cotangent("g", g, problem.target.weights)
-        map = _cotangent("map", map, problem.source.points)
+        map = _cotangent("map", map, problem.coordinates[0])
         if plan is not None:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
         with single_threaded_blas():  # idle threads of BLAS spin on the cores that the passes need
@@ -126,8 +126,8 @@ class Differentiable:
         """
         problem = self.problem
         tol = validation.positive("tol", tol)
-        x = _direction("x", x, problem.source.points)
-        y = _direction("y", y, problem.target.points)
+        x = _direction("x", x, problem.coordinates[0])
+        y = _direction("y", y, problem.coordinates[1])
         a = _direction("a", a, problem.source.weights)
         b = _direction("b", b, problem.target.weights)
         with single_threaded_blas():
@@ -161,13 +161,13 @@ class Differentiable:
     ) -> HessianProduct:
         problem = self.problem
         tol = validation.positive("tol", tol)
-        dx = _direction("dx", dx, problem.source.points)
-        dy = _direction("dy", dy, problem.target.points)
+        dx = _direction("dx", dx, problem.coordinates[0])
+        dy = _direction("dy", dy, problem.coordinates[1])
         with single_threaded_blas():
             return hessian_vector_product(self._linearized(), dx, dy, tol)
 
     def _linearized(self) -> Linearization:
-        if self.problem.cost != SQUARED_EUCLIDEAN:
+        if self.problem.has_points and self.problem.cost != SQUARED_EUCLIDEAN:
             raise ValueError(
                 f"cost: expected |x - y|^2 / 2 for implicit derivatives, got "
                 f"{self.problem.cost.formula}; gradient() has those of the value, or pass p=2"

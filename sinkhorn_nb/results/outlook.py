@@ -23,6 +23,8 @@ FINEST = 1e-4  # of the diameter: blurs below take thousands of iterations, if t
 # few iterations.
 MANY = 100
 USUAL = 0.05  # of the diameter: the first blur that the how-to recommends
+# The same temperatures relative to the range of the costs |x - y|^2 / 2
+FINEST_EPS, USUAL_EPS = 1e-7, 0.005
 DIFFERENT_UNITS = 1e3  # ratio of the extents of two columns
 # A solve is checked if it takes longer than PATIENCE seconds, on two slow cores.
 PATIENCE, SECONDS_PER_ITERATION, PAIRS_PER_SECOND = 0.5, 8e-3, 2e8
@@ -33,6 +35,8 @@ def advice(problem: Problem) -> str | None:
     not too small.
     """
     diameter = problem.diameter
+    if not problem.has_points:
+        return _advice_on_costs(problem.eps, diameter)
     if 0 < problem.blur < FINEST * diameter:
         reason = f"{problem.blur / diameter:.1e} of the diameter {diameter:.3g}{_widest(problem)}"
     elif expected_iterations(problem) > MANY and problem.blur < (spacing := _spacing(problem)):
@@ -46,6 +50,16 @@ def advice(problem: Problem) -> str | None:
         f"the blur {problem.blur:.3g} is {reason}: expect some {expected_iterations(problem):.0e} "
         "iterations; "
         f"{_rescale(problem)}try blur={USUAL * diameter:.3g}, 5 % of the diameter"
+    )
+
+
+def _advice_on_costs(eps: float, span: float) -> str | None:
+    """The same for costs without points, in units of cost."""
+    if not 0 < eps < FINEST_EPS * span:
+        return None
+    return (
+        f"the temperature eps={eps:.3g} is {eps / span:.1e} of the range of the costs, {span:.3g}: "
+        f"expect thousands of iterations; try eps={USUAL_EPS * span:.3g}, 0.5 % of the range"
     )
 
 

@@ -126,14 +126,14 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
             x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
             fill(x.cost, x_tile, zeros, y_tile, B, out)
             for i in range(i0, i1):
-                largest, total = _log_sum(out[i - i0], half)
+                largest, total = log_sum(out[i - i0], half)
                 new = max(maxima[i], A[i - i0] + largest)
                 sums[i] = sums[i] * exp2(maxima[i] - new) + total * exp2(A[i - i0] + largest - new)
                 maxima[i] = new
 
 
 @kernel
-def _log_sum(row, half):
+def log_sum(row, half):
     """max_j row_j and sum_j 2^(row_j - max). The maximum is taken by halves: LLVM does not
     vectorize a plain one.
     """

@@ -12,6 +12,8 @@ from numba.extending import overload
 
 from ..elementary import exp2
 from ..jit import kernel, wide_vectors
+from .kernels import log_sum
+from .tiles import PAD
 
 COLUMNS = 1024  # at a time: their numbers stay in the cache of a core
 ROWS = 64  # at a time, of products
@@ -52,30 +54,19 @@ def panel_sums(lines, first, last, sides, clusters, row_sums, column_sums, parts
     """
     wide_vectors()
     F, a, G, b = sides
-    per_cost = lines.per_cost
-    zero = per_cost - per_cost
-    terms = np.empty(len(G) if parts is not None else 0, dtype=G.dtype)
+    terms = None if parts is None else np.empty_like(G)
     for r in range(first, last):
         own = lines.costs[lines.rows[r]]
         for j0 in range(0, len(G), COLUMNS):
             j1 = min(j0 + COLUMNS, len(G))
-            near = own[j0:j1]
-            total = zero
-            for j in range(j1 - j0):
-                p = exp2((F[r] + G[j0 + j]) - scaled(near[j], per_cost))
-                total += b[j0 + j] * p
-                if column_sums is not None:
-                    column_sums[j0 + j] += a[r] * p
-                if parts is not None:
-                    terms[j0 + j] = b[j0 + j] * p
-            row_sums[r] += total
+            row_sums[r] += _add_line(
+                own[j0:j1], lines.per_cost, F[r], a[r], G[j0:j1], b[j0:j1],
+                stretch(column_sums, j0, j1), stretch(terms, j0, j1),
+            )  # fmt: skip
         if parts is not None:
             order, bounds = clusters
             for k in range(len(bounds) - 1):
-                total = zero
-                for j in range(bounds[k], bounds[k + 1]):
-                    total += terms[order[j]]
-                parts[k, r] = total
+                parts[k, r] = _gathered(terms, order[bounds[k] : bounds[k + 1]])
 
 
 @kernel
@@ -84,39 +75,68 @@ def panel_self_sums(lines, first, last, F, a, sums):
     each pair serves both.
     """
     wide_vectors()
-    per_cost = lines.per_cost
     for r in range(first, last):
         i = lines.rows[r]
         own = lines.costs[i]
-        row_sum = float(a[i] * exp2((F[i] + F[i]) - scaled(own[i], per_cost)))
+        row_sum = float(a[i] * exp2((F[i] + F[i]) - scaled(own[i], lines.per_cost)))
         for j0 in range(i + 1, len(F), COLUMNS):
             j1 = min(j0 + COLUMNS, len(F))
-            near = own[j0:j1]
-            total = per_cost - per_cost
-            for j in range(j1 - j0):
-                p = exp2((F[i] + F[j0 + j]) - scaled(near[j], per_cost))
-                total += a[j0 + j] * p
-                sums[j0 + j] += a[i] * p
-            row_sum += total
+            row_sum += _add_line(
+                own[j0:j1], lines.per_cost, F[i], a[i], F[j0:j1], a[j0:j1], sums[j0:j1], None
+            )
         sums[i] += row_sum
+
+
+@kernel
+def _add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
+    """sum_j b_j p_rj over a stretch of a line, whose terms are stored unless `terms` is None."""
+    wide_vectors()
+    total = per_cost - per_cost
+    for j in range(len(costs)):
+        p = exp2((Fr + G[j]) - scaled(costs[j], per_cost))
+        total += b[j] * p
+        if column_sums is not None:
+            column_sums[j] += ar * p
+        if terms is not None:
+            terms[j] = b[j] * p
+    return total
+
+
+@kernel
+def _gathered(terms, places):
+    """The sum of the terms at some places."""
+    total = terms[0] - terms[0]
+    for k in range(len(places)):
+        total += terms[places[k]]
+    return total
+
+
+def stretch(values, start, stop):
+    """Entries start..stop of an array; None stays None."""
+    return None if values is None else values[start:stop]
+
+
+@overload(stretch)
+def _overload_stretch(values, start, stop):
+    if isinstance(values, types.NoneType):
+        return lambda values, start, stop: None
+    return lambda values, start, stop: values[start:stop]
 
 
 @kernel
 def panel_log_sums(lines, first, last, G, maxima, sums):
     """maxima_r = max_j (G_j - cost), and sums_r = sum_j 2^(G_j - cost - maxima_r)."""
     wide_vectors()
-    terms = np.empty_like(G)
+    terms = np.empty(-(-len(G) // PAD) * PAD, dtype=G.dtype)
+    half = np.empty_like(terms)
+    for j in range(len(G), len(terms)):
+        terms[j] = -2 * FORBIDDEN
     for r in range(first, last):
         own = lines.costs[lines.rows[r]]
-        largest = G[0] - scaled(own[0], lines.per_cost)
+        per_cost = lines.per_cost
         for j in range(len(G)):
-            terms[j] = G[j] - scaled(own[j], lines.per_cost)
-            largest = max(largest, terms[j])
-        total = 0.0
-        for j in range(len(G)):
-            total += exp2(terms[j] - largest)
-        maxima[r] = largest
-        sums[r] = total
+            terms[j] = G[j] - scaled(own[j], per_cost)
+        maxima[r], sums[r] = log_sum(terms, half)
 
 
 @kernel
@@ -125,15 +145,19 @@ def panel_column_log_sums(lines, start, stop, F, maxima, sums):
     line.
     """
     wide_vectors()
-    high = maxima[start:stop]
-    total = sums[start:stop]
     for r in range(len(lines.rows)):
         own = lines.costs[lines.rows[r], start:stop]
-        for j in range(len(own)):
-            t = F[r] - scaled(own[j], lines.per_cost)
-            new = max(high[j], t)
-            total[j] = total[j] * exp2(high[j] - new) + exp2(t - new)
-            high[j] = new
+        _update_log_sums(own, lines.per_cost, F[r], maxima[start:stop], sums[start:stop])
+
+
+@kernel
+def _update_log_sums(costs, per_cost, Fr, maxima, sums):
+    wide_vectors()
+    for j in range(len(costs)):
+        t = Fr - scaled(costs[j], per_cost)
+        new = max(maxima[j], t)
+        sums[j] = sums[j] * exp2(maxima[j] - new) + exp2(t - new)
+        maxima[j] = new
 
 
 @kernel
@@ -179,10 +203,15 @@ def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
     tile = scratch[: (r1 - r0) * (j1 - j0)].reshape(r1 - r0, j1 - j0)
     for r in range(r0, r1):
         own = lines.costs[lines.rows[r], j0:j1]
-        out = tile[r - r0]
-        for j in range(j1 - j0):
-            cost = scaled(own[j], lines.per_cost)
-            p = exp2((F[r] + G[j0 + j]) - cost)
-            p = p if cost < FORBIDDEN else p - p
-            out[j] = p if derivative is None else p * cost
+        _fill_line(own, lines.per_cost, F[r], G[j0:j1], derivative, tile[r - r0])
     return tile
+
+
+@kernel
+def _fill_line(costs, per_cost, Fr, G, derivative, out):
+    wide_vectors()
+    for j in range(len(costs)):
+        cost = scaled(costs[j], per_cost)
+        p = exp2((Fr + G[j]) - cost)
+        p = p if cost < FORBIDDEN else p - p
+        out[j] = p if derivative is None else p * cost
