@@ -53,7 +53,9 @@ class Extension:
         images = np.empty(points.shape)
         if len(near):
             query, kernel = self._kernel_from(points[near])
-            images[near] = query.expand(with_points(kernel).barycenters(kernel.softmin(self._g), self._g))
+            images[near] = query.expand(
+                with_points(kernel).barycenters(kernel.softmin(self._g), self._g)
+            )
         if len(far):
             images[far] = self._seen_from_afar(points[far])[1]
         return images
