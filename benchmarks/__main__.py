@@ -14,6 +14,7 @@ from .harness import RESULTS, SMOKE
 STEPS = (
     ("passes", ("here", "torch", "ott")),
     ("family", ("here", "torch")),
+    ("matrix", ("here", "torch")),
     ("divergence", ("here", "torch", "ott")),
     ("scaling", ("here", "torch", "ott")),
     ("implicit", ("here", "ott")),

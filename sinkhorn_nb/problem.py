@@ -11,7 +11,7 @@ from .common.caching import cached_property
 from .common.representation import Represented
 from .costs import SQUARED_EUCLIDEAN, Cost
 from .dual import Dual
-from .kernels.choice import kernel_of
+from .kernels.choice import NO_POINTS, kernel_of
 from .kernels.protocol import Kernel
 from .marginals import BALANCED, Marginals, Scaling
 from .measures.measure import Measure
@@ -123,6 +123,11 @@ class Problem(Represented):
     def has_points(self) -> bool:
         """Whether there are maps, and derivatives in the points; measures of indices have none."""
         return self.cost.has_points
+
+    def require_points(self) -> None:
+        """Raise a ValueError if there are no points."""
+        if not self.has_points:
+            raise ValueError(NO_POINTS)
 
     @property
     def coordinates(self) -> tuple[Coordinates, Coordinates]:

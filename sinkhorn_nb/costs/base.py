@@ -52,6 +52,11 @@ class Cost(Protocol):
         return True
 
     @property
+    def has_long_pairs(self) -> bool:
+        """Whether pairs have float64 precision in all passes."""
+        return False
+
+    @property
     def exponent(self) -> float | None:
         """The p of |x - y|^p / p for points on a line, or None."""
         return None

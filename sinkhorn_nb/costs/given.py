@@ -47,6 +47,11 @@ class GivenCost(Cost):
         """The function may be defined at the given points alone."""
         return False
 
+    @property
+    def has_long_pairs(self) -> bool:
+        """The function takes the points with all their digits."""
+        return True
+
     def eps(self, blur: float) -> float:
         """The temperature itself: costs have no length."""
         return blur

@@ -62,6 +62,11 @@ class MatrixCost(Cost):
         """There is nothing between two indices."""
         return False
 
+    @property
+    def has_long_pairs(self) -> bool:
+        """A matrix in float64 is read in float64, which takes most of the time."""
+        return bool(self.costs.dtype == np.float64)
+
     def rows(self) -> Coordinates:
         """(n, SAMPLE + 1) points of the rows."""
         n, m = self.costs.shape

@@ -9,10 +9,8 @@ import numpy as np
 
 from ..backends.base import ClusterSums
 from ..backends.choice import choose
-from ..backends.cost_functions import Function
 from ..backends.pointwise import LOG2E
 from ..backends.self_check import Work
-from ..backends.tables import Table
 from ..common.array_types import Booleans, Floats, Indices
 from ..costs import SQUARED_EUCLIDEAN, Cost
 from ..measures.partition import Partition
@@ -53,7 +51,7 @@ class PairKernel:
         self.eps, self._cost = eps, cost
         self._to_exponent = LOG2E / eps
         self._kind = cost.kind(self._to_exponent)[1]
-        self.dtype = dtype = "float64" if _is_long(self._kind) else dtype
+        self.dtype = dtype = "float64" if cost.has_long_pairs else dtype
         self.is_symmetric = x is y
         self._counted = [0.0]
         work = Work(len(x), len(y), x.points.shape[1], dtype, self.is_symmetric, self._kind)
@@ -212,10 +210,3 @@ class PairKernel:
 
     def _mend_columns(self, log_sums: Floats, f: Floats, g: Floats) -> Floats:
         return self.T._mend(log_sums, g, f)
-
-
-def _is_long(kind: object) -> bool:
-    """Whether pairs have all digits: those of a caller's function, and of a matrix in float64."""
-    if isinstance(kind, Table):
-        return bool(kind.costs.dtype == np.float64)
-    return isinstance(kind, Function)

@@ -90,6 +90,8 @@ class Differentiable:
         tol = validation.positive("tol", tol)
         f = _cotangent("f", f, problem.source.weights)
         g = _cotangent("g", g, problem.target.weights)
+        if map is not None:
+            problem.require_points()
         map = _cotangent("map", map, problem.coordinates[0])
         if plan is not None:
             plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
@@ -126,6 +128,8 @@ class Differentiable:
         """
         problem = self.problem
         tol = validation.positive("tol", tol)
+        if x is not None or y is not None:
+            problem.require_points()
         x = _direction("x", x, problem.coordinates[0])
         y = _direction("y", y, problem.coordinates[1])
         a = _direction("a", a, problem.source.weights)
@@ -160,6 +164,7 @@ class Differentiable:
         self, dx: ArrayLike | None, dy: ArrayLike | None, tol: float
     ) -> HessianProduct:
         problem = self.problem
+        problem.require_points()
         tol = validation.positive("tol", tol)
         dx = _direction("dx", dx, problem.coordinates[0])
         dy = _direction("dy", dy, problem.coordinates[1])

@@ -10,7 +10,7 @@ from .. import validation
 from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
 from ..costs import SquaredEuclidean
 from ..dual import Iterate
-from ..kernels.choice import NO_POINTS, with_points
+from ..kernels.choice import with_points
 from ..kernels.far_points import are_far, seen_from_afar
 from ..kernels.protocol import Kernel
 from ..measures.measure import Measure
@@ -112,8 +112,7 @@ def new_points(name: str, points: ArrayLike, problem: Problem) -> Coordinates:
     """Check the caller's new points: they must have the unit and the columns of the source's
     points.
     """
-    if not problem.has_points:
-        raise ValueError(NO_POINTS)
+    problem.require_points()
     source = problem.source
     points, traits = validation.cloud(name, points, source.dimension)
     validation.same_dimension(name, points, "the data", source.points)

@@ -11,17 +11,19 @@ from ..common.array_types import ArrayLike, Coordinates, Floats
 from ..common.caching import cached_property, know
 from ..common.representation import Represented
 from ..dual import Iterate, Normal
-from ..gradients import Gradient, envelope, envelope_of_normal_forms, pull, with_value
+from ..gradients import Gradient, with_value
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from .certificate import Certificate, certify
 from .compression import SMALL, Compression
 from .differentiable import Differentiable
 from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
+from .matching import matching
 from .outlook import advice
 from .plan import Plan, with_log_rows
 from .plan_statistics import Pairs
 from .status import Status, explain
+from .value_gradient import value_gradient
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -187,6 +189,19 @@ class Solution(Represented, Differentiable):
         """Draw k pairs (i, j) from the plan: `Pairs(rows, columns)`, like `Plan.sample`."""
         return self.plan.sample(k, random_state)
 
+    def matching(self) -> Pairs:
+        """A one-to-one matching of at most 5000 points with as many: the permutation with the
+        largest product of the plan's entries.
+
+        It is the cheapest permutation, sum_i C_i,columns[i], within the support of the plan.
+
+        Returns
+        -------
+        Pairs
+            rows (n,), which are 0 to n - 1, and columns (n,).
+        """
+        return Pairs(*map(self.home.send, matching(self.plan)))
+
     @cached_property
     def transport_cost(self) -> float:
         """<P, C>; it takes one pass."""
@@ -259,25 +274,7 @@ class Solution(Represented, Differentiable):
     @property
     def _gradient(self) -> Gradient:
         """The gradient of the value, without the constants in the weights' part."""
-        source = self.problem.source
-        target = self.problem.target
-        found = self.found
-        if isinstance(found, Normal):
-            (f, g), (on_x, on_y) = envelope_of_normal_forms(self.problem, found)
-            on_x, on_y = source.normal_form.expand(on_x), target.normal_form.expand(on_y)
-        else:
-            (f, g), (on_x, on_y) = envelope(self._solved, self.iterate, self.dtype, self.backend)
-            on_x, on_y = source.expand(on_x), target.expand(on_y)
-        problem = self.problem
-        scaling = self.problem.scaling
-        on_x = pull(source, scaling.mass, on_x)
-        on_y = pull(target, scaling.mass, on_y)
-        f = self._per_row(f)
-        g = self._per_row(g, is_source=False)
-        if problem.marginals.are_exact:
-            return Gradient(on_x, on_y, f, g)
-        f, g = f - scaling.of_f, g - scaling.of_g
-        return Gradient(on_x, on_y, *problem.marginals.weight_gradients(f, g, problem.eps))
+        return value_gradient(self)
 
     def _facts(self) -> dict[str, object]:
         outcome = {

@@ -114,6 +114,8 @@ def _annealing(problem: Problem, solver: Sinkhorn, dtype: str) -> list[Phase]:
 def _dtypes(problem: Problem, solver: Sinkhorn, tol: float) -> list[str]:
     if solver.dtype is not None:
         return [solver.dtype]
+    if problem.cost.has_long_pairs:
+        return ["float64"]
     if problem.blur > LARGEST_BLUR * problem.diameter or problem.rounding > LARGEST_ROUNDING:
         return ["float64"]
     clouds = (problem.source.points, problem.target.points)
