@@ -1,4 +1,8 @@
-"""Batch effects: one table of wines, as three laboratories with other scales would have measured
+"""
+Batch effects: one table, three laboratories
+============================================
+
+Batch effects: one table of wines, as three laboratories with other scales would have measured
 it.
 """
 

@@ -1,4 +1,8 @@
-"""Two whole photographs exchange their colors: each pixel takes the mean of the colors to which
+"""
+Two photographs exchange their colors
+=====================================
+
+Two whole photographs exchange their colors: each pixel takes the mean of the colors to which
 optimal transport sends its own.
 """
 

@@ -1,4 +1,8 @@
-"""Color transfer: a photograph in the colors of another one.
+"""
+A color transfer learned from a sample
+======================================
+
+Color transfer: a photograph in the colors of another one.
 
 The map is learned from a sample of pixels and moves every pixel of the photograph.
 """

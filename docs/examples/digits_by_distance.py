@@ -1,4 +1,8 @@
-"""Handwritten 3s, 6s and 7s on a map of their distances, in the colors of the clusters that DBSCAN
+"""
+A map of handwritten digits by their distances
+==============================================
+
+Handwritten 3s, 6s and 7s on a map of their distances, in the colors of the clusters that DBSCAN
 finds.
 """
 

@@ -1,4 +1,8 @@
-"""Drift in a real table: the first third of the tumors against the second and the last third.
+"""
+Drift in a table of tumors
+==========================
+
+Drift in a real table: the first third of the tumors against the second and the last third.
 
 Rows of scikit-learn's table of breast tumors are not in random order, which the test finds out.
 """

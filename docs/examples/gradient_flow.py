@@ -1,4 +1,9 @@
-"""A square flows to a disc along the gradient of the Sinkhorn divergence."""
+"""
+A square flows to a disc
+========================
+
+A square flows to a disc along the gradient of the Sinkhorn divergence.
+"""
 
 import numpy as np
 

@@ -1,4 +1,8 @@
-"""Domain adaptation: a classifier of upright digits reads rotated ones.
+"""
+Domain adaptation: reading rotated digits
+=========================================
+
+Domain adaptation: a classifier of upright digits reads rotated ones.
 
 Labels are known for upright digits alone. The aligner moves these onto the rotated digits, and the
 classifier is trained on the moved ones. If POT is installed, its SinkhornTransport does the same at
