@@ -125,6 +125,16 @@ def test_convergence_has_a_curve_for_each_solution_and_a_line_at_the_tolerance()
     assert plotting.plot_convergence(divergence.xy).lines[0].get_label().endswith("passes")
 
 
+def test_a_bad_start_does_not_flatten_the_curves():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([center + 0.1 * rng.normal(size=(20, 2)) for center in (0.0, 9.0)])
+    far = snb.entropic_ot(
+        x, x + 40.0, blur=1.0, solver=snb.Sinkhorn(init=(np.full(40, 99.0), np.zeros(40)))
+    )
+    assert far.history.max() > 1e3
+    assert plotting.plot_convergence(far).get_ylim()[1] == 10.0
+
+
 def test_a_test_is_drawn_with_its_statistic_among_those_of_labelings():
     x, y = cloud(20, 2), cloud(20, 2, shift=3.0)
     test = snb.sinkhorn_two_sample_test(x, y, blur=1.0, n_permutations=19, random_state=0)

@@ -39,6 +39,7 @@ for name, solver in methods.items():
 figure, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
 snb.plotting.plot_convergence(solutions, ax=ax)
 ax.set_xscale("symlog", linthresh=10)
+ax.set_xlim(0, 300)
 for line in ax.lines:
     line.set_marker("")
 ax.set_title(f"{len(x)} x {len(y)} points, blur {blur:.3f}", fontsize=10, color=palette.INK)

@@ -29,7 +29,7 @@ left.legend(frameon=False)
 
 places = np.linspace(-3, 3, 120)
 moved = [np.append(place, numbers[1:]) for place in places]
-middle.step(places, [(row < row[0]).sum() for row in moved], color=palette.GREY, where="mid")
+middle.step(places, [(row <= row[0]).sum() for row in moved], color=palette.GREY, where="mid")
 for color, blur in zip(palette.SERIES, blurs, strict=False):
     ranks = [snb.soft_rank(row, blur=blur).values[0] for row in moved]
     middle.plot(places, ranks, color=color)
@@ -40,7 +40,7 @@ middle.set(xlabel="the number", title="its soft rank")
 
 order = np.argsort(numbers)
 for color, blur in zip(palette.SERIES, blurs, strict=False):
-    slopes = snb.soft_quantile(numbers, 0.5, blur=blur).pullback(np.ones(1))
+    slopes = snb.soft_quantile(numbers, 0.5, blur=blur).pullback(1.0)
     right.plot(numbers[order], np.ravel(slopes)[order], ".-", color=color)
 right.set(xlabel="number", title="derivative of the soft median")
 plt.show()

@@ -15,6 +15,8 @@ from .palette import GREY, SERIES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+HIGHEST = 10.0  # a start may have a marginal error of 1e50, which flattens all that follows
+
 
 def plot_convergence(
     results: Solution | Divergence | Mapping[str, Solution], *, ax: Axes | None = None
@@ -43,6 +45,7 @@ def plot_convergence(
     for tol in {solution.tol for solution in solutions.values()}:
         ax.axhline(tol, color=GREY, linestyle="--", zorder=0)
     ax.set(xlabel="iteration", ylabel="marginal error")
+    ax.set_ylim(top=min(ax.get_ylim()[1], HIGHEST))
     ax.legend(frameon=False)
     return ax
 
