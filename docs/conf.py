@@ -57,7 +57,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1e9,
     "backreferences_dir": "reference/generated/backreferences",
     "doc_module": ("sinkhorn_nb",),
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.FirstTheseKey",
 }
 suppress_warnings = ["config.cache"]  # the gallery's settings cannot be pickled
 

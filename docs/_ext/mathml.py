@@ -3,16 +3,20 @@
 docutils translates TeX to MathML; Sphinx has no builder for it.
 """
 
+import re
+
 from docutils import nodes
 from docutils.utils.math import latex2mathml
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
+# TeX reads \tfrac12 as one half; docutils takes 12 for the numerator
+FRACTION_OF_DIGITS = re.compile(r"(\\[td]?frac)\s*(\d)\s*(\d)")
 
 
 def translated(node, as_block):
     """The MathML of a formula; a formula that docutils cannot read is a warning, hence an error."""
-    formula = node.astext()
+    formula = FRACTION_OF_DIGITS.sub(r"\1{\2}{\3}", node.astext())
     try:
         return latex2mathml.tex2mathml(formula, as_block=as_block)
     except SyntaxError as error:

@@ -28,7 +28,9 @@ def insert_picture(app, docname, source):
 
 
 def make_thumbnails(app):
-    """Scale the pictures to the cards of the gallery, on white ground."""
+    """Scale the pictures to the cards of the gallery, on white ground. Of wide ones the middle is
+    shown, twice as large as the whole would be.
+    """
     if is_executed(app):
         return
     thumbnails = Path(app.srcdir, "gallery", "images", "thumb")
@@ -36,7 +38,9 @@ def make_thumbnails(app):
         card = Image.new("RGB", THUMBNAIL, "white")
         with Image.open(path) as picture:
             small = picture.convert("RGB")
-        small.thumbnail(THUMBNAIL)
+        fits = [whole / part for whole, part in zip(THUMBNAIL, small.size, strict=True)]
+        scale = min(max(fits), 2 * min(fits))
+        small = small.resize([round(scale * part) for part in small.size], Image.Resampling.LANCZOS)
         left, top = ((whole - part) // 2 for whole, part in zip(THUMBNAIL, small.size, strict=True))
         card.paste(small, (left, top))
         card.save(thumbnails / f"sphx_glr_{path.stem}_thumb.png")
