@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import sinkhorn_nb as snb
+from benchmarks.page import page
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
@@ -57,3 +58,8 @@ def test_every_page_is_reached_from_an_index():
         for entry in text(DOCS / folder / "index.rst").splitlines()
     }
     assert pages - {"index"} - listed == set()
+
+
+def test_the_page_of_benchmarks_is_made_from_the_committed_results():
+    """If it fails: `python -m benchmarks.page`."""
+    assert text(DOCS / "benchmarks.md") == page(DOCS.parent / "benchmarks" / "results")
