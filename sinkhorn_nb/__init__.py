@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .results.warning import ConvergenceWarning
     from .solver import Sinkhorn
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "MMD",

@@ -22,7 +22,7 @@ def divergence_in(d, a=None, b=None):
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_a_divergence_is_drawn_in_every_dimension(tmp_path, d):
-    figure = snb.plotting.plot_divergence(divergence_in(d), TIMES)
+    figure = snb.plotting.plot_motion(divergence_in(d), TIMES)
     titles = [ax.get_title() for ax in figure.axes]
     assert titles[0] == "source $x$" and titles[2:] == ["t = 1/2", "t = 1", "target $y$"]
     snb.plotting.save(figure, tmp_path / "figure.png")
@@ -31,7 +31,7 @@ def test_a_divergence_is_drawn_in_every_dimension(tmp_path, d):
 
 def test_points_in_the_plane_are_where_they_are():
     divergence = divergence_in(2)
-    figure = snb.plotting.plot_divergence(divergence, TIMES)
+    figure = snb.plotting.plot_motion(divergence, TIMES)
     moved = cloud(40, 2) + snb.plotting.descent(divergence)
     np.testing.assert_allclose(shown(figure.axes[0])[0], cloud(40, 2))
     np.testing.assert_allclose(shown(figure.axes[3])[0], moved)
@@ -41,7 +41,7 @@ def test_points_in_the_plane_are_where_they_are():
 def test_points_on_a_line_move_sideways_to_the_target_s_distribution():
     a, b = weights(40, mass=3.0), weights(50, mass=3.0)
     divergence = divergence_in(1, a, b)
-    figure = snb.plotting.plot_divergence(divergence, TIMES)
+    figure = snb.plotting.plot_motion(divergence, TIMES)
     source, moved, target = (shown(figure.axes[k])[0] for k in (0, 3, 4))
     np.testing.assert_array_equal(source[:, 0], cloud(40, 1)[:, 0])
     np.testing.assert_array_equal(target[:, 0], cloud(50, 1, shift=3.0)[:, 0])
@@ -77,7 +77,7 @@ def test_arrows_on_a_line_are_level():
 
 @pytest.mark.parametrize("d", [1, 2])
 def test_a_single_point_has_a_frame_around_it(d):
-    figure = snb.plotting.plot_divergence(
+    figure = snb.plotting.plot_motion(
         snb.sinkhorn_divergence(np.ones((1, d)), np.ones((1, d)), blur=1.0)
     )
     assert figure.axes[0].get_xlim() == pytest.approx((0.97, 1.03))

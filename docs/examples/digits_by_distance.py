@@ -1,58 +1,47 @@
-"""Handwritten 3s, 6s and 7s on a map of their distances, in the colors of the clusters that DBSCAN
-finds.
 """
+A map of handwritten digits by their distances
+==============================================
 
-import argparse
-
-import matplotlib
-
-matplotlib.use("Agg")
+Each image is a cloud of pixels, with its ink as weights. The table of all divergences goes into
+scikit-learn's MDS, which draws the map, and into DBSCAN, which finds the clusters.
+"""
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from sklearn.cluster import DBSCAN
 from sklearn.datasets import load_digits
 from sklearn.manifold import MDS
 
 import sinkhorn_nb as snb
+from sinkhorn_nb.plotting import palette
 
 DIGITS, N_IMAGES = (3, 6, 7), 200  # those among the first images
 BLUR, NEAR = 0.5, 0.7  # pixels
-COLORS = np.array([[31, 119, 180], [214, 96, 39], [44, 140, 60]]) / 255
 
+data = load_digits()
+images = data.images[:N_IMAGES][np.isin(data.target[:N_IMAGES], DIGITS)]
+clouds = [np.argwhere(image > 0) for image in images]  # (row, column) of each pixel with ink
+ink = [image[image > 0] / image.sum() for image in images]
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("picture", nargs="?", default="digits.png", help="file of the picture")
-    picture = parser.parse_args().picture
+distances = np.sqrt(2 * snb.pairwise_sinkhorn_divergence(clouds, weights=ink, blur=BLUR))
+labels = DBSCAN(eps=NEAR, min_samples=4, metric="precomputed").fit_predict(distances)
+places = MDS(metric="precomputed", init="classical_mds", n_init=1).fit_transform(distances)
+print(f"{len(images)} images, {labels.max() + 1} clusters")
 
-    data = load_digits()
-    images = data.images[:N_IMAGES][np.isin(data.target[:N_IMAGES], DIGITS)]
-    clouds = [np.argwhere(image > 0) for image in images]  # (row, column) of each pixel with ink
-    ink = [image[image > 0] / image.sum() for image in images]
+# %%
+# The map, in pixels: images are as far apart as their ink has to move. Colors are the clusters;
+# the last one is for images that belong to none.
 
-    distances = np.sqrt(
-        2 * snb.pairwise_sinkhorn_divergence(clouds, weights=ink, blur=BLUR, progress=True)
-    )
-    labels = DBSCAN(eps=NEAR, min_samples=4, metric="precomputed").fit_predict(distances)
-    places = MDS(metric="precomputed", init="classical_mds", n_init=1).fit_transform(distances)
-    draw(images, places, labels).savefig(picture, dpi=100)
-    print(f"{picture}: {len(images)} images, {labels.max() + 1} clusters")
-
-
-def draw(images, places, labels):
-    figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    ax.scatter(*places.T, s=0)  # sets the limits
-    for image, place, label in zip(images, places, labels, strict=True):
-        pixels = np.empty((8, 8, 4))
-        pixels[..., :3], pixels[..., 3] = COLORS[label], image / 16
-        thumbnail = OffsetImage(pixels, zoom=2.6, interpolation="bilinear")
-        ax.add_artist(AnnotationBbox(thumbnail, place, frameon=False))
-    ax.set(aspect="equal", xlabel="pixels", ylabel="pixels")
-    ax.margins(0.08)
-    return figure
-
-
-if __name__ == "__main__":
-    main()
+figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
+ax.scatter(*places.T, s=0)  # sets the limits
+for image, place, label in zip(images, places, labels, strict=True):
+    pixels = np.empty((8, 8, 4))
+    pixels[..., :3] = to_rgb(palette.SERIES[label])
+    pixels[..., 3] = image / 16
+    thumbnail = OffsetImage(pixels, zoom=2.6, interpolation="bilinear")
+    ax.add_artist(AnnotationBbox(thumbnail, place, frameon=False))
+ax.set(aspect="equal", xlabel="pixels", ylabel="pixels")
+ax.margins(0.08)
+plt.show()

@@ -130,4 +130,4 @@ def _compilation(result: Run) -> Iterator[tuple[str, str]]:
 
 def draw(result: Run, path: str) -> None:
     """Write the picture of a run."""
-    plotting.save(plotting.plot_divergence(result.divergence), path)
+    plotting.save(plotting.plot_motion(result.divergence), path)

@@ -16,9 +16,9 @@ from ..losses.arguments import between
 from ..losses.divergences import diverge
 from ..losses.two_sample import sinkhorn_two_sample_test
 from ..measures.measure import Measure
+from ..plotting import plot_drift, plot_features, row_of_axes
 from ..terms import Terms
 from .base import SinkhornEstimator, cloud
-from .drift_plot import drift_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -231,12 +231,10 @@ class SinkhornDriftDetector(SinkhornEstimator):
         matplotlib.figure.Figure
         """
         check_is_fitted(self, "attributions_")
-        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
-        of_features = self.attributions_.sum(axis=0)
-        title = f"p = {self.pvalue_:.3g}: {'drift' if self.is_drift_ else 'no drift'}"
-        return drift_figure(
-            self.statistic_, self.null_distribution_, title, list(map(str, names)), of_features
-        )
+        figure, (left, right) = row_of_axes(2, width=4.0)
+        plot_drift(self, ax=left)
+        plot_features(self, ax=right)
+        return figure
 
     def _tested(self, X: Coordinates) -> Drift:
         seed = check_random_state(self.random_state).randint(2**31 - 1)

@@ -1,0 +1,65 @@
+"""The documentation is complete: every public name has a page, every example a picture."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import sinkhorn_nb as snb
+from benchmarks.page import page
+
+DOCS = Path(__file__).parents[1] / "docs"
+EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
+MADE = {"generated", "gallery", "_build"}  # by Sphinx
+PAGES = sorted(path for path in DOCS.rglob("*.rst") if not MADE & set(path.parts))
+
+
+def text(path):
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", ["sinkhorn_nb", "sinkhorn_nb.plotting"])
+def test_every_public_name_has_a_page_in_the_reference(module):
+    names = snb.__all__ if module == "sinkhorn_nb" else snb.plotting.__all__
+    listed = re.findall(r"^   ~?([\w.]+)$", text(DOCS / "reference" / "index.rst"), re.MULTILINE)
+    internal = {"INSTALL", "row_of_axes"}
+    assert set(names) - {name.rpartition(".")[2] for name in listed} - internal == set()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_has_a_title_and_a_picture_and_names_what_exists(path):
+    tree = ast.parse(text(path))
+    title, line = (ast.get_docstring(tree) or "\n").splitlines()[:2]
+    assert title and line == "=" * len(title)
+    assert (DOCS / "images" / "gallery" / f"{path.stem}.png").exists()
+    for name in re.findall(r"\bsnb\.plotting\.(\w+)", text(path)):
+        assert hasattr(snb.plotting, name), name
+    for name in re.findall(r"\bsnb\.(\w+)", text(path)):
+        assert hasattr(snb, name), name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_pictures_of_pages_exist(path):
+    for target in re.findall(r"^\.\. (?:image|figure):: (\S+)", text(path), re.MULTILINE):
+        here = DOCS / target[1:] if target.startswith("/") else path.parent / target
+        assert here.exists(), target
+
+
+def test_every_page_is_reached_from_an_index():
+    pages = {
+        path.stem
+        for folder in ("tutorials", "how-to", "explanation")
+        for path in DOCS.glob(f"{folder}/*.rst")
+    }
+    listed = {
+        entry.strip()
+        for folder in ("tutorials", "how-to", "explanation")
+        for entry in text(DOCS / folder / "index.rst").splitlines()
+    }
+    assert pages - {"index"} - listed == set()
+
+
+def test_the_page_of_benchmarks_is_made_from_the_committed_results():
+    """If it fails: `python -m benchmarks.page`."""
+    assert text(DOCS / "benchmarks.md") == page(DOCS.parent / "benchmarks" / "results")
