@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.array_types import Floats
+from ..common.array_types import Floats, Numbers
 from ..results.divergence import Divergence
 from ..results.solution import Solution
 from .canvas import axes_or_new
@@ -28,8 +28,9 @@ def plot_potentials(result: Solution | Divergence, *, ax: Axes | None = None) ->
     Parameters
     ----------
     result : Solution or Divergence
-        Points on a line get curves. Otherwise colors show the potentials, of the source by disks
-        and of the target by squares; above 3 dimensions at the principal components.
+        Points on a line and indices of a cost matrix get curves. Otherwise colors show the
+        potentials, of the source by disks and of the target by squares; above 3 dimensions at the
+        principal components.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on; those of a new figure by default.
 
@@ -41,10 +42,12 @@ def plot_potentials(result: Solution | Divergence, *, ax: Axes | None = None) ->
     problem = result.xy.problem if isinstance(result, Divergence) else result.problem
     source, target = problem.source, problem.target
     ax = axes_or_new(ax, source.dimension)
-    if source.dimension == 1:
-        _curves(ax, source, f, SOURCE, "f, at the source")
-        _curves(ax, target, g, TARGET, "g, at the target")
-        ax.set(xlabel="$x_1$", ylabel="potential, in units of cost")
+    if source.dimension == 1 or not problem.has_points:
+        x, y = (_places(measure, problem.has_points) for measure in (source, target))
+        _curve(ax, x, f, SOURCE, "f, at the source")
+        _curve(ax, y, g, TARGET, "g, at the target")
+        ax.set(xlabel="$x_1$" if problem.has_points else "index")
+        ax.set(ylabel="potential, in units of cost")
         ax.legend(frameon=False)
         return ax
 
@@ -64,7 +67,12 @@ def _potentials(result: Solution | Divergence) -> tuple[Floats, Floats]:
     return result.f, result.g
 
 
-def _curves(ax: Axes, measure: Measure, values: Floats, color: str, label: str) -> None:
-    """Draw a potential over the points of a line, in their order."""
-    order = np.argsort(measure.points[:, 0], kind="stable")
-    ax.plot(measure.points[order, 0], values[order], color=color, label=label)
+def _places(measure: Measure, has_points: bool) -> Numbers:
+    """The points of a line, or the indices."""
+    return measure.points[:, 0] if has_points else np.arange(len(measure))
+
+
+def _curve(ax: Axes, places: Numbers, values: Floats, color: str, label: str) -> None:
+    """Draw a potential over places on a line, in their order."""
+    order = np.argsort(places, kind="stable")
+    ax.plot(places[order], values[order], color=color, label=label)

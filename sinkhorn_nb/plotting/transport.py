@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..results.divergence import Divergence
     from ..results.solution import Solution
 
+FINEST = 200  # pixels of a plan that is shown as an image, on each side
 OPACITY = 60.0  # of all lines of a plan together, at most 0.5 for each
 
 
@@ -34,7 +35,8 @@ def plot_plan(
     ----------
     solution : Solution
         Points on a line are drawn on two lines, the source above; points in space on axes with
-        depth; more dimensions by the two principal components of all points.
+        depth; more dimensions by the two principal components of all points. Of a cost matrix,
+        whose indices have no places, the plan is shown as an image.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on; those of a new figure by default.
     n_lines : int
@@ -52,6 +54,9 @@ def plot_plan(
     >>> ax = snb.plotting.plot_plan(solution)  # doctest: +SKIP
     """
     solution = solution.on_host
+    if not solution.problem.has_points:
+        return _image(solution, axes_or_new(ax))
+
     source, target = solution.problem.source, solution.problem.target
     ax = axes_or_new(ax, source.dimension)
     rows, columns = solution.sample(n_lines, random_state=random_state)
@@ -118,6 +123,25 @@ def plot_divergence(divergence: Divergence, *, ax: Axes | None = None, n_arrows:
     ax = _arrows(problem.source, problem.target, descent(divergence), n_arrows, ax)
     ax.set_title(f"S = {divergence.value:.3g}", color=INK)
     return ax
+
+
+def _image(solution: Solution, ax: Axes) -> Axes:
+    """Show the masses between groups of neighboring indices, at most FINEST on each side."""
+    n, m = solution.plan.shape
+    rows = _groups(n)
+    columns = _groups(m)
+    masses = rows.T @ (solution.plan @ columns)
+    ax.imshow(masses, cmap="Blues", extent=(-0.5, m - 0.5, n - 0.5, -0.5), aspect="auto")
+    ax.set(xlabel="target", ylabel="source")
+    return ax
+
+
+def _groups(n: int) -> Floats:
+    """(n, k) indicators of k groups of neighboring indices."""
+    count = min(n, FINEST)
+    groups = np.zeros((n, count))
+    groups[np.arange(n), np.arange(n) * count // n] = 1.0
+    return groups
 
 
 def _arrows(
