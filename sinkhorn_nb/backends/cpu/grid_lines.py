@@ -1,7 +1,7 @@
 """Log-sum-exp along the lines of a grid, in tilted blocks: exact at every blur.
 
-Along one axis, out_i = log2 sum_j 2^(L_j - c (x_i - j)^2 / 2), where x_i = i + offset is the place of
-output i between the sources j. Outputs go in blocks around a center m. With x_i = m + s,
+Along one axis, out_i = log2 sum_j 2^(L_j - c (x_i - j)^2 / 2), where x_i = i + offset is the place
+of output i between the sources j. Outputs go in blocks around a center m. With x_i = m + s,
 rho_j = L_j - c (m - j)^2 / 2, and any source j*,
 
     L_j - c (x_i - j)^2 / 2 = rho_j - c s (m - j*) - c s^2 / 2 + c s (j - j*).
