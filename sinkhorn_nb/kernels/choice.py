@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..costs import Cost, MatrixCost
 from ..measures.partition import Partition
+from ..measures.pixels import GridOrder
+from .grid import GridKernel
 from .matrix import MatrixKernel
 from .point_cloud import GibbsKernel
 from .protocol import Kernel
@@ -19,6 +21,8 @@ def kernel_of(
     x: Partition, y: Partition, eps: float, dtype: str, backend: str, cost: Cost
 ) -> Kernel:
     """The Gibbs kernel of a cost between two partitions."""
+    if isinstance(x, GridOrder) and isinstance(y, GridOrder):
+        return GridKernel(x, y, eps)
     kind = MatrixKernel if isinstance(cost, MatrixCost) else GibbsKernel
     return kind(x, y, eps, dtype, backend, cost)
 
