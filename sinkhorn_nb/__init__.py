@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .losses.pairwise import pairwise_sinkhorn_divergence
     from .losses.soft import SoftValues, soft_quantile, soft_rank, soft_sort
     from .losses.two_sample import TwoSampleTest, sinkhorn_two_sample_test
+    from .measures.grid import Grid
     from .measures.measure import Measure
     from .problem import Problem
     from .results.divergence import Divergence
@@ -51,6 +52,7 @@ __all__ = [
     "EntropicAligner",
     "EntropicQuantileTransformer",
     "Gradient",
+    "Grid",
     "HausdorffDivergence",
     "Measure",
     "Negentropy",
@@ -90,6 +92,7 @@ _HOMES = {
     "EntropicAligner": "estimators",
     "EntropicQuantileTransformer": "estimators",
     "Gradient": "gradients",
+    "Grid": "measures.grid",
     "HausdorffDivergence": "losses.hausdorff",
     "Measure": "measures.measure",
     "Negentropy": "losses.negentropy",

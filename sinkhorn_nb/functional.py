@@ -11,6 +11,8 @@ from . import validation
 from .common.array_types import ArrayLike, Arrays, Weights
 from .losses.arguments import between, comparable, compared, known_selves, listed, usual
 from .losses.divergences import Divergences, diverge_all, diverge_alone
+from .losses.grids import grid_divergence, grid_transport, grids_of
+from .measures.grid import Grid
 from .measures.measure import Measure
 from .problem import Problem
 from .results.divergence import Divergence
@@ -21,8 +23,8 @@ from .terms import Price, single_price, terms_of
 
 @validation.native_names
 def sinkhorn_divergence(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Grid,
+    y: ArrayLike | Grid,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
@@ -108,6 +110,8 @@ def sinkhorn_divergence(
     single_price("reach", reach)
     single_price("rho", rho)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    if (grids := grids_of(x, y, a, b)) is not None:
+        return grid_divergence(*grids, terms, solver, {"self_x": self_x, "self_y": self_y})
     pair, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], terms)
     selves = known_selves(pair, {"self_x": self_x, "self_y": self_y})
     return diverge_alone(pair, solver, homes[0], selves)
@@ -207,8 +211,8 @@ def sinkhorn_divergences(
 
 @validation.native_names
 def entropic_ot(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Grid,
+    y: ArrayLike | Grid,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
@@ -284,6 +288,8 @@ def entropic_ot(
     validation.points_first(x, y, a, b)
     solver = usual(solver)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    if (grids := grids_of(x, y, a, b)) is not None:
+        return grid_transport(*grids, terms, solver)
     source = Measure.of(x, a, ("x", "a"))
     target = Measure.of(y, b, ("y", "b"))
     home = validation.home(x=x, y=y, a=a, b=b)

@@ -8,7 +8,7 @@ from ..measures.pixels import GridOrder
 from .grid import GridKernel
 from .matrix import MatrixKernel
 from .point_cloud import GibbsKernel
-from .protocol import Kernel
+from .protocol import Kernel, PointKernel
 
 NO_POINTS = (
     "points: expected a problem between points for maps, for potentials elsewhere and for "
@@ -27,8 +27,8 @@ def kernel_of(
     return kind(x, y, eps, dtype, backend, cost)
 
 
-def with_points(kernel: Kernel) -> GibbsKernel:
+def with_points(kernel: Kernel) -> PointKernel:
     """The kernel itself, for what needs points: their means, and derivatives in them."""
-    if isinstance(kernel, GibbsKernel):
+    if isinstance(kernel, (GibbsKernel, GridKernel)):
         return kernel
     raise ValueError(NO_POINTS)

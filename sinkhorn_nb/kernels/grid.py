@@ -111,6 +111,11 @@ class GridKernel:
         """(n, d) means of the cost's derivatives in x_i under the weights of `barycenters`."""
         return self._x.points - self.barycenters(f, g)
 
+    def gradient_sums(self, f: Floats, g: Floats) -> Floats:
+        """(n, d) sums of b_j p_ij times the derivatives of the cost in x_i."""
+        sums = np.exp(self.log_row_sums(f, g))
+        return sums[:, None] * self.mean_gradients(f, g)
+
     def costs(self, f: Floats, g: Floats) -> Floats:
         """(n,) sum_j b_j p_ij C_ij, from 2 d + 1 sweeps."""
         L = self._weighted(g)

@@ -89,12 +89,13 @@ def known_selves(pair: CloudPairs, given: dict[str, Solution | None]) -> dict[in
     numbers = (int(pair.sources[0]), int(pair.targets[0]))
     for k, (name, solution) in zip(numbers, given.items(), strict=True):
         if solution is not None:
-            _check_self(name, solution, pair.clouds.measure(k), pair.terms)
+            check_self(name, solution, pair.clouds.measure(k), pair.terms)
             known[k] = solution
     return known
 
 
-def _check_self(name: str, known: object, own: Measure, terms: Terms) -> None:
+def check_self(name: str, known: object, own: Measure, terms: Terms) -> None:
+    """Check that a given solution is the self solution of a measure."""
     if isinstance(known, Divergence):
         own_name = {"self_x": "xx", "self_y": "yy"}[name]
         raise TypeError(

@@ -59,7 +59,9 @@ class Descent:
         self._solver, self._problem = solver, problem
         self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
         self._dual = problem.dual()
-        self._tiny = [np.flatnonzero((p > 0) & (p * len(p) < TINY)) for p in (self._dual.a, self._dual.b)]
+        self._tiny = [
+            np.flatnonzero((p > 0) & (p * len(p) < TINY)) for p in (self._dual.a, self._dual.b)
+        ]
         # The scheme of Feydy et al. starts from zero, at a temperature of the squared diameter.
         is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
         start = (Zeros() if is_plain else solver._start)(problem, solver)
