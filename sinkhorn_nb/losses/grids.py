@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import validation
+from ..backends.cpu.threads import single_threaded_blas
 from ..costs import SQUARED_EUCLIDEAN
 from ..initializers import Auto, Gaussian, Initializer, Potentials, Resumed, Sorted, Warm, Zeros
 from ..measures.grid import Grid
@@ -84,12 +85,13 @@ def grid_divergence(
         )
         return GridDivergence.of_solutions(divergence.xy, divergence.xx, divergence.yy)
 
-    xx = known[0] or _of_itself(solver, problem.on_source())
-    yy = xx if problem.is_self else known[1] or _of_itself(solver, problem.on_target())
-    cross = _started(solver, problem)
-    watch = Watch(cross)
-    solutions = solve_debiased(problem, cross, watch, xx, yy)
-    reported([solution for solution in solutions if solution not in known], watch)
+    with single_threaded_blas():
+        xx = known[0] or _of_itself(solver, problem.on_source())
+        yy = xx if problem.is_self else known[1] or _of_itself(solver, problem.on_target())
+        cross = _started(solver, problem)
+        watch = Watch(cross)
+        solutions = solve_debiased(problem, cross, watch, xx, yy)
+        reported([solution for solution in solutions if solution not in known], watch)
     return GridDivergence.of_solutions(*solutions)
 
 

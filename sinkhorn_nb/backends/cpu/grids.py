@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..blas import single_threaded_blas
 from ..pointwise import LOG2E
 from . import threads
 from .grid_lines import NOTHING, RANGE, padded, tilted_lines
@@ -71,10 +72,11 @@ class Sweeps:
 
     def __call__(self, L):
         """The sums at the outputs; each axis is read as lines and written transposed."""
-        for axis in self._axes[::-1]:
-            before = L.shape[:-1]
-            lines = np.ascontiguousarray(L).reshape(-1, axis.n)
-            L = self._along(axis, lines).reshape(axis.n_out, *before)
+        with single_threaded_blas():
+            for axis in self._axes[::-1]:
+                before = L.shape[:-1]
+                lines = np.ascontiguousarray(L).reshape(-1, axis.n)
+                L = self._along(axis, lines).reshape(axis.n_out, *before)
         return L
 
     def _along(self, axis, lines):
