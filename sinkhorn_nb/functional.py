@@ -11,7 +11,7 @@ from . import validation
 from .common.array_types import ArrayLike, Arrays, Weights
 from .losses.arguments import between, comparable, compared, known_selves, listed, usual
 from .losses.divergences import Divergences, diverge_all, diverge_alone
-from .losses.grids import grid_divergence, grid_transport, grids_of
+from .losses.grids import grid_divergence, grid_transport, two_grids
 from .measures.grid import Grid
 from .measures.measure import Measure
 from .problem import Problem
@@ -110,8 +110,9 @@ def sinkhorn_divergence(
     single_price("reach", reach)
     single_price("rho", rho)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
-    if (grids := grids_of(x, y, a, b)) is not None:
-        return grid_divergence(*grids, terms, solver, {"self_x": self_x, "self_y": self_y})
+    if isinstance(x, Grid) or isinstance(y, Grid):
+        known = {"self_x": self_x, "self_y": self_y}
+        return grid_divergence(*two_grids(x, y, a, b), terms, solver, known)
     pair, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], terms)
     selves = known_selves(pair, {"self_x": self_x, "self_y": self_y})
     return diverge_alone(pair, solver, homes[0], selves)
@@ -288,8 +289,8 @@ def entropic_ot(
     validation.points_first(x, y, a, b)
     solver = usual(solver)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
-    if (grids := grids_of(x, y, a, b)) is not None:
-        return grid_transport(*grids, terms, solver)
+    if isinstance(x, Grid) or isinstance(y, Grid):
+        return grid_transport(*two_grids(x, y, a, b), terms, solver)
     source = Measure.of(x, a, ("x", "a"))
     target = Measure.of(y, b, ("y", "b"))
     home = validation.home(x=x, y=y, a=a, b=b)

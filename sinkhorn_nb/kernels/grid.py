@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backends.base import ClusterSums
-from ..backends.cpu.grids import NOTHING, Axis, Sweeps, logarithm
+from ..backends.cpu.grid_lines import NOTHING
+from ..backends.cpu.grids import Axis, Sweeps, logarithm
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Floats, Indices
 from ..measures.pixels import GridOrder

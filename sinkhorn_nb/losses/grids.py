@@ -27,10 +27,8 @@ from .divergences import diverge
 PAIRS_PER_TERM = 1 / 3
 
 
-def grids_of(x: Any, y: Any, a: Any, b: Any) -> tuple[Grid, Grid] | None:
-    """The two grids of a call, or None if neither argument is a grid."""
-    if not isinstance(x, Grid) and not isinstance(y, Grid):
-        return None
+def two_grids(x: Any, y: Any, a: Any, b: Any) -> tuple[Grid, Grid]:
+    """Check the measures of a call in which one of them is a grid."""
     for name, other, value in (("x", "y", x), ("y", "x", y)):
         if not isinstance(value, Grid):
             raise TypeError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -50,6 +50,8 @@ class Grid(Represented):
     weights: Floats
     spacing: tuple[float, ...] | Sequence[float] | float = 1.0
     origin: tuple[float, ...] | Sequence[float] | float | None = None
+
+    _traits: validation.Traits = field(init=False)
 
     def __post_init__(self) -> None:
         weights, mass_rounding, unit = validation.image("weights", self.weights)

@@ -42,7 +42,7 @@ class Lattice(NamedTuple):
 
     def axis(self, k: int) -> Floats:
         """Coordinates of the pixels along an axis."""
-        return self.origin[k] + self.spacing[k] * np.arange(self.shape[k])
+        return self.origin[k] + self.spacing[k] * np.arange(self.shape[k], dtype=np.float64)
 
     def along(self, k: int, values: Floats) -> Floats:
         """Values for each coordinate of an axis, as an array that broadcasts against images."""

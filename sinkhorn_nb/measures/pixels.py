@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from ..common.caching import cached_property
 from .lattice import Lattice
 from .measure import Measure
 from .partition import Partition
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class GridOrder(Partition):
@@ -53,7 +57,7 @@ class Pixels(Measure):
     lattice: Lattice = field(kw_only=True)
 
     @classmethod
-    def on(cls, lattice: Lattice, weights: Floats, traits: validation.Traits) -> Pixels:
+    def on(cls, lattice: Lattice, weights: Floats, traits: validation.Traits) -> Self:
         """The measure with weights per pixel, in any shape."""
         return cls(lattice.points, weights.ravel(), traits, lattice=lattice)
 
@@ -67,7 +71,7 @@ class GridMeasure(Pixels):
     @cached_property
     def partition(self) -> GridOrder:
         """The order of the pixels."""
-        return GridOrder(self.lattice, self.points, self.probabilities)
+        return GridOrder(self.lattice, self.points.astype(np.float64), self.probabilities)
 
     @property
     def reduced(self) -> GridMeasure:

@@ -82,17 +82,11 @@ class GridSolution(Solution):
     @cached_property
     def on_points(self) -> Solution:
         """The solution between the pixels as points, with flat arrays."""
-        problem = self.problem.between(
-            *(_as_points(side) for side in (self.problem.source, self.problem.target))
-        )
-        sides = (problem.source, problem.target)
+        source, target = map(_as_points, (self.problem.source, self.problem.target))
+        problem = self.problem.between(source, target)
         f, g, log_rows, log_columns = self.iterate
-        logs = [
-            side.collapse(values)
-            for side, values in zip(sides, (log_rows, log_columns), strict=True)
-        ]
-        potentials = [side.collapse(values) for side, values in zip(sides, (f, g), strict=True)]
-        iterate = Iterate(*potentials, *logs)
+        potentials = source.collapse(f), target.collapse(g)
+        iterate = Iterate(*potentials, source.collapse(log_rows), target.collapse(log_columns))
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         return Solution(**{**known, "problem": problem, "found": iterate})
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..dual import Dual, Iterate
-from ..kernels.grid import GridKernel
+from ..kernels.protocol import Kernel
 
 
 class GaussSeidel:
@@ -22,7 +22,7 @@ class GaussSeidel:
     def __init__(self, dual: Dual) -> None:
         self._dual = dual
 
-    def measure(self, kernel: GridKernel, f: Floats, g: Floats) -> Iterate:
+    def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
         """Update f exactly, and compute the marginals. Pixels of the target without mass, which
         nothing depends on, take their exact g.
         """
