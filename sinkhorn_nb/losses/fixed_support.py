@@ -98,7 +98,7 @@ class FixedSupport:
             if mixing is not None and not errors[-1] <= LARGEST_RISE * best[0]:
                 state = best[1]
                 best = np.inf, state
-                mixing.forget()
+                mixing = None
                 continue
             if errors[-1] < best[0]:
                 best = errors[-1], after

@@ -113,12 +113,11 @@ def _descent(
 
 
 def _refined(state: State, lattice: Lattice, eps_before: float, eps: float) -> State:
-    """Potentials on the finer grid. In units of eps, half of the logarithm of the kernel's sums,
-    which are proportional to eps^(d/2), is part of each.
+    """Potentials on the finer grid. Half of the logarithm of the kernel's sums, which are
+    proportional to eps^(d/2), is part of each.
     """
-    potentials = np.stack([lattice.refined(values) for values in state.potentials]) / eps_before
-    shift = len(lattice.shape) / 4 * np.log(eps / eps_before)
-    return State((potentials - shift) * eps)
+    potentials = np.stack([lattice.refined(values) for values in state.potentials])
+    return State(potentials - eps * len(lattice.shape) / 4 * np.log(eps / eps_before))
 
 
 def _same_pixels(listed: list[Any]) -> list[Grid]:

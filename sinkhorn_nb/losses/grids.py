@@ -74,7 +74,7 @@ def grid_divergence(
 ) -> GridDivergence:
     """The divergence of two grids; known self solutions are used unchanged."""
     problem = grid_problem(x, y, with_divergence(terms))
-    known = _known(problem, selves)
+    known = _known((x, y), problem, selves)
     if not _is_on_grid(problem):
         divergence = diverge(
             problem,
@@ -107,17 +107,21 @@ def _between_points(solver: Sinkhorn) -> Sinkhorn:
     return replace(solver, init=solver._start, compression=None)
 
 
-def _known(problem: Problem, selves: dict[str, Solution | None]) -> list[Solution | None]:
+def _known(
+    grids: tuple[Grid, Grid], problem: Problem, selves: dict[str, Solution | None]
+) -> list[Solution | None]:
     """The given self solutions, if they are between the same kind of pixels."""
     known: list[Solution | None] = []
-    for (name, solution), own in zip(
-        selves.items(), (problem.on_source(), problem.on_target()), strict=True
-    ):
-        if solution is None or _is_on_grid(own) != _is_on_grid(solution.problem):
+    for (name, solution), grid in zip(selves.items(), grids, strict=True):
+        if solution is None:
             known.append(None)
             continue
-        check_self(name, solution, own.source, own.terms)
-        known.append(solution)
+        is_same_kind = True
+        if isinstance(solution, GridSolution):
+            is_same_kind = _is_on_grid(problem) == _is_on_grid(solution.problem)
+        own = grid.on_grid if _is_on_grid(problem) == is_same_kind else grid.on_points
+        check_self(name, solution, own, problem.terms)
+        known.append(solution if is_same_kind else None)
     return known
 
 
