@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         SinkhornDriftDetector,
         SinkhornKMeans,
     )
-    from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
+    from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences
     from .gradients import Gradient
     from .losses.barycenter import Barycenter, sinkhorn_barycenter
     from .losses.divergences import Divergences
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .results.solution import Solution
     from .results.status import Status
     from .results.warning import ConvergenceWarning
+    from .scale import suggest_blur
     from .solver import Sinkhorn
 
 __version__ = "0.1.0.dev0"
@@ -119,7 +120,7 @@ _HOMES = {
     "soft_quantile": "losses.soft",
     "soft_rank": "losses.soft",
     "soft_sort": "losses.soft",
-    "suggest_blur": "functional",
+    "suggest_blur": "scale",
 }
 _SUBMODULES = ("estimators", "initializers", "plotting")
 # SciPy's imports have cycles: two threads in them get a deadlock error from Python

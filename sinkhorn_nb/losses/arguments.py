@@ -5,9 +5,10 @@ names.
 from __future__ import annotations
 
 from .. import validation
-from ..common.array_types import Arrays, Weights
+from ..common.array_types import Weights
 from ..interop.arrays import HOST, Home
 from ..measures.clouds import CloudPairs, Clouds, Named
+from ..measures.grid import Measures
 from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.divergence import Divergence
@@ -46,7 +47,11 @@ def comparable(source: Measure, target: Measure, x: str, y: str) -> None:
 
 
 def listed(
-    name: str, clouds: Arrays, weights_name: str, weights: Weights | None, each: str = "pair"
+    name: str,
+    clouds: Measures,
+    weights_name: str,
+    weights: Weights | None,
+    each: str = "pair",
 ) -> list[Named]:
     """Return the points and weights of each measure, both as (name, array)."""
     clouds = validation.sequence(name, clouds, each)

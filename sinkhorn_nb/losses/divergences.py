@@ -144,16 +144,11 @@ def diverge_all(
     return Divergences(solved, np.arange(len(pairs.sources)), is_stacked)
 
 
-def diverge(
-    problem: Problem,
-    solver: Sinkhorn,
-    home: Home = HOST,
-    selves: dict[int, Solution] | None = None,
-) -> Divergence:
-    """The divergence of a problem's measures; self solutions may be given by side, 0 or 1."""
+def diverge(problem: Problem, solver: Sinkhorn, home: Home = HOST) -> Divergence:
+    """The divergence of a problem's measures."""
     clouds = Clouds.of_measures([problem.source, problem.target])
     (source, target) = np.arange(2)[:, None]
-    return diverge_alone(CloudPairs(clouds, source, target, problem.terms), solver, home, selves)
+    return diverge_alone(CloudPairs(clouds, source, target, problem.terms), solver, home)
 
 
 def diverge_alone(

@@ -7,10 +7,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
 from ..costs import SQUARED_EUCLIDEAN
 from ..initializers import Auto, Gaussian, Initializer, Potentials, Resumed, Sorted, Warm, Zeros
+from ..interop.arrays import HOST
+from ..measures.clouds import CloudPairs, Clouds
 from ..measures.grid import Grid
 from ..measures.pixels import GridMeasure
 from ..problem import Problem
@@ -21,7 +25,7 @@ from ..solver import Sinkhorn, reported
 from ..terms import Terms, with_divergence
 from .arguments import between, check_self
 from .debiasing import solve_debiased, unchanged
-from .divergences import diverge
+from .solved_pairs import solve_pairs
 
 # A pass over the pairs of pixels with mass takes as long as this share of the terms of a sweep
 PAIRS_PER_TERM = 1 / 3
@@ -69,33 +73,90 @@ def grid_transport(x: Grid, y: Grid, terms: Terms, solver: Sinkhorn) -> GridSolu
     return GridSolution.of_solution(reported([watch.over(problem).attempt(problem)], watch)[0])
 
 
+class GridPairs:
+    """Divergences between grids. Each grid is compared with itself once, and there is one warning
+    for all that did not converge.
+    """
+
+    def __init__(self, terms: Terms, solver: Sinkhorn) -> None:
+        self._terms, self._solver = with_divergence(terms), solver
+        self._own: dict[tuple[int, bool], tuple[Grid, Solution]] = {}  # grids are kept alive
+        self._given: list[Solution] = []
+        self._failed: list[Solution] = []
+        self._watch = Watch(solver)
+
+    def know(self, grid: Grid, name: str, solution: Solution | None) -> None:
+        """Use the self solution of a grid unchanged, for problems between the same pixels."""
+        if solution is None:
+            return
+        is_on_grid = isinstance(solution, GridSolution) and _is_on_grid(solution.problem)
+        check_self(name, solution, grid.on_grid if is_on_grid else grid.on_points, self._terms)
+        self._own[id(grid), is_on_grid] = grid, solution
+        self._given.append(solution)
+
+    def divergence(self, x: Grid, y: Grid) -> GridDivergence:
+        """The divergence of two grids."""
+        problem = grid_problem(x, y, self._terms)
+        solve = self._between_all if _is_on_grid(problem) else self._between_few
+        with single_threaded_blas():
+            found = solve(x, y, problem)
+        given = [id(solution) for solution in self._given]
+        self._failed += [s for s in found if not s.converged and id(s) not in given]
+        problems = problem, problem.on_source(), problem.on_target()
+        return GridDivergence.of_solutions(
+            *(solution.of(own) for solution, own in zip(found, problems, strict=True))
+        )
+
+    def report(self) -> None:
+        """Warn once, if any solution did not converge."""
+        reported(self._failed, self._watch)
+
+    def _between_all(self, x: Grid, y: Grid, problem: Problem) -> list[Solution]:
+        """The solutions between all pixels."""
+        xx = self._of_itself(x, problem.on_source())
+        yy = xx if problem.is_self else self._of_itself(y, problem.on_target())
+        cross = _started(self._solver, problem)
+        watch = Watch(cross, self._watch._say if not self._watch.has_warned else _in_silence)
+        solutions = solve_debiased(problem, cross, watch, xx, yy)
+        self._watch.has_warned |= watch.has_warned
+        return solutions
+
+    def _of_itself(self, grid: Grid, problem: Problem) -> Solution:
+        key = id(grid), True
+        if key not in self._own:
+            known = unchanged(self._solver, problem)
+            known = known or _started(self._solver, problem).attempt(problem)
+            self._own[key] = grid, known
+        return self._own[key][1]
+
+    def _between_few(self, x: Grid, y: Grid, problem: Problem) -> list[Solution]:
+        """The solutions between the few pixels with mass, as points."""
+        clouds = Clouds.of_measures([problem.source, problem.target])
+        source, target = np.arange(2)[:, None]
+        pair = CloudPairs(clouds, source, target, problem.terms)
+        keys = (id(x), False), (id(y), False)
+        selves = {k: self._own[key][1] for k, key in enumerate(keys) if key in self._own}
+        solver = _between_points(self._solver)
+        found = solve_pairs(pair, solver, self._watch, [HOST], selves, is_alone=True).divergence(0)
+        self._own.setdefault(keys[0], (x, found.xx))
+        self._own.setdefault(keys[1], (y, found.yy))
+        return [found.xy, found.xx, found.yy]
+
+
 def grid_divergence(
     x: Grid, y: Grid, terms: Terms, solver: Sinkhorn, selves: dict[str, Solution | None]
 ) -> GridDivergence:
     """The divergence of two grids; known self solutions are used unchanged."""
-    problem = grid_problem(x, y, with_divergence(terms))
-    known = _known((x, y), problem, selves)
-    if not _is_on_grid(problem):
-        divergence = diverge(
-            problem,
-            _between_points(solver),
-            selves={k: own for k, own in enumerate(known) if own is not None},
-        )
-        return GridDivergence.of_solutions(divergence.xy, divergence.xx, divergence.yy)
-
-    with single_threaded_blas():
-        xx = known[0] or _of_itself(solver, problem.on_source())
-        yy = xx if problem.is_self else known[1] or _of_itself(solver, problem.on_target())
-        cross = _started(solver, problem)
-        watch = Watch(cross)
-        solutions = solve_debiased(problem, cross, watch, xx, yy)
-        reported([solution for solution in solutions if solution not in known], watch)
-    return GridDivergence.of_solutions(*solutions)
+    pairs = GridPairs(terms, solver)
+    for grid, (name, solution) in zip((x, y), selves.items(), strict=True):
+        pairs.know(grid, name, solution)
+    found = pairs.divergence(x, y)
+    pairs.report()
+    return found
 
 
-def _of_itself(solver: Sinkhorn, problem: Problem) -> Solution:
-    """The solution of a self problem; one of an earlier divergence may be good enough."""
-    return unchanged(solver, problem) or _started(solver, problem).attempt(problem)
+def _in_silence(text: str) -> None:
+    """Say nothing: there was a warning before."""
 
 
 def _is_on_grid(problem: Problem) -> bool:
@@ -105,24 +166,6 @@ def _is_on_grid(problem: Problem) -> bool:
 def _between_points(solver: Sinkhorn) -> Sinkhorn:
     """The solver of the few pixels with mass; compressed solutions know nothing of images."""
     return replace(solver, init=solver._start, compression=None)
-
-
-def _known(
-    grids: tuple[Grid, Grid], problem: Problem, selves: dict[str, Solution | None]
-) -> list[Solution | None]:
-    """The given self solutions, if they are between the same kind of pixels."""
-    known: list[Solution | None] = []
-    for (name, solution), grid in zip(selves.items(), grids, strict=True):
-        if solution is None:
-            known.append(None)
-            continue
-        is_same_kind = True
-        if isinstance(solution, GridSolution):
-            is_same_kind = _is_on_grid(problem) == _is_on_grid(solution.problem)
-        own = grid.on_grid if _is_on_grid(problem) == is_same_kind else grid.on_points
-        check_self(name, solution, own, problem.terms)
-        known.append(solution if is_same_kind else None)
-    return known
 
 
 def _started(solver: Sinkhorn, problem: Problem) -> Sinkhorn:

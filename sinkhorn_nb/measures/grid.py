@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
 from .. import validation
-from ..common.array_types import Floats
+from ..common.array_types import ArrayLike, Floats, Numbers
 from ..common.caching import cached_property
 from ..common.representation import Represented
 from .lattice import Lattice
@@ -101,3 +102,7 @@ class Grid(Represented):
 
     def _facts(self) -> dict[str, object]:
         return {"shape": self.shape, "spacing": self.spacing, "mass": float(self.weights.sum())}
+
+
+# A list of clouds or of grids
+Measures: TypeAlias = Sequence[ArrayLike | Grid] | Numbers
