@@ -47,10 +47,14 @@ def test_a_batch_that_does_not_converge_warns_once():
     [
         (([GRIDS[0], np.zeros((3, 2))], GRIDS[:2]), r"xs\[1\]: expected a Grid like the others"),
         ((GRIDS[:1], GRIDS[1:2], [np.ones(3)]), r"a\[0\]: expected None beside a Grid"),
+        (
+            (GRIDS[:2], [GRIDS[0], Grid(2 * GRIDS[1].weights, 0.06)]),
+            r"ys\[1\]: expected the total mass of xs\[1\]",
+        ),
     ],
 )
-def test_batches_of_grids_have_nothing_else(arguments, message):
-    with pytest.raises(TypeError, match=message):
+def test_batches_of_grids_name_what_does_not_fit(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
         snb.sinkhorn_divergences(*arguments, blur=0.1)
 
 

@@ -63,7 +63,7 @@ BAD_PAIRS = {
         (GRID, Grid(2 * IMAGE, 0.1)),
         {},
         ValueError,
-        r"b: expected the total mass of a \(1\), got 2; divide each of them by its sum",
+        r"y: expected the total mass of x \(1\), got 2; divide each of them by its sum",
     ),
     "a fine blur": (
         (GRID, GRID),

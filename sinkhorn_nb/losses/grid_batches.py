@@ -44,8 +44,8 @@ def grid_divergences(
     """The divergences of pairs of grids, with one warning for all that did not converge."""
     pairs = GridPairs(terms, solver)
     found: dict[int, Divergence] = {}
-    for q, (((_, x), _), ((_, y), _)) in enumerate(zip(sources, targets, strict=True)):
-        found[q] = pairs.divergence(x, y)
+    for q, ((named_x, _), (named_y, _)) in enumerate(zip(sources, targets, strict=True)):
+        found[q] = pairs.divergence(named_x[1], named_y[1], (named_x[0], named_y[0]))
     pairs.report()
     return Divergences(SolvedPairs(None, found, [HOST] * len(found)), np.arange(len(found)))
 
@@ -59,11 +59,11 @@ def grid_table(
     value = np.zeros((len(rows), len(columns)))
     bar: Any = counter("pairs", value.size) if progress else nullcontext()
     with bar:
-        for i, ((_, x), _) in enumerate(rows):
-            for j, ((_, y), _) in enumerate(columns):
+        for i, ((x_name, x), _) in enumerate(rows):
+            for j, ((y_name, y), _) in enumerate(columns):
                 key = min(id(x), id(y)), max(id(x), id(y))
                 if x is not y and key not in known:
-                    known[key] = float(pairs.divergence(x, y))
+                    known[key] = float(pairs.divergence(x, y, (x_name, y_name)))
                 value[i, j] = known.get(key, 0.0)
                 if progress:
                     bar.update()

@@ -49,14 +49,14 @@ def two_grids(x: Any, y: Any, a: Any, b: Any) -> tuple[Grid, Grid]:
     return x, y
 
 
-def grid_problem(x: Grid, y: Grid, terms: Terms) -> Problem:
+def grid_problem(x: Grid, y: Grid, terms: Terms, names: tuple[str, str] = ("x", "y")) -> Problem:
     """The problem between two grids: between all pixels, or between those with mass as points."""
-    validation.same_spacing("y", y.lattice.spacing, "x", x.lattice.spacing)
+    validation.same_spacing(names[1], y.lattice.spacing, names[0], x.lattice.spacing)
     if terms.cost.has_length:
         validation.wide_as_a_pixel(terms.blur, max(x.lattice.spacing))
     as_points = terms.cost != SQUARED_EUCLIDEAN or _are_sparse(x, y)
     source, target = (grid.on_points if as_points else grid.on_grid for grid in (x, y))
-    return between(source, source if x is y else target, terms)
+    return between(source, source if x is y else target, terms, names + names)
 
 
 def _are_sparse(x: Grid, y: Grid) -> bool:
@@ -94,9 +94,9 @@ class GridPairs:
         self._own[id(grid), is_on_grid] = grid, solution
         self._given.append(solution)
 
-    def divergence(self, x: Grid, y: Grid) -> GridDivergence:
+    def divergence(self, x: Grid, y: Grid, names: tuple[str, str] = ("x", "y")) -> GridDivergence:
         """The divergence of two grids."""
-        problem = grid_problem(x, y, self._terms)
+        problem = grid_problem(x, y, self._terms, names)
         solve = self._between_all if _is_on_grid(problem) else self._between_few
         with single_threaded_blas():
             found = solve(x, y, problem)
