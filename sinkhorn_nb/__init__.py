@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         SinkhornDriftDetector,
         SinkhornKMeans,
     )
-    from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences, suggest_blur
+    from .functional import entropic_ot, sinkhorn_divergence, sinkhorn_divergences
     from .gradients import Gradient
     from .losses.barycenter import Barycenter, sinkhorn_barycenter
     from .losses.divergences import Divergences
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .losses.pairwise import pairwise_sinkhorn_divergence
     from .losses.soft import SoftValues, soft_quantile, soft_rank, soft_sort
     from .losses.two_sample import TwoSampleTest, sinkhorn_two_sample_test
+    from .measures.grid import Grid
     from .measures.measure import Measure
     from .problem import Problem
     from .results.divergence import Divergence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .results.solution import Solution
     from .results.status import Status
     from .results.warning import ConvergenceWarning
+    from .scale import suggest_blur
     from .solver import Sinkhorn
 
 __version__ = "0.1.0"
@@ -51,6 +53,7 @@ __all__ = [
     "EntropicAligner",
     "EntropicQuantileTransformer",
     "Gradient",
+    "Grid",
     "HausdorffDivergence",
     "Measure",
     "Negentropy",
@@ -90,6 +93,7 @@ _HOMES = {
     "EntropicAligner": "estimators",
     "EntropicQuantileTransformer": "estimators",
     "Gradient": "gradients",
+    "Grid": "measures.grid",
     "HausdorffDivergence": "losses.hausdorff",
     "Measure": "measures.measure",
     "Negentropy": "losses.negentropy",
@@ -116,7 +120,7 @@ _HOMES = {
     "soft_quantile": "losses.soft",
     "soft_rank": "losses.soft",
     "soft_sort": "losses.soft",
-    "suggest_blur": "functional",
+    "suggest_blur": "scale",
 }
 _SUBMODULES = ("estimators", "initializers", "plotting")
 # SciPy's imports have cycles: two threads in them get a deadlock error from Python

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
 from . import validation
-from .common.array_types import ArrayLike, Arrays, Weights
-from .losses.arguments import between, comparable, compared, known_selves, listed, usual
+from .common.array_types import ArrayLike, Weights
+from .losses.arguments import between, compared, known_selves, listed, usual
 from .losses.divergences import Divergences, diverge_all, diverge_alone
+from .losses.grid_batches import are_grids, grid_divergences
+from .losses.grids import grid_divergence, grid_transport, two_grids
+from .measures.grid import Grid, Measures
 from .measures.measure import Measure
-from .problem import Problem
 from .results.divergence import Divergence
 from .results.solution import Solution
 from .solver import Sinkhorn
@@ -21,8 +22,8 @@ from .terms import Price, single_price, terms_of
 
 @validation.native_names
 def sinkhorn_divergence(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Grid,
+    y: ArrayLike | Grid,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
@@ -44,10 +45,10 @@ def sinkhorn_divergence(
 
     Parameters
     ----------
-    x, y : (n, d) and (m, d) array-likes
+    x, y : (n, d) and (m, d) array-likes, or two Grid
         Points. float32 input is computed with float32 pairs; all other input ends in float64. If
         arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same
-        kind.
+        kind. Images, histograms and volumes are `Grid` objects; results have their shapes.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0, uniform probabilities by default; of the same total mass unless reach is
         given.
@@ -108,6 +109,9 @@ def sinkhorn_divergence(
     single_price("reach", reach)
     single_price("rho", rho)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    if isinstance(x, Grid) or isinstance(y, Grid):
+        known = {"self_x": self_x, "self_y": self_y}
+        return grid_divergence(*two_grids(x, y, a, b), terms, solver, known)
     pair, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], terms)
     selves = known_selves(pair, {"self_x": self_x, "self_y": self_y})
     return diverge_alone(pair, solver, homes[0], selves)
@@ -115,8 +119,8 @@ def sinkhorn_divergence(
 
 @validation.native_names
 def sinkhorn_divergences(
-    xs: Arrays,
-    ys: Arrays,
+    xs: Measures,
+    ys: Measures,
     a: Weights | None = None,
     b: Weights | None = None,
     *,
@@ -136,8 +140,8 @@ def sinkhorn_divergences(
     Parameters
     ----------
     xs, ys : sequences of B (n_k, d_k) and (m_k, d_k) array-likes
-        Points, any number in each cloud; or (B, n, d) arrays. An array that appears several times
-        is one measure, compared with itself once.
+        Points, any number in each cloud; or (B, n, d) arrays; or lists of Grid. An array or a
+        grid that appears several times is one measure, compared with itself once.
     a, b : sequences of B (n_k,) and (m_k,) array-likes, optional
         Weights >= 0, of the same total mass in a pair; None, also for a single cloud, gives uniform
         probabilities.
@@ -200,6 +204,8 @@ def sinkhorn_divergences(
     single_price("reach", reach)
     single_price("rho", rho)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    if are_grids(sources + targets):
+        return grid_divergences(sources, targets, terms, usual(solver))
     pairs, homes = compared(sources, targets, terms)
     is_stacked = isinstance(xs, np.ndarray) and isinstance(ys, np.ndarray)
     return diverge_all(pairs, usual(solver), homes, is_stacked)
@@ -207,8 +213,8 @@ def sinkhorn_divergences(
 
 @validation.native_names
 def entropic_ot(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Grid,
+    y: ArrayLike | Grid,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
@@ -227,10 +233,10 @@ def entropic_ot(
 
     Parameters
     ----------
-    x, y : (n, d) and (m, d) array-likes
+    x, y : (n, d) and (m, d) array-likes, or two Grid
         Points. float32 input is computed with float32 pairs; all other input ends in float64. If
         arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same
-        kind.
+        kind. Images, histograms and volumes are `Grid` objects; results have their shapes.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0, uniform probabilities by default; of the same total mass unless reach is
         given.
@@ -284,53 +290,9 @@ def entropic_ot(
     validation.points_first(x, y, a, b)
     solver = usual(solver)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    if isinstance(x, Grid) or isinstance(y, Grid):
+        return grid_transport(*two_grids(x, y, a, b), terms, solver)
     source = Measure.of(x, a, ("x", "a"))
     target = Measure.of(y, b, ("y", "b"))
     home = validation.home(x=x, y=y, a=a, b=b)
     return solver.solve(between(source, target, terms)).at(home)
-
-
-def suggest_blur(x: ArrayLike, y: ArrayLike | None = None, fraction: float = 0.05) -> float:
-    """Suggest a first blur: a fraction of the diameter, which is the diagonal of the bounding box
-    of all points.
-
-    Parameters
-    ----------
-    x, y : (n, d) and (m, d) array-likes
-        The points to be compared; y may be left out.
-    fraction : float, default 0.05
-        Above 0, at most 1.
-
-    Returns
-    -------
-    float
-        A length in the unit of the points. All columns must have the same unit: scale them first if
-        they do not.
-
-    Raises
-    ------
-    ValueError, TypeError
-        On bad input, and if all points are equal: then no length is better than another.
-
-    Examples
-    --------
-    >>> import sinkhorn_nb as snb
-    >>> snb.suggest_blur([[0.0, 0.0], [3.0, 4.0]])
-    0.25
-    """
-    fraction = validation.share("fraction", fraction)
-    source = Measure.of(x, names=("x", "a"))
-    target = source if y is None else Measure.of(y, names=("y", "b"))
-    comparable(source, target, "x", "y")
-    diameter = Problem(source, target, 1.0).diameter
-    if diameter == 0:
-        raise ValueError(
-            "x: expected at least two different points, got equal ones; pass data, or choose any "
-            "blur > 0"
-        )
-    if math.isinf(diameter):
-        raise ValueError(
-            "x: expected points less far apart, got a diameter beyond float64; rescale all points "
-            "alike"
-        )
-    return fraction * diameter

@@ -31,6 +31,7 @@ PUBLIC = [
     "EntropicAligner",
     "EntropicQuantileTransformer",
     "Gradient",
+    "Grid",
     "HausdorffDivergence",
     "MMD",
     "Measure",

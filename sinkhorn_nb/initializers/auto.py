@@ -16,6 +16,7 @@ from ..problem import Problem
 from .base import Initializer, Start
 from .coarse import Coarse
 from .gaussian import Gaussian
+from .pyramid import Pyramid
 from .sorting import Sorting
 from .zeros import Zeros
 
@@ -45,6 +46,8 @@ class Auto(Initializer):
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; the passes of all candidates and of the comparison count."""
+        if Pyramid().serves(problem):
+            return Pyramid()(problem, solver)
         if problem.is_self:
             return Coarse()(problem, solver)
         sample = _Sample(problem, solver)

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..costs import SQUARED_EUCLIDEAN
+from ..dual import Iterate
 from ..measures.partition import Partition
+from ..measures.pixels import GridMeasure
 from ..problem import Problem
 from .auto import Auto, strata
 from .base import Initializer, Start
@@ -64,6 +66,8 @@ class Debiased(Initializer):
             return self.otherwise(problem, solver)
         f = self.f - (source.points - means[0]) @ shift + shift @ shift / 4
         g = self.g + (target.points - means[1]) @ shift + shift @ shift / 4
+        if isinstance(problem.source, GridMeasure):
+            return self._between_grids(problem, solver, f, g)
         is_near, n_passes = True, 0.0
         for sides in ((source, f, target, g), (target, g, source, f)):
             if is_near:
@@ -71,6 +75,16 @@ class Debiased(Initializer):
                 n_passes += share
         start = Start(f, g, 0.0) if is_near else self.otherwise(problem, solver)
         return start._replace(n_passes=start.n_passes + n_passes)
+
+    def _between_grids(self, problem: Problem, solver: Sinkhorn, f: Floats, g: Floats) -> Start:
+        kernel = problem.kernel("float64", solver.backend)
+        dual = problem.dual()
+        iterate = Iterate(f, g, *kernel.log_sums(f, g))
+        sides = (dual.a, iterate.log_rows), (dual.b, iterate.log_columns)
+        largest = max(np.abs(logs[masses > 0]).max() for masses, logs in sides)
+        is_near = dual.error(iterate) <= NEAR and largest <= LARGEST_LOG
+        start = Start(f, g, 0.0) if is_near else self.otherwise(problem, solver)
+        return start._replace(n_passes=start.n_passes + kernel.n_passes)
 
 
 def _is_near(

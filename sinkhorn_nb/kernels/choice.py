@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ..costs import Cost, MatrixCost
 from ..measures.partition import Partition
+from ..measures.pixels import GridOrder
+from .grid import GridKernel
 from .matrix import MatrixKernel
 from .point_cloud import GibbsKernel
-from .protocol import Kernel
+from .protocol import Kernel, PointKernel
 
 NO_POINTS = (
     "points: expected a problem between points for maps, for potentials elsewhere and for "
@@ -19,12 +21,14 @@ def kernel_of(
     x: Partition, y: Partition, eps: float, dtype: str, backend: str, cost: Cost
 ) -> Kernel:
     """The Gibbs kernel of a cost between two partitions."""
+    if isinstance(x, GridOrder) and isinstance(y, GridOrder):
+        return GridKernel(x, y, eps)
     kind = MatrixKernel if isinstance(cost, MatrixCost) else GibbsKernel
     return kind(x, y, eps, dtype, backend, cost)
 
 
-def with_points(kernel: Kernel) -> GibbsKernel:
+def with_points(kernel: Kernel) -> PointKernel:
     """The kernel itself, for what needs points: their means, and derivatives in them."""
-    if isinstance(kernel, GibbsKernel):
+    if isinstance(kernel, (GibbsKernel, GridKernel)):
         return kernel
     raise ValueError(NO_POINTS)

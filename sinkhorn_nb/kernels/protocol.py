@@ -66,3 +66,18 @@ class Kernel(Protocol):
         """sum_ij a_i b_j C_ij / sum b, or slightly more, for weights a and b of the same sum and
         costs that are at most the largest.
         """
+
+
+class PointKernel(Kernel, Protocol):
+    """A kernel between points, which have means and derivatives."""
+
+    def barycenters(self, f: Floats, g: Floats) -> Floats:
+        """(n, d) means of the y_j with weights b_j p_ij for each i. Rows are normalized, so any f_i
+        gives the same.
+        """
+
+    def mean_gradients(self, f: Floats, g: Floats) -> Floats:
+        """(n, d) means of the cost's derivatives in x_i under the weights of `barycenters`."""
+
+    def gradient_sums(self, f: Floats, g: Floats) -> Floats:
+        """(n, d) sums of b_j p_ij times the derivatives of the cost in x_i."""

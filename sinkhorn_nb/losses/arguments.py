@@ -5,9 +5,10 @@ names.
 from __future__ import annotations
 
 from .. import validation
-from ..common.array_types import Arrays, Weights
+from ..common.array_types import Weights
 from ..interop.arrays import HOST, Home
 from ..measures.clouds import CloudPairs, Clouds, Named
+from ..measures.grid import Measures
 from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.divergence import Divergence
@@ -46,7 +47,11 @@ def comparable(source: Measure, target: Measure, x: str, y: str) -> None:
 
 
 def listed(
-    name: str, clouds: Arrays, weights_name: str, weights: Weights | None, each: str = "pair"
+    name: str,
+    clouds: Measures,
+    weights_name: str,
+    weights: Weights | None,
+    each: str = "pair",
 ) -> list[Named]:
     """Return the points and weights of each measure, both as (name, array)."""
     clouds = validation.sequence(name, clouds, each)
@@ -89,12 +94,13 @@ def known_selves(pair: CloudPairs, given: dict[str, Solution | None]) -> dict[in
     numbers = (int(pair.sources[0]), int(pair.targets[0]))
     for k, (name, solution) in zip(numbers, given.items(), strict=True):
         if solution is not None:
-            _check_self(name, solution, pair.clouds.measure(k), pair.terms)
+            check_self(name, solution, pair.clouds.measure(k), pair.terms)
             known[k] = solution
     return known
 
 
-def _check_self(name: str, known: object, own: Measure, terms: Terms) -> None:
+def check_self(name: str, known: object, own: Measure, terms: Terms) -> None:
+    """Check that a given solution is the self solution of a measure."""
     if isinstance(known, Divergence):
         own_name = {"self_x": "xx", "self_y": "yy"}[name]
         raise TypeError(

@@ -9,12 +9,14 @@ from typing import TypeAlias
 import numpy as np
 
 from .. import validation
-from ..common.array_types import Arrays, Floats, Weights
+from ..common.array_types import Floats, Weights
 from ..measures.clouds import Named
+from ..measures.grid import Measures
 from ..measures.measure import Measure
 from ..solver import Sinkhorn
 from ..terms import Terms, single_price, terms_of, with_divergence
 from .arguments import listed, usual
+from .grid_batches import are_grids, grid_table
 from .pairwise_blocks import Effort, evaluate
 
 _NamedMeasure: TypeAlias = tuple[str, str, Measure]  # the names of the points and of the weights
@@ -22,8 +24,8 @@ _NamedMeasure: TypeAlias = tuple[str, str, Measure]  # the names of the points a
 
 @validation.native_names
 def pairwise_sinkhorn_divergence(
-    clouds: Arrays,
-    others: Arrays | None = None,
+    clouds: Measures,
+    others: Measures | None = None,
     weights: Weights | None = None,
     *,
     other_weights: Weights | None = None,
@@ -46,7 +48,8 @@ def pairwise_sinkhorn_divergence(
     Parameters
     ----------
     clouds : sequence of N (n_k, d) array-likes
-        Points, any number in each cloud; or an (N, n, d) array.
+        Points, any number in each cloud; or an (N, n, d) array; or a list of Grid, solved one after
+        another on all threads whatever n_jobs says.
     others : sequence of M (m_l, d) array-likes, optional
         The clouds to compare with; `clouds` by default.
     weights, other_weights : sequences of N (n_k,) and M (m_l,) array-likes, optional
@@ -113,11 +116,16 @@ def pairwise_sinkhorn_divergence(
     single_price("rho", rho)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
     rows, columns = _listed(clouds, others, weights, other_weights)
+    if are_grids(rows + columns):
+        return grid_table(rows, columns, terms, usual(solver), progress)
     return _table(rows, columns, terms, _effort(solver, n_jobs, progress))
 
 
 def _listed(
-    clouds: Arrays, others: Arrays | None, weights: Weights | None, other_weights: Weights | None
+    clouds: Measures,
+    others: Measures | None,
+    weights: Weights | None,
+    other_weights: Weights | None,
 ) -> tuple[list[Named], list[Named]]:
     """The clouds of the rows and the clouds of the columns, with their names and weights."""
     rows = _clouds("clouds", clouds, "weights", weights)
@@ -131,7 +139,7 @@ def _listed(
     return rows, rows
 
 
-def _clouds(name: str, clouds: Arrays, weights_name: str, weights: Weights | None) -> list[Named]:
+def _clouds(name: str, clouds: Measures, weights_name: str, weights: Weights | None) -> list[Named]:
     found = listed(name, clouds, weights_name, weights, "cloud")
     validation.several_clouds(name, [x for (_, x), _ in found])
     return found

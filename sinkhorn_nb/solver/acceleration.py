@@ -13,10 +13,9 @@ import numpy as np
 from ..common.array_types import Floats
 from ..dual import Dual, Iterate, self_step
 from ..kernels.protocol import Kernel
+from .mixing import Mixing
 
-MEMORY = 10
 START_ERROR = 0.5  # iterates are mixed below this marginal error
-RIDGE = 1e-10  # on the Gram matrix of unit differences
 # Share of the way from f to T(f) in cross problems: Feydy et al. 2019, equation (26)
 CROSS_STEP = 1 / 2
 DUAL_ROUNDING = {"float32": 1e-6, "float64": 1e-12}  # of the dual value, in units of eps
@@ -88,20 +87,14 @@ class Anderson:
     decreases.
     """
 
-    _last: tuple[Floats, Floats] | None  # the iterate and the residual before these
     _fallback: Floats | None
 
     def __init__(self, method: Method, dual: Dual, is_self: bool, dtype: str) -> None:
         self._method, self._dual, self._is_self = method, dual, is_self
         self._n = len(dual.a)
-        self._weights = dual.a if is_self else np.concatenate([dual.a, dual.b])
+        self._mixing = Mixing(dual.a if is_self else np.concatenate([dual.a, dual.b]))
         self._slack = dual.eps * DUAL_ROUNDING[dtype]
         self._best_dual = -np.inf
-        # Ring buffers: unit changes of the residual, the corrections of z that undo them, and their
-        # inner products.
-        self._changes = np.empty((MEMORY, len(self._weights)))
-        self._corrections = np.empty((MEMORY, len(self._weights)))
-        self._gram = np.empty((MEMORY, MEMORY))
         self._n_done = 0
         self.n_rejected = 0
         self._forget()
@@ -138,42 +131,16 @@ class Anderson:
         return self._dual.after_columns(iterate)
 
     def _mixed(self, after: Floats) -> Floats:
-        residual = after - self._start
-        if self._last is not None:
-            self._remember(self._start - self._last[0], residual - self._last[1])
-        self._last = (self._start, residual)
         self._fallback = after
-        mixed = self._mix(after, self._weights * residual)
-        return mixed if np.isfinite(mixed).all() else after
+        return self._mixing.mixed(self._start, after)
 
     def _centered(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
         """Take the best constant between the potentials; rounding would let it drift."""
         return (f, g) if self._is_self else self._dual.balanced(f, g)
 
     def _forget(self) -> None:
-        self._last = self._fallback = None
-        self._n_seen = 0
-
-    def _remember(self, move: Floats, change: Floats) -> None:
-        size = np.sqrt(self._weights @ change**2)
-        if not size > 0:
-            return
-        slot = self._n_seen % MEMORY
-        self._n_seen += 1
-        self._changes[slot] = change / size
-        self._corrections[slot] = (move + change) / size
-        n = min(self._n_seen, MEMORY)
-        inner = self._changes[:n] @ (self._weights * self._changes[slot])
-        self._gram[slot, :n] = self._gram[:n, slot] = inner
-
-    def _mix(self, target: Floats, weighted_residual: Floats) -> Floats:
-        n = min(self._n_seen, MEMORY)
-        if n == 0:
-            return target
-        shares = np.linalg.solve(
-            self._gram[:n, :n] + RIDGE * np.eye(n), self._changes[:n] @ weighted_residual
-        )
-        return target - shares @ self._corrections[:n]
+        self._fallback = None
+        self._mixing.forget()
 
     def _joined(self, f: Floats, g: Floats) -> Floats:
         return f if self._is_self else np.concatenate([f, g])

@@ -9,10 +9,12 @@ import numpy as np
 from ..common.array_types import Floats
 from ..dual import Dual, Iterate
 from ..initializers import Auto, Zeros
+from ..measures.pixels import GridMeasure
 from ..problem import Problem
 from ..results.solution import Solution
 from ..results.status import Status
 from .acceleration import Alternating, Anderson, Method, Symmetric
+from .gauss_seidel import GaussSeidel
 from .schedule import Phase, is_doubtful
 from .twolevel import TwoLevel
 
@@ -57,7 +59,9 @@ class Descent:
         self._solver, self._problem = solver, problem
         self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
         self._dual = problem.dual()
-        self._tiny = [np.flatnonzero(p * len(p) < TINY) for p in (self._dual.a, self._dual.b)]
+        self._tiny = [
+            np.flatnonzero((p > 0) & (p * len(p) < TINY)) for p in (self._dual.a, self._dual.b)
+        ]
         # The scheme of Feydy et al. starts from zero, at a temperature of the squared diameter.
         is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
         start = (Zeros() if is_plain else solver._start)(problem, solver)
@@ -164,8 +168,13 @@ class Descent:
         is_self = self._problem.is_self
         if self._solver.acceleration == "symmetric":
             return Symmetric(dual, is_self)
+        is_on_grid = not is_self and isinstance(problem.source, GridMeasure)
         if self._solver.acceleration == "none":
+            if is_on_grid:
+                return GaussSeidel(dual)
             return Symmetric(dual, is_self) if is_self else Alternating(dual)
+        if is_on_grid:
+            return Anderson(GaussSeidel(dual), dual, is_self, phase.dtype)
         inner = Symmetric(dual, is_self) if is_self else TwoLevel(problem, dual)
         return Anderson(inner, dual, is_self, phase.dtype)
 

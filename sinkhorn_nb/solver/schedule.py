@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..common.array_types import Floats
+from ..measures.pixels import GridMeasure
 from ..problem import LARGEST_ROUNDING, Problem
 from ..results.solution import Solution
 
@@ -114,7 +115,7 @@ def _annealing(problem: Problem, solver: Sinkhorn, dtype: str) -> list[Phase]:
 def _dtypes(problem: Problem, solver: Sinkhorn, tol: float) -> list[str]:
     if solver.dtype is not None:
         return [solver.dtype]
-    if problem.cost.has_long_pairs:
+    if problem.cost.has_long_pairs or isinstance(problem.source, GridMeasure):
         return ["float64"]
     if problem.blur > LARGEST_BLUR * problem.diameter or problem.rounding > LARGEST_ROUNDING:
         return ["float64"]

@@ -21,6 +21,7 @@ from .arrays import (
 )
 from .digits import resolved, surely_resolved
 from .foreign import native_names, points_first, several_clouds
+from .grids import image, per_axis, same_spacing, spacing, wide_as_a_pixel
 from .indices import indices
 from .masses import equal_masses, masses, one_mass, uniform, weights
 from .matrices import Costs, allowed, costs, is_symmetric, symmetric
@@ -58,6 +59,7 @@ __all__ = [
     "fitted_mixture",
     "home",
     "host_array",
+    "image",
     "indices",
     "instance",
     "is_symmetric",
@@ -70,6 +72,7 @@ __all__ = [
     "on_a_line",
     "one_mass",
     "one_of",
+    "per_axis",
     "points",
     "points_first",
     "positive",
@@ -78,14 +81,17 @@ __all__ = [
     "same_dimension",
     "same_length",
     "same_meaning",
+    "same_spacing",
     "same_unit",
     "sequence",
     "several_clouds",
     "shape",
     "share",
+    "spacing",
     "surely_resolved",
     "symmetric",
     "uniform",
     "vector",
     "weights",
+    "wide_as_a_pixel",
 ]

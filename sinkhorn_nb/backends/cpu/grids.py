@@ -1,0 +1,106 @@
+"""Separable sums over grids: log-sum-exp along one axis after another, on all threads."""
+
+import numpy as np
+
+from ..blas import single_threaded_blas
+from ..pointwise import LOG2E
+from . import threads
+from .grid_lines import NOTHING, RANGE, padded, tilted_lines
+from .grid_products import exponentials, logarithms
+
+# Outputs per block, for blurs up to so many pixels
+WIDTHS = (0.7, 4), (1.5, 8), (3.0, 16), (12.0, 32), (np.inf, 64)
+LARGEST_TABLE = 2**21  # entries; a wider one would not fit a cache
+LARGEST_MATRIX = 2**22
+WIDEST = 1300.0  # half the squared diagonal over eps: beyond, products of matrices underflow
+PANEL = 64  # lines that a thread takes at once
+SMALLEST_ENTRY = 1e-300
+
+
+class Axis:
+    """The kernel 2^(-c (x_i - j)^2 / 2) along one axis, for outputs i at the places i + offset
+    between the sources j.
+    """
+
+    def __init__(self, n, n_out, spacing, offset, eps):
+        self.n, self.n_out, self.offset = n, n_out, offset
+        self.c = LOG2E * spacing * spacing / eps
+        self._table = self._matrix = None
+
+    @property
+    def squared_width(self):
+        """Twice the largest exponent, in natural units."""
+        farthest = max(self.n - 1 - self.offset, self.n_out - 1 + self.offset)
+        return self.c / LOG2E * farthest * farthest
+
+    @property
+    def table(self):
+        """2^(c s k) for the outputs s of a block and the differences k of two sources."""
+        if self._table is None:
+            blur = np.sqrt(LOG2E / self.c)
+            width = next(width for most, width in WIDTHS if blur <= most)
+            reach = padded(self.n)
+            while width > 4 and width * 2 * reach > LARGEST_TABLE:
+                width //= 2
+            s = np.arange(width) - (width - 1) / 2
+            k = np.arange(-reach, reach)
+            self._table = np.exp2(np.clip(self.c * s[:, None] * k, -RANGE, RANGE))
+        return self._table
+
+    @property
+    def matrix(self):
+        """The kernel as an (n, n_out) matrix."""
+        if self._matrix is None:
+            distances = np.arange(self.n_out) + self.offset - np.arange(self.n)[:, None]
+            matrix = np.exp2(-0.5 * self.c * distances**2)
+            matrix[matrix < SMALLEST_ENTRY] = 0.0
+            self._matrix = matrix
+        return self._matrix
+
+
+class Sweeps:
+    """log2 sum_j 2^L_j k_ij over all sources j of a grid, at all outputs i of another grid.
+
+    Products of matrices are tried first, if the grid is not too wide for them; after the first
+    underflow all sums are made in tilted blocks.
+    """
+
+    def __init__(self, axes):
+        self._axes = axes
+        fits = all(axis.n * axis.n_out <= LARGEST_MATRIX for axis in axes)
+        self._multiplies = fits and sum(axis.squared_width for axis in axes) / 2 < WIDEST
+
+    def __call__(self, L):
+        """The sums at the outputs; each axis is read as lines and written transposed."""
+        with single_threaded_blas():
+            for axis in self._axes[::-1]:
+                before = L.shape[:-1]
+                lines = np.ascontiguousarray(L).reshape(-1, axis.n)
+                L = self._along(axis, lines).reshape(axis.n_out, *before)
+        return L
+
+    def _along(self, axis, lines):
+        out = np.empty((axis.n_out, len(lines)))
+        panels = [(first, min(first + PANEL, len(lines))) for first in range(0, len(lines), PANEL)]
+        if self._multiplies:
+            flags = []
+            threads.run(lambda *panel: flags.append(_multiplied(axis, lines, *panel, out)), panels)
+            if all(flags):
+                return out
+            self._multiplies = False
+        arguments = axis.c, float(axis.offset), axis.table, out
+        threads.run(lambda *panel: tilted_lines(lines, *panel, *arguments), panels)
+        return out
+
+
+def _multiplied(axis, lines, first, last, out):
+    exps = np.empty((last - first, axis.n))
+    tops = np.empty(last - first)
+    exponentials(lines, first, tops, exps)
+    return logarithms(exps @ axis.matrix, tops, first, out)
+
+
+def logarithm(weights):
+    """log2 of weights >= 0, with NOTHING for zero."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log2(weights), NOTHING)

@@ -1,0 +1,49 @@
+"""Start a problem between grids from the same problem between coarser ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..measures.pixels import GridMeasure
+from ..problem import Problem
+from .base import Initializer, Start, sketch
+from .zeros import Zeros
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
+
+COARSEST = 16  # pixels along the shortest axis of both grids that are not halved again
+LEAST_BLUR = 0.7  # in pixels: coarse problems below are no easier
+MAX_ITER = 300
+
+
+@dataclass(frozen=True)
+class Pyramid(Initializer):
+    """Potentials of the problem between grids with half as many pixels along each axis, solved to
+    the same tolerance by the same solver and interpolated.
+
+    A rougher solve of coarse problems leaves more work to the finest, where it is most expensive.
+    """
+
+    def serves(self, problem: Problem) -> bool:
+        """Tell whether both measures are grids."""
+        return isinstance(problem.source, GridMeasure)
+
+    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
+        """Compute the start; coarse passes count by their share of the sums."""
+        source, target = problem.source, problem.target
+        assert isinstance(source, GridMeasure)
+        assert isinstance(target, GridMeasure)
+        shortest = min(*source.lattice.shape, *target.lattice.shape)
+        if problem.is_self or shortest <= COARSEST:
+            return Zeros()(problem, solver)
+
+        pixel = max(source.lattice.halved.spacing)
+        eps = max(problem.eps, problem.cost.eps(LEAST_BLUR * pixel))
+        coarse = problem.between(source.halved, target.halved, eps)
+        solution = sketch(solver, coarse, self, solver.tol, MAX_ITER, "float64")
+        work = [lattice.work for lattice in (source.lattice, source.lattice.halved)]
+        f = source.lattice.refined(solution.iterate.f)
+        g = target.lattice.refined(solution.iterate.g)
+        return Start(f, g, solution.n_passes * work[1] / work[0])

@@ -1,0 +1,134 @@
+"""Sinkhorn barycenters with free support: a cloud whose points move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..common.array_types import Floats
+from ..measures.measure import Measure
+from ..problem import Problem
+from ..results.solution import Solution
+from ..results.status import warn
+from ..solver import Sinkhorn
+from ..solver.progress import counter
+
+# Share of the last movement that is added to a step if the steps shrink by less than SLOW. Anderson
+# mixing took as many steps and ended at stationary points that are not minima.
+INERTIA, SLOW = 0.7, 0.6
+
+
+class Rest(NamedTuple):
+    """Points that have come to rest, or not, and the lengths of their steps."""
+
+    points: Floats
+    converged: bool
+    history: Floats
+
+
+class FreeSupport:
+    """Steps of the points. The plans of one step are the starts of the next ones."""
+
+    def __init__(
+        self,
+        clouds: list[Measure],
+        shares: Floats,
+        blur: float,
+        solver: Sinkhorn,
+        debiased: bool = True,
+    ) -> None:
+        self._clouds, self._shares, self._blur = clouds, shares, blur
+        self._debiased = debiased
+        self._shows_progress = solver.progress
+        self._solver = replace(solver, progress=False)
+        self._plans: list[Solution | None] = [None] * (len(clouds) + debiased)
+
+    def run(self, x: Floats, tol: float, max_iter: int) -> Rest:
+        """Move the points until they rest."""
+        history = []
+        momentum = _Momentum()
+        spread = self._spread()
+        bar: Any = counter("steps", max_iter) if self._shows_progress else nullcontext()
+        with bar:
+            while True:
+                step = self._step(x)
+                history.append(float(np.sqrt((step**2).sum(axis=1).mean())) / spread)
+                rests = history[-1] <= tol
+                if rests or len(history) == max_iter:
+                    break
+                x = momentum.next(x, step)
+                if self._shows_progress:
+                    bar.update()
+        self._report(rests, history[-1], tol)
+        has_converged = rests and all(plan.converged for plan in self._solved())
+        return Rest(x, has_converged, np.array(history))
+
+    def _step(self, x: Floats) -> Floats:
+        """Minus the gradient per unit of mass: sum_k w_k T_k(x) - T_xx(x), or - x for biased
+        ones.
+        """
+        cloud = Measure(x, self._weights(len(x)))
+        targets = [*self._clouds, cloud] if self._debiased else self._clouds
+        for k, target in enumerate(targets):
+            known = self._plans[k]
+            solver = self._solver if known is None else replace(self._solver, init=known)
+            self._plans[k] = solver.attempt(Problem(cloud, target, self._blur**2))
+        images = [plan.map() for plan in self._solved()]
+        here = images.pop() if self._debiased else x
+        return np.tensordot(self._shares, images, axes=1) - here
+
+    def _solved(self) -> Iterator[Solution]:
+        return (plan for plan in self._plans if plan is not None)
+
+    def _weights(self, count: int) -> Floats:
+        return np.full(count, self._clouds[0].mass / count)
+
+    def _spread(self) -> float:
+        squares = [
+            cloud.probabilities @ ((cloud.points - cloud.centroid) ** 2) for cloud in self._clouds
+        ]
+        return float(np.sqrt(np.sum(squares) / len(squares))) or self._blur
+
+    def _report(self, rests: bool, moved: float, tol: float) -> None:
+        failed = [plan for plan in self._solved() if not plan.converged]
+        if not rests:
+            warn(
+                f"the points of the barycenter still move by {moved:.2g} of the spread > "
+                f"tol={tol:g}; "
+                "use a larger max_iter, tol or blur"
+            )
+        elif failed:
+            warn(max(failed, key=lambda plan: plan.marginal_error).message)
+
+
+class _Momentum:
+    """Polyak's heavy ball: a share of the last movement is added where steps hardly get shorter,
+    unless it points uphill.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[Floats, float] | None = None
+
+    def next(self, x: Floats, step: Floats) -> Floats:
+        """The next points, from these, their step and the points before."""
+        last = self._last
+        length = float(np.linalg.norm(step))
+        self._last = x, length
+        if last is None or length < SLOW * last[1] or (step * (x - last[0])).sum() <= 0:
+            return x + step
+        return x + step + INERTIA * (x - last[0])
+
+
+def first_points(
+    clouds: list[Measure], shares: Floats, count: int, blur: float, rng: np.random.Generator
+) -> Floats:
+    """Draw points from the measures, moved to their common mean; all distinct."""
+    mean = shares @ np.array([cloud.centroid for cloud in clouds])
+    moved = np.concatenate([cloud.points - cloud.centroid + mean for cloud in clouds])
+    probabilities = [w * cloud.probabilities for w, cloud in zip(shares, clouds, strict=True)]
+    chosen = rng.choice(len(moved), count, p=np.concatenate(probabilities))
+    return moved[chosen] + 0.1 * blur * rng.normal(size=(count, moved.shape[1]))

@@ -1,0 +1,151 @@
+"""Sinkhorn barycenters of images, histograms and volumes, from coarser grids to finer ones."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import validation
+from ..backends.cpu.threads import single_threaded_blas
+from ..common.array_types import Floats
+from ..initializers.pyramid import COARSEST, LEAST_BLUR
+from ..kernels.grid import GridKernel
+from ..measures.grid import Grid
+from ..measures.lattice import Lattice
+from ..measures.pixels import GridMeasure
+from ..solver.progress import counter
+from .fixed_support import FixedSupport, Found, State, report
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GridBarycenter(Grid):
+    """An image that minimizes sum_k w_k S_eps(image, image_k).
+
+    Attributes
+    ----------
+    weights : array in the shape of the images
+    converged : bool
+        Whether the marginal error is within the tolerance.
+    history : (n_iter,) float64 array
+        The marginal error in each step on the finest grid.
+    """
+
+    converged: bool = field(default=False, kw_only=True)
+    history: Floats = field(default_factory=lambda: np.zeros(0), kw_only=True)
+
+    @property
+    def n_iter(self) -> int:
+        """The number of steps on the finest grid."""
+        return len(self.history)
+
+    def _facts(self) -> dict[str, object]:
+        return super()._facts() | {"converged": self.converged, "n_iter": self.n_iter}
+
+
+def grid_barycenter(
+    listed: list[Any],
+    shares: Floats,
+    blur: float,
+    debiased: bool,
+    settings: tuple[float, int, bool],
+) -> GridBarycenter:
+    """The barycenter of grids with the same pixels; settings are the tolerance, the largest number
+    of steps, and whether progress is shown.
+    """
+    grids = _same_pixels(listed)
+    lattice = grids[0].lattice
+    blur = validation.blur(blur)
+    validation.wide_as_a_pixel(blur, max(lattice.spacing))
+    chosen = np.flatnonzero(shares)
+    measures = [grids[k].on_grid for k in chosen]
+    with single_threaded_blas():
+        found = _found(measures, shares[chosen], blur, debiased, settings)
+    report(found, settings[0])
+    masses = lattice.shaped(found.density)
+    masses = masses * (grids[0].mass / masses.sum())
+    history = np.array(found.errors)
+    return GridBarycenter(
+        masses, lattice.spacing, lattice.origin, converged=found.converged, history=history
+    )
+
+
+def _found(
+    measures: list[GridMeasure],
+    shares: Floats,
+    blur: float,
+    debiased: bool,
+    settings: tuple[float, int, bool],
+) -> Found:
+    """Solve on the coarsest grid first; potentials are interpolated from each grid to the next."""
+    levels = [measures]
+    while min(levels[-1][0].lattice.shape) > COARSEST:
+        levels.append([measure.halved for measure in levels[-1]])
+    tol, max_iter, shows_progress = settings
+    state: State | None = None
+    eps_before = 0.0
+    for level in levels[::-1]:
+        lattice = level[0].lattice
+        eps = max(blur, LEAST_BLUR * max(lattice.spacing)) ** 2
+        descent = _descent(level, shares, eps, debiased)
+        state = descent.start() if state is None else _refined(state, lattice, eps_before, eps)
+        eps_before = eps
+        is_last = level is measures
+        bar: Any = counter("steps", max_iter) if shows_progress and is_last else nullcontext()
+        with bar:
+            tell = bar.update if shows_progress and is_last else None
+            found = descent.run(state, tol, max_iter, tell)
+        state = found.state
+    return found
+
+
+def _descent(
+    measures: list[GridMeasure], shares: Floats, eps: float, debiased: bool
+) -> FixedSupport:
+    lattice = measures[0].lattice
+    uniform = np.full(lattice.size, 1 / lattice.size)
+    support = GridMeasure.on(lattice, uniform, validation.PLAIN).partition
+    kernels = [GridKernel(support, measure.partition, eps) for measure in measures]
+    own = GridKernel(support, support, eps) if debiased else None
+    return FixedSupport(kernels, own, shares, uniform)
+
+
+def _refined(state: State, lattice: Lattice, eps_before: float, eps: float) -> State:
+    """Potentials on the finer grid. Half of the logarithm of the kernel's sums, which are
+    proportional to eps^(d/2), is part of each.
+    """
+    potentials = np.stack([lattice.refined(values) for values in state.potentials])
+    return State(potentials - eps * len(lattice.shape) / 4 * np.log(eps / eps_before))
+
+
+def _same_pixels(listed: list[Any]) -> list[Grid]:
+    """Check that all measures are grids with the same pixels and the same mass."""
+    names = [f"measures[{k}]" for k in range(len(listed))]
+    for name, each in zip(names, listed, strict=True):
+        if not isinstance(each, Grid):
+            raise TypeError(
+                f"{name}: expected a Grid like the other measures, got {type(each).__name__}; pass "
+                "grids alone, or the pixels of all grids as points: Measure.of("
+                "grid.points.reshape(-1, d), grid.weights.ravel())"
+            )
+        if each.lattice != listed[0].lattice:
+            raise ValueError(
+                f"{name}: expected the shape, spacing and origin of measures[0], "
+                f"{_text(listed[0])}, got {_text(each)}; pad the smaller image with zeros "
+                "(numpy.pad), or resample it"
+            )
+    weights = [each.weights.ravel() for each in listed]
+    roundings = [each.on_grid.traits.mass_rounding for each in listed]
+    validation.one_mass([f"weights of {name}" for name in names], weights, roundings)
+    return listed
+
+
+def _text(grid: Grid) -> str:
+    shape, spacing, origin = grid.lattice
+    return f"{shape}, {_short(spacing)} and {_short(origin)}"
+
+
+def _short(lengths: tuple[float, ...]) -> str:
+    return "(" + ", ".join(f"{length:.6g}" for length in lengths) + ")"

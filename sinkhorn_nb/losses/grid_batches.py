@@ -1,0 +1,71 @@
+"""Divergences of many pairs of grids, one after another on all threads."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from ..common.array_types import Floats
+from ..interop.arrays import HOST
+from ..measures.clouds import Named
+from ..measures.grid import Grid
+from ..results.divergence import Divergence
+from ..solver import Sinkhorn
+from ..solver.progress import counter
+from ..terms import Terms
+from .divergences import Divergences
+from .grids import GridPairs
+from .solved_pairs import SolvedPairs
+
+
+def are_grids(named: list[Named]) -> bool:
+    """Tell whether measures are grids; all of them must be if one is."""
+    if not any(isinstance(x, Grid) for (_, x), _ in named):
+        return False
+    for (name, x), (weights_name, a) in named:
+        if not isinstance(x, Grid):
+            raise TypeError(
+                f"{name}: expected a Grid like the others, got {type(x).__name__}; pass "
+                f"Grid({name})"
+            )
+        if a is not None:
+            raise TypeError(
+                f"{weights_name}: expected None beside a Grid, which has its weights, got "
+                f"{type(a).__name__}; pass Grid(weights)"
+            )
+    return True
+
+
+def grid_divergences(
+    sources: list[Named], targets: list[Named], terms: Terms, solver: Sinkhorn
+) -> Divergences:
+    """The divergences of pairs of grids, with one warning for all that did not converge."""
+    pairs = GridPairs(terms, solver)
+    found: dict[int, Divergence] = {}
+    for q, ((named_x, _), (named_y, _)) in enumerate(zip(sources, targets, strict=True)):
+        found[q] = pairs.divergence(named_x[1], named_y[1], (named_x[0], named_y[0]))
+    pairs.report()
+    return Divergences(SolvedPairs(None, found, [HOST] * len(found)), np.arange(len(found)))
+
+
+def grid_table(
+    rows: list[Named], columns: list[Named], terms: Terms, solver: Sinkhorn, progress: bool
+) -> Floats:
+    """The table of divergences; each pair of different grids is compared once."""
+    pairs = GridPairs(terms, solver)
+    known: dict[tuple[int, int], float] = {}
+    value = np.zeros((len(rows), len(columns)))
+    bar: Any = counter("pairs", value.size) if progress else nullcontext()
+    with bar:
+        for i, ((x_name, x), _) in enumerate(rows):
+            for j, ((y_name, y), _) in enumerate(columns):
+                key = min(id(x), id(y)), max(id(x), id(y))
+                if x is not y and key not in known:
+                    known[key] = float(pairs.divergence(x, y, (x_name, y_name)))
+                value[i, j] = known.get(key, 0.0)
+                if progress:
+                    bar.update()
+    pairs.report()
+    return value

@@ -1,0 +1,107 @@
+"""The measure of a grid: all pixels in their order, or points that are arranged as an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import validation
+from ..backends.normal_forms import WEIGHT_ROUNDING
+from ..common.array_types import Floats
+from ..common.caching import cached_property
+from .lattice import Lattice
+from .measure import Measure
+from .partition import Partition
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class GridOrder(Partition):
+    """The order of the pixels, the last axis fastest; it has no tiles and no clusters, because the
+    kernel between grids never sees a pair of pixels.
+    """
+
+    radius = 0.0
+
+    def __init__(self, lattice: Lattice, points: Floats, probabilities: Floats) -> None:
+        self.lattice = lattice
+        self.points, self.probabilities = points, probabilities
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def sort(self, values: Floats) -> Floats:
+        """The values, whose order is the caller's."""
+        return values
+
+    def restore(self, values: Floats) -> Floats:
+        """The values, whose order is the caller's."""
+        return values
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pixels(Measure):
+    """The pixels of a grid as points; results have the shape of the lattice.
+
+    Parameters
+    ----------
+    points : (n, d) float64 array
+    weights : (n,) float64 array
+    traits : Traits
+    lattice : Lattice
+    """
+
+    lattice: Lattice = field(kw_only=True)
+
+    @classmethod
+    def on(cls, lattice: Lattice, weights: Floats, traits: validation.Traits) -> Self:
+        """The measure with weights per pixel, in any shape."""
+        return cls(lattice.points, weights.ravel(), traits, lattice=lattice)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GridMeasure(Pixels):
+    """All pixels of a grid in their order, those without mass, too; its kernel sums one axis after
+    another.
+    """
+
+    @cached_property
+    def partition(self) -> GridOrder:
+        """The order of the pixels."""
+        return GridOrder(self.lattice, self.points.astype(np.float64), self.probabilities)
+
+    @property
+    def reduced(self) -> GridMeasure:
+        """The measure itself: pixels are distinct, and those without mass stay in their places."""
+        return self
+
+    @cached_property
+    def _reduction(self) -> None:
+        """None: every pixel is a point of its own."""
+        return None
+
+    @property
+    def spacing(self) -> float:
+        """The least distance of neighboring pixels."""
+        return min(self.lattice.spacing)
+
+    @property
+    def halved(self) -> GridMeasure:
+        """The measure with half as many pixels along each axis."""
+        coarse = self.lattice.halved
+        return GridMeasure.on(coarse, self.lattice.cell_sums(self.weights), self.traits)
+
+    def equals(self, other: Measure) -> bool:
+        """Tell whether the other measure has the same pixels with the same masses."""
+        if self is other:
+            return True
+        if not isinstance(other, GridMeasure) or self.lattice != other.lattice:
+            return False
+        difference = np.abs(self.probabilities - other.probabilities)
+        largest = np.maximum(self.probabilities, other.probabilities)
+        return self._mass_ratio(other) <= WEIGHT_ROUNDING and bool(
+            (difference <= WEIGHT_ROUNDING * largest).all()
+        )

@@ -1,0 +1,160 @@
+"""Solutions and divergences between grids, whose arrays have the shapes of the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..common.array_types import ArrayLike, Floats
+from ..common.caching import cached_property
+from ..dual import Iterate
+from ..gradients import Gradient
+from ..measures.lattice import Lattice
+from ..measures.pixels import GridMeasure, Pixels
+from ..problem import Problem
+from .divergence import Divergence
+from .plan import Plan
+from .solution import Solution
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GridSolution(Solution):
+    """A `Solution` between two images, histograms or volumes.
+
+    Potentials, maps and gradients have the shapes of the images, with one more axis for
+    coordinates. The plan, and values at new points, are those between the pixels as points: each of
+    its products is a pass over all pairs of pixels with mass.
+
+    Attributes
+    ----------
+    method : str
+        "grid" if sums went along the axes, "points" if the few pixels with mass were points.
+    """
+
+    @classmethod
+    def of_solution(cls, solution: Solution) -> GridSolution:
+        """The same solution with arrays in the shapes of the images."""
+        return cls(**{field.name: getattr(solution, field.name) for field in fields(solution)})
+
+    @property
+    def method(self) -> str:
+        """How the problem was solved: "grid" or "points"."""
+        return "grid" if isinstance(self.problem.source, GridMeasure) else "points"
+
+    @property
+    def f(self) -> Floats:
+        """The potential of the source, per pixel and in units of cost."""
+        return shaped(self.problem.source, super().f)
+
+    @property
+    def g(self) -> Floats:
+        """The potential of the target, per pixel and in units of cost."""
+        return shaped(self.problem.target, super().g)
+
+    @property
+    def T(self) -> GridSolution:
+        """The solution of the transposed problem."""
+        return GridSolution.of_solution(super().T)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan between the pixels as points, in the order of `image.ravel()`."""
+        return super().plan if self.method == "points" else self.on_points.plan
+
+    def potential(self, x_new: ArrayLike) -> Floats:
+        """f at new points, like `Solution.potential`."""
+        return super().potential(x_new) if self._is_plain else self.on_points.potential(x_new)
+
+    def map(self, x_new: ArrayLike | None = None) -> Floats:
+        """The barycentric map of all pixels, with one more axis for coordinates, or of new points,
+        as (q, d).
+        """
+        if x_new is None:
+            return shaped(self.problem.source, super().map())
+        return super().map(x_new) if self._is_plain else self.on_points.map(x_new)
+
+    def gradient(self) -> Gradient:
+        """The gradient of the value: a and b in the pixels, x and y in their places."""
+        return _shaped(self.problem, super().gradient())
+
+    @cached_property
+    def on_points(self) -> Solution:
+        """The solution between the pixels as points, with flat arrays."""
+        source, target = map(_as_points, (self.problem.source, self.problem.target))
+        problem = self.problem.between(source, target)
+        f, g, log_rows, log_columns = self.iterate
+        potentials = source.collapse(f), target.collapse(g)
+        iterate = Iterate(*potentials, source.collapse(log_rows), target.collapse(log_columns))
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Solution(**{**known, "problem": problem, "found": iterate})
+
+    def _per_row(self, potential: Floats, is_source: bool = True) -> Floats:
+        """A potential per pixel; pixels without mass have the softmin."""
+        if self._is_plain:
+            return super()._per_row(potential, is_source)
+        iterate = self.iterate if is_source else self.iterate.T
+        dual = self.problem.dual() if is_source else self.problem.dual().T
+        return np.where(dual.a > 0, potential, dual.updated_rows(iterate))
+
+    @property
+    def _is_plain(self) -> bool:
+        return self.method == "points"
+
+    def _facts(self) -> dict[str, object]:
+        shapes = {"shape": _lattice(self.problem.source).shape, "method": self.method}
+        return super()._facts() | shapes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GridDivergence(Divergence):
+    """A `Divergence` between two images, histograms or volumes, with arrays in their shapes."""
+
+    xy: GridSolution
+    xx: GridSolution
+    yy: GridSolution
+
+    @classmethod
+    def of_solutions(cls, xy: Solution, xx: Solution, yy: Solution) -> GridDivergence:
+        """The divergence of three solutions between pixels."""
+        known: dict[int, GridSolution] = {}
+        for solution in (xy, xx, yy):
+            known.setdefault(id(solution), GridSolution.of_solution(solution))
+        return cls(*(known[id(solution)] for solution in (xy, xx, yy)))
+
+    @property
+    def method(self) -> str:
+        """How the problems were solved: "grid" or "points"."""
+        return self.xy.method
+
+    @property
+    def potentials(self) -> tuple[Floats, Floats]:
+        """(f_ab - f_aa, g_ab - g_bb) per pixel: the first variations of S_eps in a and b."""
+        f, g = super().potentials
+        return shaped(self.xy.problem.source, f), shaped(self.xy.problem.target, g)
+
+    def gradient(self) -> Gradient:
+        """The gradient of S_eps: a and b in the pixels, x and y in their places."""
+        return _shaped(self.xy.problem, super().gradient())
+
+
+def shaped(measure: Any, values: Floats) -> Floats:
+    """Values per pixel in the shape of the image."""
+    return _lattice(measure).shaped(values)
+
+
+def _shaped(problem: Problem, gradient: Gradient) -> Gradient:
+    source, target = problem.source, problem.target
+    x, y, a, b = gradient
+    return Gradient(shaped(source, x), shaped(target, y), shaped(source, a), shaped(target, b))
+
+
+def _lattice(measure: Any) -> Lattice:
+    assert isinstance(measure, Pixels)
+    return measure.lattice
+
+
+def _as_points(measure: Any) -> Pixels:
+    lattice = _lattice(measure)
+    return Pixels(measure.points, measure.weights, measure.traits, lattice=lattice)

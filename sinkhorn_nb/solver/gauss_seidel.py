@@ -1,0 +1,38 @@
+"""Sinkhorn's iteration on grids, where each side takes a sweep of its own: both are updated in one
+pass.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..common.array_types import Floats
+from ..dual import Dual, Iterate
+from ..kernels.protocol import Kernel
+
+
+class GaussSeidel:
+    """g becomes the softmin of f, which was the softmin of g: with exact sums of both sides apart,
+    a pass makes what takes `Alternating` two.
+    """
+
+    period = 1
+    updates_rows = False
+
+    def __init__(self, dual: Dual) -> None:
+        self._dual = dual
+
+    def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
+        """Update f exactly, and compute the marginals. Pixels of the target without mass, which
+        nothing depends on, take their exact g.
+        """
+        dual = self._dual
+        of_g = kernel.softmin(g)
+        f = dual.damped_rows(of_g)
+        of_f = kernel.T.softmin(f)
+        g = np.where(dual.b > 0, g, dual.T.damped_rows(of_f))
+        return Iterate(f, g, (f - of_g) / dual.eps, (g - of_f) / dual.eps)
+
+    def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
+        """Return f and the exact update of g."""
+        return iterate.f, self._dual.updated_columns(iterate)

@@ -1,0 +1,110 @@
+"""Check images, histograms and volumes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..common.array_types import Floats
+from . import meaning
+from .arrays import check_finite, converted, host_array, real_array
+
+MOST_AXES = 3
+CHANNELS = (3, 4)  # of colors, and with their opacity
+LEAST_BLUR = 0.5  # in pixels: below, the plan between pixels is not that of the image
+
+
+def image(name: str, value: Any) -> tuple[Floats, float, str | None]:
+    """Convert to an array of pixels >= 0 with one to three axes; return the relative error of its
+    sum that the original dtype allows, and its unit, too.
+    """
+    what = "an array of pixels, with one axis for each dimension"
+    meaning.refuse_path(name, value, what)
+    raw = host_array(name, value, what)
+    array = np.array(converted(name, value, raw, what), dtype=np.float64, order="C")
+    if not 1 <= array.ndim <= MOST_AXES or array.size == 0:
+        raise ValueError(
+            f"{name}: expected 1 to {MOST_AXES} axes with at least one pixel each, got shape "
+            f"{array.shape}; pass one image, histogram or volume"
+        )
+    if array.ndim == MOST_AXES and array.shape[-1] in CHANNELS and raw.dtype == np.uint8:
+        raise ValueError(
+            f"{name}: expected one number per pixel, got shape {array.shape} of uint8, which looks "
+            f"like an image with {array.shape[-1]} channels; pass one channel, {name}[..., 0], or "
+            f"their sum, {name}[..., :3].sum(axis=-1); if it is a volume, pass "
+            f"{name}.astype(float)"
+        )
+    check_finite(name, array)
+    if (array < 0).any():
+        where = [int(k) for k in np.unravel_index(np.argmin(array), array.shape)]
+        raise ValueError(
+            f"{name}: expected pixels >= 0, got {array[tuple(where)]} at index {where}; clip "
+            "negative pixels, or compare positive and negative parts apart"
+        )
+    if not array.any():
+        raise ValueError(
+            f"{name}: expected at least one pixel > 0, got an empty image; leave it out, or add a "
+            "background and pass reach"
+        )
+    with np.errstate(over="ignore"):
+        overflows = not np.isfinite(array.sum())
+    if overflows:
+        raise ValueError(
+            f"{name}: expected a finite sum, got an overflow; divide the pixels by their largest"
+        )
+    return array, meaning.mass_rounding(raw.dtype, array.size), meaning.unit(name, value)
+
+
+def per_axis(name: str, value: Any, d: int) -> tuple[float, ...]:
+    """Convert to one finite number per axis; a single number serves all axes."""
+    array = real_array(name, value, f"a number, or one for each of {d} axes").astype(np.float64)
+    if array.shape not in ((), (d,)):
+        raise ValueError(
+            f"{name}: expected one number, or {d} of them, one per axis of the image, got shape "
+            f"{array.shape}; pass as many as the image has axes"
+        )
+    check_finite(name, array)
+    return tuple(np.broadcast_to(array, d).tolist())
+
+
+def spacing(name: str, value: Any, d: int) -> tuple[float, ...]:
+    """Convert to one positive length per axis."""
+    lengths = per_axis(name, value, d)
+    if min(lengths) <= 0:
+        raise ValueError(
+            f"{name}: expected lengths > 0, got {min(lengths):g}; pass the distance of neighboring "
+            "pixels, and flip an axis that runs backwards"
+        )
+    return lengths
+
+
+def same_spacing(
+    name: str, value: tuple[float, ...], other_name: str, other: tuple[float, ...]
+) -> None:
+    """Check that two grids have the same axes and pixels of the same size."""
+    if len(value) != len(other):
+        raise ValueError(
+            f"{name}: expected a grid with {len(other)} axes like {other_name}, got {len(value)}; "
+            "compare images with images and volumes with volumes"
+        )
+    if not np.allclose(value, other, rtol=1e-9, atol=0):
+        raise ValueError(
+            f"{name}: expected the spacing {_listed(other)} of {other_name}, got {_listed(value)}; "
+            "resample one of them, such as with scipy.ndimage.zoom, or pass pixels as points: "
+            "grid.points.reshape(-1, d) and grid.weights.ravel()"
+        )
+
+
+def wide_as_a_pixel(blur: float, widest: float) -> None:
+    """Check that a blur is not far below the size of a pixel."""
+    if blur < LEAST_BLUR * widest:
+        raise ValueError(
+            f"blur: expected at least half a pixel, {LEAST_BLUR * widest:.3g} in the unit of the "
+            f"spacing, got {blur:.3g}; use a larger blur, give the spacing of the pixels, or pass "
+            "pixels as points: grid.points.reshape(-1, d) and grid.weights.ravel()"
+        )
+
+
+def _listed(lengths: tuple[float, ...]) -> str:
+    return "(" + ", ".join(f"{length:.9g}" for length in lengths) + ")"

@@ -1,0 +1,134 @@
+"""Bad images, spacings, origins and pairs of grids: errors that name the cure."""
+
+import numpy as np
+import pytest
+
+import sinkhorn_nb as snb
+from sinkhorn_nb import Grid, Sinkhorn, initializers
+
+IMAGE = np.ones((8, 6)) / 48
+GRID = Grid(IMAGE, 0.1)
+NEGATIVE = IMAGE.copy()
+NEGATIVE[2, 3] = -0.5
+MISSING = IMAGE.copy()
+MISSING[1, 1] = np.nan
+
+BAD_GRIDS = {
+    "negative": ((NEGATIVE,), ValueError, r"weights: expected pixels >= 0, got -0.5 at index \[2"),
+    "missing": ((MISSING,), ValueError, r"weights: expected finite numbers, got nan at index \[1"),
+    "complex": ((IMAGE * 1j,), TypeError, "weights: expected .* real numbers, got complex"),
+    "empty": ((0 * IMAGE,), ValueError, "weights: expected at least one pixel > 0, got an empty"),
+    "no pixels": ((np.zeros((0, 3)),), ValueError, "weights: expected 1 to 3 axes"),
+    "a number": ((3.0,), ValueError, r"weights: expected 1 to 3 axes .* got shape \(\)"),
+    "many axes": ((np.ones((2, 2, 2, 2)),), ValueError, "weights: expected 1 to 3 axes"),
+    "channels": (
+        (np.ones((9, 9, 3), dtype=np.uint8),),
+        ValueError,
+        r"looks like an image with 3 channels; pass one channel, weights\[..., 0\], .* volume",
+    ),
+    "huge": ((np.full((2, 2), 1e308),), ValueError, "weights: expected a finite sum"),
+    "a path": (("image.png",), TypeError, "weights: expected an array of pixels"),
+    "no spacing": ((IMAGE, 0.0), ValueError, "spacing: expected lengths > 0, got 0; .* flip"),
+    "backwards": ((IMAGE, (0.1, -0.1)), ValueError, "spacing: expected lengths > 0, got -0.1"),
+    "many spacings": ((IMAGE, (1, 2, 3)), ValueError, "spacing: expected one number, or 2 of them"),
+    "infinite": ((IMAGE, np.inf), ValueError, "spacing: expected finite numbers"),
+    "far origin": ((IMAGE, 0.1, np.nan), ValueError, "origin: expected finite numbers"),
+    "many origins": ((IMAGE, 0.1, (1, 2, 3)), ValueError, "origin: expected one number, or 2"),
+}
+
+POINTS = np.zeros((4, 2))
+BAD_PAIRS = {
+    "points": ((GRID, POINTS), {}, TypeError, "y: expected a Grid like x, got ndarray; pass Grid"),
+    "points first": ((POINTS, GRID), {}, TypeError, "x: expected a Grid like y, got ndarray"),
+    "weights": ((GRID, GRID, np.ones(48)), {}, TypeError, "a: expected None beside a Grid"),
+    "weights of y": (
+        (GRID, GRID, None, np.ones(48)),
+        {},
+        TypeError,
+        r"b: expected None beside a Grid, .* pass y=Grid\(weights\)",
+    ),
+    "another spacing": (
+        (GRID, Grid(IMAGE, (0.1, 0.2))),
+        {},
+        ValueError,
+        r"y: expected the spacing \(0.1, 0.1\) of x, got \(0.1, 0.2\); resample",
+    ),
+    "other axes": (
+        (GRID, Grid(IMAGE.ravel(), 0.1)),
+        {},
+        ValueError,
+        "y: expected a grid with 2 axes like x, got 1",
+    ),
+    "other masses": (
+        (GRID, Grid(2 * IMAGE, 0.1)),
+        {},
+        ValueError,
+        r"y: expected the total mass of x \(1\), got 2; divide each of them by its sum",
+    ),
+    "a fine blur": (
+        (GRID, GRID),
+        {"blur": 0.04},
+        ValueError,
+        "blur: expected at least half a pixel, 0.05 .* got 0.04; use a larger blur",
+    ),
+    "a start of points": (
+        (GRID, Grid(np.pad(IMAGE, 1)[1:-1, :6], 0.1, 0.02)),
+        {"solver": Sinkhorn(init=initializers.Subsample()), "reach": 1.0},
+        ValueError,
+        "init: expected 'auto', 'zeros', 'gaussian', a solution or potentials for grids",
+    ),
+    "a GPU": (
+        (GRID, Grid(IMAGE, 0.1, 0.02)),
+        {"solver": Sinkhorn(backend="cuda")},
+        ValueError,
+        "backend: expected 'auto' or 'cpu' for grids, got 'cuda'",
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments, kind, message", BAD_GRIDS.values(), ids=BAD_GRIDS)
+def test_a_bad_grid_is_refused_when_it_is_made(arguments, kind, message):
+    with pytest.raises(kind, match=message):
+        Grid(*arguments)
+
+
+@pytest.mark.parametrize("function", [snb.sinkhorn_divergence, snb.entropic_ot])
+@pytest.mark.parametrize("arguments, settings, kind, message", BAD_PAIRS.values(), ids=BAD_PAIRS)
+def test_grids_that_do_not_fit_are_refused(function, arguments, settings, kind, message):
+    with pytest.raises(kind, match=message):
+        function(*arguments, **({"blur": 0.2} | settings))
+
+
+def test_the_self_solution_of_another_image_is_refused():
+    other = snb.sinkhorn_divergence(Grid(np.eye(8), 0.1), Grid(np.eye(8)[::-1], 0.1), blur=0.2)
+    with pytest.raises(ValueError, match="self_x: expected the self solution of these points"):
+        snb.sinkhorn_divergence(GRID, Grid(IMAGE, 0.1, 0.02), blur=0.2, self_x=other.xx)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, bool])
+def test_pixels_may_be_integers_or_short(dtype):
+    pixels = np.arange(48).reshape(8, 6).astype(dtype)
+    grid = Grid(pixels, 0.1)
+    assert grid.weights.dtype == np.float64
+    assert (grid.weights == pixels).all()
+
+
+def test_rounded_pixels_of_the_same_mass_are_accepted():
+    rng = np.random.default_rng(0)
+    images = [rng.random((64, 64)).astype(np.float32) for _ in range(2)]
+    x, y = (Grid(image / image.sum(), 1 / 64) for image in images)
+    assert snb.sinkhorn_divergence(x, y, blur=0.1).converged
+
+
+def test_a_volume_of_three_layers_is_no_image_with_channels():
+    assert Grid(np.ones((9, 9, 3))).shape == (9, 9, 3)
+
+
+def test_unequal_masses_and_empty_backgrounds_work_with_a_reach():
+    x, y = Grid(IMAGE, 0.1), Grid(np.pad(3 * IMAGE, 2), 0.1)
+    found = snb.sinkhorn_divergence(x, y, blur=0.1, reach=0.3)
+    points = [grid.points.reshape(-1, 2) for grid in (x, y)]
+    expected = snb.sinkhorn_divergence(
+        *points, x.weights.ravel(), y.weights.ravel(), blur=0.1, reach=0.3
+    )
+    assert np.isclose(found.value, expected.value, rtol=1e-5)
