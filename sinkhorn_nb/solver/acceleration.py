@@ -27,6 +27,7 @@ class Method(Protocol):
 
     period: int
     updates_rows: bool
+    is_exact: bool  # whether marginals are as exact as in float64, whatever the pairs' dtype
 
     def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
         """One pass: the marginals."""
@@ -40,7 +41,7 @@ class Symmetric:
     once.
     """
 
-    period, updates_rows = 1, True
+    period, updates_rows, is_exact = 1, True, False
 
     def __init__(self, dual: Dual, is_self: bool) -> None:
         self._dual = dual
@@ -61,7 +62,7 @@ class Symmetric:
 class Alternating:
     """Sinkhorn's iteration: one potential becomes the softmin of the other."""
 
-    period = 2
+    period, is_exact = 2, False
 
     def __init__(self, dual: Dual) -> None:
         self._dual = dual
@@ -88,6 +89,7 @@ class Anderson:
     decreases.
     """
 
+    is_exact = False
     _last: tuple[Floats, Floats] | None  # the iterate and the residual before these
     _fallback: Floats | None
 
