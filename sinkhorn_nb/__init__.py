@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .losses.pairwise import pairwise_sinkhorn_divergence
     from .losses.soft import SoftValues, soft_quantile, soft_rank, soft_sort
     from .losses.two_sample import TwoSampleTest, sinkhorn_two_sample_test
+    from .losses.wasserstein import WassersteinBounds, wasserstein_bounds
     from .measures.grid import Grid
     from .measures.measure import Measure
     from .problem import Problem
@@ -66,6 +67,7 @@ __all__ = [
     "Solution",
     "Status",
     "TwoSampleTest",
+    "WassersteinBounds",
     "entropic_ot",
     "entropic_ot_matrix",
     "hausdorff_divergence",
@@ -81,6 +83,7 @@ __all__ = [
     "soft_rank",
     "soft_sort",
     "suggest_blur",
+    "wasserstein_bounds",
 ]
 
 _HOMES = {
@@ -106,6 +109,7 @@ _HOMES = {
     "Solution": "results.solution",
     "Status": "results.status",
     "TwoSampleTest": "losses.two_sample",
+    "WassersteinBounds": "losses.wasserstein",
     "entropic_ot": "functional",
     "entropic_ot_matrix": "losses.matrices",
     "hausdorff_divergence": "losses.hausdorff",
@@ -121,6 +125,7 @@ _HOMES = {
     "soft_rank": "losses.soft",
     "soft_sort": "losses.soft",
     "suggest_blur": "scale",
+    "wasserstein_bounds": "losses.wasserstein",
 }
 _SUBMODULES = ("estimators", "initializers", "plotting")
 # SciPy's imports have cycles: two threads in them get a deadlock error from Python

@@ -45,6 +45,7 @@ PUBLIC = [
     "Solution",
     "Status",
     "TwoSampleTest",
+    "WassersteinBounds",
     "entropic_ot",
     "entropic_ot_matrix",
     "hausdorff_divergence",
@@ -60,6 +61,7 @@ PUBLIC = [
     "soft_rank",
     "soft_sort",
     "suggest_blur",
+    "wasserstein_bounds",
 ]
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_KERNEL = 345, 60, 80
 DENSEST_MEAN, DENSEST_TENTH = 5.6, 12

@@ -48,6 +48,7 @@ class Backend(Protocol):
     """One set of kernels on one device."""
 
     points_a_tile: int  # at most
+    lists_heavy_pairs: bool  # whether `heavy_pairs` may be called
 
     def on_device(self) -> AbstractContextManager[Any]:
         """A context for all other calls of a thread, including those on `ClusterSums`, if several
@@ -82,6 +83,21 @@ class Backend(Protocol):
 
     def row_sums(self, x: Cloud, F: Vector, y: Cloud, G: Vector, b: Vector) -> Vector:
         """sum_j b_j p_ij."""
+
+    def heavy_pairs(
+        self,
+        x: Cloud,
+        F: Vector,
+        a: Vector,
+        y: Cloud,
+        G: Vector,
+        b: Vector,
+        theta: float,
+        most: int,
+    ) -> Any:
+        """The heavy pairs, a_i b_j p_ij > theta min(a_i, b_j), by rows, and the sums of `sums` over
+        all others, as a `HeavyPairs`; None if there are more than `most` heavy pairs.
+        """
 
     def log_sum_exp(self, x: Cloud, F: Vector, y: Cloud, G: Vector) -> Vector:
         """log2 sum_j p_ij, online, for exponents of any size."""

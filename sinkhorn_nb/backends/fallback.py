@@ -61,6 +61,7 @@ class FallbackBackend:
     one.
     """
 
+    lists_heavy_pairs = False
     on_device = nullcontext
 
     def __init__(self, make, other):

@@ -114,6 +114,7 @@ class ShardedClusterSums:
 class ShardedBackend:
     """Backends of one device each, which compute together; see `Backend` for the methods."""
 
+    lists_heavy_pairs = False
     on_device = nullcontext
 
     def __init__(self, backends):

@@ -69,7 +69,7 @@ def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> Cer
             iterate = Iterate(f, g, *kernel.log_sums(f, g))
         n_passes = kernel.n_passes
     value, gap = dual.here(iterate), dual.price_gap(iterate)
-    margin = _margin(problem, iterate.f, iterate.g)
+    margin = margin_of(problem, iterate.f, iterate.g)
     return Certificate(value - margin, value + gap + margin, n_passes)
 
 
@@ -86,23 +86,38 @@ def _rounded(
     kernel = problem.kernel("float64", backend)
     if log_columns is None:
         _, log_columns = kernel.log_sums(f, g)
+    log_x, log_y, rows, columns = scaled_down(kernel, f, g, log_columns)
+    # Taken out of f and g, because sums of rows and of columns differ by their rounding
+    level = a @ f + b @ g
+    f, g = f - a @ f, g - b @ g
+    scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
+    primal = scaled + _missing(problem, kernel, a * (1 - rows), b * (1 - columns))
+    margin = margin_of(problem, f, g)
+    dual = level - eps * (b @ log_columns)
+    return Certificate(float(dual - margin), float(primal + margin), kernel.n_passes)
+
+
+class ScaledDown(NamedTuple):
+    """Logs of the factors of rows and columns, and the ratios of the marginals after them."""
+
+    log_x: Floats
+    log_y: Floats
+    rows: Floats
+    columns: Floats
+
+
+def scaled_down(kernel: Kernel, f: Floats, g: Floats, log_columns: Floats) -> ScaledDown:
+    """Scale a plan with exact rows down until neither marginal is exceeded, in one pass."""
     log_y = -np.maximum(log_columns, 0)
     rows = kernel.transport(f, g, np.exp(log_y)[:, None])[:, 0]
     log_x = -np.log(np.maximum(rows, 1))
     rows = np.minimum(rows, 1)
     # If rows shrink by rounding alone, columns fall short of exp(log_columns + log_y) by as little.
     columns = np.exp(log_columns + log_y) * np.exp(log_x.min())
-    # Taken out of f and g, because sums of rows and of columns differ by their rounding
-    level = a @ f + b @ g
-    f, g = f - a @ f, g - b @ g
-    scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
-    primal = scaled + _missing(problem, kernel, a * (1 - rows), b * (1 - columns))
-    margin = _margin(problem, f, g)
-    dual = level - eps * (b @ log_columns)
-    return Certificate(float(dual - margin), float(primal + margin), kernel.n_passes)
+    return ScaledDown(log_x, log_y, rows, columns)
 
 
-def _margin(problem: Problem, f: Floats, g: Floats) -> float:
+def margin_of(problem: Problem, f: Floats, g: Floats) -> float:
     """A bound of the rounding of a value.
 
     Exponents of the size of C / eps or of the potentials are rounded, which changes sums by the
@@ -120,10 +135,15 @@ def _missing(problem: Problem, kernel: Kernel, da: Floats, db: Floats) -> float:
     source, target = problem.source.partition, problem.target.partition
     a, b = source.probabilities, target.probabilities
     db = db * (t / db.sum())
-    cost = kernel.mean_cost(da, db, problem.cost.bound(problem.diameter))
+    cost = cost_of_product(problem, kernel, da, db)
     carriers, targets = a > 0, b > 0
     shares = (
         xlogy(da[carriers], da[carriers] / a[carriers]).sum()
         + xlogy(db[targets], db[targets] / b[targets]).sum()
     )
     return cost + problem.eps * (shares - 2 * xlogy(t, t) - xlogy(1 - t, 1 - t))
+
+
+def cost_of_product(problem: Problem, kernel: Kernel, da: Floats, db: Floats) -> float:
+    """<da db', C> / t for marginals of the same mass t."""
+    return kernel.mean_cost(da, db, problem.cost.bound(problem.diameter))

@@ -26,6 +26,7 @@ class Method(Protocol):
 
     period: int
     updates_rows: bool
+    is_exact: bool  # whether marginals are as exact as in float64, whatever the pairs' dtype
 
     def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
         """One pass: the marginals."""
@@ -39,7 +40,7 @@ class Symmetric:
     once.
     """
 
-    period, updates_rows = 1, True
+    period, updates_rows, is_exact = 1, True, False
 
     def __init__(self, dual: Dual, is_self: bool) -> None:
         self._dual = dual
@@ -60,7 +61,7 @@ class Symmetric:
 class Alternating:
     """Sinkhorn's iteration: one potential becomes the softmin of the other."""
 
-    period = 2
+    period, is_exact = 2, False
 
     def __init__(self, dual: Dual) -> None:
         self._dual = dual
@@ -87,6 +88,7 @@ class Anderson:
     decreases.
     """
 
+    is_exact = False
     _fallback: Floats | None
 
     def __init__(self, method: Method, dual: Dual, is_self: bool, dtype: str) -> None:

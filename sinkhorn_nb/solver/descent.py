@@ -15,7 +15,8 @@ from ..results.solution import Solution
 from ..results.status import Status
 from .acceleration import Alternating, Anderson, Method, Symmetric
 from .gauss_seidel import GaussSeidel
-from .schedule import Phase, is_doubtful
+from .schedule import Phase, is_doubtful, warmer
+from .tail import Tail
 from .twolevel import TwoLevel
 
 if TYPE_CHECKING:
@@ -129,15 +130,17 @@ class Descent:
         n_within = 0
         best: _Best | None = None
         errors: list[float] = []
+        counted = kernel.n_passes
         while self.n_iter < last:
-            before = kernel.n_passes
             iterate = method.measure(kernel, *self._potentials)
-            self.n_passes += kernel.n_passes - before
+            self.n_passes += kernel.n_passes - counted
+            counted = kernel.n_passes
             error = dual.error(iterate)
             errors.append(error)
             new = _Best(error, iterate, self._unevenness(iterate, dual))
-            is_within = error <= phase.tol
-            if best is None or new.is_better(best, phase.tol):
+            tol = phase.goal if method.is_exact else phase.tol
+            is_within = error <= tol
+            if best is None or new.is_better(best, tol):
                 best = new
             self._tell(error, phase.eps)
             n_within += is_within
@@ -146,6 +149,10 @@ class Descent:
             ):
                 break
             self._move_to(*method.next(iterate, error), dual)
+            if isinstance(method, Tail) and method.is_far:
+                for level in warmer(phase, self._problem):
+                    self.iterate(level, last)
+                self._move_to(*method.resumed(kernel, self._potentials[1]), dual)
         if best is not None and phase.eps == self._problem.eps:
             self._potentials = best.iterate[:2]
         return best
@@ -163,7 +170,7 @@ class Descent:
         """
         self._potentials = (f, f) if self._problem.is_self else dual.balanced(f, g)
 
-    def _method(self, phase: Phase, dual: Dual) -> Method | Anderson:
+    def _method(self, phase: Phase, dual: Dual) -> Method | Anderson | Tail:
         problem = self._problem
         is_self = self._problem.is_self
         if self._solver.acceleration == "symmetric":
@@ -175,8 +182,14 @@ class Descent:
             return Symmetric(dual, is_self) if is_self else Alternating(dual)
         if is_on_grid:
             return Anderson(GaussSeidel(dual), dual, is_self, phase.dtype)
-        inner = Symmetric(dual, is_self) if is_self else TwoLevel(problem, dual)
-        return Anderson(inner, dual, is_self, phase.dtype)
+        if is_self:
+            return Anderson(Symmetric(dual, is_self), dual, is_self, phase.dtype)
+        return Tail(
+            problem,
+            dual,
+            phase.goal,
+            lambda: Anderson(TwoLevel(problem, dual), dual, is_self, phase.dtype),
+        )
 
     def _tell(self, error: float, eps: float) -> None:
         self.history.append(error)

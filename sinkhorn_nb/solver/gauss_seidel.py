@@ -18,6 +18,7 @@ class GaussSeidel:
 
     period = 1
     updates_rows = False
+    is_exact = False
 
     def __init__(self, dual: Dual) -> None:
         self._dual = dual

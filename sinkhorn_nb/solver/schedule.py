@@ -27,6 +27,7 @@ class Phase(NamedTuple):
     max_iter: float = np.inf
     rounding: float = 0.0  # marginal error that the pairs are expected to leave
     is_last: bool = True  # no phase of higher precision follows
+    goal: float = 0.0  # the tolerance for marginals that are exact whatever the dtype
 
     def stalls(self, errors: Sequence[float]) -> bool:
         """Tell whether rounding keeps the error from falling: the last iterations made hardly any
@@ -51,10 +52,12 @@ PATIENCE = 8
 LONG_PATIENCE = 50
 
 
+ROUGH, MOST_ROUGH = 0.02, 30  # marginal error and iterations at the blurs before a small one
 RATIO = 0.5  # of successive blurs in the paper's annealing
 SMALL_BLUR = 0.1  # in diameters
 LEAST_TOL = 1e-12  # float64 sums reach this marginal error at any blur
 SHARE = 1 / 6  # of the tolerance: the most that rounding may take
+BELOW = 0.98  # of the tolerance: another way to add up the same marginals must agree
 MARGIN = 3.0  # the rounding of the marginal error may exceed the expected one by this factor
 UNIT = {"float32": 1.0, "float64": 2.0**-29}  # rounding relative to float32
 LARGEST_BLUR = 2.0  # in diameters, for float32: rounding changes the value by 1e-7 eps
@@ -93,7 +96,10 @@ def phases(problem: Problem, solver: Sinkhorn) -> list[Phase]:
     tol = value_tol(problem, solver)
     expected = problem.rounding
     dtypes = _dtypes(problem, solver, tol)
-    target = [Phase(problem.eps, dtype, tol, rounding=expected * UNIT[dtype]) for dtype in dtypes]
+    target = [
+        Phase(problem.eps, dtype, tol, rounding=expected * UNIT[dtype], goal=BELOW * tol)
+        for dtype in dtypes
+    ]
     if len(target) > 1:
         target[0] = target[0]._replace(tol=max(tol, expected), is_last=False)
     elif target[0].dtype == "float32":  # so that the true error is within tol
@@ -109,6 +115,18 @@ def _annealing(problem: Problem, solver: Sinkhorn, dtype: str) -> list[Phase]:
     return [
         Phase(problem.cost.eps(problem.blur * RATIO**-k), dtype, np.inf, 1)
         for k in range(n_levels, 0, -1)
+    ]
+
+
+def warmer(phase: Phase, problem: Problem) -> list[Phase]:
+    """Rough phases at four times and at twice the blur, for potentials that are far from the
+    solution.
+    """
+    return [
+        phase._replace(
+            eps=problem.cost.eps(ratio) * phase.eps, tol=ROUGH, goal=ROUGH, max_iter=MOST_ROUGH
+        )
+        for ratio in (4.0, 2.0)
     ]
 
 
@@ -132,7 +150,8 @@ def certifying(phase: Phase, solution: Solution, share: float, dtype: str | None
     """
     dtype = dtype or "float64"
     expected = solution.problem.rounding * UNIT[dtype]
-    return phase._replace(tol=share * solution.marginal_error, dtype=dtype, rounding=expected)
+    tol = share * solution.marginal_error
+    return phase._replace(tol=tol, dtype=dtype, rounding=expected, goal=BELOW * tol)
 
 
 def is_rough(problem: Problem, solver: Sinkhorn) -> bool:

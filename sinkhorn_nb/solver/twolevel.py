@@ -41,7 +41,7 @@ class TwoLevel:
     than the blur, and the shifts exchange mass between clusters.
     """
 
-    period = 2
+    period, is_exact = 2, False
 
     def __init__(self, problem: Problem, dual: Dual) -> None:
         self._dual = dual

@@ -13,6 +13,7 @@ from ..cluster_sums import HostClusterSums
 from ..cost_functions import Function
 from ..tiling import starts_of_pieces
 from . import kernels as cpu_kernels
+from .heavy_pairs import NONE, HeavyPairs, by_rows, panel_heavy, total
 from .kernels import COLUMNS, ROWS, Runs, Side
 from .threads import run, single_threaded_blas
 from .tiles import PAD, REGISTER_DIM, STRETCH
@@ -37,6 +38,7 @@ class CpuCloud:
         self._slots = np.arange(n) + (self.bounds - bounds)[tiles]
         self._tiles = tiles
         self._ends = bounds
+        self.starts = bounds[:-1].astype(np.int64)  # of the tiles, without padding
         self._runs = {}
         self.cost = cost
         is_high = d > REGISTER_DIM or isinstance(cost, Function)
@@ -137,6 +139,7 @@ class CpuBackend:
     """Compiled loops over tiles of pairs; see `Backend` for the methods."""
 
     points_a_tile = COLUMNS
+    lists_heavy_pairs = True
     on_device = nullcontext
 
     def load(self, offsets, centres, bounds, cost=None):
@@ -194,6 +197,27 @@ class CpuBackend:
 
         self._run(x, task, panels(costs))
         return x.cut(rows)
+
+    def heavy_pairs(self, x, F, a, y, G, b, theta, most):
+        x_side, y_side = x.side(F, a), y.side(G, b)
+        runs, costs = x.runs(y)
+        todo = panels(costs)
+        rows = np.zeros(x.size)
+        columns = np.zeros((len(todo), y.size), y.dtype)
+        found = [NONE] * len(todo)
+
+        def task(p, bounds):
+            if total(found) <= most:  # the memory for more than that is not taken
+                found[p] = panel_heavy(
+                    x_side, y_side, (x.starts, y.starts), runs, *bounds, x.dtype.type(theta), most,
+                    rows, columns[p],
+                )  # fmt: skip
+
+        self._run(x, task, todo)
+        if total(found) > most:
+            return None
+        light = x.cut(rows), y.cut(columns.sum(axis=0, dtype=np.float64))
+        return HeavyPairs(*by_rows(x.n, found), *light)
 
     def log_sum_exp(self, x, F, y, G):
         x_side = x.side(F, np.zeros(x.n))

@@ -129,6 +129,7 @@ class CudaBackend:
     """Kernels over tiles of pairs; see `Backend` for the methods."""
 
     points_a_tile = shape_of("float32", 1).tile
+    lists_heavy_pairs = False
 
     def __init__(self, number=0):
         self._number = number

@@ -1,0 +1,171 @@
+"""The Newton system of a plan with few heavy pairs, solved by conjugate gradients.
+
+With Q = diag(e^s) P diag(e^t), the system is (D_c - Q' D_r^-1 Q) x = y: the Schur complement of
+[[D_r, Q], [Q', D_c]] in the columns. After a change of signs, the latter is the Laplacian of a
+graph with an edge for each pair and a ground, to which the remainders D_r - Q 1 and D_c - Q' 1 tie
+all points.
+"""
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from ..jit import exact_kernel, kernel
+from .laplacian import factorize, solve_factored
+from .sparse_products import panel_product_twice
+
+SINGULAR = 1e-10  # of D_c: least diagonal entry of the complement
+
+
+class ExchangeSystem:
+    """The system for one Newton step.
+
+    Parameters
+    ----------
+    pairs : SparseRows
+        P.
+    scales : pair of (n,) and (m,) arrays
+        e^s and e^t.
+    diagonals : pair of arrays
+        D_r and D_c.
+    grounds : pair of arrays
+        D_r - Q 1 and D_c - Q' 1.
+    """
+
+    def __init__(self, pairs, scales, diagonals, grounds):
+        self._pairs = pairs
+        self._scales = scales
+        self._grounds = grounds
+        self._diagonals = diagonals
+        self._weights = scales[0] ** 2 / diagonals[0]
+        self.n_sweeps = 0
+
+    def jacobi(self):
+        """The diagonal of the complement, as a preconditioner."""
+        self.n_sweeps += 1
+        squares = self._pairs.left_product_of_squares(self._weights)
+        diagonal = self._diagonals[1] - self._scales[1] ** 2 * squares
+        return np.maximum(diagonal, SINGULAR * self._diagonals[1])
+
+    def factors(self, thin):
+        """Sampled factors of the graph, as a preconditioner.
+
+        Pairs of at most the share `thin` of both Q 1 and Q' 1 are tied to the ground.
+        """
+        self.n_sweeps += 1
+        pairs = self._pairs
+        n_vertices = sum(pairs.shape) + 1
+        size = len(pairs) + n_vertices - 1
+        edges = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size)
+        grounds = [ground.copy() for ground in self._grounds]
+        arrays = pairs.starts, pairs.columns, pairs.values
+        count = _list_edges(*arrays, *self._scales, *self._diagonals, *grounds, thin, *edges)
+        return factorize(n_vertices, *(values[:count] for values in edges))
+
+    def descend(self, x, residual, goal, most, preconditioner):
+        """Improve x until its residual has an l1 norm of at most the goal, in at most so many
+        iterations; x and residual are overwritten. Returns the number of iterations.
+        """
+        pairs = self._pairs
+        arrays = pairs.starts, pairs.columns, pairs.values
+        count = conjugate_gradients(
+            *arrays, self._weights, self._scales[1], self._diagonals[1], preconditioner,
+            x, residual, goal, most,
+        )  # fmt: skip
+        self.n_sweeps += 2 * count
+        return count
+
+
+@exact_kernel
+def _list_edges(
+    starts, columns, values, es, et, Dr, Dc, ground_rows, ground_columns, thin, left, right, weights
+):
+    """Edges of the graph, with the ground as the last vertex; returns their number."""
+    n = len(es)
+    m = len(et)
+    count = 0
+    for i in range(n):
+        for k in range(starts[i], starts[i + 1]):
+            j = columns[k]
+            weight = es[i] * values[k] * et[j]
+            if weight > thin * min(Dr[i], Dc[j]):
+                left[count] = i
+                right[count] = n + j
+                weights[count] = weight
+                count += 1
+            else:
+                ground_rows[i] += weight
+                ground_columns[j] += weight
+    for i in range(n + m):
+        left[count] = i
+        right[count] = n + m
+        weights[count] = ground_rows[i] if i < n else ground_columns[i - n]
+        count += 1
+    return count
+
+
+@kernel
+def conjugate_gradients(
+    starts, columns, values, weights, scales, diagonal, preconditioner, x, residual, goal, most
+):
+    """Conjugate gradients for diagonal - scales P' weights P scales; returns the number of
+    iterations.
+    """
+    n = len(weights)
+    m = len(x)
+    z = np.empty(m)
+    direction = np.zeros(m)
+    scaled = np.empty(m)
+    image = np.empty(m)
+    vertices = np.empty(n + m + 1)
+    before = 1.0
+    for count in range(most):
+        size = 0.0
+        for j in range(m):
+            size += abs(residual[j])
+        if size <= goal:
+            return count
+        precondition(preconditioner, residual, vertices, z)
+        product = np.dot(residual, z)
+        share = product / before if count > 0 else 0.0
+        before = product
+        for j in range(m):
+            direction[j] = z[j] + share * direction[j]
+            scaled[j] = scales[j] * direction[j]
+            image[j] = 0.0
+        panel_product_twice(starts, columns, values, scaled, weights, 0, n, image)
+        for j in range(m):
+            image[j] = diagonal[j] * direction[j] - scales[j] * image[j]
+        curvature = np.dot(direction, image)
+        if curvature <= 0:  # by rounding
+            return count
+        step = product / curvature
+        for j in range(m):
+            x[j] += step * direction[j]
+            residual[j] -= step * image[j]
+    return most
+
+
+def precondition(preconditioner, residual, vertices, out):
+    """out = M^-1 residual for a diagonal M, or for factors of the graph's Laplacian."""
+    raise TypeError("for compiled code")
+
+
+@overload(precondition)
+def _overload_precondition(preconditioner, residual, vertices, out):
+    def by_diagonal(preconditioner, residual, vertices, out):
+        for j in range(len(out)):
+            out[j] = residual[j] / preconditioner[j]
+
+    def by_factors(preconditioner, residual, vertices, out):
+        n = len(vertices) - 1 - len(out)
+        for i in range(n):
+            vertices[i] = 0.0
+        for j in range(len(out)):
+            vertices[n + j] = residual[j]
+        vertices[len(vertices) - 1] = 0.0
+        solve_factored(preconditioner, vertices)
+        for j in range(len(out)):
+            out[j] = vertices[n + j]
+
+    return by_diagonal if isinstance(preconditioner, types.Array) else by_factors

@@ -1,0 +1,95 @@
+"""Compiled products with a sparse matrix of positive entries P, which is given by rows: columns and
+values of the entries from starts_i to starts_(i + 1).
+
+Panels of rows depend on the sizes alone, so the result has the same bits for any number of threads.
+"""
+
+import numpy as np
+
+from ..jit import kernel
+from .threads import run
+
+ENTRIES_A_PANEL = 2**17  # fewer are not worth a thread's start
+MOST_PANELS = 16
+
+
+class SparseRows:
+    """A sparse (n, m) matrix by rows."""
+
+    def __init__(self, starts, columns, values, n_columns):
+        self.starts, self.columns, self.values = starts, columns, values
+        self.shape = len(starts) - 1, n_columns
+        n_panels = min(max(1, len(columns) // ENTRIES_A_PANEL), MOST_PANELS)
+        ends = np.searchsorted(starts, np.linspace(0, len(columns), n_panels + 1))
+        ends[0] = 0
+        ends[-1] = self.shape[0]
+        self._panels = list(enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)))
+
+    def __len__(self):
+        return len(self.columns)
+
+    def scaled_rows(self, factors):
+        """The matrix with row i multiplied by factors_i."""
+        values = self.values * np.repeat(factors, np.diff(self.starts))
+        return SparseRows(self.starts, self.columns, values, self.shape[1])
+
+    def right_product(self, x):
+        """(n,) sum_j P_ij x_j."""
+        out = np.empty(self.shape[0])
+        run(lambda _, rows: panel_product(*self._arrays, x, *rows, out), self._panels)
+        return out
+
+    def left_product(self, y):
+        """(m,) sum_i P_ij y_i."""
+        return self._by_columns(panel_left_product, y)
+
+    def left_product_of_squares(self, y):
+        """(m,) sum_i P_ij^2 y_i."""
+        return self._by_columns(panel_left_product_of_squares, y)
+
+    @property
+    def _arrays(self):
+        return self.starts, self.columns, self.values
+
+    def _by_columns(self, function, y):
+        out = np.zeros((len(self._panels), self.shape[1]))
+        run(lambda p, rows: function(*self._arrays, y, *rows, out[p]), self._panels)
+        return out.sum(axis=0)
+
+
+@kernel
+def panel_product(starts, columns, values, x, first, last, out):
+    """out_i = sum_j P_ij x_j for the rows from first to last."""
+    for i in range(first, last):
+        total = 0.0
+        for k in range(starts[i], starts[i + 1]):
+            total += values[k] * x[columns[k]]
+        out[i] = total
+
+
+@kernel
+def panel_left_product(starts, columns, values, y, first, last, out):
+    """out_j += sum_i P_ij y_i over the rows from first to last."""
+    for i in range(first, last):
+        for k in range(starts[i], starts[i + 1]):
+            out[columns[k]] += values[k] * y[i]
+
+
+@kernel
+def panel_left_product_of_squares(starts, columns, values, y, first, last, out):
+    """out_j += sum_i P_ij^2 y_i over the rows from first to last."""
+    for i in range(first, last):
+        for k in range(starts[i], starts[i + 1]):
+            out[columns[k]] += values[k] * values[k] * y[i]
+
+
+@kernel
+def panel_product_twice(starts, columns, values, x, weights, first, last, out):
+    """out_j += sum_i P_ij weights_i sum_l P_il x_l over the rows from first to last."""
+    for i in range(first, last):
+        total = 0.0
+        for k in range(starts[i], starts[i + 1]):
+            total += values[k] * x[columns[k]]
+        total *= weights[i]
+        for k in range(starts[i], starts[i + 1]):
+            out[columns[k]] += values[k] * total

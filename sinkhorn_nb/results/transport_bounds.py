@@ -1,0 +1,55 @@
+"""Rigorous bounds of the unregularized transport cost from the potentials of a regularized problem,
+between probabilities.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..common.array_types import Floats
+from ..kernels.protocol import Kernel
+from ..problem import Problem
+from .certificate import cost_of_product, margin_of, scaled_down
+
+COLD = 2.0**-10  # of the temperature: there a softmin over n points is the minimum, up to log n eps
+
+
+def lower_bound(problem: Problem, g: Floats, backend: str) -> tuple[float, float]:
+    """<a, f> + <b, g> for feasible potentials near those given, f_i + g_j <= C_ij, and the passes.
+
+    f is the least of C_ij - g_j over j, and g then the least of C_ij - f_i over i. Each is bounded
+    from below by a softmin at a temperature near zero, in which each point has the weight 1.
+    """
+    cold = COLD * problem.eps
+    kernel = problem.kernel("float64", backend, cold)
+    f = _least(kernel, g, problem.target.partition.probabilities)
+    g = _least(kernel.T, f, problem.source.partition.probabilities)
+    a, b = (m.partition.probabilities for m in (problem.source, problem.target))
+    value = float(a @ f + b @ g)
+    largest = 2 * problem.cost.bound(problem.diameter) + np.abs(f).max() + np.abs(g).max()
+    return value - 32 * float(np.finfo(float).eps * largest), kernel.n_passes
+
+
+def _least(kernel: Kernel, g: Floats, b: Floats) -> Floats:
+    """A lower bound of the least of C_ij - g_j over j."""
+    return kernel.softmin(g - kernel.eps * np.log(b))
+
+
+def upper_bound(problem: Problem, f: Floats, g: Floats, backend: str) -> tuple[float, float]:
+    """The cost of a plan with exact marginals near the plan of the potentials, and the passes.
+
+    The plan is scaled down until neither marginal is exceeded, and the missing mass is added as a
+    product (Altschuler et al. 2017, algorithm 2).
+    """
+    kernel = problem.kernel("float64", backend)
+    a, b = (m.partition.probabilities for m in (problem.source, problem.target))
+    eps = problem.eps
+    f = f - eps * kernel.log_sums(f, g)[0]
+    _, log_columns = kernel.log_sums(f, g)
+    log_x, log_y, rows, columns = scaled_down(kernel, f, g, log_columns)
+
+    value = float(a @ kernel.costs(f + eps * log_x, g + eps * log_y))
+    da, db = a * (1 - rows), b * (1 - columns)
+    if da.sum() > 0 and db.sum() > 0:
+        value += cost_of_product(problem, kernel, da, db * (da.sum() / db.sum()))
+    return value + margin_of(problem, f, g), kernel.n_passes

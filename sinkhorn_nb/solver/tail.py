@@ -1,0 +1,169 @@
+"""Choose between two-level steps and sparse steps, by the passes that they are expected to need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import ceil, inf, log
+
+import numpy as np
+
+from ..common.array_types import Floats
+from ..dual import Dual, Iterate
+from ..kernels.point_cloud import GibbsKernel
+from ..kernels.protocol import Kernel
+from ..problem import Problem
+from .acceleration import Anderson
+from .sparse_step import SparseStep, theta
+
+# Iterations before the first prediction, and the ratio of successive ones
+FIRST_LOOK, LATER = 4, 1.5
+SAMPLE, LEAST_SHARE = 256, 1 / 8  # rows in which heavy pairs are counted, at most
+# Passes that sparse steps take on their own, and for each share of the pairs that is heavy, at low
+# dimensions: fitted to twelve families of data, at the upper end
+COLLECTING, SOLVING = 6.0, 1000.0
+# Seconds of a pair in a pass grow with the dimension, those of a heavy pair do not
+FLAT_DIMENSIONS = 5.0
+# Heavy pairs per point, at most: the step holds 12 bytes for each. FEW_PAIRS are always allowed.
+MOST_PAIRS, MOST_PAIRS_HIGH, HIGH_DIM = 32, 64, 6
+FEW_PAIRS = 2**20
+# The annealing is for potentials with a larger error than FAR after FAR_AFTER iterations, and fewer
+# heavy pairs per point than SCARCE
+FAR, FAR_AFTER, SCARCE = 0.4, 2, 4.0
+LEAST_ANNEALED = 20.0  # iterations at each temperature of the annealing
+# Sparse steps that must together cut the error by this factor; if they do not, more is asked of the
+# next ones
+TRIAL, LEAST_GAIN, CAUTION = 4, 2.0, 4.0
+
+
+class Tail:
+    """Two-level steps with mixing, then sparse steps where these are expected to need less time.
+
+    Parameters
+    ----------
+    problem : Problem
+    dual : Dual
+        The dual at the temperature of the phase.
+    tol : float
+        Marginal error to be reached.
+    plain : callable
+        Makes the method of two-level steps.
+    """
+
+    def __init__(
+        self, problem: Problem, dual: Dual, tol: float, plain: Callable[[], Anderson]
+    ) -> None:
+        n, m = len(dual.a), len(dual.b)
+        self._dual, self._tol, self._plain = dual, tol, plain
+        d = problem.source.dimension
+        per_point = MOST_PAIRS if d <= HIGH_DIM else MOST_PAIRS_HIGH
+        self._most_pairs = max(FEW_PAIRS, per_point * (n + m))
+        self._solving = SOLVING * (2 + FLAT_DIMENSIONS) / (d + FLAT_DIMENSIONS)
+        self._method: Anderson | SparseStep = plain()
+        self._errors: list[float] = []
+        self._lister: GibbsKernel | None = None
+        # Potentials that were far from the solution at the last temperature are so at this one, too
+        self._is_annealed = dual.eps > problem.eps
+        self._due = FAR_AFTER if self._is_annealed else FIRST_LOOK
+        self._caution = 1.0
+        self.is_far = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the last measured marginals are as exact as in float64."""
+        return isinstance(self._method, SparseStep) and self._method.has_plan
+
+    def measure(self, kernel: Kernel, f: Floats, g: Floats) -> Iterate:
+        """Compute the marginals in one pass, by the method in use."""
+        if isinstance(self._method, SparseStep):
+            assert self._lister is not None  # it counted the heavy pairs
+            return self._method.measure(self._lister, f, g)
+        self._lister = None
+        if isinstance(kernel, GibbsKernel) and kernel.lists_heavy_pairs:
+            self._lister = kernel
+        return self._method.measure(kernel, f, g)
+
+    def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
+        """Return the potentials after the step, and choose the next method."""
+        self._errors.append(error)
+        after = self._method.next(iterate, error)
+        if isinstance(self._method, SparseStep):
+            if not self._method.has_plan or self._is_stuck():
+                self._give_up()
+        elif self._lister is not None:
+            self._look(self._lister, iterate, error)
+        return after
+
+    def resumed(self, kernel: Kernel, g: Floats) -> tuple[Floats, Floats]:
+        """The potentials from which sparse steps start after the annealing."""
+        self.is_far = False
+        self._start()
+        return kernel.softmin(g), g
+
+    def _look(self, kernel: GibbsKernel, iterate: Iterate, error: float) -> None:
+        """Count heavy pairs if a prediction is due, and choose sparse steps if these are expected
+        to need fewer passes, or half of those made so far.
+        """
+        n_done = len(self._errors)
+        if n_done == FAR_AFTER and error > FAR:
+            share = self._heavy_share(kernel, iterate)
+            n, m = len(self._dual.a), len(self._dual.b)
+            self.is_far = share * n * m < SCARCE * (n + m)
+        if n_done != self._due:
+            return
+        self._due = ceil(LATER * n_done)
+        left = expected_iterations(self._errors, self._tol)
+        if self._is_annealed:
+            left = max(left, LEAST_ANNEALED)
+        if left <= COLLECTING:
+            return
+        share = self._heavy_share(kernel, iterate)
+        cost = self._caution * (COLLECTING + self._solving * share)
+        if share * self._n_pairs <= self._most_pairs and (
+            left > cost or (n_done > cost and left > cost / 2)
+        ):
+            self._start()
+
+    @property
+    def _n_pairs(self) -> int:
+        return len(self._dual.a) * len(self._dual.b)
+
+    def _heavy_share(self, kernel: GibbsKernel, iterate: Iterate) -> float:
+        """The share of heavy pairs in a sample of rows, once these are exact; infinite if the plan
+        has too many.
+        """
+        n = len(self._dual.a)
+        size = max(1, min(SAMPLE, int(LEAST_SHARE * n)))
+        rows = np.arange(0, n, -(-n // size))
+        f = self._dual.updated_rows(iterate)
+        most = int(self._most_pairs * len(rows) / n)
+        found = kernel.count_heavy(f, iterate.g, rows, theta(self._tol), most)
+        return found / (len(rows) * len(self._dual.b))
+
+    def _start(self) -> None:
+        self._begun = len(self._errors)
+        self._method = SparseStep(self._dual, self._tol, self._most_pairs)
+
+    def _give_up(self) -> None:
+        self._caution *= CAUTION
+        self._due = ceil(LATER * len(self._errors))
+        self._method = self._plain()
+
+    def _is_stuck(self) -> bool:
+        recent = self._errors[self._begun :][-TRIAL - 1 :]
+        return len(recent) > TRIAL and min(recent[1:]) > recent[0] / LEAST_GAIN
+
+
+def expected_iterations(errors: Sequence[float], tol: float) -> float:
+    """Iterations that two-level steps still need, at the rate of the last half of them; infinite if
+    they make no progress.
+
+    In 72 solves of twelve families this was up to ten times too low in long tails, and hardly ever
+    too high.
+    """
+    if len(errors) < FIRST_LOOK:
+        return 0.0
+    half = max(2, len(errors) // 2)
+    last, before = min(errors[-2:]), min(errors[-2 - half : -half])
+    if not last < before:
+        return inf
+    return max(0.0, log(last / tol) / log(before / last) * half)
