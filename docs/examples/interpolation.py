@@ -25,8 +25,8 @@ def clouds():
     rng = np.random.default_rng(0)
     angles, radii = 2 * np.pi * rng.random(N), np.sqrt(rng.random(N))
     circle = np.column_stack([np.cos(angles), np.sin(angles)])
-    discs = 0.35 * radii[:, None] * circle + np.where(rng.random(N) < 0.5, -1.0, 1.0)[:, None]
-    return circle * (0.9 + 0.2 * rng.random(N))[:, None], discs + [0.8, 0.4]
+    centers = np.where(rng.random((N, 1)) < 0.5, -0.2, 1.8) - [0.0, 0.4]
+    return circle * (0.9 + 0.2 * rng.random((N, 1))), 0.35 * radii[:, None] * circle + centers
 
 
 def exact(x, y, p):
