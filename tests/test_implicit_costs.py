@@ -84,3 +84,16 @@ def test_costs_without_these_derivatives_are_named():
     solution = snb.entropic_ot(x, y, p=1, eps=EPS)
     with pytest.raises(ValueError, match=r"\|x - y\|\^2 / 2 for products with the Hessian"):
         solution.hessian_vector_product(dx)
+
+
+@pytest.mark.parametrize("p", [1, 1.5])
+def test_gradients_of_hausdorff_divergences_of_powers_are_difference_quotients(p):
+    def divergence(h, on_x=1.0):
+        moved = x + h * on_x * dx, y + h * (1 - on_x) * dy
+        return snb.hausdorff_divergence(*moved, a, b, eps=EPS, p=p, solver=PRECISE)
+
+    gradient = divergence(0.0).gradient(tol=1e-11)
+    on_x = quotient(lambda h: divergence(h).value)
+    on_y = quotient(lambda h: divergence(h, on_x=0.0).value)
+    assert (gradient.x * dx).sum() == pytest.approx(on_x, abs=1e-7)
+    assert (gradient.y * dy).sum() == pytest.approx(on_y, abs=1e-7)
