@@ -88,6 +88,12 @@ def test_a_file_that_is_mapped_read_only_is_read_in_place(tmp_path):
     assert solution.value == entropic_ot_matrix(C, a, b, eps=EPS).value
 
 
+def test_a_matrix_in_float64_is_not_measured_twice_at_any_potentials():
+    C, a, b = graph(300, 270)
+    history = entropic_ot_matrix(C, a, b, eps=0.05, solver=Sinkhorn(tol=1e-8)).history
+    assert len(set(history.tolist())) == len(history)
+
+
 def test_scattered_entries_and_integers_are_copied():
     C, a, b = graph()
     wide = np.repeat(np.repeat(C, 2, axis=0), 2, axis=1)

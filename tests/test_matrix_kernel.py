@@ -116,3 +116,32 @@ def test_the_mean_cost_is_infinite_only_where_a_forbidden_pair_has_mass():
     b = t.b * columns / t.b[columns].sum()
     expected = a[:3] @ t.C[:3, columns] @ b[columns]
     assert t.kernel.mean_cost(a, b, 1.0) == pytest.approx(expected, rel=1e-12)
+
+
+@BOTH_ORDERS
+@pytest.mark.parametrize("sides", ["between", "rows", "columns"])
+@pytest.mark.parametrize("share", [0.1, 0.6])
+def test_kernels_between_some_rows_and_columns_read_only_these(share, sides, order):
+    rng = np.random.default_rng(0)
+    n, m = 90, 70
+    own = {"between": (n, m), "rows": (n, n), "columns": (m, m)}[sides]
+    C = {"between": rng.random((n, m))}
+    C["rows"], C["columns"] = (u + u.T for u in (rng.random((n, n)), rng.random((m, m))))
+    cost = MatrixCost(
+        np.array(C["between"], order=order), (0.0, 2.0), False, C["rows"], C["columns"]
+    )
+    chosen = {"between": (0, 1), "rows": (0, 0), "columns": (1, 1)}[sides]
+    points = cost.rows(), cost.columns()
+    picks = [rng.permutation(own[k])[: int(share * own[k])] for k in (0, 1)]
+    measures = [
+        Measure(points[side][pick], np.full(len(pick), 1 / len(pick)))
+        for side, pick in zip(chosen, picks, strict=True)
+    ]
+    kernel = Problem(*measures, EPS, cost).kernel("float64")
+    assert (kernel._cost is cost) == (share > 0.5)
+    orders = [measure.partition.order for measure in measures]
+    part = C[sides][np.ix_(picks[0][orders[0]], picks[1][orders[1]])]
+    f, g = np.zeros(part.shape[0]), np.zeros(part.shape[1])
+    expected = logsumexp(-part / EPS, axis=1) - np.log(part.shape[1])
+    np.testing.assert_allclose(kernel.log_sums(f, g)[0], expected, atol=1e-11)
+    np.testing.assert_allclose(kernel.softmin(g), -EPS * expected, atol=1e-12)

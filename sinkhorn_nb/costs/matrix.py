@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..backends.tables import Table
+from ..backends.tables import Table, are_columns
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
 from .base import Cloud, Cost
 
 SAMPLE = 16  # rows whose costs are the coordinates of the columns, by which these are clustered
+FEW = 1 / 4  # of the rows and of the columns, whose entries are copied
 # The last coordinate is the label in this unit: too small for clusters, and exact in float32
 UNIT = 2.0**-80
 
@@ -40,6 +41,8 @@ class MatrixCost(Cost):
     has_forbidden: bool = False
     of_rows: Numbers | None = None
     of_columns: Numbers | None = None
+    # Sorted labels of the points that the matrix is between, if these are not all
+    chosen: Floats | None = None
 
     @property
     def formula(self) -> str:
@@ -97,7 +100,29 @@ class MatrixCost(Cost):
 
     def embedded(self, points: Floats, origin: Floats) -> Floats:
         """(n, 1) labels of rows or columns, as in `backends.tables`."""
-        return np.rint(points[:, SAMPLE:] / UNIT)
+        labels: Floats = np.rint(points[:, SAMPLE:] / UNIT)
+        if self.chosen is None:
+            return labels
+        places = np.searchsorted(self.chosen, labels)
+        n_columns = int((self.chosen < 0).sum())  # these come first, the last column at the start
+        return (places - n_columns).astype(np.float64)
+
+    def between_some(self, x: Floats, y: Floats) -> MatrixCost:
+        """The cost with a copy of the entries between the points x and y if these are few, so that
+        passes need not read the others; otherwise the cost itself.
+        """
+        u, v = self.embedded(x, x[0]), self.embedded(y, y[0])
+        matrix = self.kind(1.0)[1].between(are_columns(u), are_columns(v))
+        if max(len(x) / matrix.shape[0], len(y) / matrix.shape[1]) > FEW:
+            return self
+        chosen = np.unique(np.concatenate([u, v]))
+        rows, columns = chosen[chosen >= 0].astype(np.intp), ~chosen[chosen < 0].astype(np.intp)
+        if are_columns(u) == are_columns(v):
+            only = columns[::-1] if are_columns(u) else rows
+            block = np.ascontiguousarray(matrix[np.ix_(only, only)])
+            return replace(self, costs=block, of_rows=block, of_columns=block, chosen=chosen)
+        block = self.costs[np.ix_(rows, columns[::-1])]
+        return replace(self, costs=block, of_rows=None, of_columns=None, chosen=chosen)
 
     def kind(self, per_cost: float) -> tuple[float, Table]:
         """The matrix and the factor."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..measures.partition import Partition
+from .cost_gradient import CostGradient
 from .envelope import Gradient
 from .linear_system import LinearSolve
 from .linearization import Linearization, of_weights
@@ -78,8 +79,8 @@ class _Cotangent:
             system.c[:, None] * np.column_stack([y, np.ones(len(y))]),
         )
 
-    def pull(self, tol: float) -> tuple[Gradient, LinearSolve]:
-        """The derivatives in points and weights, and the report of the linear solve."""
+    def pull(self, tol: float) -> ImplicitGradient:
+        """The derivatives in points and weights, and in the costs if there are no points."""
         of = self._of
         system = self._of.system
         if of.problem.marginals.are_exact:
@@ -87,17 +88,28 @@ class _Cotangent:
         (u, v), (on_a, on_b), report = self._adjoint(tol)
         self._add_factors(np.column_stack([u, system.r]), np.column_stack([system.c, v]))
         factors = np.hstack(self.left), np.hstack(self.right)
-        rows = system.on_rows(np.column_stack([np.ones(len(of.y)), of.y]), factors)
-        columns = system.on_columns(np.column_stack([np.ones(len(of.x)), of.x]), factors)
+        on_x, on_y = self._on_points(factors) if of.problem.has_points else (of.x, of.y)
         on_a = self.a - of.problem.eps * of.row_ratios * on_a
         on_b = self.b - of.problem.eps * of.column_ratios * on_b
         gradient = Gradient(
-            of.source.restore(rows[:, :1] * of.x - rows[:, 1:]),
-            of.target.restore(columns[:, :1] * of.y - columns[:, 1:] + self.y),
+            of.source.restore(on_x),
+            of.target.restore(on_y),
             of.source.restore(of_weights(on_a, of.problem.source, self.masses[0])),
             of.target.restore(of_weights(on_b, of.problem.target, self.masses[1])),
         )
-        return gradient, report._replace(n_passes=system.n_passes)
+        pulled = ImplicitGradient.of(gradient, report._replace(n_passes=system.n_passes))
+        return pulled if of.problem.has_points else pulled.with_costs(CostGradient(of, *factors))
+
+    def _on_points(self, factors: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+        """The derivatives in the points, sums of K_ij <left_i, right_j> dC_ij / dx_i and the map's
+        own.
+        """
+        of = self._of
+        ones = np.ones((len(of.x), 1)), np.ones((len(of.y), 1))
+        rows = of.system.slopes_on_rows(np.hstack([ones[1], of.y]), factors)
+        columns = of.system.slopes_on_columns(np.hstack([ones[0], of.x]), factors)
+        on_y = columns[:, :1] * of.y - columns[:, 1:] + self.y
+        return rows[:, :1] * of.x - rows[:, 1:], on_y
 
     def _fix_constant(self) -> None:
         """Remove the normalization <a, f> = <b, g> from the cotangent, so that it applies to any
@@ -156,7 +168,7 @@ def pullback(
         cotangent.add_map(of.source.sort(t))
     if plan is not None:
         cotangent.add_plan(of.source.sort(plan[0]), of.target.sort(plan[1]))
-    return ImplicitGradient.of(*cotangent.pull(tol))
+    return cotangent.pull(tol)
 
 
 def _sorted(partition: Partition, values: Floats | None, like: Floats) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import Floats, Indices
 from ..dual import Iterate
+from ..kernels.choice import with_points
 from ..problem import Problem
 
 CLUSTERS = 64, 256  # of the target, at least and at most: more clusters save iterations
@@ -108,6 +109,11 @@ class LinearSystem:
         self._coarse = _CoarseSpace(bounds, images, self.r, self.c, self.lam)
 
     @property
+    def potentials(self) -> tuple[Floats, Floats]:
+        """f and g with K_ij = exp((f_i + g_j - C_ij) / eps)."""
+        return self._f, self._g
+
+    @property
     def n_passes(self) -> float:
         """Number of passes over the pairs so far."""
         return self._kernel.n_passes
@@ -120,6 +126,19 @@ class LinearSystem:
         """sum_i K_ij U_i; for factors A (n, r) and B (m, r), sum_i K_ij <A_i, B_j> U_i."""
         swapped = None if factors is None else factors[::-1]
         return _columns(U, lambda U: self._kernel.T.product(self._g, self._f, U, swapped))
+
+    def slopes_on_rows(self, V: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
+        """The same as `on_rows` with K_ij times s_ij, where s_ij (x_i - y_j) is the derivative of
+        the cost in x_i.
+        """
+        kernel = with_points(self._kernel)
+        return _columns(V, lambda V: kernel.slope_product(self._f, self._g, V, factors))
+
+    def slopes_on_columns(self, U: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
+        """The same as `on_columns`."""
+        kernel = with_points(self._kernel).T
+        swapped = None if factors is None else factors[::-1]
+        return _columns(U, lambda U: kernel.slope_product(self._g, self._f, U, swapped))
 
     def solve(
         self, hf: Floats, hg: Floats, tol: float, size: float = 0.0

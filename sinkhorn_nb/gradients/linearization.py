@@ -14,6 +14,7 @@ Thornton & Cuturi 2023, "Rethinking initialization of the Sinkhorn algorithm", s
 from __future__ import annotations
 
 from ..common.array_types import Floats
+from ..costs import SQUARED_EUCLIDEAN
 from ..dual import Iterate, aim
 from ..measures.measure import Measure
 from ..problem import Problem
@@ -34,6 +35,8 @@ class Linearization:
             self.x, self.y = x - problem.centre, y - problem.centre
         else:
             self.x, self.y = x[:, :0], y[:, :0]
+        # The derivative of the cost in x_i is s_ij (x_i - y_j)
+        self.slopes_are_one = problem.cost == SQUARED_EUCLIDEAN or not problem.has_points
         self.system = LinearSystem(problem, iterate, backend)
         # r / a and c / b, also of points without mass
         rates = problem.dual().rates

@@ -14,6 +14,8 @@ from .linear_system import LinearSolve
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .cost_gradient import CostGradient
+
 
 class Reported(Represented):
     """A named tuple with the report of its linear solve in `linear_solve`."""
@@ -39,7 +41,21 @@ class Reported(Represented):
 class ImplicitGradient(Reported, Gradient):
     """Derivatives of a scalar with respect to the arrays passed in: x (n, d), y (m, d), a (n,), b
     (m,).
+
+    For a matrix of costs, `C` has those in the matrix, as an (n, m) linear operator with
+    `toarray()`; otherwise it is None.
     """
+
+    C: CostGradient | None = None
+
+    def with_costs(self, C: CostGradient | None) -> Self:
+        """The derivatives, with those in the costs."""
+        self.C = C
+        return self
+
+    def sent(self, home: Home) -> Self:
+        """The values as arrays of another home, with the same report."""
+        return super().sent(home).with_costs(self.C)
 
 
 class _Tangents(NamedTuple):

@@ -5,6 +5,7 @@ theorem.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,33 +16,18 @@ from .reports import HessianProduct, Tangents
 
 
 class _Costs:
-    """First-order change of the cost when points move: moments of dC = <x - y, dx - dy>. One pass
-    per side.
+    """First-order change of the cost when points move: moments of dC_ij = s_ij <x_i - y_j, dx_i -
+    dy_j>. It takes one pass per side or, for other costs than |x - y|^2 / 2, two.
     """
 
     def __init__(self, of: Linearization, dx: Floats, dy: Floats, da: Floats, db: Floats) -> None:
         self._of, self.dx, self.dy = of, dx, dy
-        self.rows, self.mean_dy, self.on_rows = self._one_side(
-            of.system.on_rows, of.system.c, (of.x, dx), (of.y, dy), db
-        )
-        self.columns, self.mean_dx, self.on_columns = self._one_side(
-            of.system.on_columns, of.system.r, (of.y, dy), (of.x, dx), da
-        )
-
-    @staticmethod
-    def _one_side(
-        product: Callable[[Floats], Floats],
-        marginal: Floats,
-        own: tuple[Floats, Floats],
-        other: tuple[Floats, Floats],
-        weights: Floats,
-    ) -> tuple[Floats, Floats, Floats]:
-        (x, dx), (y, dy) = own, other
-        d = x.shape[1]
-        w = marginal[:, None]
-        sums = product(np.column_stack([w * y, w * dy, marginal * (y * dy).sum(axis=1), weights]))
-        costs = (x * dx - dx * sums[:, :d] - x * sums[:, d : 2 * d]).sum(axis=1) + sums[:, -2]
-        return costs, sums[:, d : 2 * d], sums[:, -1]
+        system = of.system
+        on_rows = _Products(system.on_rows, system.slopes_on_rows, of.slopes_are_one)
+        on_columns = _Products(system.on_columns, system.slopes_on_columns, of.slopes_are_one)
+        x, y = (of.x, dx), (of.y, dy)
+        self.rows, self.mean_dy, self.on_rows = on_rows.moments(system.c, x, y, db)
+        self.columns, self.mean_dx, self.on_columns = on_columns.moments(system.r, y, x, da)
 
     def solve(self, tol: float) -> tuple[Floats, Floats, LinearSolve]:
         """Compute the tangents of the potentials, up to the constant between them."""
@@ -61,6 +47,37 @@ class _Costs:
         on_y = dg - (of.y * self.dy).sum(axis=1)
         A = np.column_stack([on_x, np.ones(len(on_x)), self.dx, of.x])
         return A, np.column_stack([np.ones(len(on_y)), on_y, of.y, self.dy])
+
+
+class _Products(NamedTuple):
+    """Products with K for one side, and with K_ij s_ij, where s_ij may be 1 for all pairs."""
+
+    of_pairs: Callable[[Floats], Floats]
+    of_slopes: Callable[[Floats], Floats]
+    slopes_are_one: bool
+
+    def moments(
+        self,
+        marginal: Floats,
+        own: tuple[Floats, Floats],
+        other: tuple[Floats, Floats],
+        weights: Floats,
+    ) -> tuple[Floats, Floats, Floats]:
+        """Sums over the other side with its marginal: of dC and of dy; and those of the weights."""
+        (x, dx), (y, dy) = own, other
+        d = x.shape[1]
+        w = marginal[:, None]
+        moments = np.hstack([w * y, w * dy, w * (y * dy).sum(axis=1, keepdims=True)])
+        if self.slopes_are_one:
+            sums = self.of_pairs(np.column_stack([moments, weights]))
+            level: Floats = np.ones((len(x), 1))
+            on_weights = sums[:, -1]
+        else:
+            sums = self.of_slopes(np.column_stack([moments, marginal]))
+            level = sums[:, -1:]
+            on_weights = self.of_pairs(weights[:, None])[:, 0]
+        costs = (level * x * dx - dx * sums[:, :d] - x * sums[:, d : 2 * d]).sum(axis=1)
+        return costs + sums[:, -2], sums[:, d : 2 * d], on_weights
 
 
 def pushforward(

@@ -23,8 +23,9 @@ def kernel_of(
     """The Gibbs kernel of a cost between two partitions."""
     if isinstance(x, GridOrder) and isinstance(y, GridOrder):
         return GridKernel(x, y, eps)
-    kind = MatrixKernel if isinstance(cost, MatrixCost) else GibbsKernel
-    return kind(x, y, eps, dtype, backend, cost)
+    if isinstance(cost, MatrixCost):
+        return MatrixKernel(x, y, eps, dtype, backend, cost.between_some(x.points, y.points))
+    return GibbsKernel(x, y, eps, dtype, backend, cost)
 
 
 def with_points(kernel: Kernel) -> PointKernel:

@@ -126,6 +126,17 @@ class GibbsKernel(PairKernel):
         slopes = (x - center) * moments[:, :1] - moments[:, 1:]
         return np.hstack([sums, scale**2 / self._to_exponent * slopes])
 
+    def slope_product(
+        self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
+    ) -> Floats:
+        """`product` with p_ij times s_ij, where s_ij (x_i - y_j) is the derivative of a cost in
+        x_i that is a function of |x - y|.
+        """
+        if self._kind is None:  # then s_ij is 1
+            return self.product(f, g, V, factors)
+        scale, _ = self._cost.kind(self._to_exponent)
+        return scale**2 / self._to_exponent * self.product(f, g, V, factors, derivative=1)
+
     def costs(self, f: Floats, g: Floats) -> Floats:
         """(n,) sum_j b_j p_ij C_ij."""
         if self._kind is not None:

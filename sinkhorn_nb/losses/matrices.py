@@ -180,7 +180,8 @@ def sinkhorn_divergence_matrix(
     terms = terms_in_units_of_cost(cost, eps, rho)
     problem = _between(cost, weights, terms, is_self, "C_xy")
     for name, own, side in zip(("C_xx", "C_yy"), selves, weights, strict=True):
-        validation.allowed(name, own.matrix, side.values, side.values)
+        if own.has_forbidden:
+            validation.allowed(name, own.matrix, side.values, side.values)
     home = validation.home(C_xy=C_xy, C_xx=C_xx, C_yy=C_yy, a=a, b=b)
     return diverge(problem, usual(solver), home)
 
@@ -222,7 +223,8 @@ def _between(
     if terms.marginals.are_exact:
         rounding = max(a.traits.mass_rounding, b.traits.mass_rounding)
         validation.equal_masses(b.name, b.values, a.name, a.values, rounding)
-    validation.allowed(name, cost.costs, a.values, b.values)
+    if cost.has_forbidden:
+        validation.allowed(name, cost.costs, a.values, b.values)
     source = Measure(cost.rows(), a.values, a.traits)
     target = source if is_self else Measure(cost.columns(), b.values, b.traits)
     return Problem(source, target, *terms)

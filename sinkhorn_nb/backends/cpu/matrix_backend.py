@@ -120,11 +120,10 @@ class MatrixBackend:
 
     def transport(self, x, F, y, G, V, factors, derivative=None):
         if factors is not None:
-            terms = zip(factors[0].T, factors[1].T, strict=True)
-            return sum(
-                left[:, None] * self.transport(x, F, y, G, right[:, None] * V, None, derivative)
-                for left, right in terms
-            )
+            A, B = factors
+            products = (B[:, :, None] * V[:, None, :]).reshape(len(V), -1)
+            sums = self.transport(x, F, y, G, products, None, derivative)
+            return np.einsum("ir,irk->ik", A, sums.reshape(len(A), A.shape[1], -1))
         if _is_transposed(x, y):
             lines = y.lines_to(x)
             F, G = x.spread_exponents(F, lines.size), y.exponents(G)
