@@ -69,7 +69,7 @@ def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> Cer
             iterate = Iterate(f, g, *kernel.log_sums(f, g))
         n_passes = kernel.n_passes
     value, gap = dual.here(iterate), dual.price_gap(iterate)
-    margin = margin_of(problem, iterate.f, iterate.g)
+    margin = _margin(problem, iterate.f, iterate.g)
     return Certificate(value - margin, value + gap + margin, n_passes)
 
 
@@ -92,7 +92,7 @@ def _rounded(
     f, g = f - a @ f, g - b @ g
     scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
     primal = scaled + _missing(problem, kernel, a * (1 - rows), b * (1 - columns))
-    margin = margin_of(problem, f, g)
+    margin = _margin(problem, f, g)
     dual = level - eps * (b @ log_columns)
     return Certificate(float(dual - margin), float(primal + margin), kernel.n_passes)
 
@@ -117,7 +117,7 @@ def scaled_down(kernel: Kernel, f: Floats, g: Floats, log_columns: Floats) -> Sc
     return ScaledDown(log_x, log_y, rows, columns)
 
 
-def margin_of(problem: Problem, f: Floats, g: Floats) -> float:
+def _margin(problem: Problem, f: Floats, g: Floats) -> float:
     """A bound of the rounding of a value.
 
     Exponents of the size of C / eps or of the potentials are rounded, which changes sums by the

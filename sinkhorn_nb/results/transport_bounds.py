@@ -9,7 +9,7 @@ import numpy as np
 from ..common.array_types import Floats
 from ..kernels.protocol import Kernel
 from ..problem import Problem
-from .certificate import cost_of_product, margin_of, scaled_down
+from .certificate import cost_of_product, scaled_down
 
 COLD = 2.0**-10  # of the temperature: there a softmin over n points is the minimum, up to log n eps
 
@@ -26,8 +26,8 @@ def lower_bound(problem: Problem, g: Floats, backend: str) -> tuple[float, float
     g = _least(kernel.T, f, problem.source.partition.probabilities)
     a, b = (m.partition.probabilities for m in (problem.source, problem.target))
     value = float(a @ f + b @ g)
-    largest = 2 * problem.cost.bound(problem.diameter) + np.abs(f).max() + np.abs(g).max()
-    return value - 32 * float(np.finfo(float).eps * largest), kernel.n_passes
+    rounding = 32 * float(np.finfo(float).eps) * _largest(problem, f, g)
+    return value - rounding, kernel.n_passes
 
 
 def _least(kernel: Kernel, g: Floats, b: Floats) -> Floats:
@@ -52,4 +52,14 @@ def upper_bound(problem: Problem, f: Floats, g: Floats, backend: str) -> tuple[f
     da, db = a * (1 - rows), b * (1 - columns)
     if da.sum() > 0 and db.sum() > 0:
         value += cost_of_product(problem, kernel, da, db * (da.sum() / db.sum()))
-    return value + margin_of(problem, f, g), kernel.n_passes
+    # Exponents of the size of C / eps are rounded: a share of the mass that may have to be moved by
+    # the largest distance
+    largest = problem.cost.bound(problem.diameter)
+    share = 4 * np.finfo(float).eps * (1 + _largest(problem, f, g) / eps)
+    return value + float(share * largest), kernel.n_passes
+
+
+def _largest(problem: Problem, f: Floats, g: Floats) -> float:
+    """A bound of the terms of an exponent, in units of cost."""
+    costs = 2 * problem.cost.bound(problem.diameter)
+    return float(costs + np.abs(f).max() + np.abs(g).max())

@@ -132,6 +132,10 @@ class Maximizer:
         """Newton steps until the gradient has an l1 norm of tol, or the heavy pairs have been read
         too often, or rounding decides.
         """
+        with np.errstate(all="ignore"):  # a step that overflows has no value, and is shortened
+            return self._maximum(tol, most_sweeps)
+
+    def _maximum(self, tol: float, most_sweeps: float) -> Maximum:
         bound = self._minorant
         t = np.zeros(len(bound.aims[1]))
         k = bound.row_products(t)

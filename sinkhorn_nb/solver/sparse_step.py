@@ -73,16 +73,30 @@ class SparseStep:
         f, g = dual.updated_rows(iterate), iterate.g
         if self._plan is None:
             return f, g
-        (kx, ky), eps = dual.rates, dual.eps
-        plan = self._plan.scaled_rows(np.exp((f - iterate.f) / eps))
-        aims = dual.a * aim(f / eps, kx), dual.b * aim(g / eps, ky)
+        eps = dual.eps
+        bound = self._bound(self._plan, iterate.f, f, g)
+        if bound is None:
+            self._plan = None
+            return f, g
         # Within the tolerance a step is asked for because of tiny masses
         left = SHARE_LEFT * self._tol if error > self._tol else 0.0
-        moves = Maximizer(Minorant(plan, aims, dual.rates)).maximum(
-            max(SHARE_OF_ERROR * min(error, 1.0), left), MOST_SWEEPS
-        )
-        self._kernel.count_pairs(moves.n_sweeps * len(plan.pairs))
+        goal = max(SHARE_OF_ERROR * min(error, 1.0), left)
+        moves = Maximizer(bound).maximum(goal, MOST_SWEEPS)
+        self._kernel.count_pairs(moves.n_sweeps * len(bound.pairs))
         return f + eps * moves.s, g + eps * moves.t
+
+    def _bound(self, plan: HeavyPlan, before: Floats, f: Floats, g: Floats) -> Minorant | None:
+        """The bound at f and g, from the plan at the potential before; None if numbers overflow, as
+        at prices far below the temperature.
+        """
+        dual = self._dual
+        (kx, ky), eps = dual.rates, dual.eps
+        with np.errstate(over="ignore"):
+            factors = np.exp((f - before) / eps)
+        aims = dual.a * aim(f / eps, kx), dual.b * aim(g / eps, ky)
+        if not all((np.isfinite(values) & (values > 0)).all() for values in (factors, *aims)):
+            return None
+        return Minorant(plan.scaled_rows(factors), aims, dual.rates)
 
 
 def theta(tol: float) -> float:

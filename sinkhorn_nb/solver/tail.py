@@ -104,7 +104,7 @@ class Tail:
         to need fewer passes, or half of those made so far.
         """
         n_done = len(self._errors)
-        if n_done == FAR_AFTER and error > FAR:
+        if n_done == FAR_AFTER and error > FAR and self._dual.marginals.are_exact:
             share = self._heavy_share(kernel, iterate)
             n, m = len(self._dual.a), len(self._dual.b)
             self.is_far = share * n * m < SCARCE * (n + m)
