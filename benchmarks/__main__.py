@@ -31,6 +31,7 @@ STEPS = (
     ("million", ("here",)),
     ("convergence", ("here",)),
     ("unbalanced", ("here", "torch")),
+    ("grids", ("torch", "ott")),
     ("thornton_cuturi", ("here",)),
 )
 

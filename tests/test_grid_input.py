@@ -45,7 +45,7 @@ BAD_PAIRS = {
         (GRID, GRID, None, np.ones(48)),
         {},
         TypeError,
-        r"b: expected None beside a Grid, .* pass y=Grid\(weights\)",
+        r"b: expected None beside a Grid, .* pass Grid\(weights\)",
     ),
     "another spacing": (
         (GRID, Grid(IMAGE, (0.1, 0.2))),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import validation
 from ..common.array_types import Floats
 from ..interop.arrays import HOST
 from ..measures.clouds import Named
@@ -30,11 +31,7 @@ def are_grids(named: list[Named]) -> bool:
                 f"{name}: expected a Grid like the others, got {type(x).__name__}; pass "
                 f"Grid({name})"
             )
-        if a is not None:
-            raise TypeError(
-                f"{weights_name}: expected None beside a Grid, which has its weights, got "
-                f"{type(a).__name__}; pass Grid(weights)"
-            )
+        validation.without_weights(weights_name, a)
     return True
 
 

@@ -40,12 +40,8 @@ def two_grids(x: Any, y: Any, a: Any, b: Any) -> tuple[Grid, Grid]:
                 f"Grid({name}), or the pixels of {other} as points: {other}.points.reshape(-1, d) "
                 f"and {other}.weights.ravel()"
             )
-    for name, weights, grid in (("a", a, "x"), ("b", b, "y")):
-        if weights is not None:
-            raise TypeError(
-                f"{name}: expected None beside a Grid, which has its weights, got "
-                f"{type(weights).__name__}; pass {grid}=Grid(weights)"
-            )
+    validation.without_weights("a", a)
+    validation.without_weights("b", b)
     return x, y
 
 

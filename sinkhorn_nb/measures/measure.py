@@ -78,6 +78,10 @@ class Measure(Represented):
         names: tuple[str, str] = ("points", "weights"),
     ) -> Measure:
         """Validate user input; weights default to uniform probabilities."""
+        pixels = getattr(points, "on_points", None)
+        if isinstance(pixels, Measure):  # of a grid, which has weights of its own
+            validation.without_weights(names[1], weights)
+            return pixels
         points, traits = validation.cloud(names[0], points)
         weights, mass_rounding, mass_unit = validation.masses(names[1], weights, len(points))
         points = np.array(points)  # a copy: results read it later

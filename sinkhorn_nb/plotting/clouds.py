@@ -94,7 +94,7 @@ def levels(points: Coordinates, weights: Floats) -> Floats:
 def descent(divergence: Divergence) -> Floats:
     """(n, d) displacements -grad_{x_i} S / a_i; zero where a_i is zero."""
     a = divergence.xy.problem.source.weights[:, None]
-    gradient = divergence.on_host.gradient().x
+    gradient = divergence.on_host.gradient().x.reshape(len(a), -1)  # a grid's has its shape
     return -np.divide(gradient, a, out=np.zeros_like(gradient), where=a > 0)
 
 

@@ -99,7 +99,8 @@ def plot_map(solution: Solution, *, ax: Axes | None = None, n_arrows: int = 100)
     """
     solution = solution.on_host
     source, target = solution.problem.source, solution.problem.target
-    return _arrows(source, target, solution.map() - source.points, n_arrows, ax)
+    images = solution.map().reshape(source.points.shape)  # those of a grid have its shape
+    return _arrows(source, target, images - source.points, n_arrows, ax)
 
 
 def plot_divergence(divergence: Divergence, *, ax: Axes | None = None, n_arrows: int = 100) -> Axes:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import validation
 from ..common.array_types import ArrayLike, Floats
 from ..common.caching import cached_property
 from ..dual import Iterate
-from ..gradients import Gradient
+from ..gradients import LINEAR_TOL, Gradient
+from ..gradients.reports import HessianProduct, ImplicitGradient, Tangents
 from ..measures.lattice import Lattice
 from ..measures.pixels import GridMeasure, Pixels
 from ..problem import Problem
@@ -82,13 +84,56 @@ class GridSolution(Solution):
     @cached_property
     def on_points(self) -> Solution:
         """The solution between the pixels as points, with flat arrays."""
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self._is_plain:
+            return Solution(**known)
         source, target = map(_as_points, (self.problem.source, self.problem.target))
         problem = self.problem.between(source, target)
         f, g, log_rows, log_columns = self.iterate
         potentials = source.collapse(f), target.collapse(g)
         iterate = Iterate(*potentials, source.collapse(log_rows), target.collapse(log_columns))
-        known = {field.name: getattr(self, field.name) for field in fields(self)}
         return Solution(**{**known, "problem": problem, "found": iterate})
+
+    def pullback(
+        self,
+        f: ArrayLike | None = None,
+        g: ArrayLike | None = None,
+        map: ArrayLike | None = None,
+        plan: tuple[ArrayLike, ArrayLike] | None = None,
+        tol: float = LINEAR_TOL,
+    ) -> ImplicitGradient:
+        """Like `Solution.pullback`, with arrays in the shapes of the images, apart from `plan`; its
+        passes are over all pairs of pixels.
+        """
+        source, target = self.problem.source, self.problem.target
+        on_map = flat("map", map, source, source.dimension)
+        parts = flat("f", f, source), flat("g", g, target), on_map
+        found = self.on_points.pullback(*parts, plan, tol)
+        return ImplicitGradient.of(_shaped(self.problem, found), found.linear_solve)
+
+    def pushforward(
+        self,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        a: ArrayLike | None = None,
+        b: ArrayLike | None = None,
+        tol: float = LINEAR_TOL,
+    ) -> Tangents:
+        """Like `Solution.pushforward`, with arrays in the shapes of the images; its passes are over
+        all pairs of pixels.
+        """
+        source, target = self.problem.source, self.problem.target
+        moves = flat("x", x, source, source.dimension), flat("y", y, target, source.dimension)
+        changes = flat("a", a, source), flat("b", b, target)
+        found = self.on_points.pushforward(*moves, *changes, tol)
+        of_f, of_g = shaped(source, found.f), shaped(target, found.g)
+        return Tangents.of((of_f, of_g, found.value), found.linear_solve)
+
+    def hessian_vector_product(
+        self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
+    ) -> HessianProduct:
+        """Like `Solution.hessian_vector_product`, with arrays in the shapes of the images."""
+        return _hessian_product(self.problem, self.on_points, (dx, dy), tol)
 
     def _per_row(self, potential: Floats, is_source: bool = True) -> Floats:
         """A potential per pixel; pixels without mass have the softmin."""
@@ -137,6 +182,41 @@ class GridDivergence(Divergence):
     def gradient(self) -> Gradient:
         """The gradient of S_eps: a and b in the pixels, x and y in their places."""
         return _shaped(self.xy.problem, super().gradient())
+
+    def hessian_vector_product(
+        self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
+    ) -> HessianProduct:
+        """Like `Divergence.hessian_vector_product`, with arrays in the shapes of the images."""
+        return _hessian_product(self.xy.problem, self.on_points, (dx, dy), tol)
+
+    @cached_property
+    def on_points(self) -> Divergence:
+        """The divergence between the pixels as points, with flat arrays."""
+        return Divergence(self.xy.on_points, self.xx.on_points, self.yy.on_points)
+
+
+def _hessian_product(
+    problem: Problem,
+    on_points: Solution | Divergence,
+    moves: tuple[ArrayLike | None, ArrayLike | None],
+    tol: float,
+) -> HessianProduct:
+    source, target = problem.source, problem.target
+    dx = flat("dx", moves[0], source, source.dimension)
+    dy = flat("dy", moves[1], target, source.dimension)
+    found = on_points.hessian_vector_product(dx, dy, tol)
+    values = shaped(source, found.x), shaped(target, found.y)
+    return HessianProduct.of(values, found.linear_solve)
+
+
+def flat(name: str, value: ArrayLike | None, measure: Any, *last: int) -> Floats | None:
+    """Values per pixel, in the shape of the image, as an array with one entry or row per pixel."""
+    if value is None:
+        return None
+    shape = (*_lattice(measure).shape, *last)
+    array = validation.real_array(name, value, f"a {shape} array").astype(np.float64)
+    validation.shape(name, array, shape, "one number or row per pixel, in the image's shape")
+    return array.reshape(-1, *last)
 
 
 def shaped(measure: Any, values: Floats) -> Floats:

@@ -13,6 +13,7 @@ from .arrays import (
     matrix,
     on_a_line,
     points,
+    real_array,
     same_dimension,
     same_length,
     sequence,
@@ -21,7 +22,14 @@ from .arrays import (
 )
 from .digits import resolved, surely_resolved
 from .foreign import native_names, points_first, several_clouds
-from .grids import image, per_axis, same_spacing, spacing, wide_as_a_pixel
+from .grids import (
+    image,
+    per_axis,
+    same_spacing,
+    spacing,
+    wide_as_a_pixel,
+    without_weights,
+)
 from .indices import indices
 from .masses import equal_masses, masses, one_mass, uniform, weights
 from .matrices import Costs, allowed, costs, is_symmetric, symmetric
@@ -77,6 +85,7 @@ __all__ = [
     "points_first",
     "positive",
     "random_state",
+    "real_array",
     "resolved",
     "same_dimension",
     "same_length",
@@ -94,4 +103,5 @@ __all__ = [
     "vector",
     "weights",
     "wide_as_a_pixel",
+    "without_weights",
 ]

@@ -79,6 +79,15 @@ def spacing(name: str, value: Any, d: int) -> tuple[float, ...]:
     return lengths
 
 
+def without_weights(name: str, weights: Any) -> None:
+    """Refuse weights beside a grid."""
+    if weights is not None:
+        raise TypeError(
+            f"{name}: expected None beside a Grid, which has its weights, got "
+            f"{type(weights).__name__}; pass Grid(weights)"
+        )
+
+
 def same_spacing(
     name: str, value: tuple[float, ...], other_name: str, other: tuple[float, ...]
 ) -> None:
