@@ -99,6 +99,12 @@ class GridKernel:
         pairs = zip(factors[0].T, factors[1].T, strict=True)
         return sum((A[:, None] * self._sums(f, L, B[:, None] * V) for A, B in pairs), np.float64(0))
 
+    def slope_product(
+        self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
+    ) -> Floats:
+        """The same as `product`: the derivative of |x - y|^2 / 2 in x is x - y."""
+        return self.product(f, g, V, factors)
+
     def barycenters(self, f: Floats, g: Floats) -> Floats:
         """(n, d) means of the y_j with weights b_j p_ij for each i, for any f; d + 1 sweeps."""
         L = self._weighted(g)

@@ -81,3 +81,10 @@ class PointKernel(Kernel, Protocol):
 
     def gradient_sums(self, f: Floats, g: Floats) -> Floats:
         """(n, d) sums of b_j p_ij times the derivatives of the cost in x_i."""
+
+    def slope_product(
+        self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
+    ) -> Floats:
+        """`product` with p_ij times s_ij, where s_ij (x_i - y_j) is the derivative of the cost in
+        x_i.
+        """
