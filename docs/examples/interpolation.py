@@ -39,7 +39,7 @@ for p, ax in zip((1, 2), axes, strict=True):
     ax.axhline(exact, color="gray", lw=0.8, label="transport without entropy")
     name, limit = limits[p]
     ax.axhline(limit, color="gray", lw=0.8, ls="--", label=name)
-    ax.set(xscale="log", ylim=(0, 2.7), title=f"p = {p}", xlabel="blur / diameter")
+    ax.set(xscale="log", ylim=(0, 2.9), title=f"p = {p}", xlabel="blur / diameter")
     ax.legend(loc="upper left", fontsize=9)
 
 # %%
