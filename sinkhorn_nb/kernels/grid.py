@@ -102,7 +102,7 @@ class GridKernel:
     def slope_product(
         self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
     ) -> Floats:
-        """The same as `product`, because the derivative of the cost in x_i is x_i - y_j."""
+        """The same as `product`: the derivative of |x - y|^2 / 2 in x is x - y."""
         return self.product(f, g, V, factors)
 
     def barycenters(self, f: Floats, g: Floats) -> Floats:
