@@ -59,7 +59,7 @@ def geomloss(problem, scaling):
 
 
 def ott(problem, tol):
-    """OTT's Sinkhorn on the matrix of costs, compiled before the clock starts."""
+    """OTT's Sinkhorn on the matrix of costs; the first of several calls compiles."""
     import jax
     from ott.geometry import geometry
     from ott.solvers import linear
