@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parent / "results"
 SMOKE = Path(tempfile.gettempdir()) / "sinkhorn_nb_smoke"
 PACKAGES = (
     "sinkhorn-nb numba llvmlite numpy scipy scikit-learn threadpoolctl torch geomloss pykeops pot "
-    "jax jaxlib ott-jax"
+    "regot jax jaxlib ott-jax"
 ).split()
 
 

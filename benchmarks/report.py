@@ -26,6 +26,7 @@ COLUMNS = {
     "million": "case n way threads min_s median_s cpu_s nodes value value_error marginal_error over_input_mb error",
     "unbalanced": "question family acceleration n reach tol passes converged marginal_error gap_over_value library"
     " cloud median_s min_s rounds relative_error times_ours error",
+    "suite": "case n d library target effort best_s marginal_error dual_value diagonal_mass error",
     "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
 HEADS = {
@@ -40,6 +41,7 @@ HEADS = {
     "plain_s": "plain Sinkhorn (s)", "partitions_s": "partitions (s)", "paper": "the paper's (iterations)",
     "cpu_share": "cores busy", "times_a_pass": "in the time of a pass",
     "cpu_s": "CPU seconds", "value_error": "stated error of S", "over_input_mb": "beyond the input (MB)",
+    "best_s": "best (s)", "diagonal_mass": "mass on the diagonal",
     "value_s": "value alone, median (s)", "wall_s": "median (s)",
     "share_outside": "share outside of the passes", "relative_error_of_value": "error of S (relative)",
 }  # fmt: skip

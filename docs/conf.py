@@ -30,7 +30,7 @@ extensions = [
     "mathml",
     "pictures",
 ]
-exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py"]
+exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py", "**sg_execution_times*"]
 templates_path = ["_templates"]
 nitpicky = False
 default_role = "code"
