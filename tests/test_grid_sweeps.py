@@ -5,7 +5,8 @@ import pytest
 from scipy.special import logsumexp
 
 from sinkhorn_nb.backends.cpu.grid_lines import NOTHING
-from sinkhorn_nb.backends.cpu.grids import Axis, Sweeps, logarithm
+from sinkhorn_nb.backends.cpu.grid_recursions import ABOVE, BELOW, BOTH
+from sinkhorn_nb.backends.cpu.grids import Axis, Recursions, Sweeps, logarithm
 
 BLURS = 0.5, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002
 SHAPES = ((37,), (20, 17), (9, 12, 7))
@@ -85,3 +86,24 @@ def test_long_lines_have_tables_that_fit_a_cache():
     found = Sweeps([Axis(1, 1, 1.0, 0.0, 1e6), axis])(L)[0]
     assert found[:100_000].min() > found[149_990:150_010].mean() > found[155_000]
     assert np.isclose(found[150_000] - found[75_000], -1.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("eps", [2.0, 0.1, 0.002])
+@pytest.mark.parametrize("side", [BELOW, BOTH, ABOVE])
+@pytest.mark.parametrize("offset", [0.0, -7.0, 2.25])
+def test_recursions_are_exact_on_each_side_at_every_temperature(eps, side, offset):
+    rng = np.random.default_rng(1)
+    L = logarithm(rng.random((21, 37)) * (rng.random((21, 37)) < 0.65))
+    L[3] = NOTHING
+    axes = [Axis(21, 21, 0.05, 0.0, eps), Axis(37, 30, 0.065, offset, eps)]
+    found = Recursions(axes, eps)(L, 1, side)
+    along = np.arange(30)[:, None] + offset - np.arange(37)
+    counts = {BELOW: along > 0, BOTH: along == along, ABOVE: along < 0}[side]
+    exponents = -0.065 * np.abs(along) / eps
+    with np.errstate(divide="ignore"):
+        lines = logsumexp((L * np.log(2))[:, None] + exponents, axis=2, b=counts)
+        across = np.abs(np.arange(21)[:, None] - np.arange(21)) * 0.05 / eps
+        expected = logsumexp(lines - across[..., None], axis=1)
+    has_mass = np.isfinite(expected) & (expected > -1e20)
+    assert np.allclose(found[has_mass] * np.log(2), expected[has_mass], rtol=1e-13, atol=ROUNDING)
+    assert (found[~has_mass] < -1e20).all()

@@ -193,11 +193,32 @@ def test_pixels_without_mass_have_the_softmin():
     assert np.allclose(solution.f.ravel()[empty], expected.potential(points_x[empty]), atol=1e-6)
 
 
-@pytest.mark.parametrize("settings", [{"p": 1, "blur": 0.1}, {"cost": "cityblock", "eps": 0.1}])
-def test_other_costs_are_those_between_points(settings):
+@pytest.mark.parametrize(
+    "d, settings",
+    [
+        (2, {"cost": "cityblock", "eps": 0.1, "rho": 0.5}),
+        (1, {"p": 1, "blur": 0.05}),
+    ],
+)
+def test_the_city_block_distance_is_summed_along_the_axes(d, settings):
+    x, y = pair(d)
+    y = Grid(y.weights, SPACING[d], 0.033)
+    found = snb.sinkhorn_divergence(x, y, solver=FINE, **settings)
+    expected = between_points(x, y, solver=FINE, **settings)
+    assert found.method == "grid"
+    assert np.isclose(found.value, expected.value, rtol=1e-9)
+    for mine, theirs in zip(found.gradient(), expected.gradient(), strict=True):
+        assert np.allclose(mine.ravel(), theirs.ravel(), atol=1e-6 * np.abs(theirs).max())
+    assert np.isclose(found.xy.transport_cost, expected.xy.transport_cost, rtol=1e-6)
+    assert np.allclose(found.xy.map().reshape(-1, d), expected.xy.map(), atol=1e-6)
+    assert 0 <= found.gap < 1e-6
+
+
+def test_other_costs_are_those_between_points():
     x, y = pair()
-    found = snb.sinkhorn_divergence(x, y, **settings)
-    assert np.isclose(found.value, between_points(x, y, **settings).value, rtol=1e-5)
+    found = snb.sinkhorn_divergence(x, y, p=1, blur=0.1)
+    assert found.method == "points"
+    assert np.isclose(found.value, between_points(x, y, p=1, blur=0.1).value, rtol=1e-5)
     assert found.gradient().a.shape == x.shape
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..measures.pixels import GridMeasure
 from ..problem import Problem
 from .base import Initializer, Start, sketch
@@ -35,8 +37,9 @@ class Pyramid(Initializer):
         source, target = problem.source, problem.target
         assert isinstance(source, GridMeasure)
         assert isinstance(target, GridMeasure)
-        shortest = min(*source.lattice.shape, *target.lattice.shape)
-        if problem.is_self or shortest <= COARSEST:
+        if problem.is_self:
+            return _half_of_softmin(problem, solver)
+        if min(*source.lattice.shape, *target.lattice.shape) <= COARSEST:
             return Zeros()(problem, solver)
 
         pixel = max(source.lattice.halved.spacing)
@@ -47,3 +50,10 @@ class Pyramid(Initializer):
         f = source.lattice.refined(solution.iterate.f)
         g = target.lattice.refined(solution.iterate.g)
         return Start(f, g, solution.n_passes * work[1] / work[0])
+
+
+def _half_of_softmin(problem: Problem, solver: Sinkhorn) -> Start:
+    """T(0) / 2, nearly the self potential of a density that hardly changes within a blur."""
+    kernel = problem.kernel("float64", solver.backend)
+    f = problem.dual().damped_rows(kernel.softmin(np.zeros(len(problem.source)))) / 2
+    return Start(f, f, kernel.n_passes)

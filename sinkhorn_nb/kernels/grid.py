@@ -11,42 +11,46 @@ import numpy as np
 
 from ..backends.base import ClusterSums
 from ..backends.cpu.grid_lines import NOTHING
-from ..backends.cpu.grids import Axis, Sweeps, logarithm
+from ..backends.cpu.grids import logarithm
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Floats, Indices
+from ..costs import SQUARED_EUCLIDEAN, CityBlock, Cost
 from ..measures.pixels import GridOrder
+from .grid_sums import CityBlockSums, GridSums, SquaredSums
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
 class GridKernel:
-    """p_ij = exp((f_i + g_j - |x_i - y_j|^2 / 2) / eps) between the pixels of two grids with the
-    same spacing.
+    """p_ij = exp((f_i + g_j - C_ij) / eps) between the pixels of two grids with the same spacing.
 
-    A sweep makes the sums of one side in the log domain, exactly, at any blur; two sweeps count as
-    one pass. All arrays are in the order of the pixels, the last axis fastest.
+    A sweep makes the sums of one side in the log domain; two sweeps count as one pass. All arrays
+    are in the order of the pixels, the last axis fastest.
 
     Parameters
     ----------
     x, y : GridOrder
         Pixels; the same object twice makes the kernel symmetric.
     eps : float
+    cost : Cost, default |x - y|^2 / 2
+        One for which `is_separable`.
     """
 
     dtype = "float64"
 
-    def __init__(self, x: GridOrder, y: GridOrder, eps: float) -> None:
+    def __init__(self, x: GridOrder, y: GridOrder, eps: float, cost: Cost = SQUARED_EUCLIDEAN):
         self.eps = eps
         self.is_symmetric = x is y
         self._to_exponent = LOG2E / eps
-        self._counted = [0.0]
-        self._n_pairs = len(x) * len(y)
         self._x, self._y = x, y
         self._log_b = logarithm(y.probabilities)
         self._log_a = self._log_b if self.is_symmetric else logarithm(x.probabilities)
-        self._sweep = _sweeps(x, y, eps)
-        self._back = self._sweep if self.is_symmetric else _sweeps(y, x, eps)
+        kind = SquaredSums if cost == SQUARED_EUCLIDEAN else CityBlockSums
+        self._sums: GridSums = kind(x.lattice, y.lattice, eps)
+        self._back: GridSums = self._sums
+        if not self.is_symmetric:
+            self._back = kind(y.lattice, x.lattice, eps)
 
     @property
     def T(self) -> Self:
@@ -54,17 +58,18 @@ class GridKernel:
         transposed = copy(self)
         transposed._x, transposed._y = self._y, self._x
         transposed._log_a, transposed._log_b = self._log_b, self._log_a
-        transposed._sweep, transposed._back = self._back, self._sweep
+        transposed._sums, transposed._back = self._back, self._sums
         return transposed
 
     @property
     def n_passes(self) -> float:
         """Number of passes so far; a sweep is half a pass."""
-        return self._counted[0]
+        sides = {id(sums): sums.n_sweeps for sums in (self._sums, self._back)}
+        return sum(sides.values()) / 2
 
     def softmin(self, g: Floats) -> Floats:
         """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps)."""
-        return -self._log_sum(self._weighted(g)) / self._to_exponent
+        return -self._sums.log_sum(self._weighted(g)) / self._to_exponent
 
     def log_sums(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
         """log sum_j b_j p_ij and log sum_i a_i p_ij, from a sweep each."""
@@ -87,7 +92,7 @@ class GridKernel:
         """sum_j p_ij b_j V_j for the rows V_j of an (m, k) array; a sweep for each column, and two
         if it has both signs.
         """
-        return self._sums(f, self._weighted(g), V)
+        return self._signed_sums(f, self._weighted(g), V)
 
     def product(
         self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
@@ -95,9 +100,10 @@ class GridKernel:
         """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j."""
         L = self._to_exponent * g
         if factors is None:
-            return self._sums(f, L, V)
+            return self._signed_sums(f, L, V)
         pairs = zip(factors[0].T, factors[1].T, strict=True)
-        return sum((A[:, None] * self._sums(f, L, B[:, None] * V) for A, B in pairs), np.float64(0))
+        parts = [A[:, None] * self._signed_sums(f, L, B[:, None] * V) for A, B in pairs]
+        return np.sum(parts, axis=0)
 
     def slope_product(
         self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
@@ -108,15 +114,19 @@ class GridKernel:
     def barycenters(self, f: Floats, g: Floats) -> Floats:
         """(n, d) means of the y_j with weights b_j p_ij for each i, for any f; d + 1 sweeps."""
         L = self._weighted(g)
-        log_mass = self._log_sum(L)
         lattice = self._y.lattice
-        means = [self._moment(L, k, 1) for k in range(len(lattice.shape))]
-        origin = np.array(lattice.origin) - lattice.spacing
-        return origin + np.array(lattice.spacing) * np.exp2(np.stack(means, 1) - log_mass[:, None])
+        log_mass = self._sums.log_sum(L)
+        means = []
+        for k, (first, h) in enumerate(zip(lattice.origin, lattice.spacing, strict=True)):
+            # In pixels from the one before the first, so that logarithms exist
+            places = lattice.along(k, np.log2(np.arange(1, lattice.shape[k] + 1)))
+            log_sum = self._sums.log_sum((lattice.shaped(L) + places).ravel())
+            means.append(first + h * (np.exp2(log_sum - log_mass) - 1))
+        return np.stack(means, axis=1)
 
     def mean_gradients(self, f: Floats, g: Floats) -> Floats:
         """(n, d) means of the cost's derivatives in x_i under the weights of `barycenters`."""
-        return self._x.points - self.barycenters(f, g)
+        return self._sums.mean_gradients(self._weighted(g))
 
     def gradient_sums(self, f: Floats, g: Floats) -> Floats:
         """(n, d) sums of b_j p_ij times the derivatives of the cost in x_i."""
@@ -124,34 +134,18 @@ class GridKernel:
         return sums[:, None] * self.mean_gradients(f, g)
 
     def costs(self, f: Floats, g: Floats) -> Floats:
-        """(n,) sum_j b_j p_ij C_ij, from 2 d + 1 sweeps."""
-        L = self._weighted(g)
-        log_mass = self._log_sum(L)
-        costs = np.zeros(len(f))
-        for k, h in enumerate(self._y.lattice.spacing):
-            # In pixels from the one before the first pixel of y
-            place = (self._x.points[:, k] - self._y.lattice.origin[k]) / h + 1
-            mean = np.exp2(self._moment(L, k, 1) - log_mass)
-            square = np.exp2(self._moment(L, k, 2) - log_mass)
-            costs += h * h * (place * place / 2 - place * mean + square / 2)
-        return costs * np.exp2(self._to_exponent * f + log_mass)
+        """(n,) sum_j b_j p_ij C_ij."""
+        return np.exp(self.log_row_sums(f, g)) * self._sums.mean_costs(self._weighted(g))
 
     def mean_cost(self, a: Floats, b: Floats, largest: float) -> float:
         """sum_ij a_i b_j C_ij / sum b for weights a and b of the same sum."""
-        center = self._y.points.mean(axis=0)
-        x, y = self._x.points - center, self._y.points - center
-        squares = a @ (x**2).sum(axis=1) + b @ (y**2).sum(axis=1)
-        return float(squares / 2 - (a @ x) @ (b @ y) / a.sum())
+        return self._sums.pair_cost(a, b)
 
     def _weighted(self, g: Floats) -> Floats:
         """Logarithms, base 2, of b_j exp(g_j / eps)."""
         return self._log_b + self._to_exponent * g
 
-    def _log_sum(self, L: Floats) -> Floats:
-        self._counted[0] += 0.5 * len(self._x) * len(self._y) / self._n_pairs
-        return self._sweep(L.reshape(self._y.lattice.shape)).ravel()
-
-    def _sums(self, f: Floats, L: Floats, V: Floats) -> Floats:
+    def _signed_sums(self, f: Floats, L: Floats, V: Floats) -> Floats:
         F = self._to_exponent * f
         L = np.maximum(L, NOTHING)
         sums = np.zeros((len(f), V.shape[1]))
@@ -159,22 +153,13 @@ class GridKernel:
             for sign in (1, -1):
                 part = np.maximum(sign * column, 0.0)
                 if part.any():
-                    log_sum = self._log_sum(L + logarithm(part))
+                    log_sum = self._sums.log_sum(L + logarithm(part))
                     sums[:, k] += sign * np.exp2(F + log_sum)
         return sums
 
-    def _moment(self, L: Floats, k: int, power: int) -> Floats:
-        """Logarithms of the sums with the coordinate along an axis, in pixels from 1 on, to a
-        power.
-        """
-        lattice = self._y.lattice
-        places = lattice.along(k, power * np.log2(np.arange(1, lattice.shape[k] + 1)))
-        return self._log_sum((lattice.shaped(L) + places).ravel())
 
-
-def _sweeps(x: GridOrder, y: GridOrder, eps: float) -> Sweeps:
-    """The sums over the pixels y at the pixels x."""
-    of, at = y.lattice, x.lattice
-    offsets = (np.array(at.origin) - of.origin) / of.spacing
-    axes = zip(of.shape, at.shape, of.spacing, offsets.tolist(), strict=True)
-    return Sweeps([Axis(*axis, eps) for axis in axes])
+def is_separable(cost: Cost, d: int) -> bool:
+    """Tell whether sums for a cost may go along one axis after another; on a line the distance is
+    the city-block distance.
+    """
+    return cost == SQUARED_EUCLIDEAN or isinstance(cost, CityBlock) or (d, cost.exponent) == (1, 1)

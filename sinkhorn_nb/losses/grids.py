@@ -11,9 +11,9 @@ import numpy as np
 
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
-from ..costs import SQUARED_EUCLIDEAN
 from ..initializers import Auto, Gaussian, Initializer, Potentials, Resumed, Sorted, Warm, Zeros
 from ..interop.arrays import HOST
+from ..kernels.grid import is_separable
 from ..measures.clouds import CloudPairs, Clouds
 from ..measures.grid import Grid
 from ..measures.pixels import GridMeasure
@@ -50,7 +50,7 @@ def grid_problem(x: Grid, y: Grid, terms: Terms, names: tuple[str, str] = ("x", 
     validation.same_spacing(names[1], y.lattice.spacing, names[0], x.lattice.spacing)
     if terms.cost.has_length:
         validation.wide_as_a_pixel(terms.blur, max(x.lattice.spacing))
-    as_points = terms.cost != SQUARED_EUCLIDEAN or _are_sparse(x, y)
+    as_points = not is_separable(terms.cost, len(x.shape)) or _are_sparse(x, y)
     source, target = (grid.on_points if as_points else grid.on_grid for grid in (x, y))
     return between(source, source if x is y else target, terms, names + names)
 

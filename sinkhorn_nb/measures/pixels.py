@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import validation
 from ..backends.normal_forms import WEIGHT_ROUNDING
-from ..common.array_types import Floats
+from ..common.array_types import Booleans, Floats
 from ..common.caching import cached_property
 from .lattice import Lattice
 from .measure import Measure
@@ -100,8 +100,18 @@ class GridMeasure(Pixels):
             return True
         if not isinstance(other, GridMeasure) or self.lattice != other.lattice:
             return False
-        difference = np.abs(self.probabilities - other.probabilities)
-        largest = np.maximum(self.probabilities, other.probabilities)
-        return self._mass_ratio(other) <= WEIGHT_ROUNDING and bool(
-            (difference <= WEIGHT_ROUNDING * largest).all()
-        )
+        return self._mass_ratio(other) <= WEIGHT_ROUNDING and not self._differs(other).any()
+
+    def precedes(self, other: Measure) -> bool:
+        """A total order of grids: by their lattices, then by the first pixel that differs."""
+        assert isinstance(other, GridMeasure)
+        if self.lattice != other.lattice:
+            return self.lattice < other.lattice
+        differs = self._differs(other)
+        first = int(np.argmax(differs))
+        return bool(differs[first] and self.probabilities[first] < other.probabilities[first])
+
+    def _differs(self, other: Measure) -> Booleans:
+        mine, theirs = self.probabilities, other.probabilities
+        differs: Booleans = np.abs(mine - theirs) > WEIGHT_ROUNDING * np.maximum(mine, theirs)
+        return differs

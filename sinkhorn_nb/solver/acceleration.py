@@ -94,7 +94,7 @@ class Anderson:
     def __init__(self, method: Method, dual: Dual, is_self: bool, dtype: str) -> None:
         self._method, self._dual, self._is_self = method, dual, is_self
         self._n = len(dual.a)
-        self._mixing = Mixing(dual.a if is_self else np.concatenate([dual.a, dual.b]))
+        self._mixing = Mixing(self._joined(dual.a, dual.b))
         self._slack = dual.eps * DUAL_ROUNDING[dtype]
         self._best_dual = -np.inf
         self._n_done = 0

@@ -14,7 +14,7 @@ from ..problem import Problem
 from ..results.solution import Solution
 from ..results.status import Status
 from .acceleration import Alternating, Anderson, Method, Symmetric
-from .gauss_seidel import GaussSeidel
+from .gauss_seidel import GaussSeidel, MixedSweeps
 from .schedule import Phase, is_doubtful, warmer
 from .tail import Tail
 from .twolevel import TwoLevel
@@ -181,7 +181,7 @@ class Descent:
                 return GaussSeidel(dual)
             return Symmetric(dual, is_self) if is_self else Alternating(dual)
         if is_on_grid:
-            return Anderson(GaussSeidel(dual), dual, is_self, phase.dtype)
+            return MixedSweeps(GaussSeidel(dual), dual, is_self, phase.dtype)
         if is_self:
             return Anderson(Symmetric(dual, is_self), dual, is_self, phase.dtype)
         return Tail(

@@ -9,6 +9,7 @@ import numpy as np
 from ..common.array_types import Floats
 from ..dual import Dual, Iterate
 from ..kernels.protocol import Kernel
+from .acceleration import Anderson
 
 
 class GaussSeidel:
@@ -37,3 +38,18 @@ class GaussSeidel:
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return f and the exact update of g."""
         return iterate.f, self._dual.updated_columns(iterate)
+
+
+class MixedSweeps(Anderson):
+    """Anderson mixing of `GaussSeidel`, of g alone, because f follows from g."""
+
+    def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
+        """Return the potentials after the step."""
+        self._f = iterate.f
+        return super().next(iterate, error)
+
+    def _joined(self, f: Floats, g: Floats) -> Floats:
+        return g
+
+    def _parted(self, z: Floats) -> tuple[Floats, Floats]:
+        return self._f, z

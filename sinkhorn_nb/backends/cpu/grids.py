@@ -7,6 +7,7 @@ from ..pointwise import LOG2E
 from . import threads
 from .grid_lines import NOTHING, RANGE, padded, tilted_lines
 from .grid_products import exponentials, logarithms
+from .grid_recursions import BOTH, recursive_lines
 
 # Outputs per block, for blurs up to so many pixels
 WIDTHS = (0.7, 4), (1.5, 8), (3.0, 16), (12.0, 32), (np.inf, 64)
@@ -24,6 +25,7 @@ class Axis:
 
     def __init__(self, n, n_out, spacing, offset, eps):
         self.n, self.n_out, self.offset = n, n_out, offset
+        self.spacing = spacing
         self.c = LOG2E * spacing * spacing / eps
         self._table = self._matrix = None
 
@@ -88,9 +90,32 @@ class Sweeps:
             if all(flags):
                 return out
             self._multiplies = False
-        arguments = axis.c, float(axis.offset), axis.table, out
-        threads.run(lambda *panel: tilted_lines(lines, *panel, *arguments), panels)
+        _in_panels(tilted_lines, lines, (axis.c, float(axis.offset), axis.table, out))
         return out
+
+
+class Recursions:
+    """The same for the kernel 2^(-c |x_i - j|) along each axis, by recursions."""
+
+    def __init__(self, axes, eps):
+        self._axes, self._to_exponent = axes, LOG2E / eps
+
+    def __call__(self, L, one_sided=None, side=BOTH):
+        """The sums at the outputs; along the axis `one_sided` only over the sources on one side."""
+        for k, axis in reversed(list(enumerate(self._axes))):
+            before = L.shape[:-1]
+            lines = np.ascontiguousarray(L).reshape(-1, axis.n)
+            out = np.empty((axis.n_out, len(lines)))
+            c = self._to_exponent * axis.spacing
+            arguments = c, float(axis.offset), side if k == one_sided else BOTH, out
+            _in_panels(recursive_lines, lines, arguments)
+            L = out.reshape(axis.n_out, *before)
+        return L
+
+
+def _in_panels(kernel, lines, arguments):
+    panels = [(first, min(first + PANEL, len(lines))) for first in range(0, len(lines), PANEL)]
+    threads.run(lambda *panel: kernel(lines, *panel, *arguments), panels)
 
 
 def _multiplied(axis, lines, first, last, out):

@@ -1,0 +1,165 @@
+"""Sums over the pixels of a grid at the pixels of another one, by the kind of cost."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from ..backends.cpu.grid_recursions import ABOVE, BELOW, BOTH
+from ..backends.cpu.grids import Axis, Recursions, Sweeps
+from ..common.array_types import Floats
+from ..measures.lattice import Lattice
+
+
+class GridSums(Protocol):
+    """Sums over the pixels j of weights 2^L_j exp(-C_ij / eps), at all pixels i."""
+
+    n_sweeps: float
+
+    def log_sum(self, L: Floats) -> Floats:
+        """(n,) logarithms of the sums, base 2."""
+
+    def mean_gradients(self, L: Floats) -> Floats:
+        """(n, d) means of the cost's derivatives in x_i."""
+
+    def mean_costs(self, L: Floats) -> Floats:
+        """(n,) means of the cost."""
+
+    def pair_cost(self, a: Floats, b: Floats) -> float:
+        """sum_ij a_i b_j C_ij / sum b for weights a and b of the same sum."""
+
+
+class Separable:
+    """What sums along one axis after another have in common.
+
+    Parameters
+    ----------
+    at, of : Lattice
+        The pixels i and j.
+    eps : float
+    """
+
+    def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
+        self._at, self._of = at, of
+        offsets = (np.array(at.origin) - of.origin) / of.spacing
+        axes = zip(of.shape, at.shape, of.spacing, offsets.tolist(), strict=True)
+        self._axes = [Axis(*axis, eps) for axis in axes]
+        self.n_sweeps = 0.0
+
+    def moment(self, L: Floats, k: int, power: int) -> Floats:
+        """Logarithms of the sums with the coordinate along an axis, in pixels from 1 on, to a
+        power.
+        """
+        places = np.log2(np.arange(1, self._of.shape[k] + 1))
+        return (self._of.shaped(L) + self._of.along(k, power * places)).ravel()
+
+
+class SquaredSums(Separable):
+    """For |x - y|^2 / 2, by tilted blocks and products of matrices."""
+
+    def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
+        super().__init__(at, of, eps)
+        self._sweep = Sweeps(self._axes)
+
+    def log_sum(self, L: Floats) -> Floats:
+        """(n,) logarithms of the sums, base 2; one sweep."""
+        self.n_sweeps += 1
+        return self._sweep(L.reshape(self._of.shape)).ravel()
+
+    def mean_gradients(self, L: Floats) -> Floats:
+        """(n, d) means of x_i - y_j; d + 1 sweeps."""
+        log_mass = self.log_sum(L)
+        gradients = []
+        for k, h in enumerate(self._of.spacing):
+            mean = np.exp2(self.log_sum(self.moment(L, k, 1)) - log_mass)
+            gradients.append(h * (self._places(k) - mean))
+        return np.stack(gradients, axis=1)
+
+    def mean_costs(self, L: Floats) -> Floats:
+        """(n,) means of the cost; 2 d + 1 sweeps."""
+        log_mass = self.log_sum(L)
+        costs = np.zeros(self._at.size)
+        for k, h in enumerate(self._of.spacing):
+            place = self._places(k)
+            mean = np.exp2(self.log_sum(self.moment(L, k, 1)) - log_mass)
+            square = np.exp2(self.log_sum(self.moment(L, k, 2)) - log_mass)
+            costs += h * h * (place * place / 2 - place * mean + square / 2)
+        return costs
+
+    def pair_cost(self, a: Floats, b: Floats) -> float:
+        """sum_ij a_i b_j C_ij / sum b, from moments."""
+        x, y = self._at.points, self._of.points
+        center = y.mean(axis=0)
+        x, y = x - center, y - center
+        squares = a @ (x**2).sum(axis=1) + b @ (y**2).sum(axis=1)
+        return float(squares / 2 - (a @ x) @ (b @ y) / a.sum())
+
+    def _places(self, k: int) -> Floats:
+        """(n,) coordinates of the x_i along an axis, in pixels from the one before the first."""
+        place = (self._at.axis(k) - self._of.origin[k]) / self._of.spacing[k] + 1
+        return np.broadcast_to(self._at.along(k, place), self._at.shape).ravel()
+
+
+class CityBlockSums(Separable):
+    """For sum_k |x_k - y_k|, by recursions."""
+
+    def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
+        super().__init__(at, of, eps)
+        self._sweep = Recursions(self._axes, eps)
+
+    def log_sum(self, L: Floats) -> Floats:
+        """(n,) logarithms of the sums, base 2; one sweep."""
+        return self._one_sided(L, None, BOTH)
+
+    def mean_gradients(self, L: Floats) -> Floats:
+        """(n, d) means of the signs of x_i - y_j; 2 d + 1 sweeps."""
+        log_mass = self.log_sum(L)
+        signs = [
+            np.exp2(self._one_sided(L, k, BELOW) - log_mass)
+            - np.exp2(self._one_sided(L, k, ABOVE) - log_mass)
+            for k in range(len(self._of.shape))
+        ]
+        return np.stack(signs, axis=1)
+
+    def mean_costs(self, L: Floats) -> Floats:
+        """(n,) means of the cost; 4 d + 1 sweeps."""
+        log_mass = self.log_sum(L)
+        costs = np.zeros(self._at.size)
+        for k, h in enumerate(self._of.spacing):
+            place = (self._at.axis(k) - self._of.origin[k]) / h + 1
+            places = np.broadcast_to(self._at.along(k, place), self._at.shape).ravel()
+            for side in (BELOW, ABOVE):
+                mass = np.exp2(self._one_sided(L, k, side) - log_mass)
+                mean = np.exp2(self._one_sided(self.moment(L, k, 1), k, side) - log_mass)
+                costs += -side * h * (places * mass - mean)
+        return costs
+
+    def pair_cost(self, a: Floats, b: Floats) -> float:
+        """sum_ij a_i b_j C_ij / sum b, from the distribution functions along the axes."""
+        cost = 0.0
+        for k in range(len(self._of.shape)):
+            x, y = self._at.axis(k), self._of.axis(k)
+            cost += _mean_distance(x, _marginal(self._at, a, k), y, _marginal(self._of, b, k))
+        return cost / float(b.sum())
+
+    def _one_sided(self, L: Floats, k: int | None, side: int) -> Floats:
+        self.n_sweeps += 1
+        return self._sweep(L.reshape(self._of.shape), k, side).ravel()
+
+
+def _marginal(lattice: Lattice, weights: Floats, k: int) -> Floats:
+    """Sums of the weights over all axes but one."""
+    others = tuple(axis for axis in range(len(lattice.shape)) if axis != k)
+    sums: Floats = lattice.shaped(weights).sum(axis=others)
+    return sums
+
+
+def _mean_distance(x: Floats, a: Floats, y: Floats, b: Floats) -> float:
+    """sum_ij a_i b_j |x_i - y_j|, from the distribution functions between neighboring points."""
+    places = np.concatenate([x, y])
+    order = np.argsort(places, kind="stable")
+    below_a = np.cumsum(np.concatenate([a, np.zeros(len(y))])[order])[:-1]
+    below_b = np.cumsum(np.concatenate([np.zeros(len(x)), b])[order])[:-1]
+    crossing = below_a * (b.sum() - below_b) + below_b * (a.sum() - below_a)
+    return float(np.diff(places[order]) @ crossing)
