@@ -9,6 +9,8 @@ torch = pytest.importorskip("torch")
 
 import sinkhorn_nb.torch as snt  # noqa: E402
 from sinkhorn_nb import Sinkhorn  # noqa: E402
+from sinkhorn_nb.results.one_sided import gradient_in  # noqa: E402
+from sinkhorn_nb.torch import jobs  # noqa: E402
 
 # torch compiles some of its own functions when `torch.func.hessian` is first called
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
@@ -306,3 +308,47 @@ def test_kernel_norms_are_those_of_geomloss(loss):
     theirs = geomloss.SamplesLoss(loss, blur=0.7, backend="tensorized")(x, y)
     # Distances below 1e-4 are 1e-4 there: points with themselves, too.
     assert snt.SamplesLoss(loss, blur=0.7)(x, y).item() == pytest.approx(theirs.item(), rel=1e-3)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The sides in whose points gradients were asked for."""
+    seen = []
+
+    def watched(result, sides):
+        seen.append(tuple(sides))
+        return gradient_in(result, sides)
+
+    monkeypatch.setattr(jobs, "gradient_in", watched)
+    return seen
+
+
+def test_nothing_is_computed_for_a_side_that_needs_no_gradient(asked):
+    x, y = clouds(n=600, m=500)
+    expected = snb.sinkhorn_divergence(x.numpy(), y.numpy(), blur=0.5).gradient()
+    moved = x.clone().requires_grad_()
+    snt.sinkhorn_divergence(moved, y, blur=0.5).backward()
+    np.testing.assert_array_equal(moved.grad.numpy(), expected.x)
+
+    def of_y(y):
+        return snt.sinkhorn_divergence(x, y, blur=0.5)
+
+    np.testing.assert_array_equal(torch.func.grad(of_y)(y).numpy(), expected.y)
+    assert asked == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_mixed_second_derivatives_are_those_of_finite_differences(kind):
+    x, y = clouds(n=4, m=3)
+
+    def of_y(y):
+        moved = x.clone().requires_grad_()
+        value = FUNCTIONS[kind](moved, y, blur=0.7, solver=EXACT)
+        return torch.autograd.grad(value, moved, create_graph=True)[0]
+
+    assert torch.autograd.gradcheck(of_y, y.clone().requires_grad_(), eps=1e-5, atol=1e-5)
+    function = torch.func.grad(lambda x, y: FUNCTIONS[kind](x, y, blur=0.7, solver=EXACT))
+    expected = torch.autograd.functional.jacobian(of_y, y)
+    for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+        found = jacobian(lambda y: function(x, y))(y)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
