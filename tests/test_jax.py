@@ -136,6 +136,14 @@ def test_bad_input_is_refused_with_the_cure():
         jax.jit(lambda x, blur: snj.sinkhorn_divergence(x, y, blur=blur))(x, 0.5)
     with pytest.raises(ValueError, match="x: expected 2 axes"):
         snj.sinkhorn_divergence(x[0], y, blur=0.5)
+    with pytest.raises(ValueError, match="y: expected points in dimension 2 like x, got dimension"):
+        jax.jit(lambda x, y: snj.entropic_ot(x, y, blur=0.5))(x, y[:, :1])
+    with pytest.raises(ValueError, match="b: expected 6 weights, one per point, got 7"):
+        jax.jit(lambda x, b: snj.entropic_ot(x, y, None, b, blur=0.5))(x, x[:, 0])
+    with pytest.raises(TypeError, match="q: expected a number that is known"):
+        jax.jit(lambda x, q: snj.soft_quantile(x, q, blur=0.5))(x[:, 0], 0.5)
+    with pytest.raises(ValueError, match="x: expected numbers"):
+        snj.soft_sort(x, blur=0.5)
     with pytest.raises(TypeError, match="x: expected real numbers, got complex"):
         snj.sinkhorn_divergence(x + 1j, y, blur=0.5)
 

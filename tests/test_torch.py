@@ -189,12 +189,62 @@ def test_nothing_is_kept_without_gradients():
             "y: expected a tensor on cpu",
         ),
         (lambda x, y: snt.entropic_ot(x, y, x[:3, 0], blur=1.0), "a: expected 7 weights"),
+        (
+            lambda x, y: snt.entropic_ot(x[:6], y, torch.ones(2, 3) / 6, blur=1.0),
+            "a: expected 6 weights, one per point, got \\[\\(2, 3\\)\\]",
+        ),
+        (
+            lambda x, y: snt.entropic_ot([x[:3], x[3:]], [y, y], [x[:4, 0], x[4:, 0]], blur=1.0),
+            "a: expected \\[3, 4\\] weights",
+        ),
+        (
+            lambda x, y: snt.entropic_ot([x, x], [y, y], torch.ones(14) / 7, blur=1.0),
+            "a: expected \\[7, 7\\] weights",
+        ),
+        (
+            lambda x, y: snt.entropic_ot(x, y, np.ones(7) / 7, blur=1.0),
+            "a: expected a torch",
+        ),
+        (lambda x, y: snt.entropic_ot([], [], blur=1.0), "x: expected at least one cloud"),
+        (lambda x, y: snt.entropic_ot([x[:, 0]], [y], blur=1.0), "x\\[0\\]: expected points"),
+        (
+            lambda x, y: snt.entropic_ot([x, x[:, :1]], [y, y], blur=1.0),
+            "x\\[1\\]: expected points in dimension 2 like x\\[0\\]",
+        ),
+        (lambda x, y: snt.entropic_map([x], [y], blur=1.0), "x: expected a torch.Tensor, got list"),
+        (
+            lambda x, y: snt.entropic_ot(x, y, blur=torch.tensor(1.0, requires_grad=True)),
+            "blur: expected a value without derivatives",
+        ),
+        (
+            lambda x, y: snt.soft_sort(x[:, 0], weights=x[:, 1].requires_grad_(), blur=1.0),
+            "weights: expected a value without derivatives",
+        ),
         (lambda x, y: snt.SamplesLoss()(x, y, x), "SamplesLoss: expected \\(x, y\\) or"),
     ],
 )
 def test_bad_input_is_refused_with_the_cure(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call(*clouds())
+
+
+def test_points_of_other_types_have_gradients_of_their_own_type():
+    x, y = clouds()
+    x, y = x.float().requires_grad_(), y.requires_grad_()
+    value = snt.sinkhorn_divergence(x, y, blur=0.5)
+    value.backward()
+    expected = snb.sinkhorn_divergence(x.detach().double().numpy(), y.detach().numpy(), blur=0.5)
+    assert value.item() == pytest.approx(expected.value, rel=1e-5)
+    assert (value.dtype, x.grad.dtype, y.grad.dtype) == (torch.float32, torch.float32, y.dtype)
+    np.testing.assert_allclose(y.grad.numpy(), expected.gradient().y, rtol=1e-3, atol=1e-6)
+
+
+def test_the_second_backward_pass_is_refused_by_torch():
+    x, y = clouds()
+    value = snt.sinkhorn_divergence(x.requires_grad_(), y, blur=0.5)
+    value.backward()
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        value.backward()
 
 
 def test_points_that_are_not_numbers_are_refused():

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 from jax.custom_derivatives import SymbolicZero
 
+from .. import validation
 from . import host
 from .callbacks import SECOND, callback, last, like, of_common_type, settings_of
 from .host import Needs, Settings
@@ -94,12 +95,21 @@ def entropic_map(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -
 
 
 def _arrays(x: Any, y: Any, a: Any, b: Any) -> list[jax.Array]:
+    """The arrays, whose shapes are checked before any callback: its errors have long tracebacks."""
     arrays = of_common_type(x=x, y=y, a=a, b=b)
     given = (True, True, a is not None, b is not None)
     for name, array, is_given, n_axes in zip("xyab", arrays, given, (2, 2, 1, 1), strict=True):
         if is_given and array.ndim != n_axes:
             raise ValueError(
                 f"{name}: expected {n_axes} axes, got shape {array.shape}; use jax.vmap for batches"
+            )
+    validation.same_dimension("y", arrays[1], "x", arrays[0])
+    sizes = [len(points) for points in arrays[:2]]
+    for name, array, is_given, size in zip("ab", arrays[2:], given[2:], sizes, strict=True):
+        if is_given and len(array) != size:
+            raise ValueError(
+                f"{name}: expected {size} weights, one per point, got {len(array)}; pass None for "
+                "uniform weights"
             )
     return arrays
 
