@@ -39,6 +39,16 @@ def test_clusters_have_the_given_masses():
     np.testing.assert_allclose(found.transform(X).mean(axis=0), np.array(masses) / 8, atol=2e-3)
 
 
+def test_a_soft_assignment_has_the_given_masses_and_is_the_plan():
+    masses = np.array([1.0, 2.0, 5.0]) / 8
+    found = SinkhornKMeans(3, masses=masses, blur=2.0, tol=1e-8, random_state=0).fit(X)
+    soft = found.transform(X)
+    np.testing.assert_allclose(soft.mean(axis=0), masses, atol=1e-6)
+    solver = snb.Sinkhorn(tol=1e-9)
+    plan = snb.entropic_ot(X, found.cluster_centers_, b=masses, blur=2.0, solver=solver).plan
+    np.testing.assert_allclose(soft / len(X), plan.toarray(), atol=1e-8)
+
+
 def test_at_a_small_blur_the_assignment_is_the_cheapest_one():
     found = SinkhornKMeans(2, blur=0.02, tol=1e-6, random_state=0).fit(UNEVEN)
     costs = cdist(UNEVEN, np.repeat(found.cluster_centers_, 65, axis=0), "sqeuclidean")
