@@ -1,5 +1,8 @@
 """Tensors in and out: derivatives agree with finite differences, batches with single calls."""
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -402,3 +405,9 @@ def test_mixed_second_derivatives_are_those_of_finite_differences(kind):
     for jacobian in (torch.func.jacrev, torch.func.jacfwd):
         found = jacobian(lambda y: function(x, y))(y)
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_code_of_the_how_to_runs():
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "torch-jax.rst"
+    found = doctest.testfile(str(page), module_relative=False)
+    assert found.attempted > 10 and found.failed == 0

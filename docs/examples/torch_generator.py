@@ -23,7 +23,7 @@ def main():
     parser.add_argument("picture", nargs="?", default="generator.png", help="file of the picture")
     parser.add_argument("--small", action="store_true", help="few steps, for a test")
     args = parser.parse_args()
-    n_steps, batch = (20, 64) if args.small else (1000, 512)
+    n_steps, batch = (20, 64) if args.small else (800, 256)
 
     torch.manual_seed(0)
     data = torch.tensor(make_moons(2000, noise=0.06, random_state=0)[0], dtype=torch.float32)
