@@ -78,6 +78,9 @@ def test_value_and_map_are_those_of_all_points_and_wider_cells_tell_the_error():
     assert error < 1e-4 * exact.value
     assert error < abs(found.value - wide.value) < 1e-2 * exact.value
     np.testing.assert_allclose(found.xy.map(X[:500]), exact.xy.map()[:500], atol=5e-3)
+    gradient = (found.xx.map(X[:500]) - found.xy.map(X[:500])) / len(X)
+    expected = exact.gradient().x[:500]
+    assert np.linalg.norm(gradient - expected) < 1e-2 * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("d", [1, 3])
