@@ -63,6 +63,40 @@ def test_the_map_descends_the_divergence():
     assert aligner.divergence_ == pytest.approx(divergence.value, rel=1e-6)
 
 
+def test_with_a_reach_the_map_descends_the_divergence_and_far_rows_stay():
+    far = np.array([[40.0, 0.0, 0.0], [0.0, 1e9, 0.0]])
+    aligner = EntropicAligner(Z, blur=0.3, reach=1.0, tol=1e-9).fit(X)
+    solver = snb.Sinkhorn(tol=1e-9)
+    divergence = snb.sinkhorn_divergence(X, Z, blur=0.3, reach=1.0, solver=solver)
+    moved = aligner.transform(X)
+    np.testing.assert_allclose(moved, X - len(X) * divergence.gradient().x, atol=1e-6)
+    np.testing.assert_allclose(aligner.transform(far), far, rtol=0, atol=1e-200)
+    assert aligner.divergence_ == pytest.approx(divergence.value, rel=1e-6)
+    assert aligner.score(X) > -divergence.value
+
+
+def test_outliers_of_the_reference_attract_nothing_beyond_the_reach():
+    outliers = np.full((10, 3), 30.0)
+    polluted = np.concatenate([Z, outliers])
+    exact = EntropicAligner(polluted, blur=0.3).fit(X).transform(X)
+    reaching = EntropicAligner(polluted, blur=0.3, reach=3.0).fit(X).transform(X)
+    assert (exact > 15).any()
+    assert not (reaching > 15).any()
+
+
+@pytest.mark.parametrize("p", [1, 1.5])
+def test_with_another_power_of_the_distance_the_maps_are_those_of_its_plans(p):
+    solver = snb.Sinkhorn(tol=1e-9)
+    solve = {"blur": 0.5, "p": p, "solver": solver}
+    onto, own = snb.entropic_ot(X, Z, **solve), snb.entropic_ot(X, X, **solve)
+    plain = EntropicAligner(Z, blur=0.5, p=p, debiased=False, tol=1e-9).fit(X)
+    np.testing.assert_allclose(plain.transform(X), onto.map(), atol=1e-6)
+    debiased = EntropicAligner(Z, blur=0.5, p=p, tol=1e-9).fit(X)
+    np.testing.assert_allclose(debiased.transform(X), X + onto.map() - own.map(), atol=1e-6)
+    debiased.set_params(p=2)  # a fitted map does not change with its settings
+    np.testing.assert_allclose(debiased.transform(X), X + onto.map() - own.map(), atol=1e-6)
+
+
 @pytest.mark.parametrize("debiased", [True, False])
 def test_single_rows_chunks_and_any_order_agree(debiased):
     aligner = EntropicAligner(Z, debiased=debiased).fit(X)
@@ -186,6 +220,9 @@ BAD = {
         ValueError,
         r'blur: expected "auto" or a length > 0, got .median.',
     ),
+    "p of no divergence": ({"p": 3}, {}, ValueError, "p: expected at most 2 in a divergence"),
+    "negative reach": ({"reach": -1.0}, {}, ValueError, "reach: expected a finite number > 0"),
+    "two reaches": ({"reach": (1.0, 2.0)}, {}, TypeError, "reach: expected one number for both"),
     "negative blur": ({"blur": -1.0}, {}, ValueError, "blur: expected a length > 0"),
     "reference of another dimension": (
         {"reference": Z[:, :2]},

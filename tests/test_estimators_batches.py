@@ -51,6 +51,14 @@ def test_a_batch_moves_by_the_map_of_the_aligner():
     )
 
 
+def test_exponent_and_reach_are_those_of_the_aligner():
+    how = {"blur": 0.3, "p": 1.5, "reach": 8.0}
+    aligner = BatchAligner(reference=3, **how).fit(SHIFTED, sample_domain=BATCH)
+    alone = EntropicAligner(SHIFTED[BATCH == 3], **how).fit(SHIFTED[BATCH == 1])
+    moved = aligner.transform(X, np.full(150, 1))
+    np.testing.assert_allclose(moved, alone.transform(X), rtol=0, atol=1e-6)
+
+
 def test_a_column_has_the_labels_and_is_left_out():
     table = np.column_stack([SHIFTED[:, 0], BATCH, SHIFTED[:, 1]])
     by_domain = BatchAligner().fit_transform(SHIFTED, sample_domain=BATCH)

@@ -32,11 +32,30 @@ def test_clusters_have_equal_mass_also_where_the_data_is_uneven():
     assert np.bincount(found.labels_).tolist() == [65, 65]
 
 
+def test_a_small_reach_lets_clusters_have_the_masses_of_the_data():
+    natural = [30, 100]
+    for reach, sizes in ((0.1, natural), (100.0, [65, 65])):
+        found = SinkhornKMeans(2, blur=0.1, reach=reach, random_state=0).fit(UNEVEN)
+        assert sorted(np.bincount(found.labels_)) == sizes
+        masses = found.transform(UNEVEN).mean(axis=0)
+        np.testing.assert_allclose(np.sort(masses) * 130, sizes, atol=1.0)
+
+
 def test_clusters_have_the_given_masses():
     masses = [1.0, 2.0, 5.0]
     found = SinkhornKMeans(3, masses=masses, blur=0.02, random_state=0).fit(X)
     np.testing.assert_allclose(np.bincount(found.labels_) / 300, np.array(masses) / 8, atol=0.01)
     np.testing.assert_allclose(found.transform(X).mean(axis=0), np.array(masses) / 8, atol=2e-3)
+
+
+def test_a_soft_assignment_has_the_given_masses_and_is_the_plan():
+    masses = np.array([1.0, 2.0, 5.0]) / 8
+    found = SinkhornKMeans(3, masses=masses, blur=2.0, tol=1e-8, random_state=0).fit(X)
+    soft = found.transform(X)
+    np.testing.assert_allclose(soft.mean(axis=0), masses, atol=1e-6)
+    solver = snb.Sinkhorn(tol=1e-9)
+    plan = snb.entropic_ot(X, found.cluster_centers_, b=masses, blur=2.0, solver=solver).plan
+    np.testing.assert_allclose(soft / len(X), plan.toarray(), atol=1e-8)
 
 
 def test_at_a_small_blur_the_assignment_is_the_cheapest_one():
@@ -102,6 +121,7 @@ BAD = {
     "masses of other clusters": ({"n_clusters": 3, "masses": [1, 2]}, "masses: expected 3 weights"),
     "an empty cluster": ({"n_clusters": 2, "masses": [1, 0]}, "masses: expected shares > 0, got 0"),
     "blur as a word": ({"blur": "soft"}, 'blur: expected "auto" or a length > 0'),
+    "negative reach": ({"reach": -1.0}, "reach\\[1\\]: expected a finite number > 0"),
     "no step": ({"max_iter": 0}, "max_iter: expected an integer >= 1"),
 }
 

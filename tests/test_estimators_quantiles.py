@@ -32,9 +32,9 @@ def test_on_a_line_it_tends_to_the_quantiles_of_scikit_learn(reference):
     assert errors[2] < 0.03
 
 
-@pytest.mark.parametrize("blur", ["auto", 0.01, 3.0])
-def test_on_a_line_it_is_monotone_also_beyond_the_data(blur):
-    fitted = EntropicQuantileTransformer(blur=blur).fit(LINE)
+@pytest.mark.parametrize("blur, p", [("auto", 2), (0.01, 2), (3.0, 2), (0.3, 1), (0.3, 3)])
+def test_on_a_line_it_is_monotone_also_beyond_the_data(blur, p):
+    fitted = EntropicQuantileTransformer(blur=blur, p=p).fit(LINE)
     ranks = fitted.transform(np.linspace(-20, 40, 3000)[:, None])[:, 0]
     assert (np.diff(ranks) >= -1e-12).all()
     assert 0 < ranks.min() and ranks.max() < 1
@@ -108,6 +108,7 @@ BAD = {
     ),
     "no points": ({"n_reference": 0}, "n_reference: expected an integer >= 1"),
     "reference of a line": ({"reference": LINE}, "reference: expected 2 features like X, got 1"),
+    "no exponent": ({"p": 0.5}, "p: expected an exponent of at least 1"),
     "blur as a word": ({"blur": "small"}, 'blur: expected "auto" or a length > 0'),
 }
 

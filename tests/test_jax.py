@@ -12,6 +12,8 @@ from jax.test_util import check_grads  # noqa: E402
 
 import sinkhorn_nb.jax as snj  # noqa: E402
 from sinkhorn_nb import Sinkhorn  # noqa: E402
+from sinkhorn_nb.jax import host  # noqa: E402
+from sinkhorn_nb.results.one_sided import gradient_in  # noqa: E402
 
 EXACT = Sinkhorn(tol=1e-12)
 FUNCTIONS = {"divergence": snj.sinkhorn_divergence, "transport": snj.entropic_ot}
@@ -134,6 +136,14 @@ def test_bad_input_is_refused_with_the_cure():
         jax.jit(lambda x, blur: snj.sinkhorn_divergence(x, y, blur=blur))(x, 0.5)
     with pytest.raises(ValueError, match="x: expected 2 axes"):
         snj.sinkhorn_divergence(x[0], y, blur=0.5)
+    with pytest.raises(ValueError, match="y: expected points in dimension 2 like x, got dimension"):
+        jax.jit(lambda x, y: snj.entropic_ot(x, y, blur=0.5))(x, y[:, :1])
+    with pytest.raises(ValueError, match="b: expected 6 weights, one per point, got 7"):
+        jax.jit(lambda x, b: snj.entropic_ot(x, y, None, b, blur=0.5))(x, x[:, 0])
+    with pytest.raises(TypeError, match="q: expected a number that is known"):
+        jax.jit(lambda x, q: snj.soft_quantile(x, q, blur=0.5))(x[:, 0], 0.5)
+    with pytest.raises(ValueError, match="x: expected numbers"):
+        snj.soft_sort(x, blur=0.5)
     with pytest.raises(TypeError, match="x: expected real numbers, got complex"):
         snj.sinkhorn_divergence(x + 1j, y, blur=0.5)
 
@@ -150,3 +160,89 @@ def test_adam_moves_a_cloud_onto_another():
         updates, state = optimizer.update(gradient, state)
         x = optax.apply_updates(x, updates)
     assert float(step(x)[0]) < 0.05 * first
+
+
+OTHERS = {
+    "hausdorff": (snj.hausdorff_divergence, snb.hausdorff_divergence, {"blur": 0.7}),
+    "energy": (snj.mmd, snb.mmd, {}),
+    "gaussian": (snj.mmd, snb.mmd, {"kernel": "gaussian", "blur": 0.7}),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_losses_have_the_values_and_gradients_of_numpy_arrays(kind):
+    function, of_arrays, options = OTHERS[kind]
+    x, y = clouds()
+    a, b = (np.array(jax.nn.softmax(u)) for u in logits())
+    found = jax.value_and_grad(lambda *t: function(*t, **options), argnums=(0, 1, 2, 3))
+    value, gradients = jax.jit(found)(x, y, a, b)
+    expected = of_arrays(x, y, a, b, **options)
+    assert float(value) == float(expected)
+    for part, exact in zip(gradients, expected.gradient(), strict=True):
+        np.testing.assert_array_equal(part, exact)
+
+    xs = np.stack([x, x + 1])
+    values = jax.vmap(lambda x: function(x, y, **options))(xs)
+    singles = [float(of_arrays(each, y, **options)) for each in xs]
+    np.testing.assert_allclose(values, singles, rtol=1e-12)
+    with pytest.raises(NotImplementedError, match="second derivatives: expected one"):
+        jax.hessian(lambda x: function(x, y, **options))(x)
+
+
+@pytest.mark.parametrize("function", [snj.soft_sort, snj.soft_rank, snj.soft_quantile])
+def test_soft_operations_have_the_values_of_arrays_and_one_derivative(function):
+    x = np.array([0.3, -1.2, 0.8, 2.0, 0.1])
+    levels = {"q": [[0.2, 0.5]]} if function is snj.soft_quantile else {}
+    of_arrays = getattr(snb, function.__name__)
+
+    def value(x):
+        return function(x, blur=0.5, solver=EXACT, **levels)
+
+    expected = of_arrays(x, blur=0.5, solver=EXACT, **levels)
+    np.testing.assert_array_equal(jax.jit(value)(x), expected.values)
+    check_grads(value, (x,), order=1, modes=["rev"], atol=1e-4, rtol=1e-4, eps=1e-5)
+    both = jax.vmap(value)(np.stack([x, 2 * x]))
+    np.testing.assert_array_equal(both[1], value(2 * x))
+    with pytest.raises(NotImplementedError, match="third derivatives: expected at most two"):
+        jax.jacrev(jax.jacrev(lambda x: (value(x) ** 2).sum()))(x)
+
+
+def test_nothing_is_computed_for_a_side_that_needs_no_gradient(monkeypatch):
+    asked = []
+
+    def watched(result, sides):
+        asked.append(tuple(sides))
+        return gradient_in(result, sides)
+
+    monkeypatch.setattr(host, "gradient_in", watched)
+    x, y = (np.concatenate([cloud] * 20) for cloud in clouds())
+    x, y = (cloud + 0.1 * np.random.default_rng(0).normal(size=cloud.shape) for cloud in (x, y))
+
+    def value(x, y):
+        return snj.sinkhorn_divergence(x, y, blur=0.5)
+
+    expected = snb.sinkhorn_divergence(x, y, blur=0.5).gradient()
+    for compiled in (lambda f: f, jax.jit):
+        np.testing.assert_array_equal(compiled(jax.grad(value))(x, y), expected.x)
+        np.testing.assert_array_equal(compiled(jax.grad(value, argnums=1))(x, y), expected.y)
+    assert asked == 2 * [(True, False), (False, True)]
+    asked.clear()
+    compiled(value)(x, y)
+    assert not asked
+
+
+def test_mixed_second_derivatives_are_those_of_finite_differences():
+    x, y = clouds(n=4, m=3)
+
+    def of_x(y):
+        gradient = jax.grad(lambda x: snj.sinkhorn_divergence(x, y, blur=0.7, solver=EXACT))
+        return gradient(x)
+
+    check_grads(of_x, (y,), order=1, atol=1e-4, rtol=1e-4, eps=1e-5)
+
+
+def test_errors_at_the_call_back_keep_their_text():
+    x, y = clouds()
+    x[0, 0] = np.nan
+    with pytest.raises(Exception, match="x: expected finite"):
+        jax.jit(lambda x: snj.sinkhorn_divergence(x, y, blur=0.5))(x)

@@ -7,19 +7,21 @@ from problems import cloud, weights
 from scipy.special import logsumexp, softmax
 
 from sinkhorn_nb.estimators.maps import Potential
+from sinkhorn_nb.terms import terms_of
 
 N_POINTS = 1300  # more than two blocks of columns
 
 
-def potential(d, blur, dtype="float64"):
+def potential(d, blur, dtype="float64", p=2):
     y = cloud(N_POINTS, d, dtype, shift=3.0)
-    return Potential(
-        y, weights(N_POINTS), np.random.default_rng(d).normal(size=N_POINTS) * blur**2, blur
-    )
+    values = np.random.default_rng(d).normal(size=N_POINTS) * blur**p
+    return Potential(y, weights(N_POINTS), values, terms_of(blur=blur, p=p))
 
 
-def exponents(x, p):
-    return (p.values - costs(x, p.points.astype(np.float64))) / p.blur**2 + np.log(p.weights)
+def exponents(x, known):
+    p = known.terms.cost.exponent
+    distances = np.sqrt(2 * costs(x, known.points.astype(np.float64)))
+    return (known.values - distances**p / p) / known.terms.eps + np.log(known.weights)
 
 
 @pytest.mark.parametrize("d", [1, 3, 10])
@@ -31,6 +33,19 @@ def test_both_are_those_of_a_dense_log_sum_exp(d, blur):
     np.testing.assert_allclose(
         p.softmin(x), -(blur**2) * logsumexp(t, axis=1), rtol=1e-9, atol=1e-10 * blur**2
     )
+
+
+@pytest.mark.parametrize("p", [1, 1.5])
+@pytest.mark.parametrize("blur", [0.03, 3.0])
+def test_with_other_powers_of_the_distance_both_are_those_of_a_dense_log_sum_exp(p, blur):
+    known, x = potential(3, blur, p=p), cloud(200, 3, shift=2.5)
+    t = exponents(x, known)
+    means = softmax(t, axis=1) @ known.points
+    np.testing.assert_allclose(known.images(x), means, rtol=1e-8, atol=1e-8)
+    expected = -known.terms.eps * logsumexp(t, axis=1)
+    np.testing.assert_allclose(known.softmin(x), expected, rtol=1e-9, atol=1e-9 * known.terms.eps)
+    far = known.images(np.array([[1e200, 0.0, -1e200]]))
+    assert (known.points.min(axis=0) <= far).all() and (far <= known.points.max(axis=0)).all()
 
 
 def test_float32_points_and_columns_in_any_memory_order_are_read():
@@ -51,6 +66,6 @@ def test_far_rows_go_to_the_point_that_lies_furthest_in_their_direction(distance
 def test_a_block_that_outweighs_all_blocks_before_it_is_not_lost():
     y = np.repeat([[0.0], [1.0], [2.0]], 512, axis=0)
     values = np.repeat([0.0, 500.0, 900.0], 512)
-    p = Potential(y, np.full(len(y), 1 / len(y)), values, 1.0)
+    p = Potential(y, np.full(len(y), 1 / len(y)), values, terms_of(blur=1.0))
     np.testing.assert_allclose(p.images(np.zeros((1, 1))), [[2.0]])
     np.testing.assert_allclose(p.softmin(np.zeros((1, 1))), 2.0 + np.log(3) - 900.0)

@@ -1,5 +1,8 @@
 """Tensors in and out: derivatives agree with finite differences, batches with single calls."""
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,8 @@ torch = pytest.importorskip("torch")
 
 import sinkhorn_nb.torch as snt  # noqa: E402
 from sinkhorn_nb import Sinkhorn  # noqa: E402
+from sinkhorn_nb.results.one_sided import gradient_in  # noqa: E402
+from sinkhorn_nb.torch import jobs  # noqa: E402
 
 # torch compiles some of its own functions when `torch.func.hessian` is first called
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
@@ -187,12 +192,62 @@ def test_nothing_is_kept_without_gradients():
             "y: expected a tensor on cpu",
         ),
         (lambda x, y: snt.entropic_ot(x, y, x[:3, 0], blur=1.0), "a: expected 7 weights"),
+        (
+            lambda x, y: snt.entropic_ot(x[:6], y, torch.ones(2, 3) / 6, blur=1.0),
+            "a: expected 6 weights, one per point, got \\[\\(2, 3\\)\\]",
+        ),
+        (
+            lambda x, y: snt.entropic_ot([x[:3], x[3:]], [y, y], [x[:4, 0], x[4:, 0]], blur=1.0),
+            "a: expected \\[3, 4\\] weights",
+        ),
+        (
+            lambda x, y: snt.entropic_ot([x, x], [y, y], torch.ones(14) / 7, blur=1.0),
+            "a: expected \\[7, 7\\] weights",
+        ),
+        (
+            lambda x, y: snt.entropic_ot(x, y, np.ones(7) / 7, blur=1.0),
+            "a: expected a torch",
+        ),
+        (lambda x, y: snt.entropic_ot([], [], blur=1.0), "x: expected at least one cloud"),
+        (lambda x, y: snt.entropic_ot([x[:, 0]], [y], blur=1.0), "x\\[0\\]: expected points"),
+        (
+            lambda x, y: snt.entropic_ot([x, x[:, :1]], [y, y], blur=1.0),
+            "x\\[1\\]: expected points in dimension 2 like x\\[0\\]",
+        ),
+        (lambda x, y: snt.entropic_map([x], [y], blur=1.0), "x: expected a torch.Tensor, got list"),
+        (
+            lambda x, y: snt.entropic_ot(x, y, blur=torch.tensor(1.0, requires_grad=True)),
+            "blur: expected a value without derivatives",
+        ),
+        (
+            lambda x, y: snt.soft_sort(x[:, 0], weights=x[:, 1].requires_grad_(), blur=1.0),
+            "weights: expected a value without derivatives",
+        ),
         (lambda x, y: snt.SamplesLoss()(x, y, x), "SamplesLoss: expected \\(x, y\\) or"),
     ],
 )
 def test_bad_input_is_refused_with_the_cure(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call(*clouds())
+
+
+def test_points_of_other_types_have_gradients_of_their_own_type():
+    x, y = clouds()
+    x, y = x.float().requires_grad_(), y.requires_grad_()
+    value = snt.sinkhorn_divergence(x, y, blur=0.5)
+    value.backward()
+    expected = snb.sinkhorn_divergence(x.detach().double().numpy(), y.detach().numpy(), blur=0.5)
+    assert value.item() == pytest.approx(expected.value, rel=1e-5)
+    assert (value.dtype, x.grad.dtype, y.grad.dtype) == (torch.float32, torch.float32, y.dtype)
+    np.testing.assert_allclose(y.grad.numpy(), expected.gradient().y, rtol=1e-3, atol=1e-6)
+
+
+def test_the_second_backward_pass_is_refused_by_torch():
+    x, y = clouds()
+    value = snt.sinkhorn_divergence(x.requires_grad_(), y, blur=0.5)
+    value.backward()
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        value.backward()
 
 
 def test_points_that_are_not_numbers_are_refused():
@@ -306,3 +361,53 @@ def test_kernel_norms_are_those_of_geomloss(loss):
     theirs = geomloss.SamplesLoss(loss, blur=0.7, backend="tensorized")(x, y)
     # Distances below 1e-4 are 1e-4 there: points with themselves, too.
     assert snt.SamplesLoss(loss, blur=0.7)(x, y).item() == pytest.approx(theirs.item(), rel=1e-3)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The sides in whose points gradients were asked for."""
+    seen = []
+
+    def watched(result, sides):
+        seen.append(tuple(sides))
+        return gradient_in(result, sides)
+
+    monkeypatch.setattr(jobs, "gradient_in", watched)
+    return seen
+
+
+def test_nothing_is_computed_for_a_side_that_needs_no_gradient(asked):
+    x, y = clouds(n=600, m=500)
+    expected = snb.sinkhorn_divergence(x.numpy(), y.numpy(), blur=0.5).gradient()
+    moved = x.clone().requires_grad_()
+    snt.sinkhorn_divergence(moved, y, blur=0.5).backward()
+    np.testing.assert_array_equal(moved.grad.numpy(), expected.x)
+
+    def of_y(y):
+        return snt.sinkhorn_divergence(x, y, blur=0.5)
+
+    np.testing.assert_array_equal(torch.func.grad(of_y)(y).numpy(), expected.y)
+    assert asked == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_mixed_second_derivatives_are_those_of_finite_differences(kind):
+    x, y = clouds(n=4, m=3)
+
+    def of_y(y):
+        moved = x.clone().requires_grad_()
+        value = FUNCTIONS[kind](moved, y, blur=0.7, solver=EXACT)
+        return torch.autograd.grad(value, moved, create_graph=True)[0]
+
+    assert torch.autograd.gradcheck(of_y, y.clone().requires_grad_(), eps=1e-5, atol=1e-5)
+    function = torch.func.grad(lambda x, y: FUNCTIONS[kind](x, y, blur=0.7, solver=EXACT))
+    expected = torch.autograd.functional.jacobian(of_y, y)
+    for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+        found = jacobian(lambda y: function(x, y))(y)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_code_of_the_how_to_runs():
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "torch-jax.rst"
+    found = doctest.testfile(str(page), module_relative=False)
+    assert found.attempted > 10 and found.failed == 0

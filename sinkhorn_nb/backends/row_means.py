@@ -9,20 +9,23 @@ import numpy as np
 from .cpu.threads import run
 from .elementary import LOW64, exp2_within
 from .jit import kernel, wide_vectors
+from .pointwise import scaled_cost
 
 COLUMNS = 512  # at a time: their exponents and coordinates stay in the cache of a core
 NEGLIGIBLE = 120.0  # powers of 2 below the largest term so far
 ROWS = 64  # of a panel, at most
 
 
-def softmax_means(x, y, G):
-    """log2 sum_j 2^t_ij, and the means of the y_j with weights 2^t_ij, for t_ij = G_j + <x_i, y_j>.
+def softmax_means(x, y, G, cost=None):
+    """log2 sum_j 2^t_ij, and the means of the y_j with weights 2^t_ij, for t_ij = G_j + <x_i, y_j>,
+    or G_j minus the cost of a kind in `pointwise`.
 
     Parameters
     ----------
     x : (n, d) float64 array
     y : (d, m) float64 array, contiguous
     G : (m,) float64 array
+    cost : Distance or Power, optional
 
     Returns
     -------
@@ -31,12 +34,12 @@ def softmax_means(x, y, G):
     logs = np.empty(len(x))
     means = np.empty(x.shape)
     bounds = [(i, min(i + ROWS, len(x))) for i in range(0, len(x), ROWS)]
-    run(lambda first, last: panel_means(x, y, G, first, last, logs, means), bounds)
+    run(lambda first, last: panel_means(x, y, G, cost, first, last, logs, means), bounds)
     return logs, means
 
 
 @kernel
-def panel_means(x, y, G, first, last, logs, means):
+def panel_means(x, y, G, cost, first, last, logs, means):
     """The rows from first to last. A block far below the largest term so far is left out."""
     wide_vectors()
     t = np.empty(COLUMNS)
@@ -48,7 +51,10 @@ def panel_means(x, y, G, first, last, logs, means):
         for j0 in range(0, len(G), COLUMNS):
             j1 = min(j0 + COLUMNS, len(G))
             row = t[: j1 - j0]
-            highest = _exponents(x[i], y, G, j0, j1, row)
+            if cost is None:
+                highest = _exponents(x[i], y, G, j0, j1, row)
+            else:
+                highest = _exponents_of_cost(x[i], y, G, cost, j0, j1, row)
             if highest < top - NEGLIGIBLE:
                 continue
             if highest > top:
@@ -77,6 +83,22 @@ def _exponents(x, y, G, j0, j1, row):
             row[j] += xk * yk[j]
     highest = row[0]
     for j in range(len(row)):
+        highest = max(highest, row[j])
+    return highest
+
+
+@kernel
+def _exponents_of_cost(x, y, G, cost, j0, j1, row):
+    """row_j = G_j - cost(|x - y_j|^2); their maximum."""
+    row[:] = 0.0
+    for k in range(len(y)):
+        xk = x[k]
+        yk = y[k][j0:j1]
+        for j in range(len(row)):
+            row[j] += (xk - yk[j]) * (xk - yk[j])
+    highest = -np.inf
+    for j in range(len(row)):
+        row[j] = G[j0 + j] - scaled_cost(cost, row[j])
         highest = max(highest, row[j])
     return highest
 

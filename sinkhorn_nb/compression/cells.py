@@ -11,9 +11,10 @@ from ..backends.cpu.compressed_moments import CUT_BITS, moments_by_cell
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
 from ..common.caching import cached_property
 from ..measures.measure import Measure
+from ..measures.moments import digits_of, means_and_covariances, shifts
+from ..measures.streams import HIGHEST_DIMENSION
 
 SPLIT = 2  # parts of a node's cell per axis, in which potentials are expanded
-HIGHEST_DIMENSION = 4  # the keys of cells have 63 bits
 MARGIN = 8  # bits per axis, for cells that are smaller in later rounds
 
 
@@ -81,7 +82,7 @@ def grid_cells(measure: Measure, grid: Grid) -> Cells:
     points = ordinary(measure.points)
     d = measure.dimension
     keys, sums, owner = moments_by_cell(points, measure.probabilities, grid.origin, grid.side)
-    corners = grid.origin + grid.side * _digits(keys, 63 // d, d)
+    corners = grid.origin + grid.side * digits_of(keys, 63 // d, d)
     return Cells(keys, *_moments(sums, d), corners, np.full((len(keys), d), grid.side), owner)
 
 
@@ -94,7 +95,7 @@ def cut_cells(measure: Measure, grid: Grid, cells: Cells, cuts: Floats) -> Cells
     )
     parent = keys >> (CUT_BITS * d)
     sides = grid.side / cuts[parent]
-    corners = cells.corners[parent] + sides * _digits(keys, CUT_BITS, d)
+    corners = cells.corners[parent] + sides * digits_of(keys, CUT_BITS, d)
     return Cells(keys, *_moments(sums, d), corners, sides, owner)
 
 
@@ -103,9 +104,9 @@ def joined(fine: Cells) -> tuple[Cells, Indices]:
     part.
     """
     d = fine.first.shape[1]
-    digits = _digits(fine.keys, CUT_BITS, d)
+    digits = digits_of(fine.keys, CUT_BITS, d)
     wide = ((fine.keys >> (CUT_BITS * d)) << (CUT_BITS * d)) + (
-        digits // SPLIT << _shifts(CUT_BITS, d)
+        digits // SPLIT << shifts(CUT_BITS, d)
     ).sum(axis=1)
     keys, one, parent = np.unique(wide, return_index=True, return_inverse=True)
     place = digits % SPLIT
@@ -132,22 +133,8 @@ def _joined_moments(fine: Cells, z: Floats, parent: Indices, count: int) -> Mome
 
 
 def _moments(sums: Indices, d: int) -> Moments:
-    masses = sums[:, 1].astype(np.float64)
-    safe = np.where(masses > 0, masses, 1.0)
-    first = sums[:, 2 : 2 + d] / safe[:, None]
-    second = np.empty((len(sums), d, d))
-    for column, (i, j) in enumerate(zip(*np.tril_indices(d), strict=True), start=2 + d):
-        second[:, i, j] = sums[:, column] / safe - first[:, i] * first[:, j]
-        second[:, j, i] = second[:, i, j]
+    masses, first, second = means_and_covariances(sums, d)
     return Moments(sums[:, 0], masses / masses.sum(), first, second)
-
-
-def _digits(keys: Indices, bits: int, d: int) -> Indices:
-    return (keys[:, None] >> _shifts(bits, d)) & ((1 << bits) - 1)
-
-
-def _shifts(bits: int, d: int) -> Indices:
-    return bits * np.arange(d - 1, -1, -1)
 
 
 def ordinary(points: Coordinates) -> Coordinates:
@@ -161,4 +148,4 @@ def grid_keys(points: Floats, grid: Grid) -> Indices:
     """The keys of the grid cells of some points."""
     d = points.shape[1]
     digits = np.floor((points - grid.origin) / grid.side).astype(np.int64)
-    return (digits << _shifts(63 // d, d)).sum(axis=1)
+    return (digits << shifts(63 // d, d)).sum(axis=1)

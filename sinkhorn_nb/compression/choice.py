@@ -10,9 +10,9 @@ from ..common.caching import know
 from ..costs import SQUARED_EUCLIDEAN
 from ..initializers import Auto, Initializer, Resumed, Warm
 from ..interop.arrays import HOST, Home
+from ..measures.streams import HIGHEST_DIMENSION
 from ..problem import Problem
 from ..results.compression import LEAST_POINTS, SMALL, Compression
-from .cells import HIGHEST_DIMENSION
 from .divergence import CompressedDivergence
 from .rounds import Rounds
 from .solution import CompressedSolution, solutions

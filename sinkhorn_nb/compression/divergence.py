@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..backends.cpu.compressed_sums import scaled_rows, weighted_mean
 from ..common.array_types import Floats
 from ..common.caching import cached_property
-from ..gradients import Gradient
+from ..gradients import BOTH, Gradient, Sides
 from ..results.divergence import Divergence, difference
 from .check import DEVIATIONS, HIDDEN, variance
 from .halves import Difference
@@ -112,14 +112,18 @@ class CompressedDivergence(Divergence):
 
         Single points where the map jumps within the mass of a node may be off by a blur.
         """
+        return self._gradient_in(BOTH)
+
+    def _gradient_in(self, sides: Sides) -> Gradient:
+        """The gradient; that of both sides comes from the same polynomials."""
         problem = self.xy.problem
         (of_x, of_y) = self._differences
-        sides = [(problem.source, of_x.mended), (problem.target, of_y.mended)]
-        on_points = [scaled_rows(of.map, m.probabilities, -problem.mass) for m, of in sides]
+        parts = [(problem.source, of_x.mended), (problem.target, of_y.mended)]
+        on_points = [scaled_rows(of.map, m.probabilities, -problem.mass) for m, of in parts]
         # The constant by sums that do not depend on the order of the points
-        paired = sum(m.mass * weighted_mean(of.f, m.probabilities) for m, of in sides)
-        shift = (self.value - paired) / sum(measure.mass for measure, _ in sides)
-        on_weights = [of.f + shift for _, of in sides]
+        paired = sum(m.mass * weighted_mean(of.f, m.probabilities) for m, of in parts)
+        shift = (self.value - paired) / sum(measure.mass for measure, _ in parts)
+        on_weights = [of.f + shift for _, of in parts]
         return Gradient(*on_points, *on_weights).sent(self._home)
 
     @property

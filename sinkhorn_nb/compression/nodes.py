@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.array_types import Floats, Indices
+from ..common.array_types import Booleans, Floats, Indices
 from ..common.caching import cached_property
 from ..measures.measure import Measure
+from ..measures.moments import legs, spreads_and_axes
 from .cells import Cells
-
-DROP = 0.05  # spreads below this share of a cell's side are taken as 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +39,7 @@ def nodes_of(cells: Cells, measure: Measure) -> Nodes:
     their points.
     """
     d = cells.first.shape[1]
-    variances, axes = np.linalg.eigh(cells.second)
-    spreads = np.sqrt(np.maximum(variances, 0))
-    n_axes = (spreads > DROP).sum(axis=1)
+    spreads, axes, n_axes = spreads_and_axes(cells.second)
     are_few = cells.counts <= np.maximum(2 * n_axes, 1)
     parts = [
         _along_axes(cells, spreads, axes, np.flatnonzero((n_axes == k) & ~are_few), k)
@@ -72,19 +69,14 @@ def _along_axes(
 ) -> tuple[Floats, Floats, Indices]:
     """Nodes of the cells with k axes."""
     d = cells.first.shape[1]
-    count = max(2 * k, 1)
-    z = np.zeros((len(which), count, d))
-    if k:
-        widest = slice(d - k, d)
-        legs = math.sqrt(k) * (axes[which][:, :, widest] * spreads[which][:, None, widest])
-        z[:, :k] = np.swapaxes(legs, 1, 2)
-        z[:, k:] = -z[:, :k]
+    z = legs(spreads[which], axes[which], k)
+    count = z.shape[1]
     points = cells.means[which, None] + z * cells.sides[which, None]
     weights = np.repeat(cells.masses[which] / count, count)
     return points.reshape(-1, d), weights, np.repeat(which, count)
 
 
-def _kept(cells: Cells, measure: Measure, are_few: Indices) -> tuple[Floats, Floats, Indices]:
+def _kept(cells: Cells, measure: Measure, are_few: Booleans) -> tuple[Floats, Floats, Indices]:
     """The points of the cells with few points, in an order that does not depend on the caller's."""
     kept = np.flatnonzero(are_few[cells.owner])
     points = measure.points[kept].astype(np.float64)

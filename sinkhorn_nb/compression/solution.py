@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..common.array_types import ArrayLike, Floats
 from ..common.caching import cached_property, know
 from ..dual import Iterate
-from ..gradients import Gradient, pull
+from ..gradients import Gradient, Sides, pull
 from ..problem import Problem
 from ..results.compression import Compression
 from ..results.solution import Solution
@@ -146,8 +146,7 @@ class CompressedSolution(Solution):
             return self.home.send(self.found.halves[0].mended.map)
         return self.home.send(self.found.on_nodes.map(self._new(x_new)))
 
-    @property
-    def _gradient(self) -> Gradient:
+    def _pulled(self, sides: Sides) -> Gradient:
         source, target, mass = self.problem.source, self.problem.target, self.problem.mass
         on_x, on_y = (half.mended.map for half in self.found.halves)
         return Gradient(pull(source, mass, on_x), pull(target, mass, on_y), self._f, self._g)

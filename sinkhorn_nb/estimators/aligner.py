@@ -16,7 +16,7 @@ from ..losses.divergences import diverge
 from ..measures.measure import Measure
 from ..results.divergence import Divergence
 from ..terms import Terms
-from .base import SinkhornEstimator, cloud
+from .base import SinkhornEstimator, cloud, divergence_terms
 from .labels import is_source_row
 from .maps import Potential
 
@@ -27,10 +27,11 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
     """Align data with a reference by the entropic map: the distribution of X moves onto that of the
     reference.
 
-    The debiased map x -> x + T_xz(x) - T_xx(x) is minus the gradient of the Sinkhorn divergence,
-    per unit of mass. T_xz is the barycentric map of the entropic plan from X to the reference, T_xx
-    the one of X to itself. Data that is aligned with itself stays where it is, and queries far from
-    the data are translated.
+    The debiased map x -> x + T_xz(x) - T_xx(x) moves along minus the gradient of the Sinkhorn
+    divergence, per unit of mass. T_xz is the barycentric map of the entropic plan from X to the
+    reference, T_xx the one of X to itself. Data that is aligned with itself stays where it is, and
+    queries far from the data are translated. With a reach, both displacements are multiplied by the
+    ratio of mass that the plan transports at x.
 
     Parameters
     ----------
@@ -42,6 +43,11 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
     blur : "auto" or float, default "auto"
         Length in the unit of the points below which details are smoothed. "auto" takes 5 % of the
         root-mean-square distance of two random points, of X and the reference in equal parts.
+    p : float, default 2
+        Exponent of the cost |x - y|^p / p, from 1 to 2.
+    reach : float, optional
+        Length up to which mass is transported: outliers beyond it need no partner, and rows far
+        beyond it stay where they are. None matches all mass.
     tol : float, default 1e-3
         Largest accepted marginal error.
     max_iter : int, default 3000
@@ -57,6 +63,8 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
     ----------
     blur_ : float
         The length in use.
+    p_, reach_ : float
+        The exponent in use, and the reach, infinite without one.
     source_points_, reference_points_ : (n, d) and (m, d) arrays
         The distinct points of the two sides.
     source_weights_, reference_weights_ : (n,) and (m,) arrays
@@ -95,6 +103,8 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         *,
         debiased: bool = True,
         blur: float | str = "auto",
+        p: float = 2,
+        reach: float | None = None,
         tol: float = 1e-3,
         max_iter: int = 3000,
         init: str = "auto",
@@ -104,6 +114,8 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         self.reference = reference
         self.debiased = debiased
         self.blur = blur
+        self.p = p
+        self.reach = reach
         self.tol = tol
         self.max_iter = max_iter
         self.init = init
@@ -143,8 +155,11 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         solver = self._solver()
         source, target = self._sides(self._fitted_points(X), sample_weight, sample_domain)
         self.blur_ = self._length(source, target)
+        terms = divergence_terms(self.blur_, self.p, self.reach)
+        self.p_ = float(self.p)
+        self.reach_ = np.inf if self.reach is None else float(self.reach)
 
-        solved = diverge(between(source, target, Terms(self.blur_**2), NAMES), solver)
+        solved = diverge(between(source, target, terms, NAMES), solver)
         self._learn(source, target, solved)
         return self
 
@@ -165,7 +180,7 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         X = self._new_points(X)
         onto = self.reference_points_, self.reference_weights_, self.reference_potential_
         own = self.source_points_, self.source_weights_, self.source_self_potential_
-        moved = self._moved(X, Potential(*onto, self.blur_), Potential(*own, self.blur_))
+        moved = self._moved(X, Potential(*onto, self._terms), Potential(*own, self._terms))
         if sample_domain is not None:
             stays = ~is_source_row(sample_domain, len(X))
             moved[stays] = X[stays]
@@ -206,9 +221,8 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         check_is_fitted(self)
         onto = self.source_points_, self.source_weights_, self.source_potential_
         own = self.reference_points_, self.reference_weights_, self.reference_self_potential_
-        return self._moved(
-            self._new_points(X), Potential(*onto, self.blur_), Potential(*own, self.blur_)
-        )
+        X = self._new_points(X)
+        return self._moved(X, Potential(*onto, self._terms), Potential(*own, self._terms))
 
     def score(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
@@ -228,9 +242,12 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         """
         moved = cloud(self._new_points(self.transform(X)), sample_weight)
         reference = Measure(self.reference_points_, self.reference_weights_)
-        return -float(
-            diverge(between(moved, reference, Terms(self.blur_**2), NAMES), self._solver())
-        )
+        return -float(diverge(between(moved, reference, self._terms, NAMES), self._solver()))
+
+    @property
+    def _terms(self) -> Terms:
+        reach = None if np.isinf(self.reach_) else self.reach_
+        return divergence_terms(self.blur_, self.p_, reach)
 
     def _sides(
         self, X: Coordinates, sample_weight: ArrayLike | None, sample_domain: ArrayLike | None
@@ -266,7 +283,11 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         self.n_iter_ = max(1, solved.n_iter)
 
     def _moved(self, X: Coordinates, onto: Potential, own: Potential) -> Numbers:
-        images: Floats = onto.images(X)
-        if self.debiased:
-            images = X + (images - own.images(X))
+        images: Floats
+        if not self.debiased:
+            images = onto.images(X)
+        elif np.isinf(self.reach_):
+            images = X + (onto.images(X) - own.images(X))
+        else:
+            images = X + (onto.displacements(X) - own.displacements(X))
         return images.astype(X.dtype)

@@ -15,6 +15,7 @@ from .. import validation
 from ..common.array_types import ArrayLike, Coordinates
 from ..measures.measure import Measure
 from ..solver import Sinkhorn
+from ..terms import Terms, single_price, terms_of, with_divergence
 
 AUTO_SHARE = 0.05  # of the root-mean-square distance of two random points
 DTYPES = [np.float64, np.float32]
@@ -86,6 +87,12 @@ class SinkhornEstimator(BaseEstimator):
                 f'blur: expected "auto" or a length > 0, got {self.blur!r}; pass "auto" or a number'
             )
         return validation.blur(self.blur, *(measure.points for measure in measures))
+
+
+def divergence_terms(blur: float, p: float, reach: float | None) -> Terms:
+    """Check the exponent and the reach of an estimator that compares measures by divergences."""
+    single_price("reach", reach)
+    return with_divergence(terms_of(blur=blur, p=p, reach=reach))
 
 
 def cloud(X: Coordinates, sample_weight: ArrayLike | None = None) -> Measure:

@@ -41,6 +41,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
     blur : "auto" or float, default "auto"
         Length in the unit of the points below which details are smoothed. "auto" takes 5 % of the
         root-mean-square distance of two random rows.
+    p, reach : float, optional
+        As for `EntropicAligner`. A barycenter is always the one for p = 2 that matches all mass.
     tol : float, default 1e-3
         Largest accepted marginal error.
     max_iter : int, default 3000
@@ -91,6 +93,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
         n_points: int | None = None,
         debiased: bool = True,
         blur: float | str = "auto",
+        p: float = 2,
+        reach: float | None = None,
         tol: float = 1e-3,
         max_iter: int = 3000,
         init: str = "auto",
@@ -103,6 +107,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
         self.n_points = n_points
         self.debiased = debiased
         self.blur = blur
+        self.p = p
+        self.reach = reach
         self.tol = tol
         self.max_iter = max_iter
         self.init = init
@@ -283,6 +289,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
         aligner = EntropicAligner(
             debiased=self.debiased,
             blur=self.blur_,
+            p=self.p,
+            reach=self.reach,
             tol=self.tol,
             max_iter=self.max_iter,
             init=self.init,

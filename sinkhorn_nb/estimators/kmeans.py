@@ -18,7 +18,7 @@ from ..losses.arguments import between
 from ..measures.measure import Measure
 from ..results.status import warn
 from ..solver import Sinkhorn
-from ..terms import Terms
+from ..terms import single_price, terms_of
 from .base import SinkhornEstimator, cloud
 
 NAMES = "X", "the centers", "sample_weight", "masses"
@@ -40,6 +40,9 @@ class SinkhornKMeans(
     blur : "auto" or float, default "auto"
         Length in the unit of the points: how soft the assignment is. "auto" takes 5 % of the
         root-mean-square distance of two random points.
+    reach : float, optional
+        Length that says how strictly the masses hold, at the price rho = reach**2 of a change of
+        mass: at a small reach clusters have the size of the data's own ones. None keeps the masses.
     tol : float, default 1e-3
         Largest accepted marginal error of the assignment, and the movement of the centers, relative
         to the root-mean-square distance of two random points, below which `fit` ends.
@@ -60,6 +63,7 @@ class SinkhornKMeans(
     cluster_centers_ : (n_clusters, d) float64 array
     cluster_masses_ : (n_clusters,) float64 array
         Their shares of the mass.
+        With a reach, the plan's own masses are the means of the columns of `transform`.
     potential_ : (n_clusters,) float64 array
         The potential of the centers: x goes to the center c_j of mass b_j with the
         largest `g_j - |x - c_j|^2 / 2 + eps log b_j`.
@@ -95,6 +99,7 @@ class SinkhornKMeans(
         *,
         masses: ArrayLike | None = None,
         blur: float | str = "auto",
+        reach: float | None = None,
         tol: float = 1e-3,
         max_iter: int = 300,
         init: str = "auto",
@@ -105,6 +110,7 @@ class SinkhornKMeans(
         self.n_clusters = n_clusters
         self.masses = masses
         self.blur = blur
+        self.reach = reach
         self.tol = tol
         self.max_iter = max_iter
         self.init = init
@@ -200,6 +206,8 @@ class SinkhornKMeans(
     def _alternate(self, points: Measure, solver: Sinkhorn) -> None:
         """Alternate plans and means, from the centers of k-means++, until the centers rest."""
         centers = self._first_centers(points)
+        single_price("reach", self.reach)
+        terms = terms_of(blur=self.blur_, reach=(None, self.reach))
         length = np.sqrt(2 * points.probabilities @ ((points.points - points.centroid) ** 2))
         smallest = self.tol * float(np.linalg.norm(length))
         self.converged_ = False
@@ -207,7 +215,7 @@ class SinkhornKMeans(
             target = Measure(centers, self.cluster_masses_)
             # Without the early warning about neighboring points, which does not hold for few
             # centers.
-            solved = solver.attempt(between(points, target, Terms(self.blur_**2), NAMES))
+            solved = solver.attempt(between(points, target, terms, NAMES))
             means = solved.map_back()
             moved = np.sqrt(self.cluster_masses_ @ ((means - centers) ** 2).sum(axis=1))
             self.cluster_centers_ = centers

@@ -10,6 +10,9 @@ from ..backends.pointwise import LOG2E
 from ..backends.row_means import softmax_means
 from ..common.array_types import Coordinates, Floats
 from ..results.solution import Solution
+from ..terms import Terms
+
+FURTHEST = 1e140  # coordinates in units of the blur, whose squares are finite
 
 
 class Potential(NamedTuple):
@@ -21,19 +24,20 @@ class Potential(NamedTuple):
         Distinct points.
     weights : (m,) array, > 0, of mass 1
     values : (m,) array
-    blur : float
+    terms : Terms
+        The temperature, the cost and the prices.
     """
 
     points: Coordinates
     weights: Floats
     values: Floats
-    blur: float
+    terms: Terms
 
     @classmethod
     def of_target(cls, solution: Solution) -> Potential:
         """The potential g of a solution between measures of distinct points."""
         target = solution.problem.target
-        return cls(target.points, target.weights, solution.g, solution.problem.blur)
+        return cls(target.points, target.weights, solution.g, solution.problem.terms)
 
     def images(self, x: Coordinates) -> Floats:
         """The means of the points under the conditional plan at x, row by row."""
@@ -43,15 +47,29 @@ class Potential(NamedTuple):
         """-eps log sum_j b_j exp((g_j - C(x, y_j)) / eps), row by row."""
         return self._extended(x)[0]
 
-    def _extended(self, x: Coordinates) -> tuple[Floats, Floats]:
-        """Both. Costs are never formed: |x|^2 / 2 cancels in the means, and would cost far queries
-        all digits.
+    def displacements(self, x: Coordinates) -> Floats:
+        """r (T(x) - x) for the images T(x) and the ratios r of the marginal at x, row by row: minus
+        the gradient of OT_eps for |x - y|^2 / 2, per unit of mass. r is 0 far beyond the reach.
         """
+        softmin, images = self._extended(x)
+        rho = self.terms.marginals.source
+        ratios = np.exp(-softmin / (rho + self.terms.eps))
+        return ratios[:, None] * (images - x)
+
+    def _extended(self, x: Coordinates) -> tuple[Floats, Floats]:
+        """The softmin and the images."""
         center = self.weights @ self.points.astype(np.float64)
-        scale = np.sqrt(LOG2E) / self.blur
+        eps = self.terms.eps
+        scale, kind = self.terms.cost.kind(LOG2E / eps)
         x = np.ascontiguousarray((x - center) * scale)
         y = (self.points - center) * scale
-        G = LOG2E * (self.values / self.blur**2 + np.log(self.weights)) - (y**2).sum(axis=1) / 2
+        G = LOG2E * (self.values / eps + np.log(self.weights))
+        if kind is not None:
+            x = x.clip(-FURTHEST, FURTHEST)
+            logs, means = softmax_means(x, np.ascontiguousarray(y.T), G, kind)
+            return -logs * (eps / LOG2E), center + means / scale
 
+        # |x|^2 / 2 cancels in the means, and would cost far queries all digits
+        G -= (y**2).sum(axis=1) / 2
         logs, means = softmax_means(x, np.ascontiguousarray(y.T), G)
         return ((x**2).sum(axis=1) / 2 - logs) / scale**2, center + means / scale

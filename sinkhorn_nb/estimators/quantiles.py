@@ -14,7 +14,7 @@ from .. import validation
 from ..common.array_types import ArrayLike, Coordinates, Floats, Numbers
 from ..losses.arguments import between
 from ..measures.measure import Measure
-from ..terms import Terms
+from ..terms import Terms, terms_of
 from .base import SinkhornEstimator, cloud
 from .maps import Potential
 
@@ -25,8 +25,8 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
     """Multivariate ranks by entropic transport onto a reference distribution.
 
     The map is the barycentric map of the entropic plan from X to the reference, which is scaled to
-    the spread of X. It is the gradient of a convex function, so on a line it is monotone; there it
-    tends to `sklearn.preprocessing.QuantileTransformer` as the blur tends to 0.
+    the spread of X. For p = 2 it is the gradient of a convex function. On a line it is monotone for
+    any p, and tends to `sklearn.preprocessing.QuantileTransformer` as the blur tends to 0.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
     blur : "auto" or float, default "auto"
         Length in the unit of X below which details are smoothed. "auto" takes 5 % of the
         root-mean-square distance of two random points of X.
+    p : float, default 2
+        Exponent >= 1 of the cost |x - y|^p / p.
     tol : float, default 1e-3
         Largest accepted marginal error.
     max_iter : int, default 3000
@@ -53,8 +55,8 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
 
     Attributes
     ----------
-    blur_ : float
-        The length in use.
+    blur_, p_ : float
+        The length and the exponent in use.
     source_points_, reference_points_ : (n, d) and (m, d) arrays
         The distinct points of X, and those of the reference.
     source_weights_, reference_weights_ : (n,) and (m,) arrays
@@ -92,6 +94,7 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
         *,
         n_reference: int = 1000,
         blur: float | str = "auto",
+        p: float = 2,
         tol: float = 1e-3,
         max_iter: int = 3000,
         init: str = "auto",
@@ -102,6 +105,7 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
         self.reference = reference
         self.n_reference = n_reference
         self.blur = blur
+        self.p = p
         self.tol = tol
         self.max_iter = max_iter
         self.init = init
@@ -139,7 +143,9 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
         self.scale_ = _spread(source) / (_spread(reference) or 1.0) or 1.0
 
         target = Measure(self._scaled(reference.points), reference.weights)
-        solved = solver.solve(between(source, target, Terms(self.blur_**2), NAMES))
+        terms = terms_of(blur=self.blur_, p=self.p)
+        self.p_ = float(self.p)
+        solved = solver.solve(between(source, target, terms, NAMES))
         self.source_points_, self.source_weights_ = source.points, source.weights
         self.reference_points_, self.reference_weights_ = reference.points, reference.weights
         self.source_potential_, self.reference_potential_ = solved.f, solved.g
@@ -162,7 +168,7 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
         check_is_fitted(self)
         X = self._new_points(X)
         points = self._scaled(self.reference_points_)
-        onto = Potential(points, self.reference_weights_, self.reference_potential_, self.blur_)
+        onto = Potential(points, self.reference_weights_, self.reference_potential_, self._terms)
         ranks = self.reference_mean_ + (onto.images(X) - self.mean_) / self.scale_
         return ranks.astype(X.dtype)
 
@@ -182,7 +188,11 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
         check_is_fitted(self)
         X = self._new_points(X)
         own = self.source_points_, self.source_weights_, self.source_potential_
-        return Potential(*own, self.blur_).images(self._scaled(X)).astype(X.dtype)
+        return Potential(*own, self._terms).images(self._scaled(X)).astype(X.dtype)
+
+    @property
+    def _terms(self) -> Terms:
+        return terms_of(blur=self.blur_, p=self.p_)
 
     def _scaled(self, points: Coordinates) -> Floats:
         """Points of the space of the reference, at the place and with the spread of the data."""

@@ -36,11 +36,26 @@ class Gradient(NamedTuple):
         return Gradient(*map(home.send, self))
 
 
+class Sides(NamedTuple):
+    """Whether derivatives are needed in the points of the source, and in those of the target."""
+
+    x: bool
+    y: bool
+
+
+BOTH = Sides(True, True)
+
+
 def envelope(
-    problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto"
+    problem: Problem,
+    iterate: Iterate,
+    dtype: str,
+    backend: str = "auto",
+    sides: Sides = BOTH,
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """The updated potentials of both sides, on which the derivatives in the weights depend, and the
-    derivatives in the points, per unit of the scaled probabilities; one pass per side.
+    derivatives in the points, per unit of the scaled probabilities; one pass per side that is
+    needed. Derivatives on the other side are NaN.
 
     The derivative in x_i is a_i r_i sum_j W_ij dC_ij / dx_i, where W is the row-normalized plan and
     r_i the marginal ratio. All arrays are in the order of the partitions.
@@ -51,13 +66,17 @@ def envelope(
         on_x, on_y = (points.astype(np.float64) for points in problem.coordinates)
         return (f, g), (on_x, on_y)
     kernel = with_points(problem.kernel(dtype, backend))
-    on_x = kernel.mean_gradients(dual.softmin_rows(iterate), g)
-    on_x = _scaled(dual.ratios_after(iterate), on_x)
+    on_x, on_y = (np.full(points.shape, np.nan) for points in problem.coordinates)
+    if sides.x or (problem.is_self and sides.y):
+        on_x = kernel.mean_gradients(dual.softmin_rows(iterate), g)
+        on_x = _scaled(dual.ratios_after(iterate), on_x)
     if problem.is_self:
         return (f, g), (on_x, on_x)
 
-    on_y = kernel.T.mean_gradients(dual.softmin_columns(iterate), f)
-    return (f, g), (on_x, _scaled(dual.T.ratios_after(iterate.T), on_y))
+    if sides.y:
+        on_y = kernel.T.mean_gradients(dual.softmin_columns(iterate), f)
+        on_y = _scaled(dual.T.ratios_after(iterate.T), on_y)
+    return (f, g), (on_x, on_y)
 
 
 def envelope_of_normal_forms(

@@ -13,6 +13,24 @@ except ImportError as error:
         "jax: expected JAX for sinkhorn_nb.jax, got none; pip install 'sinkhorn-nb[jax]'"
     ) from error
 
-from .functional import entropic_map, entropic_ot, entropic_potentials, sinkhorn_divergence
+from .functional import (
+    entropic_map,
+    entropic_ot,
+    entropic_potentials,
+    hausdorff_divergence,
+    mmd,
+    sinkhorn_divergence,
+)
+from .soft import soft_quantile, soft_rank, soft_sort
 
-__all__ = ["entropic_map", "entropic_ot", "entropic_potentials", "sinkhorn_divergence"]
+__all__ = [
+    "entropic_map",
+    "entropic_ot",
+    "entropic_potentials",
+    "hausdorff_divergence",
+    "mmd",
+    "sinkhorn_divergence",
+    "soft_quantile",
+    "soft_rank",
+    "soft_sort",
+]

@@ -1,8 +1,9 @@
 """The public functions of JAX arrays.
 
-Values and gradients come from one callback. The derivative of the gradient is the product of the
-Hessian with a direction, which is stated as a linear solve, so that JAX can transpose and vectorize
-it. Third derivatives raise: they would otherwise be 0.
+Values and gradients come from one callback, and only the parts of the gradient that are asked for.
+The derivative of the gradient is the product of the Hessian with a direction, which is stated as a
+linear solve, so that JAX can transpose and vectorize it. Third derivatives raise: they would
+otherwise be 0.
 """
 
 from __future__ import annotations
@@ -12,15 +13,12 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 
+from .. import validation
 from . import host
-from .host import Settings
-
-THIRD = (
-    "third derivatives: expected at most two derivatives of a value, or one of potentials and "
-    "maps, got one more; use jax.lax.stop_gradient"
-)
+from .callbacks import SECOND, callback, last, like, of_common_type, settings_of
+from .host import Needs, Settings
 
 
 def sinkhorn_divergence(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -> Any:
@@ -55,14 +53,28 @@ def sinkhorn_divergence(x: Any, y: Any, a: Any = None, b: Any = None, **options:
     >>> round(float(value), 2)
     2.0
     """
-    return _value(_settings("divergence", options), *_arrays(x, y, a, b))
+    return _value(settings_of("divergence", options), *_arrays(x, y, a, b))
 
 
 def entropic_ot(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -> Any:
     """OT_eps of arrays, with first and second derivatives in all of them; arguments and result are
     those of `sinkhorn_divergence`.
     """
-    return _value(_settings("transport", options), *_arrays(x, y, a, b))
+    return _value(settings_of("transport", options), *_arrays(x, y, a, b))
+
+
+def hausdorff_divergence(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -> Any:
+    """Hausdorff divergence of arrays, with one derivative in all of them; arguments and result are
+    those of `sinkhorn_divergence`.
+    """
+    return _value(settings_of("hausdorff", options), *_arrays(x, y, a, b))
+
+
+def mmd(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -> Any:
+    """Kernel norm |a - b|_k^2 / 2 of arrays, with one derivative in all of them; `kernel` and
+    `blur` are those of `sinkhorn_nb.mmd`.
+    """
+    return _value(settings_of("mmd", options), *_arrays(x, y, a, b))
 
 
 def entropic_potentials(
@@ -71,7 +83,7 @@ def entropic_potentials(
     """The potentials f (n,) and g (m,) of OT_eps, with one derivative in all arrays, in reverse
     mode.
     """
-    f, g = _potentials(_settings("transport", options), *_arrays(x, y, a, b))
+    f, g = _potentials(settings_of("transport", options), *_arrays(x, y, a, b))
     return f, g
 
 
@@ -79,88 +91,93 @@ def entropic_map(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -
     """The images (n, d) of the points x under the barycentric map, with one derivative in all
     arrays, in reverse mode.
     """
-    return _map(_settings("transport", options), *_arrays(x, y, a, b))
+    return _map(settings_of("transport", options), *_arrays(x, y, a, b))
 
 
-def _settings(kind: str, options: dict[str, Any]) -> Settings:
-    for name, value in options.items():
-        if isinstance(value, jax.core.Tracer):
-            raise TypeError(
-                f"{name}: expected a number that is known when the function is traced, got a "
-                f"traced array; make {name} a Python number, static for jax.jit"
-            )
-    return Settings(kind, tuple(sorted(options.items())))
-
-
-def _arrays(*arrays: Any) -> list[jax.Array]:
-    """Arrays of a common type, float32 or float64; missing weights are empty."""
-    given = [None if array is None else jnp.asarray(array) for array in arrays]
-    dtype = jnp.result_type(jnp.float32, *(array.dtype for array in given if array is not None))
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"x: expected real numbers, got {dtype}; pass arrays of float32 or float64")
-    for name, array, n_axes in zip("xyab", given, (2, 2, 1, 1), strict=True):
-        if array is not None and array.ndim != n_axes:
+def _arrays(x: Any, y: Any, a: Any, b: Any) -> list[jax.Array]:
+    """The arrays, whose shapes are checked before any callback: its errors have long tracebacks."""
+    arrays = of_common_type(x=x, y=y, a=a, b=b)
+    given = (True, True, a is not None, b is not None)
+    for name, array, is_given, n_axes in zip("xyab", arrays, given, (2, 2, 1, 1), strict=True):
+        if is_given and array.ndim != n_axes:
             raise ValueError(
                 f"{name}: expected {n_axes} axes, got shape {array.shape}; use jax.vmap for batches"
             )
-    return [jnp.zeros(0, dtype) if array is None else array.astype(dtype) for array in given]
-
-
-def _callback(function: Callable[..., Any], shapes: Any, *arrays: Any) -> Any:
-    return jax.pure_callback(function, shapes, *arrays, vmap_method="broadcast_all")
-
-
-def _like(array: Any) -> Any:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+    validation.same_dimension("y", arrays[1], "x", arrays[0])
+    sizes = [len(points) for points in arrays[:2]]
+    for name, array, is_given, size in zip("ab", arrays[2:], given[2:], sizes, strict=True):
+        if is_given and len(array) != size:
+            raise ValueError(
+                f"{name}: expected {size} weights, one per point, got {len(array)}; pass None for "
+                "uniform weights"
+            )
+    return arrays
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _value(settings: Settings, x: Any, y: Any, a: Any, b: Any) -> Any:
-    return _value_and_gradient(settings, x, y, a, b)[0]
+    return _value_and_gradient(settings, (False,) * 4, x, y, a, b)[0]
 
 
-@_value.defjvp
+@partial(_value.defjvp, symbolic_zeros=True)
 def _value_jvp(settings: Settings, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    value, *gradient = _value_and_gradient(settings, *primals)
-    return value, sum((g * t).sum() for g, t in zip(gradient, tangents, strict=True))
+    needs = _moving(tangents)
+    value, *gradient = _value_and_gradient(settings, needs, *primals)
+    return value, _along(gradient, _only(needs, tangents))
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _value_and_gradient(settings: Settings, x: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
-    shapes = jax.ShapeDtypeStruct((), x.dtype), *map(_like, (x, y, a, b))
-    return tuple(_callback(partial(host.value_and_gradient, settings), shapes, x, y, a, b))
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _value_and_gradient(
+    settings: Settings, needs: Needs, x: Any, y: Any, a: Any, b: Any
+) -> tuple[Any, ...]:
+    """The value, and its derivatives in those of x, y, a and b that are needed."""
+    primals = x, y, a, b
+    shapes = jax.ShapeDtypeStruct((), x.dtype), *map(like, _only(needs, primals))
+    return tuple(callback(partial(host.value_and_gradient, settings, needs), shapes, *primals))
 
 
-@_value_and_gradient.defjvp
-def _gradient_jvp(settings: Settings, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    found = _value_and_gradient(settings, *primals)
-    along = sum((g * t).sum() for g, t in zip(found[1:], tangents, strict=True))
+@partial(_value_and_gradient.defjvp, symbolic_zeros=True)
+def _gradient_jvp(settings: Settings, needs: Needs, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    if settings.kind not in host.TWICE:
+        raise NotImplementedError(SECOND)
+    moving = _moving(tangents)
+    # The Hessian is symmetric in all that moves or is needed
+    both = tuple(m or n for m, n in zip(moving, needs, strict=True))
+    value, *gradient = _value_and_gradient(settings, both, *primals)
+    moves = [
+        jax.numpy.zeros_like(primal) if isinstance(tangent, SymbolicZero) else tangent
+        for primal, tangent in zip(_only(both, primals), _only(both, tangents), strict=True)
+    ]
     # A linear solve is transposed only if all its right-hand sides depend on what is transposed.
-    nothing = 0 * sum(tangent.sum() for tangent in tangents)
-    directions = tuple(tangent + nothing for tangent in tangents)
-    return found, (along, *_products(settings, primals, directions))
+    nothing = 0 * sum(move.sum() for move in moves)
+    products = _products(settings, both, primals, tuple(move + nothing for move in moves))
+    needed = tuple(_only(both, needs))
+    slopes = _along(gradient, moves), *_only(needed, products)
+    return (value, *_only(needed, gradient)), slopes
 
 
-def _products(settings: Settings, primals: Any, directions: Any) -> tuple[Any, ...]:
+def _products(settings: Settings, sides: Needs, primals: Any, directions: Any) -> tuple[Any, ...]:
     """The products of the Hessian, as the solution of a system whose inverse is the Hessian."""
-    primals = _last(primals)
+    primals = last(primals)
 
     def solve(_: Any, right: Any) -> Any:
-        shapes = tuple(map(_like, primals))
-        return tuple(_callback(partial(host.products, settings), shapes, *primals, *right))
+        shapes = tuple(map(like, right))
+        return tuple(callback(partial(host.products, settings, sides), shapes, *primals, *right))
 
     return jax.lax.custom_linear_solve(lambda t: t, directions, solve, symmetric=True)
 
 
-@jax.custom_jvp
-def _last(arrays: Any) -> Any:
-    """The arrays, of which no further derivative is allowed."""
-    return arrays
+def _moving(tangents: Any) -> Needs:
+    """Which of x, y, a and b move, as far as it is known when a function is traced."""
+    return tuple(not isinstance(tangent, SymbolicZero) for tangent in tangents)
 
 
-@_last.defjvp
-def _last_jvp(primals: Any, tangents: Any) -> Any:
-    raise NotImplementedError(THIRD)
+def _only(needs: Needs, parts: Any) -> list[Any]:
+    return [part for part, is_needed in zip(parts, needs, strict=True) if is_needed]
+
+
+def _along(gradient: Any, moves: Any) -> Any:
+    return sum((g * t).sum() for g, t in zip(gradient, moves, strict=True))
 
 
 def _both(result: Any) -> tuple[Any, Any]:
@@ -174,12 +191,12 @@ def _images(result: Any) -> tuple[Any]:
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _potentials(settings: Settings, x: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
     shapes = tuple(jax.ShapeDtypeStruct(t.shape[:1], t.dtype) for t in (x, y))
-    return tuple(_callback(partial(host.outputs, settings, _both), shapes, x, y, a, b))
+    return tuple(callback(partial(host.outputs, settings, _both), shapes, x, y, a, b))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _map(settings: Settings, x: Any, y: Any, a: Any, b: Any) -> Any:
-    return _callback(partial(host.outputs, settings, _images), (_like(x),), x, y, a, b)[0]
+    return callback(partial(host.outputs, settings, _images), (like(x),), x, y, a, b)[0]
 
 
 def _kept(function: Callable[..., Any], settings: Settings, *primals: Any) -> tuple[Any, Any]:
@@ -188,9 +205,9 @@ def _kept(function: Callable[..., Any], settings: Settings, *primals: Any) -> tu
 
 def _pulled(name: str, settings: Settings, primals: Any, cotangents: Any) -> tuple[Any, ...]:
     cotangents = cotangents if isinstance(cotangents, tuple) else (cotangents,)
-    shapes = tuple(map(_like, primals))
+    shapes = tuple(map(like, primals))
     found = partial(host.pulled, settings, name)
-    return tuple(_callback(found, shapes, *_last(primals), *cotangents))
+    return tuple(callback(found, shapes, *last(primals), *last(cotangents)))
 
 
 _potentials.defvjp(partial(_kept, _potentials), partial(_pulled, "potentials"))

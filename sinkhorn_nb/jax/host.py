@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .. import functional
 from ..common.array_types import Numbers
 from ..gradients import Gradient
+from ..losses import soft
+from ..losses.hausdorff import hausdorff_divergence
+from ..losses.mmd import mmd
+from ..results.one_sided import Sides, gradient_in
 from ..results.second_order import hessian_product
 
 N_PRIMALS = 4  # x, y, a, b
+Needs: TypeAlias = tuple[bool, ...]  # which of x, y, a and b something is needed for
+
+SOLVE: dict[str, Callable[..., Any]] = {
+    "divergence": functional.sinkhorn_divergence,
+    "transport": functional.entropic_ot,
+    "hausdorff": hausdorff_divergence,
+    "mmd": mmd,
+}
+TWICE = ("divergence", "transport")  # have second derivatives
+SOFT: dict[str, Callable[..., Any]] = {
+    "sort": soft.soft_sort,
+    "rank": soft.soft_rank,
+    "quantile": soft.soft_quantile,
+}
 
 
 class Settings(NamedTuple):
@@ -49,24 +67,31 @@ class _Memory:
 _memory = _Memory()
 
 
-def value_and_gradient(settings: Settings, *arrays: Any) -> tuple[Numbers, ...]:
-    """The value and the derivatives in x, y, a and b of each problem."""
+def value_and_gradient(settings: Settings, needs: Needs, *arrays: Any) -> tuple[Numbers, ...]:
+    """The value of each problem, and its derivatives in those of x, y, a and b that are needed."""
     primals = [np.asarray(array) for array in arrays]
     solved = _memory.solve(settings, primals)
     values = np.array([float(result.value) for result in solved.results])
-    gradients = [result.gradient() for result in solved.results]
-    return values.reshape(solved.axes).astype(primals[0].dtype), *_stacked(
-        gradients, primals, solved
-    )
+    values = values.reshape(solved.axes).astype(primals[0].dtype)
+    if not any(needs):
+        return (values,)
+    sides = Sides(needs[0], needs[1])
+    gradients = [gradient_in(result, sides) for result in solved.results]
+    return values, *_stacked(gradients, primals, solved, needs)
 
 
-def products(settings: Settings, *arrays: Any) -> tuple[Numbers, ...]:
-    """The products of the Hessians with directions of x, y, a and b."""
+def products(settings: Settings, sides: Needs, *arrays: Any) -> tuple[Numbers, ...]:
+    """The products of the Hessians, in some of x, y, a and b, with directions of the same."""
     primals = [np.asarray(array) for array in arrays[:N_PRIMALS]]
     solved = _memory.solve(settings, primals)
-    directions = _directions(arrays[N_PRIMALS:], primals, solved)
+    moves = iter(arrays[N_PRIMALS:])
+    tangents = [
+        next(moves) if is_moving else np.zeros_like(primal)
+        for primal, is_moving in zip(primals, sides, strict=True)
+    ]
+    directions = _directions(tangents, primals, solved)
     found = [hessian_product(*each) for each in zip(solved.results, directions, strict=True)]
-    return _stacked(found, primals, solved)
+    return _stacked(found, primals, solved, sides)
 
 
 def outputs(settings: Settings, read: Callable[[Any], tuple[Any, ...]], *arrays: Any) -> Any:
@@ -88,7 +113,30 @@ def pulled(settings: Settings, name: str, *arrays: Any) -> tuple[Numbers, ...]:
     for result, *each in zip(solved.results, *cotangents, strict=True):
         known = {"map": each[0]} if name == "map" else {"f": each[0], "g": each[1]}
         found.append(Gradient(*result.pullback(**known)))
-    return _stacked(found, primals, solved)
+    return _stacked(found, primals, solved, (True,) * N_PRIMALS)
+
+
+def soft_values(settings: Settings, x: Any) -> Numbers:
+    """The values of a soft operation for each row of numbers."""
+    rows = np.asarray(x).reshape(-1, np.shape(x)[-1])
+    found = np.stack([_soft(settings, row).values.reshape(-1) for row in rows])
+    return found.reshape(*np.shape(x)[:-1], -1).astype(rows.dtype)
+
+
+def soft_pulled(settings: Settings, x: Any, cotangents: Any) -> Numbers:
+    """The gradients of scalars that depend on the values of a soft operation."""
+    x = np.asarray(x)
+    rows = x.reshape(-1, x.shape[-1])
+    pulls = np.asarray(cotangents, dtype=np.float64).reshape(len(rows), -1)
+    found = []
+    for row, pull in zip(rows, pulls, strict=True):
+        soft_of_row = _soft(settings, row)
+        found.append(soft_of_row.pullback(pull.reshape(soft_of_row.values.shape)))
+    return np.stack(found).reshape(x.shape).astype(x.dtype)
+
+
+def _soft(settings: Settings, row: Numbers) -> soft.SoftValues:
+    return SOFT[settings.kind](row, **dict(settings.options))
 
 
 def _solve(settings: Settings, arrays: Sequence[Numbers]) -> Solved:
@@ -99,11 +147,8 @@ def _solve(settings: Settings, arrays: Sequence[Numbers]) -> Solved:
     if settings.kind == "divergence" and len(x) > 1:
         clouds = list(map(np.ascontiguousarray, x)), list(map(np.ascontiguousarray, y))
         return Solved(functional.sinkhorn_divergences(*clouds, *weights, **options), axes)
-    solve: Callable[..., Any] = functional.sinkhorn_divergence
-    if settings.kind == "transport":
-        solve = functional.entropic_ot
     sides = zip(x, y, *weights, strict=True)
-    return Solved([solve(*each, **options) for each in sides], axes)
+    return Solved([SOLVE[settings.kind](*each, **options) for each in sides], axes)
 
 
 def _flat(array: Numbers, n_axes: int) -> Numbers:
@@ -123,13 +168,16 @@ def _directions(
 
 
 def _stacked(
-    gradients: Sequence[Gradient], primals: Sequence[Numbers], solved: Solved
+    gradients: Sequence[Gradient], primals: Sequence[Numbers], solved: Solved, needs: Needs
 ) -> tuple[Numbers, ...]:
-    """The parts of gradients as arrays like the points and weights; empty where these are empty."""
+    """The needed parts of gradients as arrays like the points and weights; empty where these are
+    empty.
+    """
     parts = zip(*gradients, strict=True)
     return tuple(
         _joined(part, solved, primal.dtype) if primal.size else np.zeros_like(primal)
-        for part, primal in zip(parts, primals, strict=True)
+        for part, primal, is_needed in zip(parts, primals, needs, strict=True)
+        if is_needed
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -15,6 +16,7 @@ from ..common.caching import cached_property
 from ..common.representation import Represented
 from .exact_sums import exact_sum
 from .partition import Partition, canonical_order
+from .streams import summed
 
 QUERIES = 1000  # points whose nearest neighbors are searched
 
@@ -88,6 +90,42 @@ class Measure(Represented):
         return cls(
             points, weights, traits._replace(mass_rounding=mass_rounding, mass_unit=mass_unit)
         )
+
+    @classmethod
+    def from_chunks(
+        cls, chunks: Iterable[Any], *, side: float, largest_weight: float = 1.0
+    ) -> Measure:
+        """The measure of a stream of points, which is read once and kept as moments of cells.
+
+        Weighted nodes stand for the points: they have the mass, the mean and the covariance of the
+        points in each cell. Memory is that of the cells. The bits do not depend on the order of
+        the points nor on how they are divided.
+
+        Parameters
+        ----------
+        chunks : iterable
+            Arrays (n, d) of points, pairs (points, weights), or `CellSums` that other processes
+            have made. Rows of memory-mapped arrays are chunks, too.
+        side : float
+            The side of the cells, a length: half of the blur, or less for more accuracy.
+        largest_weight : float, default 1
+            An upper bound of all weights, which are rounded to 4e-9 of it.
+
+        Returns
+        -------
+        Measure
+            Pass its points and weights to any function. Without weights in the chunks, the weights
+            are probabilities.
+
+        Examples
+        --------
+        >>> import numpy as np, sinkhorn_nb as snb
+        >>> rng = np.random.default_rng(0)
+        >>> measure = snb.Measure.from_chunks((rng.random((1000, 2)) for _ in range(9)), side=0.1)
+        >>> len(measure)
+        400
+        """
+        return cls.of(*summed(chunks, side, largest_weight).nodes())
 
     def __len__(self) -> int:
         return len(self.points)

@@ -9,8 +9,7 @@ from ..common.array_types import ArrayLike, Floats
 from ..common.caching import cached_property
 from ..common.real import RealNumber
 from ..common.representation import Represented
-from ..gradients import LINEAR_TOL
-from ..gradients.envelope import Gradient, with_value
+from ..gradients import BOTH, LINEAR_TOL, Gradient, Sides, with_value
 from ..gradients.linear_system import LinearSolve
 from ..gradients.reports import HessianProduct
 from ..interop.arrays import HOST, Home
@@ -122,9 +121,13 @@ class Divergence(Represented, RealNumber):
         ----------
         Feydy et al. 2019, equation (10) and section 3.2.
         """
-        cross = self.xy._gradient
-        on_x = cross if self.xx is self.xy else self.xx._gradient
-        on_y = on_x if self.yy is self.xx else self.yy._gradient
+        return self._gradient_in(BOTH)
+
+    def _gradient_in(self, sides: Sides) -> Gradient:
+        """The gradient, without the points of a side that is not needed; they have NaN."""
+        cross = self.xy._pulled(sides)
+        on_x = cross if self.xx is self.xy else self.xx._pulled(Sides(sides.x, sides.x))
+        on_y = on_x if self.yy is self.xx else self.yy._pulled(Sides(sides.y, sides.y))
         gradient = Gradient(cross.x - on_x.x, cross.y - on_y.y, cross.a - on_x.a, cross.b - on_y.b)
         if self.xy.problem.marginals.are_exact:
             gradient = with_value(self.value, self.xy.problem, gradient)

@@ -11,7 +11,7 @@ from ..common.array_types import ArrayLike, Coordinates, Floats
 from ..common.caching import cached_property, know
 from ..common.representation import Represented
 from ..dual import Iterate, Normal
-from ..gradients import Gradient, with_value
+from ..gradients import BOTH, Gradient, Sides, with_value
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from .certificate import Certificate, certify
@@ -82,12 +82,9 @@ class Solution(Represented, Differentiable):
         """The iterate in the order of the partitions; small problems, solved in another order, are
         converted.
         """
-        found = self.found
-        return (
-            found
-            if isinstance(found, Iterate)
-            else iterate_of_normal_forms(self.problem, found.iterate)
-        )
+        if isinstance(self.found, Iterate):
+            return self.found
+        return iterate_of_normal_forms(self.problem, self.found.iterate)
 
     @cached_property
     def value(self) -> float:
@@ -264,17 +261,20 @@ class Solution(Represented, Differentiable):
         ----------
         Feydy et al. 2019, equation (10) and section 3.2.
         """
-        problem, gradient = self.problem, self._gradient
+        return self._gradient_in(BOTH)
+
+    def _gradient_in(self, sides: Sides) -> Gradient:
+        """The gradient, without the points of a side that is not needed; they have NaN."""
+        problem, gradient = self.problem, self._pulled(sides)
         if problem.marginals.are_exact:
             return with_value(self.value, problem, gradient).sent(self.home)
         on_a = gradient.a + problem.eps * (problem.target.mass - 1)
         on_b = gradient.b + problem.eps * (problem.source.mass - 1)
         return gradient._replace(a=on_a, b=on_b).sent(self.home)
 
-    @property
-    def _gradient(self) -> Gradient:
+    def _pulled(self, sides: Sides) -> Gradient:
         """The gradient of the value, without the constants in the weights' part."""
-        return value_gradient(self)
+        return value_gradient(self, sides)
 
     def _facts(self) -> dict[str, object]:
         outcome = {

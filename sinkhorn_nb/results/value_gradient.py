@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..dual import Normal
-from ..gradients import Gradient, envelope, envelope_of_normal_forms, pull
+from ..gradients import Gradient, Sides, envelope, envelope_of_normal_forms, pull
 
 if TYPE_CHECKING:
     from .solution import Solution
 
 
-def value_gradient(solution: Solution) -> Gradient:
-    """The derivatives by the envelope theorem, one pass per side, with a row for each row of the
-    caller.
+def value_gradient(solution: Solution, sides: Sides) -> Gradient:
+    """The derivatives by the envelope theorem, one pass per needed side, with a row for each row of
+    the caller.
     """
     problem, found = solution.problem, solution.found
     source, target = problem.source, problem.target
@@ -21,7 +21,7 @@ def value_gradient(solution: Solution) -> Gradient:
         (f, g), (on_x, on_y) = envelope_of_normal_forms(problem, found)
         on_x, on_y = source.normal_form.expand(on_x), target.normal_form.expand(on_y)
     else:
-        settings = solution.dtype, solution.backend
+        settings = solution.dtype, solution.backend, sides
         (f, g), (on_x, on_y) = envelope(problem.reduced, solution.iterate, *settings)
         on_x, on_y = source.expand(on_x), target.expand(on_y)
     scaling = problem.scaling

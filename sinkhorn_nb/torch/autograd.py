@@ -42,7 +42,8 @@ class Value(Function):
     def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Any, ...]:
         """The gradient, times a number for each problem."""
         primals = ctx.saved_tensors
-        parts = Derivative.apply(*primals, ctx.results, ctx.job)
+        job = ctx.job.needing(ctx.needs_input_grad)
+        parts = Derivative.apply(*primals, ctx.results, job)
         sides = zip(ctx.job.spread(grad, primals), needed(ctx, parts), strict=True)
         return *(None if part is None else factor * part for factor, part in sides), None
 
@@ -64,7 +65,7 @@ class Value(Function):
 
 
 class Derivative(Function):
-    """The gradients of the values in x, y, a and b."""
+    """The gradients of the values in x, y, a and b; zeros where the job needs none."""
 
     @staticmethod
     def forward(
@@ -83,7 +84,8 @@ class Derivative(Function):
     @staticmethod
     def backward(ctx: Any, *directions: Tensor) -> tuple[Any, ...]:
         """The products of the symmetric Hessians with the directions."""
-        parts = HessianProduct.apply(*ctx.saved_tensors, *directions, ctx.results, ctx.job)
+        job = ctx.job.needing(ctx.needs_input_grad)
+        parts = HessianProduct.apply(*ctx.saved_tensors, *directions, ctx.results, job)
         return *needed(ctx, parts), None, None
 
     @staticmethod
@@ -91,7 +93,8 @@ class Derivative(Function):
         """The products of the Hessians with the tangents."""
         primals = ctx.saved_tensors
         moves = filled(tangents[:N_PRIMALS], primals)
-        return HessianProduct.apply(*primals, *moves, ctx.results, ctx.job)
+        job = ctx.job.needing([True] * N_PRIMALS)
+        return HessianProduct.apply(*primals, *moves, ctx.results, job)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:

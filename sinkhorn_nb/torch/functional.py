@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from .. import validation
 from .autograd import Value
 from .implicit import Map, Potentials
 from .jobs import Job, Results
-from .tensors import checked
+from .tensors import checked, without_derivatives
 
 Clouds: TypeAlias = Tensor | Sequence[Tensor]
 Weights: TypeAlias = Tensor | Sequence[Tensor] | None
@@ -101,6 +102,7 @@ def entropic_potentials(
     """The potentials f and g of OT_eps, of (n,) and (m,) entries, with one derivative in all
     tensors by implicit differentiation.
     """
+    checked(x=x, y=y)
     f, g, _ = _Call(x, y, a, b).apply(Potentials, "transport", options)
     return f.reshape(x.shape[:-1]), g.reshape(y.shape[:-1])
 
@@ -112,6 +114,7 @@ def entropic_map(
     """The images (n, d) of the points x under the barycentric map of the entropic plan, with one
     derivative in all tensors by implicit differentiation.
     """
+    checked(x=x, y=y)
     images, _ = _Call(x, y, a, b).apply(Map, "transport", options)
     return images.reshape(x.shape)
 
@@ -135,25 +138,34 @@ class _Call:
             raise ValueError(
                 f"y: expected {len(self._n)} clouds like x, got {len(self._m)}; pass as many"
             )
-        self._a = self._weights("a", a, self._n)
-        self._b = self._weights("b", b, self._m)
+        self._a = self._weights("a", a, x, self._n)
+        self._b = self._weights("b", b, y, self._m)
         checked(x=self._x, y=self._y, a=self._a, b=self._b)
 
     def apply(self, function: Any, kind: str, options: dict[str, Any]) -> Any:
         """Apply a function of flat tensors."""
+        without_derivatives(options)
         job = Job.of(kind, self._n, self._m, options)
         return function.apply(self._x, self._y, self._a, self._b, job)
 
-    def _weights(self, name: str, weights: Weights, sizes: Sequence[int]) -> Tensor:
+    def _weights(self, name: str, weights: Weights, clouds: Clouds, sizes: Sequence[int]) -> Tensor:
         if weights is None:
             return self._x.new_zeros(0)
-        flat = torch.cat(list(weights)) if not isinstance(weights, Tensor) else weights.reshape(-1)
-        if flat.numel() != sum(sizes):
+        if isinstance(weights, (list, tuple)):
+            parts = {f"{name}[{k}]": part for k, part in enumerate(weights)}
+            shapes = [torch.Size([size]) for size in sizes]
+        else:
+            parts = {name: weights}
+            shapes = [clouds.shape[:-1]] if isinstance(clouds, Tensor) else []
+        checked(**parts)
+        if [part.shape for part in parts.values()] != shapes:
+            expected = list(sizes) if len(sizes) > 1 else sizes[0]
+            found = [tuple(part.shape) for part in parts.values()]
             raise ValueError(
-                f"{name}: expected {sum(sizes)} weights, one per point, got {flat.numel()}; pass "
-                "None for uniform weights"
+                f"{name}: expected {expected} weights, one per point, got {found}; pass weights in "
+                "the shape of the points, or None for uniform weights"
             )
-        return flat
+        return torch.cat([part.reshape(-1) for part in parts.values()])
 
 
 def _is_single(x: Clouds) -> bool:
@@ -162,16 +174,25 @@ def _is_single(x: Clouds) -> bool:
 
 def _flat(name: str, clouds: Clouds) -> tuple[Tensor, list[int]]:
     """The points of all clouds, one after another, and their numbers."""
-    if not isinstance(clouds, Tensor):
-        if not isinstance(clouds, (list, tuple)) or not all(isinstance(c, Tensor) for c in clouds):
-            checked(**{name: clouds})
-        return torch.cat(list(clouds)), [len(cloud) for cloud in clouds]
-    checked(**{name: clouds})
-    if clouds.dim() == 3:
-        return clouds.reshape(-1, clouds.shape[-1]), [clouds.shape[1]] * clouds.shape[0]
-    if clouds.dim() != 2:
+    if not isinstance(clouds, (list, tuple)):
+        points: Any = clouds
+        checked(**{name: points})
+        if points.dim() == 3:
+            return points.reshape(-1, points.shape[-1]), [points.shape[1]] * points.shape[0]
+        return _points(name, points), [len(points)]
+    if not clouds:
+        raise ValueError(f"{name}: expected at least one cloud, got none; pass tensors (n, d)")
+    checked(**{f"{name}[{k}]": cloud for k, cloud in enumerate(clouds)})
+    for k, cloud in enumerate(clouds):
+        _points(f"{name}[{k}]", cloud)
+        validation.same_dimension(f"{name}[{k}]", cloud, f"{name}[0]", clouds[0])
+    return torch.cat(list(clouds)), [len(cloud) for cloud in clouds]
+
+
+def _points(name: str, points: Tensor) -> Tensor:
+    if points.dim() != 2:
         raise ValueError(
-            f"{name}: expected points (n, d) or clouds (B, n, d), got shape {tuple(clouds.shape)}; "
+            f"{name}: expected points (n, d) or clouds (B, n, d), got shape {tuple(points.shape)}; "
             f"points on a line are {name}[:, None]"
         )
-    return clouds, [len(clouds)]
+    return points

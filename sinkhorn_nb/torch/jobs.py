@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from .. import functional
-from ..gradients import Gradient
+from ..gradients import BOTH, Gradient
 from ..losses.divergences import Divergences
 from ..losses.hausdorff import hausdorff_divergence
 from ..losses.mmd import mmd
+from ..results.one_sided import Sides, gradient_in
 from .tensors import arrays, like
 
 Results: TypeAlias = Sequence[Any]  # a Divergence or a Solution for each problem
@@ -42,6 +43,8 @@ class Job:
     which : tuple of int
         The result of each problem: tangents of one solution may be many.
     n_results : int
+    sides : Sides
+        Whether derivatives are needed in the points x, and in the points y.
     """
 
     kind: str
@@ -50,6 +53,7 @@ class Job:
     options: dict[str, Any]
     which: tuple[int, ...]
     n_results: int
+    sides: Sides = BOTH
 
     @classmethod
     def of(cls, kind: str, n: Sequence[int], m: Sequence[int], options: dict[str, Any]) -> Job:
@@ -64,6 +68,10 @@ class Job:
         total = self.n_results * count
         return replace(self, n=self.n * count, m=self.m * count, which=which, n_results=total)
 
+    def needing(self, needs: Sequence[bool]) -> Job:
+        """The job for derivatives in some of x, y, a and b."""
+        return replace(self, sides=Sides(bool(needs[0]), bool(needs[1])))
+
     def solve(self, x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Results:
         """The result of each problem; empty weights are uniform."""
         xs, ys = arrays(x, self.n), arrays(y, self.m)
@@ -75,11 +83,11 @@ class Job:
         return [SOLVE[self.kind](*each, **self.options) for each in sides]
 
     def gradients(self, results: Results) -> list[Gradient]:
-        """The gradient of each problem."""
+        """The gradient of each problem, in the points that are needed."""
         if isinstance(results, Divergences) and len(results) == len(self.which):
             parts = results.gradient()
             return [Gradient(*each) for each in zip(*parts, strict=True)]
-        return [results[k].gradient() for k in self.which]
+        return [gradient_in(results[k], self.sides) for k in self.which]
 
     def split(self, x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> list[Gradient]:
         """Tangents of each problem as float64 arrays on the host; empty ones are zero."""
@@ -92,11 +100,14 @@ class Job:
     def joined(
         self, gradients: Sequence[Gradient], tensors: Sequence[Tensor]
     ) -> tuple[Tensor, ...]:
-        """Flat tensors of the gradients, like the given ones; empty where these are empty."""
+        """Flat tensors of the gradients, like the given ones; empty where these are empty, and
+        zeros where no derivatives are needed.
+        """
         parts = zip(*gradients, strict=True)
+        needs = *self.sides, True, True
         return tuple(
-            like(tensor, part) if len(tensor) else torch.zeros_like(tensor)
-            for tensor, part in zip(tensors, parts, strict=True)
+            like(tensor, part) if is_needed and len(tensor) else torch.zeros_like(tensor)
+            for tensor, part, is_needed in zip(tensors, parts, needs, strict=True)
         )
 
     def spread(self, values: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:

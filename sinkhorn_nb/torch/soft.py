@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ..losses import soft
-from .tensors import arrays, checked, like
+from .tensors import arrays, checked, like, without_derivatives
 
 
 class _Values(Function):
@@ -53,6 +53,7 @@ class _Pullback(Function):
 
 def _call(operation: Callable[..., Any], x: Tensor, options: dict[str, Any]) -> Tensor:
     checked(x=x)
+    without_derivatives(options)
     if x.dim() != 1:
         raise ValueError(
             f"x: expected numbers (n,), got shape {tuple(x.shape)}; call the function for each row"
@@ -76,5 +77,6 @@ def soft_rank(x: Tensor, **options: Any) -> Tensor:
 @torch.compiler.disable
 def soft_quantile(x: Tensor, q: Any, **options: Any) -> Tensor:
     """Quantiles of x, smoothed, as `sinkhorn_nb.soft_quantile`, with a derivative in x."""
+    without_derivatives({"q": q})
     values = _call(lambda numbers, **known: soft.soft_quantile(numbers, q, **known), x, options)
     return values if torch.as_tensor(q).dim() else values[0]

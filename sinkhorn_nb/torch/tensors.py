@@ -55,3 +55,13 @@ def checked(**tensors: Tensor | None) -> None:
                 f"{name}: expected a tensor on {known.device}, like {first}, got one on "
                 f"{value.device}; pass {name}.to({first}.device)"
             )
+
+
+def without_derivatives(options: dict[str, Any]) -> None:
+    """Refuse options that need a derivative, which would be dropped in silence."""
+    for name, value in options.items():
+        if isinstance(value, Tensor) and value.requires_grad:
+            raise TypeError(
+                f"{name}: expected a value without derivatives, got a tensor that requires grad; "
+                f"pass {name}.detach()"
+            )

@@ -1,0 +1,61 @@
+"""What all functions of JAX arrays need: settings, checked arrays, callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .host import Settings
+
+SECOND = (
+    "second derivatives: expected one derivative of a Hausdorff divergence or a kernel norm, got "
+    "one more; use jax.lax.stop_gradient"
+)
+THIRD = (
+    "third derivatives: expected at most two derivatives of a value, or one of potentials, maps "
+    "and soft sorts, got one more; use jax.lax.stop_gradient"
+)
+
+
+def settings_of(kind: str, options: dict[str, Any]) -> Settings:
+    """The settings of a call, which must be known when a function is traced."""
+    for name, value in options.items():
+        if isinstance(value, jax.core.Tracer):
+            raise TypeError(
+                f"{name}: expected a number that is known when the function is traced, got a "
+                f"traced array; make {name} a Python number, static for jax.jit"
+            )
+    return Settings(kind, tuple(sorted(options.items())))
+
+
+def of_common_type(**given: Any) -> list[jax.Array]:
+    """Arrays of a common type, float32 or float64; missing weights are empty."""
+    arrays = {name: jnp.asarray(each) for name, each in given.items() if each is not None}
+    dtype = jnp.result_type(jnp.float32, *(array.dtype for array in arrays.values()))
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"x: expected real numbers, got {dtype}; pass arrays of float32 or float64")
+    return [arrays[name].astype(dtype) if name in arrays else jnp.zeros(0, dtype) for name in given]
+
+
+def callback(function: Callable[..., Any], shapes: Any, *arrays: Any) -> Any:
+    """Call a function of NumPy arrays; batches have leading axes."""
+    return jax.pure_callback(function, shapes, *arrays, vmap_method="broadcast_all")
+
+
+def like(array: Any) -> Any:
+    """The shape and the type of an array."""
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+
+
+@jax.custom_jvp
+def last(arrays: Any) -> Any:
+    """The arrays, of which no further derivative is allowed."""
+    return arrays
+
+
+@last.defjvp
+def _last_jvp(primals: Any, tangents: Any) -> Any:
+    raise NotImplementedError(THIRD)
