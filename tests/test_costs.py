@@ -183,7 +183,7 @@ def test_a_price_of_the_marginals_goes_with_any_exponent(p):
 
 
 def test_distances_on_a_line_start_sorted_and_other_costs_take_no_quadratic_start():
-    x, y = np.random.default_rng(0).random((2, 400, 1))
+    x, y = np.random.default_rng(0).random((2, 600, 1))
     how = {"p": 1, "blur": 0.001}
     sorted_first = snb.entropic_ot(x, y, **how)
     from_zeros = snb.entropic_ot(x, y, **how, solver=snb.Sinkhorn(init="zeros"))

@@ -54,7 +54,8 @@ class Survey(NamedTuple):
     """Facts about pairs of clouds."""
 
     relations: Any  # -1 if the first precedes the second, 0 if they are the same measure, else 1
-    diameters: Any
+    diagonals: Any  # of the bounding box of both
+    sides: Any  # their sum
     least: Any  # probability of a point
 
 
@@ -206,12 +207,13 @@ def _least(forms, c):
 
 @kernel
 def survey(forms, sources, targets):
-    """The relation, the diameter and the smallest probability of each pair of clouds, given by
+    """The relation, the bounding box and the smallest probability of each pair of clouds, given by
     their numbers.
     """
     count = len(sources)
     relations = np.empty(count, dtype=np.int64)
-    diameters = np.empty(count)
+    diagonals = np.empty(count)
+    sides = np.empty(count)
     least = np.empty(count)
     for q in range(count):
         c, e = sources[q], targets[q]
@@ -222,11 +224,14 @@ def survey(forms, sources, targets):
         else:
             relations[q] = 0 if c == e else _first_difference(forms, c, e)
         square = 0.0
+        total = 0.0
         d = forms.dimensions[c]
         for k in range(d):
             low = min(forms.corners[forms.boxes[c] + k], forms.corners[forms.boxes[e] + k])
             high = max(forms.corners[forms.boxes[c] + d + k], forms.corners[forms.boxes[e] + d + k])
             square += (high - low) * (high - low)
-        diameters[q] = np.sqrt(square)
+            total += high - low
+        diagonals[q] = np.sqrt(square)
+        sides[q] = total
         least[q] = min(_least(forms, c), _least(forms, e))
-    return Survey(relations, diameters, least)
+    return Survey(relations, diagonals, sides, least)

@@ -77,6 +77,18 @@ class Cost(Protocol):
         """
         return points - origin
 
+    def places(self, points: Floats) -> Floats:
+        """(n, D) embedded points of which only differences matter; the points themselves, if they
+        are not embedded.
+        """
+        return points
+
+    def extent(self, diagonals: Floats, sides: Floats) -> Floats:
+        """Upper bounds of the distances, in the unit of `blur`, within boxes with these diagonals
+        and sums of their sides.
+        """
+        return diagonals
+
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """(n, d) derivatives in the points from those in the embedded points."""
         return gradients

@@ -38,6 +38,10 @@ class CityBlock(Cost):
         """The length that belongs to a temperature."""
         return eps
 
+    def extent(self, diagonals: Floats, sides: Floats) -> Floats:
+        """The sums of the sides."""
+        return sides
+
     def kind(self, per_cost: float) -> tuple[float, Kind]:
         """The factor, and the kind."""
         return per_cost, Kind()

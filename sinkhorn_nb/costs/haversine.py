@@ -57,6 +57,14 @@ class Haversine(Cost):
             [radii * np.cos(longitudes), radii * np.sin(longitudes), np.sin(latitudes)]
         )
 
+    def places(self, points: Floats) -> Floats:
+        """The embedded points."""
+        return self.embedded(points, points[0])
+
+    def extent(self, diagonals: Floats, sides: Floats) -> Floats:
+        """The diameter of the sphere in all boxes."""
+        return np.full(len(diagonals), math.pi)
+
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """The derivatives in latitude and longitude."""
         latitudes, longitudes = points.T

@@ -175,7 +175,7 @@ def _solve_small(
             for k in numbers
         }
         selves = {k: own for k, own in found.items() if own is not None} | (selves or {})
-    if not suits(solver, starts):
+    if not suits(solver, terms, starts):
         return None
     small = solve_small(pairs, solver, is_alone, selves, starts)
     # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too

@@ -12,16 +12,18 @@ import numpy as np
 
 from ..backends.choice import small_solver
 from ..backends.cpu.small_problems import Answers, Problems
-from ..backends.normal_forms import Forms, Survey, sizes_of, survey
+from ..backends.normal_forms import WEIGHT_ROUNDING, Forms, Survey, sizes_of, survey
 from ..backends.pointwise import LOG2E
-from ..backends.small_rules import FINE
+from ..backends.small_rules import FINE, NO_VALUE
 from ..common.array_types import Booleans, Floats, Indices
 from ..dual import Normal
 from ..measures.clouds import CloudPairs, Clouds
 from ..problem import Problem
 from ..results.solution import Solution
+from ..terms import Terms
 from .schedule import LIMIT, value_tols
-from .small_solutions import Found, SmallSolutions
+from .small_scales import PairScales, differences
+from .small_solutions import Found, SmallSolutions, Solved
 
 if TYPE_CHECKING:
     from .sinkhorn import Sinkhorn
@@ -32,31 +34,36 @@ if TYPE_CHECKING:
 LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
 # Of a point, so that products of weights and clipped entries do not underflow
 SMALLEST_MASS = 1e-280
-SMALLEST_BLUR = 3e-5  # of the diameter: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
+# For distances of 1: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
+SMALLEST_EPS = 9e-10
+LARGEST_RATE = 1e6  # eps / rho: above, nothing is transported
 MOST = 1000  # iterations: problems that take more need two-level steps
 # Of self problems, which take few iterations, so that their values are accurate beyond doubt
 SELF_TOL = 1e-7
 
 
-def suits(solver: Sinkhorn, starts: Starts | None = None) -> bool:
-    """Tell whether the compiled solver of small problems has all settings of a solver, and takes
-    these starts.
+def suits(solver: Sinkhorn, terms: Terms, starts: Starts | None = None) -> bool:
+    """Tell whether the compiled solver of small problems has all settings of a solver, serves these
+    terms, and takes these starts.
+
+    On GPUs, it serves only balanced problems with the cost |x - y|^2 / 2.
     """
-    is_usual = solver.dtype in (None, "float64")
     known, usual = {"tol", "max_iter", "compression", "backend", "dtype"}, _defaults(type(solver))  # type: ignore[arg-type]  # classes have hashes
     known = known if starts is None else {*known, "init"}
-    return is_usual and all(
+    if solver.dtype == "float32" or not (terms.are_classical or solver.backend != "cuda"):
+        return False
+    return all(
         value == usual[name] for name, value in solver._compared.items() if name not in known
     )
 
 
 def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
     """Tell whether the problem of a pair of clouds has few enough pairs, if needed after equal
-    points are merged, and is balanced with the cost |x - y|^2 / 2.
+    points are merged, and the cost is no function of the caller.
     """
     largest = _largest(is_alone)
     (clouds, sources, targets, terms) = pairs
-    if not terms.are_classical:
+    if terms.profile is None or max(terms.marginals.rates(terms.eps)) > LARGEST_RATE:
         return False
     if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= largest:
         return True
@@ -107,72 +114,107 @@ def solve_small(
     """
     (clouds, sources, targets, terms) = pairs
     largest = _largest(is_alone)
-    eps = terms.eps
-    forms = clouds.forms
     everyone = np.arange(len(clouds))
-    facts = survey(forms, sources, targets)
+    facts = _related(survey(clouds.forms, sources, targets), pairs)
     are_equal = facts.relations == 0
     selves = selves or {}
     same = _same(everyone, sources, targets, are_equal)
     are_wanted = same == everyone if is_debiased else np.zeros(len(clouds), dtype=bool)
     are_wanted[same[sources[are_equal]]] = True
     are_wanted[list(selves)] = False
-    own, own_are_solved = _solve_own(forms, are_wanted, eps, solver, largest, selves, starts)
-    own_are_solved = own_are_solved[same]
+    own = _solve_own(pairs, are_wanted, solver, largest, selves, starts)
+    own_are_solved = own.are_solved[same]
 
     # The same bits for (b, a)
-    first, second = np.where(facts.relations > 0, (targets, sources), (sources, targets))
+    are_turned = facts.relations > 0
+    first, second = np.where(are_turned, (targets, sources), (sources, targets))
     are_ready = own_are_solved[sources] & own_are_solved[targets] | ~(is_debiased | are_equal)
-    are_wanted = are_ready & _are_small(forms, facts, first, second, eps, largest) & ~are_equal
-    tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
+    are_small = _are_small(clouds.forms, facts, first, second, terms, largest)
     beyond = None
     if starts is not None:
         of_second = starts.g if second[0] == targets[0] else starts.f
-        beyond = [LOG2E / eps * of_second + own.of(same[second[0]]).v]
-    problems = _problems(facts, same[first], same[second], eps, tols, are_wanted, beyond)
-    if not is_debiased:
+        beyond = [LOG2E / terms.eps * of_second + own.answers.of(same[second[0]]).v]
+    problems = _problems(
+        facts,
+        same[first],
+        same[second],
+        terms,
+        _rates(terms, are_turned),
+        _tols(facts, terms, solver),
+        are_ready & are_small & ~are_equal,
+        beyond,
+    )
+    scales = PairScales.of(pairs)
+    if is_debiased:
+        problems = _debiased(problems, pairs, scales, same, own.answers)
+    else:
         problems.are_fine[:] = False
-    cross = small_solver(solver.backend)(forms, problems, own, min(MOST, solver.max_iter))
-    are_solved = are_ready & ((cross.errors <= tols) & cross.are_accurate | are_equal)
-    found = Found(own, cross, same, facts.relations, are_solved, own_are_solved)
+    max_iter = min(MOST, solver.max_iter)
+    cross = small_solver(solver.backend)(own.forms, problems, own.answers, max_iter)
+    are_solved = are_ready & ((cross.errors <= problems.tols) & cross.are_accurate | are_equal)
+    found = Found(
+        own, Solved(own.forms, problems, cross, are_solved), same, facts.relations, scales
+    )
     return SmallSolutions(pairs, solver, found, selves)
 
 
+def _related(facts: Survey, pairs: CloudPairs) -> Survey:
+    """Facts about pairs in which only clouds of the same mass are equal, and of these only if both
+    marginals have the same price.
+    """
+    (clouds, sources, targets, terms) = pairs
+    marginals = terms.marginals
+    if marginals.are_exact:
+        return facts
+    masses = clouds.masses
+    excess = masses[sources] - masses[targets]
+    are_same = np.abs(excess) <= WEIGHT_ROUNDING * np.maximum(masses[sources], masses[targets])
+    if marginals != marginals.T:
+        are_same[:] = False
+    order = np.where(excess > 0, 1, -1)
+    return facts._replace(
+        relations=np.where((facts.relations == 0) & ~are_same, order, facts.relations)
+    )
+
+
 def _solve_own(
-    forms: Forms,
+    pairs: CloudPairs,
     are_wanted: Booleans,
-    eps: float,
     solver: Sinkhorn,
     largest: int,
     selves: dict[int, Solution],
     starts: Starts | None,
-) -> tuple[Answers, Booleans]:
+) -> Solved:
     """The answers for clouds with themselves, including known ones, and which of them are
     solved.
     """
+    clouds = pairs.clouds
+    terms = pairs.terms
     everyone = np.arange(len(are_wanted))
-    facts = survey(forms, everyone, everyone)
-    tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
-    are_small = _are_small(forms, facts, everyone, everyone, eps, largest)
+    facts = survey(clouds.forms, everyone, everyone)
+    tols = _tols(facts, terms, solver)
+    are_small = _are_small(clouds.forms, facts, everyone, everyone, terms, largest)
     own_starts = (
         None
         if starts is None or len(everyone) != 2
-        else [LOG2E / eps * f for f in (starts.source, starts.target)]
+        else [LOG2E / terms.eps * f for f in (starts.source, starts.target)]
     )
     problems = _problems(
         facts,
         everyone,
         everyone,
-        eps,
+        terms,
+        np.tile(terms.marginals.of_source().rates(terms.eps), (len(everyone), 1)),
         np.minimum(tols, SELF_TOL),
         are_wanted & are_small,
         own_starts,
     )
+    forms = clouds.places(terms.cost)
     own = small_solver(solver.backend)(forms, problems, None, min(MOST, solver.max_iter))
     for k, solution in selves.items():
         if isinstance(solution.found, Normal) and solution.found.answer is not None:
             own.put(k, solution.found.answer, is_free=solution.solve_passes == 0)
-    return own, are_small & (own.errors <= tols)
+    return Solved(forms, problems, own, are_small & (own.errors <= tols))
 
 
 def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None, float]:
@@ -182,7 +224,7 @@ def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None
     clouds = Clouds.of_measures([problem.source, problem.target])
     (source, target) = np.arange(2)[:, None]
     pair = CloudPairs(clouds, source, target, problem.terms)
-    if not suits(solver) or not any_small(pair, is_alone=True):
+    if not suits(solver, problem.terms) or not any_small(pair, is_alone=True):
         return None, 0.0
     small = solve_small(pair, solver, is_alone=True, is_debiased=False)
     if not small.are_solved[0]:
@@ -204,21 +246,39 @@ def _same(everyone: Indices, sources: Indices, targets: Indices, are_equal: Bool
 
 
 def _are_small(
-    forms: Forms, facts: Survey, first: Indices, second: Indices, eps: float, largest: int
+    forms: Forms, facts: Survey, first: Indices, second: Indices, terms: Terms, largest: int
 ) -> Booleans:
     """Tell whether problems fit the cache, with no extreme blur or weight."""
     sizes = sizes_of(forms.ends)
-    blur = np.sqrt(eps)
-    is_usual = (blur >= SMALLEST_BLUR * facts.diameters) & (blur <= LIMIT * facts.diameters)
+    diameters = _diameters(facts, terms)
+    smallest_blurs = terms.cost.blur(SMALLEST_EPS) * diameters
+    is_usual = (smallest_blurs <= terms.blur) & (terms.blur <= LIMIT * diameters)
     fits = (sizes[first] * sizes[second] <= largest) & (facts.least >= SMALLEST_MASS)
-    return fits & (is_usual | (facts.diameters == 0))
+    return fits & (is_usual | (diameters == 0))
+
+
+def _diameters(facts: Survey, terms: Terms) -> Floats:
+    """Upper bounds of the distances in each pair of clouds, in the unit of the blur."""
+    return terms.cost.extent(facts.diagonals, facts.sides)
+
+
+def _tols(facts: Survey, terms: Terms, solver: Sinkhorn) -> Floats:
+    """The marginal errors to iterate to."""
+    return value_tols(terms.blur, _diameters(facts, terms), solver.tol)
+
+
+def _rates(terms: Terms, are_turned: Booleans) -> Floats:
+    """(B, 2) eps / rho of the first and the second cloud of each problem."""
+    (kx, ky) = terms.marginals.rates(terms.eps)
+    return np.where(are_turned[:, None], (ky, kx), (kx, ky))
 
 
 def _problems(
     facts: Survey,
     first: Indices,
     second: Indices,
-    eps: float,
+    terms: Terms,
+    rates: Floats,
     tols: Floats,
     are_wanted: Booleans,
     starts: list[Floats] | None,
@@ -229,8 +289,31 @@ def _problems(
     count = len(first)
     is_started = starts is not None
     flat = np.empty(0) if starts is None else np.concatenate(starts)
-    are_fine = np.sqrt(eps) < FINE * facts.diameters
-    scales = np.full(count, LOG2E / 2 / eps)
     return Problems(
-        first, second, scales, tols, are_fine, are_wanted, flat, np.full(count, is_started)
+        sources=first,
+        targets=second,
+        profile=terms.profile,
+        rates=rates,
+        tols=tols,
+        bases=np.full(count, NO_VALUE),
+        gains=np.zeros(count),
+        are_fine=terms.blur < FINE * _diameters(facts, terms),
+        are_wanted=are_wanted,
+        starts=flat,
+        are_started=np.full(count, is_started),
+    )
+
+
+def _debiased(
+    problems: Problems, pairs: CloudPairs, scales: PairScales, same: Indices, own: Answers
+) -> Problems:
+    """The problems whose values are wanted for divergences."""
+    unit = pairs.terms.eps / LOG2E
+    mass = scales.cross.mass
+    values = unit * np.where(own.errors < np.inf, own.values, 0.0)
+    none = np.zeros(len(mass))
+    (of_x, of_y) = ((scales.own.mass * own.gains[same])[k] for k in (pairs.sources, pairs.targets))
+    return problems._replace(
+        bases=-differences(pairs, scales, same, none, values) / (unit * mass),
+        gains=(of_x + of_y) / (2 * mass),
     )

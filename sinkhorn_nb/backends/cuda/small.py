@@ -77,7 +77,7 @@ def solve_all(forms, problems, own, max_iter):
     answers = Answers.room(sizes[problems.sources], sizes[problems.targets], max_iter)
     own = answers if own is None else own
     table = _table(forms, problems, own, answers)
-    figures = _figures(problems, own, max_iter)
+    figures = _figures(problems, max_iter)
     order = np.argsort(
         np.where(_is_near(table), 0, 2**62) + table[:, N] * table[:, M], kind="stable"
     )
@@ -126,20 +126,16 @@ def _table(forms, problems, own, answers):
     return table
 
 
-def _figures(problems, own, max_iter):
+def _figures(problems, max_iter):
     """The numbers of each problem."""
-    c, e = problems.sources, problems.targets
-    figures = np.zeros((len(c), HISTORY + max_iter))
-    figures[:, SCALE] = problems.scales
+    figures = np.zeros((len(problems.sources), HISTORY + max_iter))
+    figures[:, SCALE] = problems.profile.scale
     figures[:, TOL] = problems.tols
     figures[:, LAST_ERROR] = START_ERROR
     figures[:, BEST_DUAL] = NO_VALUE
     figures[:, [LEAST_ERROR, LEAST_UNEVENNESS]] = -NO_VALUE
-    figures[:, BASE], figures[:, AIM_GAIN] = NO_VALUE, 0.0
-    is_cross = np.flatnonzero(c != e)
-    c, e = c[is_cross], e[is_cross]
-    figures[is_cross, BASE] = (own.values[c] + own.values[e]) / 2.0
-    figures[is_cross, AIM_GAIN] = (own.gains[c] + own.gains[e]) / 2.0
+    figures[:, BASE] = problems.bases
+    figures[:, AIM_GAIN] = problems.gains
     return figures
 
 
