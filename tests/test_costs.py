@@ -11,6 +11,9 @@ import sinkhorn_nb as snb
 from sinkhorn_nb.costs import SQUARED_EUCLIDEAN, cost_of
 from sinkhorn_nb.initializers import Debiased, Gaussian, Sorting
 
+# Those by the compiled solver are in test_small_family
+pytestmark = pytest.mark.usefixtures("by_the_loop")
+
 FINE = snb.Sinkhorn(tol=1e-9)
 
 # Arguments of the public functions, dimension of the points
@@ -183,7 +186,7 @@ def test_a_price_of_the_marginals_goes_with_any_exponent(p):
 
 
 def test_distances_on_a_line_start_sorted_and_other_costs_take_no_quadratic_start():
-    x, y = np.random.default_rng(0).random((2, 600, 1))
+    x, y = np.random.default_rng(0).random((2, 400, 1))
     how = {"p": 1, "blur": 0.001}
     sorted_first = snb.entropic_ot(x, y, **how)
     from_zeros = snb.entropic_ot(x, y, **how, solver=snb.Sinkhorn(init="zeros"))
