@@ -23,7 +23,6 @@ from sinkhorn_nb.backends.cpu.small_costs import profile
 from sinkhorn_nb.backends.cpu.small_problems import Problems, solve_all
 from sinkhorn_nb.backends.cuda import device as cuda_device
 from sinkhorn_nb.backends.cuda import small as cuda_small
-from sinkhorn_nb.backends.small_rules import NO_VALUE
 
 SIZES = [(1, 1), (1, 5), (5, 1), (2, 2), (4, 7), (9, 11)] + (
     [] if SIMULATED else [(64, 70), (200, 300), (1, 3000)]
@@ -212,12 +211,8 @@ def pairs_of_clouds(ask, tol=1e-3):
     forms = forms_of([Case(x, near, a, a), Case(y, y, b, b)])  # in blurs
     selves = problems_between([0, 1, 2], [0, 1, 2], 1e-7, [True, True, True])
     own = ask(forms, selves, None, 100)
+    own.gains[:] += 1e-3  # so that they matter
     pairs = problems_between([0, 0, 2], [1, 2, 1], tol, [True, True, False])
-    pairs = pairs._replace(
-        bases=(own.values[pairs.sources] + own.values[pairs.targets]) / 2,
-        gains=(own.gains[pairs.sources] + own.gains[pairs.targets]) / 2
-        + 1e-3,  # so that they matter
-    )
     return own, ask(forms, pairs, own, 100)
 
 
@@ -228,8 +223,8 @@ def problems_between(sources, targets, tol, are_wanted):
         profile=profile(None, 1.0, np.log2(np.e)),
         rates=np.zeros((count, 2)),
         tols=np.full(count, tol),
-        bases=np.full(count, NO_VALUE),
-        gains=np.zeros(count),
+        shares=np.full((count, 2), 0.5),
+        constants=np.zeros(count),
         are_fine=np.arange(count) == 1,
         are_wanted=np.array(are_wanted),
         starts=np.empty(0),

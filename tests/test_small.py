@@ -14,7 +14,6 @@ from sinkhorn_nb.backends.cpu import small_problems
 from sinkhorn_nb.backends.cpu.small_costs import profile
 from sinkhorn_nb.backends.cpu.small_problems import Answers, Problems, solve_all
 from sinkhorn_nb.backends.normal_forms import Forms
-from sinkhorn_nb.backends.small_rules import NO_VALUE
 
 LOG2E = np.log2(np.e)
 
@@ -102,8 +101,8 @@ def solved(cases, max_iter=500, ask=solve_all):
         targets=2 * count + np.array([not c.is_self for c in cases]),
         profile=profile(None, 1.0, LOG2E),
         rates=np.zeros((len(cases), 2)),
-        bases=np.full(len(cases), NO_VALUE),
-        gains=np.zeros(len(cases)),
+        shares=np.full((len(cases), 2), 0.5),
+        constants=np.zeros(len(cases)),
         tols=np.array([c.tol for c in cases]),
         are_fine=np.zeros(len(cases), dtype=bool),
         are_wanted=np.ones(len(cases), dtype=bool),

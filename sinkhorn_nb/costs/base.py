@@ -83,11 +83,15 @@ class Cost(Protocol):
         """
         return points
 
-    def extent(self, diagonals: Floats, sides: Floats) -> Floats:
-        """Upper bounds of the distances, in the unit of `blur`, within boxes with these diagonals
-        and sums of their sides.
-        """
-        return diagonals
+    @property
+    def widest(self) -> float:
+        """The diameter of all sets of points, or 0 if it depends on them."""
+        return 0.0
+
+    @property
+    def has_sides(self) -> bool:
+        """Whether the diameter of a box is the sum of its sides, not its diagonal."""
+        return False
 
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """(n, d) derivatives in the points from those in the embedded points."""

@@ -38,9 +38,10 @@ class CityBlock(Cost):
         """The length that belongs to a temperature."""
         return eps
 
-    def extent(self, diagonals: Floats, sides: Floats) -> Floats:
-        """The sums of the sides."""
-        return sides
+    @property
+    def has_sides(self) -> bool:
+        """The diameter is the sum of the sides."""
+        return True
 
     def kind(self, per_cost: float) -> tuple[float, Kind]:
         """The factor, and the kind."""

@@ -50,9 +50,10 @@ class Cosine(Cost):
         """The embedded points."""
         return self.embedded(points, points[0])
 
-    def extent(self, diagonals: Floats, sides: Floats) -> Floats:
-        """The diameter of the sphere in all boxes."""
-        return np.full(len(diagonals), 2.0)
+    @property
+    def widest(self) -> float:
+        """The diameter of the sphere."""
+        return 2.0
 
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """The parts of the derivatives along the sphere, over the lengths of the points."""

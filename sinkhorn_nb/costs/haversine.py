@@ -61,9 +61,10 @@ class Haversine(Cost):
         """The embedded points."""
         return self.embedded(points, points[0])
 
-    def extent(self, diagonals: Floats, sides: Floats) -> Floats:
-        """The diameter of the sphere in all boxes."""
-        return np.full(len(diagonals), math.pi)
+    @property
+    def widest(self) -> float:
+        """The diameter of the sphere."""
+        return math.pi
 
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """The derivatives in latitude and longitude."""

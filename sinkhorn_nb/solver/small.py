@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends.choice import small_solver
-from ..backends.cpu.small_problems import Answers, Problems
-from ..backends.normal_forms import WEIGHT_ROUNDING, Forms, Survey, sizes_of, survey
+from ..backends.cpu.small_problems import Problems
+from ..backends.normal_forms import WEIGHT_ROUNDING
 from ..backends.pointwise import LOG2E
-from ..backends.small_rules import FINE, NO_VALUE
+from ..backends.small_survey import Limits, Survey, survey
 from ..common.array_types import Booleans, Floats, Indices
 from ..dual import Normal
 from ..measures.clouds import CloudPairs, Clouds
 from ..problem import Problem
 from ..results.solution import Solution
 from ..terms import Terms
-from .schedule import LIMIT, value_tols
-from .small_scales import PairScales, differences
+from .schedule import LEAST_TOL, LIMIT, SMALL_BLUR
+from .small_scales import Balance
 from .small_solutions import Found, SmallSolutions, Solved
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Pairs of a problem: for more of them two-level steps, in which threads share a problem, need less
 # time. In a batch, each thread has a problem of its own.
-LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
+LARGEST_ALONE, LARGEST_TOGETHER = 2**19, 2**20
 # Of a point, so that products of weights and clipped entries do not underflow
 SMALLEST_MASS = 1e-280
 # For distances of 1: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
@@ -113,49 +113,54 @@ def solve_small(
     SmallSolutions
     """
     (clouds, sources, targets, terms) = pairs
-    largest = _largest(is_alone)
+    limits = _limits(terms, solver, is_alone)
     everyone = np.arange(len(clouds))
-    facts = _related(survey(clouds.forms, sources, targets), pairs)
+    facts = _related(survey(clouds.forms, sources, targets, limits), pairs)
     are_equal = facts.relations == 0
     selves = selves or {}
     same = _same(everyone, sources, targets, are_equal)
     are_wanted = same == everyone if is_debiased else np.zeros(len(clouds), dtype=bool)
     are_wanted[same[sources[are_equal]]] = True
     are_wanted[list(selves)] = False
-    own = _solve_own(pairs, are_wanted, solver, largest, selves, starts)
+    own = _solve_own(pairs, are_wanted, solver, limits, selves, starts)
     own_are_solved = own.are_solved[same]
 
     # The same bits for (b, a)
     are_turned = facts.relations > 0
-    first, second = np.where(are_turned, (targets, sources), (sources, targets))
-    are_ready = own_are_solved[sources] & own_are_solved[targets] | ~(is_debiased | are_equal)
-    are_small = _are_small(clouds.forms, facts, first, second, terms, largest)
+    first = np.where(are_turned, targets, sources)
+    second = np.where(are_turned, sources, targets)
+    are_ready = own_are_solved[sources] & own_are_solved[targets]
+    if not is_debiased:
+        are_ready |= ~are_equal
+        facts.are_fine[:] = False
     beyond = None
     if starts is not None:
         of_second = starts.g if second[0] == targets[0] else starts.f
         beyond = [LOG2E / terms.eps * of_second + own.answers.of(same[second[0]]).v]
-    problems = _problems(
-        facts,
-        same[first],
-        same[second],
-        terms,
-        _rates(terms, are_turned),
-        _tols(facts, terms, solver),
-        are_ready & are_small & ~are_equal,
-        beyond,
-    )
-    scales = PairScales.of(pairs)
-    if is_debiased:
-        problems = _debiased(problems, pairs, scales, same, own.answers)
-    else:
-        problems.are_fine[:] = False
+    balance = Balance.of(pairs, are_turned, is_debiased)
+    are_wanted = are_ready & facts.are_small & ~are_equal
+    problems = _problems(facts, same[first], same[second], terms, balance, are_wanted, beyond)
     max_iter = min(MOST, solver.max_iter)
     cross = small_solver(solver.backend)(own.forms, problems, own.answers, max_iter)
     are_solved = are_ready & ((cross.errors <= problems.tols) & cross.are_accurate | are_equal)
-    found = Found(
-        own, Solved(own.forms, problems, cross, are_solved), same, facts.relations, scales
-    )
+    found = Found(own, Solved(own.forms, problems, cross, are_solved), same, facts.relations)
     return SmallSolutions(pairs, solver, found, selves)
+
+
+def _limits(terms: Terms, solver: Sinkhorn, is_alone: bool) -> Limits:
+    cost = terms.cost
+    return Limits(
+        blur=terms.blur,
+        tol=solver.tol,
+        least_tol=LEAST_TOL,
+        small_blur=SMALL_BLUR,
+        smallest_blur=cost.blur(SMALLEST_EPS),
+        largest_blur=LIMIT,
+        most_pairs=_largest(is_alone),
+        least_mass=SMALLEST_MASS,
+        has_sides=cost.has_sides,
+        widest=cost.widest,
+    )
 
 
 def _related(facts: Survey, pairs: CloudPairs) -> Survey:
@@ -181,40 +186,33 @@ def _solve_own(
     pairs: CloudPairs,
     are_wanted: Booleans,
     solver: Sinkhorn,
-    largest: int,
+    limits: Limits,
     selves: dict[int, Solution],
     starts: Starts | None,
 ) -> Solved:
     """The answers for clouds with themselves, including known ones, and which of them are
     solved.
     """
-    clouds = pairs.clouds
-    terms = pairs.terms
+    (clouds, _, _, terms) = pairs
     everyone = np.arange(len(are_wanted))
-    facts = survey(clouds.forms, everyone, everyone)
-    tols = _tols(facts, terms, solver)
-    are_small = _are_small(clouds.forms, facts, everyone, everyone, terms, largest)
+    facts = survey(clouds.forms, everyone, everyone, limits)
     own_starts = (
         None
         if starts is None or len(everyone) != 2
         else [LOG2E / terms.eps * f for f in (starts.source, starts.target)]
     )
-    problems = _problems(
-        facts,
-        everyone,
-        everyone,
-        terms,
-        np.tile(terms.marginals.of_source().rates(terms.eps), (len(everyone), 1)),
-        np.minimum(tols, SELF_TOL),
-        are_wanted & are_small,
-        own_starts,
-    )
+    own_terms = terms._replace(marginals=terms.marginals.of_source())
+    selfs = CloudPairs(clouds, everyone, everyone, own_terms)
+    balance = Balance.of(selfs, are_wanted, is_debiased=False)
+    sharp = facts._replace(tols=np.minimum(facts.tols, SELF_TOL))
+    are_wanted = are_wanted & facts.are_small
+    problems = _problems(sharp, everyone, everyone, terms, balance, are_wanted, own_starts)
     forms = clouds.places(terms.cost)
     own = small_solver(solver.backend)(forms, problems, None, min(MOST, solver.max_iter))
     for k, solution in selves.items():
         if isinstance(solution.found, Normal) and solution.found.answer is not None:
             own.put(k, solution.found.answer, is_free=solution.solve_passes == 0)
-    return Solved(forms, problems, own, are_small & (own.errors <= tols))
+    return Solved(forms, problems, own, facts.are_small & (own.errors <= facts.tols))
 
 
 def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None, float]:
@@ -245,75 +243,28 @@ def _same(everyone: Indices, sources: Indices, targets: Indices, are_equal: Bool
     return same
 
 
-def _are_small(
-    forms: Forms, facts: Survey, first: Indices, second: Indices, terms: Terms, largest: int
-) -> Booleans:
-    """Tell whether problems fit the cache, with no extreme blur or weight."""
-    sizes = sizes_of(forms.ends)
-    diameters = _diameters(facts, terms)
-    smallest_blurs = terms.cost.blur(SMALLEST_EPS) * diameters
-    is_usual = (smallest_blurs <= terms.blur) & (terms.blur <= LIMIT * diameters)
-    fits = (sizes[first] * sizes[second] <= largest) & (facts.least >= SMALLEST_MASS)
-    return fits & (is_usual | (diameters == 0))
-
-
-def _diameters(facts: Survey, terms: Terms) -> Floats:
-    """Upper bounds of the distances in each pair of clouds, in the unit of the blur."""
-    return terms.cost.extent(facts.diagonals, facts.sides)
-
-
-def _tols(facts: Survey, terms: Terms, solver: Sinkhorn) -> Floats:
-    """The marginal errors to iterate to."""
-    return value_tols(terms.blur, _diameters(facts, terms), solver.tol)
-
-
-def _rates(terms: Terms, are_turned: Booleans) -> Floats:
-    """(B, 2) eps / rho of the first and the second cloud of each problem."""
-    (kx, ky) = terms.marginals.rates(terms.eps)
-    return np.where(are_turned[:, None], (ky, kx), (kx, ky))
-
-
 def _problems(
     facts: Survey,
     first: Indices,
     second: Indices,
     terms: Terms,
-    rates: Floats,
-    tols: Floats,
+    balance: Balance,
     are_wanted: Booleans,
     starts: list[Floats] | None,
 ) -> Problems:
     """The problems between clouds. Starts, if there are any, are potentials of the second cloud in
     bits.
     """
-    count = len(first)
-    is_started = starts is not None
-    flat = np.empty(0) if starts is None else np.concatenate(starts)
     return Problems(
         sources=first,
         targets=second,
         profile=terms.profile,
-        rates=rates,
-        tols=tols,
-        bases=np.full(count, NO_VALUE),
-        gains=np.zeros(count),
-        are_fine=terms.blur < FINE * _diameters(facts, terms),
+        rates=balance.rates,
+        tols=facts.tols,
+        shares=balance.shares,
+        constants=balance.constants,
+        are_fine=facts.are_fine,
         are_wanted=are_wanted,
-        starts=flat,
-        are_started=np.full(count, is_started),
-    )
-
-
-def _debiased(
-    problems: Problems, pairs: CloudPairs, scales: PairScales, same: Indices, own: Answers
-) -> Problems:
-    """The problems whose values are wanted for divergences."""
-    unit = pairs.terms.eps / LOG2E
-    mass = scales.cross.mass
-    values = unit * np.where(own.errors < np.inf, own.values, 0.0)
-    none = np.zeros(len(mass))
-    (of_x, of_y) = ((scales.own.mass * own.gains[same])[k] for k in (pairs.sources, pairs.targets))
-    return problems._replace(
-        bases=-differences(pairs, scales, same, none, values) / (unit * mass),
-        gains=(of_x + of_y) / (2 * mass),
+        starts=np.empty(0) if starts is None else np.concatenate(starts),
+        are_started=np.full(len(first), starts is not None),
     )

@@ -18,6 +18,7 @@ from ..backends.cpu.small_slopes import all_slopes
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Booleans, Floats, Indices
 from ..measures.clouds import CloudPairs, Clouds
+from .small_scales import PairScales
 
 if TYPE_CHECKING:
     from .small_solutions import Found
@@ -37,13 +38,13 @@ class FlatGradients(NamedTuple):
 
 
 def flat_gradients(
-    pairs: CloudPairs, found: Found, are_wanted: Booleans, values: Floats
+    pairs: CloudPairs, found: Found, scales: PairScales, are_wanted: Booleans, values: Floats
 ) -> FlatGradients:
     """The gradients of divergences of clouds of the same dimension; a and b are wrong for rows
     without mass.
     """
     clouds, sources, targets, terms = pairs
-    own, cross, same, relations, scales = found
+    own, cross, same, relations = found
     of_own, _ = all_slopes(*own[:2], same == np.arange(len(clouds)), own.answers)
     on_first, on_second = all_slopes(*cross[:2], are_wanted, cross.answers)
     slopes = Slopes(on_first, on_second, of_own)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..common.array_types import Floats, Indices
+from ..backends.pointwise import LOG2E
+from ..common.array_types import Booleans, Floats, Indices
 from ..marginals import Marginals
 from ..measures.clouds import CloudPairs
 
@@ -47,6 +48,43 @@ def _scales(marginals: Marginals, first: Floats, second: Floats, eps: float) -> 
     return Scales(*np.array([known[pair] for pair in masses]).T)
 
 
+class Balance(NamedTuple):
+    """The rates eps / rho of the first and the second cloud of each problem, and the shares and
+    constants of `Problems`.
+    """
+
+    rates: Floats
+    shares: Floats
+    constants: Floats
+
+    @classmethod
+    def of(cls, pairs: CloudPairs, are_turned: Booleans, is_debiased: bool) -> Balance:
+        """The balance of pairs of clouds, some of which are solved from the target to the
+        source.
+        """
+        terms = pairs.terms
+        count = len(are_turned)
+        if terms.marginals.are_exact:
+            return cls(np.zeros((count, 2)), np.full((count, 2), 0.5), np.zeros(count))
+        (kx, ky) = terms.marginals.rates(terms.eps)
+        rates = np.where(are_turned[:, None], (ky, kx), (kx, ky))
+        if not is_debiased:
+            return cls(rates, np.full((count, 2), 0.5), np.zeros(count))
+        scales = PairScales.of(pairs)
+        numbers = np.stack([pairs.sources, pairs.targets], axis=1)
+        own = np.where(are_turned[:, None], numbers[:, ::-1], numbers)
+        mass = scales.cross.mass
+        constants = _constants(pairs, scales) * LOG2E / (terms.eps * mass)
+        return cls(rates, scales.own.mass[own] / (2 * mass[:, None]), constants)
+
+
+def _constants(pairs: CloudPairs, scales: PairScales) -> Floats:
+    """What unequal masses add to divergences."""
+    (_, sources, targets, terms) = pairs
+    roots = np.sqrt(scales.own.mass[sources]) - np.sqrt(scales.own.mass[targets])
+    return (terms.marginals.source + terms.eps / 2) * roots**2
+
+
 def differences(
     pairs: CloudPairs, scales: PairScales, same: Indices, cross: Floats, own: Floats
 ) -> Floats:
@@ -62,5 +100,4 @@ def differences(
     values = scales.cross.mass * cross - (of_x + of_y) / 2
     if terms.marginals.are_exact:
         return values
-    roots = np.sqrt(mass_x) - np.sqrt(mass_y)
-    return values + (terms.marginals.source + terms.eps / 2) * roots**2
+    return values + _constants(pairs, scales)

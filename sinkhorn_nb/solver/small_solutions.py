@@ -45,7 +45,6 @@ class Found(NamedTuple):
     cross: Solved
     same: Indices  # the number of the cloud that represents each cloud in self problems
     relations: Indices  # the same as in a Survey
-    scales: PairScales
 
 
 class SmallSolutions:
@@ -69,7 +68,7 @@ class SmallSolutions:
     ) -> None:
         self.clouds, self.sources, self.targets, self._terms = self._pairs = pairs
         self.eps = self._terms.eps
-        own, cross, self._same, self._relations, self._scales = found
+        own, cross, self._same, self._relations = found
         self._own = own.answers
         self._own_are_solved = own.are_solved[self._same]
         self._cross = cross.answers
@@ -85,6 +84,10 @@ class SmallSolutions:
     def are_equal(self) -> Booleans:
         """(B,) whether the two clouds are the same measure, so that its self problem serves."""
         return self._relations == 0
+
+    @cached_property
+    def _scales(self) -> PairScales:
+        return PairScales.of(self._pairs)
 
     @cached_property
     def value(self) -> Floats:
@@ -216,7 +219,7 @@ class SmallSolutions:
         same dimension.
         """
         are_wanted = self.are_solved & ~self.are_equal
-        return flat_gradients(self._pairs, self._found, are_wanted, self.value)
+        return flat_gradients(self._pairs, self._found, self._scales, are_wanted, self.value)
 
     def _solution(self, problem: Problem, found: Normal, answers: Answers, q: int) -> Solution:
         n_iter = answers.counts[q, 0]

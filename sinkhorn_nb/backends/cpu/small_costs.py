@@ -90,7 +90,7 @@ def _apply_slope(kind, values):
 @kernel
 def apply_slope(profile, values):
     """Replace scaled sums by what the differences of two points are multiplied by in derivatives,
-    apart from `to_slopes`.
+    apart from `to_slopes`; for costs of squared distances and of coordinates, this is 1.
     """
     if profile.code == DISTANCE:
         _apply_slope(Distance(), values)
@@ -98,9 +98,6 @@ def apply_slope(profile, values):
         _apply_slope(Power(profile.half), values)
     elif profile.code == ARC:
         _apply_slope(Arc(profile.diameter), values)
-    else:
-        for j in range(len(values)):
-            values[j] = 1.0
 
 
 @kernel

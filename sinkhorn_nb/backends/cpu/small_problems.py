@@ -18,6 +18,7 @@ from .small_mixing import MEMORY, Mixing
 from .threads import run
 
 PAIRS_A_PANEL = 2**17  # fewer are not worth a thread's start
+FEW = 2**12  # numbers of histories that may wait for nothing
 
 
 class Problems(NamedTuple):
@@ -30,10 +31,10 @@ class Problems(NamedTuple):
     profile: Any  # of the cost in bits
     rates: Any  # (problems, 2) eps / rho of both sides; 0 for exact marginals
     tols: Any
-    # A divergence is a value minus the base, up to a factor, and the base is off by the gain at
-    # most: from the self problems, in bits. NO_VALUE where the value itself is wanted
-    bases: Any
-    gains: Any
+    # A divergence, in units of the plan's mass, is a value minus these shares (problems, 2) of the
+    # values of the self problems, plus a constant in bits
+    shares: Any
+    constants: Any
     # Whether the blur is so small that no estimate of the accuracy is to be trusted at first
     are_fine: Any
     are_wanted: Any  # the others are passed over
@@ -162,6 +163,17 @@ def _room(n, m):
 
 
 @kernel
+def aim_of(problems, own, q):
+    """The accuracy that the value of a problem must have, from the answers to the self problems."""
+    c = problems.sources[q]
+    e = problems.targets[q]
+    on_source = problems.shares[q, 0]
+    on_target = problems.shares[q, 1]
+    base = on_source * own.values[c] + on_target * own.values[e] - problems.constants[q]
+    return Aim(base, on_source * own.gains[c] + on_target * own.gains[e], problems.are_fine[q])
+
+
+@kernel
 def solve_range(forms, problems, own, first, last, blocks, answers):
     """Solve the problems first to last, one after another; `own` are the answers of each cloud with
     itself.
@@ -192,7 +204,7 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         v_last = answers.v_ends[q + 1]
         aim = Aim(NO_VALUE, 0.0, False)
         if not is_self:
-            aim = Aim(problems.bases[q], problems.gains[q], problems.are_fine[q])
+            aim = aim_of(problems, own, q)
         if problems.are_started[q]:
             copy(problems.starts[v_first:v_last], v)
         elif not is_self:
@@ -254,6 +266,8 @@ def solve_all(forms, problems, own, max_iter):
         )
 
     run(task, panels(pairs))
+    if answers.histories.size <= FEW:
+        return answers
     # Few problems take many iterations: the others need no room for so many
     most = answers.counts[:, 0].max()
     return answers._replace(histories=answers.histories[:, :most].copy())

@@ -7,7 +7,7 @@ import numpy as np
 from ..elementary import exp2, log2
 from ..jit import kernel, wide_vectors
 from ..normal_forms import ends_of, sizes_of
-from .small_costs import CITY_BLOCK, add_coordinate, apply, apply_slope, scale_sums
+from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill
 from .small_problems import panels, points_of, seen_from_origin
 from .threads import run
@@ -52,17 +52,24 @@ def _add_slopes_to(profile, shares, xk, yk, out):
 
 
 @kernel
-def _entries(log_weights, log, potential, costs, slopes, entries, shares):
-    """Entries of the plan up to a factor, and their products with the slopes; the sum of the
-    entries.
-    """
+def _entries(log_weights, log, potential, costs, entries):
+    """Entries of the plan up to a factor, and their sum."""
     wide_vectors()
     total = 0.0
     for j in range(len(costs)):
         entries[j] = exp2(log_weights[j] + log + potential[j] - costs[j])
-        shares[j] = entries[j] * slopes[j]
         total += entries[j]
     return total
+
+
+@kernel
+def _shares(is_plain, entries, factors, shares):
+    """The entries times the slopes of the cost, which may be 1."""
+    if is_plain:
+        return entries
+    for j in range(len(entries)):
+        shares[j] = entries[j] * factors[j]
+    return shares
 
 
 @kernel
@@ -84,6 +91,7 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
     entries = np.empty(m)
     shares = np.empty(m)
     nothing = np.zeros(m)
+    is_plain = profile.code == SQUARED or profile.code == CITY_BLOCK
     log_b = np.empty(m)
     sums = np.zeros(m)
     on_columns = np.zeros((d, m))
@@ -94,19 +102,22 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
         for k in range(d):
             add_coordinate(profile, x[i, k], y[k], costs)
         scale_sums(profile, costs)
-        copy(costs, factors)
-        apply(profile, costs)
-        apply_slope(profile, factors)
-        total = _entries(log_b, of_v[i], v, costs, factors, entries, shares)
+        if not is_plain:
+            copy(costs, factors)
+            apply(profile, costs)
+            apply_slope(profile, factors)
+        total = _entries(log_b, of_v[i], v, costs, entries)
+        on_row = _shares(is_plain, entries, factors, shares)
         factor = profile.to_slopes * exp2(-kx / (1.0 + kx) * of_v[i]) / total
         for k in range(d):
-            on_x[i, k] = factor * _add_slopes(profile, shares, x[i, k], y[k])
+            on_x[i, k] = factor * _add_slopes(profile, on_row, x[i, k], y[k])
         if not is_self:
-            _entries(nothing, log2(a[i]) + u[i], of_u, costs, factors, entries, shares)
+            _entries(nothing, log2(a[i]) + u[i], of_u, costs, entries)
+            on_row = _shares(is_plain, entries, factors, shares)
             for j in range(m):
                 sums[j] += entries[j]
             for k in range(d):
-                _add_slopes_to(profile, shares, x[i, k], y[k], on_columns[k])
+                _add_slopes_to(profile, on_row, x[i, k], y[k], on_columns[k])
     if not is_self:
         for j in range(m):
             factor = profile.to_slopes * exp2(-ky / (1.0 + ky) * of_u[j]) / sums[j]

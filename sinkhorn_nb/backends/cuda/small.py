@@ -77,7 +77,7 @@ def solve_all(forms, problems, own, max_iter):
     answers = Answers.room(sizes[problems.sources], sizes[problems.targets], max_iter)
     own = answers if own is None else own
     table = _table(forms, problems, own, answers)
-    figures = _figures(problems, max_iter)
+    figures = _figures(problems, own, max_iter)
     order = np.argsort(
         np.where(_is_near(table), 0, 2**62) + table[:, N] * table[:, M], kind="stable"
     )
@@ -126,7 +126,7 @@ def _table(forms, problems, own, answers):
     return table
 
 
-def _figures(problems, max_iter):
+def _figures(problems, own, max_iter):
     """The numbers of each problem."""
     figures = np.zeros((len(problems.sources), HISTORY + max_iter))
     figures[:, SCALE] = problems.profile.scale
@@ -134,8 +134,13 @@ def _figures(problems, max_iter):
     figures[:, LAST_ERROR] = START_ERROR
     figures[:, BEST_DUAL] = NO_VALUE
     figures[:, [LEAST_ERROR, LEAST_UNEVENNESS]] = -NO_VALUE
-    figures[:, BASE] = problems.bases
-    figures[:, AIM_GAIN] = problems.gains
+    figures[:, BASE], figures[:, AIM_GAIN] = NO_VALUE, 0.0
+    is_cross = np.flatnonzero(problems.sources != problems.targets)
+    shares = problems.shares[is_cross].T
+    c, e = problems.sources[is_cross], problems.targets[is_cross]
+    base = shares[0] * own.values[c] + shares[1] * own.values[e]
+    figures[is_cross, BASE] = base - problems.constants[is_cross]
+    figures[is_cross, AIM_GAIN] = shares[0] * own.gains[c] + shares[1] * own.gains[e]
     return figures
 
 
