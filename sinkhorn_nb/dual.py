@@ -37,13 +37,15 @@ class Iterate(NamedTuple):
 class Normal(NamedTuple):
     """An iterate in the order of the normal forms of two measures, and their probabilities.
 
-    `answer` holds the numbers of the compiled solver for a self problem, in its own units.
+    `answer` holds the numbers of the compiled solver for a self problem, in its own units. If
+    `is_turned`, the transposed problem was solved.
     """
 
     iterate: Iterate
     a: Floats
     b: Floats
     answer: tuple[Any, ...] | None = None
+    is_turned: bool = False
 
     @property
     def n_pairs(self) -> int:
@@ -63,7 +65,7 @@ class Normal(NamedTuple):
     @property
     def T(self) -> Normal:
         """The iterate of the transposed problem."""
-        return Normal(self.iterate.T, self.b, self.a)
+        return Normal(self.iterate.T, self.b, self.a, is_turned=not self.is_turned)
 
 
 class Dual:

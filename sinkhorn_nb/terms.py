@@ -6,6 +6,8 @@ import math
 from typing import Any, NamedTuple
 
 from . import validation
+from .backends.cpu.small_costs import Profile, profile
+from .backends.pointwise import LOG2E
 from .costs import SQUARED_EUCLIDEAN, Cost, cost_of
 from .marginals import BALANCED, Marginals
 
@@ -36,6 +38,15 @@ class Terms(NamedTuple):
     def are_classical(self) -> bool:
         """Whether the cost is |x - y|^2 / 2 and both marginals are exact."""
         return self.cost == SQUARED_EUCLIDEAN and self.marginals.are_exact
+
+    @property
+    def profile(self) -> Profile | None:
+        """The cost for the compiled solver of small problems, which takes no function of the
+        caller.
+        """
+        per_cost = LOG2E / self.eps
+        scale, kind = self.cost.kind(per_cost)
+        return profile(kind, scale, per_cost)
 
 
 def terms_of(

@@ -8,6 +8,7 @@ import signal
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 KERNELS = Path(__file__).parents[1] / "sinkhorn_nb" / "backends"
@@ -38,3 +39,14 @@ for profile, max_examples in {"quick": 5, "default": 20, "thorough": 500}.items(
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="module")
+def by_the_loop():
+    """Small problems, too, take the loop over passes."""
+    from sinkhorn_nb.solver import small  # not before the settings above
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small, "LARGEST_ALONE", 0)
+        patch.setattr(small, "LARGEST_TOGETHER", 0)
+        yield

@@ -96,7 +96,8 @@ def test_no_object_is_made_for_a_pair_before_it_is_asked_for(monkeypatch):
     assert divergences.value.shape == divergences.n_passes.shape == (50,)
     assert "50" in repr(divergences) and "50" in repr(gradient)
     assert made == []
-    assert divergences[3].converged
+    assert divergences[3].converged and made == []
+    assert divergences[3].xy.converged
     assert 0 < len(made) < 12
 
 

@@ -11,6 +11,9 @@ import sinkhorn_nb as snb
 from sinkhorn_nb.costs import SQUARED_EUCLIDEAN, cost_of
 from sinkhorn_nb.initializers import Debiased, Gaussian, Sorting
 
+# Those by the compiled solver are in test_small_family
+pytestmark = pytest.mark.usefixtures("by_the_loop")
+
 FINE = snb.Sinkhorn(tol=1e-9)
 
 # Arguments of the public functions, dimension of the points

@@ -19,6 +19,7 @@ from test_small import (
 )
 
 import sinkhorn_nb as snb
+from sinkhorn_nb.backends.cpu.small_costs import profile
 from sinkhorn_nb.backends.cpu.small_problems import Problems, solve_all
 from sinkhorn_nb.backends.cuda import device as cuda_device
 from sinkhorn_nb.backends.cuda import small as cuda_small
@@ -207,21 +208,23 @@ def pairs_of_clouds(ask, tol=1e-3):
     """
     x, y, a, b = example(5, 6, 2)
     near = x + 1e-2 * np.random.default_rng(0).normal(size=x.shape)
-    forms = forms_of([Case(x, near, a, a), Case(y, y, b, b)])
+    forms = forms_of([Case(x, near, a, a), Case(y, y, b, b)])  # in blurs
     selves = problems_between([0, 1, 2], [0, 1, 2], 1e-7, [True, True, True])
     own = ask(forms, selves, None, 100)
     own.gains[:] += 1e-3  # so that they matter
-    return own, ask(
-        forms, problems_between([0, 0, 2], [1, 2, 1], tol, [True, True, False]), own, 100
-    )
+    pairs = problems_between([0, 0, 2], [1, 2, 1], tol, [True, True, False])
+    return own, ask(forms, pairs, own, 100)
 
 
 def problems_between(sources, targets, tol, are_wanted):
-    count, blur = len(sources), 0.3
+    count = len(sources)
     return Problems(
         *map(np.array, (sources, targets)),
-        scales=np.full(count, np.log2(np.e) / 2 / blur**2),
+        profile=profile(None, 1.0, np.log2(np.e)),
+        rates=np.zeros((count, 2)),
         tols=np.full(count, tol),
+        shares=np.full((count, 2), 0.5),
+        constants=np.zeros(count),
         are_fine=np.arange(count) == 1,
         are_wanted=np.array(are_wanted),
         starts=np.empty(0),

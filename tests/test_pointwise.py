@@ -68,6 +68,17 @@ def test_increases(dtype):
     assert (got[1:] >= got[:-1] * (1 - 2 * ACCURACY[dtype])).all()
 
 
+def test_exponentials_minus_1_have_all_digits_of_small_arguments():
+    t = arguments("float64")
+    exact = np.expm1(np.log(np.longdouble(2)) * t)
+    compiled = numba.njit(lambda t: np.array([elementary.exp2m1(each) for each in t]))
+    got = compiled(t)
+    np.testing.assert_array_less(np.abs(got - exact), 2e-14 * np.maximum(np.abs(exact), 1e-30))
+    assert compiled(np.array([0.0])) == 0.0
+    np.testing.assert_allclose(compiled(np.array([-1e30, 1e30])), [-1.0, 2.0**1022], rtol=1e-15)
+    assert elementary.exp2m1(0.5) == pytest.approx(np.sqrt(2) - 1, rel=1e-15)
+
+
 def test_interpreted_formula_is_the_compiled_one():
     x, y = (0.5, -1.25, 2.0), (3.0, 0.25, -0.75)
     compiled = numba.njit(lambda F, G, x, y: pointwise.exponent(None, F, G, x, y))

@@ -11,6 +11,7 @@ from oracle import Dense
 from problems import example
 
 from sinkhorn_nb.backends.cpu import small_problems
+from sinkhorn_nb.backends.cpu.small_costs import profile
 from sinkhorn_nb.backends.cpu.small_problems import Answers, Problems, solve_all
 from sinkhorn_nb.backends.normal_forms import Forms
 
@@ -77,8 +78,8 @@ def ends(sizes):
 
 
 def forms_of(cases):
-    """Two clouds per case, in the order of their rows."""
-    sides = [side for c in cases for side in ((c.x, c.a), (c.y, c.b))]
+    """Two clouds per case, in the order of their rows and in blurs."""
+    sides = [side for c in cases for side in ((c.x / c.blur, c.a), (c.y / c.blur, c.b))]
     points, weights = zip(*sides, strict=True)
     dimensions, none = np.array([x.shape[1] for x in points]), np.empty(0)
     flat = np.concatenate([x.ravel() for x in points]), np.concatenate(weights)
@@ -98,7 +99,10 @@ def solved(cases, max_iter=500, ask=solve_all):
     problems = Problems(
         sources=2 * count,
         targets=2 * count + np.array([not c.is_self for c in cases]),
-        scales=np.array([LOG2E / 2 / c.dense.eps for c in cases]),
+        profile=profile(None, 1.0, LOG2E),
+        rates=np.zeros((len(cases), 2)),
+        shares=np.full((len(cases), 2), 0.5),
+        constants=np.zeros(len(cases)),
         tols=np.array([c.tol for c in cases]),
         are_fine=np.zeros(len(cases), dtype=bool),
         are_wanted=np.ones(len(cases), dtype=bool),

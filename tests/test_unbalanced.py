@@ -10,6 +10,9 @@ from unbalanced_oracle import HARD, Priced, difference_quotients
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, entropic_ot
 
+# Those by the compiled solver are in test_small_family
+pytestmark = pytest.mark.usefixtures("by_the_loop")
+
 BLUR = 0.3
 REACHES = [0.1, 0.5, 2.0, (0.5, None), (None, 0.5), (0.3, 1.5)]
 MASSES = [(1.0, 1.0), (1e-3, 1.0), (30.0, 0.03), (3.0, 3.0)]

@@ -9,6 +9,9 @@ from sinkhorn_nb.backends.cluster_sums import HostClusterSums
 from sinkhorn_nb.dual import phi
 from sinkhorn_nb.solver.twolevel import Exchange, best_shifts
 
+# Those by the compiled solver are in test_small_family
+pytestmark = pytest.mark.usefixtures("by_the_loop")
+
 RATES = [(0.1, 0.1), (2.0, 2.0), (1e-3, 1e-3), (0.0, 0.5), (0.5, 0.0), (0.02, 3.0)]
 ROUNDING = {"float32": 1e-5, "float64": 1e-11}
 

@@ -26,6 +26,8 @@ B0, B1, B2, B3, B4, B5, B6, B7, B8, B9, B10 = map(
     ),
 )  # fmt: skip
 
+LN2 = np.float64(np.log(2))  # B1 to all digits
+
 # log2(m) = C1 (s + s^3 / 3 + s^5 / 5 + ...) in float32
 C1, C3, C5, C7, C9 = map(np.float32, (2 / np.log(2), 1 / 3, 1 / 5, 1 / 7, 1 / 9))
 # (arcsin(r) - r) / r^3 = (P0 + P1 z + ...) / (1 + Q1 z + ...), z = r^2 <= 1/4
@@ -90,6 +92,26 @@ def _overload_exp2_within(t):
 @overload(exp2, jit_options={"fastmath": FORMULA})
 def _overload_exp2(t):
     return _exp2_float32 if t == types.float32 else _exp2_float64
+
+
+def exp2m1(t):
+    """2^t - 1 with the digits of a small t, clipped like 2^t."""
+    return np.expm1(np.log(2) * t)
+
+
+def _exp2m1(t):
+    t = min(max(t, LOW64), HIGH64)
+    shifted = t + ROUND64
+    r = t - (shifted - ROUND64)
+    p = ((((B10 * r + B9) * r + B8) * r + B7) * r + B6) * r
+    p = ((((p + B5) * r + B4) * r + B3) * r + B2) * r
+    whole = int_as_float64(float64_as_int(shifted) << np.int64(52))
+    return whole * (r * (p + LN2)) + (whole - 1.0)
+
+
+@overload(exp2m1, jit_options={"fastmath": FORMULA})
+def _overload_exp2m1(t):
+    return _exp2m1
 
 
 def log2(z):

@@ -50,14 +50,6 @@ def sizes_of(ends):
     return ends[1:] - ends[:-1]
 
 
-class Survey(NamedTuple):
-    """Facts about pairs of clouds."""
-
-    relations: Any  # -1 if the first precedes the second, 0 if they are the same measure, else 1
-    diameters: Any
-    least: Any  # probability of a point
-
-
 @kernel
 def _compare(x, weights, i, j):
     """-1, 0 or 1: the order of two rows by their coordinates, then by their weights."""
@@ -177,56 +169,3 @@ def normal_forms(rows):
     return Forms(
         x[: blocks[count]], a[: ends[count]], ends, blocks, rows.dimensions, owners, boxes, corners
     )
-
-
-@kernel
-def _first_difference(forms, c, e):
-    """-1, 0 or 1: the order of two clouds of one size by the first number in which they differ."""
-    for k in range(forms.blocks[c + 1] - forms.blocks[c]):
-        mine = forms.x[forms.blocks[c] + k]
-        other = forms.x[forms.blocks[e] + k]
-        if mine != other:
-            return -1 if mine < other else 1
-    for i in range(forms.ends[c + 1] - forms.ends[c]):
-        mine = forms.a[forms.ends[c] + i]
-        other = forms.a[forms.ends[e] + i]
-        if abs(mine - other) > WEIGHT_ROUNDING * max(mine, other):
-            return -1 if mine < other else 1
-    return 0
-
-
-@kernel
-def _least(forms, c):
-    """The smallest probability of a point of a cloud."""
-    least = forms.a[forms.ends[c]]
-    for i in range(forms.ends[c] + 1, forms.ends[c + 1]):
-        least = min(least, forms.a[i])
-    return least
-
-
-@kernel
-def survey(forms, sources, targets):
-    """The relation, the diameter and the smallest probability of each pair of clouds, given by
-    their numbers.
-    """
-    count = len(sources)
-    relations = np.empty(count, dtype=np.int64)
-    diameters = np.empty(count)
-    least = np.empty(count)
-    for q in range(count):
-        c, e = sources[q], targets[q]
-        n = forms.ends[c + 1] - forms.ends[c]
-        m = forms.ends[e + 1] - forms.ends[e]
-        if n != m:
-            relations[q] = -1 if n < m else 1
-        else:
-            relations[q] = 0 if c == e else _first_difference(forms, c, e)
-        square = 0.0
-        d = forms.dimensions[c]
-        for k in range(d):
-            low = min(forms.corners[forms.boxes[c] + k], forms.corners[forms.boxes[e] + k])
-            high = max(forms.corners[forms.boxes[c] + d + k], forms.corners[forms.boxes[e] + d + k])
-            square += (high - low) * (high - low)
-        diameters[q] = np.sqrt(square)
-        least[q] = min(_least(forms, c), _least(forms, e))
-    return Survey(relations, diameters, least)

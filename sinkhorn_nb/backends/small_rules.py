@@ -5,7 +5,7 @@ called solved.
 import math
 from typing import Any, NamedTuple
 
-from .elementary import exp2, log2
+from .elementary import exp2, exp2m1, log2
 from .jit import formula
 from .pointwise import LOG2E
 
@@ -18,6 +18,9 @@ TINY, UNEVEN, EXTRA = 1e-3, 0.15, 6
 # Bits of any marginal ratio up to which iterates are mixed: the error does not see small masses
 FURTHEST = 30.0
 LARGEST_LOG = 1000.0  # bits of a marginal ratio, so that the error stays a finite number
+# The same in each of two factors, for marginals with a price
+LARGEST_PRICED_LOG = 300.0
+LEAST_MASS = 2.0**-600  # of a plan between probabilities: less may be made of clipped entries
 DRIFT = 25.0  # bits that v may move from the reference before the kernel is built anew
 LEAST_SUM = 2.0**-700  # of a column: less may be lost among entries that are clipped at 2^-900
 DUAL_ROUNDING = 1e-12  # in bits
@@ -90,6 +93,45 @@ def share_of_error(mass, log):
 def share_of_gain(mass, log):
     """What one point adds to the gain of the dual value by an exact update, in bits."""
     return mass * (LOG2E * (exp2(min(log, LARGEST_LOG)) - 1.0) - log)
+
+
+@formula
+def earned(potential, rate):
+    """phi_k of a potential, in bits: what it earns per mass of its point at the rate k."""
+    if rate == 0.0:
+        return potential
+    return -LOG2E / rate * exp2m1(min(-rate * potential, LARGEST_PRICED_LOG))
+
+
+@formula
+def share_of_priced_error(aim, log):
+    """What one point adds to the marginal error times the mass of the plan; `aim` is the mass that
+    its marginal is to have, and the log that of the ratio of the two.
+    """
+    return aim * abs(exp2m1(min(log, LARGEST_PRICED_LOG)))
+
+
+@formula
+def share_of_priced_gain(aim, log, rate):
+    """What one point adds to the gain of the dual value by an exact update, in bits."""
+    log = min(log, LARGEST_PRICED_LOG)
+    if rate == 0.0:
+        return aim * (LOG2E * exp2m1(log) - log)
+    damping = rate / (1.0 + rate)
+    return LOG2E * aim * (exp2m1(log) - exp2m1(damping * log) / damping)
+
+
+@formula
+def self_share(rate):
+    """The share of an exact update that makes the fastest steps of a self problem."""
+    damping = 1.0 / (1.0 + rate)
+    return 2.0 / (2.0 + damping)
+
+
+@formula
+def log2_of_1_plus(z):
+    """log2(1 + z) with the digits of a small z."""
+    return LOG2E * z * (1.0 - z / 2.0) if abs(z) < 1e-8 else log2(1.0 + z)
 
 
 @formula

@@ -70,7 +70,7 @@ def _known(thing: Any) -> dict[str, str] | None:
 
 
 def _title(thing: Any) -> str:
-    return type(thing).__name__.lstrip("_")
+    return getattr(thing, "_called", type(thing).__name__).lstrip("_")
 
 
 def _text(value: Any) -> str:

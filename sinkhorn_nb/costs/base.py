@@ -77,6 +77,22 @@ class Cost(Protocol):
         """
         return points - origin
 
+    def places(self, points: Floats) -> Floats:
+        """(n, D) embedded points of which only differences matter; the points themselves, if they
+        are not embedded.
+        """
+        return points
+
+    @property
+    def widest(self) -> float:
+        """The diameter of all sets of points, or 0 if it depends on them."""
+        return 0.0
+
+    @property
+    def has_sides(self) -> bool:
+        """Whether the diameter of a box is the sum of its sides, not its diagonal."""
+        return False
+
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """(n, d) derivatives in the points from those in the embedded points."""
         return gradients

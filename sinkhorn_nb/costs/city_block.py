@@ -38,6 +38,11 @@ class CityBlock(Cost):
         """The length that belongs to a temperature."""
         return eps
 
+    @property
+    def has_sides(self) -> bool:
+        """The diameter is the sum of the sides."""
+        return True
+
     def kind(self, per_cost: float) -> tuple[float, Kind]:
         """The factor, and the kind."""
         return per_cost, Kind()

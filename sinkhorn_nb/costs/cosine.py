@@ -46,6 +46,15 @@ class Cosine(Cost):
         units: Floats = scaled / np.where(norms > 0, norms, 1.0)  # a centroid may be zero
         return units
 
+    def places(self, points: Floats) -> Floats:
+        """The embedded points."""
+        return self.embedded(points, points[0])
+
+    @property
+    def widest(self) -> float:
+        """The diameter of the sphere."""
+        return 2.0
+
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """The parts of the derivatives along the sphere, over the lengths of the points."""
         units = self.embedded(points, points[0])

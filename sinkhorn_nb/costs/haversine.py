@@ -57,6 +57,15 @@ class Haversine(Cost):
             [radii * np.cos(longitudes), radii * np.sin(longitudes), np.sin(latitudes)]
         )
 
+    def places(self, points: Floats) -> Floats:
+        """The embedded points."""
+        return self.embedded(points, points[0])
+
+    @property
+    def widest(self) -> float:
+        """The diameter of the sphere."""
+        return math.pi
+
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """The derivatives in latitude and longitude."""
         latitudes, longitudes = points.T

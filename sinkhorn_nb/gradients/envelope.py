@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.small_images import images
+from ..backends.cpu.small_slopes import Potentials, write_slopes
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Floats
+from ..common.caching import know
 from ..common.representation import Represented, arrays
-from ..dual import Iterate, Normal
+from ..dual import Dual, Iterate, Normal
 from ..interop.arrays import Home
 from ..kernels.choice import with_points
 from ..measures.measure import Measure
@@ -82,21 +83,29 @@ def envelope(
 def envelope_of_normal_forms(
     problem: Problem, found: Normal
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """The same as `envelope` for a small balanced problem, in the order of the normal forms, by one
-    compiled call.
+    """The same as `envelope` for a small problem, in the order of the normal forms, by one compiled
+    call.
     """
-    (f, g, log_rows, log_columns) = found.iterate
+    if found.is_turned:  # the same bits for (a, b) and (b, a)
+        turned = know(problem.T, is_self=problem.is_self)
+        updated, slopes = envelope_of_normal_forms(turned, found.T)
+        return updated[::-1], slopes[::-1]
+    (iterate, a, b) = found[:3]
+    dual = Dual(a, b, problem.eps, problem.marginals)
+    of_g = dual.softmin_rows(iterate)
+    of_f = dual.softmin_columns(iterate)
     per_cost = LOG2E / problem.eps
-    source, target = problem.source.normal_form, problem.target.normal_form
-    exact_f = f - problem.eps * log_rows
-    exact_g = g - problem.eps * log_columns
-    at_rows = (per_cost * exact_f, per_cost * g)
-    at_columns = (per_cost * f, per_cost * exact_g)
-    on_x = np.empty(source.points.shape)
-    on_y = on_x if problem.is_self else np.empty(target.points.shape)
-    sides = source.points, target.points, found.a, found.b
-    images(*sides, problem.is_self, per_cost / 2, at_rows, at_columns, on_x, on_y)
-    return (exact_f, exact_g), (source.points - on_x, target.points - on_y)
+    potentials = Potentials(*(per_cost * part for part in (iterate.f, iterate.g, of_g, of_f)))
+    cost = problem.cost
+    forms = problem.source.normal_form, problem.target.normal_form
+    points = [cost.places(form.points) for form in forms]
+    on_x = np.empty(points[0].shape)
+    on_y = on_x if problem.is_self else np.empty(points[1].shape)
+    arguments = *points, a, b, problem.is_self, potentials, on_x, on_y
+    write_slopes(problem.terms.profile, dual.rates, *arguments)
+    on_x = cost.pulled(forms[0].points, on_x)
+    on_y = on_x if problem.is_self else cost.pulled(forms[1].points, on_y)
+    return (dual.damped_rows(of_g), dual.T.damped_rows(of_f)), (on_x, on_y)
 
 
 def _scaled(ratios: Floats | float, gradients: Floats) -> Floats:

@@ -73,7 +73,7 @@ def compared(
     count = len(sources)
     pairs = CloudPairs(clouds, numbers[:count], numbers[count:], with_divergence(terms))
     is_anywhere = terms.cost.exponent is not None  # the cost is defined at all points
-    if is_anywhere and clouds.surely_fit(pairs.sources, pairs.targets, terms.blur):
+    if is_anywhere and clouds.surely_fit(pairs.sources, pairs.targets, terms):
         return pairs, [HOST] * count
     homes = []
     for (x, a), (y, b), i, j in zip(sources, targets, pairs.sources, pairs.targets, strict=True):

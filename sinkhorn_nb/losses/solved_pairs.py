@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +24,7 @@ from ..solver import Sinkhorn, any_small, carried, solve_small, suits
 from ..solver.small_gradients import FlatGradients
 from ..solver.small_solutions import SmallSolutions
 from .debiasing import FAR_BELOW, solve_debiased, unchanged
+from .small_divergence import SmallDivergence
 
 
 class SolvedPairs:
@@ -40,29 +43,38 @@ class SolvedPairs:
         self, small: SmallSolutions | None, others: dict[int, Divergence], homes: list[Home]
     ) -> None:
         self._small, self._divergences, self._homes = small, others, homes
-        self._others = list(others)
+        self._others = set(others)
 
     def divergence(self, q: int) -> Divergence:
         """The divergence of a pair."""
-        if q not in self._divergences and self._small is not None:
-            problem, solutions = self._small.problem(q), self._small.solutions(q)
-            self._divergences[q] = assembled(problem, *solutions, self._homes[q])
+        if q not in self._divergences:
+            self._divergences[q] = SmallDivergence.at(self, q)
         return self._divergences[q]
+
+    def assembled(self, q: int) -> Divergence:
+        """The divergence of a small pair, made of its solutions."""
+        assert self._small is not None
+        return assembled(self._small.problem(q), *self._small.solutions(q), self._homes[q])
 
     def gradient(self, q: int) -> Gradient:
         """The gradient of a divergence."""
         small = self._small
-        if (
-            q in self._divergences
-            or self._homes[q] != HOST
-            or small is None
-            or not small.has_flat_gradient(q)
-        ):
-            return self.divergence(q).gradient()
+        if small is None or q in self._others:
+            return self._divergences[q].gradient()
+        if self._homes[q] != HOST or not small.has_flat_gradient(q):
+            return self.assembled(q).gradient()
         flat = self._flat_gradients
         of_x = slice(*flat.x_ends[q : q + 2])
         of_y = slice(*flat.y_ends[q : q + 2])
         return Gradient(flat.x[of_x], flat.y[of_y], flat.a[of_x], flat.b[of_y])
+
+    def home(self, q: int) -> Home:
+        """The home of the arrays of a pair."""
+        return self._homes[q]
+
+    def number(self, name: str, q: int) -> Any:
+        """An attribute of the divergence of a small pair."""
+        return getattr(self._small, name)[q]
 
     @cached_property
     def _flat_gradients(self) -> FlatGradients:
@@ -175,7 +187,7 @@ def _solve_small(
             for k in numbers
         }
         selves = {k: own for k, own in found.items() if own is not None} | (selves or {})
-    if not suits(solver, starts):
+    if not suits(solver, terms, starts):
         return None
     small = solve_small(pairs, solver, is_alone, selves, starts)
     # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too

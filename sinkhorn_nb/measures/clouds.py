@@ -13,6 +13,7 @@ from .. import validation
 from ..backends.normal_forms import Forms, Rows, ends_of, normal_forms
 from ..common.array_types import Booleans, Coordinates, Floats, Indices
 from ..common.caching import cached_property, know
+from ..costs import Cost
 from ..terms import Terms
 from .exact_sums import FEW, exact_sum
 from .measure import Measure, NormalForm
@@ -161,17 +162,36 @@ class Clouds:
         points = forms.x[slice(*forms.blocks[k : k + 2])].reshape(-1, self.dimensions[k])
         return NormalForm(points, forms.a[span], forms.owners[slice(*self.rows.ends[k : k + 2])])
 
-    def surely_fit(self, sources: Indices, targets: Indices, blur: float) -> bool:
-        """Tell whether pairs of clouds and a blur are valid beyond doubt; if not, they must be
+    def places(self, cost: Cost) -> Forms:
+        """The normal forms with embedded points."""
+        forms = self.forms
+        if cost.exponent is not None:  # a cost of differences
+            return forms
+        flat = [
+            cost.places(forms.x[i:j].reshape(-1, d))
+            for (i, j), d in zip(pairwise(forms.blocks.tolist()), self.dimensions, strict=True)
+        ]
+        blocks = ends_of([points.size for points in flat])
+        dimensions = np.array([points.shape[1] for points in flat])
+        x = np.concatenate([points.ravel() for points in flat])
+        return forms._replace(x=x, blocks=blocks, dimensions=dimensions)
+
+    def surely_fit(self, sources: Indices, targets: Indices, terms: Terms) -> bool:
+        """Tell whether pairs of clouds and their terms are valid beyond doubt; if not, they must be
         checked one by one.
         """
         if self._rows is None or not (self.dimensions[sources] == self.dimensions[targets]).all():
             return False
         masses = self.masses
         dtype = np.float64 if self._are_short is None or not self._are_short.any() else np.float32
-        if (np.abs(masses[sources] - masses[targets]) > LARGEST_ROUNDING * masses[sources]).any():
+        if (
+            terms.marginals.are_exact
+            and (
+                np.abs(masses[sources] - masses[targets]) > LARGEST_ROUNDING * masses[sources]
+            ).any()
+        ):
             return False
-        return validation.surely_resolved(blur, self._rows.x.min(), self._rows.x.max(), dtype)
+        return validation.surely_resolved(terms.blur, self._rows.x.min(), self._rows.x.max(), dtype)
 
 
 class CloudPairs(NamedTuple):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..common.array_types import Floats
 from ..measures.pixels import GridMeasure
 from ..problem import LARGEST_ROUNDING, Problem
 from ..results.solution import Solution
@@ -74,12 +73,8 @@ def value_tol(problem: Problem, solver: Sinkhorn) -> float:
     The error of the value is about eps times its square. Without this scaling it could be larger
     than S.
     """
-    return float(value_tols(problem.blur, problem.diameter, solver.tol))
-
-
-def value_tols(blur: float, diameters: Floats | float, tol: float) -> Floats:
-    """The marginal errors to iterate to for each of many diameters."""
-    return np.maximum(tol * np.minimum(1.0, SMALL_BLUR * diameters / blur), min(LEAST_TOL, tol))
+    tol = solver.tol * min(1.0, SMALL_BLUR * problem.diameter / problem.blur)
+    return max(tol, min(LEAST_TOL, solver.tol))
 
 
 def is_limit(problem: Problem) -> bool:

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends.choice import small_solver
-from ..backends.cpu.small_problems import Answers, Problems
-from ..backends.normal_forms import Forms, Survey, sizes_of, survey
+from ..backends.cpu.small_problems import Problems
+from ..backends.normal_forms import WEIGHT_ROUNDING
 from ..backends.pointwise import LOG2E
-from ..backends.small_rules import FINE
+from ..backends.small_survey import Limits, Survey, survey
 from ..common.array_types import Booleans, Floats, Indices
 from ..dual import Normal
 from ..measures.clouds import CloudPairs, Clouds
 from ..problem import Problem
 from ..results.solution import Solution
-from .schedule import LIMIT, value_tols
-from .small_solutions import Found, SmallSolutions
+from ..terms import Terms
+from .schedule import LEAST_TOL, LIMIT, SMALL_BLUR
+from .small_scales import Balance
+from .small_solutions import Found, SmallSolutions, Solved
 
 if TYPE_CHECKING:
     from .sinkhorn import Sinkhorn
@@ -29,34 +31,40 @@ if TYPE_CHECKING:
 
 # Pairs of a problem: for more of them two-level steps, in which threads share a problem, need less
 # time. In a batch, each thread has a problem of its own.
-LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
+LARGEST_ALONE, LARGEST_TOGETHER = 2**19, 2**20
+LARGEST_ALONE_ON_GPU = 2**18  # a single problem keeps one block of threads busy
 # Of a point, so that products of weights and clipped entries do not underflow
 SMALLEST_MASS = 1e-280
-SMALLEST_BLUR = 3e-5  # of the diameter: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
+# For distances of 1: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
+SMALLEST_EPS = 9e-10
+LARGEST_RATE = 1e6  # eps / rho: above, nothing is transported
 MOST = 1000  # iterations: problems that take more need two-level steps
 # Of self problems, which take few iterations, so that their values are accurate beyond doubt
 SELF_TOL = 1e-7
 
 
-def suits(solver: Sinkhorn, starts: Starts | None = None) -> bool:
-    """Tell whether the compiled solver of small problems has all settings of a solver, and takes
-    these starts.
+def suits(solver: Sinkhorn, terms: Terms, starts: Starts | None = None) -> bool:
+    """Tell whether the compiled solver of small problems has all settings of a solver, serves these
+    terms, and takes these starts.
+
+    On GPUs, it serves only balanced problems with the cost |x - y|^2 / 2.
     """
-    is_usual = solver.dtype in (None, "float64")
     known, usual = {"tol", "max_iter", "compression", "backend", "dtype"}, _defaults(type(solver))  # type: ignore[arg-type]  # classes have hashes
     known = known if starts is None else {*known, "init"}
-    return is_usual and all(
+    if solver.dtype == "float32" or not (terms.are_classical or solver.backend != "cuda"):
+        return False
+    return all(
         value == usual[name] for name, value in solver._compared.items() if name not in known
     )
 
 
 def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
     """Tell whether the problem of a pair of clouds has few enough pairs, if needed after equal
-    points are merged, and is balanced with the cost |x - y|^2 / 2.
+    points are merged, and the cost is no function of the caller.
     """
     largest = _largest(is_alone)
     (clouds, sources, targets, terms) = pairs
-    if not terms.are_classical:
+    if terms.profile is None or max(terms.marginals.rates(terms.eps)) > LARGEST_RATE:
         return False
     if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= largest:
         return True
@@ -106,73 +114,109 @@ def solve_small(
     SmallSolutions
     """
     (clouds, sources, targets, terms) = pairs
-    largest = _largest(is_alone)
-    eps = terms.eps
-    forms = clouds.forms
+    limits = _limits(terms, solver, is_alone)
     everyone = np.arange(len(clouds))
-    facts = survey(forms, sources, targets)
+    facts = _related(survey(clouds.forms, sources, targets, limits), pairs)
     are_equal = facts.relations == 0
     selves = selves or {}
     same = _same(everyone, sources, targets, are_equal)
     are_wanted = same == everyone if is_debiased else np.zeros(len(clouds), dtype=bool)
     are_wanted[same[sources[are_equal]]] = True
     are_wanted[list(selves)] = False
-    own, own_are_solved = _solve_own(forms, are_wanted, eps, solver, largest, selves, starts)
-    own_are_solved = own_are_solved[same]
+    own = _solve_own(pairs, are_wanted, solver, limits, selves, starts)
+    own_are_solved = own.are_solved[same]
 
     # The same bits for (b, a)
-    first, second = np.where(facts.relations > 0, (targets, sources), (sources, targets))
-    are_ready = own_are_solved[sources] & own_are_solved[targets] | ~(is_debiased | are_equal)
-    are_wanted = are_ready & _are_small(forms, facts, first, second, eps, largest) & ~are_equal
-    tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
+    are_turned = facts.relations > 0
+    first = np.where(are_turned, targets, sources)
+    second = np.where(are_turned, sources, targets)
+    are_ready = own_are_solved[sources] & own_are_solved[targets]
+    if not is_debiased:
+        are_ready |= ~are_equal
+        facts.are_fine[:] = False
     beyond = None
     if starts is not None:
         of_second = starts.g if second[0] == targets[0] else starts.f
-        beyond = [LOG2E / eps * of_second + own.of(same[second[0]]).v]
-    problems = _problems(facts, same[first], same[second], eps, tols, are_wanted, beyond)
-    if not is_debiased:
-        problems.are_fine[:] = False
-    cross = small_solver(solver.backend)(forms, problems, own, min(MOST, solver.max_iter))
-    are_solved = are_ready & ((cross.errors <= tols) & cross.are_accurate | are_equal)
-    found = Found(own, cross, same, facts.relations, are_solved, own_are_solved)
+        beyond = [LOG2E / terms.eps * of_second + own.answers.of(same[second[0]]).v]
+    balance = Balance.of(pairs, are_turned, is_debiased)
+    are_wanted = are_ready & facts.are_small & ~are_equal
+    problems = _problems(facts, same[first], same[second], terms, balance, are_wanted, beyond)
+    max_iter = min(MOST, solver.max_iter)
+    cross = small_solver(solver.backend)(own.forms, problems, own.answers, max_iter)
+    are_solved = are_ready & ((cross.errors <= problems.tols) & cross.are_accurate | are_equal)
+    found = Found(own, Solved(own.forms, problems, cross, are_solved), same, facts.relations)
     return SmallSolutions(pairs, solver, found, selves)
 
 
+def _limits(terms: Terms, solver: Sinkhorn, is_alone: bool) -> Limits:
+    """What makes a problem small for a solver."""
+    cost = terms.cost
+    is_one_block = is_alone and solver.backend == "cuda"
+    largest = _largest(is_alone)
+    return Limits(
+        blur=terms.blur,
+        tol=solver.tol,
+        least_tol=LEAST_TOL,
+        small_blur=SMALL_BLUR,
+        smallest_blur=cost.blur(SMALLEST_EPS),
+        largest_blur=LIMIT,
+        most_pairs=min(largest, LARGEST_ALONE_ON_GPU) if is_one_block else largest,
+        least_mass=SMALLEST_MASS,
+        has_sides=cost.has_sides,
+        widest=cost.widest,
+    )
+
+
+def _related(facts: Survey, pairs: CloudPairs) -> Survey:
+    """Facts about pairs in which only clouds of the same mass are equal, and of these only if both
+    marginals have the same price.
+    """
+    (clouds, sources, targets, terms) = pairs
+    marginals = terms.marginals
+    if marginals.are_exact:
+        return facts
+    masses = clouds.masses
+    excess = masses[sources] - masses[targets]
+    are_same = np.abs(excess) <= WEIGHT_ROUNDING * np.maximum(masses[sources], masses[targets])
+    if marginals != marginals.T:
+        are_same[:] = False
+    order = np.where(excess > 0, 1, -1)
+    return facts._replace(
+        relations=np.where((facts.relations == 0) & ~are_same, order, facts.relations)
+    )
+
+
 def _solve_own(
-    forms: Forms,
+    pairs: CloudPairs,
     are_wanted: Booleans,
-    eps: float,
     solver: Sinkhorn,
-    largest: int,
+    limits: Limits,
     selves: dict[int, Solution],
     starts: Starts | None,
-) -> tuple[Answers, Booleans]:
+) -> Solved:
     """The answers for clouds with themselves, including known ones, and which of them are
     solved.
     """
+    (clouds, _, _, terms) = pairs
     everyone = np.arange(len(are_wanted))
-    facts = survey(forms, everyone, everyone)
-    tols = value_tols(np.sqrt(eps), facts.diameters, solver.tol)
-    are_small = _are_small(forms, facts, everyone, everyone, eps, largest)
+    facts = survey(clouds.forms, everyone, everyone, limits)
     own_starts = (
         None
         if starts is None or len(everyone) != 2
-        else [LOG2E / eps * f for f in (starts.source, starts.target)]
+        else [LOG2E / terms.eps * f for f in (starts.source, starts.target)]
     )
-    problems = _problems(
-        facts,
-        everyone,
-        everyone,
-        eps,
-        np.minimum(tols, SELF_TOL),
-        are_wanted & are_small,
-        own_starts,
-    )
+    own_terms = terms._replace(marginals=terms.marginals.of_source())
+    selfs = CloudPairs(clouds, everyone, everyone, own_terms)
+    balance = Balance.of(selfs, are_wanted, is_debiased=False)
+    sharp = facts._replace(tols=np.minimum(facts.tols, SELF_TOL))
+    are_wanted = are_wanted & facts.are_small
+    problems = _problems(sharp, everyone, everyone, terms, balance, are_wanted, own_starts)
+    forms = clouds.places(terms.cost)
     own = small_solver(solver.backend)(forms, problems, None, min(MOST, solver.max_iter))
     for k, solution in selves.items():
         if isinstance(solution.found, Normal) and solution.found.answer is not None:
             own.put(k, solution.found.answer, is_free=solution.solve_passes == 0)
-    return own, are_small & (own.errors <= tols)
+    return Solved(forms, problems, own, facts.are_small & (own.errors <= facts.tols))
 
 
 def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None, float]:
@@ -182,7 +226,7 @@ def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None
     clouds = Clouds.of_measures([problem.source, problem.target])
     (source, target) = np.arange(2)[:, None]
     pair = CloudPairs(clouds, source, target, problem.terms)
-    if not suits(solver) or not any_small(pair, is_alone=True):
+    if not suits(solver, problem.terms) or not any_small(pair, is_alone=True):
         return None, 0.0
     small = solve_small(pair, solver, is_alone=True, is_debiased=False)
     if not small.are_solved[0]:
@@ -203,34 +247,28 @@ def _same(everyone: Indices, sources: Indices, targets: Indices, are_equal: Bool
     return same
 
 
-def _are_small(
-    forms: Forms, facts: Survey, first: Indices, second: Indices, eps: float, largest: int
-) -> Booleans:
-    """Tell whether problems fit the cache, with no extreme blur or weight."""
-    sizes = sizes_of(forms.ends)
-    blur = np.sqrt(eps)
-    is_usual = (blur >= SMALLEST_BLUR * facts.diameters) & (blur <= LIMIT * facts.diameters)
-    fits = (sizes[first] * sizes[second] <= largest) & (facts.least >= SMALLEST_MASS)
-    return fits & (is_usual | (facts.diameters == 0))
-
-
 def _problems(
     facts: Survey,
     first: Indices,
     second: Indices,
-    eps: float,
-    tols: Floats,
+    terms: Terms,
+    balance: Balance,
     are_wanted: Booleans,
     starts: list[Floats] | None,
 ) -> Problems:
     """The problems between clouds. Starts, if there are any, are potentials of the second cloud in
     bits.
     """
-    count = len(first)
-    is_started = starts is not None
-    flat = np.empty(0) if starts is None else np.concatenate(starts)
-    are_fine = np.sqrt(eps) < FINE * facts.diameters
-    scales = np.full(count, LOG2E / 2 / eps)
     return Problems(
-        first, second, scales, tols, are_fine, are_wanted, flat, np.full(count, is_started)
+        sources=first,
+        targets=second,
+        profile=terms.profile,
+        rates=balance.rates,
+        tols=facts.tols,
+        shares=balance.shares,
+        constants=balance.constants,
+        are_fine=facts.are_fine,
+        are_wanted=are_wanted,
+        starts=np.empty(0) if starts is None else np.concatenate(starts),
+        are_started=np.full(len(first), starts is not None),
     )

@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.small_images import all_images
-from ..backends.cpu.small_problems import Answers
-from ..backends.normal_forms import Forms, ends_of, sizes_of
+from ..backends.cpu.small_rows import (
+    Factors,
+    Pairs,
+    RowGradients,
+    Slopes,
+    add_constants,
+    row_gradients,
+)
+from ..backends.cpu.small_slopes import all_slopes
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Booleans, Floats, Indices
 from ..measures.clouds import CloudPairs, Clouds
+from .small_scales import PairScales
 
 if TYPE_CHECKING:
     from .small_solutions import Found
@@ -30,101 +37,52 @@ class FlatGradients(NamedTuple):
     y_ends: Indices
 
 
-class _Side(NamedTuple):
-    """The rows of one cloud of each pair: their pair, point, place among the answers, and
-    weight.
-    """
-
-    pair: Indices
-    point: Indices  # among the points of all clouds
-    own: Indices  # the same for the cloud that represents this one in self problems
-    answer: Indices  # among the first and then the second points of all answers
-    weights: Floats
-    ends: Indices
-
-
 def flat_gradients(
-    pairs: CloudPairs, found: Found, are_turned: Booleans, are_wanted: Booleans, values: Floats
+    pairs: CloudPairs, found: Found, scales: PairScales, are_wanted: Booleans, values: Floats
 ) -> FlatGradients:
     """The gradients of divergences of clouds of the same dimension; a and b are wrong for rows
     without mass.
     """
     clouds, sources, targets, terms = pairs
-    eps = terms.eps
-    forms = clouds.forms
-    scale = LOG2E / 2 / eps
-    unit = eps / LOG2E
-    cross = found.cross
-    own = found.own
-    everyone = np.arange(len(clouds))
-    first, second = np.where(are_turned, (targets, sources), (sources, targets))
-    images = all_images(forms, found.same[first], found.same[second], are_wanted, scale, cross)
-    own_images, _ = all_images(forms, everyone, everyone, found.same == everyone, scale, own)
-
-    d = clouds.dimensions[0]
-    n_first = cross.u_ends[-1]
-    points, own_images, images = (
-        flat.reshape(-1, d) for flat in (forms.x, own_images, np.concatenate(images))
-    )
-    potentials = _exact_potentials(forms, found.same[first], found.same[second], cross)
-    masses = (clouds.masses[sources] + clouds.masses[targets]) / 2
-    bases = cross.u_ends[:-1], n_first + cross.v_ends[:-1]
-    of_source, of_target = np.where(are_turned, bases[::-1], bases)
-    sides = (
-        _side(clouds, sources, found.same, of_source),
-        _side(clouds, targets, found.same, of_target),
-    )
-    on_points, on_weights = [], []
-    for side, numbers in zip(sides, (sources, targets), strict=True):
-        ratio = (masses / clouds.masses[numbers])[side.pair, None]
-        x = points[side.point]
-        on_points.append(
-            side.weights[:, None] * (ratio * (x - images[side.answer]) - (x - own_images[side.own]))
-        )
-        on_weights.append(unit * (potentials[side.answer] - own.u[side.own]))
-    pairings = [
-        np.add.reduceat(s.weights * on, s.ends[:-1])
-        for s, on in zip(sides, on_weights, strict=True)
-    ]
-    shifts = (values - sum(pairings)) / (2 * masses)
-    on_weights = [on + shifts[side.pair] for side, on in zip(sides, on_weights, strict=True)]
-    return FlatGradients(*on_points, *on_weights, *(side.ends for side in sides))
+    own, cross, same, relations = found
+    of_own, _ = all_slopes(*own[:2], same == np.arange(len(clouds)), own.answers)
+    on_first, on_second = all_slopes(*cross[:2], are_wanted, cross.answers)
+    slopes = Slopes(on_first, on_second, of_own)
+    rates = cross.problems.rates
+    answers = cross.answers, own.answers
+    unit = terms.eps / LOG2E
+    numbers = Pairs(sources, targets, relations > 0, are_wanted, same, *answers, rates, unit)
+    factors = Factors(*scales.cross, scales.own.mass, scales.own.of_f, clouds.masses)
+    rows = row_gradients(own.forms, clouds.rows, numbers, slopes, factors)
+    d = own.forms.dimensions[0]
+    x = _pulled(pairs, sources, rows.x.reshape(-1, d))
+    y = _pulled(pairs, targets, rows.y.reshape(-1, d))
+    if terms.marginals.are_exact:
+        add_constants(clouds.rows, numbers, values, factors, rows)
+        return FlatGradients(x, y, rows.f, rows.g, rows.x_ends, rows.y_ends)
+    a, b = _on_weights(pairs, rows)
+    return FlatGradients(x, y, a, b, rows.x_ends, rows.y_ends)
 
 
-def _exact_potentials(forms: Forms, first: Indices, second: Indices, cross: Answers) -> Floats:
-    """T(g) at the first and T(f) at the second points of all answers, with <a, f> = <b, g>."""
-    sizes = sizes_of(forms.ends)
-    a, b = (forms.a[_ranges(forms.ends[numbers], sizes[numbers])] for numbers in (first, second))
-    means = [
-        np.add.reduceat(p * v, ends[:-1])
-        for p, v, ends in ((a, cross.u, cross.u_ends), (b, cross.v, cross.v_ends))
-    ]
-    middles = (means[0] - means[1]) / 2
-    f = np.repeat(middles, sizes[first])
-    g = np.repeat(middles, sizes[second])
-    return np.concatenate([cross.u - f, cross.v - cross.logs + g])
-
-
-def _side(clouds: Clouds, numbers: Indices, same: Indices, bases: Indices) -> _Side:
-    """The rows of the clouds with these numbers, one cloud for each pair, whose answers begin at
-    the bases.
+def _pulled(pairs: CloudPairs, numbers: Indices, on_places: Floats) -> Floats:
+    """The derivatives in the points of the clouds with these numbers, from those in their
+    places.
     """
-    counts = clouds.sizes[numbers]
-    rows = clouds.rows
-    forms = clouds.forms
-    row = _ranges(rows.ends[numbers], counts)
-    owner = np.maximum(forms.owners[row], 0)
-    pair = np.repeat(np.arange(len(numbers)), counts)
-    of_cloud, of_same, of_answer = (
-        np.repeat(b, counts) for b in (forms.ends[numbers], forms.ends[same[numbers]], bases)
-    )
-    ends = ends_of(counts)
-    return _Side(
-        pair, of_cloud + owner, of_same + owner, of_answer + owner, rows.weights[row], ends
-    )
+    cost = pairs.terms.cost
+    if cost.exponent is not None:  # a cost of differences
+        return on_places
+    points = np.concatenate([_points(pairs.clouds, k) for k in numbers.tolist()])
+    return cost.pulled(points, on_places)
 
 
-def _ranges(starts: Indices, counts: Indices) -> Indices:
-    """Ranges of `counts` consecutive numbers from each start, one range after another."""
-    offsets: Indices = np.repeat(starts - np.cumsum(counts) + counts, counts)
-    return offsets + np.arange(counts.sum())
+def _points(clouds: Clouds, k: int) -> Floats:
+    flat = clouds.rows.x[slice(*clouds.rows.blocks[k : k + 2])]
+    return flat.reshape(-1, clouds.dimensions[k])
+
+
+def _on_weights(pairs: CloudPairs, rows: RowGradients) -> tuple[Floats, Floats]:
+    """The derivatives in the weights, if the marginals have a price."""
+    gradients = pairs.terms.marginals.weight_gradients
+    of_pair = gradients(rows.f, rows.g, pairs.terms.eps)
+    of_own = gradients(rows.own_f, rows.own_g, pairs.terms.eps)
+    return of_pair[0] - of_own[0], of_pair[1] - of_own[1]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.small_problems import Answers
-from ..backends.normal_forms import sizes_of
+from ..backends.cpu.small_problems import Answers, Problems
+from ..backends.normal_forms import Forms, sizes_of
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Booleans, Floats, Indices, Numbers
 from ..common.caching import cached_property, know
@@ -16,7 +16,9 @@ from ..measures.clouds import CloudPairs
 from ..problem import Problem
 from ..results.solution import Solution
 from ..results.status import Status
+from ..terms import Terms
 from .small_gradients import FlatGradients, flat_gradients
+from .small_scales import PairScales, differences
 
 if TYPE_CHECKING:
     from .sinkhorn import Sinkhorn
@@ -27,15 +29,22 @@ PASSES = np.array([1.0, 1.0, 2.0])
 SELF_PASSES = np.array([0.5, 1.0, 0.0])
 
 
+class Solved(NamedTuple):
+    """Problems and the answers to them."""
+
+    forms: Forms  # with the points that the cost takes
+    problems: Problems
+    answers: Answers
+    are_solved: Booleans
+
+
 class Found(NamedTuple):
     """The results of the compiled solver for clouds and for pairs of clouds."""
 
-    own: Answers  # for each cloud with itself
-    cross: Answers
+    own: Solved  # for each cloud with itself
+    cross: Solved
     same: Indices  # the number of the cloud that represents each cloud in self problems
     relations: Indices  # the same as in a Survey
-    are_solved: Booleans  # for each pair
-    own_are_solved: Booleans  # for each cloud
 
 
 class SmallSolutions:
@@ -57,16 +66,13 @@ class SmallSolutions:
         found: Found,
         selves: dict[int, Solution] | None = None,
     ) -> None:
-        self.clouds, self.sources, self.targets, terms = self._pairs = pairs
-        self.eps = terms.eps
-        (
-            self._own,
-            self._cross,
-            self._same,
-            self._relations,
-            self.are_solved,
-            self._own_are_solved,
-        ) = found
+        self.clouds, self.sources, self.targets, self._terms = self._pairs = pairs
+        self.eps = self._terms.eps
+        own, cross, self._same, self._relations = found
+        self._own = own.answers
+        self._own_are_solved = own.are_solved[self._same]
+        self._cross = cross.answers
+        self.are_solved = cross.are_solved
         self._found = found
         self._tol = solver.tol
         self._backend = solver.backend
@@ -80,22 +86,18 @@ class SmallSolutions:
         return self._relations == 0
 
     @cached_property
+    def _scales(self) -> PairScales:
+        return PairScales.of(self._pairs)
+
+    @cached_property
     def value(self) -> Floats:
         """(B,) S_eps."""
         unit = self.eps / LOG2E
-        masses = self.clouds.masses
         are_solved = self.are_solved & ~self.are_equal
-        cross = (
-            (masses[self.sources] + masses[self.targets])
-            / 2
-            * (unit * np.where(are_solved, self._cross.values, 0.0))
-        )
-        sides = (self.sources, self._x), (self.targets, self._y)
-        of_x, of_y = (
-            masses[k] * (unit * np.where(are_solved, self._own.values[s], 0.0)) for k, s in sides
-        )
-        differences = cross - (of_x + of_y) / 2
-        return np.maximum(differences, 0.0)
+        cross = unit * np.where(are_solved, self._cross.values, 0.0)
+        own = unit * np.where(self._own.errors < np.inf, self._own.values, 0.0)
+        values = differences(self._pairs, self._scales, self._same, cross, own)
+        return np.where(are_solved, np.maximum(values, 0.0), 0.0)
 
     @property
     def converged(self) -> Booleans:
@@ -137,7 +139,7 @@ class SmallSolutions:
         if k not in self._self_solutions:
             measure = self.clouds.measure(k)
             first = int(self._same[k])
-            problem = know(Problem(measure, measure, self.eps), is_self=True)
+            problem = know(Problem(measure, measure, *self._own_terms), is_self=True)
             self._self_solutions[k] = (
                 self._solved_self(problem, k)
                 if first == k
@@ -148,17 +150,23 @@ class SmallSolutions:
     def _solved_self(self, problem: Problem, k: int) -> Solution:
         span = slice(*self._own.v_ends[k : k + 2])
         a = self.clouds.normal_form(k).probabilities
-        f = self.eps / LOG2E * self._own.v[span]
-        logs = self._own.logs[span] / LOG2E
+        v = self._own.v[span]
+        f = self.eps / LOG2E * v
+        rate = self._terms.marginals.rates(self.eps)[0]
+        logs = (self._own.logs[span] - rate * v) / LOG2E
         return self._solution(
             problem, Normal(Iterate(f, f, logs, logs), a, a, self._own.of(k)), self._own, k
         )
+
+    @property
+    def _own_terms(self) -> Terms:
+        return self._terms._replace(marginals=self._terms.marginals.of_source())
 
     def problem(self, q: int) -> Problem:
         """The problem between the clouds of a pair."""
         i = int(self.sources[q])
         j = int(self.targets[q])
-        problem = Problem(self.clouds.measure(i), self.clouds.measure(j), self.eps)
+        problem = Problem(self.clouds.measure(i), self.clouds.measure(j), *self._terms)
         return know(problem, is_self=bool(self.are_equal[q]))
 
     def solutions(self, q: int) -> tuple[Solution, Solution, Solution]:
@@ -180,10 +188,15 @@ class SmallSolutions:
         unit = self.eps / LOG2E
         a, b = (self.clouds.normal_form(k[q]).probabilities for k in (self.sources, self.targets))
         a, b = (b, a) if is_turned else (a, b)
-        u_span = slice(*cross.u_ends[q : q + 2])
+        u = cross.u[slice(*cross.u_ends[q : q + 2])]
         v_span = slice(*cross.v_ends[q : q + 2])
-        f, g = Dual(a, b, self.eps).balanced(unit * cross.u[u_span], unit * cross.v[v_span])
-        found = Normal(Iterate(f, g, np.zeros(len(f)), cross.logs[v_span] / LOG2E), a, b)
+        v = cross.v[v_span]
+        marginals = self._terms.marginals
+        dual = Dual(a, b, self.eps, marginals.T if is_turned else marginals)
+        f, g = dual.balanced(unit * u, unit * v)
+        log_rows = -dual.rates[0] / LOG2E * u
+        log_columns = (cross.logs[v_span] - dual.rates[1] * v) / LOG2E
+        found = Normal(Iterate(f, g, log_rows, log_columns), a, b)
         return self._solution(self.problem(q), found.T if is_turned else found, cross, q)
 
     def has_flat_gradient(self, q: int) -> bool:
@@ -206,7 +219,7 @@ class SmallSolutions:
         same dimension.
         """
         are_wanted = self.are_solved & ~self.are_equal
-        return flat_gradients(self._pairs, self._found, self._relations > 0, are_wanted, self.value)
+        return flat_gradients(self._pairs, self._found, self._scales, are_wanted, self.value)
 
     def _solution(self, problem: Problem, found: Normal, answers: Answers, q: int) -> Solution:
         n_iter = answers.counts[q, 0]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.small_rules import SELF_STEP
 from ..common.array_types import Floats, Numbers
-from ..dual import Normal
+from ..costs import SQUARED_EUCLIDEAN
+from ..dual import Dual, Normal, self_step
 from ..initializers.moved import along_geodesic
 from ..initializers.resumed import Resumed
 from ..initializers.tracks import Track, have_same_rows
@@ -44,12 +44,16 @@ def carried(earlier: Resumed, clouds: Clouds, numbers: tuple[int, int]) -> Start
         return None
     x = _track(olds[0], source)
     y = _track(olds[1], target)
-    own = _rows(earlier.xx, SELF_STEP), _rows(earlier.yy, SELF_STEP)
+    problem = earlier.xx.problem
+    step = self_step(problem.marginals.rates(problem.eps)[0])
+    own = _rows(earlier.xx, step), _rows(earlier.yy, step)
     f = _rows(earlier.xy, 1.0) - _rows(earlier.xx, 1.0)
     g = _rows(earlier.xy.T, 1.0) - _rows(earlier.yy, 1.0)
     potentials = (own[0], source), (own[1], target), (f, source), (g, target)
     of_source, of_target, f, g = (_per_point(form, rows) for rows, form in potentials)
-    return Starts(of_source, of_target, *along_geodesic(x, f, y, g))
+    if earlier.xy.problem.cost == SQUARED_EUCLIDEAN:
+        f, g = along_geodesic(x, f, y, g)
+    return Starts(of_source, of_target, f, g)
 
 
 def _track(old: Measure, form: NormalForm) -> Track:
@@ -61,8 +65,11 @@ def _track(old: Measure, form: NormalForm) -> Track:
 def _rows(solution: Solution, step: float) -> Floats:
     """The potential f of a solution per row, after the step that its errors imply."""
     found = solution.found
-    iterate = found.iterate if isinstance(found, Normal) else solution.iterate
-    return solution._per_row(iterate.f - step * solution.problem.eps * iterate.log_rows)
+    problem = solution.problem
+    if not isinstance(found, Normal):
+        return solution._per_row(problem.dual().updated_rows(solution.iterate, step))
+    dual = Dual(found.a, found.b, problem.eps, problem.marginals)
+    return solution._per_row(dual.updated_rows(found.iterate, step))
 
 
 def _per_point(form: NormalForm, rows: Numbers) -> Floats:

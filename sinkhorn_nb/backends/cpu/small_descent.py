@@ -10,7 +10,6 @@ from ..jit import kernel, wide_vectors
 from ..small_rules import (
     DRIFT,
     NO_VALUE,
-    SELF_STEP,
     START_ERROR,
     first_look,
     has_fallen,
@@ -19,6 +18,7 @@ from ..small_rules import (
     is_settled,
     is_tiny,
     is_to_be_mixed,
+    self_share,
     share_of_error,
     share_of_gain,
     sharpened,
@@ -26,6 +26,7 @@ from ..small_rules import (
 )
 from .small_kernels import build_at, center, copy, mean, measure
 from .small_mixing import MEMORY, mix, remember
+from .small_prices import judge_priced, measure_priced
 
 
 class Outcome(NamedTuple):
@@ -37,6 +38,31 @@ class Outcome(NamedTuple):
     n_iter: Any
     n_builds: Any  # of the kernel
     is_accurate: Any  # whether the aim was reached, too
+
+
+class Look(NamedTuple):
+    """What is measured at an iterate."""
+
+    dual: Any  # the dual value in bits
+    value: Any  # that after an exact update of one side
+    error: Any  # marginal error
+    furthest: Any  # largest log of a ratio
+    unevenness: Any  # the same at tiny masses
+    gain: Any  # of an exact update, in bits
+    serves: Any  # whether the kernel still serves
+
+
+@kernel
+def look(C, a, b, is_self, rates, u, v, logs, K, room):
+    """Make u exact for v, up to the best constant, and measure."""
+    if rates[0] + rates[1] > 0.0:
+        dual, mass, serves = measure_priced(C, a, b, is_self, rates, u, v, logs, K, room)
+        error, furthest, unevenness, gain = judge_priced(b, room.aims, mass, rates[1], logs)
+        return Look(dual, dual + gain, error, furthest, unevenness, gain, serves)
+    dual, serves = measure(C, a, b, is_self, u, v, logs, K, room)
+    error, furthest, unevenness, gain = judge(b, logs)
+    value = dual if is_self else dual - mean(b, logs)
+    return Look(dual, value, error, furthest, unevenness, gain, serves)
 
 
 @kernel
@@ -65,12 +91,13 @@ def _has_moved_far(v, reference):
 
 
 @kernel
-def _step(b, is_self, is_mixed, has_last, n_seen, logs, v, room, mixing):
+def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
     """Move v by the step that the ratios ask for, mixed with earlier ones; the changes seen so
     far.
     """
     wide_vectors()
-    step = SELF_STEP if is_self else 1.0
+    rate = rates[1]
+    step = (self_share(rate) if is_self else 1.0) / (1.0 + rate)
     for j in range(len(v)):
         room.residual[j] = -step * logs[j]
     if is_mixed and has_last:
@@ -82,13 +109,15 @@ def _step(b, is_self, is_mixed, has_last, n_seen, logs, v, room, mixing):
     copy(v, room.plain)
     if is_mixed and n_seen > 0:
         mix(mixing, min(n_seen, MEMORY), b, room.residual, v)
-    if not is_self:
+    if not is_self and rates[0] + rates[1] == 0.0:
         center(b, v)
     return n_seen
 
 
 @kernel
-def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing, best, history):
+def solve(
+    C, a, b, is_self, rates, tol, max_iter, aim, is_built, u, v, K, room, mixing, best, history
+):
     """Iterate from v to the tolerance, and to the aim; the best (u, v, logs) that was measured, and
     the outcome.
 
@@ -116,14 +145,15 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
         if is_stale or _has_moved_far(v, room.reference):
             build_at(C, b, v, K, room)
             n_builds += 1
-        dual, serves = measure(C, a, b, is_self, u, v, logs, K, room)
+        dual, possible_value, error, furthest, unevenness, possible_gain, serves = look(
+            C, a, b, is_self, rates, u, v, logs, K, room
+        )
         is_stale = not serves
-        error, furthest, unevenness, possible = judge(b, logs)
         history[n_iter] = error
         n_iter += 1
         if is_better(error, unevenness, least_error, least_unevenness, tol):
-            least_error, least_unevenness, gain = error, unevenness, possible
-            value = dual if is_self else dual - mean(b, logs)  # that of the exact update
+            least_error, least_unevenness = error, unevenness
+            value, gain = possible_value, possible_gain
             copy(u, best[0])
             copy(v, best[1])
             copy(logs, best[2])
@@ -147,6 +177,6 @@ def solve(C, a, b, is_self, tol, max_iter, aim, is_built, u, v, K, room, mixing,
             continue
         best_dual = max(best_dual, dual)
         is_mixed = is_to_be_mixed(error, furthest, tol)
-        n_seen = _step(b, is_self, is_mixed, has_last, n_seen, logs, v, room, mixing)
+        n_seen = _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing)
         has_last = is_mixed
     return Outcome(value, gain, least_error, n_iter, n_builds, is_done)

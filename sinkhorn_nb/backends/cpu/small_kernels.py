@@ -16,7 +16,7 @@ from .kernels import larger
 
 
 class Room(NamedTuple):
-    """Scratch vectors: `top` has n numbers, `half` half of m, all others m."""
+    """Scratch vectors: `top` and `shares` have n numbers, `half` half of m, all others m."""
 
     base: Any
     top: Any
@@ -29,6 +29,8 @@ class Room(NamedTuple):
     last_residual: Any
     factors: Any
     sums: Any
+    aims: Any
+    shares: Any
 
 
 @kernel
@@ -66,7 +68,7 @@ def _largest(values, half):
 
 
 @kernel
-def _build(C, coolness, base, row, half, top, K):
+def build(C, coolness, base, row, half, top, K):
     """K_ij = 2^(base_j - coolness C_ij - top_i), the largest entry of each row being 1."""
     wide_vectors()
     for i in range(C.shape[0]):
@@ -100,7 +102,7 @@ def _sweep(K, weights, factors, u, top, sums):
 
 
 @kernel
-def _row_sums(K, factors, u, top):
+def row_sums(K, factors, u, top):
     """u_i = -top_i - log2 sum_j K_ij factors_j."""
     wide_vectors()
     for i in range(K.shape[0]):
@@ -114,7 +116,7 @@ def _row_sums(K, factors, u, top):
 
 
 @kernel
-def _log_column(C, a, u, j):
+def log_column(C, a, u, j):
     """log2 sum_i a_i 2^(u_i - C_ij), for any potentials."""
     largest = u[0] - C[0, j]
     for i in range(1, len(u)):
@@ -133,7 +135,7 @@ def anneal(C, a, b, n_levels, u, v, K, room):
         warmth = heat(level)
         for j in range(len(v)):
             room.base[j] = v[j] / warmth + log2(b[j])
-        _build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
+        build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
         _sweep(K, a, room.factors, u, room.top, room.sums)
         # K holds b_j; a column that nobody sees waits for the last temperature
@@ -166,7 +168,7 @@ def build_at(C, b, v, K, room):
     for j in range(len(v)):
         room.base[j] = v[j] + log2(b[j])
         room.reference[j] = v[j]
-    _build(C, 1.0, room.base, room.row, room.half, room.top, K)
+    build(C, 1.0, room.base, room.row, room.half, room.top, K)
 
 
 @kernel
@@ -179,7 +181,7 @@ def measure(C, a, b, is_self, u, v, logs, K, room):
         room.factors[j] = exp2(v[j] - room.reference[j])
     serves, dual = True, 0.0
     if is_self:
-        _row_sums(K, room.factors, u, room.top)
+        row_sums(K, room.factors, u, room.top)
         for j in range(len(v)):
             logs[j] = v[j] - u[j]
             dual += b[j] * (2.0 * v[j] - logs[j])
@@ -192,6 +194,6 @@ def measure(C, a, b, is_self, u, v, logs, K, room):
         dual += a[i] * u[i]
     for j in range(len(v)):
         if not room.sums[j] > LEAST_SUM:
-            logs[j] = v[j] + _log_column(C, a, u, j)
+            logs[j] = v[j] + log_column(C, a, u, j)
             serves = False
     return dual, serves

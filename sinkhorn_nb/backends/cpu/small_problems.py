@@ -7,15 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import kernel, wide_vectors
+from ..jit import kernel
 from ..normal_forms import ends_of, sizes_of
-from ..small_rules import NO_VALUE, START_ERROR, Aim, are_near, levels
-from .small_descent import judge, solve
-from .small_kernels import Room, add, anneal, build_at, copy, fill, measure
+from ..small_rules import NO_VALUE, Aim
+from .small_begin import start
+from .small_costs import cost_block
+from .small_descent import solve
+from .small_kernels import Room, copy
 from .small_mixing import MEMORY, Mixing
 from .threads import run
 
 PAIRS_A_PANEL = 2**17  # fewer are not worth a thread's start
+FEW = 2**12  # numbers of histories that may wait for nothing
 
 
 class Problems(NamedTuple):
@@ -25,8 +28,13 @@ class Problems(NamedTuple):
 
     sources: Any
     targets: Any
-    scales: Any  # bits per squared distance
+    profile: Any  # of the cost in bits
+    rates: Any  # (problems, 2) eps / rho of both sides; 0 for exact marginals
     tols: Any
+    # A divergence, in units of the plan's mass, is a value minus these shares (problems, 2) of the
+    # values of the self problems, plus a constant in bits
+    shares: Any
+    constants: Any
     # Whether the blur is so small that no estimate of the accuracy is to be trusted at first
     are_fine: Any
     are_wanted: Any  # the others are passed over
@@ -119,22 +127,6 @@ class Answer(NamedTuple):
 
 
 @kernel
-def squared_distances(x, y, scale, out):
-    """scale |x_i - y_j|^2 for (n, d) points x and (d, m) coordinates y."""
-    wide_vectors()
-    for i in range(out.shape[0]):
-        row = out[i]
-        fill(0.0, row)
-        for k in range(x.shape[1]):
-            xk = x[i, k]
-            yk = y[k]
-            for j in range(len(row)):
-                row[j] += (xk - yk[j]) * (xk - yk[j])
-        for j in range(len(row)):
-            row[j] *= scale
-
-
-@kernel
 def points_of(forms, c):
     """The (n, d) points of a cloud, and their probabilities."""
     first = forms.ends[c]
@@ -164,65 +156,21 @@ def seen_from_origin(points, others):
 @kernel
 def _room(n, m):
     """Scratch for a problem of n by m."""
-    z = np.empty((9, m))
-    return Room(
-        z[0], np.empty(n), z[1], np.empty(m // 2 + 1), z[2], z[3], z[4], z[5], z[6], z[7], z[8]
-    )
+    z = np.empty((10, m))
+    half = np.empty(m // 2 + 1)
+    rest = z[2], z[3], z[4], z[5], z[6], z[7], z[8], z[9]
+    return Room(z[0], np.empty(n), z[1], half, *rest, np.empty(n))
 
 
 @kernel
-def _moments(x, y, a, b, scale, v):
-    """v that moves the mean of x onto that of y; the squares of the clouds' distance and radius, in
-    bits.
-    """
-    spread, distance = 0.0, 0.0
-    fill(0.0, v)
-    for k in range(x.shape[1]):
-        mean_x = mean_y = square_x = square_y = 0.0
-        for i in range(len(a)):
-            mean_x += a[i] * x[i, k]
-        for j in range(len(b)):
-            mean_y += b[j] * y[k, j]
-        for i in range(len(a)):
-            square_x += a[i] * (x[i, k] - mean_x) ** 2
-        for j in range(len(b)):
-            square_y += b[j] * (y[k, j] - mean_y) ** 2
-            v[j] += 2.0 * scale * (mean_y - mean_x) * (y[k, j] - mean_y)
-        spread += max(square_x, square_y)
-        distance += (mean_y - mean_x) ** 2
-    return scale * distance, scale * spread
-
-
-@kernel
-def _starts_near(C, a, b, own, u, v, K, room):
-    """Whether v and the potential of the second cloud with itself nearly solve the problem: moved
-    there, K built.
-    """
-    plain, logs = room.plain, room.residual
-    copy(v, plain)
-    add(own, v)
-    build_at(C, b, v, K, room)
-    measure(C, a, b, np.bool_(False), u, v, logs, K, room)
-    error = judge(b, logs)[0]
-    if not error < START_ERROR:
-        copy(plain, v)
-    return error < START_ERROR
-
-
-@kernel
-def _start(x, y, a, b, scale, C, own_v, u, v, K, room):
-    """Move v near the solution; whether K is built there, how many kernels were, and the levels of
-    annealing.
-    """
-    distance, spread = _moments(x, y, a, b, scale, v)
-    n_builds = 0
-    if are_near(distance):
-        n_builds = 1
-        if _starts_near(C, a, b, own_v, u, v, K, room):
-            return True, n_builds, 0
-    n_levels = levels(spread)
-    anneal(C, a, b, n_levels, u, v, K, room)
-    return False, n_builds, n_levels
+def aim_of(problems, own, q):
+    """The accuracy that the value of a problem must have, from the answers to the self problems."""
+    c = problems.sources[q]
+    e = problems.targets[q]
+    on_source = problems.shares[q, 0]
+    on_target = problems.shares[q, 1]
+    base = on_source * own.values[c] + on_target * own.values[e] - problems.constants[q]
+    return Aim(base, on_source * own.gains[c] + on_target * own.gains[e], problems.are_fine[q])
 
 
 @kernel
@@ -237,7 +185,7 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
             continue
         c = problems.sources[q]
         e = problems.targets[q]
-        scale = problems.scales[q]
+        rates = (problems.rates[q, 0], problems.rates[q, 1])
         is_self = c == e
         (points, a) = points_of(forms, c)
         (others, b) = points_of(forms, e)
@@ -245,7 +193,7 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         n, m = len(a), len(b)
         C = blocks[0, : n * m].reshape((n, m))
         K = blocks[1, : n * m].reshape((n, m))
-        squared_distances(x, y, scale, C)
+        cost_block(problems.profile, x, y, C)
         room = _room(n, m)
         u = np.empty(n)
         v = np.zeros(m)
@@ -256,13 +204,14 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         v_last = answers.v_ends[q + 1]
         aim = Aim(NO_VALUE, 0.0, False)
         if not is_self:
-            base = (own.values[c] + own.values[e]) / 2.0
-            aim = Aim(base, (own.gains[c] + own.gains[e]) / 2.0, problems.are_fine[q])
+            aim = aim_of(problems, own, q)
         if problems.are_started[q]:
             copy(problems.starts[v_first:v_last], v)
         elif not is_self:
             own_v = own.v[own.v_ends[e] : own.v_ends[e + 1]]
-            is_built, n_builds, n_levels = _start(x, y, a, b, scale, C, own_v, u, v, K, room)
+            is_built, n_builds, n_levels = start(
+                problems.profile, x, y, a, b, rates, C, own_v, u, v, K, room
+            )
         mixing = Mixing(
             np.empty((MEMORY, m)),
             np.empty((MEMORY, m)),
@@ -276,6 +225,7 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
             a,
             b,
             is_self,
+            rates,
             problems.tols[q],
             answers.histories.shape[1],
             aim,
@@ -316,6 +266,8 @@ def solve_all(forms, problems, own, max_iter):
         )
 
     run(task, panels(pairs))
+    if answers.histories.size <= FEW:
+        return answers
     # Few problems take many iterations: the others need no room for so many
     most = answers.counts[:, 0].max()
     return answers._replace(histories=answers.histories[:, :most].copy())

@@ -128,18 +128,19 @@ def _table(forms, problems, own, answers):
 
 def _figures(problems, own, max_iter):
     """The numbers of each problem."""
-    c, e = problems.sources, problems.targets
-    figures = np.zeros((len(c), HISTORY + max_iter))
-    figures[:, SCALE] = problems.scales
+    figures = np.zeros((len(problems.sources), HISTORY + max_iter))
+    figures[:, SCALE] = problems.profile.scale
     figures[:, TOL] = problems.tols
     figures[:, LAST_ERROR] = START_ERROR
     figures[:, BEST_DUAL] = NO_VALUE
     figures[:, [LEAST_ERROR, LEAST_UNEVENNESS]] = -NO_VALUE
     figures[:, BASE], figures[:, AIM_GAIN] = NO_VALUE, 0.0
-    is_cross = np.flatnonzero(c != e)
-    c, e = c[is_cross], e[is_cross]
-    figures[is_cross, BASE] = (own.values[c] + own.values[e]) / 2.0
-    figures[is_cross, AIM_GAIN] = (own.gains[c] + own.gains[e]) / 2.0
+    is_cross = np.flatnonzero(problems.sources != problems.targets)
+    shares = problems.shares[is_cross].T
+    c, e = problems.sources[is_cross], problems.targets[is_cross]
+    base = shares[0] * own.values[c] + shares[1] * own.values[e]
+    figures[is_cross, BASE] = base - problems.constants[is_cross]
+    figures[is_cross, AIM_GAIN] = shares[0] * own.gains[c] + shares[1] * own.gains[e]
     return figures
 
 

@@ -1,0 +1,169 @@
+"""The steps of `small_kernels` for problems whose marginals have a price.
+
+An exact update of u is T(v) / (1 + kx) with the rate kx = eps / rho. It leaves the row of a point
+with the mass a_i 2^(-kx u_i); that of a column is to be b_j 2^(-ky v_j), which is called its aim.
+Both have the same sum, the mass of the plan, at the constant that is best for the dual: it is added
+to v in each iteration.
+"""
+
+from ..elementary import exp2, exp2m1, log2
+from ..jit import kernel, wide_vectors
+from ..pointwise import LOG2E
+from ..small_rules import (
+    LEAST_MASS,
+    LEAST_SUM,
+    NO_VALUE,
+    earned,
+    heat,
+    is_tiny,
+    log2_of_1_plus,
+    log_ratio,
+    share_of_priced_error,
+    share_of_priced_gain,
+)
+from .small_kernels import build, fill, log_column, row_sums
+
+NEAR = 16.0  # bits above their mean up to which exponents are taken relative to the mean
+
+
+@kernel
+def _aims(weights, rate, potential, out):
+    """Write weights 2^(-rate potential - reference); the reference, and the log2 of their sum."""
+    wide_vectors()
+    mean, top = 0.0, -rate * potential[0]
+    for i in range(len(potential)):
+        mean -= weights[i] * rate * potential[i]
+        top = max(top, -rate * potential[i])
+    if top > mean + NEAR:
+        total = 0.0
+        for i in range(len(potential)):
+            out[i] = weights[i] * exp2(-rate * potential[i] - top)
+            total += out[i]
+        return top, log2(total)
+    # For a small rate, this keeps the digits of the small logarithm
+    excess = 0.0
+    for i in range(len(potential)):
+        share = weights[i] * exp2m1(-rate * potential[i] - mean)
+        out[i] = weights[i] + share
+        excess += share
+    return mean, log2_of_1_plus(excess)
+
+
+@kernel
+def _multiply(values, factor):
+    for i in range(len(values)):
+        values[i] *= factor
+
+
+@kernel
+def settle(a, b, rates, u, v, shares, aims):
+    """Add the best constant to v and update u, which is T(v), exactly; write the masses of the
+    rows and the aims of the columns. The mass of the plan, and the constant.
+    """
+    wide_vectors()
+    (kx, ky) = rates
+    damping = 1.0 / (1.0 + kx)
+    x_top, x_log = _aims(a, kx * damping, u, shares)
+    y_top, y_log = _aims(b, ky, v, aims)
+    shift = ((y_top - x_top) + (y_log - x_log)) / (ky + kx * damping)
+    for i in range(len(u)):
+        u[i] = damping * (u[i] - shift)
+    for j in range(len(v)):
+        v[j] += shift
+    _multiply(shares, exp2(x_top + kx * damping * shift))
+    _multiply(aims, exp2(y_top - ky * shift))
+    return exp2(y_top + y_log - ky * shift), shift
+
+
+@kernel
+def _column_sums(K, rates, shares, u, shift, top, sums):
+    """sums_j = sum_i K_ij 2^(u_i + shift + top_i) a_i, where `shares` are the masses of the rows
+    and u their potentials.
+    """
+    wide_vectors()
+    fill(0.0, sums)
+    for i in range(K.shape[0]):
+        row = K[i]
+        share = shares[i] * exp2((1.0 + rates[0]) * u[i] + shift + top[i])
+        for j in range(len(sums)):
+            sums[j] += share * row[j]
+
+
+@kernel
+def _earned(weights, potential, rate):
+    wide_vectors()
+    total = 0.0
+    for i in range(len(weights)):
+        total += weights[i] * earned(potential[i], rate)
+    return total
+
+
+@kernel
+def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
+    """Add the best constant to v and make u exact for it; the logs of the other marginal's ratios
+    over their aims there, the dual value, the mass of the plan, and whether K still serves.
+    """
+    wide_vectors()
+    (kx, ky) = rates
+    for j in range(len(v)):
+        room.factors[j] = exp2(v[j] - room.reference[j])
+    row_sums(K, room.factors, u, room.top)
+    if is_self:
+        mass = 0.0
+        for j in range(len(v)):
+            logs[j] = v[j] - u[j] + ky * v[j]
+            room.aims[j] = b[j] * exp2(-ky * v[j])
+            mass += b[j] * exp2(v[j] - u[j])
+            u[j] /= 1.0 + kx
+        return 2.0 * _earned(b, v, ky) - LOG2E * (mass - 1.0), mass, True
+    serves = True
+    mass, shift = settle(a, b, rates, u, v, room.shares, room.aims)
+    _column_sums(K, rates, room.shares, u, shift, room.top, room.sums)
+    for j in range(len(v)):
+        moved = v[j] - room.reference[j] - shift
+        logs[j] = log_ratio(room.sums[j], moved, b[j]) + ky * v[j]
+        if not room.sums[j] > LEAST_SUM:
+            logs[j] = v[j] + log_column(C, a, u, j) + ky * v[j]
+            serves = False
+    dual = _earned(a, u, kx) + _earned(b, v, ky) - LOG2E * (mass - 1.0)
+    return dual, mass, serves
+
+
+@kernel
+def judge_priced(b, aims, mass, rate, logs):
+    """The marginal error, the largest log of a ratio over its aim, that at tiny masses, and the
+    gain of an exact update in bits.
+    """
+    wide_vectors()
+    error, furthest, unevenness, gain = 0.0, 0.0, 0.0, 0.0
+    for j in range(len(logs)):
+        error += share_of_priced_error(aims[j], logs[j])
+        gain += share_of_priced_gain(aims[j], logs[j], rate)
+        furthest = max(furthest, abs(logs[j]))
+        if is_tiny(b[j], len(logs)):
+            unevenness = max(unevenness, abs(logs[j]))
+    error = error / mass if mass > LEAST_MASS else -NO_VALUE
+    return error, furthest, unevenness, gain
+
+
+@kernel
+def anneal_priced(C, a, b, rates, n_levels, u, v, K, room):
+    """One iteration at each of the temperatures above the last, down from the highest."""
+    wide_vectors()
+    for level in range(n_levels, 0, -1):
+        warmth = heat(level)
+        rates_here = (warmth * rates[0], warmth * rates[1])
+        for j in range(len(v)):
+            v[j] /= warmth
+            room.base[j] = v[j] + log2(b[j])
+        build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
+        fill(1.0, room.factors)
+        row_sums(K, room.factors, u, room.top)
+        shift = settle(a, b, rates_here, u, v, room.shares, room.aims)[1]
+        _column_sums(K, rates_here, room.shares, u, shift, room.top, room.sums)
+        # K holds b_j; a column that nobody sees waits for the last temperature
+        for j in range(len(v)):
+            if room.sums[j] > LEAST_SUM:
+                log = log2(room.sums[j]) - log2(b[j]) + rates_here[1] * v[j]
+                v[j] -= log / (1.0 + rates_here[1])
+            v[j] *= warmth

@@ -1,0 +1,163 @@
+"""Gradients of small divergences per row of the caller, from those per point of the problems."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..jit import kernel
+from ..normal_forms import ends_of
+
+
+class Pairs(NamedTuple):
+    """Pairs of clouds with the answers for them and for each cloud with itself."""
+
+    sources: Any
+    targets: Any
+    are_turned: Any  # whether the problem from the target to the source was solved
+    are_wanted: Any
+    same: Any  # the number of the cloud that represents each cloud in self problems
+    cross: Any
+    own: Any
+    rates: Any  # of the first and the second cloud of each problem
+    unit: Any  # the cost that is one bit
+
+
+class Slopes(NamedTuple):
+    """Derivatives of values per probability of a point, for the first and the second clouds of all
+    problems, and for clouds with themselves.
+    """
+
+    first: Any
+    second: Any
+    own: Any
+
+
+class Factors(NamedTuple):
+    """The fields of a `Scaling` for each pair, the factor of each cloud with itself, and the masses
+    of the clouds.
+    """
+
+    mass: Any
+    of_f: Any
+    of_g: Any
+    own_mass: Any
+    own_shift: Any
+    masses: Any
+
+
+class RowGradients(NamedTuple):
+    """Derivatives in embedded points, and potentials of the pairs and of the clouds with
+    themselves, per row; each array has the rows of one pair after another.
+    """
+
+    x: Any
+    y: Any
+    f: Any
+    g: Any
+    own_f: Any
+    own_g: Any
+    x_ends: Any
+    y_ends: Any
+
+
+@kernel
+def _middle(forms, pairs, q, first, second):
+    """Half of <a, u> - <b, v>."""
+    cross = pairs.cross
+    total = 0.0
+    for i in range(cross.u_ends[q + 1] - cross.u_ends[q]):
+        total += forms.a[forms.ends[first] + i] * cross.u[cross.u_ends[q] + i]
+    for j in range(cross.v_ends[q + 1] - cross.v_ends[q]):
+        total -= forms.a[forms.ends[second] + j] * cross.v[cross.v_ends[q] + j]
+    return total / 2.0
+
+
+@kernel
+def _write_rows(forms, rows, d, c, slopes, own_slopes, factors, on_points):
+    """The derivatives in the rows of one cloud, from slices at its first point."""
+    (mass, own_mass, whole) = factors
+    start = rows.ends[c]
+    for r in range(rows.ends[c + 1] - start):
+        point = max(forms.owners[start + r], 0)
+        share = rows.weights[start + r] / whole
+        for k in range(d):
+            on_pair = mass * slopes[point * d + k]
+            on_points[r * d + k] = share * (on_pair - own_mass * own_slopes[point * d + k])
+
+
+@kernel
+def write_row_gradients(forms, rows, pairs, slopes, factors, out):
+    """Write the derivatives and the potentials of all pairs that are wanted."""
+    d = forms.dimensions[0]
+    cross, own, unit = pairs.cross, pairs.own, pairs.unit
+    for q in range(len(pairs.sources)):
+        if not pairs.are_wanted[q]:
+            continue
+        turned = pairs.are_turned[q]
+        i = cross.u_ends[q]
+        j = cross.v_ends[q]
+        source = pairs.sources[q]
+        target = pairs.targets[q]
+        is_exact = pairs.rates[q, 0] + pairs.rates[q, 1] == 0.0
+        firsts = (target, source) if turned else (source, target)
+        middle = _middle(forms, pairs, q, pairs.same[firsts[0]], pairs.same[firsts[1]])
+        middle = middle if is_exact else 0.0
+        for side in range(2):
+            c = target if side else source
+            start = out.y_ends[q] if side else out.x_ends[q]
+            k = forms.ends[pairs.same[c]]
+            on_points = out.y if side else out.x
+            f = out.g if side else out.f
+            own_f = out.own_g if side else out.own_f
+            shift = factors.of_g[q] if side else factors.of_f[q]
+            is_first = (side == 0) != turned
+            on_pair = slopes.first[i * d :] if is_first else slopes.second[j * d :]
+            scales = factors.mass[q], factors.own_mass[c], factors.masses[c]
+            on_own = slopes.own[k * d :]
+            _write_rows(forms, rows, d, c, on_pair, on_own, scales, on_points[start * d :])
+            for r in range(rows.ends[c + 1] - rows.ends[c]):
+                point = max(forms.owners[rows.ends[c] + r], 0)
+                if is_first:
+                    potential = cross.u[i + point] - middle
+                else:
+                    log = cross.logs[j + point] / (1.0 + pairs.rates[q, 1])
+                    potential = cross.v[j + point] - log + middle
+                f[start + r] = unit * potential - shift
+                own_f[start + r] = unit * own.u[k + point] - factors.own_shift[c]
+
+
+@kernel
+def add_constants(rows, pairs, values, factors, out):
+    """Turn f into the derivative in the weights of balanced divergences, with the constant for
+    which their pairing with the weights is the value.
+    """
+    for q in range(len(pairs.sources)):
+        pairing = 0.0
+        for side in range(2):
+            of_side = 0.0  # the same bits for (b, a)
+            c = pairs.targets[q] if side else pairs.sources[q]
+            start = out.y_ends[q] if side else out.x_ends[q]
+            f = out.g if side else out.f
+            own_f = out.own_g if side else out.own_f
+            for r in range(rows.ends[c + 1] - rows.ends[c]):
+                f[start + r] -= own_f[start + r]
+                of_side += rows.weights[rows.ends[c] + r] * f[start + r]
+            pairing += of_side
+        constant = (values[q] - pairing) / (2.0 * factors.mass[q])
+        for r in range(out.x_ends[q], out.x_ends[q + 1]):
+            out.f[r] += constant
+        for r in range(out.y_ends[q], out.y_ends[q + 1]):
+            out.g[r] += constant
+
+
+def row_gradients(forms, rows, pairs, slopes, factors):
+    """The derivatives and the potentials of all pairs; zeros for those that are not wanted."""
+    sizes = rows.ends[1:] - rows.ends[:-1]
+    ends = [ends_of(sizes[numbers]) for numbers in (pairs.sources, pairs.targets)]
+    counts = [int(each[-1]) for each in ends]
+    d = int(forms.dimensions[0])
+    points = (np.zeros(d * count) for count in counts)
+    potentials = (np.zeros(count) for count in (*counts, *counts))
+    out = RowGradients(*points, *potentials, *ends)
+    write_row_gradients(forms, rows, pairs, slopes, factors, out)
+    return out

@@ -1,0 +1,170 @@
+"""Derivatives of the values of small problems in their points; threads over problems."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..elementary import exp2, log2
+from ..jit import kernel, wide_vectors
+from ..normal_forms import ends_of, sizes_of
+from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
+from .small_kernels import copy, fill
+from .small_problems import panels, points_of, seen_from_origin
+from .threads import run
+
+
+class Potentials(NamedTuple):
+    """The potentials of one problem in bits: u and v, T(v), and T(u)."""
+
+    u: Any
+    v: Any
+    of_v: Any
+    of_u: Any
+
+
+@kernel
+def _add_slopes(profile, shares, xk, yk):
+    """The sum over j of shares_j times what the derivative of the cost in x_k is proportional to.
+
+    The shares include the slopes of the cost.
+    """
+    wide_vectors()
+    total = 0.0
+    if profile.code == CITY_BLOCK:
+        for j in range(len(yk)):
+            total += shares[j] if xk > yk[j] else -shares[j] if xk < yk[j] else 0.0
+        return total
+    for j in range(len(yk)):
+        total += shares[j] * (xk - yk[j])
+    return total
+
+
+@kernel
+def _add_slopes_to(profile, shares, xk, yk, out):
+    """Add the same, but for the derivatives in y_k and without the sum."""
+    wide_vectors()
+    if profile.code == CITY_BLOCK:
+        for j in range(len(yk)):
+            out[j] += shares[j] if yk[j] > xk else -shares[j] if yk[j] < xk else 0.0
+        return
+    for j in range(len(yk)):
+        out[j] += shares[j] * (yk[j] - xk)
+
+
+@kernel
+def _entries(log_weights, log, potential, costs, entries):
+    """Entries of the plan up to a factor, and their sum."""
+    wide_vectors()
+    total = 0.0
+    for j in range(len(costs)):
+        entries[j] = exp2(log_weights[j] + log + potential[j] - costs[j])
+        total += entries[j]
+    return total
+
+
+@kernel
+def _shares(is_plain, entries, factors, shares):
+    """The entries times the slopes of the cost, which may be 1."""
+    if is_plain:
+        return entries
+    for j in range(len(entries)):
+        shares[j] = entries[j] * factors[j]
+    return shares
+
+
+@kernel
+def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
+    """Write the derivatives of the value in (n, d) and (m, d) embedded points, per probability of a
+    point, in units of cost.
+
+    They are the means of the derivatives of the cost under the rows and the columns of the plan,
+    times the ratios of the marginals, all after an exact update. `on_y` of self problems is left.
+    """
+    wide_vectors()
+    (kx, ky) = rates
+    (u, v, of_v, of_u) = potentials
+    x, y = seen_from_origin(points, others)
+    (n, d) = x.shape
+    m = y.shape[1]
+    costs = np.empty(m)
+    factors = np.empty(m)
+    entries = np.empty(m)
+    shares = np.empty(m)
+    nothing = np.zeros(m)
+    is_plain = profile.code == SQUARED or profile.code == CITY_BLOCK
+    log_b = np.empty(m)
+    sums = np.zeros(m)
+    on_columns = np.zeros((d, m))
+    for j in range(m):
+        log_b[j] = log2(b[j])
+    for i in range(n):
+        fill(0.0, costs)
+        for k in range(d):
+            add_coordinate(profile, x[i, k], y[k], costs)
+        scale_sums(profile, costs)
+        if not is_plain:
+            copy(costs, factors)
+            apply(profile, costs)
+            apply_slope(profile, factors)
+        total = _entries(log_b, of_v[i], v, costs, entries)
+        on_row = _shares(is_plain, entries, factors, shares)
+        factor = profile.to_slopes * exp2(-kx / (1.0 + kx) * of_v[i]) / total
+        for k in range(d):
+            on_x[i, k] = factor * _add_slopes(profile, on_row, x[i, k], y[k])
+        if not is_self:
+            _entries(nothing, log2(a[i]) + u[i], of_u, costs, entries)
+            on_row = _shares(is_plain, entries, factors, shares)
+            for j in range(m):
+                sums[j] += entries[j]
+            for k in range(d):
+                _add_slopes_to(profile, on_row, x[i, k], y[k], on_columns[k])
+    if not is_self:
+        for j in range(m):
+            factor = profile.to_slopes * exp2(-ky / (1.0 + ky) * of_u[j]) / sums[j]
+            for k in range(d):
+                on_y[j, k] = factor * on_columns[k, j]
+
+
+@kernel
+def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, x_ends, y_ends):
+    """The derivatives of problems first to last, in the orientation of their answers."""
+    for q in range(first, last):
+        if not are_wanted[q]:
+            continue
+        c = problems.sources[q]
+        e = problems.targets[q]
+        (points, a) = points_of(forms, c)
+        (others, b) = points_of(forms, e)
+        v_first = answers.v_ends[q]
+        v_last = answers.v_ends[q + 1]
+        u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
+        v = answers.v[v_first:v_last]
+        rates = (problems.rates[q, 0], problems.rates[q, 1])
+        of_v = np.empty(len(u))
+        of_u = np.empty(len(v))
+        for i in range(len(u)):
+            of_v[i] = (1.0 + rates[0]) * u[i]
+        for j in range(len(v)):
+            of_u[j] = (1.0 + rates[1]) * v[j] - answers.logs[v_first + j]
+        known = Potentials(u, v, of_v, of_u)
+        on_x = of_x[x_ends[q] : x_ends[q + 1]].reshape(points.shape)
+        on_y = of_y[y_ends[q] : y_ends[q + 1]].reshape(others.shape)
+        write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
+
+
+def all_slopes(forms, problems, are_wanted, answers):
+    """The derivatives in both clouds' points for every problem that is wanted, as two flat arrays
+    of coordinates.
+    """
+    d = forms.dimensions[problems.sources]
+    ends = [ends_of(d * sizes_of(points)) for points in (answers.u_ends, answers.v_ends)]
+    of_x = np.empty(ends[0][-1])
+    of_y = np.empty(ends[1][-1])
+    sizes = sizes_of(forms.ends)
+    pairs = np.where(are_wanted, sizes[problems.sources] * sizes[problems.targets], 0)
+
+    def task(first, last):
+        slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, *ends)
+
+    run(task, panels(pairs))
+    return of_x, of_y
