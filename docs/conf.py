@@ -30,7 +30,13 @@ extensions = [
     "mathml",
     "pictures",
 ]
-exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py", "**sg_execution_times*"]
+exclude_patterns = [
+    "_build",
+    "examples",
+    "gallery/*.ipynb",
+    "gallery/*.py",
+    "**sg_execution_times*",
+]
 templates_path = ["_templates"]
 nitpicky = False
 default_role = "code"
