@@ -52,6 +52,11 @@ class Cost(Protocol):
         return True
 
     @property
+    def is_finite(self) -> bool:
+        """Whether no pair is forbidden by an infinite cost."""
+        return True
+
+    @property
     def has_long_pairs(self) -> bool:
         """Whether pairs have float64 precision in all passes."""
         return False

@@ -66,6 +66,11 @@ class MatrixCost(Cost):
         return False
 
     @property
+    def is_finite(self) -> bool:
+        """Whether no entry is infinite."""
+        return not self.has_forbidden
+
+    @property
     def has_long_pairs(self) -> bool:
         """A matrix in float64 is read in float64, which takes most of the time."""
         return bool(self.costs.dtype == np.float64)

@@ -11,6 +11,7 @@ from .auto import Auto
 from .base import Initializer, Start
 from .coarse import Coarse
 from .debiased import Debiased
+from .flat import Flat
 from .gaussian import Gaussian
 from .given import Potentials, Sorted, Warm
 from .gmm import GMM
@@ -30,6 +31,7 @@ __all__ = [
     "Coarse",
     "Debiased",
     "DualSort",
+    "Flat",
     "Gaussian",
     "Initializer",
     "Potentials",

@@ -64,6 +64,8 @@ LARGEST_BLUR = 2.0  # in diameters, for float32: rounding changes the value by 1
 # the value. It ignores third moments, whose effect is smaller than the rounding, 1e-16 eps, of any
 # iteration.
 LIMIT = 1e3
+# In largest costs, for other costs: the mean cost is then right to 1e-8
+LIMIT_OF_OTHERS = 3e7
 
 
 def value_tol(problem: Problem, solver: Sinkhorn) -> float:
@@ -78,10 +80,15 @@ def value_tol(problem: Problem, solver: Sinkhorn) -> float:
 
 
 def is_limit(problem: Problem) -> bool:
-    """Tell whether the blur is so large that only the first two moments of the measures matter, in
-    balanced transport at the cost |x - y|^2 / 2.
+    """Tell whether the temperature is so large that a closed form is more accurate than iterations,
+    in balanced transport: for |x - y|^2 / 2, only the first two moments of the measures matter; for
+    other costs, only their means.
     """
-    return problem.terms.are_classical and problem.blur > LIMIT * problem.diameter
+    if problem.terms.are_classical:
+        return problem.blur > LIMIT * problem.diameter
+    if not (problem.marginals.are_exact and problem.cost.is_finite):
+        return False
+    return 0 < LIMIT_OF_OTHERS * problem.cost.bound(problem.diameter) < problem.eps
 
 
 def phases(problem: Problem, solver: Sinkhorn) -> list[Phase]:

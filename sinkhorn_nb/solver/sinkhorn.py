@@ -15,7 +15,7 @@ from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import ArrayLike, Precision
 from ..compression.choice import compressed_solution
 from ..dual import Iterate
-from ..initializers import Gaussian, Initializer
+from ..initializers import Flat, Gaussian, Initializer
 from ..problem import Problem
 from ..results.compression import SMALL
 from ..results.outlook import Watch
@@ -208,7 +208,8 @@ def _limit(problem: Problem, solver: Sinkhorn) -> Solution:
     """The closed form, measured once, because iterations would only add a rounding of 1e-16 eps to
     the potentials.
     """
-    f, g, n_passes = Gaussian()(problem, solver)
+    closed_form = Gaussian() if problem.terms.are_classical else Flat()
+    f, g, n_passes = closed_form(problem, solver)
     kernel = problem.kernel("float64", solver.backend)
     log_rows, log_columns = (
         np.where(np.abs(v) <= LEAST_TOL, 0.0, v) for v in kernel.log_sums(f, g)

@@ -8,6 +8,7 @@ import sinkhorn_nb as snb
 
 x, y = np.random.default_rng(0).random((2, 30, 2))
 y = y + 0.5
+PAIRS = [("xy", x, y), ("xx", x, x), ("yy", y, y)]
 
 
 def divergence(p, blur):
@@ -36,3 +37,16 @@ def test_the_hausdorff_divergence_is_below_at_every_blur_and_transport_above(p, 
     found = divergence(p, blur)
     assert 0 <= hausdorff <= found.value * (1 + 1e-6)
     assert found.value <= found.xy.value
+
+
+@pytest.mark.parametrize("eps", [1e9, 1e15, 1e100])
+def test_temperatures_far_above_all_costs_keep_every_digit_of_the_mean_cost(eps):
+    C = {pair: np.linalg.norm(u[:, None] - v, axis=2) for pair, u, v in PAIRS}
+    costs = C["xy"], C["xx"], C["yy"]
+    expected = C["xy"].mean() - C["xx"].mean() / 2 - C["yy"].mean() / 2
+    matrix = snb.sinkhorn_divergence_matrix(*costs, eps=eps)
+    assert float(matrix) == pytest.approx(expected, rel=1e-8)
+    points = snb.sinkhorn_divergence(x, y, p=1, eps=eps)
+    assert float(points) == pytest.approx(expected, rel=1e-8)
+    np.testing.assert_allclose(points.xy.f, C["xy"].mean(axis=1) - C["xy"].mean() / 2, rtol=1e-8)
+    assert points.converged
