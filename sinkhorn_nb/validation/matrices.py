@@ -40,6 +40,7 @@ def costs(name: str, value: Any, symmetric_size: int | None = None) -> Costs:
         )
     if not (C.flags.c_contiguous or C.flags.f_contiguous):
         C = np.ascontiguousarray(C)
+    # Kernels are compiled once, for files that are mapped read-only, too
     C = np.asarray(C).view()
     C.flags.writeable = False
     low, high = float(C.min()), float(C.max())
