@@ -96,5 +96,13 @@ def escape_bars(app, what, name, obj, options, lines):
     ]
 
 
+def hide_constructors(app, what, name, obj, options, signature, return_annotation):
+    """Results are returned, not made: their constructors are noise."""
+    folders = ("sinkhorn_nb.results.", "sinkhorn_nb.losses.", "sinkhorn_nb.compression.")
+    is_result = what == "class" and obj.__module__.startswith(folders)
+    return ("", return_annotation) if is_result else None
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-process-signature", hide_constructors)
