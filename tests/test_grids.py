@@ -12,6 +12,8 @@ from sinkhorn_nb import ConvergenceWarning, Grid, Sinkhorn
 from sinkhorn_nb.backends.cpu import threads
 from sinkhorn_nb.losses import grids
 from sinkhorn_nb.measures.lattice import Lattice
+from sinkhorn_nb.solver.gauss_seidel import GaussSeidel
+from sinkhorn_nb.terms import Terms
 
 FINE = Sinkhorn(tol=1e-9)
 SHAPES = {1: (150,), 2: (17, 22), 3: (7, 9, 8)}
@@ -191,6 +193,19 @@ def test_pixels_without_mass_have_the_softmin():
     empty = a == 0
     assert empty.sum() > 50
     assert np.allclose(solution.f.ravel()[empty], expected.potential(points_x[empty]), atol=1e-6)
+
+
+def test_a_step_sets_pixels_without_mass_to_their_softmin():
+    x, y = pair()
+    problem = grids.grid_problem(x, y, Terms(0.01))
+    kernel, dual = problem.kernel("float64"), problem.dual()
+    empty = dual.b == 0
+    g = np.where(empty, 1e9, 0.0)
+    iterate = GaussSeidel(dual).measure(kernel, np.zeros(len(dual.a)), g)
+    assert empty.sum() > 50
+    np.testing.assert_array_equal(iterate.log_columns[empty], 0.0)
+    np.testing.assert_array_equal(iterate.g[empty], kernel.T.softmin(iterate.f)[empty])
+    np.testing.assert_array_equal(iterate.g[~empty], 0.0)
 
 
 @pytest.mark.parametrize(
