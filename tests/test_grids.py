@@ -20,6 +20,12 @@ SHAPES = {1: (150,), 2: (17, 22), 3: (7, 9, 8)}
 SPACING = {1: 0.01, 2: (0.06, 0.05), 3: (0.1, 0.12, 0.11)}  # about a unit across
 
 
+@pytest.fixture(autouse=True)
+def _small_images_on_grids(monkeypatch):
+    """Solve the small images of the tests as large ones are."""
+    monkeypatch.setattr(grids, "FEW_PAIRS", 0)
+
+
 def image(shape, seed, filled=0.65):
     """Random pixels, 35 % of them zero."""
     rng = np.random.default_rng(seed)
@@ -183,6 +189,17 @@ def test_sparse_images_are_solved_between_points_with_the_same_results(monkeypat
         assert np.allclose(one, other, atol=1e-6)
     assert np.allclose(sparse.xy.map(), dense.xy.map(), atol=1e-5)
     assert np.allclose(sparse.xy.f, dense.xy.f, atol=1e-6)
+
+
+def test_small_balanced_images_are_solved_by_the_compiled_solver_of_points(monkeypatch):
+    x, y = pair()
+    on_grid = snb.sinkhorn_divergence(x, y, blur=0.1)
+    monkeypatch.undo()
+    found = snb.sinkhorn_divergence(x, y, blur=0.1)
+    assert (on_grid.method, found.method) == ("grid", "points")
+    assert found.gradient().a.shape == x.shape
+    assert np.isclose(found.value, on_grid.value, rtol=1e-5)
+    assert snb.sinkhorn_divergence(x, y, blur=0.1, reach=1.0).method == "grid"
 
 
 def test_pixels_without_mass_have_the_softmin():
