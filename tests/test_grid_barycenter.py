@@ -135,6 +135,10 @@ def test_coarser_grids_save_steps_on_the_finest():
     assert found.converged
     assert found.n_iter <= 8
     assert found.weights[28:42, 28:42].sum() > 0.6
+    # Then the temperature falls from each grid to the next
+    fine = snb.sinkhorn_barycenter(grids, blur=0.013, max_iter=40, debiased=False)
+    assert fine.converged
+    assert fine.n_iter <= 10
 
 
 def test_masses_that_have_not_come_to_rest_are_reported(capsys):

@@ -6,8 +6,15 @@ from test_grids import image
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import ConvergenceWarning, Grid, Sinkhorn
+from sinkhorn_nb.losses import grids
 
 GRIDS = [Grid(image((16, 18), k), 0.06) for k in range(4)]
+
+
+@pytest.fixture(autouse=True)
+def _small_images_on_grids(monkeypatch):
+    """Solve the small images of the tests as large ones are."""
+    monkeypatch.setattr(grids, "FEW_PAIRS", 0)
 
 
 def test_a_batch_has_the_results_of_single_pairs():

@@ -5,6 +5,7 @@ import pytest
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Grid, Sinkhorn, initializers
+from sinkhorn_nb.losses import grids
 
 IMAGE = np.ones((8, 6)) / 48
 GRID = Grid(IMAGE, 0.1)
@@ -12,6 +13,13 @@ NEGATIVE = IMAGE.copy()
 NEGATIVE[2, 3] = -0.5
 MISSING = IMAGE.copy()
 MISSING[1, 1] = np.nan
+
+
+@pytest.fixture(autouse=True)
+def _small_images_on_grids(monkeypatch):
+    """Solve the small images of the tests as large ones are."""
+    monkeypatch.setattr(grids, "FEW_PAIRS", 0)
+
 
 BAD_GRIDS = {
     "negative": ((NEGATIVE,), ValueError, r"weights: expected pixels >= 0, got -0.5 at index \[2"),

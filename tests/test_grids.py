@@ -12,10 +12,18 @@ from sinkhorn_nb import ConvergenceWarning, Grid, Sinkhorn
 from sinkhorn_nb.backends.cpu import threads
 from sinkhorn_nb.losses import grids
 from sinkhorn_nb.measures.lattice import Lattice
+from sinkhorn_nb.solver.gauss_seidel import GaussSeidel
+from sinkhorn_nb.terms import Terms
 
 FINE = Sinkhorn(tol=1e-9)
 SHAPES = {1: (150,), 2: (17, 22), 3: (7, 9, 8)}
 SPACING = {1: 0.01, 2: (0.06, 0.05), 3: (0.1, 0.12, 0.11)}  # about a unit across
+
+
+@pytest.fixture(autouse=True)
+def _small_images_on_grids(monkeypatch):
+    """Solve the small images of the tests as large ones are."""
+    monkeypatch.setattr(grids, "FEW_PAIRS", 0)
 
 
 def image(shape, seed, filled=0.65):
@@ -183,6 +191,17 @@ def test_sparse_images_are_solved_between_points_with_the_same_results(monkeypat
     assert np.allclose(sparse.xy.f, dense.xy.f, atol=1e-6)
 
 
+def test_small_balanced_images_are_solved_by_the_compiled_solver_of_points(monkeypatch):
+    x, y = pair()
+    on_grid = snb.sinkhorn_divergence(x, y, blur=0.1)
+    monkeypatch.undo()
+    found = snb.sinkhorn_divergence(x, y, blur=0.1)
+    assert (on_grid.method, found.method) == ("grid", "points")
+    assert found.gradient().a.shape == x.shape
+    assert np.isclose(found.value, on_grid.value, rtol=1e-5)
+    assert snb.sinkhorn_divergence(x, y, blur=0.1, reach=1.0).method == "grid"
+
+
 def test_pixels_without_mass_have_the_softmin():
     x, y = pair()
     solution = snb.entropic_ot(x, y, blur=0.1, solver=FINE)
@@ -191,6 +210,19 @@ def test_pixels_without_mass_have_the_softmin():
     empty = a == 0
     assert empty.sum() > 50
     assert np.allclose(solution.f.ravel()[empty], expected.potential(points_x[empty]), atol=1e-6)
+
+
+def test_a_step_sets_pixels_without_mass_to_their_softmin():
+    x, y = pair()
+    problem = grids.grid_problem(x, y, Terms(0.01))
+    kernel, dual = problem.kernel("float64"), problem.dual()
+    empty = dual.b == 0
+    g = np.where(empty, 1e9, 0.0)
+    iterate = GaussSeidel(dual).measure(kernel, np.zeros(len(dual.a)), g)
+    assert empty.sum() > 50
+    np.testing.assert_array_equal(iterate.log_columns[empty], 0.0)
+    np.testing.assert_array_equal(iterate.g[empty], kernel.T.softmin(iterate.f)[empty])
+    np.testing.assert_array_equal(iterate.g[~empty], 0.0)
 
 
 @pytest.mark.parametrize(

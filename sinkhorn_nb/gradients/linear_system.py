@@ -10,7 +10,7 @@ import numpy as np
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import Floats, Indices
 from ..dual import Iterate
-from ..kernels.choice import with_points
+from ..kernels.choice import with_pairs
 from ..problem import Problem
 
 CLUSTERS = 64, 256  # of the target, at least and at most: more clusters save iterations
@@ -131,12 +131,12 @@ class LinearSystem:
         """The same as `on_rows` with K_ij times s_ij, where s_ij (x_i - y_j) is the derivative of
         the cost in x_i.
         """
-        kernel = with_points(self._kernel)
+        kernel = with_pairs(self._kernel)
         return _columns(V, lambda V: kernel.slope_product(self._f, self._g, V, factors))
 
     def slopes_on_columns(self, U: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
         """The same as `on_columns`."""
-        kernel = with_points(self._kernel).T
+        kernel = with_pairs(self._kernel).T
         swapped = None if factors is None else factors[::-1]
         return _columns(U, lambda U: kernel.slope_product(self._g, self._f, U, swapped))
 

@@ -33,3 +33,10 @@ def with_points(kernel: Kernel) -> PointKernel:
     if isinstance(kernel, (GibbsKernel, GridKernel)):
         return kernel
     raise ValueError(NO_POINTS)
+
+
+def with_pairs(kernel: Kernel) -> GibbsKernel:
+    """The kernel itself, for derivatives of solutions, which need the pairs of points."""
+    if isinstance(kernel, GibbsKernel):
+        return kernel
+    raise ValueError(NO_POINTS)

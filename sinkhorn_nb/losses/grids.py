@@ -29,6 +29,9 @@ from .solved_pairs import solve_pairs
 
 # A pass over the pairs of pixels with mass takes as long as this share of the terms of a sweep
 PAIRS_PER_TERM = 1 / 3
+# Pairs for which the compiled solver of small problems takes less than a solve on grids, with its
+# dozens of calls: 1 ms and not 12
+FEW_PAIRS = 2**17
 
 
 def two_grids(x: Any, y: Any, a: Any, b: Any) -> tuple[Grid, Grid]:
@@ -50,14 +53,15 @@ def grid_problem(x: Grid, y: Grid, terms: Terms, names: tuple[str, str] = ("x", 
     validation.same_spacing(names[1], y.lattice.spacing, names[0], x.lattice.spacing)
     if terms.cost.has_length:
         validation.wide_as_a_pixel(terms.blur, max(x.lattice.spacing))
-    as_points = not is_separable(terms.cost, len(x.shape)) or _are_sparse(x, y)
+    as_points = not is_separable(terms.cost, len(x.shape)) or _are_sparse(x, y, terms)
     source, target = (grid.on_points if as_points else grid.on_grid for grid in (x, y))
     return between(source, source if x is y else target, terms, names + names)
 
 
-def _are_sparse(x: Grid, y: Grid) -> bool:
+def _are_sparse(x: Grid, y: Grid, terms: Terms) -> bool:
+    n_pairs = x.n_filled * y.n_filled
     work = (x.lattice.work + y.lattice.work) / 2
-    return x.n_filled * y.n_filled < PAIRS_PER_TERM * work
+    return n_pairs < PAIRS_PER_TERM * work or (terms.are_classical and n_pairs <= FEW_PAIRS)
 
 
 def grid_transport(x: Grid, y: Grid, terms: Terms, solver: Sinkhorn) -> GridSolution:

@@ -95,7 +95,7 @@ class Grid(Represented):
         """The measure of the pixels as points in any order."""
         return Pixels.on(self.lattice, self.weights, self._traits)
 
-    @property
+    @cached_property
     def n_filled(self) -> int:
         """Number of pixels with mass."""
         return int(np.count_nonzero(self.weights))
