@@ -1,10 +1,10 @@
-"""A gradient flow in JAX: a disc flows onto a ring and two eyes, in one compiled `lax.scan`."""
+"""
+A gradient flow in JAX
+======================
 
-import argparse
-
-import matplotlib
-
-matplotlib.use("Agg")
+A disc flows along minus the gradient of the divergence onto a ring and two eyes. All steps are one
+compiled `lax.scan`.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -12,56 +12,44 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import sinkhorn_nb.jax as snj
-from sinkhorn_nb.plotting import save
+from sinkhorn_nb.plotting import palette
 
-BLUR, RATE = 0.05, 0.2
+BLUR, RATE, N, N_STEPS = 0.05, 0.2, 600, 24
 
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("picture", nargs="?", default="flow.png", help="file of the picture")
-    parser.add_argument("--small", action="store_true", help="few points, for a test")
-    args = parser.parse_args()
-    n, n_steps = (60, 6) if args.small else (600, 24)
-
-    rng = np.random.default_rng(0)
-    x = disc(rng, n, 0.6)
-    eyes = [disc(rng, n // 4, 0.12) + jnp.array([side, 0.3]) for side in (-0.35, 0.35)]
-    y = jnp.concatenate([ring(rng, n // 2), *eyes])
-
-    def step(x, _):
-        value, gradient = jax.value_and_grad(snj.sinkhorn_divergence)(x, y, blur=BLUR)
-        return x - RATE * n * gradient, (x, value)  # uniform weights: 1 / a_i = n
-
-    flow = jax.jit(lambda x: jax.lax.scan(step, x, None, length=n_steps))
-    last, (path, values) = flow(x)
-    for k in range(0, n_steps, n_steps // 3):
-        print(f"step {k}: S = {values[k]:.2e}")
-    print(f"step {n_steps}: S = {snj.sinkhorn_divergence(last, y, blur=BLUR):.2e}")
-    shown = {k: path[k] for k in (0, n_steps // 6, n_steps // 3)} | {n_steps: last}
-    save(draw(x, shown), args.picture)
-    print(args.picture)
+rng = np.random.default_rng(0)
 
 
-def disc(rng, n, radius):
-    angle, share = 2 * np.pi * rng.random(n), np.sqrt(rng.random(n))
-    return jnp.asarray(radius * np.stack([share * np.cos(angle), share * np.sin(angle)], axis=1))
+def disc(count, radius, center=(0.0, 0.0)):
+    angle = 2 * np.pi * rng.random(count)
+    distance = radius * np.sqrt(rng.random(count))
+    return jnp.stack([distance * np.cos(angle), distance * np.sin(angle)], axis=1) + jnp.array(
+        center
+    )
 
 
-def ring(rng, n):
-    angle, radius = 2 * np.pi * rng.random(n), 1 + 0.05 * rng.normal(size=n)
-    return jnp.asarray(np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1))
+angle = 2 * np.pi * rng.random(N // 2)
+distance = 1 + 0.05 * rng.normal(size=N // 2)
+ring = jnp.stack([distance * np.cos(angle), distance * np.sin(angle)], axis=1)
+y = jnp.concatenate([ring, disc(N // 4, 0.12, (-0.35, 0.3)), disc(N // 4, 0.12, (0.35, 0.3))])
+x = disc(N, 0.6)
 
 
-def draw(x, shown):
-    angles = np.arctan2(x[:, 1], x[:, 0])
-    figure, axes = plt.subplots(1, len(shown), figsize=(9, 2.6), layout="constrained")
-    for ax, (step, points) in zip(axes, shown.items(), strict=True):
-        ax.scatter(*points.T, s=6, c=angles, cmap="twilight", linewidths=0)
-        ax.set(title=f"step {step}", xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
-        ax.axis("off")
-    return figure
+def step(x, _):
+    value, gradient = jax.value_and_grad(snj.sinkhorn_divergence)(x, y, blur=BLUR)
+    return x - RATE * N * gradient, (x, value)  # uniform weights: 1 / a_i = N
 
 
-if __name__ == "__main__":
-    main()
+last, (path, values) = jax.jit(lambda x: jax.lax.scan(step, x, None, length=N_STEPS))(x)
+
+# %%
+# Each point keeps its color, which is its direction at the start.
+
+shown = {k: (path[k], values[k]) for k in (0, N_STEPS // 6, N_STEPS // 3)}
+shown[N_STEPS] = last, snj.sinkhorn_divergence(last, y, blur=BLUR)
+figure, axes = plt.subplots(1, 4, figsize=(12, 3.3), layout="constrained")
+for ax, (k, (points, value)) in zip(axes, shown.items(), strict=True):
+    ax.scatter(*points.T, s=7, c=np.arctan2(x[:, 1], x[:, 0]), cmap=palette.COLORMAP, linewidths=0)
+    ax.set_title(f"step {k}: S = {value:.1e}", fontsize=10)
+    ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
+    ax.axis("off")
+plt.show()

@@ -1,68 +1,54 @@
-"""A generator in PyTorch learns a distribution in the plane: a small network moves Gaussian noise
-onto two moons, by the gradient of the Sinkhorn divergence between samples.
+"""
+A generator in PyTorch, trained by the divergence
+=================================================
+
+A small network moves Gaussian noise onto two moons. Its loss is the Sinkhorn divergence between a
+batch of its points and a batch of the data, whose gradient PyTorch takes to the weights of the
+network.
 """
 
-import argparse
-
-import matplotlib
-
-matplotlib.use("Agg")
+from itertools import pairwise
 
 import torch
 from matplotlib import pyplot as plt
 from sklearn.datasets import make_moons
 
 import sinkhorn_nb.torch as snt
-from sinkhorn_nb.plotting import save
+from sinkhorn_nb.plotting import palette
 
-BLUR = 0.05
+BLUR, N_STEPS, BATCH = 0.05, 800, 256
 
+torch.manual_seed(0)
+data = torch.tensor(make_moons(2000, noise=0.06, random_state=0)[0], dtype=torch.float32)
+widths = (2, 128, 128, 128, 2)
+layers = []
+for n_in, n_out in pairwise(widths):
+    layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
+generator = torch.nn.Sequential(*layers[:-1])
+optimizer = torch.optim.Adam(generator.parameters(), lr=5e-3)
+schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, N_STEPS)
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("picture", nargs="?", default="generator.png", help="file of the picture")
-    parser.add_argument("--small", action="store_true", help="few steps, for a test")
-    args = parser.parse_args()
-    n_steps, batch = (20, 64) if args.small else (800, 256)
+noise = torch.randn(1000, 2)
+shown = {0: generator(noise).detach()}
+for step in range(1, N_STEPS + 1):
+    sample = data[torch.randint(len(data), (BATCH,))]
+    loss = snt.sinkhorn_divergence(generator(torch.randn(BATCH, 2)), sample, blur=BLUR)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    schedule.step()
+    if step in (N_STEPS // 10, N_STEPS):
+        shown[step] = generator(noise).detach()
 
-    torch.manual_seed(0)
-    data = torch.tensor(make_moons(2000, noise=0.06, random_state=0)[0], dtype=torch.float32)
-    generator = torch.nn.Sequential(
-        torch.nn.Linear(2, 128), torch.nn.ReLU(),
-        torch.nn.Linear(128, 128), torch.nn.ReLU(),
-        torch.nn.Linear(128, 128), torch.nn.ReLU(),
-        torch.nn.Linear(128, 2),
-    )  # fmt: skip
-    optimizer = torch.optim.Adam(generator.parameters(), lr=5e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
-    noise = torch.randn(1000, 2)
-    shown = {0: generator(noise).detach()}
-    for step in range(1, n_steps + 1):
-        sample = data[torch.randint(len(data), (batch,))]
-        loss = snt.sinkhorn_divergence(generator(torch.randn(batch, 2)), sample, blur=BLUR)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step in (n_steps // 10, n_steps):
-            shown[step] = generator(noise).detach()
+# %%
+# New points, after no step, a tenth of the steps and all of them.
 
-    for step, points in shown.items():
-        divergence = snt.sinkhorn_divergence(points, data[:1000], blur=BLUR)
-        print(f"step {step}: S = {divergence.item():.2e} between new samples and the data")
-    save(draw(data, shown), args.picture)
-    print(args.picture)
-
-
-def draw(data, shown):
-    figure, axes = plt.subplots(1, len(shown), figsize=(9, 2.6), layout="constrained")
-    for ax, (step, points) in zip(axes, shown.items(), strict=True):
-        ax.scatter(*data.T, s=2, c="0.85", linewidths=0)
-        ax.scatter(*points.T, s=4, c="#1f77b4", linewidths=0)
-        ax.set(title=f"{step} steps", xlim=(-1.5, 2.5), ylim=(-1, 1.5), aspect="equal")
-        ax.axis("off")
-    return figure
-
-
-if __name__ == "__main__":
-    main()
+figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
+for ax, (step, points) in zip(axes, shown.items(), strict=True):
+    S = snt.sinkhorn_divergence(points, data[:1000], blur=BLUR).item()
+    ax.scatter(*data.T, s=3, color=palette.GREY, linewidths=0)
+    ax.scatter(*points.T, s=5, color=palette.SOURCE, linewidths=0)
+    ax.set_title(f"{step} steps: S = {S:.1e}", fontsize=10)
+    ax.set(xlim=(-1.5, 2.5), ylim=(-1, 1.5), aspect="equal")
+    ax.axis("off")
+plt.show()
