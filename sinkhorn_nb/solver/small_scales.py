@@ -13,7 +13,9 @@ from ..measures.clouds import CloudPairs
 
 
 class Scales(NamedTuple):
-    """The fields of a `Scaling`, as arrays over problems."""
+    """The fields of a `Scaling`, as arrays over problems; without shifts for exact marginals, whose
+    potentials have a free constant.
+    """
 
     mass: Floats
     of_f: Floats
@@ -37,9 +39,8 @@ class PairScales(NamedTuple):
 
 def _scales(marginals: Marginals, first: Floats, second: Floats, eps: float) -> Scales:
     if marginals.are_exact:
-        mass = (first + second) / 2
-        shift = eps / 2 * np.log(mass)
-        return Scales(mass, shift, shift)
+        none = np.zeros(len(first))
+        return Scales((first + second) / 2, none, none)
     known: dict[tuple[float, float], tuple[float, float, float]] = {}
     masses = list(zip(first.tolist(), second.tolist(), strict=True))
     for pair in masses:

@@ -204,15 +204,18 @@ class SmallSolutions:
         needs a softmin.
         """
         is_inert = self._have_inert_rows[self.sources[q]] or self._have_inert_rows[self.targets[q]]
-        return (
-            not is_inert
-            and not self.are_equal[q]
-            and (self.clouds.dimensions == self.clouds.dimensions[0]).all()
-        )
+        return not is_inert and not self.are_equal[q] and self._have_one_dimension
+
+    @cached_property
+    def _have_one_dimension(self) -> bool:
+        return bool((self.clouds.dimensions == self.clouds.dimensions[0]).all())
 
     @cached_property
     def _have_inert_rows(self) -> Booleans:
-        return np.minimum.reduceat(self.clouds.forms.owners, self.clouds.rows.ends[:-1]) < 0
+        owners = self.clouds.forms.owners
+        if owners.min() >= 0:
+            return np.zeros(len(self.clouds), dtype=bool)
+        return np.minimum.reduceat(owners, self.clouds.rows.ends[:-1]) < 0
 
     def gradients(self) -> FlatGradients:
         """The gradients of the divergences per row of the caller, in flat arrays, for clouds of the

@@ -5,9 +5,9 @@ import numpy as np
 from ..jit import kernel
 from ..small_rules import START_ERROR, are_near, levels
 from .small_costs import CITY_BLOCK, SQUARED, apply
-from .small_descent import look
-from .small_kernels import add, anneal, build_at, copy, fill
-from .small_prices import anneal_priced
+from .small_descent import judge
+from .small_kernels import add, anneal, build_at, copy, fill, measure
+from .small_prices import anneal_priced, look_priced
 
 
 @kernel
@@ -53,7 +53,12 @@ def _starts_near(C, a, b, rates, own, u, v, K, room):
     copy(v, plain)
     add(own, v)
     build_at(C, b, v, K, room)
-    error = look(C, a, b, np.bool_(False), rates, u, v, logs, K, room).error
+    false = np.bool_(False)
+    if rates[0] + rates[1] > 0.0:
+        error = look_priced(C, a, b, false, rates, u, v, logs, K, room)[2]
+    else:
+        measure(C, a, b, false, u, v, logs, K, room)
+        error = judge(b, logs)[0]
     if not error < START_ERROR:
         copy(plain, v)
     return error < START_ERROR

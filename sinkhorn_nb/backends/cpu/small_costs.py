@@ -103,6 +103,7 @@ def apply_slope(profile, values):
 @kernel
 def cost_block(profile, x, y, out):
     """The costs in bits between (n, d) points x and (d, m) coordinates y."""
+    wide_vectors()
     for i in range(out.shape[0]):
         row = out[i]
         for j in range(len(row)):

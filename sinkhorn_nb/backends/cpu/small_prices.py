@@ -147,6 +147,16 @@ def judge_priced(b, aims, mass, rate, logs):
 
 
 @kernel
+def look_priced(C, a, b, is_self, rates, u, v, logs, K, room):
+    """`measure_priced` and `judge_priced`: the dual value, whether K still serves, and the
+    judgement.
+    """
+    dual, mass, serves = measure_priced(C, a, b, is_self, rates, u, v, logs, K, room)
+    error, furthest, unevenness, gain = judge_priced(b, room.aims, mass, rates[1], logs)
+    return dual, serves, error, furthest, unevenness, gain
+
+
+@kernel
 def anneal_priced(C, a, b, rates, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()
