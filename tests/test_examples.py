@@ -12,6 +12,7 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "docs" / "examples").glob("*.py")
 OPTIONAL = "torch", "jax"
 # What is replaced for the test; the text must be there
 SMALLER = {
+    "barycenters": [("N, BLUR = 500, 0.05", "N, BLUR = 100, 0.1")],
     "color_transfer": [("image / 255 for image in", "image[::6, ::6] / 255 for image in")],
     "colors": [("N_PIXELS = 4000", "N_PIXELS = 300"), ("image.astype", "image[::8, ::8].astype")],
     "digits_by_distance": [("N_IMAGES = (3, 6, 7), 200", "N_IMAGES = (3, 6, 7), 100")],
@@ -22,6 +23,7 @@ SMALLER = {
     ],
     "interpolation": [("N = 300", "N = 60"), ("1e2, 29", "1e2, 9")],
     "jax_flow": [("0.05, 0.2, 600, 24", "0.05, 0.2, 60, 6")],
+    "million": [("N = 1_000_000", "N = 100_000")],
     "newton_embedding": [("BLUR, N_ADAM, EVERY = 0.5, 200, 1", "BLUR, N_ADAM, EVERY = 0.5, 5, 5")],
     "torch_generator": [("0.05, 800, 256", "0.05, 20, 64")],
 }

@@ -37,7 +37,8 @@ def passes(monkeypatch):
 @pytest.mark.parametrize("kind", ["divergence", "transport"])
 def test_the_needed_side_has_the_same_bits_and_the_other_one_takes_no_pass(kind, terms, passes):
     n, m = 700, 600
-    result = SOLVES[kind](*clouds(n, m), **terms)
+    by_the_loop = snb.Sinkhorn(dtype="float32")  # unlike small problems in float64
+    result = SOLVES[kind](*clouds(n, m), **terms, solver=by_the_loop)
     full = result.gradient()
     passes.clear()
     of_x = gradient_in(result, Sides(True, False))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..common.caching import cached_property
-from ..gradients import Gradient
+from ..gradients import Gradient, Sides
 from ..interop.arrays import HOST, Home
 from ..results.divergence import Divergence
 from ..results.solution import Solution
@@ -94,6 +94,10 @@ class SmallDivergence(Divergence):
     def _home(self) -> Home:
         (pairs, q) = self._place
         return pairs.home(q)
+
+    def _gradient_in(self, sides: Sides) -> Gradient:
+        """The whole gradient, which takes one compiled call."""
+        return self.gradient()
 
     def gradient(self) -> Gradient:
         """The gradient of S_eps; see `Divergence.gradient`."""
