@@ -95,11 +95,8 @@ class Measure(Represented):
     def from_chunks(
         cls, chunks: Iterable[Any], *, side: float, largest_weight: float = 1.0
     ) -> Measure:
-        """The measure of a stream of points, which is read once and kept as moments of cells.
-
-        Weighted nodes stand for the points: they have the mass, the mean and the covariance of the
-        points in each cell. Memory is that of the cells. The bits do not depend on the order of
-        the points nor on how they are divided.
+        """The measure of a stream of points, which is read once. Weighted nodes stand for them,
+        with the mass, mean and covariance of each cell; their bits depend on no order of points.
 
         Parameters
         ----------
