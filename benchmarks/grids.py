@@ -70,8 +70,18 @@ def ott_transport(images, eps):
     a, b = (jnp.asarray(image.ravel(), jnp.float32) for image in images)
     solver = sinkhorn.Sinkhorn(threshold=TOL, max_iterations=2000)
     problem = linear_problem.LinearProblem(ott_geometry(images, eps), a, b)
-    solve = jax.jit(lambda: solver(problem).reg_ot_cost)
-    return lambda: float(solve()) / 2
+
+    @jax.jit
+    def solve():
+        found = solver(problem)
+        return found.reg_ot_cost, found.converged
+
+    def job():
+        """The value, or nan if the iterations ran out."""
+        value, converged = solve()
+        return float(value) / 2 if converged else math.nan
+
+    return job
 
 
 def compared(case, jobs, rounds):
@@ -81,9 +91,15 @@ def compared(case, jobs, rounds):
     timings = in_turn(jobs, rounds, budget_s=60)
     return [
         {"case": case, "library": name, "ours_faster": ratio(timing, timings[OURS])}
+        | {"value": _number(timing.answers)}
         | timing.summary()
         for name, timing in timings.items()
     ]
+
+
+def _number(answers):
+    """The last answer, if it is a number."""
+    return answers[-1] if answers and isinstance(answers[-1], float) else None
 
 
 def sweeps(sizes, rounds):

@@ -16,7 +16,8 @@ from ..common.caching import cached_property, know
 from ..costs import Cost
 from ..terms import Terms
 from .exact_sums import FEW, exact_sum
-from .measure import Measure, NormalForm
+from .measure import Measure
+from .normal_form import NormalForm
 
 LARGEST_WEIGHT = 1e200  # any number of such weights has a finite sum
 LARGEST_ROUNDING = 1e-9  # relative difference of masses that needs no further check

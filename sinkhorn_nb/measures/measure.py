@@ -15,6 +15,7 @@ from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
 from ..common.caching import cached_property
 from ..common.representation import Represented
 from .exact_sums import exact_sum
+from .normal_form import NormalForm, first_difference
 from .partition import Partition, canonical_order
 from .streams import summed
 
@@ -28,23 +29,6 @@ class Cells(NamedTuple):
 
     measure: Measure
     owner: Indices
-
-
-class NormalForm(NamedTuple):
-    """The distinct points with mass in increasing order, their probabilities, and the point of each
-    row or -1.
-    """
-
-    points: Floats
-    probabilities: Floats
-    owner: Indices
-
-    def expand(self, values: Floats, at_inert: float = 0.0) -> Floats:
-        """Values per row from values per point; rows without mass get their own."""
-        rows = values[self.owner]
-        if (self.owner < 0).any():
-            rows[self.owner < 0] = at_inert
-        return rows
 
 
 class Reduction(NamedTuple):
@@ -308,7 +292,7 @@ class Measure(Represented):
         return (
             len(mine) == len(theirs)
             and self._mass_ratio(other) <= WEIGHT_ROUNDING
-            and (_first_difference(mine.normal_form, theirs.normal_form) is None)
+            and (first_difference(mine.normal_form, theirs.normal_form) is None)
         )
 
     def _mass_ratio(self, other: Measure) -> float:
@@ -320,25 +304,9 @@ class Measure(Represented):
         """
         if len(self) != len(other):
             return len(self) < len(other)
-        first = _first_difference(self.partition, other.partition)
+        first = first_difference(self.partition, other.partition)
         return first is not None and first[0] < first[1]
 
     def _facts(self) -> dict[str, object]:
         mass = float(self.weights.sum())  # the exact sum of `mass` takes longer
         return {"n": len(self), "d": self.dimension, "mass": mass, "dtype": self.points.dtype}
-
-
-def _first_difference(
-    mine: NormalForm | Partition, theirs: NormalForm | Partition
-) -> tuple[float, float] | None:
-    """The first two numbers that differ between two orders of points and their probabilities, or
-    None.
-    """
-    for a, b, rtol in (
-        (mine.points, theirs.points, 0.0),
-        (mine.probabilities, theirs.probabilities, WEIGHT_ROUNDING),
-    ):
-        different = np.flatnonzero(np.abs(a - b).ravel() > rtol * np.maximum(a, b).ravel())
-        if len(different):
-            return a.ravel()[different[0]], b.ravel()[different[0]]
-    return None

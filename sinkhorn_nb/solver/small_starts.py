@@ -15,7 +15,8 @@ from ..initializers.moved import along_geodesic
 from ..initializers.resumed import Resumed
 from ..initializers.tracks import Track, have_same_rows
 from ..measures.clouds import Clouds
-from ..measures.measure import Measure, NormalForm
+from ..measures.measure import Measure
+from ..measures.normal_form import NormalForm
 from ..results.solution import Solution
 
 
