@@ -41,8 +41,9 @@ LOSSES = """## Where others are better
 
 - **Exact transport of small problems.** Without a blur, POT's network simplex and SciPy's assignment are the right tools.
   A blur below the distance of neighboring points takes many iterations here.
-- **An accuracy of 1e-6 near a permutation.** At a small blur in high dimension the plan is nearly one-to-one, and solvers
-  of second order on a sparse Hessian, such as RegOT, need fewer steps. `benchmarks/suite` is there to measure it; no result is committed yet.
+- **An accuracy of 1e-6 near a permutation, where the cost is a matrix or a function.** Between points the solver takes
+  sparse Newton steps there ([measured beside RegOT](explanation/tail.rst)). Matrices and functions have none, so that a
+  solver of second order, such as RegOT, may need far fewer steps. This is not measured yet.
 - **The first call.** It compiles: {compiling:.0f} s once per machine, then {cached:.1f} s in a new process. Libraries of
   compiled wheels do not have this cost.
 - **GPUs.** The CUDA backend has not been timed on a device in these files. On a GPU, KeOps, FlashSinkhorn and OTT are the
