@@ -30,6 +30,7 @@ STEPS = (
     ("startup", ("here",)),
     ("million", ("here",)),
     ("convergence", ("here",)),
+    ("tail", ("here",)),
     ("unbalanced", ("here", "torch")),
     ("grids", ("torch", "ott")),
     ("thornton_cuturi", ("here",)),
