@@ -62,12 +62,12 @@ def blurred_digits(n, c):
 @pytest.mark.parametrize("c", [0.03, 0.003])
 def test_blurred_digits_take_a_few_passes(c, without):
     x, y, blur = blurred_digits(700, c)
-    solver = Sinkhorn(tol=1e-6)
+    solver = Sinkhorn(tol=1e-6, **LOOP)
     solution = entropic_ot(x, y, blur=blur, solver=solver)
     assert solution.converged
     assert solution.n_passes < 80
     assert dense_error(solution, x, y, blur) < 1e-6 * (1 + 1e-6)
-    plain = without(x, y, blur=blur, solver=Sinkhorn(tol=1e-6, max_iter=80))
+    plain = without(x, y, blur=blur, solver=Sinkhorn(tol=1e-6, max_iter=80, **LOOP))
     assert not plain.converged
 
 
@@ -208,7 +208,7 @@ def test_backends_that_list_no_heavy_pairs_keep_two_level_steps(monkeypatch, ste
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_given_dtype(dtype, steps):
     x, y, blur = blurred_digits(600, 0.01)
-    solution = entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=1e-5, dtype=dtype))
+    solution = entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=1e-5, dtype=dtype, **LOOP))
     assert solution.converged
     assert len(steps) > 0
     assert dense_error(solution, x, y, blur) < 1.001e-5
