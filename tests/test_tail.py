@@ -65,9 +65,9 @@ def test_blurred_digits_take_a_few_passes(c, without):
     solver = Sinkhorn(tol=1e-6, **LOOP)
     solution = entropic_ot(x, y, blur=blur, solver=solver)
     assert solution.converged
-    assert solution.n_passes < 80
+    assert solution.n_passes < 130
     assert dense_error(solution, x, y, blur) < 1e-6 * (1 + 1e-6)
-    plain = without(x, y, blur=blur, solver=Sinkhorn(tol=1e-6, max_iter=80, **LOOP))
+    plain = without(x, y, blur=blur, solver=Sinkhorn(tol=1e-6, max_iter=130, **LOOP))
     assert not plain.converged
 
 
@@ -95,7 +95,7 @@ def test_a_start_that_is_too_far_is_annealed(steps):
     assert solution.converged
     temperatures = {round(np.sqrt(t.eps) / 0.008, 3) for t in told}
     assert {4.0, 2.0, 1.0} <= temperatures
-    assert solution.n_passes < 80
+    assert solution.n_passes < 130
     assert told[-1].n_passes == solution.n_passes
     assert len(steps) > 3
 
