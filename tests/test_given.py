@@ -77,8 +77,8 @@ def test_a_solution_is_extended_to_new_points():
         fewer.append(moved.n_iter)
         counted.append(moved.n_passes - moved.n_iter)
     assert fewer[0] < fewer[1]
-    # One softmin per side
-    assert counted[0] == pytest.approx((100 * 150 + 120 * 200) / (100 * 120))
+    # One softmin per side, and looks at an eighth of the rows
+    assert counted[0] == pytest.approx((100 * 150 + 120 * 200) / (100 * 120), abs=0.2)
 
 
 def test_one_start_serves_a_divergence():

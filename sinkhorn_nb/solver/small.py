@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 # Pairs of a problem: for more of them two-level steps, in which threads share a problem, need less
 # time. In a batch, each thread has a problem of its own.
-LARGEST_ALONE, LARGEST_TOGETHER = 2**19, 2**20
-LARGEST_ALONE_ON_GPU = 2**18  # a single problem keeps one block of threads busy
+LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
 # Of a point, so that products of weights and clipped entries do not underflow
 SMALLEST_MASS = 1e-280
 # For distances of 1: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
@@ -151,8 +150,6 @@ def solve_small(
 def _limits(terms: Terms, solver: Sinkhorn, is_alone: bool) -> Limits:
     """What makes a problem small for a solver."""
     cost = terms.cost
-    is_one_block = is_alone and solver.backend == "cuda"
-    largest = _largest(is_alone)
     return Limits(
         blur=terms.blur,
         tol=solver.tol,
@@ -160,7 +157,7 @@ def _limits(terms: Terms, solver: Sinkhorn, is_alone: bool) -> Limits:
         small_blur=SMALL_BLUR,
         smallest_blur=cost.blur(SMALLEST_EPS),
         largest_blur=LIMIT,
-        most_pairs=min(largest, LARGEST_ALONE_ON_GPU) if is_one_block else largest,
+        most_pairs=_largest(is_alone),
         least_mass=SMALLEST_MASS,
         has_sides=cost.has_sides,
         widest=cost.widest,

@@ -30,6 +30,9 @@ FEW_PAIRS = 2**20
 # heavy pairs per point than SCARCE
 FAR, FAR_AFTER, SCARCE = 0.4, 2, 4.0
 LEAST_ANNEALED = 20.0  # iterations at each temperature of the annealing
+# Of the largest cost, in temperatures: beyond, the rounding of exponents is above 1e-4, which spoils
+# Newton's method
+LARGEST_EXPONENT = 1e12
 # Sparse steps that must together cut the error by this factor; if they do not, more is asked of the
 # next ones
 TRIAL, LEAST_GAIN, CAUTION = 4, 2.0, 4.0
@@ -60,6 +63,7 @@ class Tail:
         self._solving = SOLVING * (2 + FLAT_DIMENSIONS) / (d + FLAT_DIMENSIONS)
         self._method: Anderson | SparseStep = plain()
         self._errors: list[float] = []
+        self._is_resolved = problem.cost.bound(problem.diameter) <= LARGEST_EXPONENT * dual.eps
         self._lister: GibbsKernel | None = None
         # Potentials that were far from the solution at the last temperature are so at this one, too
         self._is_annealed = dual.eps > problem.eps
@@ -78,7 +82,7 @@ class Tail:
             assert self._lister is not None  # it counted the heavy pairs
             return self._method.measure(self._lister, f, g)
         self._lister = None
-        if isinstance(kernel, GibbsKernel) and kernel.lists_heavy_pairs:
+        if self._is_resolved and isinstance(kernel, GibbsKernel) and kernel.lists_heavy_pairs:
             self._lister = kernel
         return self._method.measure(kernel, f, g)
 
