@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -42,14 +43,22 @@ class SolvedPairs:
     def __init__(
         self, small: SmallSolutions | None, others: dict[int, Divergence], homes: list[Home]
     ) -> None:
-        self._small, self._divergences, self._homes = small, others, homes
-        self._others = set(others)
+        self._small, self._others, self._homes = small, others, homes
+        # Weak, because each of these knows this object: a cycle would keep both in memory
+        self._made: WeakValueDictionary[int, SmallDivergence] = WeakValueDictionary()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy elsewhere makes its divergences anew."""
+        return SolvedPairs, (self._small, self._others, self._homes)
 
     def divergence(self, q: int) -> Divergence:
         """The divergence of a pair."""
-        if q not in self._divergences:
-            self._divergences[q] = SmallDivergence.at(self, q)
-        return self._divergences[q]
+        if q in self._others:
+            return self._others[q]
+        made = self._made.get(q)
+        if made is None:
+            made = self._made[q] = SmallDivergence.at(self, q)
+        return made
 
     def assembled(self, q: int) -> Divergence:
         """The divergence of a small pair, made of its solutions."""
@@ -60,7 +69,7 @@ class SolvedPairs:
         """The gradient of a divergence."""
         small = self._small
         if small is None or q in self._others:
-            return self._divergences[q].gradient()
+            return self._others[q].gradient()
         if self._homes[q] != HOST or not small.has_flat_gradient(q):
             return self.assembled(q).gradient()
         flat = self._flat_gradients
@@ -86,8 +95,8 @@ class SolvedPairs:
         array = np.empty(len(self._homes), dtype=dtype)
         if self._small is not None:
             array[:] = getattr(self._small, name)
-        for q in self._others:
-            array[q] = getattr(self._divergences[q], name)
+        for q, divergence in self._others.items():
+            array[q] = getattr(divergence, name)
         return array
 
 

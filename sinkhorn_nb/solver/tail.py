@@ -30,7 +30,7 @@ FEW_PAIRS = 2**20
 # heavy pairs per point than SCARCE
 FAR, FAR_AFTER, SCARCE = 0.4, 2, 4.0
 LEAST_ANNEALED = 20.0  # iterations at each temperature of the annealing
-# Of the largest cost, in temperatures: beyond, the rounding of exponents is above 1e-4, which spoils
+# Of the largest cost, in temperatures: beyond, the rounding of exponents is above 1e-4, and spoils
 # Newton's method
 LARGEST_EXPONENT = 1e12
 # Sparse steps that must together cut the error by this factor; if they do not, more is asked of the
