@@ -97,7 +97,8 @@ def test_parts_join_to_the_moments_of_the_whole(seed, d):
     np.testing.assert_array_equal(parent[fine.owner], cells.owner)
     np.testing.assert_array_equal(wide.counts, cells.counts)
     np.testing.assert_allclose(wide.means, cells.means, atol=1e-12)
-    np.testing.assert_allclose(wide.second, cells.second, atol=1e-12)
+    # Sums are multiples of one unit, which light cells divide by their mass
+    np.testing.assert_allclose(wide.second, cells.second, atol=1e-10)
 
 
 @given(seed=st.integers(0, 1000), d=dimensions, has_zeros=st.booleans())
