@@ -52,6 +52,13 @@ numpydoc_show_class_members = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
+doctest_global_setup = """
+try:
+    import torch
+except ImportError:
+    torch = None
+"""
+
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
