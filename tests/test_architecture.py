@@ -139,6 +139,33 @@ def test_functions_take_few_arguments(path):
     assert max(counts, default=0) <= MOST_ARGUMENTS
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if path.match("cpu/small_*")], ids=relative
+)
+def test_no_loop_of_small_problems_stores_and_sums(path):
+    """Vectors add in another order where short arrays happen to lie close together in memory."""
+    loops = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if is_inner_loop(n)]
+    found = [loop.lineno for loop in loops if stores(loop) and sums(loop)]
+    assert found == []
+
+
+def is_inner_loop(node):
+    return isinstance(node, ast.For) and not any(
+        isinstance(inner, ast.For | ast.While) for inner in ast.walk(node) if inner is not node
+    )
+
+
+def stores(loop):
+    targets = [t for n in ast.walk(loop) if isinstance(n, ast.Assign) for t in n.targets]
+    targets += [n.target for n in ast.walk(loop) if isinstance(n, ast.AugAssign)]
+    return any(isinstance(target, ast.Subscript) for target in targets)
+
+
+def sums(loop):
+    added = [n.target for n in ast.walk(loop) if isinstance(n, ast.AugAssign)]
+    return any(isinstance(target, ast.Name) for target in added)
+
+
 def test_public_names():
     assert sorted(sinkhorn_nb.__all__) == PUBLIC
     for name in PUBLIC:

@@ -106,9 +106,10 @@ def _exponents_of_cost(x, y, G, cost, j0, j1, row):
 @kernel
 def _exponentiate(top, row):
     """row_j = 2^(row_j - top); their sum."""
-    total = 0.0
     for j in range(len(row)):
         row[j] = exp2_within(max(row[j] - top, LOW64))
+    total = 0.0
+    for j in range(len(row)):
         total += row[j]
     return total
 

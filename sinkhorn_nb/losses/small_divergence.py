@@ -24,10 +24,11 @@ class SmallDivergence(Divergence):
     _called = "Divergence"
 
     @classmethod
-    def at(cls, pairs: SolvedPairs, q: int) -> SmallDivergence:
-        """The divergence of a pair, without its solutions."""
+    def at(cls, pairs: SolvedPairs, q: int, home: Home) -> SmallDivergence:
+        """The divergence of a pair, without its solutions; its arrays are made at home."""
         made = object.__new__(cls)
         vars(made)["_found_at"] = pairs, q
+        vars(made)["_arrays_at"] = home
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -41,7 +42,7 @@ class SmallDivergence(Divergence):
     @cached_property
     def _whole(self) -> Divergence:
         (pairs, q) = self._place
-        return pairs.assembled(q)
+        return pairs.assembled(q, self._home)
 
     @cached_property  # type: ignore[misc]  # a field
     def xy(self) -> Solution:
@@ -88,12 +89,11 @@ class SmallDivergence(Divergence):
     @property
     def on_host(self) -> Divergence:
         """The divergence with NumPy arrays for all results, also if the points are on a GPU."""
-        return self if self._home == HOST else self._whole.on_host
+        return self if self._home == HOST else SmallDivergence.at(*self._place, HOST)
 
     @property
     def _home(self) -> Home:
-        (pairs, q) = self._place
-        return pairs.home(q)
+        return vars(self)["_arrays_at"]
 
     def _gradient_in(self, sides: Sides) -> Gradient:
         """The whole gradient, which takes one compiled call."""
@@ -102,7 +102,7 @@ class SmallDivergence(Divergence):
     def gradient(self) -> Gradient:
         """The gradient of S_eps; see `Divergence.gradient`."""
         (pairs, q) = self._place
-        return pairs.gradient(q)
+        return pairs.gradient(q, self._home)
 
     def _number(self, name: str) -> Any:
         (pairs, q) = self._place

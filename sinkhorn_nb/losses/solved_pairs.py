@@ -14,7 +14,7 @@ from ..compression.choice import compressed_divergence
 from ..compression.solution import CompressedSolution
 from ..gradients import Gradient
 from ..initializers import Resumed
-from ..interop.arrays import HOST, Home
+from ..interop.arrays import Home
 from ..measures.clouds import CloudPairs
 from ..problem import Problem
 from ..results.compression import LEAST_POINTS, SMALL, Compression
@@ -57,29 +57,27 @@ class SolvedPairs:
             return self._others[q]
         made = self._made.get(q)
         if made is None:
-            made = self._made[q] = SmallDivergence.at(self, q)
+            made = self._made[q] = SmallDivergence.at(self, q, self._homes[q])
         return made
 
-    def assembled(self, q: int) -> Divergence:
+    def assembled(self, q: int, home: Home) -> Divergence:
         """The divergence of a small pair, made of its solutions."""
         assert self._small is not None
-        return assembled(self._small.problem(q), *self._small.solutions(q), self._homes[q])
+        return assembled(self._small.problem(q), *self._small.solutions(q), home)
 
-    def gradient(self, q: int) -> Gradient:
-        """The gradient of a divergence."""
+    def gradient(self, q: int, home: Home | None = None) -> Gradient:
+        """The gradient of a divergence, as arrays of the points' home or of another."""
+        home = home or self._homes[q]
         small = self._small
         if small is None or q in self._others:
             return self._others[q].gradient()
-        if self._homes[q] != HOST or not small.has_flat_gradient(q):
-            return self.assembled(q).gradient()
+        if not small.has_flat_gradient(q):
+            return self.assembled(q, home).gradient()
         flat = self._flat_gradients
         of_x = slice(*flat.x_ends[q : q + 2])
         of_y = slice(*flat.y_ends[q : q + 2])
-        return Gradient(flat.x[of_x], flat.y[of_y], flat.a[of_x], flat.b[of_y])
-
-    def home(self, q: int) -> Home:
-        """The home of the arrays of a pair."""
-        return self._homes[q]
+        parts = flat.x[of_x], flat.y[of_y], flat.a[of_x], flat.b[of_y]
+        return Gradient(*parts).sent(home)
 
     def number(self, name: str, q: int) -> Any:
         """An attribute of the divergence of a small pair."""

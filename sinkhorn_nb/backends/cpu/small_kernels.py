@@ -145,6 +145,18 @@ def anneal(C, a, b, n_levels, u, v, K, room):
 
 
 @kernel
+def total_of(values):
+    """The sum of an array, which no loop of this folder takes while it stores: compiled code adds
+    in another order where arrays happen to lie close together in memory, so that bits would change.
+    """
+    wide_vectors()
+    total = 0.0
+    for j in range(len(values)):
+        total += values[j]
+    return total
+
+
+@kernel
 def mean(b, values):
     """sum_j b_j values_j."""
     wide_vectors()
@@ -179,19 +191,16 @@ def measure(C, a, b, is_self, u, v, logs, K, room):
     wide_vectors()
     for j in range(len(v)):
         room.factors[j] = exp2(v[j] - room.reference[j])
-    serves, dual = True, 0.0
     if is_self:
         row_sums(K, room.factors, u, room.top)
         for j in range(len(v)):
             logs[j] = v[j] - u[j]
-            dual += b[j] * (2.0 * v[j] - logs[j])
-        return dual, serves
+        return 2.0 * mean(b, v) - mean(b, logs), True
     _sweep(K, a, room.factors, u, room.top, room.sums)
     for j in range(len(v)):
         logs[j] = log_ratio(room.sums[j], v[j] - room.reference[j], b[j])
-        dual += b[j] * v[j]
-    for i in range(len(u)):
-        dual += a[i] * u[i]
+    dual = mean(a, u) + mean(b, v)
+    serves = True
     for j in range(len(v)):
         if not room.sums[j] > LEAST_SUM:
             logs[j] = v[j] + log_column(C, a, u, j)

@@ -21,7 +21,7 @@ from ..small_rules import (
     share_of_priced_error,
     share_of_priced_gain,
 )
-from .small_kernels import build, fill, log_column, row_sums
+from .small_kernels import add, build, fill, log_column, row_sums, total_of
 
 NEAR = 16.0  # bits above their mean up to which exponents are taken relative to the mean
 
@@ -35,17 +35,14 @@ def _aims(weights, rate, potential, out):
         mean -= weights[i] * rate * potential[i]
         top = max(top, -rate * potential[i])
     if top > mean + NEAR:
-        total = 0.0
         for i in range(len(potential)):
             out[i] = weights[i] * exp2(-rate * potential[i] - top)
-            total += out[i]
-        return top, log2(total)
+        return top, log2(total_of(out))
     # For a small rate, this keeps the digits of the small logarithm
-    excess = 0.0
     for i in range(len(potential)):
-        share = weights[i] * exp2m1(-rate * potential[i] - mean)
-        out[i] = weights[i] + share
-        excess += share
+        out[i] = weights[i] * exp2m1(-rate * potential[i] - mean)
+    excess = total_of(out)
+    add(weights, out)
     return mean, log2_of_1_plus(excess)
 
 
@@ -111,9 +108,10 @@ def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
     if is_self:
         mass = 0.0
         for j in range(len(v)):
+            mass += b[j] * exp2(v[j] - u[j])
+        for j in range(len(v)):
             logs[j] = v[j] - u[j] + ky * v[j]
             room.aims[j] = b[j] * exp2(-ky * v[j])
-            mass += b[j] * exp2(v[j] - u[j])
             u[j] /= 1.0 + kx
         return 2.0 * _earned(b, v, ky) - LOG2E * (mass - 1.0), mass, True
     serves = True

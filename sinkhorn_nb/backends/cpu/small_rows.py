@@ -141,6 +141,7 @@ def add_constants(rows, pairs, values, factors, out):
             own_f = out.own_g if side else out.own_f
             for r in range(rows.ends[c + 1] - rows.ends[c]):
                 f[start + r] -= own_f[start + r]
+            for r in range(rows.ends[c + 1] - rows.ends[c]):
                 of_side += rows.weights[rows.ends[c] + r] * f[start + r]
             pairing += of_side
         constant = (values[q] - pairing) / (2.0 * factors.mass[q])

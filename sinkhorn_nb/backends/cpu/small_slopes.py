@@ -8,7 +8,7 @@ from ..elementary import exp2, log2
 from ..jit import kernel, wide_vectors
 from ..normal_forms import ends_of, sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
-from .small_kernels import copy, fill
+from .small_kernels import copy, fill, total_of
 from .small_problems import panels, points_of, seen_from_origin
 from .threads import run
 
@@ -55,11 +55,9 @@ def _add_slopes_to(profile, shares, xk, yk, out):
 def _entries(log_weights, log, potential, costs, entries):
     """Entries of the plan up to a factor, and their sum."""
     wide_vectors()
-    total = 0.0
     for j in range(len(costs)):
         entries[j] = exp2(log_weights[j] + log + potential[j] - costs[j])
-        total += entries[j]
-    return total
+    return total_of(entries)
 
 
 @kernel
