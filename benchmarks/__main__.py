@@ -22,7 +22,7 @@ STEPS = (
     ("plan", ("here",)),
     ("pairwise", ("here", "torch")),
     ("small", ("here", "torch")),
-    ("bridges", ("torch",)),
+    ("bridges", ("torch", "ott")),
     ("flow", ("here", "torch")),
     ("estimators", ("here", "torch")),
     ("power", ("here",)),

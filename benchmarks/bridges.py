@@ -1,6 +1,7 @@
 """What do the bridges to PyTorch and JAX cost, and how fast is a step of training through them?
 
-float32, d = 2, blur 5 % of the diagonal: the value and its gradient in both clouds.
+float32, d = 2, blur 5 % of the diagonal: the value and its gradient in both clouds. Each call of a
+round has other points, as each step of training has.
 """
 
 from functools import partial
@@ -15,11 +16,12 @@ from .harness import arguments, goal, has, in_turn, ratio, write
 SIZES = (32, 256, 1024, 4096)
 REPEATS = 10
 OURS, TORCH, JAX = "sinkhorn_nb, arrays", "sinkhorn_nb.torch", "sinkhorn_nb.jax, jitted"
+OTT = "OTT's sinkdiv, threshold 1e-3, jitted"
 MOST_OVERHEAD_MS = {TORCH: 0.15, JAX: 0.3}
 
 
-def arrays(x, y, blur):
-    def job():
+def by_arrays(blur):
+    def job(x, y):
         divergence = snb.sinkhorn_divergence(x, y, blur=blur)
         divergence.gradient()
         return divergence.value
@@ -27,12 +29,11 @@ def arrays(x, y, blur):
     return job
 
 
-def by_torch(x, y, loss):
+def by_torch(loss):
     import torch
 
-    x, y = (torch.tensor(cloud, requires_grad=True) for cloud in (x, y))
-
-    def job():
+    def job(x, y):
+        x, y = (torch.tensor(cloud, requires_grad=True) for cloud in (x, y))
         value = loss(x, y)
         torch.autograd.grad(value, [x, y])
         return value.item()
@@ -40,47 +41,60 @@ def by_torch(x, y, loss):
     return job
 
 
-def by_jax(x, y, blur):
+def by_jax(divergence):
     import jax
 
-    import sinkhorn_nb.jax as snj
-
-    step = jax.jit(
-        jax.value_and_grad(lambda x, y: snj.sinkhorn_divergence(x, y, blur=blur), argnums=(0, 1))
-    )
-    return lambda: float(jax.block_until_ready(step(x, y))[0])
+    step = jax.jit(jax.value_and_grad(divergence, argnums=(0, 1)))
+    return lambda x, y: float(jax.block_until_ready(step(x, y))[0])
 
 
-def jobs(x, y, blur):
-    found = {OURS: arrays(x, y, blur)}
+def sinkdiv(blur):
+    from ott.tools.sinkhorn_divergence import sinkdiv
+
+    settings = {"threshold": 1e-3, "max_iterations": 2000}
+    return lambda x, y: sinkdiv(x, y, epsilon=2 * blur**2, solve_kwargs=settings)[0] / 2
+
+
+def jobs(blur):
+    found = {OURS: by_arrays(blur)}
     if has("torch"):
         import sinkhorn_nb.torch as snt
 
-        found[TORCH] = by_torch(x, y, partial(snt.sinkhorn_divergence, blur=blur))
+        found[TORCH] = by_torch(partial(snt.sinkhorn_divergence, blur=blur))
     if has("geomloss"):
         from geomloss import SamplesLoss
 
         for scaling in (0.5, 0.9):
             loss = SamplesLoss("sinkhorn", 2, blur, scaling=scaling, backend="tensorized")
-            found[f"GeomLoss, scaling {scaling}, tensorized"] = by_torch(x, y, loss)
+            found[f"GeomLoss, scaling {scaling}, tensorized"] = by_torch(loss)
     if has("jax"):
-        found[JAX] = by_jax(x, y, blur)
+        import sinkhorn_nb.jax as snj
+
+        found[JAX] = by_jax(partial(snj.sinkhorn_divergence, blur=blur))
+    if has("ott"):
+        found[OTT] = by_jax(sinkdiv(blur))
     return found
 
 
-def repeated(job):
-    return lambda: [job() for _ in range(REPEATS)][-1]
+def clouds(n):
+    """Pairs of clouds, a little different from each other; the last is the one that is judged."""
+    x, y = (np.ascontiguousarray(cloud[:, :2], np.float32) for cloud in warp(n, 0))
+    return [(x + np.float32(1e-3 * k), y) for k in reversed(range(REPEATS))]
+
+
+def over(job, pairs):
+    return lambda: [job(*pair) for pair in pairs][-1]
 
 
 def measure(n, rounds):
-    x, y = (cloud.astype(np.float32)[:, :2] for cloud in warp(n, 0))
-    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    pairs = clouds(n)
+    x, y = pairs[-1]
     blur = 0.05 * diameter(x, y)
     exact = snb.sinkhorn_divergence(x, y, blur=blur, solver=snb.Sinkhorn(tol=1e-8)).value
-    known = jobs(x, y, blur)
+    known = jobs(blur)
     for job in known.values():
-        job()
-    timings = in_turn({name: repeated(job) for name, job in known.items()}, rounds)
+        job(x, y)
+    timings = in_turn({name: over(job, pairs) for name, job in known.items()}, rounds)
     for library, timing in timings.items():
         row = {"n": n, "library": library} | timing.summary()
         if timing.times:
