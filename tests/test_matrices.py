@@ -213,6 +213,8 @@ def test_results_start_similar_problems_by_index():
         entropic_ot_matrix(
             C[0], a, b, eps=EPS, solver=Sinkhorn(init=snb.entropic_ot(x, y, blur=0.3))
         )
+    with pytest.raises(ValueError, match="expected a solution between points like the data"):
+        snb.entropic_ot(x, y, blur=0.3, solver=Sinkhorn(init=first.xy))
 
 
 @pytest.mark.parametrize("init", ["zeros", "coarse", "subsample"])
@@ -279,6 +281,10 @@ C = graph()[0]
         ({"C": C, "a": np.ones(19)}, ValueError, "b: expected the total mass of a"),
         ({"C": C, "rho": -1}, ValueError, "rho: expected a finite number > 0"),
         ({"C": C, "solver": "fast"}, TypeError, "solver: expected a Sinkhorn"),
+        ({"C": C, "reg": 0.1}, TypeError, "reg: .*pass eps=.*POT for the same matrix"),
+        ({"C": C, "blur": 0.1}, TypeError, "blur: .*pass eps, the temperature"),
+        ({"C": C, "reach": 0.1}, TypeError, "reach: .*pass rho"),
+        ({"C": C, "stopThr": 0.1}, TypeError, r"stopThr: .*Sinkhorn\(tol=...\)"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

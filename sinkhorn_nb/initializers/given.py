@@ -104,6 +104,11 @@ class Warm(Settings, Initializer):
         known = self.solution.problem
         if not problem.has_points:
             return by_index(self.solution, problem)
+        if not known.has_points:
+            raise ValueError(
+                "init: solution: expected a solution between points like the data, got "
+                f'{known!r}; pass init="auto", or potentials (f, g)'
+            )
         validation.same_dimension(
             "init: solution", known.source.points, "the data", problem.source.points
         )

@@ -19,6 +19,7 @@ from .arguments import usual
 from .divergences import diverge
 
 
+@validation.native_names
 def entropic_ot_matrix(
     C: ArrayLike,
     a: ArrayLike | None = None,
@@ -95,6 +96,7 @@ def entropic_ot_matrix(
     return usual(solver).solve(problem).at(validation.home(C=C, a=a, b=b))
 
 
+@validation.native_names
 def sinkhorn_divergence_matrix(
     C_xy: ArrayLike,
     C_xx: ArrayLike,

@@ -48,16 +48,25 @@ OTHERS = {
     "sigma": "pass blur, a length",
     "reg_m": "pass rho, the price of other marginals in units of cost",
 }
+# The same names where costs have no unit of length
+IN_UNITS_OF_COST = {
+    "blur": "pass eps, the temperature in units of the costs",
+    "reach": "pass rho, the price of other marginals in units of the costs",
+    "reg": "pass eps=..., which is the reg of POT for the same matrix",
+    "epsilon": "pass eps=..., which is the epsilon of OTT for the same matrix",
+    "sigma": "pass eps, the temperature in units of the costs",
+}
 
 
 def native_names(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a public function of a blur: a keyword of another library is a TypeError with its
-    translation.
+    """Decorate a public function of a blur, or of eps alone: a keyword of another library is a
+    TypeError with its translation.
     """
     own = inspect.signature(function).parameters
     n_required = sum(p.default is p.empty and p.kind is not p.KEYWORD_ONLY for p in own.values())
-    temperatures = own.keys() & {"blur", "eps"}
-    foreign = {*TEMPERATURES, *OPTIONS, *OTHERS} - own.keys()
+    takes_blur = "blur" in own
+    of_costs = set() if takes_blur else IN_UNITS_OF_COST.keys()
+    foreign = {*TEMPERATURES, *OPTIONS, *OTHERS, *of_costs} - own.keys()
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -65,10 +74,10 @@ def native_names(function: Callable[P, R]) -> Callable[P, R]:
             raise TypeError(
                 f"{name}: expected a keyword of {function.__name__}, got a keyword of another "
                 "function; "
-                f"{_translation(name, kwargs[name])}"
+                f"{_translation(name, kwargs[name], takes_blur)}"
             )
         # Python names those it does not know
-        if not kwargs.keys() & temperatures and kwargs.keys() <= own.keys():
+        if takes_blur and not kwargs.keys() & {"blur", "eps"} and kwargs.keys() <= own.keys():
             raise TypeError(_missing_blur(function.__name__, args[n_required:]))
         return function(*args, **kwargs)
 
@@ -93,7 +102,9 @@ def _missing_blur(function_name: str, arrays: Sequence[Any]) -> str:
     )
 
 
-def _translation(name: str, value: Any) -> str:
+def _translation(name: str, value: Any, takes_blur: bool) -> str:
+    if not takes_blur and name in IN_UNITS_OF_COST:
+        return IN_UNITS_OF_COST[name]
     if name in OPTIONS:
         return f"pass solver=Sinkhorn({OPTIONS[name]}=...)"
     if name in OTHERS:

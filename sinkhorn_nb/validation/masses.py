@@ -86,7 +86,8 @@ def equal_masses(
     if abs(mass - other_mass) > max(MASS_TOLERANCE, rounding) * max(mass, other_mass):
         raise ValueError(
             f"{name}: expected the total mass of {other_name} ({other_mass:.9g}), got {mass:.9g}; "
-            f"divide each of them by its sum to compare probabilities, or pass reach"
+            "divide each of them by its sum to compare probabilities, or pass reach "
+            "(rho for costs)"
         )
 
 
