@@ -4,7 +4,9 @@ Batch effects: one table, three laboratories
 
 A table of wines, as three laboratories with other scales would have measured it. `BatchAligner`
 moves the three batches to their barycenter, after which a classifier that was trained in two
-laboratories works in the third.
+laboratories works in the third. The usual cure, to standardize each batch on its own, does even
+better here, because the laboratories only shift and scale columns. Both need batches that hold the
+same mixture of wines.
 """
 
 import numpy as np
@@ -31,10 +33,20 @@ aligned = aligner.fit_transform(measured, sample_domain=batch)
 # %%
 # Each batch is classified by neighbors in the other two.
 
+
+def share_known(table):
+    neighbors = KNeighborsClassifier(5)
+    return cross_val_score(neighbors, table, kinds, groups=batch, cv=LeaveOneGroupOut()).mean()
+
+
+standardized = np.empty_like(measured)
+for k in range(3):
+    standardized[batch == k] = scale(measured[batch == k])
+print(f"each batch standardized: {share_known(standardized):.0%} of the wines are known")
+
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for ax, name, table in zip(axes, ("as measured", "aligned"), (measured, aligned), strict=True):
-    neighbors = KNeighborsClassifier(5)
-    known = cross_val_score(neighbors, table, kinds, groups=batch, cv=LeaveOneGroupOut()).mean()
+    known = share_known(table)
     plane = PCA(2).fit_transform(table)
     for kind, marker in enumerate("o^s"):
         rows = kinds == kind

@@ -3,10 +3,12 @@ Two photographs exchange their colors
 =====================================
 
 Each pixel takes the mean of the colors to which optimal transport sends its own. All pixels of both
-photographs take part, without subsampling.
+photographs take part, without subsampling. If POT is installed, it does the same on 1000 pixels of
+each, as in its own example; its matrices of all pixels would take 600 GB.
 """
 
 import time
+from importlib.util import find_spec
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -26,6 +28,17 @@ back = solution.map_back()
 seconds = time.perf_counter() - start
 print(f"{len(x)} pixels each, {seconds:.2f} s: {solution.compression.reason}")
 print(f"marginal error {solution.marginal_error:.1e}")
+
+if find_spec("ot"):
+    from ot.da import SinkhornTransport
+
+    rng = np.random.default_rng(0)
+    few = [cloud[rng.choice(len(cloud), 1000)] for cloud in (x, y)]
+    start = time.perf_counter()
+    transport = SinkhornTransport(reg_e=2 * BLUR**2).fit(Xs=few[0], Xt=few[1])
+    transport.transform(Xs=x)
+    transport.inverse_transform(Xt=y)
+    print(f"POT, 1000 pixels of each: {time.perf_counter() - start:.2f} s")
 
 # %%
 # Above the photographs, below each in the colors of the other one.
