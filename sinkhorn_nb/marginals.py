@@ -16,7 +16,8 @@ from .common.array_types import Floats
 
 
 class Scaling(NamedTuple):
-    """How a problem between two measures follows from the problem between their probabilities.
+    """The factors by which a problem between two measures follows from the one between their
+    probabilities.
 
     The plan is multiplied by `mass`. f loses `of_f`, g loses `of_g`. The value is multiplied by the
     mass and increased by `constant`.

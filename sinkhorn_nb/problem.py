@@ -60,7 +60,7 @@ class Problem(Represented):
 
     @property
     def terms(self) -> Terms:
-        """What the problem has in common with problems between other measures."""
+        """The terms that the problem shares with problems between other measures."""
         return Terms(self.eps, self.cost, self.marginals)
 
     @property

@@ -1,4 +1,4 @@
-"""What all problems of one call have in common: temperature, cost and marginals."""
+"""Terms that all problems of one call share: temperature, cost and marginals."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def pair(request):
 
 
 def true_marginal_error(solution):
-    """Of all pairs of points, by a full pass."""
+    """The marginal error of all pairs of points, by a full pass."""
     return solution.problem.reduced.dual().error(solution.iterate)
 
 

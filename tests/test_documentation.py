@@ -12,6 +12,9 @@ from benchmarks.page import page
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 MADE = {"generated", "gallery", "_build"}  # by Sphinx
+# First words of sentences without a subject
+HEADLESS = re.compile(r"(Of|What|That|Those|As|For|From|To|By|With|In|On|Where|How)\b")
+SOURCES = sorted(Path(snb.__file__).parent.rglob("*.py"))
 PAGES = sorted(path for path in DOCS.rglob("*.rst") if not MADE & set(path.parts))
 
 
@@ -63,3 +66,11 @@ def test_every_page_is_reached_from_an_index():
 def test_the_page_of_benchmarks_is_made_from_the_committed_results():
     """If it fails: `python -m benchmarks.page`."""
     assert text(DOCS / "benchmarks.md") == page(DOCS.parent / "benchmarks" / "results")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_docstrings_begin_with_a_sentence_that_has_a_subject(path):
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(text(path))) if isinstance(node, documented)]
+    first_lines = [(ast.get_docstring(node) or "").partition("\n")[0] for node in nodes]
+    assert [line for line in first_lines if HEADLESS.match(line)] == []

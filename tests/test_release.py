@@ -1,4 +1,4 @@
-"""What a release holds: the package and nothing else, with its metadata."""
+"""A release holds the package and nothing else, with its metadata."""
 
 import email
 import os

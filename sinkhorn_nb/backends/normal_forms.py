@@ -39,7 +39,7 @@ class Forms(NamedTuple):
 
 
 def ends_of(sizes):
-    """Where so many numbers each end, one after another, counted from 0."""
+    """The ends of consecutive segments of these lengths, after a first 0."""
     ends = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, out=ends[1:])
     return ends

@@ -85,13 +85,13 @@ def log_ratio(total, moved, mass):
 
 @formula
 def share_of_error(mass, log):
-    """What one point adds to the marginal error."""
+    """The share of one point in the marginal error."""
     return mass * abs(exp2(min(log, LARGEST_LOG)) - 1.0)
 
 
 @formula
 def share_of_gain(mass, log):
-    """What one point adds to the gain of the dual value by an exact update, in bits."""
+    """The share of one point in the gain of the dual value by an exact update, in bits."""
     return mass * (LOG2E * (exp2(min(log, LARGEST_LOG)) - 1.0) - log)
 
 
@@ -105,15 +105,15 @@ def earned(potential, rate):
 
 @formula
 def share_of_priced_error(aim, log):
-    """What one point adds to the marginal error times the mass of the plan; `aim` is the mass that
-    its marginal is to have, and the log that of the ratio of the two.
+    """The share of one point in the marginal error times the mass of the plan; `aim` is the mass
+    that its marginal is to have, and the log that of the ratio of the two.
     """
     return aim * abs(exp2m1(min(log, LARGEST_PRICED_LOG)))
 
 
 @formula
 def share_of_priced_gain(aim, log, rate):
-    """What one point adds to the gain of the dual value by an exact update, in bits."""
+    """The share of one point in the gain of the dual value by an exact update, in bits."""
     log = min(log, LARGEST_PRICED_LOG)
     if rate == 0.0:
         return aim * (LOG2E * exp2m1(log) - log)

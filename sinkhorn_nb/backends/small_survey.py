@@ -10,7 +10,7 @@ from .small_rules import FINE
 
 
 class Limits(NamedTuple):
-    """What makes a problem small, and how accurately it is solved."""
+    """The limits of small problems, and their accuracy."""
 
     blur: Any
     tol: Any  # marginal error of the caller

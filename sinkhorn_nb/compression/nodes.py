@@ -32,7 +32,7 @@ class Nodes:
 
 
 def nodes_of(cells: Cells, measure: Measure) -> Nodes:
-    """For each cell the nodes c +- sqrt(k) s e along its k axes, with spread s and direction e, all
+    """The nodes c +- sqrt(k) s e of each cell along its k axes, with spread s and direction e, all
     of equal weight.
 
     Axes along which the points hardly spread are dropped. Cells with no more points than nodes keep

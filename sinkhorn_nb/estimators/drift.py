@@ -28,7 +28,7 @@ NAMES = "X", "the reference", "weights of X", "weights of the reference"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Drift(Represented):
-    """What a detector found: the result of one test.
+    """The result of one test of a detector.
 
     Attributes
     ----------

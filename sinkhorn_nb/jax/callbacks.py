@@ -1,4 +1,4 @@
-"""What all functions of JAX arrays need: settings, checked arrays, callbacks."""
+"""Settings, checked arrays and callbacks, which all functions of JAX arrays need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the callbacks compute on the host: values, gradients and products of Hessians."""
+"""Values, gradients and products of Hessians, which the callbacks compute on the host."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class GridSums(Protocol):
 
 
 class Separable:
-    """What sums along one axis after another have in common.
+    """The common part of sums along one axis after another.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Separable:
 
 
 class SquaredSums(Separable):
-    """For |x - y|^2 / 2, by tilted blocks and products of matrices."""
+    """Sums for |x - y|^2 / 2, by tilted blocks and products of matrices."""
 
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
         super().__init__(at, of, eps)
@@ -102,7 +102,7 @@ class SquaredSums(Separable):
 
 
 class CityBlockSums(Separable):
-    """For sum_k |x_k - y_k|, by recursions."""
+    """Sums for sum_k |x_k - y_k|, by recursions."""
 
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
         super().__init__(at, of, eps)

@@ -1,4 +1,6 @@
-"""What the loop, the results and the gradients ask of a kernel, with points or without."""
+"""The methods of a kernel, with points or without, on which the loop, the results and the gradients
+rely.
+"""
 
 from __future__ import annotations
 

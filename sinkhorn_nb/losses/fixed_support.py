@@ -124,8 +124,8 @@ class FixedSupport:
         return density, State(np.stack([*(log_density + t for t in softmins), own]))
 
     def _error(self, state: State, after: State, density: Floats) -> float:
-        """How far the marginals of the plans are from the barycenter, as a share of its mass; and
-        twice the relative change of the debiasing term.
+        """The distance of the marginals of the plans from the barycenter, as a share of its mass;
+        and twice the relative change of the debiasing term.
         """
         masses = self._masses * density
         error = 0.0

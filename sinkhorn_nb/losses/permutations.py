@@ -22,7 +22,7 @@ def labelings(n: int, m: int, n_permutations: int, rng: np.random.Generator) -> 
 
 
 def share_as_large(values: Floats, rounding: float = 0.0) -> Floats:
-    """For each value the share of all values that are as large: p-values, all of them exact.
+    """The share of all values that are as large, for each value: p-values, all of them exact.
 
     Values that differ by the rounding count as equal, so that rounding never makes a p-value too
     small.
@@ -32,5 +32,5 @@ def share_as_large(values: Floats, rounding: float = 0.0) -> Floats:
 
 
 def share_as_small(values: Floats) -> Floats:
-    """For each value the share of all values that are as small."""
+    """The share of all values that are as small, for each value."""
     return np.searchsorted(np.sort(values), values, side="right") / len(values)

@@ -86,7 +86,7 @@ class SoftValues(Represented, ABC):
 
 
 class _Grid:
-    """As many evenly spaced numbers as x has, with its mean and standard deviation (1 if all are
+    """Evenly spaced numbers, as many as x has, with its mean and standard deviation (1 if all are
     equal).
     """
 

@@ -1,3 +1,3 @@
-"""What is compared: measures, many clouds at a time, their order in memory, and the files they come
-from.
+"""Measures: points and weights, many clouds at a time, their order in memory, and the files they
+come from.
 """

@@ -45,7 +45,7 @@ def plot_drift(result: TwoSampleTest | SinkhornDriftDetector, *, ax: Axes | None
 
 
 def _verdict(result: TwoSampleTest | SinkhornDriftDetector) -> str:
-    """What a detector concludes; a test alone has no level."""
+    """The conclusion of a detector; a test alone has no level."""
     if isinstance(result, TwoSampleTest):
         return ""
     return ": drift" if result.is_drift_ else ": no drift"

@@ -1,4 +1,4 @@
-"""Where points are drawn: where they are, or by their principal components."""
+"""The places of points on the page: their own, or by their principal components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where mass goes: the plan as lines, the map and the steepest descent as arrows."""
+"""Pictures of moving mass: the plan as lines, the map and the steepest descent as arrows."""
 
 from __future__ import annotations
 

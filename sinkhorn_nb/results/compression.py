@@ -1,4 +1,4 @@
-"""What was compressed, or why not."""
+"""The report of a compression, or the reason why there was none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..common.representation import Represented
 
 @dataclass(frozen=True, repr=False)
 class Compression(Represented):
-    """What a solve compressed, or why it did not.
+    """The nodes that stood for the points of a solve, or the reason why there were none.
 
     Attributes
     ----------

@@ -86,7 +86,7 @@ class Divergence(Represented, RealNumber):
 
     @property
     def compression(self) -> Compression:
-        """What was compressed, or why not."""
+        """The report of the compression, or the reason why there was none."""
         return self.xy.compression
 
     @property

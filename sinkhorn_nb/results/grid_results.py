@@ -42,7 +42,7 @@ class GridSolution(Solution):
 
     @property
     def method(self) -> str:
-        """How the problem was solved: "grid" or "points"."""
+        """The way in which the problem was solved: "grid" or "points"."""
         return "grid" if isinstance(self.problem.source, GridMeasure) else "points"
 
     @property
@@ -170,7 +170,7 @@ class GridDivergence(Divergence):
 
     @property
     def method(self) -> str:
-        """How the problems were solved: "grid" or "points"."""
+        """The way in which the problems were solved: "grid" or "points"."""
         return self.xy.method
 
     @property

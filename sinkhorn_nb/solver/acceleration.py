@@ -22,7 +22,7 @@ DUAL_ROUNDING = {"float32": 1e-6, "float64": 1e-12}  # of the dual value, in uni
 
 
 class Method(Protocol):
-    """What `Anderson` mixes the iterates of."""
+    """An iteration whose iterates `Anderson` mixes."""
 
     period: int
     updates_rows: bool

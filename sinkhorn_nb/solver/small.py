@@ -148,7 +148,7 @@ def solve_small(
 
 
 def _limits(terms: Terms, solver: Sinkhorn, is_alone: bool) -> Limits:
-    """What makes a problem small for a solver."""
+    """The limits below which a problem is small for a solver."""
     cost = terms.cost
     return Limits(
         blur=terms.blur,

@@ -80,7 +80,7 @@ class Balance(NamedTuple):
 
 
 def _constants(pairs: CloudPairs, scales: PairScales) -> Floats:
-    """What unequal masses add to divergences."""
+    """The part of divergences that comes from unequal masses."""
     (_, sources, targets, terms) = pairs
     roots = np.sqrt(scales.own.mass[sources]) - np.sqrt(scales.own.mass[targets])
     return (terms.marginals.source + terms.eps / 2) * roots**2

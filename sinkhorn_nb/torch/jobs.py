@@ -1,4 +1,4 @@
-"""What a differentiable function of tensors computes: one problem, or several in flat tensors."""
+"""The work of a differentiable function of tensors: one problem, or several in flat tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From transport without entropy, at small blurs, to kernel norms, at large ones."""
+"""S runs from transport without entropy, at small blurs, to kernel norms, at large ones."""
 
 import numpy as np
 import pytest

@@ -91,7 +91,7 @@ def _block(line, highest, first, n_out, c, offset, table, powers, out):
 
 @kernel
 def _distance(q, center):
-    """From a center to the nearest source of a group."""
+    """The distance from a center to the nearest source of a group."""
     return max(0.0, max(q * GROUP - center, center - (q * GROUP + GROUP - 1)))
 
 

@@ -1,5 +1,4 @@
-"""What a product of matrices needs to sum the lines of a grid: exponentials before, logarithms
-after.
+"""Exponentials before and logarithms after a product of matrices that sums the lines of a grid.
 
 The largest logarithm of each line is taken out. Sums far below it underflow; they are noticed, and
 their lines take tilted blocks.

@@ -238,7 +238,7 @@ def _solved(inputs, work, wave, max_iter):
 
 
 def _allowed(wave, instructions):
-    """How often a launch may make so many instructions for each pair."""
+    """The number of iterations that a launch may take at so many instructions per pair."""
     pairs = wave[:, N] * wave[:, M]
     return max(
         1,

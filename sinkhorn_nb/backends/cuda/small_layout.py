@@ -1,4 +1,5 @@
-"""How many small problems lie in the memory of a GPU: few arrays, because each costs a launch 4 us.
+"""The layout of small problems in the memory of a GPU: few arrays, because each adds 4 us to a
+launch.
 
 Problem q of a launch has a row of `Work.table` (integers), one of `Work.figures` (numbers), pieces
 of the arrays that those integers point to, and a block of threads, which sees it as a `Room`.

@@ -1,4 +1,4 @@
-"""What a block of threads does together over the rows and columns of one matrix.
+"""Work that a block of threads shares over the rows and columns of one matrix.
 
 Every function here is called by all threads of a block; `me` is the thread's number. `parts`, in
 shared memory, is filled after all have waited for each other, because some may still read it. Sums
