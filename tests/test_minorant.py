@@ -95,6 +95,22 @@ def test_best_rows_solve_their_equation(rates):
     np.testing.assert_allclose(left, bound.aims[0] * aim(s, rates[0]), rtol=1e-12)
 
 
+@pytest.mark.parametrize("rates", RATES)
+def test_the_gradient_is_a_difference_quotient_of_the_bound_at_the_best_rows(rates):
+    example = Example(4, rates=rates)
+    bound = example.bound(example.rng.random(example.P.shape) < 0.5)
+    t, direction = 0.3 * example.rng.normal(size=15), example.rng.normal(size=15)
+
+    def best(step):
+        k = bound.row_products(t + step * direction)
+        return bound.value(bound.best_rows(k), t + step * direction, k)
+
+    s = bound.best_rows(bound.row_products(t))
+    gradient = bound.gradient(t, bound.column_sums(s, t))
+    slope = (best(1e-5) - best(-1e-5)) / 2e-5
+    assert gradient @ direction == pytest.approx(slope, rel=1e-7, abs=1e-8)
+
+
 @pytest.mark.parametrize("rates", [BALANCED, (0.1, 0.1)])
 @pytest.mark.parametrize("theta", [1e-1, 1e-2, 1e-4, 1e-8])
 def test_maxima_of_the_bound_raise_the_dual_until_the_marginals_are_exact(theta, rates):
