@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.heavy_pairs import HeavyPairs, pair_values
+from ..backends.cpu.heavy_pairs import HeavyPairs
+from ..backends.cpu.heavy_values import pair_values
 from ..backends.cpu.sparse_products import SparseRows
 from ..common.array_types import Floats
 from .side import Side
@@ -48,13 +49,7 @@ def heavy_plan(
     scale, cost = kind
     F = (F + np.log2(source.weights)) / 2
     G = (G + np.log2(target.weights)) / 2
-    first, second = (_even(side.points * scale) for side in (source, target))
-    entries = first, F, second, G, 0.25, HIGHEST / 2, cost
+    entries = source.points * scale, F, target.points * scale, G, 0.25, HIGHEST / 2, cost
     values = pair_values(entries, found.starts, found.columns)
     pairs = SparseRows(found.starts, found.columns, values, len(G))
     return HeavyPlan(pairs, source.weights * found.light_rows, target.weights * found.light_columns)
-
-
-def _even(points: Floats) -> Floats:
-    """Points with one more coordinate, of zero, if their number is odd."""
-    return np.pad(points, ((0, 0), (0, points.shape[1] % 2)))
