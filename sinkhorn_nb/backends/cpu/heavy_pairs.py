@@ -99,11 +99,11 @@ def panel_heavy(x, y, starts, runs, first, last, theta, most, row_sums, column_s
                     if above == 0 or count > most:
                         continue
                     if count + size > len(columns):
-                        columns = _longer(columns, count, size)
+                        columns = longer(columns, count, size)
                     if n_pieces == len(rows):
-                        rows = _longer(rows, n_pieces, 1)
-                        ends = _longer(ends, n_pieces, 1)
-                    count = _list(excess[:size], starts[1][t], columns, count)
+                        rows = longer(rows, n_pieces, 1)
+                        ends = longer(ends, n_pieces, 1)
+                    count = list_columns(excess[:size], starts[1][t], columns, count)
                     rows[n_pieces] = starts[0][own] + i0 + i - x.bounds[own]
                     ends[n_pieces] = count
                     n_pieces += 1
@@ -136,7 +136,7 @@ def _split(cost, xi, Fi, ai, y, G, b, theta, partial, excess):
 
 
 @kernel
-def _list(excess, start, columns, count):
+def list_columns(excess, start, columns, count):
     """Append the columns of heavy pairs, of a padded tile, to a list; return its new length."""
     for j in range(0, len(excess), LANES):
         bits = positive_bits(excess, j)
@@ -148,11 +148,12 @@ def _list(excess, start, columns, count):
 
 
 @kernel
-def _longer(values, count, more):
-    longer = np.empty(2 * (count + more), values.dtype)
+def longer(values, count, more):
+    """A copy of the first values of a list, with twice the room for them and some more."""
+    out = np.empty(2 * (count + more), values.dtype)
     for k in range(count):
-        longer[k] = values[k]
-    return longer
+        out[k] = values[k]
+    return out
 
 
 @kernel
