@@ -171,11 +171,13 @@ def test_a_matrix_of_costs(steps):
 
 def test_nodes_of_compressed_clouds(steps):
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 500, (30_000, 1)) + 0.01 * rng.random((30_000, 1))
-    y = 1.5 * rng.integers(0, 500, (30_000, 1)) + 0.01 * rng.random((30_000, 1))
-    solver = Sinkhorn(compression=1.0)
-    solution = entropic_ot(x, y, blur=0.3, solver=solver)
-    print(solution, solution.compression, len(steps), solution.n_passes)
+    centers, labels = rng.normal(size=(400, 2)), rng.integers(0, 400, 4000)
+    x = centers[labels] + 1e-3 * rng.normal(size=(4000, 2))
+    y = (centers + 0.05 * rng.normal(size=(400, 2)))[labels] + 1e-3 * rng.normal(size=(4000, 2))
+    solver = Sinkhorn(compression=0.8, tol=1e-2)
+    solution = entropic_ot(x, y, blur=0.02, solver=solver)
+    assert solution.converged
+    assert solution.compression.n_nodes[0] < 1500
     assert len(steps) > 0
 
 

@@ -21,6 +21,8 @@ SAMPLE, LEAST_SHARE = 256, 1 / 8  # rows in which heavy pairs are counted, at mo
 # Passes that sparse steps take on their own, and for each share of the pairs that is heavy, at low
 # dimensions: fitted to twelve families of data, at the upper end
 COLLECTING, SOLVING = 6.0, 1000.0
+# Above the tolerance LOOSE the first few steps, from large errors, take a larger share of the work
+LOOSE, SOLVING_LOOSE = 3e-4, 1.5 * SOLVING
 # Seconds of a pair in a pass grow with the dimension, those of a heavy pair do not
 FLAT_DIMENSIONS = 5.0
 # Heavy pairs per point, at most: the step holds 12 bytes for each. FEW_PAIRS are always allowed.
@@ -62,7 +64,8 @@ class Tail:
         d = problem.source.dimension if problem.cost.has_points else PLANE
         per_point = MOST_PAIRS if d <= HIGH_DIM else MOST_PAIRS_HIGH
         self._most_pairs = max(FEW_PAIRS, per_point * (n + m))
-        self._solving = SOLVING * (2 + FLAT_DIMENSIONS) / (d + FLAT_DIMENSIONS)
+        solving = SOLVING_LOOSE if tol > LOOSE else SOLVING
+        self._solving = solving * (2 + FLAT_DIMENSIONS) / (d + FLAT_DIMENSIONS)
         self._method: Anderson | SparseStep = plain()
         self._errors: list[float] = []
         self._is_resolved = problem.cost.bound(problem.diameter) <= LARGEST_EXPONENT * dual.eps
