@@ -10,7 +10,6 @@ from benchmarks.suite.adapters import ours
 from benchmarks.suite.judge import judged
 from benchmarks.suite.problems import problems
 
-pytest.importorskip("PIL")  # reads the photograph
 PROBLEMS = problems(36)
 
 
