@@ -31,6 +31,7 @@ STEPS = (
     ("million", ("here",)),
     ("convergence", ("here",)),
     ("tail", ("here",)),
+    ("suite", ("torch", "ott")),
     ("unbalanced", ("here", "torch")),
     ("grids", ("torch", "ott")),
     ("thornton_cuturi", ("here",)),

@@ -21,8 +21,13 @@ PACKAGES = (
 ).split()
 
 
-def arguments(description):
+def arguments(description, sections=()):
+    """The options of a benchmark. One that has sections runs those that are named, or all."""
     parser = argparse.ArgumentParser(description=description)
+    if sections:
+        parser.add_argument(
+            "sections", nargs="*", metavar="section", help="some of: " + ", ".join(sections)
+        )
     parser.add_argument(
         "--smoke", action="store_true", help="small sizes: does it run? The numbers mean nothing"
     )
@@ -36,7 +41,23 @@ def arguments(description):
         )
     args = parser.parse_args()
     args.output = args.output or (SMOKE if args.smoke else RESULTS)
+    if sections:
+        unknown = set(args.sections) - set(sections)
+        if unknown:
+            parser.error(f"section: expected some of {', '.join(sections)}, got {unknown.pop()}")
+        args.sections = args.sections or list(sections)
     return args
+
+
+def kept(arguments, name):
+    """The rows of an earlier run of the sections that do not run now."""
+    path = arguments.output / f"{name}.{environment()}.json"
+    if not path.exists():
+        return []
+    rows = json.loads(path.read_text())["rows"]
+    return [
+        row for row in rows if row.get("section", arguments.sections[0]) not in arguments.sections
+    ]
 
 
 def has(module):

@@ -4,6 +4,8 @@ import json
 from statistics import median
 
 from .harness import arguments
+from .page_sections import SECTIONS
+from .page_tables import number, table, where
 
 # The files whose goals are counted
 GOALS = (
@@ -41,9 +43,9 @@ LOSSES = """## Where others are better
 
 - **Exact transport of small problems.** Without a blur, POT's network simplex and SciPy's assignment are the right tools.
   A blur below the distance of neighboring points takes many iterations here.
-- **An accuracy of 1e-6 near a permutation, where the cost is a matrix or a function.** Between points the solver takes
-  sparse Newton steps there ([measured beside RegOT](explanation/tail.rst)). Matrices and functions have none, so that a
-  solver of second order, such as RegOT, may need far fewer steps. This is not measured yet.
+- **An accuracy of 1e-6 near a permutation, where the cost is a function or on a grid.** Between points, and for a matrix of
+  costs, the solver takes sparse Newton steps there ([measured beside RegOT](explanation/tail.rst)). Functions and grids have
+  none, so that a solver of second order, such as RegOT, may need far fewer steps. This is not measured yet.
 - **The first call.** It compiles: {compiling:.0f} s once per machine, then {cached:.1f} s in a new process. Libraries of
   compiled wheels do not have this cost.
 - **GPUs.** The CUDA backend has not been timed on a device in these files. On a GPU, KeOps, FlashSinkhorn and OTT are the
@@ -52,34 +54,6 @@ LOSSES = """## Where others are better
   it {warm:.2f} ms: moving the potentials costs more than it saves.
 - **Goals that are not met.** {missed} of {goals} goals that the project has set itself, for example {examples}.
 """
-
-
-def table(heads, rows):
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
-
-
-def number(value):
-    if value is None:
-        return "not run"
-    return f"{value:.0f}" if value >= 100 else f"{value:.2g}"
-
-
-def where(record):
-    machine = record["machine"]
-    libraries = (
-        "geomloss",
-        "pykeops",
-        "pot",
-        "POT",
-        "torch",
-        "jax",
-        "ott-jax",
-        "numba",
-        "sinkhorn-nb",
-    )
-    versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items() if k in libraries)
-    return f"*{record['date'][:10]}; {machine['cpu']}, {machine['cores']} cores; {versions}.*\n"
 
 
 def divergences(found):
@@ -237,8 +211,8 @@ def losses(found):
 def page(folder):
     """The text of docs/benchmarks.md."""
     found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
-    parts = divergences, passes, small_problems, memory, millions, derivatives, losses
-    return "\n".join([INTRODUCTION, *(part(found) for part in parts)])
+    parts = divergences, passes, small_problems, memory, millions, derivatives, *SECTIONS, losses
+    return "\n".join([INTRODUCTION, *filter(None, (part(found) for part in parts))])
 
 
 def main():

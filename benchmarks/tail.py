@@ -2,12 +2,15 @@
 
 `sinkhorn_splr` of RegOT 0.0.3 is a sparse quasi-Newton method in C++ on a dense matrix of costs;
 its tolerance is lowered until our measure of the marginal error is met, and its time does not
-count the matrix. "two-level" is our solver without its sparse steps. The last rows are certified
-bounds of the unregularized cost, beside SciPy's assignment where this fits.
+count the matrix. "two-level" is our solver without its sparse steps. The bounds of the
+unregularized cost are beside POT's exact solvers, each in a process that is ended if it takes too
+long. Each section takes less than 4 minutes, and leaves the rows of the others in the file.
 """
 
+import multiprocessing
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -15,15 +18,20 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.datasets import load_digits
 
 import sinkhorn_nb as snb
+from sinkhorn_nb.costs import SQUARED_EUCLIDEAN
 from sinkhorn_nb.solver.tail import Tail
 
 from .families import FAMILIES, diameter, gaussian, lognormal, warp
-from .harness import arguments, has, message, write
+from .harness import arguments, has, kept, message, write
 
 ROUNDS = 3
 LONGEST_S = 3.0  # a job that takes longer is run twice; the first run may compile
 MOST = 300  # iterations without sparse steps
 SPLR_TOLS = 10.0 ** -np.arange(3, 14)
+SPLR_LIMIT_S = 10.0  # a lower tolerance is not tried if a call took longer
+LARGEST_DENSE = 5000  # points, for solvers that need a matrix of costs
+EXACT_LIMIT_S = 90.0
+MATRIX_CASES = "blurred digits, c = .01", "sphere", "gaussian d=10, 1 %"
 
 
 def blurred_digits(c, n=1797):
@@ -71,8 +79,7 @@ CASES = {
     "warp d=3, 1 %, n = 10 000": (lambda: at(*warp(10_000), 0.01), 1e-6),
     "sphere, n = 10 000": (lambda: sphere(10_000), 1e-3),
 }
-SMOKE = {"nearly equal": CASES["nearly equal"], "digits 3 and 8, 2 %": CASES["digits 3 and 8, 2 %"]}
-GRID = [(blur, tol) for blur in (0.02, 0.01, 0.005) for tol in (1e-3, 1e-6)]
+SMOKE = "nearly equal", "digits 3 and 8, 2 %"
 
 
 def timed(job):
@@ -88,97 +95,203 @@ def timed(job):
     return {"seconds": min(seconds), "processor_seconds": min(processor)}, answer
 
 
-def ours(name, clouds, blur, tol, is_sparse=True):
+def ours(name, clouds, blur, tol, job="sparse", **settings):
+    """Our solver between clouds, or for a matrix of costs."""
     look = Tail._look
-    solver = snb.Sinkhorn(tol=tol, **({} if is_sparse else {"max_iter": MOST}))
-    if not is_sparse:
+    if job == "two-level":
         Tail._look = lambda *_: None
+        settings["max_iter"] = MOST
+    solver = snb.Sinkhorn(tol=tol, **settings)
     try:
-        seconds, solution = timed(lambda: snb.entropic_ot(*clouds, blur=blur, solver=solver))
+        if len(clouds) == 1:
+            seconds, solution = timed(
+                lambda: snb.entropic_ot_matrix(*clouds, eps=blur**2, solver=solver)
+            )
+        else:
+            seconds, solution = timed(lambda: snb.entropic_ot(*clouds, blur=blur, solver=solver))
     finally:
         Tail._look = look
-    return {
-        "case": name, "job": "sparse" if is_sparse else "two-level", "n": len(clouds[0]),
-        "d": clouds[0].shape[1], "blur": blur, "tol": tol, "passes": solution.n_passes,
-        "iterations": solution.n_iter, "converged": solution.converged,
-        "marginal_error": solution.marginal_error, "value": solution.value,
-    } | seconds  # fmt: skip
+    row = {"case": name, "job": job, "n": len(clouds[0]), "blur": blur, "tol": tol}
+    row |= {"passes": solution.n_passes, "iterations": solution.n_iter}
+    row |= {"converged": solution.converged, "marginal_error": solution.marginal_error}
+    if solver.certify:
+        row |= {"relative_gap": solution.gap / abs(solution.value)}
+    return row | {"value": solution.value} | seconds
 
 
 def regot(name, x, y, blur, tol):
-    """The least of its tolerances that meets ours."""
+    """The largest of its tolerances that meets ours."""
     import regot as peer
 
-    row = {
-        "case": name,
-        "job": "RegOT's SPLR",
-        "n": len(x),
-        "d": x.shape[1],
-        "blur": blur,
-        "tol": tol,
-    }
-    C = (x**2).sum(axis=1)[:, None] / 2 + (y**2).sum(axis=1) / 2 - x @ y.T
-    C = np.asfortranarray(np.maximum(C, 0))
+    C = np.asfortranarray(SQUARED_EUCLIDEAN.block(x, y))
     a, b = np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y))
+    row = {"case": name, "job": "RegOT's SPLR", "n": len(x), "blur": blur, "tol": tol}
     for own_tol in SPLR_TOLS[SPLR_TOLS <= tol]:
         try:
-            seconds, result = timed(lambda t=own_tol: peer.sinkhorn_splr(C, a, b, blur**2, tol=t))
+            start = time.perf_counter()
+            result = peer.sinkhorn_splr(C, a, b, blur**2, tol=own_tol)
+            took = time.perf_counter() - start
         except Exception as error:  # a failed peer is a result
             return row | {"error": message(error)}
         plan = np.asarray(result.plan)
         error = max(np.abs(plan.sum(1) - a).sum(), np.abs(plan.sum(0) - b).sum())
-        row |= {
-            "own_tol": own_tol,
-            "marginal_error": error,
-            "converged": bool(error <= tol),
-        } | seconds
-        if error <= tol or row["seconds"] > 20:
+        if error <= tol or took > SPLR_LIMIT_S:
             break
-    return row
+    seconds, _ = timed(lambda: peer.sinkhorn_splr(C, a, b, blur**2, tol=own_tol))
+    found = {"own_tol": float(own_tol), "marginal_error": error, "converged": bool(error <= tol)}
+    return row | found | seconds
 
 
-def bounds(n, d):
-    x, y = warp(n, d=d)
-    seconds, found = timed(lambda: snb.wasserstein_bounds(x, y))
-    row = {"case": "certified bounds", "job": "sparse", "n": n, "d": d, "lower": found.lower}
-    row |= {"upper": found.upper, "passes": found.n_passes, "converged": found.converged} | seconds
-    if n <= 2000:
-        C = ((x[:, None] - y) ** 2).sum(axis=2) / 2
-        row["exact"] = float(C[linear_sum_assignment(C)].mean())
-    return row
-
-
-def rows(is_smoke):
-    for name, (make, *tols) in (SMOKE if is_smoke else CASES).items():
-        x, y, blur = make()
+def cases(is_smoke):
+    """Sparse and two-level steps."""
+    for name in SMOKE if is_smoke else CASES:
+        make, *tols = CASES[name]
+        *clouds, blur = make()
         for tol in tols:
-            yield ours(name, (x, y), blur, tol)
-            yield ours(name, (x, y), blur, tol, is_sparse=False)
-            if has("regot") and len(x) < 5000:
-                yield regot(name, x, y, blur, tol)
-    for name, make in FAMILIES.items() if not is_smoke else ():
-        clouds = make(1500)
-        for share, tol in GRID:
-            blur = share * diameter(*clouds[:2])
             yield ours(name, clouds, blur, tol)
-            yield ours(name, clouds, blur, tol, is_sparse=False)
-    for n, d in ((200, 2),) if is_smoke else ((1500, 2), (1500, 10), (10_000, 2), (10_000, 10)):
-        yield bounds(n, d)
+            yield ours(name, clouds, blur, tol, "two-level")
+
+
+def beside(names):
+    """A section with RegOT on some cases, where it is installed."""
+
+    def rows(is_smoke):
+        chosen = [name for name in names if not is_smoke or name in SMOKE]
+        for name in chosen if has("regot") else ():
+            make, *tols = CASES[name]
+            for tol in tols:
+                yield regot(name, *make(), tol)
+
+    return rows
+
+
+def matrices(is_smoke):
+    """Our solver on the matrices that RegOT gets."""
+    for name in SMOKE if is_smoke else MATRIX_CASES:
+        make, *tols = CASES[name]
+        x, y, blur = make()
+        costs = SQUARED_EUCLIDEAN.block(x, y)
+        for job in ("sparse", "two-level"):
+            yield ours(f"{name}, as a matrix", (costs,), blur, tols[-1], job)
+
+
+def certified(is_smoke):
+    """What a certificate costs where sparse steps are made."""
+    for name in SMOKE if is_smoke else ("blurred digits, c = .01", "gaussian d=10, 1 %", "sphere"):
+        *clouds, blur = CASES[name][0]()
+        for tol in (1e-3, 1e-6):
+            yield ours(name, clouds, blur, tol)
+            yield ours(name, clouds, blur, tol, "certified", certify=True)
+
+
+def families(share):
+    """A section with all families of data at one blur."""
+
+    def rows(is_smoke):
+        for name, make in FAMILIES.items():
+            clouds = make(60 if is_smoke else 1500)
+            blur = share * diameter(*clouds[:2])
+            for tol in (1e-3, 1e-6):
+                yield ours(name, clouds, blur, tol) | {"share": share}
+                yield ours(name, clouds, blur, tol, "two-level") | {"share": share}
+
+    return rows
+
+
+def bounds(*sizes):
+    """A section with certified bounds, and exact solvers beside them, for pairs (n, d)."""
+
+    def rows(is_smoke):
+        for n, d in ((200, 2),) if is_smoke else sizes:
+            x, y = warp(n, d=d)
+            case = {"case": "Wasserstein bounds", "n": n, "d": d}
+            seconds, found = timed(partial(snb.wasserstein_bounds, x, y))
+            row = {"job": "certified bounds", "lower": found.lower, "upper": found.upper}
+            row |= {"passes": found.n_passes, "converged": found.converged}
+            yield case | row | seconds
+            for job, solve in EXACT.items():
+                yield case | {"job": job} | limited(solve, x, y)
+
+    return rows
+
+
+def by_assignment(x, y):
+    C = SQUARED_EUCLIDEAN.block(x, y)
+    return C[linear_sum_assignment(C)].mean()
+
+
+def by_pot(x, y):
+    import ot
+
+    return ot.emd2([], [], SQUARED_EUCLIDEAN.block(x, y), numItermax=10**8)
+
+
+def by_lazy_pot(x, y):
+    import ot
+
+    return ot.lp.emd2_lazy(x, y, metric="sqeuclidean", numItermax=10**8)[0] / 2
+
+
+EXACT = {"SciPy's assignment": by_assignment}
+if has("ot"):
+    EXACT |= {"POT's emd2": by_pot, "POT's emd2_lazy": by_lazy_pot}
+
+
+def limited(solve, x, y):
+    """The exact cost and the seconds of a solver in a process of its own."""
+    here, there = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=_tell, args=(there, solve, x, y))
+    process.start()
+    there.close()
+    try:
+        answer = here.recv() if here.poll(EXACT_LIMIT_S) else None
+    except EOFError:  # it ended without an answer, as for lack of memory
+        answer = {"error": "it ended"}
+    process.terminate()
+    process.join()
+    return answer or {"error": f"more than {EXACT_LIMIT_S:.0f} s"}
+
+
+def _tell(pipe, solve, x, y):
+    try:
+        start, busy = time.perf_counter(), time.process_time()
+        exact = float(solve(x, y))
+        seconds, processor = time.perf_counter() - start, time.process_time() - busy
+        pipe.send({"exact": exact, "seconds": seconds, "processor_seconds": processor})
+    except Exception as error:
+        pipe.send({"error": message(error)})
+
+
+DIGITS = [name for name in CASES if name.startswith("blurred")]
+OTHERS = ["nearly equal", "gaussian d=10, 1 %", "lognormal d=2, 1 %", "digits 3 and 8, 2 %"]
+SECTIONS = {
+    "cases": cases,
+    "regot-digits": beside(DIGITS),
+    "regot-others": beside(OTHERS),
+    "matrices": matrices,
+    "certified": certified,
+    "families-.02": families(0.02),
+    "families-.01": families(0.01),
+    "families-.005": families(0.005),
+    "bounds": bounds((200, 2), (1500, 2), (1500, 10)),
+    "bounds-large-2": bounds((10_000, 2)),
+    "bounds-large-10": bounds((10_000, 10)),
+}
 
 
 def main():
-    args = arguments(__doc__)
-    found = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", snb.ConvergenceWarning)
-        for row in rows(args.smoke):
-            found.append(row)
-            print({k: v for k, v in row.items() if k not in ("value", "iterations")}, flush=True)
-    note = (
-        "The machine was shared with other jobs: compare processor seconds, and ratios of seconds."
-    )
-    write(args, "tail", found, max_iter=MOST, note=note)
+    args = arguments(__doc__, tuple(SECTIONS))
+    for section in list(args.sections):
+        args.sections = [section]
+        found = kept(args, "tail")
+        start = time.perf_counter()
+        for row in SECTIONS[section](args.smoke):
+            found.append({"section": section} | row)
+            print({k: v for k, v in row.items() if k != "value"}, flush=True)
+        print(f"{section}: {time.perf_counter() - start:.0f} s", flush=True)
+        write(args, "tail", found, max_iter=MOST, exact_limit_s=EXACT_LIMIT_S)
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore", snb.ConvergenceWarning)
     main()

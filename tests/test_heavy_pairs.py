@@ -7,7 +7,7 @@ from problems import cloud, weights
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.backends.cpu import backend as cpu
-from sinkhorn_nb.backends.cpu import heavy_pairs
+from sinkhorn_nb.backends.cpu import heavy_pairs, heavy_values
 from sinkhorn_nb.terms import terms_of
 
 KINDS = {
@@ -85,7 +85,7 @@ def test_columns_of_a_row_ascend():
 
 def test_the_same_bits_on_any_number_of_threads(monkeypatch):
     monkeypatch.setattr(cpu, "PAIRS_A_PANEL", 2**14)
-    monkeypatch.setattr(heavy_pairs, "PAIRS_A_TASK", 2**8)
+    monkeypatch.setattr(heavy_values, "PAIRS_A_TASK", 2**8)
     case = Case()
     before = numba.get_num_threads()
     plans = []

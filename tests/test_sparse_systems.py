@@ -133,3 +133,30 @@ def test_products_are_those_of_the_dense_matrix_with_the_same_bits_on_any_number
     np.testing.assert_allclose(found[0][1], s @ P, rtol=1e-12, atol=1e-12)
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_several_threads_solve_the_system_in_the_same_iterations_and_with_the_same_bits(
+    plan, monkeypatch
+):
+    P, *_, rng = plan
+    ones = np.ones(30), np.ones(40)
+    diagonals = P.sum(axis=1) + 1.0, P.sum(axis=0) + 1.0
+    y = rng.normal(size=40)
+    before = numba.get_num_threads()
+    found = []
+    try:
+        for size, n_threads in ((2**17, 1), (16, 1), (16, 2)):
+            monkeypatch.setattr(sparse_products, "ENTRIES_A_PANEL", size)
+            numba.set_num_threads(n_threads)
+            pairs = sparse(P, P > 0)
+            assert (pairs.n_panels > 4) == (size == 16)
+            system = ExchangeSystem(pairs, ones, diagonals, ones)
+            x, residual = np.zeros(40), y.copy()
+            found.append((x, residual, system.descend(x, residual, 1e-9, 100, system.jacobi())))
+    finally:
+        numba.set_num_threads(before)
+    serial, one, two = found
+    assert serial[2] == one[2] == two[2] > 3
+    np.testing.assert_allclose(one[0], serial[0], atol=1e-10)
+    np.testing.assert_array_equal(one[0], two[0])
+    np.testing.assert_array_equal(one[1], two[1])

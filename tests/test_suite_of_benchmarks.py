@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
+from benchmarks.suite import __main__ as runner
+from benchmarks.suite import adapters
 from benchmarks.suite.adapters import ours
 from benchmarks.suite.judge import judged
 from benchmarks.suite.problems import problems
 
-pytest.importorskip("PIL")  # reads the photograph
 PROBLEMS = problems(36)
 
 
@@ -28,3 +29,22 @@ def test_the_judge_finds_the_error_and_the_value_that_a_solution_states():
     assert good.marginal_error <= 2e-8
     assert 0 < good.diagonal_mass < 1 and good.dual_value > bad.dual_value
     assert bad.marginal_error == pytest.approx(np.e - 1, rel=1e-6)
+
+
+def test_libraries_for_a_gpu_are_skipped_without_one(monkeypatch):
+    monkeypatch.setattr(adapters, "has_gpu", lambda: False)
+    names = {name for name, library in adapters.LIBRARIES.items() if library.needs_gpu}
+    assert names == {"cuRegOT", "FlashSinkhorn"}
+    assert not names & set(adapters.installed())
+    assert all(adapters.missing(adapters.LIBRARIES[name]) == "needs a GPU" for name in names)
+
+
+def test_a_library_stops_when_its_budget_is_spent(monkeypatch):
+    monkeypatch.setattr(runner, "BUDGET_S", 0.0)
+    problem = PROBLEMS[0]
+    poor = adapters.Library(lambda *_: (np.zeros(36), np.zeros(36)), [1, 2, 3], "numpy")
+    rows = list(runner.measured(problem, poor))
+    assert [row["error"] for row in rows] == ["not within 0 s", "not reached"]
+    monkeypatch.undo()
+    rows = list(runner.measured(problem, adapters.LIBRARIES["sinkhorn_nb"]))
+    assert [row["marginal_error"] <= row["target"] for row in rows] == [True, True]

@@ -13,7 +13,8 @@ from sklearn.datasets import load_digits
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, entropic_ot
-from sinkhorn_nb.kernels.point_cloud import GibbsKernel
+from sinkhorn_nb.costs import SQUARED_EUCLIDEAN
+from sinkhorn_nb.kernels.pairs import PairKernel
 from sinkhorn_nb.solver import sparse_step, tail
 from sinkhorn_nb.solver.sparse_step import SparseStep, theta
 from sinkhorn_nb.solver.tail import Tail, expected_iterations
@@ -103,13 +104,13 @@ def test_a_start_that_is_too_far_is_annealed(steps):
 def test_passes_count_the_work_on_heavy_pairs(monkeypatch):
     x, y, blur = blurred_digits(700, 0.03)
     counted = []
-    original = GibbsKernel.count_pairs
+    original = PairKernel.count_pairs
 
     def count(self, number):
         counted.append(number / self._n_pairs)
         return original(self, number)
 
-    monkeypatch.setattr(GibbsKernel, "count_pairs", count)
+    monkeypatch.setattr(PairKernel, "count_pairs", count)
     solution = entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=1e-6))
     assert sum(counted) > 1
     assert solution.n_passes > solution.n_iter + 0.9 * sum(counted)
@@ -119,7 +120,7 @@ def test_easy_problems_never_count_heavy_pairs(monkeypatch):
     def count(*_):
         raise AssertionError("heavy pairs were counted")
 
-    monkeypatch.setattr(GibbsKernel, "count_heavy", count)
+    monkeypatch.setattr(PairKernel, "count_heavy", count)
     x, y = cloud(700, 2), cloud(800, 2, shift=0.5)
     assert entropic_ot(x, y, blur=0.3, solver=Sinkhorn()).converged
 
@@ -155,6 +156,31 @@ def test_another_cost(without, steps):
     assert sparse.value == pytest.approx(plain.value, rel=1e-7)
 
 
+def test_a_matrix_of_costs(steps):
+    x, y, blur = blurred_digits(600, 0.01)
+    C = SQUARED_EUCLIDEAN.block(x, y)
+    solver = Sinkhorn(tol=1e-6, **LOOP)
+    sparse = snb.entropic_ot_matrix(C, eps=blur**2, solver=solver)
+    assert sparse.converged
+    assert len(steps) > 1
+    assert sparse.n_passes < 60
+    assert dense_error(sparse, x, y, blur) < 1e-6 * (1 + 1e-6)
+    points = entropic_ot(x, y, blur=blur, solver=solver)
+    assert sparse.value == pytest.approx(points.value, rel=1e-7)
+
+
+def test_nodes_of_compressed_clouds(steps):
+    rng = np.random.default_rng(0)
+    centers, labels = rng.normal(size=(400, 2)), rng.integers(0, 400, 4000)
+    x = centers[labels] + 1e-3 * rng.normal(size=(4000, 2))
+    y = (centers + 0.05 * rng.normal(size=(400, 2)))[labels] + 1e-3 * rng.normal(size=(4000, 2))
+    solver = Sinkhorn(compression=0.8, tol=1e-2)
+    solution = entropic_ot(x, y, blur=0.02, solver=solver)
+    assert solution.converged
+    assert solution.compression.n_nodes[0] < 1500
+    assert len(steps) > 0
+
+
 def test_far_parts_with_unequal_masses_and_points_without_mass():
     x = np.concatenate([cloud(300, 2), cloud(300, 2) + 3.0])
     y = np.concatenate([cloud(310, 2, shift=0.1), cloud(290, 2, shift=0.1) + 3.0])
@@ -177,14 +203,14 @@ def test_plans_that_are_not_sparse_are_left_to_two_level_steps(monkeypatch, step
     monkeypatch.setattr(tail, "SOLVING", 0.0)
     x, y = cloud(600, 2), cloud(600, 2, shift=0.2)
     listed = []
-    original = GibbsKernel.heavy_plan
+    original = PairKernel.heavy_plan
 
     def heavy_plan(self, *arguments):
         plan = original(self, *arguments)
         listed.append(0 if plan is None else len(plan.pairs))
         return plan
 
-    monkeypatch.setattr(GibbsKernel, "heavy_plan", heavy_plan)
+    monkeypatch.setattr(PairKernel, "heavy_plan", heavy_plan)
     assert entropic_ot(x, y, blur=0.05, solver=Sinkhorn(tol=1e-6)).converged
     assert max(listed, default=0) <= 3 * 1200
 
@@ -199,7 +225,7 @@ def test_steps_that_do_not_help_are_given_up(monkeypatch, steps):
 
 
 def test_backends_that_list_no_heavy_pairs_keep_two_level_steps(monkeypatch, steps):
-    monkeypatch.setattr(GibbsKernel, "lists_heavy_pairs", False)
+    monkeypatch.setattr(PairKernel, "lists_heavy_pairs", False)
     x, y, blur = blurred_digits(600, 0.003)
     assert entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=1e-4)).converged
     assert steps == []

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.datasets import load_digits, load_sample_image
 
+from ..harness import has
+
 PIXELS = 8  # of an image of a digit, and of a patch, on each side
 
 
@@ -34,13 +36,15 @@ class Problem(NamedTuple):
 
 def problems(n):
     """All problems, with about n points on each side."""
-    return [
+    found = [
         between("Gaussians, d = 2", *gaussians(n, 2), blur=0.05),
         between("Gaussians, d = 10", *gaussians(n, 10), blur=0.05),
         between("blurred digits", *blurred_digits(n), blur=0.03),
-        between("patches of a photograph", *patches(n), blur=0.03),
         fields(n, blur=0.03),
     ]
+    if has("PIL"):  # reads the photograph
+        found.append(between("patches of a photograph", *patches(n), blur=0.03))
+    return found
 
 
 def between(name, x, y, blur):

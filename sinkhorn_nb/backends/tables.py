@@ -28,6 +28,11 @@ class Table(NamedTuple):
         block = self.between(are_columns(x), are_columns(y))[np.ix_(rows, indices(y))]
         return Given(np.minimum(block * self.per_cost, LARGEST, dtype=np.float64), first)
 
+    def costs_of(self, x, rows, y, columns):
+        """The costs of the pairs of the points x[rows_k] and y[columns_k], in float64."""
+        costs = self.between(are_columns(x), are_columns(y))
+        return costs[indices(x)[rows], indices(y)[columns]].astype(np.float64)
+
     def between(self, are_columns, are_other_columns):
         """The matrix with one side's indices as rows and the other's as columns."""
         if are_columns != are_other_columns:

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.heavy_pairs import HeavyPairs, pair_values
+from ..backends.cpu.heavy_pairs import HeavyPairs
+from ..backends.cpu.heavy_values import pair_values
 from ..backends.cpu.sparse_products import SparseRows
+from ..backends.tables import Table
 from ..common.array_types import Floats
 from .side import Side
 
@@ -48,13 +50,22 @@ def heavy_plan(
     scale, cost = kind
     F = (F + np.log2(source.weights)) / 2
     G = (G + np.log2(target.weights)) / 2
-    first, second = (_even(side.points * scale) for side in (source, target))
-    entries = first, F, second, G, 0.25, HIGHEST / 2, cost
-    values = pair_values(entries, found.starts, found.columns)
+    points = source.points * scale, target.points * scale
+    if isinstance(cost, Table):
+        values = _looked_up(found, (points[0], F), (points[1], G), cost)
+    else:
+        entries = points[0], F, points[1], G, 0.25, HIGHEST / 2, cost
+        values = pair_values(entries, found.starts, found.columns)
     pairs = SparseRows(found.starts, found.columns, values, len(G))
     return HeavyPlan(pairs, source.weights * found.light_rows, target.weights * found.light_columns)
 
 
-def _even(points: Floats) -> Floats:
-    """Points with one more coordinate, of zero, if their number is odd."""
-    return np.pad(points, ((0, 0), (0, points.shape[1] % 2)))
+def _looked_up(
+    found: HeavyPairs, x: tuple[Floats, Floats], y: tuple[Floats, Floats], table: Table
+) -> Floats:
+    """The entries of the pairs, whose costs are in a table."""
+    rows = np.repeat(np.arange(len(x[1])), np.diff(found.starts))
+    costs = table.costs_of(x[0], rows, y[0], found.columns)
+    logs = 2 * (x[1][rows] + y[1][found.columns]) - table.per_cost * costs
+    entries: Floats = np.exp2(np.minimum(logs, HIGHEST))
+    return entries

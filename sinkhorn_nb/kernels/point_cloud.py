@@ -8,9 +8,8 @@ import numpy as np
 
 from ..backends.cost_functions import Function
 from ..backends.pointwise import CityBlock
-from ..common.array_types import Floats, Indices
+from ..common.array_types import Floats
 from .given_slopes import given_slopes
-from .heavy_plan import HeavyPlan, heavy_plan
 from .pairs import PairKernel
 from .trust import TRUSTED, log
 
@@ -19,46 +18,6 @@ FLAT = 2.0**-20  # costs in units of the temperature at which the Gibbs kernel i
 
 class GibbsKernel(PairKernel):
     """The kernel between points, with means of the points and derivatives in them."""
-
-    @property
-    def lists_heavy_pairs(self) -> bool:
-        """Whether `heavy_plan` and `count_heavy` may be called."""
-        return self._backend.lists_heavy_pairs and not isinstance(self._kind, Function)
-
-    def heavy_plan(self, f: Floats, g: Floats, theta: float, most: int) -> HeavyPlan | None:
-        """The entries of the plan with P_ij > theta min(a_i, b_j) in float64, and the sums of all
-        others in the pairs' dtype; None if there are more than `most` such entries.
-
-        No sum is computed again: ask `are_trusted`.
-        """
-        self._count(1)
-        x, y = self._x, self._y
-        pairs = self._backend.heavy_pairs(
-            x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights, theta, most
-        )
-        if pairs is None:
-            return None
-        self.count_pairs(len(pairs.columns))
-        F, G = self._to_exponent * f, self._to_exponent * g
-        return heavy_plan(pairs, (x, F), (y, G), self._cost.kind(self._to_exponent))
-
-    def count_heavy(self, f: Floats, g: Floats, rows: Indices, theta: float, most: int) -> float:
-        """The number of heavy pairs of some rows; infinite if there are more than `most`."""
-        part = self._at(rows)
-        part._count(1)
-        x, y = part._x, part._y
-        F, G = x.exponents(f[rows]), y.exponents(g)
-        found = self._backend.heavy_pairs(x.cloud, F, x.weights, y.cloud, G, y.weights, theta, most)
-        return np.inf if found is None else len(found.columns)
-
-    def count_pairs(self, number: float) -> None:
-        """Count work on some pairs as a share of a pass."""
-        self._counted[0] += number / self._n_pairs
-
-    def are_trusted(self, log_rows: Floats, log_columns: Floats) -> bool:
-        """Tell whether no sum can hide clipped pairs."""
-        are_trusted = self._is_trusted(log_rows), self.T._is_trusted(log_columns)
-        return bool(are_trusted[0].all() and are_trusted[1].all())
 
     def barycenters(self, f: Floats, g: Floats) -> Floats:
         """(n, d) means of the y_j with weights b_j p_ij for each i. Rows are normalized, so any f_i

@@ -13,7 +13,7 @@ import numpy as np
 from ..common.array_types import Floats
 from ..dual import Dual, Iterate, aim
 from ..kernels.heavy_plan import HeavyPlan
-from ..kernels.point_cloud import GibbsKernel
+from ..kernels.pairs import PairKernel
 from ..kernels.trust import log
 from .minorant import Maximizer, Minorant
 
@@ -54,7 +54,7 @@ class SparseStep:
         """Whether the last pass found few enough pairs, and sums that can be trusted."""
         return self._plan is not None
 
-    def measure(self, kernel: GibbsKernel, f: Floats, g: Floats) -> Iterate:
+    def measure(self, kernel: PairKernel, f: Floats, g: Floats) -> Iterate:
         """Find the heavy pairs and the marginals in one pass, or in two if there are too many."""
         self._kernel = kernel
         self._plan = None  # free the memory of the last one first

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..dual import Dual, Iterate
-from ..kernels.point_cloud import GibbsKernel
+from ..kernels.pairs import PairKernel
 from ..kernels.protocol import Kernel
 from ..problem import Problem
 from .acceleration import Anderson
@@ -21,6 +21,8 @@ SAMPLE, LEAST_SHARE = 256, 1 / 8  # rows in which heavy pairs are counted, at mo
 # Passes that sparse steps take on their own, and for each share of the pairs that is heavy, at low
 # dimensions: fitted to twelve families of data, at the upper end
 COLLECTING, SOLVING = 6.0, 1000.0
+# Above the tolerance LOOSE the first few steps, from large errors, take a larger share of the work
+LOOSE, SOLVING_LOOSE = 3e-4, 1.5 * SOLVING
 # Seconds of a pair in a pass grow with the dimension, those of a heavy pair do not
 FLAT_DIMENSIONS = 5.0
 # Heavy pairs per point, at most: the step holds 12 bytes for each. FEW_PAIRS are always allowed.
@@ -29,6 +31,7 @@ FEW_PAIRS = 2**20
 # The annealing is for potentials with a larger error than FAR after FAR_AFTER iterations, and fewer
 # heavy pairs per point than SCARCE
 FAR, FAR_AFTER, SCARCE = 0.4, 2, 4.0
+PLANE = 2
 LEAST_ANNEALED = 20.0  # iterations at each temperature of the annealing
 # Of the largest cost, in temperatures: beyond, the rounding of exponents is above 1e-4, and spoils
 # Newton's method
@@ -57,14 +60,16 @@ class Tail:
     ) -> None:
         n, m = len(dual.a), len(dual.b)
         self._dual, self._tol, self._plain = dual, tol, plain
-        d = problem.source.dimension
+        # An entry of a matrix takes as long as a pair of points in the plane
+        d = problem.source.dimension if problem.cost.has_points else PLANE
         per_point = MOST_PAIRS if d <= HIGH_DIM else MOST_PAIRS_HIGH
         self._most_pairs = max(FEW_PAIRS, per_point * (n + m))
-        self._solving = SOLVING * (2 + FLAT_DIMENSIONS) / (d + FLAT_DIMENSIONS)
+        solving = SOLVING_LOOSE if tol > LOOSE else SOLVING
+        self._solving = solving * (2 + FLAT_DIMENSIONS) / (d + FLAT_DIMENSIONS)
         self._method: Anderson | SparseStep = plain()
         self._errors: list[float] = []
         self._is_resolved = problem.cost.bound(problem.diameter) <= LARGEST_EXPONENT * dual.eps
-        self._lister: GibbsKernel | None = None
+        self._lister: PairKernel | None = None
         # Potentials that were far from the solution at the last temperature are so at this one, too
         self._is_annealed = dual.eps > problem.eps
         self._due = FAR_AFTER if self._is_annealed else FIRST_LOOK
@@ -82,7 +87,7 @@ class Tail:
             assert self._lister is not None  # it counted the heavy pairs
             return self._method.measure(self._lister, f, g)
         self._lister = None
-        if self._is_resolved and isinstance(kernel, GibbsKernel) and kernel.lists_heavy_pairs:
+        if self._is_resolved and isinstance(kernel, PairKernel) and kernel.lists_heavy_pairs:
             self._lister = kernel
         return self._method.measure(kernel, f, g)
 
@@ -103,7 +108,7 @@ class Tail:
         self._start()
         return kernel.softmin(g), g
 
-    def _look(self, kernel: GibbsKernel, iterate: Iterate, error: float) -> None:
+    def _look(self, kernel: PairKernel, iterate: Iterate, error: float) -> None:
         """Count heavy pairs if a prediction is due, and choose sparse steps if these are expected
         to need fewer passes, or half of those made so far.
         """
@@ -131,7 +136,7 @@ class Tail:
     def _n_pairs(self) -> int:
         return len(self._dual.a) * len(self._dual.b)
 
-    def _heavy_share(self, kernel: GibbsKernel, iterate: Iterate) -> float:
+    def _heavy_share(self, kernel: PairKernel, iterate: Iterate) -> float:
         """The share of heavy pairs in a sample of rows, once these are exact; infinite if the plan
         has too many.
         """

@@ -11,7 +11,7 @@ from problems import example
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence, sinkhorn_divergences
-from sinkhorn_nb.kernels.point_cloud import GibbsKernel
+from sinkhorn_nb.kernels.pairs import PairKernel
 
 pytestmark = pytest.mark.slow
 
@@ -126,7 +126,7 @@ def test_values_and_gradients_scale_with_the_mass_to_the_last_digits(mass):
 
 
 def test_a_gap_that_rounding_keeps_above_the_tolerance_ends_the_solve(monkeypatch):
-    monkeypatch.setattr(GibbsKernel, "lists_heavy_pairs", False)  # sparse steps would solve it
+    monkeypatch.setattr(PairKernel, "lists_heavy_pairs", False)  # sparse steps would solve it
     x, y = 100 * np.random.default_rng(0).normal(size=(2, 50, 2)).astype(np.float32)
     solver = Sinkhorn(certify=True, dtype="float32", tol=1e-6)
     solution = quietly(entropic_ot, x, y, blur=0.5, solver=solver)

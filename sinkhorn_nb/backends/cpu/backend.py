@@ -13,7 +13,7 @@ from ..cluster_sums import HostClusterSums
 from ..cost_functions import Function
 from ..tiling import starts_of_pieces
 from . import kernels as cpu_kernels
-from .heavy_pairs import NONE, HeavyPairs, by_rows, panel_heavy, total
+from .heavy_pairs import NOTHING, Found, HeavyPairs, by_rows, panel_heavy, total
 from .kernels import COLUMNS, ROWS, Runs, Side
 from .threads import run, single_threaded_blas
 from .tiles import PAD, REGISTER_DIM, STRETCH
@@ -204,14 +204,15 @@ class CpuBackend:
         todo = panels(costs)
         rows = np.zeros(x.size)
         columns = np.zeros((len(todo), y.size), y.dtype)
-        found = [NONE] * len(todo)
+        found = [NOTHING] * len(todo)
 
         def task(p, bounds):
             if total(found) <= most:  # the memory for more than that is not taken
-                found[p] = panel_heavy(
+                lists = panel_heavy(
                     x_side, y_side, (x.starts, y.starts), runs, *bounds, x.dtype.type(theta), most,
                     rows, columns[p],
                 )  # fmt: skip
+                found[p] = Found(*lists)
 
         self._run(x, task, todo)
         if total(found) > most:

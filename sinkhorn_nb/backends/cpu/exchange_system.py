@@ -6,13 +6,15 @@ graph with an edge for each pair and a ground, to which the remainders D_r - Q 1
 all points.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import types
 from numba.extending import overload
 
 from ..jit import exact_kernel, kernel
 from .laplacian import factorize, solve_factored
-from .sparse_products import panel_product_twice
+from .sparse_products import SparseRows, panel_product_twice
 
 SINGULAR = 1e-10  # of D_c: least diagonal entry of the complement
 
@@ -58,20 +60,16 @@ class ExchangeSystem:
         size = len(pairs) + n_vertices - 1
         edges = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size)
         grounds = [ground.copy() for ground in self._grounds]
-        arrays = pairs.starts, pairs.columns, pairs.values
-        count = _list_edges(*arrays, *self._scales, *self._diagonals, *grounds, thin, *edges)
+        count = _list_edges(*pairs.fields, *self._scales, *self._diagonals, *grounds, thin, *edges)
         return factorize(n_vertices, *(values[:count] for values in edges))
 
     def descend(self, x, residual, goal, most, preconditioner):
         """Improve x until its residual has an l1 norm of at most the goal, in at most so many
         iterations; x and residual are overwritten. Returns the number of iterations.
         """
-        pairs = self._pairs
-        arrays = pairs.starts, pairs.columns, pairs.values
-        count = conjugate_gradients(
-            *arrays, self._weights, self._scales[1], self._diagonals[1], preconditioner,
-            x, residual, goal, most,
-        )  # fmt: skip
+        operator = self._weights, self._scales[1], self._diagonals[1]
+        solve = conjugate_gradients if self._pairs.n_panels == 1 else parallel_conjugate_gradients
+        count = solve(self._pairs.fields, *operator, preconditioner, x, residual, goal, most)
         self.n_sweeps += 2 * count
         return count
 
@@ -104,46 +102,101 @@ def _list_edges(
     return count
 
 
-@kernel
-def conjugate_gradients(
-    starts, columns, values, weights, scales, diagonal, preconditioner, x, residual, goal, most
+def parallel_conjugate_gradients(
+    pairs, weights, scales, diagonal, preconditioner, x, residual, goal, most
 ):
+    """`conjugate_gradients` with products by several threads. The factors stay on one thread: their
+    eliminations follow one another.
+    """
+    pairs = SparseRows(*pairs, len(x))
+    work = vectors(len(weights), len(x))
+    parts = np.empty((pairs.n_panels, len(x)))
+    before = 0.0
+    for count in range(most):
+        if np.abs(residual).sum() <= goal:
+            return count
+        before = find_direction(preconditioner, residual, scales, before, work)
+        pairs.product_twice(work.scaled, weights, parts)
+        if not advance(parts, scales, diagonal, before, work, x, residual):
+            return count
+    return most
+
+
+@kernel
+def conjugate_gradients(pairs, weights, scales, diagonal, preconditioner, x, residual, goal, most):
     """Conjugate gradients for diagonal - scales P' weights P scales; returns the number of
     iterations.
     """
+    starts, columns, values = pairs
     n = len(weights)
-    m = len(x)
-    z = np.empty(m)
-    direction = np.zeros(m)
-    scaled = np.empty(m)
-    image = np.empty(m)
-    vertices = np.empty(n + m + 1)
-    before = 1.0
+    work = vectors(n, len(x))
+    parts = np.empty((1, len(x)))
+    before = 0.0
     for count in range(most):
         size = 0.0
-        for j in range(m):
+        for j in range(len(x)):
             size += abs(residual[j])
         if size <= goal:
             return count
-        precondition(preconditioner, residual, vertices, z)
-        product = np.dot(residual, z)
-        share = product / before if count > 0 else 0.0
-        before = product
-        for j in range(m):
-            direction[j] = z[j] + share * direction[j]
-            scaled[j] = scales[j] * direction[j]
-            image[j] = 0.0
-        panel_product_twice(starts, columns, values, scaled, weights, 0, n, image)
-        for j in range(m):
-            image[j] = diagonal[j] * direction[j] - scales[j] * image[j]
-        curvature = np.dot(direction, image)
-        if curvature <= 0:  # by rounding
+        before = find_direction(preconditioner, residual, scales, before, work)
+        panel_product_twice(starts, columns, values, work.scaled, weights, 0, n, parts[0])
+        if not advance(parts, scales, diagonal, before, work, x, residual):
             return count
-        step = product / curvature
-        for j in range(m):
-            x[j] += step * direction[j]
-            residual[j] -= step * image[j]
     return most
+
+
+class Vectors(NamedTuple):
+    """Work space: the preconditioned residual, the direction, also scaled, and all vertices."""
+
+    z: Any
+    direction: Any
+    scaled: Any
+    vertices: Any
+
+
+@kernel
+def vectors(n, m):
+    """Work space for n rows and m columns."""
+    return Vectors(np.empty(m), np.zeros(m), np.empty(m), np.empty(n + m + 1))
+
+
+@kernel
+def find_direction(preconditioner, residual, scales, before, work):
+    """The next direction; returns the residual's product with itself under the preconditioner,
+    which was `before` in the last iteration, or 0 if there was none.
+    """
+    z, direction, scaled, vertices = work
+    precondition(preconditioner, residual, vertices, z)
+    product = np.dot(residual, z)
+    share = product / before if before > 0 else 0.0
+    for j in range(len(z)):
+        direction[j] = z[j] + share * direction[j]
+        scaled[j] = scales[j] * direction[j]
+    return product
+
+
+@kernel
+def advance(parts, scales, diagonal, product, work, x, residual):
+    """Improve x along the direction, whose products with P' weights P are the sum of the parts;
+    returns whether this was possible.
+    """
+    direction = work.direction
+    image = work.z
+    for j in range(len(x)):
+        image[j] = 0.0
+    for p in range(len(parts)):
+        for j in range(len(x)):
+            image[j] += parts[p, j]
+    for j in range(len(x)):
+        image[j] = diagonal[j] * direction[j] - scales[j] * image[j]
+    curvature = np.dot(direction, image)
+    if curvature <= 0:  # by rounding
+        return False
+    step = product / curvature
+    for j in range(len(x)):
+        x[j] += step * direction[j]
+        residual[j] -= step * image[j]
+    return True
 
 
 def precondition(preconditioner, residual, vertices, out):

@@ -13,8 +13,11 @@ from ..cluster_sums import HostClusterSums
 from ..tables import are_columns, indices
 from . import matrix_kernels
 from .backend import INERT, panels
+from .matrix_heavy import heavy_lines, transposed
 from .matrix_kernels import COLUMNS, Lines
 from .threads import run, single_threaded_blas
+
+FEW = 1 / 8  # of the rows, whose costs are copied if they are not contiguous
 
 
 class MatrixSide(NamedTuple):
@@ -32,6 +35,12 @@ class MatrixSide(NamedTuple):
     def lines_to(self, other):
         """The lines in memory that belong to this side."""
         return Lines(self.costs_to(other), self.indices, self.dtype.type(self.table.per_cost))
+
+    def copied_lines_to(self, other):
+        """The lines of a few rows of this side, where those in memory belong to the other side."""
+        copies = np.ascontiguousarray(self.costs_to(other)[self.indices])
+        lines = np.arange(len(copies))
+        return Lines(copies, lines, self.dtype.type(self.table.per_cost))
 
     def exponents(self, F):
         """F in the precision of the pairs, without infinite numbers."""
@@ -54,6 +63,7 @@ class MatrixBackend:
     """
 
     points_a_tile = COLUMNS
+    lists_heavy_pairs = True
     on_device = nullcontext
 
     def load(self, offsets, centres, bounds, cost=None):
@@ -103,6 +113,16 @@ class MatrixBackend:
         lines = x.lines_to(y)
         return _sums(lines, _panels(lines), None, _sides(x, F, np.zeros(len(F)), y, G, b))
 
+    def heavy_pairs(self, x, F, a, y, G, b, theta, most):
+        if not _is_transposed(x, y):
+            return _heavy_pairs(x.lines_to(y), _sides(x, F, a, y, G, b), y.indices, theta, most)
+        if len(x.indices) <= FEW * x.costs_to(y).shape[0]:
+            lines = x.copied_lines_to(y)
+            return _heavy_pairs(lines, _sides(x, F, a, y, G, b), y.indices, theta, most)
+        sides = _sides(y, G, b, x, F, a)
+        pairs = _heavy_pairs(y.lines_to(x), sides, x.indices, theta, most)
+        return None if pairs is None else transposed(pairs, len(F))
+
     def log_sum_exp(self, x, F, y, G):
         F = x.exponents(F)
         if _is_transposed(x, y):
@@ -151,6 +171,16 @@ def _sums(lines, todo, columns, sides, clusters=None, parts=None):
 
     run(task, todo)
     return rows
+
+
+def _heavy_pairs(lines, sides, indices, theta, most):
+    """The heavy pairs of some lines and of the columns with these indices in memory."""
+    found = heavy_lines(lines, _panels(lines), sides, theta, most)
+    if found is None:
+        return None
+    places = np.empty(lines.size, np.int32)
+    places[indices] = np.arange(len(indices))
+    return found._replace(columns=places[found.columns], light_columns=found.light_columns[indices])
 
 
 def _sides(x, F, a, y, G, b):

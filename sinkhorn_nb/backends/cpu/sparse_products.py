@@ -36,7 +36,7 @@ class SparseRows:
     def right_product(self, x):
         """(n,) sum_j P_ij x_j."""
         out = np.empty(self.shape[0])
-        run(lambda _, rows: panel_product(*self._arrays, x, *rows, out), self._panels)
+        run(lambda _, rows: panel_product(*self.fields, x, *rows, out), self._panels)
         return out
 
     def left_product(self, y):
@@ -47,13 +47,27 @@ class SparseRows:
         """(m,) sum_i P_ij^2 y_i."""
         return self._by_columns(panel_left_product_of_squares, y)
 
+    def product_twice(self, x, weights, parts):
+        """parts_pj = sum_i P_ij weights_i sum_l P_il x_l over the rows i of panel p."""
+
+        def task(p, rows):
+            panel_product_twice(*self.fields, x, weights, *rows, parts[p])
+
+        run(task, self._panels)
+
     @property
-    def _arrays(self):
+    def n_panels(self):
+        """Number of panels of rows, which may be treated at the same time."""
+        return len(self._panels)
+
+    @property
+    def fields(self):
+        """Starts, columns and values, as the kernels take them."""
         return self.starts, self.columns, self.values
 
     def _by_columns(self, function, y):
-        out = np.zeros((len(self._panels), self.shape[1]))
-        run(lambda p, rows: function(*self._arrays, y, *rows, out[p]), self._panels)
+        out = np.zeros((self.n_panels, self.shape[1]))
+        run(lambda p, rows: function(*self.fields, y, *rows, out[p]), self._panels)
         return out.sum(axis=0)
 
 
@@ -85,7 +99,9 @@ def panel_left_product_of_squares(starts, columns, values, y, first, last, out):
 
 @kernel
 def panel_product_twice(starts, columns, values, x, weights, first, last, out):
-    """out_j += sum_i P_ij weights_i sum_l P_il x_l over the rows from first to last."""
+    """out_j = sum_i P_ij weights_i sum_l P_il x_l over the rows from first to last."""
+    for j in range(len(out)):
+        out[j] = 0.0
     for i in range(first, last):
         total = 0.0
         for k in range(starts[i], starts[i + 1]):
