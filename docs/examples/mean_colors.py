@@ -33,9 +33,7 @@ recolored = []
 for image, palette in zip(photographs, palettes, strict=True):
     colors = snb.entropic_ot(palette, mean, blur=BLUR).map()  # of each bin, with three channels
     places = np.moveaxis(image, -1, 0) * BINS - 0.5
-    channels = [
-        map_coordinates(colors[..., k], places, order=1, mode="nearest") for k in range(3)
-    ]
+    channels = [map_coordinates(colors[..., k], places, order=1, mode="nearest") for k in range(3)]
     recolored.append(np.stack(channels, axis=-1))
 
 # %%
@@ -54,9 +52,7 @@ def shown(weights):
 
 arithmetic = (palettes[0].weights + palettes[1].weights) / 2
 columns = [photographs[0], recolored[0]], [arithmetic, mean.weights], [photographs[1], recolored[1]]
-figure, axes = plt.subplots(
-    2, 3, figsize=(9, 4), layout="constrained", width_ratios=(1.5, 1, 1.5)
-)
+figure, axes = plt.subplots(2, 3, figsize=(9, 4), layout="constrained", width_ratios=(1.5, 1, 1.5))
 for k, pictures in enumerate(columns):
     for ax, picture in zip(axes[:, k], pictures, strict=True):
         if k == 1:
