@@ -150,6 +150,20 @@ def test_images_of_other_sizes_and_origins_need_only_the_same_spacing():
     assert np.allclose(found.xy.map().reshape(-1, 2), expected.xy.map(), atol=1e-6)
 
 
+@pytest.mark.parametrize("as_points", [False, True])
+def test_images_beyond_their_reach_have_no_plan_and_the_price_of_their_masses(as_points):
+    x, y = pair()
+    values = []
+    for shift in (5.0, 200.0):
+        y = Grid(y.weights, SPACING[2], (shift, 0.0))
+        ((points_x, a), (points_y, b)) = flat(x), flat(y)
+        measures = (points_x, points_y, a, b) if as_points else (x, y)
+        found = snb.sinkhorn_divergence(*measures, blur=0.1, reach=0.3)
+        assert found.converged
+        values.append(found.value)
+    assert np.isclose(*values, rtol=1e-6)
+
+
 def test_images_of_any_common_mass_scale_the_divergence():
     x, y = pair()
     heavy = [Grid(200 * grid.weights, SPACING[2]) for grid in (x, y)]
