@@ -201,6 +201,8 @@ class Dual:
         aims = np.exp(np.minimum(-k / self.eps * f, LARGEST_LOG))
         missed = float(a @ np.abs(rows - aims))
         mass = float(a @ rows)
+        if missed == 0:  # also if measures are so far apart that the best plan has no mass
+            return 0.0
         return min(missed / mass, math.exp(LARGEST_LOG)) if mass > 0 else math.inf
 
     def balanced(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
@@ -282,5 +284,5 @@ def _updated(f: Floats, log_rows: Floats, eps: float, k: float, share: float) ->
 
 def _log_mean(a: Floats, s: Floats) -> float:
     """log <a, exp(s)> for probabilities a."""
-    top = float(s.max())
-    return top + float(np.log(a @ np.exp(s - top)))
+    top = float(s.max(where=a > 0, initial=-np.inf))
+    return top + float(np.log(a @ np.exp(np.minimum(s - top, 0.0))))

@@ -23,8 +23,14 @@ SMALLER = {
     ],
     "interpolation": [("N = 300", "N = 60"), ("1e2, 29", "1e2, 9")],
     "jax_flow": [("0.05, 0.2, 600, 24", "0.05, 0.2, 60, 6")],
+    "mean_colors": [
+        ("BINS, BLUR = 40, 0.04", "BINS, BLUR = 10, 0.1"),
+        ("image / 255 for image in", "image[::6, ::6] / 255 for image in"),
+    ],
+    "mean_digits": [("SCALE, BLUR = 20, 4", "SCALE, BLUR = 2, 2")],
     "million": [("N = 1_000_000", "N = 100_000")],
     "newton_embedding": [("BLUR, N_ADAM, EVERY = 0.5, 200, 1", "BLUR, N_ADAM, EVERY = 0.5, 5, 5")],
+    "registration": [("STEPS = 48, 0.04, 0.1, 16", "STEPS = 20, 0.1, 0.2, 7")],
     "torch_generator": [("0.05, 800, 256", "0.05, 20, 64")],
 }
 

@@ -53,6 +53,7 @@ def test_a_batch_that_does_not_converge_warns_once():
     "arguments, message",
     [
         (([GRIDS[0], np.zeros((3, 2))], GRIDS[:2]), r"xs\[1\]: expected a Grid like the others"),
+        ((GRIDS[0], GRIDS[1]), "xs: expected a list of arrays, one per pair, got Grid; pass"),
         ((GRIDS[:1], GRIDS[1:2], [np.ones(3)]), r"a\[0\]: expected None beside a Grid"),
         (
             (GRIDS[:2], [GRIDS[0], Grid(2 * GRIDS[1].weights, 0.06)]),

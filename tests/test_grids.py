@@ -10,6 +10,7 @@ import pytest
 import sinkhorn_nb as snb
 from sinkhorn_nb import ConvergenceWarning, Grid, Sinkhorn
 from sinkhorn_nb.backends.cpu import threads
+from sinkhorn_nb.costs import PowerOfDistance
 from sinkhorn_nb.losses import grids
 from sinkhorn_nb.measures.lattice import Lattice
 from sinkhorn_nb.solver.gauss_seidel import GaussSeidel
@@ -149,6 +150,20 @@ def test_images_of_other_sizes_and_origins_need_only_the_same_spacing():
     assert np.allclose(found.xy.map().reshape(-1, 2), expected.xy.map(), atol=1e-6)
 
 
+@pytest.mark.parametrize("as_points", [False, True])
+def test_images_beyond_their_reach_have_no_plan_and_the_price_of_their_masses(as_points):
+    x, y = pair()
+    values = []
+    for shift in (5.0, 200.0):
+        y = Grid(y.weights, SPACING[2], (shift, 0.0))
+        ((points_x, a), (points_y, b)) = flat(x), flat(y)
+        measures = (points_x, points_y, a, b) if as_points else (x, y)
+        found = snb.sinkhorn_divergence(*measures, blur=0.1, reach=0.3)
+        assert found.converged
+        values.append(found.value)
+    assert np.isclose(*values, rtol=1e-6)
+
+
 def test_images_of_any_common_mass_scale_the_divergence():
     x, y = pair()
     heavy = [Grid(200 * grid.weights, SPACING[2]) for grid in (x, y)]
@@ -230,9 +245,10 @@ def test_a_step_sets_pixels_without_mass_to_their_softmin():
     [
         (2, {"cost": "cityblock", "eps": 0.1, "rho": 0.5}),
         (1, {"p": 1, "blur": 0.05}),
+        (2, {"p": 1, "blur": 0.07, "reach": 0.5}),
     ],
 )
-def test_the_city_block_distance_is_summed_along_the_axes(d, settings):
+def test_distances_on_a_grid_are_those_between_its_points(d, settings):
     x, y = pair(d)
     y = Grid(y.weights, SPACING[d], 0.033)
     found = snb.sinkhorn_divergence(x, y, solver=FINE, **settings)
@@ -248,10 +264,15 @@ def test_the_city_block_distance_is_summed_along_the_axes(d, settings):
 
 def test_other_costs_are_those_between_points():
     x, y = pair()
-    found = snb.sinkhorn_divergence(x, y, p=1, blur=0.1)
-    assert found.method == "points"
-    assert np.isclose(found.value, between_points(x, y, p=1, blur=0.1).value, rtol=1e-5)
-    assert found.gradient().a.shape == x.shape
+    problem = grids.grid_problem(x, y, Terms(0.1**1.5, PowerOfDistance(1.5)))
+    assert not grids._is_on_grid(problem)
+
+
+@pytest.mark.parametrize("blur, method", [(0.031, "grid"), (0.029, "points")])
+def test_a_distance_is_convolved_down_to_three_percent_of_the_diagonal(blur, method):
+    x, y = (Grid(image((60, 81), k), 0.01) for k in range(2))  # the diagonal is 0.994
+    problem = grids.grid_problem(x, y, Terms(blur, PowerOfDistance(1.0)))
+    assert grids._is_on_grid(problem) == (method == "grid")
 
 
 def test_an_earlier_result_starts_the_next_one():

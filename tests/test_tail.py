@@ -254,6 +254,7 @@ def test_iterations_are_expected_at_the_rate_of_the_last_half():
     assert expected_iterations(errors, 1.0) == 0
     assert expected_iterations([1.0] * 8, 1e-3) == np.inf
     assert expected_iterations([1.0, 0.5], 1e-3) == 0
+    assert expected_iterations([1.0] * 7 + [0.0], 1e-3) == 0
 
 
 def test_theta_follows_the_tolerance_within_limits():

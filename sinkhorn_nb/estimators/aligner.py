@@ -257,7 +257,7 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
             source = cloud(X, sample_weight)
             if self.reference is None:
                 return source, source
-            return source, cloud(self._other_cloud("reference", self.reference).points)
+            return source, self._other_cloud("reference", self.reference)
         if self.reference is not None:
             raise ValueError(
                 "sample_domain: expected None beside a reference, got labels; leave one of the two "

@@ -13,11 +13,17 @@ from sklearn.utils.validation import validate_data
 
 from .. import validation
 from ..common.array_types import ArrayLike, Coordinates
+from ..measures.grid import refuse_grid
 from ..measures.measure import Measure
+from ..measures.pixels import Pixels
 from ..solver import Sinkhorn
 from ..terms import Terms, single_price, terms_of, with_divergence
 
 AUTO_SHARE = 0.05  # of the root-mean-square distance of two random points
+CURE_FOR_PIXELS = (
+    "pass grid.points.reshape(-1, d), with grid.weights.ravel() as sample_weight if it is taken; "
+    "to compare images with each other, use pairwise_sinkhorn_divergence(grids, ...)"
+)
 DTYPES = [np.float64, np.float32]
 
 
@@ -51,15 +57,17 @@ class SinkhornEstimator(BaseEstimator):
 
     def _fitted_points(self, X: ArrayLike) -> Coordinates:
         """Check the points of a fit, and remember the number and the names of their features."""
+        refuse_grid("X", X, "an (n_samples, n_features) array", CURE_FOR_PIXELS)
         return validate_data(self, X, dtype=DTYPES)
 
     def _new_points(self, X: ArrayLike, **checks: Any) -> Coordinates:
         """Check new points against the fitted ones."""
+        refuse_grid("X", X, "an (n_samples, n_features) array", CURE_FOR_PIXELS)
         return validate_data(self, X, dtype=DTYPES, reset=False, **checks)
 
     def _other_cloud(self, name: str, points: ArrayLike) -> Measure:
-        """Check a cloud that is a setting; it must have the features of the fitted points, under
-        the same names.
+        """Check a cloud or a grid that is a setting; it must have the features of the fitted
+        points, under the same names. Return the measure as `cloud` does.
         """
         measure = Measure.of(points, names=(name, f"weights of {name}"))
         if measure.dimension != self.n_features_in_:
@@ -74,7 +82,7 @@ class SinkhornEstimator(BaseEstimator):
                 f"{name}: expected the features {list(known)} of X, got {list(names)}; pass the "
                 "same columns in the same order"
             )
-        return measure
+        return cloud(measure.points, measure.weights if isinstance(measure, Pixels) else None)
 
     def _length(self, *measures: Measure) -> float:
         """The blur: the given length, or a share of the root-mean-square distance in the pooled

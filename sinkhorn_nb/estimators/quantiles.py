@@ -200,7 +200,7 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
 
     def _reference_cloud(self) -> Measure:
         if not isinstance(self.reference, str):
-            return cloud(self._other_cloud("reference", self.reference).points)
+            return self._other_cloud("reference", self.reference)
         validation.choice("reference", self.reference, ("uniform", "normal"))
         count = validation.count("n_reference", self.n_reference)
         rng = check_random_state(self.random_state)

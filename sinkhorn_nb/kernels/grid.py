@@ -16,10 +16,15 @@ from ..backends.pointwise import LOG2E
 from ..common.array_types import Floats, Indices
 from ..costs import SQUARED_EUCLIDEAN, CityBlock, Cost
 from ..measures.pixels import GridOrder
+from .grid_distances import DistanceSums
 from .grid_sums import CityBlockSums, GridSums, SquaredSums
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+# In diagonals, for |x - y|: its potentials are 1-Lipschitz, so that sums may differ by
+# exp(1 / blur). Below, Fourier transforms round too many of them away.
+LEAST_BLUR = 0.03
 
 
 class GridKernel:
@@ -34,7 +39,7 @@ class GridKernel:
         Pixels; the same object twice makes the kernel symmetric.
     eps : float
     cost : Cost, default |x - y|^2 / 2
-        One for which `is_separable`.
+        One for which `has_grid_kernel`.
     """
 
     dtype = "float64"
@@ -46,7 +51,7 @@ class GridKernel:
         self._x, self._y = x, y
         self._log_b = logarithm(y.probabilities)
         self._log_a = self._log_b if self.is_symmetric else logarithm(x.probabilities)
-        kind = SquaredSums if cost == SQUARED_EUCLIDEAN else CityBlockSums
+        kind = _kind(cost, len(x.lattice.shape))
         self._sums: GridSums = kind(x.lattice, y.lattice, eps)
         self._back: GridSums = self._sums
         if not self.is_symmetric:
@@ -158,8 +163,17 @@ class GridKernel:
         return sums
 
 
-def is_separable(cost: Cost, d: int) -> bool:
-    """Tell whether sums for a cost may go along one axis after another; on a line the distance is
-    the city-block distance.
-    """
-    return cost == SQUARED_EUCLIDEAN or isinstance(cost, CityBlock) or (d, cost.exponent) == (1, 1)
+def has_grid_kernel(cost: Cost, d: int, blur: float, diagonal: float) -> bool:
+    """Tell whether sums for a cost may be made on a grid with this diagonal."""
+    if _kind(cost, d) is DistanceSums:
+        return cost.exponent == 1 and blur >= LEAST_BLUR * diagonal
+    return True
+
+
+def _kind(cost: Cost, d: int) -> type[SquaredSums] | type[CityBlockSums] | type[DistanceSums]:
+    """The sums for a cost; on a line the distance is the city-block distance."""
+    if cost == SQUARED_EUCLIDEAN:
+        return SquaredSums
+    if isinstance(cost, CityBlock) or (d, cost.exponent) == (1, 1):
+        return CityBlockSums
+    return DistanceSums

@@ -30,6 +30,13 @@ class GridSums(Protocol):
         """sum_ij a_i b_j C_ij / sum b for weights a and b of the same sum."""
 
 
+def axes_between(at: Lattice, of: Lattice, eps: float) -> list[Axis]:
+    """The kernels along the axes, from the pixels of one lattice to those of another."""
+    offsets = (np.array(at.origin) - of.origin) / of.spacing
+    axes = zip(of.shape, at.shape, of.spacing, offsets.tolist(), strict=True)
+    return [Axis(*axis, eps) for axis in axes]
+
+
 class Separable:
     """The common part of sums along one axis after another.
 
@@ -42,9 +49,7 @@ class Separable:
 
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
         self._at, self._of = at, of
-        offsets = (np.array(at.origin) - of.origin) / of.spacing
-        axes = zip(of.shape, at.shape, of.spacing, offsets.tolist(), strict=True)
-        self._axes = [Axis(*axis, eps) for axis in axes]
+        self._axes = axes_between(at, of, eps)
         self.n_sweeps = 0.0
 
     def moment(self, L: Floats, k: int, power: int) -> Floats:

@@ -13,7 +13,7 @@ from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
 from ..initializers import Auto, Gaussian, Initializer, Potentials, Resumed, Sorted, Warm, Zeros
 from ..interop.arrays import HOST
-from ..kernels.grid import is_separable
+from ..kernels.grid import has_grid_kernel
 from ..measures.clouds import CloudPairs, Clouds
 from ..measures.grid import Grid
 from ..measures.pixels import GridMeasure
@@ -53,9 +53,15 @@ def grid_problem(x: Grid, y: Grid, terms: Terms, names: tuple[str, str] = ("x", 
     validation.same_spacing(names[1], y.lattice.spacing, names[0], x.lattice.spacing)
     if terms.cost.has_length:
         validation.wide_as_a_pixel(terms.blur, max(x.lattice.spacing))
-    as_points = not is_separable(terms.cost, len(x.shape)) or _are_sparse(x, y, terms)
+    is_possible = has_grid_kernel(terms.cost, len(x.shape), terms.blur, _diagonal(x, y))
+    as_points = not is_possible or _are_sparse(x, y, terms)
     source, target = (grid.on_points if as_points else grid.on_grid for grid in (x, y))
     return between(source, source if x is y else target, terms, names + names)
+
+
+def _diagonal(x: Grid, y: Grid) -> float:
+    corners = np.concatenate([x.lattice.corners, y.lattice.corners])
+    return float(np.linalg.norm(np.ptp(corners, axis=0)))
 
 
 def _are_sparse(x: Grid, y: Grid, terms: Terms) -> bool:

@@ -14,6 +14,7 @@ from ..common.array_types import ArrayLike, Booleans, Floats
 from ..common.representation import Represented
 from ..interop.arrays import HOST
 from ..measures.clouds import CloudPairs, Clouds
+from ..measures.grid import refuse_grid
 from ..measures.measure import Measure
 from ..results.warning import ConvergenceWarning
 from ..solver import DEFAULT
@@ -28,6 +29,10 @@ from .permutations import labelings, share_as_large, share_as_small
 Statistic: TypeAlias = Callable[[Floats, Booleans], ArrayLike]
 
 NAMES = ("sinkhorn", "energy", "mmd")
+CURE_FOR_COUNTS = (
+    "repeat each pixel of a histogram by its count, "
+    "numpy.repeat(grid.points.reshape(-1, d), counts.ravel(), axis=0)"
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -168,6 +173,8 @@ def _tested(tables: list[_Table]) -> TwoSampleTest:
 
 def _pooled(x: ArrayLike, y: ArrayLike) -> tuple[Floats, int]:
     """The pooled points, and the size of the first sample."""
+    for name, sample in (("x", x), ("y", y)):
+        refuse_grid(name, sample, "independent draws, an (n, d) array", CURE_FOR_COUNTS)
     source = Measure.of(x, names=("x", "weights of x"))
     target = Measure.of(y, names=("y", "weights of y"))
     comparable(source, target, "x", "y")

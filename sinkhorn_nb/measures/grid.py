@@ -104,5 +104,13 @@ class Grid(Represented):
         return {"shape": self.shape, "spacing": self.spacing, "mass": float(self.weights.sum())}
 
 
+def refuse_grid(name: str, value: object, expected: str, cure: str) -> None:
+    """Refuse a grid where only points without weights make sense."""
+    if isinstance(value, Grid):
+        raise TypeError(
+            f"{name}: expected {expected}, got a Grid, whose pixels have weights; {cure}"
+        )
+
+
 # A list of clouds or of grids
 Measures: TypeAlias = Sequence[ArrayLike | Grid] | Numbers

@@ -49,6 +49,12 @@ class Lattice(NamedTuple):
         return values.reshape([-1 if axis == k else 1 for axis in range(len(self.shape))])
 
     @property
+    def corners(self) -> Floats:
+        """(2, d) the first and the last pixel."""
+        first = np.array(self.origin)
+        return np.stack([first, first + self.spacing * (np.array(self.shape) - 1)])
+
+    @property
     def points(self) -> Floats:
         """(size, d) places of all pixels, the last axis fastest."""
         axes = np.meshgrid(*map(self.axis, range(len(self.shape))), indexing="ij")

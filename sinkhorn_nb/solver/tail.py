@@ -173,6 +173,8 @@ def expected_iterations(errors: Sequence[float], tol: float) -> float:
         return 0.0
     half = max(2, len(errors) // 2)
     last, before = min(errors[-2:]), min(errors[-2 - half : -half])
+    if last == 0:  # of a plan without mass
+        return 0.0
     if not last < before:
         return inf
     return max(0.0, log(last / tol) / log(before / last) * half)

@@ -274,7 +274,8 @@ def sequence(name: str, value: Any, each: str = "pair") -> list[Any]:
     """Convert a list, a tuple or an array of any library to a list of at least one entry, one per
     `each`.
     """
-    if not isinstance(value, (list, tuple)) and not getattr(value, "shape", ()):
+    is_array = bool(getattr(value, "shape", ())) and hasattr(value, "__len__")  # no Grid
+    if not isinstance(value, (list, tuple)) and not is_array:
         raise TypeError(
             f"{name}: expected a list of arrays, one per {each}, got {type(value).__name__}; pass "
             "[...]"

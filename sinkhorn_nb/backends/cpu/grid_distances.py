@@ -1,0 +1,56 @@
+"""Sums over the pixels of a grid one pair after another, for the few pixels whose sums a Fourier
+transform rounds away.
+"""
+
+import numpy as np
+
+from ..elementary import exp2_within, log2
+from ..jit import kernel, wide_vectors
+from ..pointwise import scaled_cost, slope
+from .grid_lines import LOWEST
+
+
+@kernel
+def pair_sums(cost, x, y, L, first, last, out):
+    """For the rows x_i from first to last: log2 sum_j 2^(L_j - C_ij), and the means of C_ij and of
+    its derivatives in x_i, in columns of `out`. C is the scaled cost; y is (d, m).
+    """
+    wide_vectors()
+    d, m = y.shape
+    s = np.empty(m)
+    weights = np.empty(m)
+    for i in range(first, last):
+        for j in range(m):
+            s[j] = 0.0
+        for k in range(d):
+            _add_squares(x[i, k], y[k], s)
+        top = -1e300
+        for j in range(m):
+            weights[j] = L[j] - scaled_cost(cost, s[j])
+            top = max(top, weights[j])
+
+        total = 0.0
+        mean = 0.0
+        for j in range(m):
+            weights[j] = exp2_within(max(weights[j] - top, LOWEST))
+            total += weights[j]
+            mean += weights[j] * scaled_cost(cost, s[j])
+            weights[j] *= slope(cost, s[j])
+        out[i, 0] = top + log2(total)
+        out[i, 1] = mean / total
+        for k in range(d):
+            out[i, 2 + k] = _mean_move(x[i, k], y[k], weights) / total
+
+
+@kernel
+def _add_squares(x, y, s):
+    for j in range(len(y)):
+        s[j] += (x - y[j]) * (x - y[j])
+
+
+@kernel
+def _mean_move(x, y, weights):
+    total = 0.0
+    for j in range(len(y)):
+        total += weights[j] * (x - y[j])
+    return total
