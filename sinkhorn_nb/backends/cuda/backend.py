@@ -8,7 +8,9 @@ order. Therefore the result has the same bits each time.
 
 import numpy as np
 
+from ..cost_functions import Function
 from ..tiling import starts_of_pieces
+from .costs import kind_of, number_of, place_for_failure, raise_failure, telling_refusal
 from .device import SIMULATOR, Resident, cuda, free_memory, on_device, starting, telling_shortage
 from .kernels import (
     SHARERS,
@@ -19,7 +21,8 @@ from .kernels import (
     sums_kernel,
     total_kernel,
 )
-from .tiles import INERT, STRETCH, shape_of
+from .pairs import SIGN
+from .tiles import INERT, STRETCH, shape_of, shape_of_function
 
 # Of rows and of columns, at most: partial sums take 8 bytes per point in each
 PANELS, CHUNKS = 64, 32
@@ -44,11 +47,16 @@ class CudaCloud(Resident):
         self.n = len(offsets)
         self.dtype = offsets.dtype
         self.cost = cost
-        self.shape = shape_of(offsets.dtype.name, offsets.shape[1])
-        padding = ((0, 0), (0, 0 if self.shape.few else -offsets.shape[1] % STRETCH))
+        self.kind = kind_of(cost)
+        is_given = isinstance(cost, Function)
+        dtype = offsets.dtype.name
+        self.shape = shape_of_function(dtype) if is_given else shape_of(dtype, offsets.shape[1])
+        is_exact = self.shape.few or is_given
+        padding = ((0, 0), (0, 0 if is_exact else -offsets.shape[1] % STRETCH))
         self._points, self._centres = (
             cuda.to_device(np.pad(points, padding)) for points in (offsets, centres)
         )
+        self.on_host = offsets if is_given else None
         self._bounds = bounds
         self._pieces = {}
 
@@ -58,7 +66,8 @@ class CudaCloud(Resident):
         references = np.maximum.reduceat(exponents, self._bounds[:-1])
         values = np.ascontiguousarray(values, dtype=self.dtype).reshape(self.n, -1)
         vectors = (cuda.to_device(vector) for vector in (exponents, references, values))
-        return Side(self._points, self._centres, *pieces, *vectors)
+        cost = number_of(self.cost, self.dtype), place_for_failure(self.cost)
+        return Side(self._points, self._centres, *pieces, *vectors, *cost)
 
     def rows(self, panels, groups=None):
         """Pieces of rows, and the ends of their panels or of the groups between bounds; they are
@@ -173,8 +182,8 @@ class CudaBackend:
         rows = cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64)
         columns = cuda.device_array((len(x_side.ends) - 1, y.n, 1), dtype)
         with starting:
-            kernel = sums_kernel(x.dtype.name, x.shape, 1, True, is_self, x.cost)
-        _launch(kernel, x.shape.threads, x_side, y_side, rows, columns)
+            kernel = sums_kernel(x.dtype.name, x.shape, 1, True, is_self, x.kind)
+        _launch(kernel, (x, y), x_side, y_side, rows, columns)
         return _total(rows), columns
 
     @telling_shortage
@@ -183,6 +192,8 @@ class CudaBackend:
 
     @telling_shortage
     def transport(self, x, F, y, G, V, factors, derivative=None):
+        if factors is not None and factors[0].ndim == 1:
+            return self._transport(x, F, y, G, V, SIGN, factors)
         if factors is not None:  # a pass for every few products of a column of B and one of V
             A, B = factors
             products = (B[:, :, None] * V[:, None, :]).reshape(y.n, -1)
@@ -190,21 +201,23 @@ class CudaBackend:
             return np.einsum("ir,irk->ik", A, sums)
         return self._transport(x, F, y, G, V, derivative)
 
-    def _transport(self, x, F, y, G, V, derivative=None):
-        widths = VALUES[x.dtype.name]
-        width = next((k for k in widths if k >= V.shape[1]), widths[-1])
+    def _transport(self, x, F, y, G, V, factor=None, signs=None):
+        A, B = np.zeros(x.n), np.empty((y.n, 0))
+        if signs is not None:
+            A, B = signs[0], signs[1][:, None]
+        width = _width(V.shape[1], VALUES[x.dtype.name], B.shape[1])
         (panels, chunks) = _row_wise(x, y)
         none = cuda.device_array((1, 1, 1), np.float64)
-        x_side = x.side(F, np.zeros(x.n), panels)
+        x_side = x.side(F, A, panels)
         out = np.empty((x.n, V.shape[1]))
         sums = cuda.device_array((len(chunks[1]) - 1, x.n, width), np.float64)
+        with starting:
+            kernel = sums_kernel(x.dtype.name, x.shape, width, False, False, x.kind, factor)
         for k in range(0, V.shape[1], width):
-            values = np.zeros((y.n, width), y.dtype)
+            values = np.zeros((y.n, width))
             values[:, : V.shape[1] - k] = V[:, k : k + width]
-            y_side = y.side(G, values, chunks)
-            with starting:
-                kernel = sums_kernel(x.dtype.name, x.shape, width, False, False, x.cost, derivative)
-            _launch(kernel, x.shape.threads, x_side, y_side, sums, none)
+            y_side = y.side(G, np.hstack([values, B]), chunks)
+            _launch(kernel, (x, y), x_side, y_side, sums, none)
             out[:, k : k + width] = _total(sums).reshape(x.n, width)[:, : V.shape[1] - k]
         return out
 
@@ -217,16 +230,23 @@ class CudaBackend:
             cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2)
         )
         with starting:
-            kernel = log_sums_kernel(x.dtype.name, x.shape, x.cost)
-        _launch(kernel, x.shape.threads, x_side, y_side, maxima, sums)
+            kernel = log_sums_kernel(x.dtype.name, x.shape, x.kind)
+        _launch(kernel, (x, y), x_side, y_side, maxima, sums)
         out = cuda.device_array(x.n, np.float64)
         with starting:
             log_total_kernel[_grid(x.n), THREADS](_flat(maxima), _flat(sums), out)
         return out.copy_to_host()
 
 
-def _launch(kernel, threads, x, y, *sums):
+def _width(count, widths, n_more):
+    """The number of columns per pass beside some more: the least that takes all, or the largest."""
+    most = min(count + n_more, widths[-1])
+    return next(width for width in widths if width >= most) - n_more
+
+
+def _launch(kernel, clouds, x, y, *sums):
     """Make a pass over the pairs of two sides, in launches that are short enough."""
+    threads = clouds[0].shape.threads
     chunks = len(y.ends) - 1
     (m, d) = y.points.shape
     instructions = len(x.points) * m * (8 + d) * COST[y.points.dtype.name]
@@ -235,8 +255,10 @@ def _launch(kernel, threads, x, y, *sums):
     for start in range(0, pieces, step):
         if start > 0:
             cuda.synchronize()
-        with starting:
+        with starting, telling_refusal():
             kernel[(len(x.ends) - 1, chunks), threads](x, y, *sums, start, start + step)
+    if clouds[0].on_host is not None and x.failed.copy_to_host()[0]:
+        raise_failure(*clouds)
 
 
 def _require(n, d, number):

@@ -20,7 +20,7 @@ import numpy as np
 from ..elementary import exp2 as clipped_exp2
 from . import tiles as tiles
 from .device import EXP2, SIMULATOR, cuda, device, kernel, syncthreads
-from .pairs import adding_tile, exponents_of, shape_of_terms, weighing
+from .pairs import SIGN, adding_tile, exponents_of, shape_of_terms, weighing
 
 SHARERS = 4 if SIMULATOR else 128  # threads that sum one group of cluster sums
 
@@ -35,15 +35,17 @@ class Side(NamedTuple):
     exponents: Any  # F or G
     references: Any  # one exponent per tile
     values: Any  # (n, k): weights, or the rows of a matrix
+    number: Any  # that the kind of cost depends on
+    failed: Any  # (1,): whether a caller's cost was not finite; 0 for other costs
 
 
 @cache
-def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivative=None):
+def sums_kernel(dtype, shape, n_values, columns_too, is_self, kind=None, factor=None):
     """row_sums_qi = sum_j p_ij V_j over chunk q and, if requested, column_sums_pj = sum_i a_i p_ij
     over panel p.
 
     For a cloud with itself only columns of later tiles are taken, because each pair serves row i
-    and row j. Unless `derivative` is None, p_ij is multiplied by the cost or, for 1, by its slope.
+    and row j. p_ij is multiplied by a `factor` of `pairs`, unless it is None.
     """
     number = np.dtype(dtype).type
     rows = shape.rows
@@ -56,13 +58,14 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
     near_shape = shape.near
     held_shape = shape.held
     slots = tile // step * shape.threads if columns_too else 1
-    width = 1 + n_values
-    (place, place_parts) = tiles.placing(dtype, shape, n_values)
+    n_placed = n_values + (factor == SIGN)
+    width = 1 + n_placed
+    (place, place_parts) = tiles.placing(dtype, shape, n_placed)
     (hold, hold_weights) = tiles.holding(dtype, shape)
-    exponents = exponents_of(dtype, shape, cost)
-    weigh = weighing(dtype, shape, cost, derivative)
+    exponents = exponents_of(dtype, shape, kind)
+    weigh = weighing(dtype, shape, n_values, kind, factor)
     add_tile = adding_tile(dtype, shape, n_values, columns_too, weigh)
-    terms_shape = shape_of_terms(shape, cost)
+    terms_shape = shape_of_terms(shape, kind)
     clear, add_rows = tiles.clearing(shape), tiles.adding_rows(shape)
     empty, add_columns = tiles.adding_columns(shape)
 
@@ -115,7 +118,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
                             x, base, i1, y, j0, j1, np.uint32(s), held, near, beside,
                             A, terms, t, me,
                         )  # fmt: skip
-                        add_tile(np.uint32(s), terms, t, beside, a, totals, sums, own, me)
+                        add_tile(np.uint32(s), terms, t, x.number, beside, a, totals, sums, own, me)
                     add_rows(totals, parts, row_sums, q, base, i1, me)
                 if columns_too and not (is_self and of_x == of_y):
                     add_columns(own, column_sums, p, j0, j1, me)
@@ -124,7 +127,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
 
 
 @cache
-def log_sums_kernel(dtype, shape, cost=None):
+def log_sums_kernel(dtype, shape, kind=None):
     """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent -
     maximum).
     """
@@ -140,12 +143,12 @@ def log_sums_kernel(dtype, shape, cost=None):
     held_shape = shape.held
     (place, place_parts) = tiles.placing(dtype, shape, 0)
     (hold, _) = tiles.holding(dtype, shape)
-    exponents = exponents_of(dtype, shape, cost)
+    exponents = exponents_of(dtype, shape, kind)
     go_on = _going_on(dtype, shape)
     merge = _merging(shape)
     clear = tiles.clearing(shape)
     inert = number(tiles.INERT)
-    terms_shape = shape_of_terms(shape, cost)
+    terms_shape = shape_of_terms(shape, kind)
 
     @kernel
     def pass_over(x, y, maxima, sums, start, stop):

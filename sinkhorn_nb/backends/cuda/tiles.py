@@ -78,6 +78,13 @@ def shape_of(dtype, dimension):
     return Shape(dimension, 64, 8, 8, 4, 512 if dimension <= 4 else 256)
 
 
+def shape_of_function(dtype):
+    """The shape for a caller's cost, which reads the points in memory. Its code is repeated for
+    each pair of a thread, so these are few.
+    """
+    return shape_of(dtype, REGISTER_DIM + 1)._replace(rows=2, columns=2)
+
+
 @cache
 def entries(count):
     """The function (array, i, k) -> (array[i, k], ..., array[i, k + count - 1])."""
