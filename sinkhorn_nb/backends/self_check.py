@@ -18,6 +18,7 @@ TILE = 250
 CLUSTERS = 8
 WIDE = 16.0  # diameter of a sphere: its arcs between points of the trial are shorter than a quarter
 MOST_DIMENSIONS = 9  # higher dimensions have the same kernels
+HEAVY = 1.0  # p_ij max(a_i, b_j) of heavy pairs
 RTOL = {"float32": 1e-4, "float64": 1e-9}
 
 
@@ -101,6 +102,7 @@ def _answers(backend, d, dtype, sizes, cost):
         2.0 ** backend.log_sum_exp(x, F, y, G),
         backend.transport(x, F, y, G, V, None),
         *_weighed(backend, x, F, y, G, V, cost),
+        *_heavy(backend, x, F, a, y, G, b, cost),
     ]
 
 
@@ -114,6 +116,16 @@ def _weighed(backend, x, F, y, G, V, cost):
         yield 2 * backend.transport(x, F, y, G, V, None) + backend.transport(x, F, y, G, V, (F, G))
     elif not isinstance(cost, Function):
         yield backend.transport(x, F, y, G, V, None, 1)
+
+
+def _heavy(backend, x, F, a, y, G, b, cost):
+    """The number of heavy pairs, and all light ones together: a few may be on either side."""
+    if isinstance(cost, Function):
+        return
+    found = backend.heavy_pairs(x, F, a, y, G, b, HEAVY, x.n * y.n)
+    yield len(found.columns)
+    yield found.light_rows @ a
+    yield found.light_columns @ b
 
 
 def _side(backend, n, d, dtype, rng, cost):

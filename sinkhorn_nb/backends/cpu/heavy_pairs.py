@@ -4,8 +4,6 @@ A pair is heavy if P_ij = a_i b_j p_ij exceeds theta min(a_i, b_j), that is if p
 exceeds theta. Heavy pairs are listed; light ones are summed.
 """
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
 from ..elementary import exp2, log2
@@ -19,17 +17,6 @@ BLOCK = 32  # columns that are searched together for heavy pairs
 FIRST_ROOM = 1024  # heavy pairs of a panel; the room is doubled when it is full
 NONE = (np.empty(0, np.int32), np.empty(0, np.int32), 0)  # pairs that a panel has found
 PAIRS_A_TASK = 2**14
-
-
-class HeavyPairs(NamedTuple):
-    """The heavy pairs (i, columns_k), starts_i <= k < starts_(i + 1), and sums over the light ones:
-    of b_j p_ij by row and of a_i p_ij by column.
-    """
-
-    starts: Any
-    columns: Any
-    light_rows: Any
-    light_columns: Any
 
 
 def total(found):

@@ -10,8 +10,9 @@ from .costs import given_cost, made, scaled_cost_of, slope_of
 from .device import EXP2, device, syncthreads
 from .tiles import STRETCH, entries
 
-# Factors of the pairs: their costs, the slopes of these, or the signs of A_i - B_j
-COST, SLOPE, SIGN = 0, 1, 2
+# Factors of the pairs: their costs, the slopes of these, the signs of A_i - B_j, or 0 for heavy
+# pairs and 1 for light ones
+COST, SLOPE, SIGN, LIGHT = 0, 1, 2, 3
 
 
 @cache
@@ -134,9 +135,10 @@ def shape_of_terms(shape, kind):
 
 @cache
 def weighing(dtype, shape, n_values, kind, factor):
-    """The function that multiplies a thread's pairs by a factor: None, COST, SLOPE or SIGN.
+    """The function that multiplies a thread's pairs by a factor: None, COST, SLOPE, SIGN or LIGHT.
 
-    For SIGN the values of the rows are A, and the last values of the columns are B.
+    For SIGN the values of the rows are A, and the last values of the columns are B. For LIGHT the
+    last sums of the rows count the heavy pairs.
     """
     number_type = np.dtype(dtype).type
     rows = shape.rows
@@ -146,29 +148,38 @@ def weighing(dtype, shape, n_values, kind, factor):
     slope = slope_of(kind, dtype)
 
     @device
-    def leave(terms, t, number, A, beside, first):
+    def leave(x, terms, t, A, beside, first, totals):
         pass
 
     @device
-    def by_cost(terms, t, number, A, beside, first):
+    def by_cost(x, terms, t, A, beside, first, totals):
         for c in range(columns):
             for r in range(rows):
-                t[r, c] *= scaled(terms[r, c], number)
+                t[r, c] *= scaled(terms[r, c], x.number)
 
     @device
-    def by_slope(terms, t, number, A, beside, first):
+    def by_slope(x, terms, t, A, beside, first, totals):
         for c in range(columns):
             for r in range(rows):
-                t[r, c] *= slope(terms[r, c], number)
+                t[r, c] *= slope(terms[r, c], x.number)
 
     @device
-    def by_sign(terms, t, number, A, beside, first):
+    def by_sign(x, terms, t, A, beside, first, totals):
         for c in range(columns):
             B = beside[first + c * lanes, 1 + n_values]
             for r in range(rows):
                 t[r, c] *= number_type(A[r] > B) - number_type(A[r] < B)
 
-    return {None: leave, COST: by_cost, SLOPE: by_slope, SIGN: by_sign}[factor]
+    @device
+    def if_light(x, terms, t, A, beside, first, totals):
+        for c in range(columns):
+            B = beside[first + c * lanes, 1]
+            for r in range(rows):
+                is_heavy = t[r, c] * max(A[r], B) > x.limit
+                totals[r, n_values] += number_type(is_heavy)
+                t[r, c] = number_type(0) if is_heavy else t[r, c]
+
+    return {None: leave, COST: by_cost, SLOPE: by_slope, SIGN: by_sign, LIGHT: if_light}[factor]
 
 
 @cache
@@ -182,14 +193,14 @@ def adding_tile(dtype, shape, n_values, columns_too, weigh):
     step = shape.step
 
     @device
-    def add_tile(s, terms, t, number, beside, a, totals, sums, own, me):
+    def add_tile(x, s, terms, t, beside, a, totals, sums, own, me):
         """Add a thread's pairs to its sums of rows and of columns."""
         first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
         slot = np.uint32(s * np.uint32(threads) + me)
         for c in range(columns):
             for r in range(rows):
                 t[r, c] = exp2(t[r, c])
-        weigh(terms, t, number, a, beside, first)
+        weigh(x, terms, t, a, beside, first, totals)
         for k in range(n_values):
             for c in range(columns):
                 for r in range(rows):

@@ -206,7 +206,7 @@ def adding_rows(shape):
     block = shape.block
 
     @device
-    def add_rows(totals, parts, row_sums, chunk, base, i1, me):
+    def add_rows(totals, parts, row_sums, column_sums, chunk, j0, base, i1, me):
         for k in range(totals.shape[1]):
             syncthreads()
             for r in range(rows):
