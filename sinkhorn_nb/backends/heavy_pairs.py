@@ -1,4 +1,4 @@
-"""What backends tell of the heavy pairs of a plan."""
+"""The answer of a backend to the question for the heavy pairs of a plan."""
 
 from typing import Any, NamedTuple
 

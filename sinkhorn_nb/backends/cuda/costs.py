@@ -19,7 +19,9 @@ NUMBERS = {Power: "half", Arc: "diameter", Function: "per_cost"}
 
 
 def kind_of(cost):
-    """What kernels are compiled for: None, a class of `pointwise`, or a caller's function."""
+    """The kind that kernels are compiled for: None, a class of `pointwise`, or a caller's
+    function.
+    """
     if cost is None or isinstance(cost, Function):
         return cost and cost.function
     return type(cost)
@@ -82,7 +84,7 @@ def given_cost(function):
 
 
 def place_for_failure(cost):
-    """Where kernels tell of a cost that is not finite; a number for costs that always are."""
+    """An array in which kernels tell of a cost that is not finite; 0 for costs that always are."""
     return cuda.to_device(np.zeros(1, np.int32)) if isinstance(cost, Function) else 0
 
 
