@@ -41,7 +41,7 @@ class Side(NamedTuple):
 
 
 class Reduction(NamedTuple):
-    """What a pass makes of its pairs, tile by tile of a thread."""
+    """The sums or lists that a pass makes of its pairs, tile by tile of a thread."""
 
     n_placed: Any  # values of a column in shared memory
     n_totals: Any  # of a row
