@@ -24,6 +24,7 @@ from sinkhorn_nb.backends import choice
 from sinkhorn_nb.measures.measure import Measure
 from sinkhorn_nb.problem import Problem
 
+from . import gpu_passes
 from .divergence import marginal_error
 from .families import diameter, warp
 from .harness import arguments, clock, goal, has, in_turn, write
@@ -52,7 +53,7 @@ def tested():
         "-q",
         "-p",
         "no:cacheprovider",
-        "tests/test_backends_agree.py",
+        *(f"tests/test_{name}.py" for name in ("backends_agree", "cuda_costs", "cuda_heavy_pairs")),
     ]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
@@ -240,6 +241,10 @@ def goals(rows):
         "pairs/s",
         at_least=3.1e12,
     )
+    listed = {row["job"]: row.get("median_s") for row in rows if row["part"] == "heavy"}
+    if listed.get("heavy_plan") and listed.get("sums"):
+        ratio = listed["heavy_plan"] / listed["sums"]
+        yield goal("heavy pairs, d = 3, against one pass", ratio, "passes", at_most=2.0)
     yield goal(
         "S_eps and gradient, n = 1 000 000, blur .05", next(iter(million), None), "s", at_most=8.0
     )
@@ -256,6 +261,8 @@ def main():
     for d, n, dtype in [(2, 12, "float32"), (9, 12, "float32")] if args.smoke else kinds:
         rows += passes(d, n, dtype, 2 if args.smoke else 5)
         print(f"passes: d = {d}, n = {n}: done", flush=True)
+    rows += gpu_passes.costs(12 if args.smoke else 2**17, 1 if args.smoke else 3)
+    rows += gpu_passes.heavy(12 if args.smoke else 2**18, 1 if args.smoke else 3)
     rounds = 1 if args.smoke else 3
     rows += batches(8, 2, rounds) if args.smoke else batches(1024, 128, rounds)
     rows += [] if args.smoke else peers([(10_000, 0.05), (100_000, 0.05)], rounds)

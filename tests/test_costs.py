@@ -361,10 +361,6 @@ def test_bad_costs_are_errors_with_a_cure():
         call(x, 50 * y, eps=0.1, cost="haversine")
     with pytest.raises(ValueError, match=r"^x: expected columns \(latitude, longitude\)"):
         call(np.ones((3, 3)), np.zeros((3, 3)), eps=0.1, cost="haversine")
-    with pytest.raises(
-        ValueError, match=r'^backend: expected "auto" or "cpu" for a cost other than'
-    ):
-        snb.entropic_ot(x, y, cost="cityblock", eps=1.0, solver=snb.Sinkhorn(backend="cuda"))
 
 
 def test_the_quadratic_cost_is_one_object():

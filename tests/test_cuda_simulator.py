@@ -33,7 +33,8 @@ def run(*arguments, **environment):
 
 
 def test_kernels_in_the_simulator():
-    files = "test_backends_agree.py", "test_cuda_small.py", "test_gpu_memory.py"
+    names = "backends_agree", "cuda_costs", "cuda_heavy_pairs", "cuda_small", "gpu_memory"
+    files = [f"test_{name}.py" for name in names]
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, NUMBA_ENABLE_CUDASIM="1")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 50 and "skipped" not in done.stdout

@@ -109,3 +109,12 @@ def test_an_interruption_is_no_failure(interruption):
     with pytest.raises(interruption):
         backend.row_sums(t.X, t.F, t.Y, t.G, t.b)
     assert type(backend._backend) is Interrupted
+
+
+def test_heavy_pairs_are_listed_by_the_other_after_a_failure():
+    t = pairs(FallbackBackend(lambda: Fails("heavy_pairs"), CPU))
+    question = t.F, t.a, t.Y, t.G, t.b, 1e-3, 10**6
+    with pytest.warns(RuntimeWarning, match=FAILURE):
+        found = t.backend.heavy_pairs(t.X, *question)
+    is_heavy = t.p * np.maximum(t.a[:, None], t.b) > 1e-3
+    np.testing.assert_array_equal(found.columns, np.nonzero(is_heavy)[1])

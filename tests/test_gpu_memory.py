@@ -17,6 +17,7 @@ import sinkhorn_nb as snb
 from sinkhorn_nb.backends import choice, self_check
 from sinkhorn_nb.backends.cuda import backend as cuda
 from sinkhorn_nb.backends.cuda import device as cuda_device
+from sinkhorn_nb.backends.cuda import passes
 from sinkhorn_nb.backends.cuda.backend import CudaBackend
 
 
@@ -68,8 +69,8 @@ def test_several_launches_give_the_same_bits_as_one(d, most, monkeypatch):
     answers, launches = [], []
     synchronize = numba_cuda.synchronize
     monkeypatch.setattr(cuda.cuda, "synchronize", lambda: launches.append(1) or synchronize())
-    for bound in (cuda.MOST_A_LAUNCH, most):
-        monkeypatch.setattr(cuda, "MOST_A_LAUNCH", bound)
+    for bound in (passes.MOST_A_LAUNCH, most):
+        monkeypatch.setattr(passes, "MOST_A_LAUNCH", bound)
         t = some(*SIZE, d, "float32")
         sums = BACKEND.sums(t.X, t.F, t.a, t.Y, t.G, t.b)
         V = np.random.default_rng(0).uniform(size=(t.y.n, 3))

@@ -9,12 +9,10 @@ from .cpu.backend import CpuBackend
 from .cpu.matrix_backend import MatrixBackend
 from .cuda import driver
 from .fallback import FallbackBackend
-from .pointwise import Distance, Power
 from .self_check import Work, is_trusted
 from .sharded import ShardedBackend
 from .tables import Table
 
-ON_GPUS = Distance, Power  # kinds of cost with kernels on GPUs
 NAMES = ("auto", "cpu", "cuda")
 INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
 
@@ -23,15 +21,15 @@ def choose(name, work: Work | None = None) -> Backend:
     """Return the backend with a name for some work; "auto" uses a GPU for large work, if it passes
     a trial.
 
-    Only the CPU has kernels for costs other than powers of the distance.
+    Only the CPU reads matrices.
     """
-    if work is not None and not (work.cost is None or isinstance(work.cost, ON_GPUS)):
+    if work is not None and isinstance(work.cost, Table):
         if name == "cuda":
             raise ValueError(
-                'backend: expected "auto" or "cpu" for a cost other than |x - y|^p / p, got '
-                '"cuda"; leave it out, because only the CPU computes this cost'
+                'backend: expected "auto" or "cpu" for a matrix of costs, got "cuda"; leave it '
+                "out, because only the CPU computes this cost"
             )
-        return MatrixBackend() if isinstance(work.cost, Table) else CpuBackend()
+        return MatrixBackend()
     if name == "cuda":
         _require_gpu()
         backend = _cuda_backend()

@@ -51,12 +51,16 @@ def block(function, x, y):
     try:
         return Function(function, 1.0).given(_rows(x), 0, len(x), _rows(y)).costs
     except NumbaError as error:
-        text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
         raise TypeError(
             "cost: expected a function c(xi, yj) -> float of two float64 arrays of shape "
-            f"({x.shape[1]},), got one that numba cannot compile for them: {text[:LONGEST_TEXT]}; "
+            f"({x.shape[1]},), got one that numba cannot compile for them: {numba_text(error)}; "
             "correct the function"
         ) from error
+
+
+def numba_text(error):
+    """A part of the text of numba's error, on one line without colors."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:LONGEST_TEXT]
 
 
 def mean_derivatives(derivative, weights, x, y):

@@ -61,7 +61,7 @@ class FallbackBackend:
     one.
     """
 
-    lists_heavy_pairs = False
+    lists_heavy_pairs = True
     on_device = nullcontext
 
     def __init__(self, make, other):
@@ -94,6 +94,11 @@ class FallbackBackend:
 
     def row_sums(self, x, F, y, G, b):
         return self._ask(lambda here: here.row_sums(x.on(here), F, y.on(here), G, b))
+
+    def heavy_pairs(self, x, F, a, y, G, b, theta, most):
+        return self._ask(
+            lambda here: here.heavy_pairs(x.on(here), F, a, y.on(here), G, b, theta, most)
+        )
 
     def log_sum_exp(self, x, F, y, G):
         return self._ask(lambda here: here.log_sum_exp(x.on(here), F, y.on(here), G))

@@ -7,14 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .cost_functions import Function
 from .cpu.backend import CpuBackend
+from .pointwise import Arc, CityBlock
 
 # Pairs: a second per pass on two cores; the kernels of the GPU take some seconds to compile
 WORTHWHILE = 2**32
 SIZES = (1500, 1300)
 TILE = 250
 CLUSTERS = 8
+WIDE = 16.0  # diameter of a sphere: its arcs between points of the trial are shorter than a quarter
 MOST_DIMENSIONS = 9  # higher dimensions have the same kernels
+HEAVY = 1.0  # p_ij max(a_i, b_j) of heavy pairs
 RTOL = {"float32": 1e-4, "float64": 1e-9}
 
 
@@ -42,10 +46,19 @@ class Work(NamedTuple):
 def is_trusted(make, work):
     """Tell whether the backend from `make` passes the trial and has room for the work."""
     try:
-        dimension = min(work.dimension, MOST_DIMENSIONS)
-        return _passes(make, dimension, work.dtype, work.cost) and make().has_room(work)
+        is_known = not isinstance(work.cost, Function)
+        dimension = min(work.dimension, MOST_DIMENSIONS) if is_known else work.dimension
+        cost = _at_any_temperature(work.cost)
+        return _passes(make, dimension, work.dtype, cost) and make().has_room(work)
     except Exception:  # a forked child, a lost device
         return False
+
+
+def _at_any_temperature(cost):
+    """A cost of the same kind with one number for all temperatures, whose kernels are the same."""
+    if isinstance(cost, Function):
+        return cost._replace(per_cost=1.0)
+    return Arc(WIDE) if isinstance(cost, Arc) else cost
 
 
 @cache
@@ -88,8 +101,31 @@ def _answers(backend, d, dtype, sizes, cost):
         backend.row_sums(x, F, y, G, b),
         2.0 ** backend.log_sum_exp(x, F, y, G),
         backend.transport(x, F, y, G, V, None),
-        *([] if cost is None else (backend.transport(x, F, y, G, V, None, k) for k in (0, 1))),
+        *_weighed(backend, x, F, y, G, V, cost),
+        *_heavy(backend, x, F, a, y, G, b, cost),
     ]
+
+
+def _weighed(backend, x, F, y, G, V, cost):
+    """Products with pairs times their costs, and times what their gradients need."""
+    if cost is None:
+        return
+    yield backend.transport(x, F, y, G, V, None, 0)
+    if isinstance(cost, CityBlock):
+        # Alone they may cancel
+        yield 2 * backend.transport(x, F, y, G, V, None) + backend.transport(x, F, y, G, V, (F, G))
+    elif not isinstance(cost, Function):
+        yield backend.transport(x, F, y, G, V, None, 1)
+
+
+def _heavy(backend, x, F, a, y, G, b, cost):
+    """The number of heavy pairs, and all light ones together: a few may be on either side."""
+    if isinstance(cost, Function):
+        return
+    found = backend.heavy_pairs(x, F, a, y, G, b, HEAVY, x.n * y.n)
+    yield len(found.columns)
+    yield found.light_rows @ a
+    yield found.light_columns @ b
 
 
 def _side(backend, n, d, dtype, rng, cost):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .at_once import at_once
+from .heavy_pairs import HeavyPairs
 
 
 class Device(NamedTuple):
@@ -114,7 +115,7 @@ class ShardedClusterSums:
 class ShardedBackend:
     """Backends of one device each, which compute together; see `Backend` for the methods."""
 
-    lists_heavy_pairs = False
+    lists_heavy_pairs = True
     on_device = nullcontext
 
     def __init__(self, backends):
@@ -192,6 +193,18 @@ class ShardedBackend:
             return device.backend.row_sums(X, F[here.points], Y, G, b)
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
+
+    def heavy_pairs(self, x, F, a, y, G, b, theta, most):
+        def ask(device, here):
+            X = x.on(device, here)
+            Y = y.on(device, y.whole)
+            i = here.points
+            return device.backend.heavy_pairs(X, F[i], a[i], Y, G, b, theta, most)
+
+        parts = self._ask(ask, x.cut(self._equal))
+        if any(part is None for part in parts) or sum(len(part.columns) for part in parts) > most:
+            return None
+        return HeavyPairs.joined(parts)
 
     def log_sum_exp(self, x, F, y, G):
         def ask(device, here):

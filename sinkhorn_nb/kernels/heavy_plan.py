@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.heavy_pairs import HeavyPairs
 from ..backends.cpu.heavy_values import pair_values
 from ..backends.cpu.sparse_products import SparseRows
+from ..backends.heavy_pairs import HeavyPairs
 from ..backends.tables import Table
 from ..common.array_types import Floats
 from .side import Side

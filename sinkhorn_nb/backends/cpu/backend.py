@@ -11,9 +11,10 @@ import numpy as np
 
 from ..cluster_sums import HostClusterSums
 from ..cost_functions import Function
+from ..heavy_pairs import HeavyPairs
 from ..tiling import starts_of_pieces
 from . import kernels as cpu_kernels
-from .heavy_pairs import NOTHING, Found, HeavyPairs, by_rows, panel_heavy, total
+from .heavy_pairs import NOTHING, Found, by_rows, panel_heavy, total
 from .kernels import COLUMNS, ROWS, Runs, Side
 from .threads import run, single_threaded_blas
 from .tiles import PAD, REGISTER_DIM, STRETCH

@@ -19,17 +19,6 @@ from .tiles import point, tile
 FIRST_ROOM = 1024  # heavy pairs of a panel; the room is doubled when it is full
 
 
-class HeavyPairs(NamedTuple):
-    """The heavy pairs (i, columns_k), starts_i <= k < starts_(i + 1), and sums over the light ones:
-    of b_j p_ij by row and of a_i p_ij by column.
-    """
-
-    starts: Any
-    columns: Any
-    light_rows: Any
-    light_columns: Any
-
-
 class Found(NamedTuple):
     """The columns of a panel's heavy pairs, in pieces of one row each: piece k ends before
     ends[k].

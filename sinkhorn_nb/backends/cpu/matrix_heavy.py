@@ -4,12 +4,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ..elementary import exp2
+from ..heavy_pairs import HeavyPairs
 from ..jit import kernel, wide_vectors
 from .heavy_pairs import (
     FIRST_ROOM,
     NOTHING,
     Found,
-    HeavyPairs,
     by_rows,
     list_columns,
     longer,

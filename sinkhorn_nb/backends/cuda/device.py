@@ -13,7 +13,6 @@ from numba import config, cuda, types  # cuda is the built-in target, or numba-c
 from numba.extending import intrinsic, register_jitable
 
 from .. import elementary, forks
-from ..pointwise import Distance, scaled_cost
 from . import driver
 
 # NumPy 2.5 has removed it; numba-cuda needs it when it first compiles
@@ -190,35 +189,23 @@ def to_device(host, number):
         return array
 
 
-@intrinsic
-def _machine_exp2(typing_context, t):
-    """2^t by one instruction, relative error 2^-22; 0 and inf beyond the range."""
+def _machine_function(name):
+    """A function of one float32 by one instruction, relative error 2^-22."""
 
-    def generate(context, builder, signature, arguments):
-        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
-        return builder.call(ir.InlineAsm(kind, "ex2.approx.ftz.f32 $0, $1;", "=f,f"), arguments)
+    @intrinsic
+    def function(typing_context, t):
+        def generate(context, builder, signature, arguments):
+            kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
+            return builder.call(ir.InlineAsm(kind, f"{name} $0, $1;", "=f,f"), arguments)
 
-    return types.float32(types.float32), generate
+        return types.float32(types.float32), generate
 
-
-@intrinsic
-def _machine_distance(typing_context, s):
-    """The root of s by one instruction, relative error 2^-22."""
-
-    def generate(context, builder, signature, arguments):
-        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
-        return builder.call(ir.InlineAsm(kind, "sqrt.approx.ftz.f32 $0, $1;", "=f,f"), arguments)
-
-    return types.float32(types.float32), generate
+    return function
 
 
-def scaled_cost_of(cost, dtype):
-    """The function from the sum that a cost depends on to the cost: `scaled_cost`, or one
-    instruction.
-    """
-    if isinstance(cost, Distance) and dtype == "float32" and not SIMULATOR:
-        return _machine_distance
-    return device(lambda s: scaled_cost(cost, s))
+_machine_exp2 = _machine_function("ex2.approx.ftz.f32")  # 0 and inf beyond the range
+machine_root = _machine_function("sqrt.approx.ftz.f32")
+machine_inverse_root = _machine_function("rsqrt.approx.ftz.f32")  # inf at 0
 
 
 def _simulated_exp2(t):

@@ -20,7 +20,7 @@ import numpy as np
 from ..elementary import exp2 as clipped_exp2
 from . import tiles as tiles
 from .device import EXP2, SIMULATOR, cuda, device, kernel, syncthreads
-from .pairs import adding_tile, exponents_of, shape_of_terms, weighing
+from .pairs import LIGHT, SIGN, adding_tile, exponents_of, shape_of_terms, weighing
 
 SHARERS = 4 if SIMULATOR else 128  # threads that sum one group of cluster sums
 
@@ -35,35 +35,67 @@ class Side(NamedTuple):
     exponents: Any  # F or G
     references: Any  # one exponent per tile
     values: Any  # (n, k): weights, or the rows of a matrix
+    number: Any  # that the kind of cost depends on
+    limit: Any  # above which p_ij max(a_i, b_j) is heavy
+    failed: Any  # (1,): whether a caller's cost was not finite; 0 for other costs
+
+
+class Reduction(NamedTuple):
+    """The sums or lists that a pass makes of its pairs, tile by tile of a thread."""
+
+    n_placed: Any  # values of a column in shared memory
+    n_totals: Any  # of a row
+    total: Any  # their type
+    columns_too: Any  # whether each thread has sums of columns
+    keeps: Any  # whether the first launch adds to what there is
+    is_open: Any  # whether a block of rows takes part
+    add_tile: Any
+    add_rows: Any
 
 
 @cache
-def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivative=None):
+def sums_kernel(dtype, shape, n_values, columns_too, is_self, kind=None, factor=None):
     """row_sums_qi = sum_j p_ij V_j over chunk q and, if requested, column_sums_pj = sum_i a_i p_ij
     over panel p.
 
     For a cloud with itself only columns of later tiles are taken, because each pair serves row i
-    and row j. Unless `derivative` is None, p_ij is multiplied by the cost or, for 1, by its slope.
+    and row j. p_ij is multiplied by a `factor` of `pairs`, unless it is None; for LIGHT the numbers
+    of heavy pairs are further sums of rows.
     """
+    weigh = weighing(dtype, shape, n_values, kind, factor)
+    reduction = Reduction(
+        n_placed=n_values + (factor == SIGN),
+        n_totals=n_values + (factor == LIGHT),
+        total=np.dtype(dtype).type,
+        columns_too=columns_too,
+        keeps=False,
+        is_open=device(lambda sums, q, base, i1, shared, me: True),
+        add_tile=adding_tile(dtype, shape, n_values, columns_too, weigh),
+        add_rows=tiles.adding_rows(shape),
+    )
+    return walking(dtype, shape, is_self, kind, reduction)
+
+
+def walking(dtype, shape, is_self, kind, reduction):
+    """The kernel that walks over the pairs and reduces them."""
     number = np.dtype(dtype).type
-    rows = shape.rows
-    columns = shape.columns
     block = shape.block
     step = shape.step
     lanes = shape.lanes
     tile = shape.tile
+    tile_shape = shape.rows, shape.columns
+    rows, columns = tile_shape
     in_registers = shape.few
     near_shape = shape.near
     held_shape = shape.held
+    (n_placed, n_totals, total, columns_too, keeps, is_open, add_tile, add_rows) = reduction
     slots = tile // step * shape.threads if columns_too else 1
-    width = 1 + n_values
-    (place, place_parts) = tiles.placing(dtype, shape, n_values)
+    width = 1 + n_placed
+    (place, place_parts) = tiles.placing(dtype, shape, n_placed)
     (hold, hold_weights) = tiles.holding(dtype, shape)
-    exponents = exponents_of(dtype, shape, cost)
-    weigh = weighing(dtype, shape, cost, derivative)
-    add_tile = adding_tile(dtype, shape, n_values, columns_too, weigh)
-    terms_shape = shape_of_terms(shape, cost)
-    clear, add_rows = tiles.clearing(shape), tiles.adding_rows(shape)
+    exponents = exponents_of(dtype, shape, kind)
+    terms_shape = shape_of_terms(shape, kind)
+    clear = tiles.clearing(shape)
     empty, add_columns = tiles.adding_columns(shape)
 
     @kernel
@@ -72,15 +104,15 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
         near = cuda.shared.array(near_shape, number)
         beside = cuda.shared.array((tile, width), number)
         shared = cuda.shared.array(block, number)
-        parts = cuda.shared.array((lanes, block), number)
+        parts = cuda.shared.array((lanes, block), total)
         own = cuda.shared.array((slots, columns), number)
         held = (
             cuda.local.array(held_shape, number)
             if in_registers
             else cuda.shared.array(held_shape, number)
         )
-        t = cuda.local.array((rows, columns), number)
-        totals = cuda.local.array((rows, n_values), number)
+        t = cuda.local.array(tile_shape, number)
+        totals = cuda.local.array((rows, n_totals), total)
         A = cuda.local.array(rows, number)
         a = cuda.local.array(rows, number)
         terms = cuda.local.array(terms_shape, number)
@@ -88,7 +120,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
         p = cuda.blockIdx.x
         q = cuda.blockIdx.y
         me = np.uint32(cuda.threadIdx.x)
-        if start == 0:
+        if start == 0 and not keeps:
             clear(x, p, row_sums, q, number(0), me)
             if columns_too:
                 clear(y, q, column_sums, p, number(0), me)
@@ -108,6 +140,8 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
                 place_parts(x, of_x, y, of_y, j0, j1, beside, me)
                 empty(own, me)
                 for base in range(i0, i1, block):
+                    if not is_open(row_sums, q, base, i1, shared, me):
+                        continue
                     hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
                     hold_weights(x, base, i1, a, totals, me)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
@@ -115,8 +149,8 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
                             x, base, i1, y, j0, j1, np.uint32(s), held, near, beside,
                             A, terms, t, me,
                         )  # fmt: skip
-                        add_tile(np.uint32(s), terms, t, beside, a, totals, sums, own, me)
-                    add_rows(totals, parts, row_sums, q, base, i1, me)
+                        add_tile(x, np.uint32(s), terms, t, beside, a, totals, sums, own, me)
+                    add_rows(totals, parts, row_sums, column_sums, q, j0, base, i1, me)
                 if columns_too and not (is_self and of_x == of_y):
                     add_columns(own, column_sums, p, j0, j1, me)
 
@@ -124,7 +158,7 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, cost=None, derivat
 
 
 @cache
-def log_sums_kernel(dtype, shape, cost=None):
+def log_sums_kernel(dtype, shape, kind=None):
     """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent -
     maximum).
     """
@@ -140,12 +174,12 @@ def log_sums_kernel(dtype, shape, cost=None):
     held_shape = shape.held
     (place, place_parts) = tiles.placing(dtype, shape, 0)
     (hold, _) = tiles.holding(dtype, shape)
-    exponents = exponents_of(dtype, shape, cost)
+    exponents = exponents_of(dtype, shape, kind)
     go_on = _going_on(dtype, shape)
     merge = _merging(shape)
     clear = tiles.clearing(shape)
     inert = number(tiles.INERT)
-    terms_shape = shape_of_terms(shape, cost)
+    terms_shape = shape_of_terms(shape, kind)
 
     @kernel
     def pass_over(x, y, maxima, sums, start, stop):

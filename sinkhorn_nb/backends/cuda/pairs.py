@@ -4,24 +4,33 @@ from functools import cache
 
 import numpy as np
 
-from ..pointwise import add_inner, add_terms, exponent, slope
-from .device import EXP2, device, scaled_cost_of, syncthreads
+from ..cost_functions import is_compiled
+from ..pointwise import add_inner, add_terms, exponent
+from .costs import given_cost, made, scaled_cost_of, slope_of
+from .device import EXP2, device, syncthreads
 from .tiles import STRETCH, entries
+
+# Factors of the pairs: their costs, the slopes of these, the signs of A_i - B_j, or 0 for heavy
+# pairs and 1 for light ones
+COST, SLOPE, SIGN, LIGHT = 0, 1, 2, 3
 
 
 @cache
-def exponents_of(dtype, shape, cost=None):
+def exponents_of(dtype, shape, kind=None):
     """The function that computes a thread's tile t of exponents, in step s of the columns.
 
     For another kind of cost than None, `terms` becomes the tile of the sums that it depends on.
     """
+    if is_compiled(kind):
+        return _exponents_of_function(shape, kind)
     lanes = shape.lanes
     groups = shape.groups
     rows = shape.rows
     columns = shape.columns
     step, threads, block = shape.step, shape.threads, shape.block
     point = entries(shape.dimension or STRETCH)
-    scaled = scaled_cost_of(cost, dtype)
+    make = made(kind)
+    scaled = scaled_cost_of(kind, dtype)
 
     @device
     def by_coordinate(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
@@ -39,8 +48,8 @@ def exponents_of(dtype, shape, cost=None):
             yj = point(near, first + c * lanes, 0)
             B = beside[first + c * lanes, 0]
             for r in range(rows):
-                terms[r, c] = add_terms(cost, B - B, point(held, r, 0), yj)
-                t[r, c] = (A[r] + B) - scaled(terms[r, c])
+                terms[r, c] = add_terms(make(x.number), B - B, point(held, r, 0), yj)
+                t[r, c] = (A[r] + B) - scaled(terms[r, c], x.number)
 
     @device
     def fetch(points, start, stop, begin, count, out, me):
@@ -84,51 +93,93 @@ def exponents_of(dtype, shape, cost=None):
                 yj = point(near, lane + c * lanes, 0)
                 for r in range(rows):
                     xi = point(held, group + r * groups, 0)
-                    terms[r, c] = add_terms(cost, terms[r, c], xi, yj)
+                    terms[r, c] = add_terms(make(x.number), terms[r, c], xi, yj)
         for c in range(columns):
             B = beside[s * np.uint32(step) + lane + c * lanes, 0]
             for r in range(rows):
-                t[r, c] = (A[r] + B) - scaled(terms[r, c])
+                t[r, c] = (A[r] + B) - scaled(terms[r, c], x.number)
 
-    if cost is None:
+    if kind is None:
         return by_coordinate if shape.few else by_part
     return by_difference if shape.few else by_part_of_difference
 
 
-@cache
-def shape_of_terms(shape, cost):
-    """Shape of a thread's tile of sums; a single number if there is none."""
-    return (1, 1) if cost is None else (shape.rows, shape.columns)
-
-
-@cache
-def weighing(dtype, shape, cost, derivative):
-    """The function that multiplies a thread's pairs by their costs or, for derivative = 1, by the
-    slopes of these.
-    """
+def _exponents_of_function(shape, function):
+    """The same for a caller's function, which reads the points where they are."""
+    lanes = shape.lanes
+    groups = shape.groups
     rows = shape.rows
     columns = shape.columns
-    scaled = scaled_cost_of(cost, dtype)
+    step = shape.step
+    cost = given_cost(function)
 
     @device
-    def leave(terms, t):
+    def by_function(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
+        first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
+        for c in range(columns):
+            k = first + c * lanes
+            j = min(j0 + k, j1 - 1)  # the last point, beyond: its exponents are inert
+            for r in range(rows):
+                i = min(base + me // lanes + r * groups, i1 - 1)
+                terms[r, c] = cost(x, i, y, j)
+                t[r, c] = (A[r] + beside[k, 0]) - terms[r, c]
+
+    return by_function
+
+
+@cache
+def shape_of_terms(shape, kind):
+    """Shape of a thread's tile of sums; a single number if there is none."""
+    return (1, 1) if kind is None else (shape.rows, shape.columns)
+
+
+@cache
+def weighing(dtype, shape, n_values, kind, factor):
+    """The function that multiplies a thread's pairs by a factor: None, COST, SLOPE, SIGN or LIGHT.
+
+    For SIGN the values of the rows are A, and the last values of the columns are B. For LIGHT the
+    last sums of the rows count the heavy pairs.
+    """
+    number_type = np.dtype(dtype).type
+    rows = shape.rows
+    columns = shape.columns
+    lanes = shape.lanes
+    scaled = scaled_cost_of(kind, dtype)
+    slope = slope_of(kind, dtype)
+
+    @device
+    def leave(x, terms, t, A, beside, first, totals):
         pass
 
     @device
-    def by_cost(terms, t):
+    def by_cost(x, terms, t, A, beside, first, totals):
         for c in range(columns):
             for r in range(rows):
-                t[r, c] *= scaled(terms[r, c])
+                t[r, c] *= scaled(terms[r, c], x.number)
 
     @device
-    def by_slope(terms, t):
+    def by_slope(x, terms, t, A, beside, first, totals):
         for c in range(columns):
             for r in range(rows):
-                t[r, c] *= slope(cost, terms[r, c])
+                t[r, c] *= slope(terms[r, c], x.number)
 
-    if cost is None or derivative is None:
-        return leave
-    return by_slope if derivative == 1 else by_cost
+    @device
+    def by_sign(x, terms, t, A, beside, first, totals):
+        for c in range(columns):
+            B = beside[first + c * lanes, 1 + n_values]
+            for r in range(rows):
+                t[r, c] *= number_type(A[r] > B) - number_type(A[r] < B)
+
+    @device
+    def if_light(x, terms, t, A, beside, first, totals):
+        for c in range(columns):
+            B = beside[first + c * lanes, 1]
+            for r in range(rows):
+                is_heavy = t[r, c] * max(A[r], B) > x.limit
+                totals[r, n_values] += number_type(is_heavy)
+                t[r, c] = number_type(0) if is_heavy else t[r, c]
+
+    return {None: leave, COST: by_cost, SLOPE: by_slope, SIGN: by_sign, LIGHT: if_light}[factor]
 
 
 @cache
@@ -142,14 +193,14 @@ def adding_tile(dtype, shape, n_values, columns_too, weigh):
     step = shape.step
 
     @device
-    def add_tile(s, terms, t, beside, a, totals, sums, own, me):
+    def add_tile(x, s, terms, t, beside, a, totals, sums, own, me):
         """Add a thread's pairs to its sums of rows and of columns."""
         first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
         slot = np.uint32(s * np.uint32(threads) + me)
         for c in range(columns):
             for r in range(rows):
                 t[r, c] = exp2(t[r, c])
-        weigh(terms, t)
+        weigh(x, terms, t, a, beside, first, totals)
         for k in range(n_values):
             for c in range(columns):
                 for r in range(rows):

@@ -11,8 +11,8 @@ import numpy as np
 from ..at_once import at_once
 from ..cpu.small_problems import Answers
 from ..small_rules import NO_VALUE, START_ERROR, first_look
-from .backend import COST, MOST_A_LAUNCH
 from .device import cuda, devices, free_memory, on_device, starting, telling_shortage
+from .passes import COST, MOST_A_LAUNCH
 from .small_begin import begin
 from .small_kernels import advancing
 from .small_layout import (

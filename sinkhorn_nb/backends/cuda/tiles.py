@@ -78,6 +78,13 @@ def shape_of(dtype, dimension):
     return Shape(dimension, 64, 8, 8, 4, 512 if dimension <= 4 else 256)
 
 
+def shape_of_function(dtype):
+    """The shape for a caller's cost, which reads the points in memory. Its code is repeated for
+    each pair of a thread, so these are few.
+    """
+    return shape_of(dtype, REGISTER_DIM + 1)._replace(rows=2, columns=2)
+
+
 @cache
 def entries(count):
     """The function (array, i, k) -> (array[i, k], ..., array[i, k + count - 1])."""
@@ -199,7 +206,7 @@ def adding_rows(shape):
     block = shape.block
 
     @device
-    def add_rows(totals, parts, row_sums, chunk, base, i1, me):
+    def add_rows(totals, parts, row_sums, column_sums, chunk, j0, base, i1, me):
         for k in range(totals.shape[1]):
             syncthreads()
             for r in range(rows):
