@@ -66,6 +66,13 @@ def mean_derivatives(derivative, weights, x, y):
     return out
 
 
+def derivatives(derivative, x, y):
+    """(d, n, m) derivatives of the cost in x_i at all pairs of points."""
+    out = np.empty((x.shape[1], len(x), len(y)))
+    _collector(derivative)(_rows(x), _rows(y), out)
+    return out
+
+
 def _rows(points):
     return np.ascontiguousarray(points, dtype=np.float64)
 
@@ -95,3 +102,16 @@ def _adder(derivative):
                     out[i, k] += weights[i, j] * gradient[k]
 
     return add
+
+
+@lru_cache(64)
+def _collector(derivative):
+    @njit(nogil=True)
+    def collect(x, y, out):
+        for i in range(len(x)):
+            for j in range(len(y)):
+                gradient = derivative(x[i], y[j])
+                for k in range(x.shape[1]):
+                    out[k, i, j] = gradient[k]
+
+    return collect

@@ -7,7 +7,6 @@ import numpy as np
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import ArrayLike, Floats, Numbers
-from ..costs import SQUARED_EUCLIDEAN, PowerOfDistance, SquaredEuclidean
 from ..dual import Iterate
 from ..gradients.implicit import pullback
 from ..gradients.linear_system import LINEAR_TOL
@@ -17,8 +16,6 @@ from ..gradients.tangents import hessian_vector_product, pushforward
 from ..interop.arrays import Home
 from ..problem import Problem
 from .status import warned
-
-POWERS = SquaredEuclidean, PowerOfDistance  # costs whose slopes the linear system knows
 
 
 class Differentiable:
@@ -167,11 +164,6 @@ class Differentiable:
     ) -> HessianProduct:
         problem = self.problem
         problem.require_points()
-        if problem.cost != SQUARED_EUCLIDEAN:
-            raise ValueError(
-                f"cost: expected |x - y|^2 / 2 for products with the Hessian, got "
-                f"{problem.cost.formula}; use differences of gradient(), or pass p=2"
-            )
         tol = validation.positive("tol", tol)
         dx = _direction("dx", dx, problem.coordinates[0])
         dy = _direction("dy", dy, problem.coordinates[1])
@@ -179,13 +171,6 @@ class Differentiable:
             return hessian_vector_product(self._linearized(), dx, dy, tol)
 
     def _linearized(self) -> Linearization:
-        problem = self.problem
-        if problem.has_points and not isinstance(problem.cost, POWERS):
-            raise ValueError(
-                f"cost: expected |x - y|^p / p for implicit derivatives, got "
-                f"{problem.cost.formula}; gradient() has those of the value, or pass p, or the "
-                "matrix of the costs to entropic_ot_matrix"
-            )
         return Linearization(self.problem, self._row_iterate, self.backend)
 
 
