@@ -59,13 +59,6 @@ def block(function, x, y):
         ) from error
 
 
-def mean_derivatives(derivative, weights, x, y):
-    """(n, d) sums of weights_ij times the derivatives of the cost in x_i."""
-    out = np.zeros(x.shape)
-    _adder(derivative)(_rows(x), _rows(y), weights, out)
-    return out
-
-
 def derivatives(derivative, x, y):
     """(d, n, m) derivatives of the cost in x_i at all pairs of points."""
     out = np.empty((x.shape[1], len(x), len(y)))
@@ -89,19 +82,6 @@ def _filler(function):
         return is_finite
 
     return fill
-
-
-@lru_cache(64)
-def _adder(derivative):
-    @njit(nogil=True)
-    def add(x, y, weights, out):
-        for i in range(len(x)):
-            for j in range(len(y)):
-                gradient = derivative(x[i], y[j])
-                for k in range(x.shape[1]):
-                    out[i, k] += weights[i, j] * gradient[k]
-
-    return add
 
 
 @lru_cache(64)

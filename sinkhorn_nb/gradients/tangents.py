@@ -4,12 +4,15 @@ theorem.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..common.array_types import Floats
 from .cost_slopes import Changes, CostSlopes, Pair
 from .linear_system import LinearSolve
 from .linearization import Linearization, of_probabilities
+from .matrix_changes import CostChanges, PlanTangent
 from .reports import HessianProduct, Tangents
 
 
@@ -25,22 +28,36 @@ def _solved(
     return of.system.solve(hf, hg, tol, size)
 
 
-def pushforward(
-    of: Linearization, dx: Floats, dy: Floats, da: Floats, db: Floats, tol: float
-) -> Tangents:
-    """Derivatives of potentials and value along a direction of points and weights."""
+class Direction(NamedTuple):
+    """A direction of points, weights and, if there are no points, of the costs, in the caller's
+    order.
+    """
+
+    x: Floats
+    y: Floats
+    a: Floats
+    b: Floats
+    C: Floats | None = None
+
+
+def pushforward(of: Linearization, direction: Direction, tol: float) -> Tangents:
+    """Derivatives of potentials and value along a direction."""
     problem, iterate = of.problem, of.iterate
-    da, log_mass_a = of_probabilities(of.source.sort(da), problem.source)
-    db, log_mass_b = of_probabilities(of.target.sort(db), problem.target)
-    moves = of.source.sort(dx), of.target.sort(dy)
+    da, log_mass_a = of_probabilities(of.source.sort(direction.a), problem.source)
+    db, log_mass_b = of_probabilities(of.target.sort(direction.b), problem.target)
+    log_masses = np.array([log_mass_a, log_mass_b])
+    moves = of.source.sort(direction.x), of.target.sort(direction.y)
     on_weights = of.row_ratios * da, of.column_ratios * db
     changes = CostSlopes(of).changes(moves, on_weights)
+    of_costs = None if direction.C is None else CostChanges(of, direction.C)
+    if of_costs is not None:
+        rows, columns = of_costs.on_rows(of.system.c), of_costs.on_columns(of.system.r)
+        changes = changes._replace(rows=rows, columns=columns)
     df, dg, report = _solved(of, moves, changes, tol)
 
     constant = 0.0
     if problem.marginals.are_exact:
         constant = float(of.b @ dg + db @ iterate.g - of.a @ df - da @ iterate.f) / 2
-    log_masses = np.array([log_mass_a, log_mass_b])
     rates = of.scaling_rates
     on_costs = float(problem.mass * (of.system.r @ changes.rows))
     values = (
@@ -48,7 +65,21 @@ def pushforward(
         of.target.restore(dg - constant - log_masses @ rates.of_g),
         on_costs + _change_of_weights(of, da, db, log_masses),
     )
-    return Tangents.of(values, report._replace(n_passes=of.system.n_passes))
+    tangents = Tangents.of(values, report._replace(n_passes=of.system.n_passes))
+    if problem.has_points:
+        return tangents
+    log_mass = float(log_masses @ rates.log_mass)
+    factors = _factors_of_plan(of, on_weights, (df, dg), log_mass)
+    return tangents.with_plan(PlanTangent(of, factors, of_costs))
+
+
+def _factors_of_plan(of: Linearization, on_weights: Pair, tangents: Pair, log_mass: float) -> Pair:
+    """A and B such that K_ij <A_i, B_j> is the change of the plan at the same costs."""
+    (r, c), eps = (of.system.r, of.system.c), of.problem.eps
+    (da, db), (df, dg) = on_weights, tangents
+    left = np.column_stack([da + r * (df / eps + log_mass), r])
+    right = np.column_stack([c, db + c * dg / eps])
+    return of.problem.mass * left, right
 
 
 def _change_of_weights(of: Linearization, da: Floats, db: Floats, log_masses: Floats) -> float:

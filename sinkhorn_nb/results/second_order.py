@@ -20,7 +20,11 @@ def hessian_product(
     """
     if isinstance(result, Solution):
         product = _of_solution(result, direction, tol)
-        return product if result.problem.marginals.are_exact else _with_masses(product, result, direction)
+        return (
+            product
+            if result.problem.marginals.are_exact
+            else _with_masses(product, result, direction)
+        )
     # The terms of the masses cancel
     cross = _of_solution(result.xy, direction, tol)
     dx, dy, da, db = direction
