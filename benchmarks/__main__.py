@@ -15,6 +15,7 @@ STEPS = (
     ("passes", ("here", "torch", "ott")),
     ("family", ("here", "torch")),
     ("matrix", ("here", "torch")),
+    ("feydy", ("here", "torch")),
     ("divergence", ("here", "torch", "ott")),
     ("scaling", ("here", "torch", "ott")),
     ("implicit", ("here", "ott")),

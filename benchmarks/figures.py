@@ -100,6 +100,17 @@ def convergence(figure, rows):
     axes[0].set_ylabel("passes over the pairs")
 
 
+def feydy(figure, rows):
+    ax = figure.subplots()
+    lines(ax, [r for r in rows if not r["extrapolated"]], "n", "median_s", library)
+    colors = {line.get_label(): line.get_color() for line in ax.get_lines()}
+    for row in (r for r in rows if r["extrapolated"]):  # hollow: from the time of a pass
+        ax.plot(row["n"], row["median_s"], "o", color=colors[library(row)], mfc="none")
+    title = "Time of the loss and its gradient: d = 3, p = 1, eps = .1"
+    ax.set(xlabel="points n = m", ylabel="time (s)", title=title)
+    ax.legend(fontsize="small")
+
+
 def scaling_blur(figure, rows):
     ax = _scaling(figure, rows, "blur", SHARE, "n = m = 2048, d = 3")
     ax.invert_xaxis()
@@ -137,7 +148,13 @@ def _scaling(figure, rows, axis, xlabel, where):
 
 
 SIZE = {"convergence": (11, 4.5)}  # inches
-PLOTS = {"passes": passes, "divergence": divergence, "memory": memory, "convergence": convergence}
+PLOTS = {
+    "passes": passes,
+    "divergence": divergence,
+    "memory": memory,
+    "convergence": convergence,
+    "feydy": feydy,
+}
 SCALING = {"blur": scaling_blur, "n": scaling_n, "d": scaling_d}
 
 

@@ -26,6 +26,10 @@ COLUMNS = {
     "million": "case n way threads min_s median_s cpu_s nodes value value_error marginal_error over_input_mb error",
     "unbalanced": "question family acceleration n reach tol passes converged marginal_error gap_over_value library"
     " cloud median_s min_s rounds relative_error times_ours error",
+    "family": "question cost d n dtype family tol library gpairs_per_s time_of_p_2 passes converged value"
+    " relative_error median_s min_s rounds ours_faster error",
+    "matrix": "question job library family n dtype reads iterations passes median_s min_s rounds ours_faster error",
+    "feydy": "library n median_s min_s rounds passes value extrapolated from_n pass_s error",
     "suite": "case n d library target effort best_s marginal_error dual_value diagonal_mass error",
     "convergence": "family acceleration init n blur tol passes iterations marginal_error converged seconds value",
 }
@@ -87,8 +91,17 @@ def section(record):
             asked = [r for r in rows if r["question"] == question]
             words += [table(asked, COLUMNS[question + "s"].split())] if asked else []
     else:
-        words.append(table(rows, COLUMNS[name].split()))
+        words.append(table(rows, _columns(name, rows)))
     return "\n\n".join(words)
+
+
+def _columns(name, rows):
+    """The columns of a benchmark, or all there are if it has no choice of them."""
+    return (
+        COLUMNS[name].split()
+        if name in COLUMNS
+        else list(dict.fromkeys(k for r in rows for k in r))
+    )
 
 
 def named(found, between=" "):
@@ -110,10 +123,12 @@ def judged(goal):
 
 
 def read(folder):
-    """All results of a folder, in the order of COLUMNS."""
-    order = ["passes", *COLUMNS]
+    """All results of a folder, in the order of COLUMNS; others come last."""
+    order = {name: place for place, name in enumerate(["passes", *COLUMNS])}
     records = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    return sorted(records, key=lambda r: order.index(r["benchmark"].partition("-")[0]))
+    names = [record["benchmark"].partition("-")[0] for record in records]
+    ranked = sorted(range(len(records)), key=lambda k: order.get(names[k], len(order)))
+    return [records[k] for k in ranked]
 
 
 def main():

@@ -93,6 +93,13 @@ class Marginals:
         """
         return _weight_gradient(f, self.source, eps), _weight_gradient(g, self.target, eps)
 
+    def weight_curvatures(
+        self, f: Floats, g: Floats, eps: float
+    ) -> tuple[Floats | float, Floats | float]:
+        """The derivatives of `weight_gradients` in the potentials."""
+        rates = self.rates(eps)
+        return (1 + rates[0]) * self.slope(f), (1 + rates[1]) * self.T.slope(g)
+
     def earned_beyond(self, f: Floats, change: Floats, eps: float) -> Floats:
         """E(f + change) - E(f), without the rounding of large terms, where E(f) = (rho + eps) (1 -
         exp(-f / rho)), or f, is a weight gradient of the source.

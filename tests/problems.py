@@ -50,3 +50,18 @@ def gaussian_entropic_ot(mean_a, A, mean_b, B, blur):
     log_det = np.linalg.slogdet(D + s2 * np.eye(d))[1]
     bures = np.trace(A) + np.trace(B) - np.trace(D) + d * s2 * (1 - np.log(2 * s2)) + s2 * log_det
     return (np.sum((np.atleast_1d(mean_a) - np.atleast_1d(mean_b)) ** 2) + bures) / 2
+
+
+def gaussian_transported_mass(a, b, eps, rho):
+    """Mass of the unbalanced plan between m N(mean, variance) on a line, each given as (m, mean,
+    variance): Janati et al. 2020, theorem 3, with sigma^2 = eps and gamma = 2 rho.
+    """
+    (ma, mean_a, A), (mb, mean_b, B) = a, b
+    gamma = 2 * rho
+    tau, lam = gamma / (2 * eps + gamma), eps + gamma / 2
+    At, Bt = (gamma / 2 * (1 - lam / (variance + lam)) for variance in (A, B))
+    C = np.sqrt(At * Bt / tau + eps**2 / 4) - eps / 2
+    factor = ma * mb * C * np.sqrt((At * Bt) ** tau / (A * B))
+    apart = np.exp(-((mean_a - mean_b) ** 2) / (2 * (tau + 1) * (A + B + lam)))
+    unit = eps ** (eps / (2 * (gamma + eps)))
+    return unit * factor ** (1 / (tau + 1)) * apart / np.sqrt(C - 2 / gamma * At * Bt)

@@ -21,6 +21,7 @@ SMALLER = {
         ("TSNE(", "TSNE(max_iter=260, "),
         ("if ot:", "if None:"),
     ],
+    "flow_blurs": [("N_STEPS, BLURS = 400, 0.5, 20", "N_STEPS, BLURS = 60, 0.5, 4")],
     "interpolation": [("N = 300", "N = 60"), ("1e2, 29", "1e2, 9")],
     "jax_flow": [("0.05, 0.2, 600, 24", "0.05, 0.2, 60, 6")],
     "mean_colors": [

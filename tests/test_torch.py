@@ -74,13 +74,14 @@ def test_derivatives_of_potentials_and_maps_are_those_of_finite_differences(func
     )
 
 
-def test_unbalanced_gradients_are_those_of_finite_differences():
+@pytest.mark.parametrize("p", [1, 2])
+def test_unbalanced_derivatives_are_those_of_finite_differences(p):
     def value(x, y, u, v):
-        return snt.sinkhorn_divergence(
-            x, y, torch.exp(u), torch.exp(v), blur=0.7, reach=1.0, solver=EXACT
-        )
+        masses = torch.exp(u), torch.exp(v)
+        return snt.sinkhorn_divergence(x, y, *masses, p=p, blur=0.7, reach=1.0, solver=EXACT)
 
     assert torch.autograd.gradcheck(value, arguments(), eps=1e-5, atol=1e-6)
+    assert torch.autograd.gradgradcheck(value, arguments(), eps=1e-5, atol=2e-4, rtol=2e-3)
 
 
 def test_a_batch_gives_what_single_calls_give():

@@ -2,6 +2,7 @@
 
 FIRST_THESE = (
     "gradient_flow",
+    "flow_blurs",
     "maps",
     "blur",
     "outliers",

@@ -63,10 +63,10 @@ def numba_text(error):
     return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:LONGEST_TEXT]
 
 
-def mean_derivatives(derivative, weights, x, y):
-    """(n, d) sums of weights_ij times the derivatives of the cost in x_i."""
-    out = np.zeros(x.shape)
-    _adder(derivative)(_rows(x), _rows(y), weights, out)
+def derivatives(derivative, x, y):
+    """(d, n, m) derivatives of the cost in x_i at all pairs of points."""
+    out = np.empty((x.shape[1], len(x), len(y)))
+    _collector(derivative)(_rows(x), _rows(y), out)
     return out
 
 
@@ -89,13 +89,13 @@ def _filler(function):
 
 
 @lru_cache(64)
-def _adder(derivative):
+def _collector(derivative):
     @njit(nogil=True)
-    def add(x, y, weights, out):
+    def collect(x, y, out):
         for i in range(len(x)):
             for j in range(len(y)):
                 gradient = derivative(x[i], y[j])
                 for k in range(x.shape[1]):
-                    out[i, k] += weights[i, j] * gradient[k]
+                    out[k, i, j] = gradient[k]
 
-    return add
+    return collect

@@ -7,6 +7,7 @@ from .given import GivenCost
 from .haversine import Haversine
 from .matrix import MatrixCost
 from .named import cost_of
+from .pair_slopes import PairSlopes
 from .powers import PowerOfDistance
 from .squared_euclidean import SQUARED_EUCLIDEAN, SquaredEuclidean
 
@@ -18,6 +19,7 @@ __all__ = [
     "GivenCost",
     "Haversine",
     "MatrixCost",
+    "PairSlopes",
     "PowerOfDistance",
     "SquaredEuclidean",
     "cost_of",

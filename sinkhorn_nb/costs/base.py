@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..common.array_types import Coordinates, Floats
+from .pair_slopes import PairSlopes, power_slopes
 
 
 class Cloud(Protocol):
@@ -101,6 +104,25 @@ class Cost(Protocol):
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """(n, d) derivatives in the points from those in the embedded points."""
         return gradients
+
+    def pushed(self, points: Floats, moves: Floats) -> Floats:
+        """(n, D) velocities of the embedded points, from velocities (n, d) of the points."""
+        return moves
+
+    def bent(self, points: Floats, gradients: Floats, moves: Floats) -> Floats:
+        """(n, d) change of `pulled` along velocities of the points, at the same gradients."""
+        return np.zeros_like(moves)
+
+    def slopes(self, x: Floats, y: Floats) -> PairSlopes:
+        """The derivatives of the cost at all pairs of embedded points; by default those of |x -
+        y|^2 / 2.
+        """
+        return power_slopes(x, y, 2.0)
+
+    @property
+    def has_slopes(self) -> bool:
+        """Whether derivatives in the points are known."""
+        return True
 
     def kind(self, per_cost: float) -> tuple[float, Any]:
         """The scale of the embedded points and the kind of cost in `backends.pointwise`, for which

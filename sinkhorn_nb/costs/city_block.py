@@ -9,6 +9,7 @@ import numpy as np
 from ..backends.pointwise import CityBlock as Kind
 from ..common.array_types import Floats
 from .base import Cloud, Cost
+from .pair_slopes import CitySlopes, PairSlopes, differences
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class CityBlock(Cost):
         """(n, m) costs between the rows of two arrays of points, from their differences."""
         costs: Floats = np.abs(x[:, None, :] - y[None, :, :]).sum(axis=2)
         return costs
+
+    def slopes(self, x: Floats, y: Floats) -> PairSlopes:
+        """The signs of the differences."""
+        return CitySlopes(np.sign(differences(x, y)))
 
     def diameter(self, source: Cloud, target: Cloud) -> float:
         """The sum of the sides of the bounding box of the two clouds."""

@@ -58,9 +58,24 @@ class Cosine(Cost):
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """The parts of the derivatives along the sphere, over the lengths of the points."""
         units = self.embedded(points, points[0])
-        along = np.einsum("ik,ik->i", units, gradients)[:, None] * units
+        along = _inner(units, gradients) * units
         pulled: Floats = (gradients - along) / np.linalg.norm(points, axis=1, keepdims=True)
         return pulled
+
+    def pushed(self, points: Floats, moves: Floats) -> Floats:
+        """The velocities along the sphere, over the lengths of the points."""
+        return self.pulled(points, moves)  # the derivative of the embedding is symmetric
+
+    def bent(self, points: Floats, gradients: Floats, moves: Floats) -> Floats:
+        """The change of `pulled` as the directions and the lengths of the points change."""
+        units = self.embedded(points, points[0])
+        turns = self.pulled(points, moves)
+        slopes = self.pulled(points, gradients)
+        lengths = np.linalg.norm(points, axis=1, keepdims=True)
+        stretch = _inner(units, moves)
+        change = _inner(turns, gradients) * units + _inner(units, gradients) * turns
+        bent: Floats = -(change + slopes * stretch) / lengths
+        return bent
 
     def kind(self, per_cost: float) -> tuple[float, None]:
         """The root of the factor, and the kind None of |u - v|^2 / 2."""
@@ -80,3 +95,9 @@ class Cosine(Cost):
     def bound(self, diameter: float) -> float:
         """An upper bound of the cost, diameter**2 / 2."""
         return diameter**2 / 2
+
+
+def _inner(u: Floats, v: Floats) -> Floats:
+    """(n, 1) inner products of rows."""
+    inner: Floats = np.einsum("ik,ik->i", u, v)[:, None]
+    return inner

@@ -10,6 +10,7 @@ import numpy as np
 from ..backends import cost_functions
 from ..common.array_types import Coordinates, Floats
 from .base import Cloud, Cost
+from .pair_slopes import GivenSlopes, PairSlopes
 
 SAMPLE = 32  # points of each cloud at which the function is tried
 SYMMETRY = 1e-9  # relative difference of c(x, y) and c(y, x) by rounding
@@ -85,6 +86,17 @@ class GivenCost(Cost):
         """(n, m) costs between the rows of two arrays of points."""
         costs: Floats = cost_functions.block(self.function, x, y)
         return costs
+
+    @property
+    def has_slopes(self) -> bool:
+        """Whether the caller gave the derivatives."""
+        return self.derivative is not None
+
+    def slopes(self, x: Floats, y: Floats) -> PairSlopes:
+        """The derivatives that the caller's second function gives at all pairs of points."""
+        on_x = cost_functions.derivatives(self.derivative, x, y)
+        on_y = cost_functions.derivatives(self.derivative, y, x)
+        return GivenSlopes(on_x, on_y.transpose(0, 2, 1))
 
     def diameter(self, source: Cloud, target: Cloud) -> float:
         """The largest cost, in size, between samples of both clouds."""

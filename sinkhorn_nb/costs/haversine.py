@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..backends.pointwise import Arc
 from ..common.array_types import Coordinates, Floats
 from .base import Cloud, Cost
+from .pair_slopes import PairSlopes, arc_slopes
 
 POLE = math.pi / 2 * (1 + 1e-6)  # the largest latitude, rounded to float32
 
@@ -68,11 +70,30 @@ class Haversine(Cost):
 
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """The derivatives in latitude and longitude."""
-        latitudes, longitudes = points.T
-        east = gradients[:, 1] * np.cos(longitudes) - gradients[:, 0] * np.sin(longitudes)
-        outward = gradients[:, 0] * np.cos(longitudes) + gradients[:, 1] * np.sin(longitudes)
-        north = gradients[:, 2] * np.cos(latitudes) - outward * np.sin(latitudes)
-        return np.column_stack([north, np.cos(latitudes) * east])
+        axes = _Axes.at(points)
+        north, east = (np.einsum("ik,ik->i", axis, gradients) for axis in axes[1:])
+        return np.column_stack([north, np.cos(points[:, 0]) * east])
+
+    def pushed(self, points: Floats, moves: Floats) -> Floats:
+        """Velocities on the sphere, from those of latitude and longitude."""
+        latitudes = points[:, :1]
+        axes = _Axes.at(points)
+        return moves[:, :1] * axes.north + np.cos(latitudes) * moves[:, 1:] * axes.east
+
+    def bent(self, points: Floats, gradients: Floats, moves: Floats) -> Floats:
+        """The change of `pulled` as north and east turn."""
+        latitudes = points[:, 0]
+        up, north, east = (np.einsum("ik,ik->i", axis, gradients) for axis in _Axes.at(points))
+        (on_north, on_east) = moves.T
+        cosines, sines = np.cos(latitudes), np.sin(latitudes)
+        outward = cosines * up - sines * north
+        bent_north = -on_north * up - sines * on_east * east
+        bent_east = -sines * on_north * east - cosines * on_east * outward
+        return np.column_stack([bent_north, bent_east])
+
+    def slopes(self, x: Floats, y: Floats) -> PairSlopes:
+        """The derivatives at all pairs of points of the sphere."""
+        return arc_slopes(x, y)
 
     def kind(self, per_cost: float) -> tuple[float, Arc]:
         """A sphere on which arcs have the length of the angle times the factor."""
@@ -92,3 +113,21 @@ class Haversine(Cost):
     def bound(self, diameter: float) -> float:
         """An upper bound of the cost, the diameter."""
         return diameter
+
+
+class _Axes(NamedTuple):
+    """(n, 3) unit vectors up, to the north and to the east at points (latitude, longitude)."""
+
+    up: Floats
+    north: Floats
+    east: Floats
+
+    @classmethod
+    def at(cls, points: Floats) -> _Axes:
+        (latitudes, longitudes) = points.T
+        zeros = np.zeros(len(points))
+        outward = np.column_stack([np.cos(longitudes), np.sin(longitudes), zeros])
+        east = np.column_stack([-np.sin(longitudes), np.cos(longitudes), zeros])
+        pole = np.array([0.0, 0.0, 1.0])
+        cosines, sines = np.cos(latitudes)[:, None], np.sin(latitudes)[:, None]
+        return cls(cosines * outward + sines * pole, cosines * pole - sines * outward, east)

@@ -9,6 +9,7 @@ import numpy as np
 from ..backends.pointwise import Distance, Power
 from ..common.array_types import Floats
 from .base import Cloud, Cost
+from .pair_slopes import PairSlopes, power_slopes
 from .squared_euclidean import SQUARED_EUCLIDEAN
 
 
@@ -59,6 +60,10 @@ class PowerOfDistance(Cost):
         distances = np.linalg.norm(x[:, None, :] - y[None, :, :], axis=2)
         costs: Floats = distances**self.p / self.p
         return costs
+
+    def slopes(self, x: Floats, y: Floats) -> PairSlopes:
+        """The derivatives at all pairs of points."""
+        return power_slopes(x, y, self.p)
 
     def diameter(self, source: Cloud, target: Cloud) -> float:
         """The diagonal of the bounding box of the two clouds."""

@@ -13,6 +13,7 @@ import numpy as np
 from ..common.array_types import Floats
 from ..measures.partition import Partition
 from .cost_gradient import CostGradient
+from .cost_slopes import CostSlopes
 from .envelope import Gradient
 from .linear_system import LinearSolve
 from .linearization import Linearization, of_weights
@@ -37,7 +38,7 @@ class _Cotangent:
         self.a = np.zeros(n)
         self.b = np.zeros(m)
         self.masses = np.zeros(2)
-        self.y = np.zeros_like(linearization.y)
+        self.y = np.zeros_like(linearization.images)
         self.size = 0.0
         self.left: list[Floats] = []
         self.right: list[Floats] = []
@@ -66,7 +67,7 @@ class _Cotangent:
         """Add <t, d(K c y)>; its rows are normalized, so it does not depend on df."""
         eps = self._of.problem.eps
         system = self._of.system
-        y = self._of.y
+        y = self._of.images
         level = (t * system.on_rows(system.c[:, None] * y)).sum(axis=1)
         sums = system.on_columns(np.column_stack([t, level, np.abs(t).sum(axis=1)]))
         on_b = (y * sums[:, :-2]).sum(axis=1) - sums[:, -2]
@@ -88,7 +89,10 @@ class _Cotangent:
         (u, v), (on_a, on_b), report = self._adjoint(tol)
         self._add_factors(np.column_stack([u, system.r]), np.column_stack([system.c, v]))
         factors = np.hstack(self.left), np.hstack(self.right)
-        on_x, on_y = self._on_points(factors) if of.problem.has_points else (of.x, of.y)
+        on_x, on_y = of.x, of.y
+        if of.problem.has_points:
+            on_x, on_y = CostSlopes(of).on_points(factors)
+            on_y = on_y + self.y
         on_a = self.a - of.problem.eps * of.row_ratios * on_a
         on_b = self.b - of.problem.eps * of.column_ratios * on_b
         gradient = Gradient(
@@ -99,17 +103,6 @@ class _Cotangent:
         )
         pulled = ImplicitGradient.of(gradient, report._replace(n_passes=system.n_passes))
         return pulled if of.problem.has_points else pulled.with_costs(CostGradient(of, *factors))
-
-    def _on_points(self, factors: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-        """The derivatives in the points, sums of K_ij <left_i, right_j> dC_ij / dx_i and the map's
-        own.
-        """
-        of = self._of
-        ones = np.ones((len(of.x), 1)), np.ones((len(of.y), 1))
-        rows = of.system.slopes_on_rows(np.hstack([ones[1], of.y]), factors)
-        columns = of.system.slopes_on_columns(np.hstack([ones[0], of.x]), factors)
-        on_y = columns[:, :1] * of.y - columns[:, 1:] + self.y
-        return rows[:, :1] * of.x - rows[:, 1:], on_y
 
     def _fix_constant(self) -> None:
         """Remove the normalization <a, f> = <b, g> from the cotangent, so that it applies to any

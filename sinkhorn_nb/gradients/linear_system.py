@@ -118,6 +118,10 @@ class LinearSystem:
         """Number of passes over the pairs so far."""
         return self._kernel.n_passes
 
+    def count_passes(self, number: int) -> None:
+        """Count passes over the pairs that others make."""
+        with_pairs(self._kernel).count_pairs(number * len(self.r) * len(self.c))
+
     def on_rows(self, V: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
         """sum_j K_ij V_j; for factors A (n, r) and B (m, r), sum_j K_ij <A_i, B_j> V_j."""
         return _columns(V, lambda V: self._kernel.product(self._f, self._g, V, factors))

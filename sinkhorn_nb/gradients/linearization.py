@@ -14,7 +14,6 @@ Thornton & Cuturi 2023, "Rethinking initialization of the Sinkhorn algorithm", s
 from __future__ import annotations
 
 from ..common.array_types import Floats
-from ..costs import SQUARED_EUCLIDEAN
 from ..dual import Iterate, aim
 from ..measures.measure import Measure
 from ..problem import Problem
@@ -22,8 +21,9 @@ from .linear_system import LinearSystem
 
 
 class Linearization:
-    """The linear system of a problem at an iterate, with centered points, all in the order of the
-    partitions.
+    """The linear system of a problem at an iterate, all in the order of the partitions.
+
+    x and y are embedded points, and `images` are the points y of maps, all of them centered.
     """
 
     def __init__(self, problem: Problem, iterate: Iterate, backend: str) -> None:
@@ -32,11 +32,15 @@ class Linearization:
         self.a, self.b = self.source.probabilities, self.target.probabilities
         x, y = self.source.points, self.target.points
         if problem.has_points:
-            self.x, self.y = x - problem.centre, y - problem.centre
+            # The cost is a function of the distance between these points, unless its kind says more
+            self.x = problem.cost.embedded(x, problem.centre)
+            self.y = problem.cost.embedded(y, problem.centre)
+            self.images = y - problem.centre
         else:
             self.x, self.y = x[:, :0], y[:, :0]
+            self.images = self.y
         # The derivative of the cost in x_i is s_ij (x_i - y_j)
-        self.slopes_are_one = problem.cost == SQUARED_EUCLIDEAN or not problem.has_points
+        self.slopes_are_one = problem.cost.kind(1.0)[1] is None or not problem.has_points
         self.system = LinearSystem(problem, iterate, backend)
         # r / a and c / b, also of points without mass
         rates = problem.dual().rates

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .cost_gradient import CostGradient
+    from .matrix_changes import PlanTangent
 
 
 class Reported(Represented):
@@ -65,7 +66,22 @@ class _Tangents(NamedTuple):
 
 
 class Tangents(Reported, _Tangents):
-    """Directional derivatives of f (n,), g (m,) and the value."""
+    """Directional derivatives of f (n,), g (m,) and the value.
+
+    For a matrix of costs, `plan` has those of the plan, as an (n, m) linear operator with
+    `toarray()`; otherwise it is None.
+    """
+
+    plan: PlanTangent | None = None
+
+    def with_plan(self, plan: PlanTangent | None) -> Self:
+        """The derivatives, with those of the plan."""
+        self.plan = plan
+        return self
+
+    def sent(self, home: Home) -> Self:
+        """The values as arrays of another home, with the same report."""
+        return super().sent(home).with_plan(self.plan)
 
 
 class _HessianProduct(NamedTuple):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backends.cost_functions import Function, mean_derivatives
+from ..backends.cost_functions import Function, derivatives
 from ..backends.plan_entries import PlanEntries
 from ..common.array_types import Floats
 
-PAIRS_A_BLOCK = 2**22
+NUMBERS_A_BLOCK = 2**20
 HIGHEST = 960.0  # log2 of the largest entry
 
 
@@ -17,11 +17,12 @@ def given_slopes(cost: Function, x: Floats, F: Floats, y: Floats, G: Floats) -> 
     in x_i; these are NaN if they are not known.
     """
     out = np.full((len(x), 1 + x.shape[1]), np.nan)
-    step = max(1, PAIRS_A_BLOCK // len(y))
+    step = max(1, NUMBERS_A_BLOCK // (len(y) * x.shape[1]))
     for i in range(0, len(x), step):
         rows = slice(i, i + step)
         block = PlanEntries(x[rows], F[rows], y, G, 0.5, HIGHEST, cost).dense()
         out[rows, 0] = block.sum(axis=1)
         if cost.derivative is not None:
-            out[rows, 1:] = mean_derivatives(cost.derivative, block, x[rows], y)
+            on_x = derivatives(cost.derivative, x[rows], y)
+            out[rows, 1:] = np.einsum("kij,ij->ik", on_x, block)
     return out

@@ -7,18 +7,15 @@ import numpy as np
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import ArrayLike, Floats, Numbers
-from ..costs import SQUARED_EUCLIDEAN, PowerOfDistance, SquaredEuclidean
 from ..dual import Iterate
 from ..gradients.implicit import pullback
 from ..gradients.linear_system import LINEAR_TOL
 from ..gradients.linearization import Linearization
 from ..gradients.reports import HessianProduct, ImplicitGradient, Tangents
-from ..gradients.tangents import hessian_vector_product, pushforward
+from ..gradients.tangents import Direction, hessian_vector_product, pushforward
 from ..interop.arrays import Home
 from ..problem import Problem
 from .status import warned
-
-POWERS = SquaredEuclidean, PowerOfDistance  # costs whose slopes the linear system knows
 
 
 class Differentiable:
@@ -107,8 +104,10 @@ class Differentiable:
         a: ArrayLike | None = None,
         b: ArrayLike | None = None,
         tol: float = LINEAR_TOL,
+        C: ArrayLike | None = None,
     ) -> Tangents:
-        """Derivatives of potentials and value along a direction of points and weights.
+        """Derivatives of potentials and value along a direction of points and weights, or of a
+        matrix of costs.
 
         Parameters
         ----------
@@ -118,11 +117,15 @@ class Differentiable:
             Changes of the weights, of the same sum if both marginals are exact; zero by default.
         tol : float
             Relative residual of the linear system.
+        C : (n, m) array-like, optional
+            Changes of the costs, for a problem of a matrix of costs; zero by default.
 
         Returns
         -------
         Tangents
-            f (n,), g (m,) and value, and the attribute `linear_solve`.
+            f (n,), g (m,) and value, and the attribute `linear_solve`. For a matrix of costs, the
+            attribute `plan` is the derivative of the plan, which is the gradient of the value in
+            the costs, as a linear operator.
 
         Notes
         -----
@@ -132,12 +135,26 @@ class Differentiable:
         tol = validation.positive("tol", tol)
         if x is not None or y is not None:
             problem.require_points()
-        x = _direction("x", x, problem.coordinates[0])
-        y = _direction("y", y, problem.coordinates[1])
-        a = _direction("a", a, problem.source.weights)
-        b = _direction("b", b, problem.target.weights)
+        direction = Direction(
+            _direction("x", x, problem.coordinates[0]),
+            _direction("y", y, problem.coordinates[1]),
+            _direction("a", a, problem.source.weights),
+            _direction("b", b, problem.target.weights),
+            None if C is None else self._changes(C),
+        )
         with single_threaded_blas():
-            return warned(pushforward(self._linearized(), x, y, a, b, tol)).sent(self.home)
+            return warned(pushforward(self._linearized(), direction, tol)).sent(self.home)
+
+    def _changes(self, C: ArrayLike) -> Floats:
+        """The checked changes of a matrix of costs."""
+        problem = self.problem
+        if problem.has_points:
+            raise ValueError(
+                "C: expected no changes of the costs of a problem between points, whose costs "
+                "follow from these; pass x and y, or the matrix of the costs to entropic_ot_matrix"
+            )
+        sizes = len(problem.source), len(problem.target)
+        return validation.like("C", C, np.broadcast_to(0.0, sizes))
 
     def hessian_vector_product(
         self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
@@ -167,11 +184,6 @@ class Differentiable:
     ) -> HessianProduct:
         problem = self.problem
         problem.require_points()
-        if problem.cost != SQUARED_EUCLIDEAN:
-            raise ValueError(
-                f"cost: expected |x - y|^2 / 2 for products with the Hessian, got "
-                f"{problem.cost.formula}; use differences of gradient(), or pass p=2"
-            )
         tol = validation.positive("tol", tol)
         dx = _direction("dx", dx, problem.coordinates[0])
         dy = _direction("dy", dy, problem.coordinates[1])
@@ -179,13 +191,6 @@ class Differentiable:
             return hessian_vector_product(self._linearized(), dx, dy, tol)
 
     def _linearized(self) -> Linearization:
-        problem = self.problem
-        if problem.has_points and not isinstance(problem.cost, POWERS):
-            raise ValueError(
-                f"cost: expected |x - y|^p / p for implicit derivatives, got "
-                f"{problem.cost.formula}; gradient() has those of the value, or pass p, or the "
-                "matrix of the costs to entropic_ot_matrix"
-            )
         return Linearization(self.problem, self._row_iterate, self.backend)
 
 

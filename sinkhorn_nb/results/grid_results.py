@@ -118,6 +118,7 @@ class GridSolution(Solution):
         a: ArrayLike | None = None,
         b: ArrayLike | None = None,
         tol: float = LINEAR_TOL,
+        C: ArrayLike | None = None,
     ) -> Tangents:
         """Like `Solution.pushforward`, with arrays in the shapes of the images; its passes are over
         all pairs of pixels.
@@ -125,7 +126,7 @@ class GridSolution(Solution):
         source, target = self.problem.source, self.problem.target
         moves = flat("x", x, source, source.dimension), flat("y", y, target, source.dimension)
         changes = flat("a", a, source), flat("b", b, target)
-        found = self.on_points.pushforward(*moves, *changes, tol)
+        found = self.on_points.pushforward(*moves, *changes, tol, C)
         of_f, of_g = shaped(source, found.f), shaped(target, found.g)
         return Tangents.of((of_f, of_g, found.value), found.linear_solve)
 

@@ -19,7 +19,13 @@ def hessian_product(
     parts that belong to weights are right up to a constant, like those of the gradient.
     """
     if isinstance(result, Solution):
-        return _of_solution(result, direction, tol)
+        product = _of_solution(result, direction, tol)
+        return (
+            product
+            if result.problem.marginals.are_exact
+            else _with_masses(product, result, direction)
+        )
+    # The terms of the masses cancel
     cross = _of_solution(result.xy, direction, tol)
     dx, dy, da, db = direction
     on_x = _of_solution(result.xx, Gradient(dx, dx, da, da), tol)
@@ -34,18 +40,31 @@ def hessian_product(
 
 
 def _of_solution(solution: Solution, direction: Gradient, tol: float) -> Gradient:
+    """The derivative of the gradient without eps times the mass of the other measure, which is a
+    part of the derivative in the weights.
+    """
     dx, dy, da, db = (np.asarray(part, dtype=np.float64) for part in direction)
     on_x: Floats = np.zeros_like(dx)
     on_y: Floats = np.zeros_like(dy)
     on_a: Floats = np.zeros_like(da)
     on_b: Floats = np.zeros_like(db)
 
+    problem = solution.problem
+    potentials = solution.f, solution.g
+    of_f, of_g = problem.marginals.weight_curvatures(*potentials, problem.eps)
     if dx.any() or dy.any():
         on_x, on_y = solution.hessian_vector_product(dx, dy, tol)
         moved = solution.pushforward(x=dx, y=dy, tol=tol)
-        on_a, on_b = moved.f, moved.g
+        on_a, on_b = of_f * moved.f, of_g * moved.g
     if da.any() or db.any():
-        pulled = solution.pullback(f=da, g=db, tol=tol)
+        pulled = solution.pullback(f=of_f * da, g=of_g * db, tol=tol)
         on_x, on_y = on_x + pulled.x, on_y + pulled.y
         on_a, on_b = on_a + pulled.a, on_b + pulled.b
     return Gradient(on_x, on_y, on_a, on_b)
+
+
+def _with_masses(product: Gradient, solution: Solution, direction: Gradient) -> Gradient:
+    """The product, with the change of eps times the mass of the other measure."""
+    eps = solution.problem.eps
+    change_of_a, change_of_b = (float(np.sum(part)) for part in direction[2:])
+    return product._replace(a=product.a + eps * change_of_b, b=product.b + eps * change_of_a)

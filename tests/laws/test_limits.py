@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import exact_cost
-from problems import PRECISE, cloud, example, gaussian_entropic_ot, gaussian_grid
+from problems import (
+    PRECISE,
+    cloud,
+    example,
+    gaussian_entropic_ot,
+    gaussian_grid,
+    gaussian_transported_mass,
+)
 from strategies import pairs
 
 from sinkhorn_nb import Sinkhorn, entropic_ot, sinkhorn_divergence, sinkhorn_divergences
@@ -151,6 +158,26 @@ def test_gaussians_on_a_line(blur, mean, variance):
     debiased = cross - sum(gaussian_entropic_ot(0.0, v, 0.0, v, blur) for v in (1.0, variance)) / 2
     assert divergence.xy.value == pytest.approx(cross, abs=1e-6)
     assert divergence.value == pytest.approx(debiased, abs=1e-6)
+
+
+@pytest.mark.parametrize("rho", [0.3, 2.0])
+@pytest.mark.parametrize("mean", [0.0, 2.0])
+def test_unbalanced_gaussians_on_a_line(mean, rho):
+    eps = 0.25
+    a, b = (1.0, 0.0, 1.0), (1.5, mean, 0.5)
+    (x, u), (y, v) = gaussian_grid(*a[1:], 160), gaussian_grid(*b[1:], 170)
+    measures = x, y, a[0] * u, b[0] * v
+    solution = entropic_ot(*measures, eps=eps, rho=rho, solver=PRECISE)
+
+    def value(a, b):
+        mass = gaussian_transported_mass(a, b, eps, rho)
+        return rho * (a[0] + b[0]) + eps * a[0] * b[0] - (2 * rho + eps) * mass
+
+    assert solution.plan.sum() == pytest.approx(gaussian_transported_mass(a, b, eps, rho), abs=1e-8)
+    assert solution.value == pytest.approx(value(a, b), abs=1e-8)
+    divergence = sinkhorn_divergence(*measures, eps=eps, rho=rho, solver=PRECISE)
+    debiased = value(a, b) - (value(a, a) + value(b, b)) / 2 + eps / 2 * (a[0] - b[0]) ** 2
+    assert divergence.value == pytest.approx(debiased, abs=1e-8)
 
 
 def test_gaussians_in_the_plane():

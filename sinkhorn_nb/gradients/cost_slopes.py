@@ -1,0 +1,198 @@
+"""Sums of derivatives of the cost over the plan: first derivatives in the points, changes of the
+cost when points move, and second derivatives.
+
+For functions of the distance between (embedded) points they are products with the plan. Costs that
+depend on coordinates, and second derivatives other than those of |x - y|^2 / 2, are summed pair by
+pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from ..common.array_types import Floats
+from ..costs import CityBlock, GivenCost
+from .linearization import Linearization
+from .pair_sums import Cloud, PairSums
+
+BY_COORDINATES = CityBlock, GivenCost
+
+Pair: TypeAlias = tuple[Floats, Floats]  # arrays of the source and of the target
+NO_SLOPES = (
+    "x, y: expected a cost with known derivatives, as the points move, got a function alone; pass "
+    "cost=(function, derivative)"
+)
+
+
+class Changes(NamedTuple):
+    """First-order changes of sums over the plan.
+
+    Attributes
+    ----------
+    rows, columns : (n,) and (m,) arrays
+        sum_j K_ij c_j dC_ij and sum_i K_ij r_i dC_ij.
+    on_rows, on_columns : (n,) and (m,) arrays
+        K db and K'da.
+    means : pair of (n, 2 D) and (m, 2 D) arrays, optional
+        sum_j K_ij c_j (y_j, dy_j), and alike for the columns, if the sums needed them.
+    """
+
+    rows: Floats
+    columns: Floats
+    on_rows: Floats
+    on_columns: Floats
+    means: Pair | None = None
+
+
+class CostSlopes:
+    """Sums of derivatives of the cost of a linearized problem, in the order of the partitions."""
+
+    def __init__(self, of: Linearization) -> None:
+        self._of = of
+        self._cost = of.problem.cost
+        self._points = of.source.points, of.target.points
+
+    def on_points(self, factors: Pair) -> Pair:
+        """The derivatives of sum_ij K_ij <A_i, B_j> C_ij in the points, at constant K."""
+        of = self._of
+        if not self._cost.has_slopes:
+            nan_x, nan_y = (np.full(points.shape, np.nan) for points in self._points)
+            return nan_x, nan_y
+        if isinstance(self._cost, BY_COORDINATES):
+            of.system.count_passes(2)
+            return self._pairs.slopes(factors), self._pairs.T.slopes(factors[::-1])
+        ones = np.ones((len(of.x), 1)), np.ones((len(of.y), 1))
+        rows = of.system.slopes_on_rows(np.hstack([ones[1], of.y]), factors)
+        columns = of.system.slopes_on_columns(np.hstack([ones[0], of.x]), factors)
+        return self._pulled(
+            rows[:, :1] * of.x - rows[:, 1:],
+            columns[:, :1] * of.y - columns[:, 1:],
+        )
+
+    def changes(self, moves: Pair, on_weights: Pair) -> Changes:
+        """The changes when the points move, and products of K with measures."""
+        of = self._of
+        system = of.system
+        do_move = any(move.any() for move in moves)
+        if isinstance(self._cost, BY_COORDINATES) or not (do_move or of.slopes_are_one):
+            return self._changes_by_pairs(moves, on_weights, do_move)
+        (dx, dy) = self._pushed(moves)
+        by_rows = _Products(system.on_rows, system.slopes_on_rows, of.slopes_are_one)
+        by_columns = _Products(system.on_columns, system.slopes_on_columns, of.slopes_are_one)
+        (x, y) = (of.x, dx), (of.y, dy)
+        rows, on_rows, of_x = by_rows.moments(system.c, x, y, on_weights[1])
+        columns, on_columns, of_y = by_columns.moments(system.r, y, x, on_weights[0])
+        return Changes(rows, columns, on_rows, on_columns, (of_x, of_y))
+
+    def _changes_by_pairs(self, moves: Pair, on_weights: Pair, do_move: bool) -> Changes:
+        system = self._of.system
+        (da, db) = on_weights
+        products = system.on_rows(db), system.on_columns(da)
+        if not do_move:
+            return Changes(np.zeros(len(da)), np.zeros(len(db)), *products)
+        if not self._cost.has_slopes:
+            raise ValueError(NO_SLOPES)
+        (dx, dy) = moves
+        system.count_passes(2)
+        return Changes(self._pairs.changes(dx, dy), self._pairs.T.changes(dy, dx), *products)
+
+    def curvatures(self, tangents: Pair, moves: Pair, changes: Changes) -> Pair:
+        """The changes of sum_j K_ij r_i c_j dC_ij / dx_i, and alike for y, along directions of the
+        potentials and the points.
+        """
+        system = self._of.system
+        (dx, dy) = self._pushed(moves)
+        if changes.means is not None and self._of.slopes_are_one:
+            (on_x, mean_x), (on_y, mean_y) = self._of_squares(tangents, (dx, dy), changes.means)
+        else:
+            system.count_passes(2)
+            pairs = self._pairs
+            (on_x, mean_x) = pairs.curvatures(tangents, (dx, dy))
+            (on_y, mean_y) = pairs.T.curvatures(tangents[::-1], (dy, dx))
+        (r, c) = (marginal[:, None] for marginal in (system.r, system.c))
+        (on_x, on_y) = self._pulled(r * on_x, c * on_y)
+        on_x = on_x + self._cost.bent(self._points[0], r * mean_x, moves[0])
+        return on_x, on_y + self._cost.bent(self._points[1], c * mean_y, moves[1])
+
+    def _of_squares(self, tangents: Pair, moves: Pair, means: Pair) -> tuple[Pair, Pair]:
+        """The changes of the means of x_i - y_j, and these means, on both sides."""
+        of = self._of
+        system = of.system
+        (df, dg), (dx, dy) = tangents, moves
+        # <A_i, B_j> = df_i + dg_j - dC_ij
+        on_x = df - (of.x * dx).sum(axis=1)
+        on_y = dg - (of.y * dy).sum(axis=1)
+        A = np.column_stack([on_x, np.ones(len(on_x)), dx, of.x])
+        B = np.column_stack([np.ones(len(on_y)), on_y, of.y, dy])
+        c = system.c[:, None]
+        r = system.r[:, None]
+        rows = system.on_rows(np.column_stack([c, c * of.y]), (A, B))
+        columns = system.on_columns(np.column_stack([r, r * of.x]), (A, B))
+        return (
+            _changes_of_means(rows, (of.x, dx), means[0], of.problem.eps),
+            _changes_of_means(columns, (of.y, dy), means[1], of.problem.eps),
+        )
+
+    @property
+    def _pairs(self) -> PairSums:
+        of = self._of
+        system = of.system
+        places = self._cost.places
+        (f, g) = system.potentials
+        (x, y) = self._points
+        source = Cloud("x", of.source.order, x, places(x), f, system.r)
+        target = Cloud("y", of.target.order, y, places(y), g, system.c)
+        return PairSums(source, target, self._cost, of.problem.eps)
+
+    def _pushed(self, moves: Pair) -> Pair:
+        if not self._of.problem.has_points:
+            return moves
+        return self._cost.pushed(self._points[0], moves[0]), self._cost.pushed(
+            self._points[1], moves[1]
+        )
+
+    def _pulled(self, on_x: Floats, on_y: Floats) -> Pair:
+        pulled = self._cost.pulled
+        return pulled(self._points[0], on_x), pulled(self._points[1], on_y)
+
+
+class _Products(NamedTuple):
+    """Products with K for one side, and with K_ij s_ij, where s_ij may be 1 for all pairs."""
+
+    of_pairs: Callable[[Floats], Floats]
+    of_slopes: Callable[[Floats], Floats]
+    slopes_are_one: bool
+
+    def moments(
+        self,
+        marginal: Floats,
+        own: Pair,
+        other: Pair,
+        weights: Floats,
+    ) -> tuple[Floats, Floats, Floats]:
+        """Sums over the other side of dC_ij = s_ij <x_i - y_j, dx_i - dy_j> with its marginal; of
+        the weights; of y_j and dy_j, times s_ij, with the marginal.
+        """
+        (x, dx), (y, dy) = own, other
+        d = x.shape[1]
+        w = marginal[:, None]
+        moments = np.hstack([w * y, w * dy, w * (y * dy).sum(axis=1, keepdims=True)])
+        if self.slopes_are_one:
+            sums = self.of_pairs(np.column_stack([moments, weights]))
+            level: Floats = np.ones((len(x), 1))
+            on_weights = sums[:, -1]
+        else:
+            sums = self.of_slopes(np.column_stack([moments, marginal]))
+            level = sums[:, -1:]
+            on_weights = self.of_pairs(weights[:, None])[:, 0]
+        costs = (level * x * dx - dx * sums[:, :d] - x * sums[:, d : 2 * d]).sum(axis=1)
+        return costs + sums[:, -2], on_weights, sums[:, : 2 * d]
+
+
+def _changes_of_means(sums: Floats, own: Pair, means: Floats, eps: float) -> Pair:
+    (x, dx) = own
+    mean_y, mean_dy = np.hsplit(means, 2)
+    return (sums[:, :1] * x - sums[:, 1:]) / eps + dx - mean_dy, x - mean_y

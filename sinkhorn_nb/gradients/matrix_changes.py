@@ -1,0 +1,104 @@
+"""What changes along a direction of a matrix of costs: sums over the pairs, and the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from ..common.array_types import Floats
+from ..common.representation import Represented
+from .cost_gradient import CostGradient
+from .linearization import Linearization
+
+ENTRIES = 2**20  # of the matrix, read at a time
+
+
+class CostChanges:
+    """Sums of K_ij dC_ij over the rows and the columns of a matrix of changes dC, in the order of
+    the partitions; the matrix itself is in the caller's order.
+    """
+
+    def __init__(self, of: Linearization, dC: Floats) -> None:
+        self._of, self._changes = of, dC
+
+    def on_rows(self, V: Floats) -> Floats:
+        """sum_j K_ij dC_ij V_j."""
+        blocks = [block @ V for _, block in self._blocks()]
+        return np.concatenate(blocks)
+
+    def on_columns(self, U: Floats) -> Floats:
+        """sum_i K_ij dC_ij U_i."""
+        sums: Floats = np.zeros((len(self._of.b), *U.shape[1:]))
+        for rows, block in self._blocks():
+            sums += block.T @ U[rows]
+        return sums
+
+    def toarray(self) -> Floats:
+        """All K_ij dC_ij."""
+        return np.concatenate([block for _, block in self._blocks()])
+
+    def _blocks(self) -> Iterator[tuple[slice, Floats]]:
+        of = self._of
+        x, y = of.source.points, of.target.points
+        f, g = of.system.potentials
+        for i in range(0, len(x), max(1, ENTRIES // len(y))):
+            rows = slice(i, i + max(1, ENTRIES // len(y)))
+            C = of.problem.cost.block(x[rows], y)
+            dC = self._changes[np.ix_(of.source.order[rows], of.target.order)]
+            yield rows, np.exp((f[rows, None] + g - C) / of.problem.eps) * dC
+
+
+class PlanTangent(Represented, LinearOperator):
+    """The derivative of a plan along a direction, dP_ij = K_ij (<left_i, right_j> - r_i c_j dC_ij
+    mass / eps), as an operator that is never formed.
+    """
+
+    dtype = np.dtype(np.float64)
+
+    def __init__(
+        self, of: Linearization, factors: tuple[Floats, Floats], changes: CostChanges | None
+    ) -> None:
+        self._of, self._changes = of, changes
+        self._at_these_costs = CostGradient(of, *factors)
+        self.shape = self._at_these_costs.shape
+
+    def toarray(self) -> Floats:
+        """The dense (n, m) derivatives, which take several times the memory of the matrix."""
+        of = self._of
+        dense = self._at_these_costs.toarray()
+        if self._changes is None:
+            return dense
+        through = self._scale * of.system.r[:, None] * of.system.c * self._changes.toarray()
+        restored: Floats = dense - of.source.restore(of.target.restore(through.T).T)
+        return restored
+
+    def _matmat(self, V: Floats) -> Floats:
+        of = self._of
+        product: Floats = self._at_these_costs @ V
+        if self._changes is None:
+            return product
+        sums = self._changes.on_rows(of.system.c[:, None] * of.target.sort(V))
+        return product - of.source.restore(self._scale * of.system.r[:, None] * sums)
+
+    def _rmatmat(self, U: Floats) -> Floats:
+        of = self._of
+        product: Floats = self._at_these_costs.T @ U
+        if self._changes is None:
+            return product
+        sums = self._changes.on_columns(of.system.r[:, None] * of.source.sort(U))
+        return product - of.target.restore(self._scale * of.system.c[:, None] * sums)
+
+    def _matvec(self, v: Floats) -> Floats:
+        return self._matmat(v.reshape(-1, 1))
+
+    def _rmatvec(self, u: Floats) -> Floats:
+        return self._rmatmat(u.reshape(-1, 1))
+
+    @property
+    def _scale(self) -> float:
+        return self._of.problem.mass / self._of.problem.eps
+
+    def _facts(self) -> dict[str, object]:
+        return dict(zip("nm", self.shape, strict=True))

@@ -1,0 +1,126 @@
+"""Sums over the pairs of derivatives of the cost that products with the plan do not give: panels of
+rows are formed, used and dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..backends.cpu.threads import run
+from ..common.array_types import Booleans, Floats, Indices
+from ..costs import Cost, PairSlopes
+
+ENTRIES = 2**17  # of a panel's largest array: what is read again is in the cache
+HIGHEST = 230.0  # exponent at points without mass, which may be far from all others
+
+
+class Cloud(NamedTuple):
+    """One side of the plan P_ij = r_i c_j K_ij, K_ij = exp((f_i + g_j - C_ij) / eps)."""
+
+    name: str
+    order: Indices  # the caller's rows
+    points: Floats  # in which the cost is given
+    places: Floats  # embedded
+    potential: Floats
+    marginal: Floats
+
+
+class PairSums(NamedTuple):
+    """Sums over j of derivatives of C_ij, for each i. The same for each j are those of `T`."""
+
+    own: Cloud
+    other: Cloud
+    cost: Cost
+    eps: float
+
+    @property
+    def T(self) -> PairSums:
+        """The sums over i for each j."""
+        return self._replace(own=self.other, other=self.own)
+
+    def slopes(self, factors: tuple[Floats, Floats]) -> Floats:
+        """(n, D) sums of K_ij <A_i, B_j> times the derivatives of C_ij in (embedded) x_i."""
+        (A, B) = factors
+        sums: Floats = np.zeros(self.own.places.shape)
+
+        def add(rows: slice) -> None:
+            weights = self._entries(rows) * (A[rows] @ B.T)
+            on_x = self._slopes(rows).on_x
+            sums[rows] = np.einsum("kij,ij->ik", on_x, weights)
+
+        self._run(add)
+        return sums
+
+    def changes(self, dx: Floats, dy: Floats) -> Floats:
+        """(n,) sums of K_ij c_j dC_ij along directions of the (embedded) points."""
+        sums: Floats = np.zeros(len(dx))
+
+        def add(rows: slice) -> None:
+            along = self._slopes(rows).along(dx[rows], dy)
+            sums[rows] = np.einsum("ij,ij->i", self._shares(rows), along)
+
+        self._run(add)
+        return sums
+
+    def curvatures(
+        self, tangents: tuple[Floats, Floats], moves: tuple[Floats, Floats]
+    ) -> tuple[Floats, Floats]:
+        """(n, D) changes of the means of the derivatives in x_i under K_ij c_j, and these means,
+        along directions of the potentials and the (embedded) points.
+
+        Raises a ValueError at a pair with mass where the cost has no second derivatives.
+        """
+        (df, dg), (dx, dy) = tangents, moves
+        changes: Floats = np.zeros(dx.shape)
+        means: Floats = np.zeros(dx.shape)
+
+        def add(rows: slice) -> None:
+            slopes = self._slopes(rows)
+            shares = self._shares(rows)
+            has_mass = (self.own.marginal[rows, None] > 0) & (shares > 0)
+            self._refuse(has_mass & slopes.kinks(dx[rows], dy), rows)
+            logs = (df[rows, None] + dg - slopes.along(dx[rows], dy)) / self.eps
+            on_x = slopes.on_x
+            bends = slopes.change(dx[rows], dy)
+            changes[rows] = np.einsum("kij,ij->ik", on_x * logs + bends, shares)
+            means[rows] = np.einsum("kij,ij->ik", on_x, shares)
+
+        self._run(add)
+        return changes, means
+
+    def _slopes(self, rows: slice) -> PairSlopes:
+        return self.cost.slopes(self.own.places[rows], self.other.places)
+
+    def _entries(self, rows: slice) -> Floats:
+        """K_ij."""
+        return np.exp(np.minimum(self._logs(rows), HIGHEST))
+
+    def _shares(self, rows: slice) -> Floats:
+        """K_ij c_j, whose sums over j are 1."""
+        c = self.other.marginal
+        log_c = np.log(c, out=np.full(len(c), -np.inf), where=c > 0)
+        return np.exp(np.minimum(self._logs(rows) + log_c, 0.0))
+
+    def _logs(self, rows: slice) -> Floats:
+        costs = self.cost.block(self.own.points[rows], self.other.points)
+        return (self.own.potential[rows, None] + self.other.potential - costs) / self.eps
+
+    def _run(self, add: Callable[[slice], None]) -> None:
+        (n, d) = self.own.places.shape
+        size = max(1, ENTRIES // (max(d, 1) * len(self.other.places)))
+        run(add, [(slice(i, i + size),) for i in range(0, n, size)])
+
+    def _refuse(self, kinks: Booleans, rows: slice) -> None:
+        if not kinks.any():
+            return
+        i, j = np.argwhere(kinks)[0].tolist()
+        own = f"{self.own.name}[{self.own.order[rows.start + i]}]"
+        other = f"{self.other.name}[{self.other.order[j]}]"
+        raise ValueError(
+            "cost: expected second derivatives at all pairs with mass, but "
+            f"{self.cost.formula} has a kink at {own} and {other}; move these points alike, shift "
+            "one of them a little, or pass p=2"
+        )
