@@ -130,6 +130,11 @@ class Problem(Represented):
             raise ValueError(NO_POINTS)
 
     @property
+    def resolution(self) -> float:
+        """Side of the cells in which the points of a stream were merged; 0 if all points are there."""
+        return max(self.source.traits.resolution, self.target.traits.resolution)
+
+    @property
     def coordinates(self) -> tuple[Coordinates, Coordinates]:
         """(n, d) and (m, d) points in which results are differentiated; (n, 0) and (m, 0) if there
         are none.

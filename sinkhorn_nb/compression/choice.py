@@ -45,8 +45,8 @@ def compressed_divergence(
     if not found:
         return None, report
     divergence = CompressedDivergence(*(replace(solution, home=home) for solution in found))
-    n_pairs = divergence.xy.found.n_pairs
-    if solver.compression != "auto" or n_pairs > MOST_PAIRS or not _is_lost(divergence):
+    is_large = divergence.xy.found.n_pairs > MOST_PAIRS or problem.resolution
+    if solver.compression != "auto" or is_large or not _is_lost(divergence):
         return divergence, report
     value, error = divergence.value, divergence.value_error
     reason = f"the divergence, {value:.1e}, was lost in its error of {error:.1e} between nodes"
@@ -69,7 +69,7 @@ def _run(
     if isinstance(found, Compression):
         return [], found
     error, report = found.marginal_error, found.report
-    if kappa is None and not error <= solver.tol:
+    if kappa is None and not error <= solver.tol and not problem.resolution:
         reason = f"{report.reason}, which left a marginal error of {error:.1e}"
         return [], Compression.none(reason)
     return solutions(know(problem, is_self=found.are_equal), solver, found), report
@@ -82,7 +82,8 @@ def _against(problem: Problem, solver: Sinkhorn) -> str | None:
     is_automatic = solver.compression == "auto"
     if solver.compression is None:
         return "the solver has compression=None"
-    if is_automatic and len(problem.source) + len(problem.target) <= LEAST_POINTS:
+    is_small = len(problem.source) + len(problem.target) <= LEAST_POINTS
+    if is_automatic and is_small and not problem.resolution:
         return SMALL.reason
     if (setting := _unusual(solver)) is not None:
         return f"the solver has {setting}"

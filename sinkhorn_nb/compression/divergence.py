@@ -12,7 +12,7 @@ from ..gradients import BOTH, Gradient, Sides
 from ..results.divergence import Divergence, difference
 from .check import DEVIATIONS, HIDDEN, variance
 from .halves import Difference
-from .solution import GAINS, CompressedSolution, rounding, with_value_error
+from .solution import GAINS, CompressedSolution, require_rows, rounding, with_value_error
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,6 +54,7 @@ class CompressedDivergence(Divergence):
         corrected, error = self._corrected
         on_nodes = self.xy.problem.mass * self._on_nodes
         correction = abs(corrected - on_nodes)
+        error += self.xy.found.hidden(correction)
         if correction <= error or corrected < 0:
             return on_nodes, correction + error
         return corrected, error
@@ -103,6 +104,7 @@ class CompressedDivergence(Divergence):
     @property
     def potentials(self) -> tuple[Floats, Floats]:
         """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
+        require_rows(self.xy.problem)
         of_x, of_y = self._differences
         return self._home.send(of_x.mended.f), self._home.send(of_y.mended.f)
 
@@ -117,6 +119,7 @@ class CompressedDivergence(Divergence):
     def _gradient_in(self, sides: Sides) -> Gradient:
         """The gradient; that of both sides comes from the same polynomials."""
         problem = self.xy.problem
+        require_rows(problem)
         (of_x, of_y) = self._differences
         parts = [(problem.source, of_x.mended), (problem.target, of_y.mended)]
         on_points = [scaled_rows(of.map, m.probabilities, -problem.mass) for m, of in parts]

@@ -10,7 +10,7 @@ from ..backends.cpu.compressed_sums import weighted_mean
 from ..common.array_types import Indices
 from ..common.caching import cached_property
 from ..measures.measure import Measure
-from .cells import Cells
+from .cells import SPLIT, Cells
 from .expansion import Expansion
 from .potentials import Extended, Potential, extended
 
@@ -57,6 +57,13 @@ class Half:
     @cached_property
     def _at_points(self) -> tuple[Extended, np.ndarray]:
         return self.expansion.at(self.measure.points, self.cells.owner, self.cells.means, 1.0)
+
+    @property
+    def coarseness(self) -> float:
+        """Side of the cells of a stream, as a share of the smallest cell that has nodes; 0 if all
+        points are there.
+        """
+        return self.measure.traits.resolution / float(SPLIT * self.cells.sides.min())
 
     @cached_property
     def integral(self) -> float:

@@ -16,7 +16,7 @@ from ..results.compression import Compression
 from .cells import SPLIT, Cells, Grid, can_tell, cut_cells, grid_cells, joined, ordinary
 from .check import MORE_ROWS, Sample
 from .compressed import Compressed, checked, extended_to_cells
-from .cuts import cuts
+from .cuts import cuts, most_parts
 from .expansion import Parts
 from .node_solver import NodeSolver
 from .nodes import Nodes, nodes_of
@@ -57,7 +57,8 @@ class Rounds:
 
     def run(self) -> Compressed | Compression:
         """The compressed solution, or a report that tells why there is none."""
-        problem, kappa = self.problem, self._first_kappa
+        problem = self.problem
+        kappa = self._first_kappa
         before: Compressed | None = None
         for number in range(1 if self.kappa else MOST_ROUNDS):
             if not can_tell(self.extent, kappa * problem.blur, problem.source.dimension):
@@ -68,9 +69,11 @@ class Rounds:
 
             before = found
             error = found.marginal_error
-            if error <= self.solver.tol or not self._is_solved(found):
+            is_finest = kappa <= self._finest_kappa
+            if error <= self.solver.tol or is_finest or not self._is_solved(found):
                 break
-            kappa *= max(0.5, 0.9 * (self.solver.tol / error) ** (1 / ORDER))
+            smaller = kappa * max(0.5, 0.9 * (self.solver.tol / error) ** (1 / ORDER))
+            kappa = max(smaller, self._finest_kappa)
         assert before is not None
         return before
 
@@ -127,8 +130,11 @@ class Rounds:
             solution = before.solutions[0]
             earlier = [part.nodes for part in before.parts]
         potentials = Potential(solution), Potential(solution.T)
-        of_x = cuts(grid, cells[0], nodes[0], earlier[0], potentials[1])
-        of_y = of_x if are_equal else cuts(grid, cells[1], nodes[1], earlier[1], potentials[0])
+        most = [most_parts(grid.side, each.traits.resolution) for each in self._measures]
+        of_x = cuts(grid, cells[0], nodes[0], earlier[0], potentials[1], most[0])
+        of_y = of_x
+        if not are_equal:
+            of_y = cuts(grid, cells[1], nodes[1], earlier[1], potentials[0], most[1])
 
         sides = list(zip(self._measures, cells, (SPLIT * of_x, SPLIT * of_y), strict=True))
         fine = [cut_cells(measure, grid, own, n_parts) for measure, own, n_parts in sides]
@@ -145,7 +151,7 @@ class Rounds:
         n_nodes = sum(map(len, nodes))
         n_points = sum(map(len, self._measures))
         share = n_nodes / n_points
-        if self.kappa is not None or share < MOST_SHARE:
+        if self.kappa is not None or share < MOST_SHARE or self.problem.resolution:
             return None
         return Compression.none(
             f"cells of {kappa:.2g} blur would need {share:.0%} as many nodes as there are points"
@@ -182,10 +188,18 @@ class Rounds:
     @property
     def _first_kappa(self) -> float:
         if self.kappa is not None:
-            return self.kappa
+            return max(self.kappa, self._finest_kappa)
         expected = (self.solver.tol / AT_ONE) ** (1 / ORDER)
         expected = min(max(expected, LEAST_KAPPA), LARGEST_KAPPA)
-        return min(expected, max(self.extent / self.problem.blur, 1e-6) / FEWEST)
+        expected = min(expected, max(self.extent / self.problem.blur, 1e-6) / FEWEST)
+        return max(expected, self._finest_kappa)
+
+    @property
+    def _finest_kappa(self) -> float:
+        """Cells of a stream stay twice as wide as those in which its points were merged: nodes of
+        half the size tell the error, and points would not tell more.
+        """
+        return 2 * self.problem.resolution / self.problem.blur
 
 
 def _worst(samples: list[Sample]) -> float:

@@ -28,6 +28,8 @@ ROUNDING = 1e-6, 1e-9  # of sums in float32, as shares of eps and of the value
 # The error of a dual value is at most this factor times the gain of an exact update: the errors of
 # potentials are within cells, and need no masses to be exchanged between far ones.
 GAINS = 2.0
+# Merging points changes values by the square of the cell's side at least
+MERGING = 2
 SIDES = (0, 1), (2, 2), (3, 3)  # the potentials of the problem and of the self problems
 
 
@@ -42,6 +44,12 @@ class Expanded(NamedTuple):
     def n_pairs(self) -> int:
         """Number of pairs of points."""
         return len(self.halves[0].measure) * len(self.halves[1].measure)
+
+    def hidden(self, change: float) -> float:
+        """The error that the cells of a stream hide, if nodes of wider cells change a value by
+        this.
+        """
+        return max(half.coarseness for half in self.halves) ** MERGING * abs(change)
 
     @property
     def T(self) -> Expanded:
@@ -97,7 +105,9 @@ class CompressedSolution(Solution):
         spread = sum(math.sqrt(variance(own.excess, own.shares)) for own in samples) / 2
         gain = max(sample.gain for sample in samples)
         error = DEVIATIONS * spread + GAINS * gain + HIDDEN * abs(self._correction)
-        return problem.mass * problem.eps * error + rounding(problem, self._transported)
+        error = problem.mass * problem.eps * error + rounding(problem, self._transported)
+        change = self._transported - problem.mass * self.found.on_nodes._dual
+        return error + self.found.hidden(change)
 
     @property
     def _correction(self) -> float:
@@ -133,6 +143,17 @@ class CompressedSolution(Solution):
     def _facts(self) -> dict[str, object]:
         return with_value_error(super()._facts(), self.value_error)
 
+    @property
+    def gap(self) -> float:  # type: ignore[override]  # the base keeps what it computed
+        """A certified bound, like `Solution.gap`, of the error between all points."""
+        require_rows(self.problem)
+        return super().gap
+
+    @cached_property
+    def _potentials(self) -> tuple[Floats, Floats]:
+        require_rows(self.problem)
+        return super()._potentials
+
     def potential(self, x_new: ArrayLike) -> Floats:
         """f at new points, by a softmin over the nodes of the target: q x nodes pairs."""
         f = self.found.on_nodes.potential(self._new(x_new))
@@ -143,13 +164,26 @@ class CompressedSolution(Solution):
         pairs.
         """
         if x_new is None:
+            require_rows(self.problem)
             return self.home.send(self.found.halves[0].mended.map)
         return self.home.send(self.found.on_nodes.map(self._new(x_new)))
 
     def _pulled(self, sides: Sides) -> Gradient:
+        require_rows(self.problem)
         source, target, mass = self.problem.source, self.problem.target, self.problem.mass
         on_x, on_y = (half.mended.map for half in self.found.halves)
         return Gradient(pull(source, mass, on_x), pull(target, mass, on_y), self._f, self._g)
+
+
+def require_rows(problem: Problem) -> None:
+    """Refuse results for all points of a stream, whose points are not kept."""
+    if problem.resolution:
+        raise ValueError(
+            "chunk: expected points in memory for results of all rows, got a measure that was "
+            "read from chunks; pass one chunk after another to map(chunk), potential(chunk), and "
+            "slopes(chunk) of a divergence, or pass measure.points and measure.weights for "
+            "results at the nodes"
+        )
 
 
 def with_value_error(facts: dict[str, object], error: float) -> dict[str, object]:
@@ -187,7 +221,8 @@ def _solution(
     problem: Problem, solver: Sinkhorn, found: Expanded, report: Compression
 ) -> CompressedSolution:
     error = max(sample.stated_error for sample in found.samples)
-    status = Status.CONVERGED if error <= solver.tol else Status.COARSE
+    failure = Status.WIDE if problem.resolution else Status.COARSE
+    status = Status.CONVERGED if error <= solver.tol else failure
     on_nodes = found.on_nodes
     settings = (PAIRS, solver.tol, solver.backend)
     passes = on_nodes.n_passes * on_nodes.found.n_pairs / found.n_pairs

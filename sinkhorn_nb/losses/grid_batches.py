@@ -31,7 +31,7 @@ def are_grids(named: list[Named]) -> bool:
                 f"{name}: expected a Grid like the others, got {type(x).__name__}; pass "
                 f"Grid({name})"
             )
-        validation.without_weights(weights_name, a)
+        validation.without_weights(weights_name, a, "Grid")
     return True
 
 

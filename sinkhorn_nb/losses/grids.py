@@ -43,8 +43,8 @@ def two_grids(x: Any, y: Any, a: Any, b: Any) -> tuple[Grid, Grid]:
                 f"Grid({name}), or the pixels of {other} as points: {other}.points.reshape(-1, d) "
                 f"and {other}.weights.ravel()"
             )
-    validation.without_weights("a", a)
-    validation.without_weights("b", b)
+    validation.without_weights("a", a, "Grid")
+    validation.without_weights("b", b, "Grid")
     return x, y
 
 

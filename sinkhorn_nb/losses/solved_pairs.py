@@ -165,7 +165,9 @@ def _compressed(
     is_free = all(isinstance(known, CompressedSolution) for known in selves.values())
     for q in range(len(sources)):
         i, j = int(sources[q]), int(targets[q])
-        if clouds.sizes[i] + clouds.sizes[j] <= LEAST_POINTS and solver.compression == "auto":
+        is_small = clouds.sizes[i] + clouds.sizes[j] <= LEAST_POINTS
+        are_streams = clouds.is_stream(i) or clouds.is_stream(j)
+        if is_small and not are_streams and solver.compression == "auto":
             reports[q] = SMALL
         elif not is_free:
             reports[q] = Compression.none("a self solution of a plain solve was given")

@@ -118,6 +118,11 @@ class Clouds:
             measure = self._measures[k] = self._made(k)
         return measure
 
+    def is_stream(self, k: int) -> bool:
+        """Whether a measure was read from chunks; its nodes stand for many points."""
+        measure = self._measures[k]
+        return measure is not None and measure.traits.resolution > 0
+
     def _made(self, k: int) -> Measure:
         rows = self.rows
         span = slice(*self.rows.ends[k : k + 2])

@@ -64,9 +64,12 @@ class Measure(Represented):
         names: tuple[str, str] = ("points", "weights"),
     ) -> Measure:
         """Validate user input; weights default to uniform probabilities."""
+        if isinstance(points, Measure):
+            validation.without_weights(names[1], weights, "Measure")
+            return points
         pixels = getattr(points, "on_points", None)
         if isinstance(pixels, Measure):  # of a grid, which has weights of its own
-            validation.without_weights(names[1], weights)
+            validation.without_weights(names[1], weights, "Grid")
             return pixels
         points, traits = validation.cloud(names[0], points)
         weights, mass_rounding, mass_unit = validation.masses(names[1], weights, len(points))
@@ -88,15 +91,16 @@ class Measure(Represented):
             Arrays (n, d) of points, pairs (points, weights), or `CellSums` that other processes
             have made. Rows of memory-mapped arrays are chunks, too.
         side : float
-            The side of the cells, a length: half of the blur, or less for more accuracy.
+            The side of the cells, a length: a quarter of the blur, or less where the map stretches
+            cells over many blurs. Results say whether it was small enough.
         largest_weight : float, default 1
             An upper bound of all weights, which are rounded to 4e-9 of it.
 
         Returns
         -------
         Measure
-            Pass its points and weights to any function. Without weights in the chunks, the weights
-            are probabilities.
+            Pass it to any function in place of points and weights. Without weights in the chunks,
+            its weights are probabilities.
 
         Examples
         --------
@@ -106,7 +110,8 @@ class Measure(Represented):
         >>> len(measure)
         400
         """
-        return cls.of(*summed(chunks, side, largest_weight).nodes())
+        sums = summed(chunks, side, largest_weight)
+        return cls(*sums.nodes(), validation.PLAIN._replace(resolution=sums.side))
 
     def __len__(self) -> int:
         return len(self.points)

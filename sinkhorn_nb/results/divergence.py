@@ -108,6 +108,34 @@ class Divergence(Represented, RealNumber):
             g = self.xy._potentials[1] - self.yy._potentials[1]
         return self._home.send(f), self._home.send(g)
 
+    def potential(self, x_new: ArrayLike) -> Floats:
+        """f_ab - f_aa at new points, by the softmins of both problems; see `Solution.potential`."""
+        return self.xy.potential(x_new) - self.xx.potential(x_new)
+
+    def potential_back(self, y_new: ArrayLike) -> Floats:
+        """g_ab - g_bb at new points, like `potential`."""
+        return self.xy.potential_back(y_new) - self.yy.potential(y_new)
+
+    def slopes(self, x_new: ArrayLike) -> Floats:
+        """(q, d) slopes of `potential` at new points, T_aa(x) - T_ab(x): times a_i they are the
+        gradient of S_eps in x_i. For the cost |x - y|^2 / 2 and exact marginals.
+        """
+        self._require_slopes()
+        return self.xx.map(x_new) - self.xy.map(x_new)
+
+    def slopes_back(self, y_new: ArrayLike) -> Floats:
+        """Slopes of `potential_back` at new points, like `slopes`."""
+        self._require_slopes()
+        return self.yy.map(y_new) - self.xy.map_back(y_new)
+
+    def _require_slopes(self) -> None:
+        problem = self.xy.problem
+        if not problem.terms.are_classical:
+            raise ValueError(
+                f"slopes: expected the cost |x - y|^2 / 2 and exact marginals, got {problem}; "
+                "pass the points to the divergence, and take gradient()"
+            )
+
     def gradient(self) -> Gradient:
         """The gradient of S_eps: a_i (sum_k Wxx_ik x_k - sum_j Wxy_ij y_j) in x, f_ab - f_aa in a;
         y and b alike.

@@ -35,6 +35,7 @@ class Status(Enum):
     )
     UNCERTIFIED = "stopped at max_iter before the certified gap was within tol of the value"
     COARSE = "the marginals of the compressed solve are above tol"
+    WIDE = "the marginals between the cells of a stream are above tol"
     GAP_STALLED = "stopped because the certified gap no longer falls, still above tol of the value"
 
 
@@ -54,6 +55,9 @@ def explain(
         )
     if status is Status.COARSE:
         cure = "use compression='auto', a smaller number, or None"
+        return f"{status.value}: {error:.2e} > tol={tol:.2e}; {cure}"
+    if status is Status.WIDE:
+        cure = "read the chunks again with a smaller side, or use a larger blur or tol"
         return f"{status.value}: {error:.2e} > tol={tol:.2e}; {cure}"
     if status is Status.GAP_STALLED:
         cure = "Sinkhorn(dtype=None), or " if dtype == "float32" else ""

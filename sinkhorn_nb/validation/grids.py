@@ -79,12 +79,12 @@ def spacing(name: str, value: Any, d: int) -> tuple[float, ...]:
     return lengths
 
 
-def without_weights(name: str, weights: Any) -> None:
-    """Refuse weights beside a grid."""
+def without_weights(name: str, weights: Any, kind: str) -> None:
+    """Refuse weights beside an object that has its own."""
     if weights is not None:
         raise TypeError(
-            f"{name}: expected None beside a Grid, which has its weights, got "
-            f"{type(weights).__name__}; pass Grid(weights)"
+            f"{name}: expected None beside a {kind}, which has its weights, got "
+            f"{type(weights).__name__}; leave it out, or make a {kind} with these weights"
         )
 
 

@@ -32,6 +32,7 @@ class Traits(NamedTuple):
     rounding : bound of the error of a coordinate after the conversion to float64
     mass_rounding : relative error of the mass that the weights' own precision allows
     short : float32 or float16 if the coordinates came in it, or None
+    resolution : side of the cells in which the points of a stream were merged; 0 if all are there
     """
 
     columns: Names | None = None
@@ -40,6 +41,7 @@ class Traits(NamedTuple):
     rounding: float = 0.0
     mass_rounding: float = 0.0
     short: np.dtype[Any] | None = None
+    resolution: float = 0.0
 
     def column(self, k: int) -> str:
         """Name a coordinate as its owner does."""
