@@ -22,8 +22,8 @@ from .terms import Price, single_price, terms_of
 
 @validation.native_names
 def sinkhorn_divergence(
-    x: ArrayLike | Grid,
-    y: ArrayLike | Grid,
+    x: ArrayLike | Grid | Measure,
+    y: ArrayLike | Grid | Measure,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
@@ -45,7 +45,7 @@ def sinkhorn_divergence(
 
     Parameters
     ----------
-    x, y : (n, d) and (m, d) array-likes, or two Grid
+    x, y : (n, d) and (m, d) array-likes, two Grid, or Measure
         Points. float32 input is computed with float32 pairs; all other input ends in float64. If
         arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same
         kind. Images, histograms and volumes are `Grid` objects; results have their shapes.
@@ -213,8 +213,8 @@ def sinkhorn_divergences(
 
 @validation.native_names
 def entropic_ot(
-    x: ArrayLike | Grid,
-    y: ArrayLike | Grid,
+    x: ArrayLike | Grid | Measure,
+    y: ArrayLike | Grid | Measure,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
@@ -233,7 +233,7 @@ def entropic_ot(
 
     Parameters
     ----------
-    x, y : (n, d) and (m, d) array-likes, or two Grid
+    x, y : (n, d) and (m, d) array-likes, two Grid, or Measure
         Points. float32 input is computed with float32 pairs; all other input ends in float64. If
         arrays of torch, CuPy, JAX or numba on a GPU are passed, all results are arrays of the same
         kind. Images, histograms and volumes are `Grid` objects; results have their shapes.

@@ -131,7 +131,7 @@ class Problem(Represented):
 
     @property
     def resolution(self) -> float:
-        """Side of the cells in which the points of a stream were merged; 0 if all points are there."""
+        """Side of the cells in which points of a stream were merged; 0 if all points are there."""
         return max(self.source.traits.resolution, self.target.traits.resolution)
 
     @property

@@ -113,6 +113,22 @@ def test_the_plan_has_the_marginals_that_are_stated(pair):
     assert np.abs(rows - solution.problem.source.weights).sum() <= 1.1 * compressed.marginal_error
 
 
+def streamed(measure, side):
+    chunks = zip(np.array_split(measure.points, 3), np.array_split(measure.weights, 3), strict=True)
+    return snb.Measure.from_chunks(chunks, side=side)
+
+
+@pytest.mark.filterwarnings("ignore::sinkhorn_nb.ConvergenceWarning")  # of far outliers
+def test_streams_have_the_value_of_all_points_within_the_stated_error(pair):
+    _, plain = pair
+    problem = plain.xy.problem
+    x, y = (streamed(each, problem.blur / 4) for each in (problem.source, problem.target))
+    found = snb.sinkhorn_divergence(x, y, blur=problem.blur)
+    assert found.compression
+    assert abs(found.value - plain.value) <= found.value_error <= 1e-3 * problem.eps
+    assert abs(found.xy.value - plain.xy.value) <= found.xy.value_error <= 1e-3 * problem.eps
+
+
 @names
 def test_both_orders_give_the_same_bits(name):
     x, y, a, b, blur = problem(name)

@@ -6,6 +6,7 @@ from joblib import Parallel, delayed
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.measures.streams import CellSums
+from sinkhorn_nb.problem import Problem
 
 SIDE = 0.05
 RNG = np.random.default_rng(0)
@@ -63,24 +64,127 @@ def test_mass_mean_and_covariance_are_those_of_all_points(weights):
     np.testing.assert_allclose(*covariances, atol=3e-7)
 
 
-def test_value_and_map_are_those_of_all_points_and_wider_cells_tell_the_error():
+BLUR = 0.1
+SOLVER = snb.Sinkhorn(tol=5e-3)  # wide cells: cheap
+
+
+@pytest.fixture(scope="module")
+def streams():
+    return [snb.Measure.from_chunks(np.array_split(cloud, 3), side=BLUR / 4) for cloud in (X, Y)]
+
+
+@pytest.fixture(scope="module")
+def found(streams):
+    return snb.sinkhorn_divergence(*streams, blur=BLUR, solver=SOLVER)
+
+
+@pytest.fixture(scope="module")
+def exact():
     solver = snb.Sinkhorn(tol=1e-5, compression=None)
+    return snb.sinkhorn_divergence(X, Y, blur=BLUR, solver=solver)
 
-    def divergence(*sums):
-        (x, a), (y, b) = (each.nodes() for each in sums)
-        return snb.sinkhorn_divergence(x, y, a, b, blur=0.1, solver=solver)
 
-    narrow = [CellSums.of(cloud, side=SIDE) for cloud in (X, Y)]
-    exact = snb.sinkhorn_divergence(X, Y, blur=0.1, solver=solver)
-    found = divergence(*narrow)
-    wide = divergence(*(sums.coarser() for sums in narrow))
-    error = abs(found.value - exact.value)
+def test_functions_take_streams_and_state_the_error_of_the_value(found, exact, streams):
+    assert found.converged and found.compression
+    assert abs(found.value - exact.value) <= found.value_error <= 1e-2 * exact.value
+    solution = snb.entropic_ot(*streams, blur=BLUR, solver=SOLVER)
+    assert solution.value == found.xy.value
+    assert abs(solution.value - exact.xy.value) <= solution.value_error
+    assert SOLVER.solve(Problem(*streams, BLUR**2)).value == solution.value
+    back = snb.sinkhorn_divergence(*streams[::-1], blur=BLUR, solver=SOLVER)
+    assert (back.value, back.value_error) == (found.value, found.value_error)
+
+
+def test_a_stream_is_compared_with_points_in_memory(streams, exact):
+    mixed = snb.sinkhorn_divergence(streams[0], Y, blur=BLUR, solver=SOLVER)
+    assert abs(mixed.value - exact.value) <= mixed.value_error
+    [batched] = snb.sinkhorn_divergences([streams[0]], [Y], blur=BLUR, solver=SOLVER)
+    assert batched.value == mixed.value
+
+
+def test_equal_streams_have_the_divergence_zero(streams):
+    again = snb.Measure.from_chunks(np.array_split(X[::-1], 5), side=BLUR / 4)
+    divergence = snb.sinkhorn_divergence(streams[0], again, blur=BLUR, solver=SOLVER)
+    assert divergence.value == divergence.value_error == 0.0
+
+
+def test_chunks_have_the_potentials_maps_and_gradients_of_all_points(found, exact):
+    rows = slice(0, 500)
+    np.testing.assert_allclose(found.xy.map(X[rows]), exact.xy.map()[rows], atol=5e-3)
+    np.testing.assert_allclose(found.xy.map_back(Y[rows]), exact.xy.map_back()[rows], atol=5e-3)
+    mine, theirs = found.potential(X), exact.potentials[0]
+    np.testing.assert_allclose(mine - mine.mean(), theirs - theirs.mean(), atol=0.02 * BLUR**2)
+    mine, theirs = found.potential_back(Y), exact.potentials[1]
+    np.testing.assert_allclose(mine - mine.mean(), theirs - theirs.mean(), atol=0.02 * BLUR**2)
+    of_x, of_y = exact.gradient()[:2]
+    for slopes, n, gradient in ((found.slopes(X), 4000, of_x), (found.slopes_back(Y), 3000, of_y)):
+        assert np.linalg.norm(slopes / n - gradient) < 2e-2 * np.linalg.norm(gradient)
+
+
+def test_slopes_are_those_of_the_potential_and_only_for_the_usual_cost(exact):
+    x, step = X[:20], np.array([1e-5, 0])
+    along = (exact.potential(x + step) - exact.potential(x - step)) / 2e-5
+    np.testing.assert_allclose(exact.slopes(x)[:, 0], along, atol=1e-6)
+    for other in ({"p": 1}, {"reach": 1.0}):
+        divergence = snb.sinkhorn_divergence(X[:50], Y[:50], blur=BLUR, **other)
+        with pytest.raises(ValueError, match="slopes: expected the cost"):
+            divergence.slopes(x)
+
+
+def test_points_far_from_a_stream_take_softmins_over_the_nodes(found):
+    far = X[:3] + 5.0
+    np.testing.assert_array_equal(found.xy.map(far), found.xy.found.on_nodes.map(far))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda d: d.gradient(),
+        lambda d: d.potentials,
+        lambda d: d.gap,
+        lambda d: d.xy.f,
+        lambda d: d.xy.map(),
+        lambda d: d.xy.plan,
+        lambda d: d.xy.gradient(),
+    ],
+)
+def test_results_of_all_rows_are_refused_with_the_cure(found, ask):
+    with pytest.raises(ValueError, match=r"read from chunks; pass one chunk after another to map"):
+        ask(found)
+
+
+def test_too_wide_cells_do_not_converge_and_say_so():
+    streams = [snb.Measure.from_chunks([cloud], side=BLUR) for cloud in (X, Y)]
+    with pytest.warns(snb.ConvergenceWarning, match="again with a smaller side"):
+        divergence = snb.sinkhorn_divergence(*streams, blur=BLUR)
+    assert not divergence.converged
+    assert divergence.compression.kappa == pytest.approx(2.0)  # nodes of half the size tell
+
+
+def test_cells_of_streams_are_cut_to_twice_the_side_at_most(found):
+    for half in found.xy.found.halves:
+        assert half.coarseness <= 0.5
+    assert found.xy.found.hidden(1.0) == max(h.coarseness for h in found.xy.found.halves) ** 2
+
+
+def test_measures_have_weights_of_their_own():
+    measure = snb.Measure.of(X)
+    with pytest.raises(TypeError, match="a: expected None beside a Measure"):
+        snb.entropic_ot(measure, Y, np.ones(len(X)), blur=BLUR)
+    mine = snb.entropic_ot(measure, Y, blur=BLUR)
+    np.testing.assert_array_equal(mine.f, snb.entropic_ot(X, Y, blur=BLUR).f)
+
+
+def test_nodes_of_wider_cells_tell_the_error_of_a_plain_solve(exact):
+    solver = snb.Sinkhorn(tol=1e-5, compression=None)
+    sums = [CellSums.of(cloud, side=SIDE) for cloud in (X, Y)]
+    values = []
+    for own in (sums, [each.coarser() for each in sums]):
+        (x, a), (y, b) = (each.nodes() for each in own)
+        values.append(snb.sinkhorn_divergence(x, y, a, b, blur=BLUR, solver=solver).value)
+    error = abs(values[0] - exact.value)
     assert error < 1e-4 * exact.value
-    assert error < abs(found.value - wide.value) < 1e-2 * exact.value
-    np.testing.assert_allclose(found.xy.map(X[:500]), exact.xy.map()[:500], atol=5e-3)
-    gradient = (found.xx.map(X[:500]) - found.xy.map(X[:500])) / len(X)
-    expected = exact.gradient().x[:500]
-    assert np.linalg.norm(gradient - expected) < 1e-2 * np.linalg.norm(expected)
+    assert error < abs(values[0] - values[1]) < 1e-2 * exact.value
 
 
 @pytest.mark.parametrize("d", [1, 3])

@@ -20,6 +20,7 @@ from ..kernels.side import Side
 from ..measures.partition import Partition
 from .cells import Cells
 from .nodes import Nodes
+from .places import Places
 from .potentials import PAIRS, Extended, Potential, Tiles, equal_weights, extended
 
 FAR = -18.0  # in units of eps: pairs of tiles whose exponents are all below are left out
@@ -63,12 +64,15 @@ class Parts:
         The wide cell of each fine cell.
     partners : Nodes
         Nodes that stand for all points in the check, with the fine cell of each.
+    places : Places
+        The grid, and its cuts into fine cells, where new points are found.
     """
 
     cells: Cells
     nodes: Nodes
     parent: Indices
     partners: Nodes
+    places: Places
 
 
 def expand(parts: Parts, here: Potential, there: Potential) -> Expansion:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backends.cpu.compressed_sums import weighted_mean
-from ..common.array_types import Indices
+from ..common.array_types import Coordinates, Indices
 from ..common.caching import cached_property
 from ..measures.measure import Measure
+from ..results.solution import Solution
 from .cells import SPLIT, Cells
 from .expansion import Expansion
+from .places import Places
 from .potentials import Extended, Potential, extended
 
 # Points where the last term of the image is larger, in blurs, take a softmin over the nodes
@@ -31,12 +33,15 @@ class Half:
         At the means of the cells.
     there : Potential
         The potential of the partner's nodes.
+    places : Places
+        Finds the cells of new points.
     """
 
     measure: Measure
     cells: Cells
     expansion: Expansion
     there: Potential
+    places: Places
 
     @cached_property
     def smooth(self) -> Extended:
@@ -57,6 +62,20 @@ class Half:
     @cached_property
     def _at_points(self) -> tuple[Extended, np.ndarray]:
         return self.expansion.at(self.measure.points, self.cells.owner, self.cells.means, 1.0)
+
+    def at_new(self, points: Coordinates, on_nodes: Solution) -> Extended:
+        """Potential and map at new points: by the expansions where there is a cell, and the map
+        does not jump within it; else by softmins of a solution between nodes.
+        """
+        owner = self.places.cells_of(points, self.cells)
+        known = np.maximum(owner, 0)
+        (f, images), squares = self.expansion.at(points, known, self.cells.means, 1.0)
+        squares[owner < 0] = np.inf
+        where = _wild(squares, self.there.eps)
+        if len(where):
+            f[where] = on_nodes.potential(points[where])
+            images[where] = on_nodes.map(points[where])
+        return Extended(f, images)
 
     @property
     def coarseness(self) -> float:

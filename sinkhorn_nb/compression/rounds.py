@@ -21,6 +21,7 @@ from .expansion import Parts
 from .node_solver import NodeSolver
 from .nodes import Nodes, nodes_of
 from .partners import partners
+from .places import Places
 from .potentials import Potential
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ class Rounds:
             partners(measure, grid, own, part, n_parts)
             for (measure, own, n_parts), part in zip(sides, fine, strict=True)
         ]
-        return [Parts(fine[k], new[k], wide[k][1], others[k]) for k in (0, 1)]
+        places = [Places(grid, own.keys, n_parts) for _, own, n_parts in sides]
+        return [Parts(fine[k], new[k], wide[k][1], others[k], places[k]) for k in (0, 1)]
 
     def _too_many(self, nodes: list[Nodes], kappa: float) -> Compression | None:
         """Refuse too many nodes, unless the caller chose the size of the cells."""

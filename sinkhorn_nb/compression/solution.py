@@ -19,7 +19,7 @@ from ..results.status import Status
 from .check import DEVIATIONS, HIDDEN, Sample, variance
 from .compressed import OPPOSITE, OWN, Compressed
 from .halves import Half
-from .potentials import PAIRS
+from .potentials import PAIRS, Extended
 
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
@@ -144,7 +144,7 @@ class CompressedSolution(Solution):
         return with_value_error(super()._facts(), self.value_error)
 
     @property
-    def gap(self) -> float:  # type: ignore[override]  # the base keeps what it computed
+    def gap(self) -> float:
         """A certified bound, like `Solution.gap`, of the error between all points."""
         require_rows(self.problem)
         return super().gap
@@ -155,18 +155,21 @@ class CompressedSolution(Solution):
         return super()._potentials
 
     def potential(self, x_new: ArrayLike) -> Floats:
-        """f at new points, by a softmin over the nodes of the target: q x nodes pairs."""
-        f = self.found.on_nodes.potential(self._new(x_new))
+        """f at new points: by the expansion of their cell, and far from the data, or where the map
+        jumps, by a softmin over the nodes of the target.
+        """
+        f = self._at_new(x_new).f
         return self.home.send(f - self.problem.scaling.of_f)
 
     def map(self, x_new: ArrayLike | None = None) -> Floats:
-        """The barycentric map, like `Solution.map`; new points take two passes over q x nodes
-        pairs.
-        """
+        """The barycentric map, like `Solution.map`, without passes over pairs of points."""
         if x_new is None:
             require_rows(self.problem)
             return self.home.send(self.found.halves[0].mended.map)
-        return self.home.send(self.found.on_nodes.map(self._new(x_new)))
+        return self.home.send(self._at_new(x_new).map)
+
+    def _at_new(self, x_new: ArrayLike) -> Extended:
+        return self.found.halves[0].at_new(self._new(x_new), self.found.on_nodes)
 
     def _pulled(self, sides: Sides) -> Gradient:
         require_rows(self.problem)
@@ -203,7 +206,7 @@ def solutions(
     measures = problem.source, problem.target
     halves = [
         Half(measures[OWN[k]], compressed.parts[OWN[k]].cells, expansion,
-             compressed.potentials[OPPOSITE[k]])
+             compressed.potentials[OPPOSITE[k]], compressed.parts[OWN[k]].places)
         for k, expansion in enumerate(compressed.expansions)
     ]  # fmt: skip
     problems = problem, problem.on_source(), problem.on_target()

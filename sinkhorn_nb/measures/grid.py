@@ -13,6 +13,7 @@ from ..common.array_types import ArrayLike, Floats, Numbers
 from ..common.caching import cached_property
 from ..common.representation import Represented
 from .lattice import Lattice
+from .measure import Measure
 from .pixels import GridMeasure, Pixels
 
 
@@ -112,5 +113,5 @@ def refuse_grid(name: str, value: object, expected: str, cure: str) -> None:
         )
 
 
-# A list of clouds or of grids
-Measures: TypeAlias = Sequence[ArrayLike | Grid] | Numbers
+# A list of clouds, of grids or of measures
+Measures: TypeAlias = Sequence[ArrayLike | Grid | Measure] | Numbers

@@ -59,7 +59,7 @@ class Measure(Represented):
     @classmethod
     def of(
         cls,
-        points: ArrayLike,
+        points: ArrayLike | Measure,
         weights: ArrayLike | None = None,
         names: tuple[str, str] = ("points", "weights"),
     ) -> Measure:
