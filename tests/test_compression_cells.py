@@ -13,6 +13,7 @@ from sinkhorn_nb.backends.cpu.compressed_sums import weighted_mean
 from sinkhorn_nb.compression.cells import SPLIT, Grid, cut_cells, grid_cells, joined
 from sinkhorn_nb.compression.check import drawn_rows
 from sinkhorn_nb.compression.choice import compressed_solution
+from sinkhorn_nb.compression.cuts import MOST, cut, missed
 from sinkhorn_nb.compression.expansion import Parts, expand
 from sinkhorn_nb.compression.halves import WILD, Difference
 from sinkhorn_nb.compression.nodes import nodes_of
@@ -237,3 +238,17 @@ def test_points_where_the_map_jumps_take_a_softmin_over_the_nodes():
     assert mended <= WILD * 0.3 < 0.1 < smooth
     with_own = Difference(half, half)
     assert np.abs(with_own.mended.map).max() == 0.0
+
+
+def test_jumps_between_the_nodes_of_cells_are_seen_from_the_nodes_of_their_parts():
+    """The map jumps at a node of the half cells, and between the nodes of the whole cell."""
+    jump = -0.5 - 0.5 / np.sqrt(3)
+    x = Measure.of(np.linspace(-1, 1, 4000)[:, None])
+    y = Measure.of(np.where(x.points < jump, -10.0, 10.0) + 0.1 * x.points)
+    there = Potential(Sinkhorn(tol=1e-3, compression=None).attempt(Problem(x, y, 0.3**2)).T)
+    grid = Grid(np.full(1, -1.0), 2.001)
+    cells = grid_cells(x, grid)
+    whole, halves = (cut(x, grid, cells, np.full((1, 1), parts)) for parts in (1.0, 2.0))
+    assert missed(whole, nodes_of(whole.parts, x), there, MOST).tolist() == [[1.0]]
+    assert missed(halves, nodes_of(halves.parts, x), there, MOST).tolist() == [[MOST]]
+    assert missed(halves, nodes_of(halves.parts, x), there, 5.0).tolist() == [[2.0]]  # hardly more

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from ..common.array_types import Floats
-from .cells import Cells, Grid, grid_keys
+from ..backends.cpu.compressed_moments import CUT_BITS
+from ..common.array_types import Floats, Indices
+from ..measures.measure import Measure
+from .cells import SPLIT, Cells, Grid, cut_cells, grid_keys, joined
 from .nodes import Nodes
 from .potentials import Potential, stretch
 
 MOST = 25.0  # parts per axis
 OF_ROOT = 0.97  # parts are this share of the root of the stretch, rounded up
+MISSED = 3  # times as many parts by the stretch at the nodes of the parts: the cell is cut again
 ROUNDING = 1e-9
+
+
+class Cut(NamedTuple):
+    """Cells of a grid, each in a number of parts per axis.
+
+    Attributes
+    ----------
+    numbers : (c, d) array
+        Numbers of parts along the axes.
+    fine : Cells
+        Parts of the parts, in which potentials are expanded.
+    parts : Cells
+        The parts, which have the nodes.
+    parent : Indices
+        The part of each fine cell.
+    """
+
+    numbers: Floats
+    fine: Cells
+    parts: Cells
+    parent: Indices
+
+
+def cut(measure: Measure, grid: Grid, cells: Cells, numbers: Floats) -> Cut:
+    """Cut cells into some number of parts, by one reading of the points."""
+    fine = cut_cells(measure, grid, cells, SPLIT * numbers)
+    return Cut(numbers, fine, *joined(fine))
 
 
 def most_parts(side: float, resolution: float) -> float:
@@ -38,4 +69,19 @@ def cuts(
     owner = np.concatenate([nodes.cell, place[is_inside]])
     largest = np.ones(cells.first.shape[:2])
     np.maximum.at(largest, owner, stretch(points, there))
-    return np.minimum(np.ceil(OF_ROOT * np.sqrt(largest)), most)
+    return _numbers(largest, most)
+
+
+def missed(made: Cut, nodes: Nodes, there: Potential, most: float) -> Floats:
+    """Numbers of parts as they were, but for cells where the stretch at the nodes of the parts asks
+    for many more: the map jumps between the nodes of the whole cells.
+    """
+    cell = made.parts.keys >> (CUT_BITS * made.numbers.shape[1])
+    largest = np.ones_like(made.numbers)
+    np.maximum.at(largest, cell[nodes.cell], stretch(nodes.points, there))
+    needed = _numbers(largest, most)
+    return np.where(needed >= MISSED * made.numbers, needed, made.numbers)
+
+
+def _numbers(stretches: Floats, most: float) -> Floats:
+    return np.minimum(np.ceil(OF_ROOT * np.sqrt(stretches)), most)

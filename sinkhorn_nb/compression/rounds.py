@@ -13,10 +13,10 @@ from ..common.caching import cached_property
 from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.compression import Compression
-from .cells import SPLIT, Cells, Grid, can_tell, cut_cells, grid_cells, joined, ordinary
+from .cells import SPLIT, Cells, Grid, can_tell, grid_cells, ordinary
 from .check import MORE_ROWS, Sample
 from .compressed import Compressed, checked, extended_to_cells
-from .cuts import cuts, most_parts
+from .cuts import Cut, cut, cuts, missed, most_parts
 from .expansion import Parts
 from .node_solver import NodeSolver
 from .nodes import Nodes, nodes_of
@@ -32,6 +32,8 @@ AT_ONE = 7.5e-4  # largest marginal error of cells as wide as the blur, but for 
 LEAST_KAPPA, LARGEST_KAPPA = 0.25, 2.0  # of the first round
 FEWEST = 3  # cells along the longest axis, however large the blur
 MOST_ROUNDS = 4
+# Pairs of nodes per point above which another reading of the points costs less than the solve
+WORTH = 20
 MOST_SHARE = 1 / 3  # of the points: with more nodes, a plain solve is nearly as fast
 CLOSE = 1e-9, 1e-9  # differences between moments of equal measures, whose weights may be split
 
@@ -130,23 +132,34 @@ class Rounds:
         else:
             solution = before.solutions[0]
             earlier = [part.nodes for part in before.parts]
-        potentials = Potential(solution), Potential(solution.T)
-        most = [most_parts(grid.side, each.traits.resolution) for each in self._measures]
-        of_x = cuts(grid, cells[0], nodes[0], earlier[0], potentials[1], most[0])
-        of_y = of_x
-        if not are_equal:
-            of_y = cuts(grid, cells[1], nodes[1], earlier[1], potentials[0], most[1])
+        there = Potential(solution.T), Potential(solution)
+        most = [most_parts(grid.side, measure.traits.resolution) for measure in self._measures]
 
-        sides = list(zip(self._measures, cells, (SPLIT * of_x, SPLIT * of_y), strict=True))
-        fine = [cut_cells(measure, grid, own, n_parts) for measure, own, n_parts in sides]
-        wide = [joined(own) for own in fine]
-        new = self._nodes([own for own, _ in wide], are_equal)
-        others = [
-            partners(measure, grid, own, part, n_parts)
-            for (measure, own, n_parts), part in zip(sides, fine, strict=True)
-        ]
-        places = [Places(grid, own.keys, n_parts) for _, own, n_parts in sides]
-        return [Parts(fine[k], new[k], wide[k][1], others[k], places[k]) for k in (0, 1)]
+        both = (0, 1)
+        numbers = [cuts(grid, cells[k], nodes[k], earlier[k], there[k], most[k]) for k in both]
+        made, new = self._cut(grid, cells, numbers, are_equal)
+        if len(new[0]) * len(new[1]) > WORTH * sum(map(len, self._measures)):
+            numbers = [missed(made[k], new[k], there[k], most[k]) for k in both]
+            if any((numbers[k] > made[k].numbers).any() for k in both):
+                made, new = self._cut(grid, cells, numbers, are_equal)
+
+        parts = []
+        for measure, of, own, own_nodes in zip(self._measures, cells, made, new, strict=True):
+            halved = SPLIT * own.numbers
+            others = partners(measure, grid, of, own.fine, halved)
+            places = Places(grid, of.keys, halved)
+            parts.append(Parts(own.fine, own_nodes, own.parent, others, places))
+        return parts
+
+    def _cut(
+        self, grid: Grid, cells: list[Cells], numbers: list[Floats], are_equal: bool
+    ) -> tuple[list[Cut], list[Nodes]]:
+        """The cells of both measures in parts, and the nodes of the parts."""
+        if are_equal:
+            numbers = [numbers[0]] * 2
+        sides = zip(self._measures, cells, numbers, strict=True)
+        made = [cut(measure, grid, own, own_numbers) for measure, own, own_numbers in sides]
+        return made, self._nodes([own.parts for own in made], are_equal)
 
     def _too_many(self, nodes: list[Nodes], kappa: float) -> Compression | None:
         """Refuse too many nodes, unless the caller chose the size of the cells."""
