@@ -115,7 +115,7 @@ def test_the_plan_has_the_marginals_that_are_stated(pair):
 
 def streamed(measure, side):
     chunks = zip(np.array_split(measure.points, 3), np.array_split(measure.weights, 3), strict=True)
-    return snb.Measure.from_chunks(chunks, side=side)
+    return snb.Measure.from_chunks(chunks, side=side, largest_weight=measure.weights.max())
 
 
 @pytest.mark.filterwarnings("ignore::sinkhorn_nb.ConvergenceWarning")  # of far outliers

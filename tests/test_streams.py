@@ -121,14 +121,19 @@ def test_chunks_have_the_potentials_maps_and_gradients_of_all_points(found, exac
         assert np.linalg.norm(slopes / n - gradient) < 2e-2 * np.linalg.norm(gradient)
 
 
-def test_slopes_are_those_of_the_potential_and_only_for_the_usual_cost(exact):
+def test_slopes_are_those_of_the_potential(found):
     x, step = X[:20], np.array([1e-5, 0])
-    along = (exact.potential(x + step) - exact.potential(x - step)) / 2e-5
-    np.testing.assert_allclose(exact.slopes(x)[:, 0], along, atol=1e-6)
-    for other in ({"p": 1}, {"reach": 1.0}):
-        divergence = snb.sinkhorn_divergence(X[:50], Y[:50], blur=BLUR, **other)
+    along = (found.potential(x + step) - found.potential(x - step)) / 2e-5
+    np.testing.assert_allclose(found.slopes(x)[:, 0], along, atol=1e-6)
+
+
+@pytest.mark.parametrize("terms", [{"cost": CityBlock()}, {"marginals": Marginals.of(1.0)}])
+def test_slopes_are_refused_for_other_costs_and_prices(found, terms):
+    problem = replace(found.xy.problem, **terms)
+    divergence = Divergence(*(replace(found.xy, problem=problem) for _ in range(3)))
+    for slopes in (divergence.slopes, divergence.slopes_back):
         with pytest.raises(ValueError, match="slopes: expected the cost"):
-            divergence.slopes(x)
+            slopes(X)
 
 
 def test_points_far_from_a_stream_take_softmins_over_the_nodes(found):
@@ -209,6 +214,10 @@ BAD = {
         "chunks: expected the grid and the kind",
     ),
     "large weights": (lambda: made([(X, 3 * WEIGHTS)]), "weights: expected at most largest_weight"),
+    "light weights": (
+        lambda: made([(X, WEIGHTS / 4000)]),
+        "largest_weight: expected at most 1024 times the mean weight, got 1 and a mean of 0.00012",
+    ),
     "negative weights": (lambda: made([(X, -WEIGHTS)]), "weights: expected weights >= 0"),
     "far away": (lambda: made([X + 1e9]), "side: expected coordinates within"),
 }

@@ -195,8 +195,10 @@ def with_value_error(facts: dict[str, object], error: float) -> dict[str, object
 
 
 def rounding(problem: Problem, value: float) -> float:
-    """The error of a value by the rounding of sums over nodes."""
-    return ROUNDING[0] * problem.mass * problem.eps + ROUNDING[1] * abs(value)
+    """The error of a value by the rounding of sums over nodes, and of the weights of a stream."""
+    sides = problem.source.traits, problem.target.traits
+    of_mass = max(traits.mass_rounding if traits.resolution else 0.0 for traits in sides)
+    return ROUNDING[0] * problem.mass * problem.eps + (ROUNDING[1] + of_mass) * abs(value)
 
 
 def solutions(

@@ -94,7 +94,8 @@ class Measure(Represented):
             The side of the cells, a length: a quarter of the blur, or less where the map stretches
             cells over many blurs. Results say whether it was small enough.
         largest_weight : float, default 1
-            An upper bound of all weights, which are rounded to 4e-9 of it.
+            An upper bound of all weights, which are rounded to 4e-9 of it: at most 1024 times their
+            mean.
 
         Returns
         -------
@@ -111,7 +112,8 @@ class Measure(Represented):
         400
         """
         sums = summed(chunks, side, largest_weight)
-        return cls(*sums.nodes(), validation.PLAIN._replace(resolution=sums.side))
+        traits = validation.PLAIN._replace(resolution=sums.side, mass_rounding=sums.mass_rounding)
+        return cls(*sums.nodes(), traits)
 
     def __len__(self) -> int:
         return len(self.points)

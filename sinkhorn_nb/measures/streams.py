@@ -17,6 +17,8 @@ from .moments import digits_of, legs, means_and_covariances, shifts, spreads_and
 HIGHEST_DIMENSION = 4  # the keys of cells have 63 bits
 # The integer that stands for the largest weight: 2^34 points of this weight fit in the sums
 OF_LARGEST = 2.0**28
+# Mean weight, as a share of the largest, below which rounding loses too many digits of the mass
+LEAST_MEAN = 2.0**-10
 MOST_BITS = 24  # cells from 0 to the end of the grid: places in them are known to 4e-9 of the side
 
 
@@ -85,15 +87,32 @@ class CellSums(Represented):
                 f"chunk, got {other._grid}; use one side and one largest_weight, and weights in "
                 "all chunks or in none"
             )
-        keys, place = np.unique(np.concatenate([self.keys, other.keys]), return_inverse=True)
+        keys = np.union1d(self.keys, other.keys) if self._lacks(other.keys) else self.keys
         sums = np.zeros((len(keys), self.sums.shape[1]), np.int64)
-        np.add.at(sums, place, np.concatenate([self.sums, other.sums]))
+        for own in (self, other):
+            sums[np.searchsorted(keys, own.keys)] += own.sums
         return replace(self, keys=keys, sums=sums)
+
+    def _lacks(self, keys: Indices) -> bool:
+        """Whether some keys are not here; after the first chunks, all are."""
+        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return not np.array_equal(self.keys[place], keys)
 
     @property
     def n_points(self) -> int:
         """Number of points with mass."""
         return int(self.sums[:, 0].sum())
+
+    @property
+    def mass_rounding(self) -> float:
+        """The relative error of the mass by rounding of the weights."""
+        return 1 / (self._mean_share * OF_LARGEST)
+
+    @property
+    def _mean_share(self) -> float:
+        """The mean weight, as a share of the largest one that was announced."""
+        mass = float(self.sums[:, 1].astype(np.float64).sum())
+        return mass / OF_LARGEST / max(self.n_points, 1)
 
     def coarser(self) -> CellSums:
         """The sums in cells twice as wide. How much a value changes between the two is an estimate,
@@ -157,6 +176,13 @@ def summed(chunks: Iterable[Any], side: float, largest_weight: float) -> CellSum
         total = own if total is None else total + own
     if total is None:
         raise ValueError("chunks: expected at least one chunk, got none; pass arrays of points")
+    if total.has_weights and total._mean_share < LEAST_MEAN:
+        mean = total._mean_share * total.largest_weight
+        raise ValueError(
+            f"largest_weight: expected at most {1 / LEAST_MEAN:g} times the mean weight, got "
+            f"{total.largest_weight:g} and a mean of {mean:.3g}, which rounding would change; pass "
+            "the largest weight of all chunks, and split points that are much heavier than others"
+        )
     return total
 
 

@@ -34,10 +34,11 @@ def moments_by_cell(points, weights, origin, side, parents=None, cuts=None):
 
     run(bin_part, [(t,) for t in range(n_threads)])
     keys, places = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
-    moments = np.zeros((len(keys), parts[0][1].shape[1]), np.int64)
-    np.add.at(moments, places, np.concatenate([moments for _, moments in parts]))
     ends = np.cumsum([len(keys) for keys, _ in parts])[:-1]
     places = np.split(places.astype(np.int32), ends)
+    moments = np.zeros((len(keys), parts[0][1].shape[1]), np.int64)
+    for place, (_, own) in zip(places, parts, strict=True):
+        moments[place] += own  # each key once in a part; np.add.at takes five times as long
 
     def rename(t):
         span = slice(edges[t], edges[t + 1])
