@@ -29,7 +29,7 @@ STEPS = (
     ("power", ("here",)),
     ("memory", ("here", "torch")),
     ("startup", ("here",)),
-    ("million", ("here",)),
+    ("million", ("here", "torch")),
     ("convergence", ("here",)),
     ("tail", ("here",)),
     ("suite", ("torch", "ott")),

@@ -1,5 +1,5 @@
 """Pictures of the results: one PNG per question in the folder of results; for committed ones
-docs/images/scaling-*.svg.
+docs/images/scaling-*.svg and million-n.svg.
 
 They need matplotlib; without it nothing is drawn.
 """
@@ -14,6 +14,8 @@ DOCS = Path(__file__).parents[1] / "docs" / "images"
 SECONDS = "time of S and its gradient (s)"
 COLORS = ("blue", "orange", "green", "red", "purple", "brown", "pink", "gray", "olive", "cyan")
 NOTES = {"geomloss": " (scaling .9)", "pot": " (value alone)"}
+# Ways of the benchmark of a million points
+MINE = {"auto": "sinkhorn_nb", "plain": "sinkhorn_nb, compression=None"}
 SHARE = "blur (share of the bounding box's diagonal)"
 
 
@@ -124,10 +126,15 @@ def scaling_d(figure, rows):
     _scaling(figure, rows, "d", "dimension d", "n = m = 2048, blur .05")
 
 
+def noted(name):
+    """What a library's line in a legend adds to its name."""
+    return NOTES.get(name.split()[0], "")
+
+
 def _scaling(figure, rows, axis, xlabel, where):
     ax = figure.subplots()
     ax.margins(y=0.1)
-    lines(ax, rows, axis, "median_s", lambda r: library(r) + NOTES.get(library(r).split()[0], ""))
+    lines(ax, rows, axis, "median_s", lambda r: library(r) + noted(library(r)))
     mine = sorted(
         (r[axis], r["median_s"], r["passes"]) for r in rows if r.get("passes") is not None
     )
@@ -145,6 +152,23 @@ def _scaling(figure, rows, axis, xlabel, where):
     )
     ax.legend(fontsize="small")
     return ax
+
+
+def million(figure, rows):
+    ax = figure.subplots()
+    best = {}
+    for row in rows:
+        name = row.get("library") or MINE.get(row["way"])
+        is_shown = row["case"] in ("warped square", "time against n") and row.get("min_s")
+        if is_shown and name:
+            key = name, row["n"]
+            best[key] = min(row["min_s"], best.get(key, row["min_s"]))
+    shown = [{"library": name, "n": n, "min_s": s} for (name, n), s in sorted(best.items())]
+    lines(ax, shown, "n", "min_s", lambda row: library(row) + noted(library(row)))
+    powers = [10**k for k in range(3, 8)]
+    ax.set_xticks(powers, [f"$10^{k}$" for k in range(3, 8)])
+    ax.set(xlabel="points n = m", ylabel=SECONDS, title="d = 2, blur 5 % of the diagonal")
+    ax.legend(fontsize="small")
 
 
 SIZE = {"convergence": (11, 4.5)}  # inches
@@ -195,6 +219,9 @@ def main():
         shown = [row for row in rows if row.get("axis") == axis]
         if shown:
             save(plot, shown, images / f"scaling-{axis}.svg")
+    rows = [row for r in records if r["benchmark"] == "million" for row in r["rows"]]
+    if rows:
+        save(million, rows, images / "million-n.svg")
 
 
 if __name__ == "__main__":

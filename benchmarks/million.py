@@ -1,12 +1,15 @@
-"""How long do S_eps and both gradients of a million points take, beside the plain solve of fewer?
+"""How long do S_eps and both gradients of a million points take, beside the plain solve of fewer,
+and beside peers? And the value of two streams of 1e8 points each?
 
 tol 1e-3, the points float64 and the arrays new in each round, as in a user's call; one and two
-threads. Compressed solves state the error of the value and of the marginals.
+threads. Compressed solves state the error of the value and of the marginals. All of it takes less
+than ten minutes; peers get what is left of them.
 """
 
 import gc
 import subprocess
 import sys
+import time
 
 import numba
 import numpy as np
@@ -14,8 +17,10 @@ import numpy as np
 import sinkhorn_nb as snb
 
 from .families import diameter
+from .growth import growth
 from .harness import arguments, goal, in_turn, write
 from .memory import peak_mb
+from .streams import of_streams
 
 MILLION = 1_000_000
 CASES = {  # family, dimension, share of the diagonal, largest wall time in seconds
@@ -27,6 +32,9 @@ CASES = {  # family, dimension, share of the diagonal, largest wall time in seco
     "cube": ("warp", 3, 0.1, 0.7),
     "cube, fine": ("warp", 3, 0.05, 7.0),
 }
+LONGEST_S = 540.0  # of the whole
+GROWTH = "warped square"  # the case of the picture of time against n
+STREAM_CPU_S, STREAM_MB = 10.0, 500.0
 PLAIN = snb.Sinkhorn(compression=None)
 AUTO = snb.Sinkhorn()
 
@@ -129,28 +137,57 @@ def alone(n):
     print(timing.seconds()[0], timing.cpu[0], peak_mb() - after_import - input_mb)
 
 
+def against_n(is_smoke, deadline):
+    """Time against n, with peers; the largest size is the one of `of_ten_million`."""
+    family, d, share, _ = CASES[GROWTH]
+    rows = growth(lambda size: clouds(family, size, d), share, is_smoke, deadline)
+    return [{"case": "time against n", "way": row["library"]} | row for row in rows]
+
+
 def goals(rows):
-    """The goals of the table of cases, and the comparison with the plain solve."""
+    """The goals of the table of cases, of large clouds and streams, and the comparison with the
+    plain solve.
+    """
     best = {(r["case"], r["n"], r["way"], r.get("threads")): r.get("min_s") for r in rows}
     n_threads = numba.config.NUMBA_NUM_THREADS
     n = max(r["n"] for r in rows if "threads" in r)
     for case, (_, _, _, most) in CASES.items():
-        yield goal(f"{case}, n = {n}", best.get((case, n, "auto", n_threads)), "s", at_most=most)
+        seconds = best.get((case, n, "auto", n_threads))
+        yield goal(f"{case}, n = {n}", seconds, "s", at_most=most)
+    for case in CASES:
+        one, all_of_them = (best.get((case, n, "auto", k)) for k in (1, n_threads))
+        faster = one and all_of_them and one / all_of_them
+        yield goal(f"{case}: one thread / {n_threads}", faster, "times", at_least=1.6)
     for case, size, way, _ in list(best):
         if way == "plain" and best[case, size, way, None]:
             faster = best[case, size, way, None] / best[case, size, "auto", None]
             least = 20 if size >= 100_000 else 1
             yield goal(f"{case}, n = {size}: plain / auto", faster, "times", at_least=least)
+    yield from goals_of_memory(rows)
+
+
+def goals_of_memory(rows):
+    """The goals of the clouds that fill the memory, or more."""
+    [large] = (r for r in rows if "over_input_mb" in r)
+    [stream] = (r for r in rows if r["way"] == "stream")
+    n = large["n"]
+    yield goal(f"n = {n}", large["min_s"], "s", at_most=6)
+    yield goal(f"n = {n}: beyond the input", large["over_input_mb"], "MB", at_most=2000)
+    n = stream["n"]
+    yield goal(f"two streams of {n}: CPU", stream["cpu_s"], "s", at_most=STREAM_CPU_S)
+    yield goal(f"two streams of {n}: memory", stream["over_start_mb"], "MB", at_most=STREAM_MB)
 
 
 def main():
+    deadline = time.perf_counter() + LONGEST_S
     args = arguments(__doc__)
-    n, rounds = (20_000, 2) if args.smoke else (MILLION, 5)
+    n, rounds = (20_000, 2) if args.smoke else (MILLION, 3)
     rows = [found for case in CASES for found in compressed(case, n, rounds)]
+    rows += [of_ten_million(n * 10), of_streams(n * 100 if not args.smoke else n)]
     for size in (10_000, 100_000) if not args.smoke else (2000,):
         for case in ("warped square", "mixture", "clusters"):
             rows += beside_plain(case, size, 1 if size > 10_000 else 3)
-    rows.append(of_ten_million(n * 10))
+    rows += against_n(args.smoke, deadline)
     write(args, "million", rows, goals(rows), tol=1e-3, dtype="float64")
 
 

@@ -23,7 +23,7 @@ COLUMNS = {
     "thornton_cuturi": "table case n d blur init paper plain_iterations plain_s passes seconds partitions_s",
     "gpu": "part job backend library d n count dtype blur pairs_per_s problems_per_s value_s median_s rounds"
     " peak_device_mb passes marginal_error relative_error says error",
-    "million": "case n way threads min_s median_s cpu_s nodes value value_error marginal_error over_input_mb error",
+    "million": "case n way threads min_s median_s cpu_s nodes value value_error marginal_error over_input_mb over_start_mb reading_cpu_s error",
     "unbalanced": "question family acceleration n reach tol passes converged marginal_error gap_over_value library"
     " cloud median_s min_s rounds relative_error times_ours error",
     "family": "question cost d n dtype family tol library gpairs_per_s time_of_p_2 passes converged value"
@@ -44,7 +44,7 @@ HEADS = {
     "whole_s": "solve and derivative, median (s)", "plain_iterations": "plain Sinkhorn (iterations)",
     "plain_s": "plain Sinkhorn (s)", "partitions_s": "partitions (s)", "paper": "the paper's (iterations)",
     "cpu_share": "cores busy", "times_a_pass": "in the time of a pass",
-    "cpu_s": "CPU seconds", "value_error": "stated error of S", "over_input_mb": "beyond the input (MB)",
+    "cpu_s": "CPU seconds", "over_start_mb": "beyond the start (MB)", "reading_cpu_s": "reading (CPU seconds)", "value_error": "stated error of S", "over_input_mb": "beyond the input (MB)",
     "best_s": "best (s)", "diagonal_mass": "mass on the diagonal",
     "value_s": "value alone, median (s)", "wall_s": "median (s)",
     "share_outside": "share outside of the passes", "relative_error_of_value": "error of S (relative)",

@@ -1,12 +1,17 @@
 """Measures from chunks: the same bits however the points are divided, and the values of all points."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
 
 import sinkhorn_nb as snb
+from sinkhorn_nb.costs.city_block import CityBlock
+from sinkhorn_nb.marginals import Marginals
 from sinkhorn_nb.measures.streams import CellSums
 from sinkhorn_nb.problem import Problem
+from sinkhorn_nb.results.divergence import Divergence
 
 SIDE = 0.05
 RNG = np.random.default_rng(0)
@@ -127,7 +132,7 @@ def test_slopes_are_those_of_the_potential(found):
     np.testing.assert_allclose(found.slopes(x)[:, 0], along, atol=1e-6)
 
 
-@pytest.mark.parametrize("terms", [{"cost": CityBlock()}, {"marginals": Marginals.of(1.0)}])
+@pytest.mark.parametrize("terms", [{"cost": CityBlock()}, {"marginals": Marginals(1.0, 1.0)}])
 def test_slopes_are_refused_for_other_costs_and_prices(found, terms):
     problem = replace(found.xy.problem, **terms)
     divergence = Divergence(*(replace(found.xy, problem=problem) for _ in range(3)))
