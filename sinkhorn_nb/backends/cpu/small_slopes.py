@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..elementary import exp2, log2
+from ..elementary import exp2
 from ..jit import kernel, wide_vectors
 from ..normal_forms import ends_of, sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
@@ -52,24 +52,37 @@ def _add_slopes_to(profile, shares, xk, yk, out):
 
 
 @kernel
-def _entries(log_weights, log, potential, costs, entries):
-    """Entries of the plan up to a factor, and their sum."""
+def _densities(log, potential, costs, densities):
+    """The density of a row of the plan with respect to the product of the weights."""
+    wide_vectors()
+    for j in range(len(costs)):
+        densities[j] = exp2(log + potential[j] - costs[j])
+
+
+@kernel
+def _weigh_row(weights, densities, shares):
+    """Entries of a row of the plan up to a factor, and their sum."""
     wide_vectors()
     total = 0.0
-    for j in range(len(costs)):
-        entries[j] = exp2(log_weights[j] + log + potential[j] - costs[j])
-        total += entries[j]
+    for j in range(len(shares)):
+        shares[j] = weights[j] * densities[j]
+        total += shares[j]
     return total
 
 
 @kernel
-def _shares(is_plain, entries, factors, shares):
-    """The entries times the slopes of the cost, which may be 1."""
-    if is_plain:
-        return entries
-    for j in range(len(entries)):
-        shares[j] = entries[j] * factors[j]
-    return shares
+def _weigh_columns(weight, densities, shares, sums):
+    """Entries of the columns in one row up to a factor for each, and their sums over rows."""
+    wide_vectors()
+    for j in range(len(shares)):
+        shares[j] = weight * densities[j]
+        sums[j] += shares[j]
+
+
+@kernel
+def _multiply(factors, shares):
+    for j in range(len(shares)):
+        shares[j] *= factors[j]
 
 
 @kernel
@@ -88,15 +101,11 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
     m = y.shape[1]
     costs = np.empty(m)
     factors = np.empty(m)
-    entries = np.empty(m)
+    densities = np.empty(m)
     shares = np.empty(m)
-    nothing = np.zeros(m)
     is_plain = profile.code == SQUARED or profile.code == CITY_BLOCK
-    log_b = np.empty(m)
     sums = np.zeros(m)
     on_columns = np.zeros((d, m))
-    for j in range(m):
-        log_b[j] = log2(b[j])
     for i in range(n):
         fill(0.0, costs)
         for k in range(d):
@@ -106,18 +115,21 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
             copy(costs, factors)
             apply(profile, costs)
             apply_slope(profile, factors)
-        total = _entries(log_b, of_v[i], v, costs, entries)
-        on_row = _shares(is_plain, entries, factors, shares)
+        _densities(of_v[i], v, costs, densities)
+        total = _weigh_row(b, densities, shares)
+        if not is_plain:
+            _multiply(factors, shares)
         factor = profile.to_slopes * exp2(-kx / (1.0 + kx) * of_v[i]) / total
         for k in range(d):
-            on_x[i, k] = factor * _add_slopes(profile, on_row, x[i, k], y[k])
+            on_x[i, k] = factor * _add_slopes(profile, shares, x[i, k], y[k])
         if not is_self:
-            _entries(nothing, log2(a[i]) + u[i], of_u, costs, entries)
-            on_row = _shares(is_plain, entries, factors, shares)
-            for j in range(m):
-                sums[j] += entries[j]
+            if kx + ky > 0.0:  # otherwise, all densities of a column change by one factor
+                _densities(u[i], of_u, costs, densities)
+            _weigh_columns(a[i], densities, shares, sums)
+            if not is_plain:
+                _multiply(factors, shares)
             for k in range(d):
-                _add_slopes_to(profile, on_row, x[i, k], y[k], on_columns[k])
+                _add_slopes_to(profile, shares, x[i, k], y[k], on_columns[k])
     if not is_self:
         for j in range(m):
             factor = profile.to_slopes * exp2(-ky / (1.0 + ky) * of_u[j]) / sums[j]
