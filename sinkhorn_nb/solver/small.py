@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .small_starts import Starts
 
 # Pairs of a problem: for more of them two-level steps, in which threads share a problem, need less
-# time. In a batch, each thread has a problem of its own.
+# time; they also need few passes from the start of a similar divergence. The problems of a cold
+# divergence or of a batch are solved together, each by a thread of its own.
 LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
 # Of a point, so that products of weights and clipped entries do not underflow
 SMALLEST_MASS = 1e-280
@@ -100,7 +101,8 @@ def solve_small(
     solver : Sinkhorn
         A solver that `suits`.
     is_alone : bool
-        Whether this is no batch: larger problems are small in a batch.
+        Whether this is a single problem, or a divergence with a start: larger problems are small
+        together.
     selves : dict, optional
         Known self solutions by the numbers of their clouds; they are used unchanged.
     starts : Starts, optional
