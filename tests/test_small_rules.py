@@ -28,7 +28,7 @@ CASES = {
         (0.5, 1.0, 1e-12, 0.5 * (np.log2(np.e) - 1.0)),
         (1.0, 2.0, 1.0, np.log2(np.e)),
     ],
-    "self_share": [(0.0, 2 / 3), (1.0, 0.8)],
+    "self_share": [(0.0, False, 2 / 3), (1.0, False, 0.8), (0.0, True, 1 / 2), (1.0, True, 2 / 3)],
     "log2_of_1_plus": [(0.0, 0.0), (1.0, 1.0), (1e-12, 1e-12 * np.log2(np.e))],
     "is_tiny": [(1e-5, 10, True), (1e-5, 1000, False)],
     "is_better": [

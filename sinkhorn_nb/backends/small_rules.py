@@ -128,10 +128,12 @@ def share_of_priced_gain(aim, log, rate):
 
 
 @formula
-def self_share(rate):
-    """The share of an exact update that makes the fastest steps of a self problem."""
+def self_share(rate, is_smooth):
+    """The share of an exact update in the steps of a self problem: the best one for smooth errors,
+    which come first, or for errors of all kinds.
+    """
     damping = 1.0 / (1.0 + rate)
-    return 2.0 / (2.0 + damping)
+    return 1.0 / (1.0 + damping) if is_smooth else 2.0 / (2.0 + damping)
 
 
 @formula
