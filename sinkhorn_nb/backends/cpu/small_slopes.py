@@ -9,7 +9,7 @@ from ..jit import kernel, wide_vectors
 from ..normal_forms import ends_of, sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill
-from .small_problems import panels, points_of, seen_from_origin
+from .small_problems import PAIRS_A_PANEL, panels, points_of, seen_from_origin
 from .threads import run
 
 
@@ -164,9 +164,9 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
 
 
-def all_slopes(forms, problems, are_wanted, answers):
-    """The derivatives in both clouds' points for every problem that is wanted, as two flat arrays
-    of coordinates.
+def _prepared(forms, problems, are_wanted, answers):
+    """A function of ranges of problems that writes their derivatives, such ranges, and where the
+    derivatives are written: two flat arrays of coordinates.
     """
     d = forms.dimensions[problems.sources]
     ends = [ends_of(d * sizes_of(points)) for points in (answers.u_ends, answers.v_ends)]
@@ -175,8 +175,21 @@ def all_slopes(forms, problems, are_wanted, answers):
     sizes = sizes_of(forms.ends)
     pairs = np.where(are_wanted, sizes[problems.sources] * sizes[problems.targets], 0)
 
-    def task(first, last):
+    def write(first, last):
         slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, *ends)
 
-    run(task, panels(pairs))
-    return of_x, of_y
+    return write, pairs, (of_x, of_y)
+
+
+def all_slopes(*groups):
+    """The derivatives in both clouds' points for every problem that is wanted, of groups of forms,
+    problems, whether each is wanted, and answers.
+    """
+    prepared = [_prepared(*group) for group in groups]
+    if sum(pairs.sum() for _, pairs, _ in prepared) <= PAIRS_A_PANEL:
+        for write, pairs, _ in prepared:
+            write(0, len(pairs))
+    else:
+        tasks = [(write, *panel) for write, pairs, _ in prepared for panel in panels(pairs)]
+        run(lambda write, first, last: write(first, last), tasks)
+    return [written for _, _, written in prepared]
