@@ -10,9 +10,9 @@ from sinkhorn_nb.backends import small_rules as rules
 from sinkhorn_nb.backends.small_rules import Aim
 
 CASES = {
-    "levels": [(1.0, 1), (0.125, 0), (1e-9, 0), (800.0, 4)],
+    "levels": [(1.0, 0), (32.0, 0), (33.0, 2), (800.0, 4), (1e4, 6)],
     "are_near": [(0.7, True), (0.8, False)],
-    "heat": [(0, 1.0), (1, 16.0), (5, 2.0**20)],
+    "heat": [(0, 1.0), (1, 4.0), (5, 2.0**10)],
     "log_ratio": [(0.25, 3.0, 0.5, 2.0), (0.0, 10.0, 0.25, -688.0)],
     "share_of_error": [(0.5, 1.0, 0.5), (0.5, -1.0, 0.25), (0.25, 2000.0, 2.0**998)],
     "share_of_gain": [(0.5, 0.0, 0.0), (0.5, 1.0, 0.5 * (np.log2(np.e) - 1.0))],
@@ -28,7 +28,7 @@ CASES = {
         (0.5, 1.0, 1e-12, 0.5 * (np.log2(np.e) - 1.0)),
         (1.0, 2.0, 1.0, np.log2(np.e)),
     ],
-    "self_share": [(0.0, 2 / 3), (1.0, 0.8)],
+    "self_share": [(0.0, False, 2 / 3), (1.0, False, 0.8), (0.0, True, 1 / 2), (1.0, True, 2 / 3)],
     "log2_of_1_plus": [(0.0, 0.0), (1.0, 1.0), (1e-12, 1e-12 * np.log2(np.e))],
     "is_tiny": [(1e-5, 10, True), (1e-5, 1000, False)],
     "is_better": [

@@ -9,7 +9,11 @@ from .elementary import exp2, exp2m1, log2
 from .jit import formula
 from .pointwise import LOG2E
 
-RATIO = 16.0  # of the temperatures before the last
+RATIO = 4.0  # of the temperatures before the last
+# The highest temperature has a blur of at least this part of the radius of the clouds. Clouds whose
+# radius is at most CLOSE blurs have none but the last: this saves a third of the work at 5 % of the
+# diameter.
+COARSE, CLOSE = 1 / 8, 16.0
 START_ERROR = 0.5  # marginal error from which on iterates are mixed
 SELF_STEP = 2.0 / 3.0  # share of the way from v to T(v) in problems of a measure with itself
 # Masses below this share of the mean are tiny: the error does not see them. Where the ratio of the
@@ -58,7 +62,9 @@ class Aim(NamedTuple):
 def levels(spread):
     """Temperatures before the last, for clouds of a variance in bits."""
     radius = 2.0 * math.sqrt(2.0 * spread)  # in blurs
-    return math.ceil(math.log(max(radius, 1.0)) / math.log(math.sqrt(RATIO)))
+    if radius <= CLOSE:
+        return 0
+    return math.ceil(math.log(COARSE * radius) / math.log(math.sqrt(RATIO)))
 
 
 @formula
@@ -122,10 +128,12 @@ def share_of_priced_gain(aim, log, rate):
 
 
 @formula
-def self_share(rate):
-    """The share of an exact update that makes the fastest steps of a self problem."""
+def self_share(rate, is_smooth):
+    """The share of an exact update in the steps of a self problem: the best one for smooth errors,
+    which come first, or for errors of all kinds.
+    """
     damping = 1.0 / (1.0 + rate)
-    return 2.0 / (2.0 + damping)
+    return 1.0 / (1.0 + damping) if is_smooth else 2.0 / (2.0 + damping)
 
 
 @formula

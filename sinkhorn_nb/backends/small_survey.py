@@ -19,6 +19,8 @@ class Limits(NamedTuple):
     smallest_blur: Any  # in diameters, of problems that are small
     largest_blur: Any
     most_pairs: Any
+    fine_blur: Any  # in diameters: below it, problems have at most `most_fine_pairs`
+    most_fine_pairs: Any
     least_mass: Any
     has_sides: Any  # whether the sum of the sides of a bounding box is its diameter
     widest: Any  # the diameter of all sets of points; 0 if it depends on them
@@ -96,7 +98,9 @@ def survey(forms, sources, targets, limits):
         tols[q] = max(tol, min(limits.least_tol, limits.tol))
         least = min(_least(forms, c), _least(forms, e))
         is_usual = limits.smallest_blur * diameter <= blur <= limits.largest_blur * diameter
-        fits = n * m <= limits.most_pairs and least >= limits.least_mass
+        is_coarse = blur >= limits.fine_blur * diameter
+        most_pairs = limits.most_pairs if is_coarse else limits.most_fine_pairs
+        fits = n * m <= most_pairs and least >= limits.least_mass
         are_small[q] = fits and (is_usual or diameter == 0.0)
         are_fine[q] = blur < FINE * diameter
     return Survey(relations, tols, are_small, are_fine)

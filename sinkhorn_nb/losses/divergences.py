@@ -157,7 +157,7 @@ def diverge_alone(
     """The divergence of a single pair of clouds; known self solutions are used unchanged."""
     watch = Watch(solver)
     selves = selves or {}
-    solved = solve_pairs(pair, solver, watch, [home], selves, is_alone=True)
+    solved = solve_pairs(pair, solver, watch, [home], selves)
     _report(solved, watch, list(selves.values()))
     return solved.divergence(0)
 

@@ -143,7 +143,7 @@ class GridPairs:
         keys = (id(x), False), (id(y), False)
         selves = {k: self._own[key][1] for k, key in enumerate(keys) if key in self._own}
         solver = _between_points(self._solver)
-        found = solve_pairs(pair, solver, self._watch, [HOST], selves, is_alone=True).divergence(0)
+        found = solve_pairs(pair, solver, self._watch, [HOST], selves).divergence(0)
         self._own.setdefault(keys[0], (x, found.xx))
         self._own.setdefault(keys[1], (y, found.yy))
         return [found.xy, found.xx, found.yy]

@@ -104,7 +104,6 @@ def solve_pairs(
     watch: Watch,
     homes: list[Home],
     selves: dict[int, Solution] | None = None,
-    is_alone: bool = False,
 ) -> SolvedPairs:
     """Solve the divergences of pairs of clouds; a cloud that is in several pairs is compared with
     itself once.
@@ -118,8 +117,6 @@ def solve_pairs(
         Homes of the arrays of each result.
     selves : dict, optional
         Known self solutions by the numbers of their clouds; they are used unchanged.
-    is_alone : bool
-        Whether this is no batch.
 
     Returns
     -------
@@ -130,7 +127,8 @@ def solve_pairs(
     others, reports = _compressed(pairs, solver, homes, own)
     if len(others) == len(sources):
         return SolvedPairs(None, others, homes)
-    small = _solve_small(pairs, solver, is_alone, selves) if any_small(pairs, is_alone) else None
+    is_warm = isinstance(solver._start, Resumed)
+    small = _solve_small(pairs, solver, selves) if any_small(pairs, is_warm) else None
 
     def of_itself(k: int) -> Solution:
         if k not in own:
@@ -180,7 +178,7 @@ def _compressed(
 
 
 def _solve_small(
-    pairs: CloudPairs, solver: Sinkhorn, is_alone: bool, selves: dict[int, Solution] | None
+    pairs: CloudPairs, solver: Sinkhorn, selves: dict[int, Solution] | None
 ) -> SmallSolutions | None:
     """Solve the small pairs; a single pair may start from a similar divergence. None if the solver
     is not suitable.
@@ -198,7 +196,8 @@ def _solve_small(
         selves = {k: own for k, own in found.items() if own is not None} | (selves or {})
     if not suits(solver, terms, starts):
         return None
-    small = solve_small(pairs, solver, is_alone, selves, starts)
+    is_warm = isinstance(earlier, Resumed)
+    small = solve_small(pairs, solver, is_warm, selves, starts)
     # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too
     # large.
     if (
@@ -206,5 +205,5 @@ def _solve_small(
         and isinstance(earlier, Resumed)
         and small.value[0] < difference(earlier.xy, earlier.xx, earlier.yy) / FAR_BELOW
     ):
-        small = solve_small(pairs, solver, is_alone, selves)
+        small = solve_small(pairs, solver, is_warm, selves)
     return small

@@ -45,8 +45,10 @@ def flat_gradients(
     """
     clouds, sources, targets, terms = pairs
     own, cross, same, relations = found
-    of_own, _ = all_slopes(*own[:2], same == np.arange(len(clouds)), own.answers)
-    on_first, on_second = all_slopes(*cross[:2], are_wanted, cross.answers)
+    (on_first, on_second), (of_own, _) = all_slopes(
+        (*cross[:2], are_wanted, cross.answers),
+        (*own[:2], same == np.arange(len(clouds)), own.answers),
+    )
     slopes = Slopes(on_first, on_second, of_own)
     rates = cross.problems.rates
     answers = cross.answers, own.answers

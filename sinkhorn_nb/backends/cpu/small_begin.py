@@ -52,8 +52,8 @@ def _starts_near(C, a, b, rates, own, u, v, K, room):
     plain, logs = room.plain, room.residual
     copy(v, plain)
     add(own, v)
-    build_at(C, b, v, K, room)
     false = np.bool_(False)
+    build_at(C, b, false, v, K, room)
     if rates[0] + rates[1] > 0.0:
         error = look_priced(C, a, b, false, rates, u, v, logs, K, room)[2]
     else:

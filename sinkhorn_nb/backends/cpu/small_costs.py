@@ -101,11 +101,13 @@ def apply_slope(profile, values):
 
 
 @kernel
-def cost_block(profile, x, y, out):
-    """The costs in bits between (n, d) points x and (d, m) coordinates y."""
+def cost_block(profile, x, y, is_self, out):
+    """The costs in bits between (n, d) points x and (d, m) coordinates y; of a cloud and itself,
+    those with j <= i.
+    """
     wide_vectors()
     for i in range(out.shape[0]):
-        row = out[i]
+        row = out[i][: i + 1 if is_self else out.shape[1]]
         for j in range(len(row)):
             row[j] = 0.0
         for k in range(x.shape[1]):

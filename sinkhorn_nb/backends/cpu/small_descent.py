@@ -72,7 +72,7 @@ def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
     """
     wide_vectors()
     rate = rates[1]
-    step = (self_share(rate) if is_self else 1.0) / (1.0 + rate)
+    step = (self_share(rate, not is_mixed) if is_self else 1.0) / (1.0 + rate)
     for j in range(len(v)):
         room.residual[j] = -step * logs[j]
     if is_mixed and has_last:
@@ -127,7 +127,7 @@ def solve(
     last_error = START_ERROR
     while n_iter < max_iter:
         if is_stale or _has_moved_far(v, room.reference):
-            build_at(C, b, v, K, room)
+            build_at(C, b, is_self, v, K, room)
             n_builds += 1
         # Without a function around both: that made iterations at n = 32 a quarter slower
         if is_priced:

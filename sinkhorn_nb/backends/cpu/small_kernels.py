@@ -4,7 +4,8 @@ core.
 A problem is a block of costs, two vectors of weights and a temperature; nothing here knows of
 points. Potentials and costs are in bits: P_ij = a_i b_j 2^(u_i + v_j - C_ij). The kernel K_ij = b_j
 2^(v_j - C_ij - top_i) is stored at a reference v, and one read of it makes both half steps of
-Sinkhorn's iteration; it is built anew once v has moved far.
+Sinkhorn's iteration; it is built anew once v has moved far. For a measure and itself, half of the
+symmetric matrix 2^(v_i + v_j - C_ij) is enough, the entries with j <= i.
 """
 
 from typing import Any, NamedTuple
@@ -116,6 +117,33 @@ def row_sums(K, factors, u, top):
 
 
 @kernel
+def build_half(C, v, top, K):
+    """K_ij = 2^(v_i + v_j - C_ij) for j <= i, and top_i = -v_i."""
+    wide_vectors()
+    for i in range(len(v)):
+        costs, out, mine = C[i], K[i], v[i]
+        for j in range(i + 1):
+            out[j] = exp2(mine + v[j] - costs[j])
+        top[i] = -mine
+
+
+@kernel
+def row_sums_of_half(K, factors, u, top):
+    """u_i = -top_i - log2 sum_j K_ij factors_j, where K is symmetric: one half is read."""
+    wide_vectors()
+    for i in range(len(u)):
+        row, mine = K[i], factors[i]
+        total = row[i] * mine
+        for j in range(i):
+            total += row[j] * factors[j]
+        for j in range(i):
+            u[j] += mine * row[j]
+        u[i] = total
+    for i in range(len(u)):
+        u[i] = -top[i] - log2(u[i])
+
+
+@kernel
 def log_column(C, a, u, j):
     """log2 sum_i a_i 2^(u_i - C_ij), for any potentials."""
     largest = u[0] - C[0, j]
@@ -175,12 +203,26 @@ def center(b, v):
 
 
 @kernel
-def build_at(C, b, v, K, room):
+def build_at(C, b, is_self, v, K, room):
     """Store the kernel at v, the new reference."""
+    copy(v, room.reference)
+    if is_self:
+        build_half(C, v, room.top, K)
+        return
     for j in range(len(v)):
         room.base[j] = v[j] + log2(b[j])
-        room.reference[j] = v[j]
     build(C, 1.0, room.base, room.row, room.half, room.top, K)
+
+
+@kernel
+def write_factors(b, is_self, v, room):
+    """The factors of the columns of K for v; those of half a kernel do not include the weights."""
+    wide_vectors()
+    for j in range(len(v)):
+        room.factors[j] = exp2(v[j] - room.reference[j])
+    if is_self:
+        for j in range(len(v)):
+            room.factors[j] *= b[j]
 
 
 @kernel
@@ -189,10 +231,9 @@ def measure(C, a, b, is_self, u, v, logs, K, room):
     whether K still serves.
     """
     wide_vectors()
-    for j in range(len(v)):
-        room.factors[j] = exp2(v[j] - room.reference[j])
+    write_factors(b, is_self, v, room)
     if is_self:
-        row_sums(K, room.factors, u, room.top)
+        row_sums_of_half(K, room.factors, u, room.top)
         for j in range(len(v)):
             logs[j] = v[j] - u[j]
         return 2.0 * mean(b, v) - mean(b, logs), True

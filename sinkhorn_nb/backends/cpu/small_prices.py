@@ -21,7 +21,16 @@ from ..small_rules import (
     share_of_priced_error,
     share_of_priced_gain,
 )
-from .small_kernels import add, build, fill, log_column, row_sums, total_of
+from .small_kernels import (
+    add,
+    build,
+    fill,
+    log_column,
+    row_sums,
+    row_sums_of_half,
+    total_of,
+    write_factors,
+)
 
 NEAR = 16.0  # bits above their mean up to which exponents are taken relative to the mean
 
@@ -102,10 +111,9 @@ def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
     """
     wide_vectors()
     (kx, ky) = rates
-    for j in range(len(v)):
-        room.factors[j] = exp2(v[j] - room.reference[j])
-    row_sums(K, room.factors, u, room.top)
+    write_factors(b, is_self, v, room)
     if is_self:
+        row_sums_of_half(K, room.factors, u, room.top)
         mass = 0.0
         for j in range(len(v)):
             mass += b[j] * exp2(v[j] - u[j])
@@ -114,6 +122,7 @@ def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
             room.aims[j] = b[j] * exp2(-ky * v[j])
             u[j] /= 1.0 + kx
         return 2.0 * _earned(b, v, ky) - LOG2E * (mass - 1.0), mass, True
+    row_sums(K, room.factors, u, room.top)
     serves = True
     mass, shift = settle(a, b, rates, u, v, room.shares, room.aims)
     _column_sums(K, rates, room.shares, u, shift, room.top, room.sums)

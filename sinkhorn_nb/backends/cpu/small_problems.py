@@ -193,7 +193,7 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         n, m = len(a), len(b)
         C = blocks[0, : n * m].reshape((n, m))
         K = blocks[1, : n * m].reshape((n, m))
-        cost_block(problems.profile, x, y, C)
+        cost_block(problems.profile, x, y, is_self, C)
         room = _room(n, m)
         u = np.empty(n)
         v = np.zeros(m)

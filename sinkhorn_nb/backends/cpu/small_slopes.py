@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..elementary import exp2, log2
+from ..elementary import exp2
 from ..jit import kernel, wide_vectors
 from ..normal_forms import ends_of, sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
-from .small_problems import panels, points_of, seen_from_origin
+from .small_problems import PAIRS_A_PANEL, panels, points_of, seen_from_origin
 from .threads import run
 
 
@@ -52,22 +52,35 @@ def _add_slopes_to(profile, shares, xk, yk, out):
 
 
 @kernel
-def _entries(log_weights, log, potential, costs, entries):
-    """Entries of the plan up to a factor, and their sum."""
+def _densities(log, potential, costs, densities):
+    """The density of a row of the plan with respect to the product of the weights."""
     wide_vectors()
     for j in range(len(costs)):
-        entries[j] = exp2(log_weights[j] + log + potential[j] - costs[j])
-    return total_of(entries)
+        densities[j] = exp2(log + potential[j] - costs[j])
 
 
 @kernel
-def _shares(is_plain, entries, factors, shares):
-    """The entries times the slopes of the cost, which may be 1."""
-    if is_plain:
-        return entries
-    for j in range(len(entries)):
-        shares[j] = entries[j] * factors[j]
-    return shares
+def _weigh_row(weights, densities, shares):
+    """Entries of a row of the plan up to a factor, and their sum."""
+    wide_vectors()
+    for j in range(len(shares)):
+        shares[j] = weights[j] * densities[j]
+    return total_of(shares)
+
+
+@kernel
+def _weigh_columns(weight, densities, shares, sums):
+    """Entries of the columns in one row up to a factor for each, and their sums over rows."""
+    wide_vectors()
+    for j in range(len(shares)):
+        shares[j] = weight * densities[j]
+        sums[j] += shares[j]
+
+
+@kernel
+def _multiply(factors, shares):
+    for j in range(len(shares)):
+        shares[j] *= factors[j]
 
 
 @kernel
@@ -86,15 +99,11 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
     m = y.shape[1]
     costs = np.empty(m)
     factors = np.empty(m)
-    entries = np.empty(m)
+    densities = np.empty(m)
     shares = np.empty(m)
-    nothing = np.zeros(m)
     is_plain = profile.code == SQUARED or profile.code == CITY_BLOCK
-    log_b = np.empty(m)
     sums = np.zeros(m)
     on_columns = np.zeros((d, m))
-    for j in range(m):
-        log_b[j] = log2(b[j])
     for i in range(n):
         fill(0.0, costs)
         for k in range(d):
@@ -104,18 +113,21 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
             copy(costs, factors)
             apply(profile, costs)
             apply_slope(profile, factors)
-        total = _entries(log_b, of_v[i], v, costs, entries)
-        on_row = _shares(is_plain, entries, factors, shares)
+        _densities(of_v[i], v, costs, densities)
+        total = _weigh_row(b, densities, shares)
+        if not is_plain:
+            _multiply(factors, shares)
         factor = profile.to_slopes * exp2(-kx / (1.0 + kx) * of_v[i]) / total
         for k in range(d):
-            on_x[i, k] = factor * _add_slopes(profile, on_row, x[i, k], y[k])
+            on_x[i, k] = factor * _add_slopes(profile, shares, x[i, k], y[k])
         if not is_self:
-            _entries(nothing, log2(a[i]) + u[i], of_u, costs, entries)
-            on_row = _shares(is_plain, entries, factors, shares)
-            for j in range(m):
-                sums[j] += entries[j]
+            if kx + ky > 0.0:  # otherwise, all densities of a column change by one factor
+                _densities(u[i], of_u, costs, densities)
+            _weigh_columns(a[i], densities, shares, sums)
+            if not is_plain:
+                _multiply(factors, shares)
             for k in range(d):
-                _add_slopes_to(profile, on_row, x[i, k], y[k], on_columns[k])
+                _add_slopes_to(profile, shares, x[i, k], y[k], on_columns[k])
     if not is_self:
         for j in range(m):
             factor = profile.to_slopes * exp2(-ky / (1.0 + ky) * of_u[j]) / sums[j]
@@ -150,9 +162,9 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
 
 
-def all_slopes(forms, problems, are_wanted, answers):
-    """The derivatives in both clouds' points for every problem that is wanted, as two flat arrays
-    of coordinates.
+def _prepared(forms, problems, are_wanted, answers):
+    """A function of ranges of problems that writes their derivatives, such ranges, and where the
+    derivatives are written: two flat arrays of coordinates.
     """
     d = forms.dimensions[problems.sources]
     ends = [ends_of(d * sizes_of(points)) for points in (answers.u_ends, answers.v_ends)]
@@ -161,8 +173,21 @@ def all_slopes(forms, problems, are_wanted, answers):
     sizes = sizes_of(forms.ends)
     pairs = np.where(are_wanted, sizes[problems.sources] * sizes[problems.targets], 0)
 
-    def task(first, last):
+    def write(first, last):
         slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, *ends)
 
-    run(task, panels(pairs))
-    return of_x, of_y
+    return write, pairs, (of_x, of_y)
+
+
+def all_slopes(*groups):
+    """The derivatives in both clouds' points for every problem that is wanted, of groups of forms,
+    problems, whether each is wanted, and answers.
+    """
+    prepared = [_prepared(*group) for group in groups]
+    if sum(pairs.sum() for _, pairs, _ in prepared) <= PAIRS_A_PANEL:
+        for write, pairs, _ in prepared:
+            write(0, len(pairs))
+    else:
+        tasks = [(write, *panel) for write, pairs, _ in prepared for panel in panels(pairs)]
+        run(lambda write, first, last: write(first, last), tasks)
+    return [written for _, _, written in prepared]
