@@ -41,6 +41,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+@pytest.fixture
+def work(monkeypatch):
+    """The pairs that the CPU has visited so far, by (n, m, dtype)."""
+    from counts import pairs_visited  # not before the settings above
+
+    return pairs_visited(monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def by_the_loop():
     """Small problems, too, take the loop over passes."""

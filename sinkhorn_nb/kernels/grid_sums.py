@@ -10,12 +10,15 @@ from ..backends.cpu.grid_recursions import ABOVE, BELOW, BOTH
 from ..backends.cpu.grids import Axis, Recursions, Sweeps
 from ..common.array_types import Floats
 from ..measures.lattice import Lattice
+from .ledger import Ledger
 
 
 class GridSums(Protocol):
     """Sums over the pixels j of weights 2^L_j exp(-C_ij / eps), at all pixels i."""
 
-    n_sweeps: float
+    @property
+    def n_sweeps(self) -> float:
+        """Number of sweeps so far."""
 
     def log_sum(self, L: Floats) -> Floats:
         """(n,) logarithms of the sums, base 2."""
@@ -50,7 +53,6 @@ class Separable:
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
         self._at, self._of = at, of
         self._axes = axes_between(at, of, eps)
-        self.n_sweeps = 0.0
 
     def moment(self, L: Floats, k: int, power: int) -> Floats:
         """Logarithms of the sums with the coordinate along an axis, in pixels from 1 on, to a
@@ -69,7 +71,7 @@ class SquaredSums(Separable):
 
     def log_sum(self, L: Floats) -> Floats:
         """(n,) logarithms of the sums, base 2; one sweep."""
-        self.n_sweeps += 1
+        self.count_sweep()
         return self._sweep(L.reshape(self._of.shape)).ravel()
 
     def mean_gradients(self, L: Floats) -> Floats:
@@ -149,8 +151,13 @@ class CityBlockSums(Separable):
         return cost / float(b.sum())
 
     def _one_sided(self, L: Floats, k: int | None, side: int) -> Floats:
-        self.n_sweeps += 1
+        self.count_sweep()
         return self._sweep(L.reshape(self._of.shape), k, side).ravel()
+
+
+def terms_per_sweep(at: Lattice, of: Lattice) -> float:
+    """The mean number of terms of a sweep from one lattice to the other and of one back."""
+    return (at.work + of.work) / 2
 
 
 def _marginal(lattice: Lattice, weights: Floats, k: int) -> Floats:
