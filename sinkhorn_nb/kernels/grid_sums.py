@@ -40,7 +40,26 @@ def axes_between(at: Lattice, of: Lattice, eps: float) -> list[Axis]:
     return [Axis(*axis, eps) for axis in axes]
 
 
-class Separable:
+class Counted:
+    """A count of sweeps, which are written to the ledger; they have far fewer terms than there are
+    pairs.
+    """
+
+    def __init__(self, at: Lattice, of: Lattice) -> None:
+        self._ledger = Ledger()
+        self._terms = terms_per_sweep(at, of)
+
+    @property
+    def n_sweeps(self) -> float:
+        """Number of sweeps so far."""
+        return self._ledger.pairs / self._terms
+
+    def count_sweeps(self, number: int = 1) -> None:
+        """Count some more sweeps."""
+        self._ledger.write(number * self._terms)
+
+
+class Separable(Counted):
     """The common part of sums along one axis after another.
 
     Parameters
@@ -51,6 +70,7 @@ class Separable:
     """
 
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
+        super().__init__(at, of)
         self._at, self._of = at, of
         self._axes = axes_between(at, of, eps)
 
@@ -71,7 +91,7 @@ class SquaredSums(Separable):
 
     def log_sum(self, L: Floats) -> Floats:
         """(n,) logarithms of the sums, base 2; one sweep."""
-        self.count_sweep()
+        self.count_sweeps()
         return self._sweep(L.reshape(self._of.shape)).ravel()
 
     def mean_gradients(self, L: Floats) -> Floats:
@@ -151,7 +171,7 @@ class CityBlockSums(Separable):
         return cost / float(b.sum())
 
     def _one_sided(self, L: Floats, k: int | None, side: int) -> Floats:
-        self.count_sweep()
+        self.count_sweeps()
         return self._sweep(L.reshape(self._of.shape), k, side).ravel()
 
 

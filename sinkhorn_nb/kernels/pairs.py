@@ -131,8 +131,7 @@ class PairKernel:
     @property
     def lists_heavy_pairs(self) -> bool:
         """Whether `heavy_plan` and `count_heavy` may be called."""
-        lists: bool = self._backend.lists_heavy_pairs
-        return lists and not isinstance(self._kind, Function)
+        return not isinstance(self._kind, Function)
 
     def heavy_plan(self, f: Floats, g: Floats, theta: float, most: int) -> HeavyPlan | None:
         """The entries of the plan with P_ij > theta min(a_i, b_j) in float64, and the sums of all

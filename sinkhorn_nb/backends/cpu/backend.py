@@ -140,7 +140,6 @@ class CpuBackend:
     """Compiled loops over tiles of pairs; see `Backend` for the methods."""
 
     points_a_tile = COLUMNS
-    lists_heavy_pairs = True
     on_device = nullcontext
 
     def load(self, offsets, centres, bounds, cost=None):
