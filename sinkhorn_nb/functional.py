@@ -12,6 +12,7 @@ from .losses.arguments import between, compared, known_selves, listed, usual
 from .losses.divergences import Divergences, diverge_all, diverge_alone
 from .losses.grid_batches import are_grids, grid_divergences
 from .losses.grids import grid_divergence, grid_transport, two_grids
+from .measures.clouds import Named
 from .measures.grid import Grid, Measures
 from .measures.measure import Measure
 from .results.divergence import Divergence
@@ -112,7 +113,7 @@ def sinkhorn_divergence(
     if isinstance(x, Grid) or isinstance(y, Grid):
         known = {"self_x": self_x, "self_y": self_y}
         return grid_divergence(*two_grids(x, y, a, b), terms, solver, known)
-    pair, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], terms)
+    pair, homes = compared([Named("x", x, "a", a)], [Named("y", y, "b", b)], terms)
     selves = known_selves(pair, {"self_x": self_x, "self_y": self_y})
     return diverge_alone(pair, solver, homes[0], selves)
 

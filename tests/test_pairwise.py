@@ -10,6 +10,7 @@ from sklearn.cluster import DBSCAN
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.losses import pairwise, pairwise_blocks, pairwise_values
+from sinkhorn_nb.measures.clouds import Named
 from sinkhorn_nb.solver import progress, small
 
 SIZES = [23, 1, 31, 12, 40, 9, 17]
@@ -77,7 +78,7 @@ def test_an_array_in_several_places_is_one_cloud(compared):
 
 
 def test_an_array_in_several_places_is_stored_once():
-    _, named = pairwise._numbered(3 * [(("clouds[0]", CLOUDS[0]), ("weights[0]", None))])
+    _, named = pairwise._numbered(3 * [Named("clouds[0]", CLOUDS[0], "weights[0]", None)])
     assert len(named) == 1
 
 

@@ -14,6 +14,7 @@ from ..common.real import RealNumber
 from ..common.representation import Represented
 from ..gradients import LINEAR_TOL
 from ..gradients.reports import ImplicitGradient
+from ..measures.clouds import Named
 from ..problem import Problem
 from ..results.solution import Solution
 from ..results.status import warned
@@ -217,7 +218,7 @@ def hausdorff_divergence(
     single_price("reach", reach)
     single_price("rho", rho)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
-    pair, (home,) = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], terms)
+    pair, (home,) = compared([Named("x", x, "a", a)], [Named("y", y, "b", b)], terms)
     numbers = int(pair.sources[0]), int(pair.targets[0])
     source, target = (pair.clouds.measure(k) for k in numbers)
     selves = [Problem(source, source, *terms), Problem(target, target, *terms)]
