@@ -14,7 +14,7 @@ from ..measures.clouds import Named
 from ..measures.grid import Measures
 from ..measures.measure import Measure
 from ..solver import Sinkhorn
-from ..terms import Terms, single_price, terms_of, with_divergence
+from ..terms import Terms, terms_with_one_price, with_divergence
 from .arguments import listed, usual
 from .grid_batches import are_grids, grid_table
 from .pairwise_blocks import Effort, evaluate
@@ -112,9 +112,7 @@ def pairwise_sinkhorn_divergence(
     array([[0., 1.],
            [1., 0.]])
     """
-    single_price("reach", reach)
-    single_price("rho", rho)
-    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    terms = terms_with_one_price(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
     rows, columns = _listed(clouds, others, weights, other_weights)
     if are_grids(rows + columns):
         return grid_table(rows, columns, terms, usual(solver), progress)
