@@ -49,6 +49,14 @@ def work(monkeypatch):
     return pairs_visited(monkeypatch)
 
 
+@pytest.fixture
+def libraries(monkeypatch):
+    """The fake libraries of device arrays in the places of the real ones."""
+    import device_arrays
+
+    device_arrays.install(monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def by_the_loop():
     """Small problems, too, take the loop over passes."""

@@ -77,8 +77,9 @@ def compared(
         return pairs, [HOST] * count
     homes = []
     for x, y, i, j in zip(sources, targets, pairs.sources, pairs.targets, strict=True):
-        homes.append(validation.home(**x.arrays, **y.arrays))
         names = x.x_name, y.x_name, x.a_name, y.a_name
+        arrays = x.x, y.x, x.a, y.a
+        homes.append(validation.home(**dict(zip(names, arrays, strict=True))))
         between(clouds.measure(i), clouds.measure(j), terms, names)
     return pairs, homes
 
