@@ -57,6 +57,14 @@ def libraries(monkeypatch):
     device_arrays.install(monkeypatch)
 
 
+@pytest.fixture
+def few_clusters(monkeypatch):
+    """The coarse problem of a linear system has 4 clusters: else it is the whole of a small one."""
+    from sinkhorn_nb.gradients import linear_system
+
+    monkeypatch.setattr(linear_system, "CLUSTERS", (4, 4))
+
+
 @pytest.fixture(scope="module")
 def by_the_loop():
     """Small problems, too, take the loop over passes."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from counts import start_and_passes
-from problems import example
+from problems import example, uniform
 
 from sinkhorn_nb import (
     ConvergenceWarning,
@@ -16,12 +16,6 @@ from sinkhorn_nb import (
 from sinkhorn_nb.initializers import Coarse, Zeros
 
 TOL = 1e-9
-
-
-def uniform(n=2000):
-    """Positional arguments (x, y): two samples of the unit square."""
-    rng = np.random.default_rng(n)
-    return rng.uniform(size=(n, 2)), rng.uniform(size=(n, 2))
 
 
 BLUR = 0.05 * np.sqrt(2)  # of the square's diameter

@@ -5,6 +5,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from sinkhorn_nb import Grid, Sinkhorn, entropic_ot
 from sinkhorn_nb.costs import SQUARED_EUCLIDEAN
 from sinkhorn_nb.kernels.choice import kernel_of, pairs_per_pass
 from sinkhorn_nb.kernels.ledger import Ledger, count_pairs, counting
@@ -46,3 +47,16 @@ def test_two_sweeps_between_grids_are_one_pass():
         kernel.log_sums(np.zeros(20), np.zeros(21))
         kernel.T.log_row_sums(np.zeros(21), np.zeros(20))
     assert ledger.pairs / pairs_per_pass(x, y) == kernel.n_passes == 1.5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"blur": 2.0}, {"blur": 2.0, "p": 1}, {"eps": 2.0, "cost": "cityblock"}],
+    ids=str,
+)
+def test_passes_between_images_are_counted_for_every_cost(options):
+    """Costs differ in how sums are made, and each way must write to the ledger."""
+    images = np.random.default_rng(0).random((2, 40, 40)) + 0.1
+    x, y = (Grid(image / image.sum()) for image in images)
+    solution = entropic_ot(x, y, **options, solver=Sinkhorn(init="zeros", tol=0.1))
+    assert solution.n_passes >= solution.n_iter >= 1

@@ -7,7 +7,7 @@ import pytest
 from counts import start_and_passes
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import example
+from problems import example, uniform
 from strategies import clouds, probabilities
 
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
@@ -77,11 +77,6 @@ def test_samples_of_anything(data):
 
 
 # The start
-
-
-def uniform(n=2000):
-    rng = np.random.default_rng(n)
-    return rng.uniform(size=(n, 2)), rng.uniform(size=(n, 2))
 
 
 def start(initializer, x, y, a=None, b=None, blur=0.1):
