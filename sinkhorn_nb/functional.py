@@ -12,12 +12,13 @@ from .losses.arguments import between, compared, known_selves, listed, usual
 from .losses.divergences import Divergences, diverge_all, diverge_alone
 from .losses.grid_batches import are_grids, grid_divergences
 from .losses.grids import grid_divergence, grid_transport, two_grids
+from .measures.clouds import Named
 from .measures.grid import Grid, Measures
 from .measures.measure import Measure
 from .results.divergence import Divergence
 from .results.solution import Solution
 from .solver import Sinkhorn
-from .terms import Price, single_price, terms_of
+from .terms import Price, terms_of, terms_with_one_price
 
 
 @validation.native_names
@@ -106,13 +107,11 @@ def sinkhorn_divergence(
     """
     validation.points_first(x, y, a, b)
     solver = usual(solver)
-    single_price("reach", reach)
-    single_price("rho", rho)
-    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    terms = terms_with_one_price(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
     if isinstance(x, Grid) or isinstance(y, Grid):
         known = {"self_x": self_x, "self_y": self_y}
         return grid_divergence(*two_grids(x, y, a, b), terms, solver, known)
-    pair, homes = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], terms)
+    pair, homes = compared([Named("x", x, "a", a)], [Named("y", y, "b", b)], terms)
     selves = known_selves(pair, {"self_x": self_x, "self_y": self_y})
     return diverge_alone(pair, solver, homes[0], selves)
 
@@ -201,9 +200,7 @@ def sinkhorn_divergences(
     sources = listed("xs", xs, "a", a)
     targets = listed("ys", ys, "b", b)
     validation.same_length("ys", targets, "xs", sources)
-    single_price("reach", reach)
-    single_price("rho", rho)
-    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    terms = terms_with_one_price(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
     if are_grids(sources + targets):
         return grid_divergences(sources, targets, terms, usual(solver))
     pairs, homes = compared(sources, targets, terms)
@@ -251,9 +248,9 @@ def entropic_ot(
     reach : float or pair, optional
         Length up to which mass is transported; beyond it, it is cheaper to remove and create mass
         at the price rho = reach**p. None requires exact marginals, which are the given weights.
-    rho : float, optional
-        The price in units of cost, instead of reach.
-        A pair (r_x, r_y) has a price for each side; None makes a side exact.
+    rho : float or pair, optional
+        The price in units of cost, instead of reach. A pair (r_x, r_y) has a price for each side;
+        None makes a side exact.
     solver : Sinkhorn, optional
         How to solve; the default stops at a marginal error of 1e-3.
 

@@ -11,7 +11,8 @@ from .common.caching import cached_property
 from .common.representation import Represented
 from .costs import SQUARED_EUCLIDEAN, Cost
 from .dual import Dual
-from .kernels.choice import NO_POINTS, kernel_of
+from .kernels.choice import NO_POINTS, kernel_of, pairs_per_pass
+from .kernels.ledger import Ledger
 from .kernels.protocol import Kernel
 from .marginals import BALANCED, Marginals, Scaling
 from .measures.measure import Measure
@@ -188,6 +189,10 @@ class Problem(Represented):
     ) -> Kernel:
         """The Gibbs kernel of the same cost between the points of two other partitions."""
         return kernel_of(x, y, self.eps if eps is None else eps, dtype, backend, self.cost)
+
+    def passes(self, ledger: Ledger) -> float:
+        """The pairs of a ledger, in passes of the problem's kernel."""
+        return ledger.pairs / pairs_per_pass(self.source.partition, self.target.partition)
 
     def on_source(self) -> Problem:
         """OT_eps(a, a)."""

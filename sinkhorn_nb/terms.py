@@ -78,6 +78,21 @@ def terms_of(
     return Terms(eps, kind, marginals)
 
 
+def terms_with_one_price(
+    *,
+    blur: float | None = None,
+    eps: float | None = None,
+    p: float = 2,
+    cost: Any = None,
+    reach: Price = None,
+    rho: Price = None,
+) -> Terms:
+    """Check the terms of a function that compares measures with themselves, too."""
+    single_price("reach", reach)
+    single_price("rho", rho)
+    return terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+
+
 def terms_in_units_of_cost(cost: Cost, eps: float, rho: Price) -> Terms:
     """Check the terms of a cost that has no unit of length."""
     return Terms(validation.positive("eps", eps), cost, Marginals(*_prices("rho", rho)))

@@ -41,6 +41,30 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+@pytest.fixture
+def work(monkeypatch):
+    """The pairs that the CPU has visited so far, by (n, m, dtype)."""
+    from counts import pairs_visited  # not before the settings above
+
+    return pairs_visited(monkeypatch)
+
+
+@pytest.fixture
+def libraries(monkeypatch):
+    """The fake libraries of device arrays in the places of the real ones."""
+    import device_arrays
+
+    device_arrays.install(monkeypatch)
+
+
+@pytest.fixture
+def few_clusters(monkeypatch):
+    """The coarse problem of a linear system has 4 clusters: else it is the whole of a small one."""
+    from sinkhorn_nb.gradients import linear_system
+
+    monkeypatch.setattr(linear_system, "CLUSTERS", (4, 4))
+
+
 @pytest.fixture(scope="module")
 def by_the_loop():
     """Small problems, too, take the loop over passes."""

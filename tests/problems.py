@@ -28,6 +28,21 @@ def example(n=23, m=31, d=2, mass=1.0, zeros=0):
     return cloud(n, d), cloud(m, d, shift=0.5), weights(n, mass, zeros), weights(m, mass, zeros)
 
 
+def uniform(n=2000):
+    """Positional arguments (x, y): two samples of the unit square."""
+    rng = np.random.default_rng(n)
+    return rng.uniform(size=(n, 2)), rng.uniform(size=(n, 2))
+
+
+def blobs(n=600, seed=0):
+    """Three groups each, in different proportions; labels of the first."""
+    rng = np.random.default_rng(seed)
+    centers = np.array([[0.0, 0.0], [4.0, 0.0], [2.0, 3.0]])
+    labels = [rng.choice(3, n, p=p) for p in ([0.2, 0.3, 0.5], [0.4, 0.4, 0.2])]
+    x, y = (centers[label] + 0.3 * rng.normal(size=(n, 2)) for label in labels)
+    return x, y @ [[0.8, -0.6], [0.6, 0.8]] + 1.0, labels[0]
+
+
 def gaussian_grid(mean, covariance, n_per_side, width=6.5):
     """A tensor grid weighted by a Gaussian's density: sums over it are integrals to about 1e-9."""
     mean, covariance = np.atleast_1d(mean), np.atleast_2d(covariance)

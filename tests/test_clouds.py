@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import pairs
 
 import sinkhorn_nb as snb
-from sinkhorn_nb.measures.clouds import Clouds
+from sinkhorn_nb.measures.clouds import Clouds, Named
 from sinkhorn_nb.measures.measure import Measure
 from sinkhorn_nb.problem import Problem
 from sinkhorn_nb.results.solution import Solution
@@ -15,7 +15,7 @@ from sinkhorn_nb.results.solution import Solution
 
 def listed(points, weights):
     return [
-        ((f"xs[{k}]", x), (f"a[{k}]", a))
+        Named(f"xs[{k}]", x, f"a[{k}]", a)
         for k, (x, a) in enumerate(zip(points, weights, strict=True))
     ]
 

@@ -1,10 +1,9 @@
 """Starts change the time of a solve, not its result; their passes are counted; float32 comes first."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
-from problems import example
+from counts import start_and_passes
+from problems import example, uniform
 
 from sinkhorn_nb import (
     ConvergenceWarning,
@@ -15,15 +14,8 @@ from sinkhorn_nb import (
     sinkhorn_divergence,
 )
 from sinkhorn_nb.initializers import Coarse, Zeros
-from sinkhorn_nb.kernels.point_cloud import GibbsKernel
 
 TOL = 1e-9
-
-
-def uniform(n=2000):
-    """Positional arguments (x, y): two samples of the unit square."""
-    rng = np.random.default_rng(n)
-    return rng.uniform(size=(n, 2)), rng.uniform(size=(n, 2))
 
 
 BLUR = 0.05 * np.sqrt(2)  # of the square's diameter
@@ -98,9 +90,8 @@ def test_the_coarse_start_takes_fewer_passes():
 
 
 def start(x, y, a=None, b=None, blur=0.2, initializer=None):
-    return (initializer or Coarse())(
-        Problem(Measure.of(x, a), Measure.of(y, b), blur**2), Sinkhorn()
-    )
+    problem = Problem(Measure.of(x, a), Measure.of(y, b), blur**2)
+    return start_and_passes(initializer or Coarse(), problem)
 
 
 @pytest.mark.parametrize(
@@ -152,27 +143,6 @@ def test_the_start_knows_nothing_of_the_callers_callback(init):
 
 
 # What is counted
-
-
-@pytest.fixture
-def work(monkeypatch):
-    """Pairs visited so far by all kernels: by (n, m, dtype)."""
-    pairs, count = Counter(), GibbsKernel._count
-
-    def counted(kernel, passes):
-        n, m = len(kernel._x.points), len(kernel._y.points)
-        pairs[n, m, kernel.dtype] += passes * n * m
-        count(kernel, passes)
-
-    count_pairs = GibbsKernel.count_pairs
-
-    def counted_pairs(kernel, number):
-        pairs[len(kernel._x.points), len(kernel._y.points), "heavy pairs"] += number
-        count_pairs(kernel, number)
-
-    monkeypatch.setattr(GibbsKernel, "_count", counted)
-    monkeypatch.setattr(GibbsKernel, "count_pairs", counted_pairs)
-    return pairs
 
 
 @pytest.mark.parametrize("blur", [BLUR, 0.2, 0.01])

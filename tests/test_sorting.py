@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from counts import start_and_passes
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -185,7 +186,7 @@ def problem(x, y, a=None, b=None, eps=0.01):
 
 def start(problem, initializer=None):
     """The start in the caller's order, and its passes."""
-    f, g, n_passes = (initializer or Sorting())(problem, Sinkhorn())
+    f, g, n_passes = start_and_passes(initializer or Sorting(), problem)
     return problem.source.partition.restore(f), problem.target.partition.restore(g), n_passes
 
 
@@ -228,7 +229,8 @@ def test_a_measure_with_itself(initializer):
     x, _, a, _ = line(50, 1, weighted=isinstance(initializer, Sorting))
     x[10:20] = x[10]
     x.sort()
-    f, g, n_passes = initializer(problem(x, x[::-1].copy(), a, a[::-1].copy()), Sinkhorn())
+    of_itself = problem(x, x[::-1].copy(), a, a[::-1].copy())
+    f, g, n_passes = start_and_passes(initializer, of_itself)
     assert f is g
     assert n_passes == 0
     for potential in midpoint_dual(x, a, x, a, 2.0):

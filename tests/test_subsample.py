@@ -4,16 +4,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from counts import start_and_passes
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import example
+from problems import example, uniform
 from strategies import clouds, probabilities
 
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
 from sinkhorn_nb.initializers import NAMED, Subsample, subsample
 from sinkhorn_nb.initializers.base import sketch
 from sinkhorn_nb.initializers.subsample import draw
-from sinkhorn_nb.kernels.point_cloud import GibbsKernel
 
 TOL = 1e-9
 
@@ -79,13 +79,9 @@ def test_samples_of_anything(data):
 # The start
 
 
-def uniform(n=2000):
-    rng = np.random.default_rng(n)
-    return rng.uniform(size=(n, 2)), rng.uniform(size=(n, 2))
-
-
 def start(initializer, x, y, a=None, b=None, blur=0.1):
-    return initializer(Problem(Measure.of(x, a), Measure.of(y, b), blur**2).reduced, Sinkhorn())
+    problem = Problem(Measure.of(x, a), Measure.of(y, b), blur**2)
+    return start_and_passes(initializer, problem.reduced)
 
 
 FAMILIES = {
@@ -152,28 +148,14 @@ def test_self_problems_have_one_potential_from_one_sample(monkeypatch):
     np.testing.assert_allclose(ours.f, solution.f, atol=1e-7)
 
 
-@pytest.fixture
-def work(monkeypatch):
-    """Pairs visited so far by all kernels, by the numbers of points."""
-    pairs, count = Counter(), GibbsKernel._count
-
-    def counted(kernel, passes):
-        n, m = len(kernel._x.points), len(kernel._y.points)
-        pairs[n, m] += passes * n * m
-        count(kernel, passes)
-
-    monkeypatch.setattr(GibbsKernel, "_count", counted)
-    return pairs
-
-
 def test_several_levels(work):
     start(Subsample(), *uniform(3000))
-    assert {n for n, _ in work} == {3000, 3000 // 8, 3000 // 8 // 8}
+    assert {n for n, _, _ in work} == {3000, 3000 // 8, 3000 // 8 // 8}
 
 
 def test_a_size_holds_for_the_first_level(work):
     start(Subsample(size=1000), *uniform(3000))
-    assert {n for n, _ in work} == {3000, 1000, 125}
+    assert {n for n, _, _ in work} == {3000, 1000, 125}
 
 
 @pytest.mark.parametrize("is_self", [False, True])

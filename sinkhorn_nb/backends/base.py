@@ -1,4 +1,4 @@
-"""The protocol of a backend: sums over all pairs (i, j) of two clouds.
+"""The protocols of backends: sums over all pairs (i, j) of two clouds.
 
 Vectors come in and go out as NumPy float64 arrays; clouds stay with the backend. A cloud is cut
 into tiles. Its points are given by the center of their tile and the offset from it, scaled so that
@@ -10,11 +10,17 @@ For another kind of cost all centers are the same, and p_ij = 2^(F_i + G_j - cos
 `pointwise`.
 """
 
+from __future__ import annotations
+
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .heavy_pairs import HeavyPairs
+    from .self_check import Work
 
 Vector = NDArray[np.float64]
 Bounds = NDArray[np.int64]
@@ -45,10 +51,9 @@ class ClusterSums(Protocol):
 
 
 class Backend(Protocol):
-    """One set of kernels on one device."""
+    """One set of kernels on one device, and all questions that every backend answers."""
 
     points_a_tile: int  # at most
-    lists_heavy_pairs: bool  # whether `heavy_pairs` may be called
 
     def on_device(self) -> AbstractContextManager[Any]:
         """A context for all other calls of a thread, including those on `ClusterSums`, if several
@@ -94,7 +99,7 @@ class Backend(Protocol):
         b: Vector,
         theta: float,
         most: int,
-    ) -> Any:
+    ) -> HeavyPairs | None:
         """The heavy pairs, a_i b_j p_ij > theta min(a_i, b_j), by rows, and the sums of `sums` over
         all others, as a `HeavyPairs`; None if there are more than `most` heavy pairs.
         """
@@ -109,7 +114,7 @@ class Backend(Protocol):
         y: Cloud,
         G: Vector,
         V: NDArray[Any],
-        factors: tuple[NDArray, NDArray] | None,
+        factors: tuple[NDArray[Any], NDArray[Any]] | None,
         derivative: int | None = None,
     ) -> NDArray[np.float64]:
         """sum_j p_ij V_j for the rows V_j of an (m, k) array; sum_j p_ij <A_i, B_j> V_j for factors
@@ -117,3 +122,13 @@ class Backend(Protocol):
 
         Unless `derivative` is None, p_ij is multiplied by the `scaled_cost` or, for 1, its `slope`.
         """
+
+
+class DeviceBackend(Backend, Protocol):
+    """A backend on devices, whose memory is limited."""
+
+    def has_room(self, work: Work) -> bool:
+        """Tell whether all clouds and sums of some work fit into the free memory."""
+
+    def require_room(self, work: Work) -> None:
+        """Raise a MemoryError unless all clouds and sums fit."""

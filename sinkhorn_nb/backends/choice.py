@@ -1,9 +1,12 @@
 """Choose the backend: the CPU, or GPUs."""
 
+from __future__ import annotations
+
 import os
 from functools import cache
+from typing import Any
 
-from .base import Backend
+from .base import Backend, DeviceBackend
 from .cpu import small_problems
 from .cpu.backend import CpuBackend
 from .cpu.matrix_backend import MatrixBackend
@@ -17,7 +20,7 @@ NAMES = ("auto", "cpu", "cuda")
 INSTALL = 'pip install "sinkhorn-nb[cuda12]" (or [cuda13]) beside the driver of an NVIDIA GPU'
 
 
-def choose(name, work: Work | None = None) -> Backend:
+def choose(name: str, work: Work | None = None) -> Backend:
     """Return the backend with a name for some work; "auto" uses a GPU for large work, if it passes
     a trial.
 
@@ -47,7 +50,7 @@ def choose(name, work: Work | None = None) -> Backend:
     return CpuBackend()
 
 
-def small_solver(name):
+def small_solver(name: str) -> Any:
     """Return the function (problems, max_iter) that solves small problems on a backend; "auto" uses
     the CPU.
     """
@@ -59,7 +62,7 @@ def small_solver(name):
     return cuda_small.solve_all
 
 
-def _require_gpu():
+def _require_gpu() -> None:
     if (why := no_gpu()) is not None:
         raise ValueError(
             f'backend: expected a usable GPU for "cuda", got none: {why}; '
@@ -67,13 +70,13 @@ def _require_gpu():
         )
 
 
-def _is_there():
+def _is_there() -> bool:
     """Tell whether there is a GPU for "auto"; tests, which use the simulator, name the backend."""
     return not _is_simulated() and no_gpu() is None
 
 
 @cache
-def no_gpu():
+def no_gpu() -> str | None:
     """Explain why there is no usable GPU, or return None; numba's CUDA target is not imported
     without a driver.
     """
@@ -88,7 +91,7 @@ def no_gpu():
     return cuda_device.problem()
 
 
-def describe_gpu():
+def describe_gpu() -> str:
     """Describe the GPUs, or explain why there is none."""
     if (why := no_gpu()) is not None:
         return f"none: {why}"
@@ -97,7 +100,7 @@ def describe_gpu():
     return "; ".join(cuda_device.name(number) for number in cuda_device.devices())
 
 
-def _cuda_backend():
+def _cuda_backend() -> DeviceBackend:
     from .cuda.backend import CudaBackend
     from .cuda.device import current, devices
 
@@ -107,5 +110,5 @@ def _cuda_backend():
     return ShardedBackend([CudaBackend(number) for number in numbers])  # it enters their contexts
 
 
-def _is_simulated():
+def _is_simulated() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")

@@ -61,7 +61,6 @@ class FallbackBackend:
     one.
     """
 
-    lists_heavy_pairs = True
     on_device = nullcontext
 
     def __init__(self, make, other):

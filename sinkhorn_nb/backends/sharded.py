@@ -115,7 +115,6 @@ class ShardedClusterSums:
 class ShardedBackend:
     """Backends of one device each, which compute together; see `Backend` for the methods."""
 
-    lists_heavy_pairs = True
     on_device = nullcontext
 
     def __init__(self, backends):

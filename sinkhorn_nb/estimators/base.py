@@ -17,7 +17,7 @@ from ..measures.grid import refuse_grid
 from ..measures.measure import Measure
 from ..measures.pixels import Pixels
 from ..solver import Sinkhorn
-from ..terms import Terms, single_price, terms_of, with_divergence
+from ..terms import Terms, terms_with_one_price, with_divergence
 
 AUTO_SHARE = 0.05  # of the root-mean-square distance of two random points
 CURE_FOR_PIXELS = (
@@ -99,8 +99,7 @@ class SinkhornEstimator(BaseEstimator):
 
 def divergence_terms(blur: float, p: float, reach: float | None) -> Terms:
     """Check the exponent and the reach of an estimator that compares measures by divergences."""
-    single_price("reach", reach)
-    return with_divergence(terms_of(blur=blur, p=p, reach=reach))
+    return with_divergence(terms_with_one_price(blur=blur, p=p, reach=reach))
 
 
 def cloud(X: Coordinates, sample_weight: ArrayLike | None = None) -> Measure:

@@ -34,4 +34,4 @@ class Annealed(Initializer):
             problem.source, problem.target, problem.cost.eps(2.0) * problem.eps
         )
         solution = sketch(solver, warmer, self, TOL, MAX_ITER)
-        return Start(solution.iterate.f, solution.iterate.g, solution.n_passes)
+        return Start(solution.iterate.f, solution.iterate.g)

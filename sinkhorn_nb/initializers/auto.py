@@ -45,15 +45,14 @@ class Auto(Initializer):
     """
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
-        """Compute the start; the passes of all candidates and of the comparison count."""
+        """Compute the start, from the starts of all candidates."""
         if Pyramid().serves(problem):
             return Pyramid()(problem, solver)
         if problem.is_self:
             return Coarse()(problem, solver)
         sample = _Sample(problem, solver)
         starts = [initializer(problem, solver) for initializer in _candidates(problem)]
-        best = max(starts, key=sample.semi_dual)
-        return best._replace(n_passes=sum(start.n_passes for start in starts) + sample.n_passes)
+        return max(starts, key=sample.semi_dual)
 
 
 def _candidates(problem: Problem) -> Iterator[Initializer]:
@@ -78,12 +77,6 @@ class _Sample:
         self._dual = Dual(*probabilities, problem.eps, problem.marginals)
         dtype = problem.rough_dtype
         self._kernel = problem.kernel_between(y.partition, x.partition, dtype, solver.backend)
-        self._share = len(x) * len(y) / (len(problem.source) * len(problem.target))
-
-    @property
-    def n_passes(self) -> float:
-        """Number of passes so far, as shares of the pairs of the whole problem."""
-        return self._share * self._kernel.n_passes
 
     def semi_dual(self, start: Start) -> float:
         """The semi-dual value of f between the samples, in units of cost."""

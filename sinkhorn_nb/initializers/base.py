@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 
 
 class Start(NamedTuple):
-    """Potentials between probabilities, in the order of the partitions, and the number of passes
-    they took.
-    """
+    """Potentials between probabilities, in the order of the partitions."""
 
     f: Floats
     g: Floats
-    n_passes: float
 
     @property
     def is_finite(self) -> bool:
@@ -33,11 +30,7 @@ class Start(NamedTuple):
 
     def or_zeros(self) -> Start:
         """The start or, unless it is finite, zeros."""
-        return (
-            self
-            if self.is_finite
-            else Start(np.zeros_like(self.f), np.zeros_like(self.g), self.n_passes)
-        )
+        return self if self.is_finite else Start(np.zeros_like(self.f), np.zeros_like(self.g))
 
 
 class Initializer(ABC):
@@ -83,12 +76,9 @@ def sketch(
     return easier.attempt(problem)
 
 
-def extended(solution: Solution, partition: Partition, backend: str) -> tuple[Floats, float]:
-    """The softmin f of a solution at other points, in the order of their partition, and the number
-    of pairs.
-    """
+def extended(solution: Solution, partition: Partition, backend: str) -> Floats:
+    """The softmin f of a solution at other points, in the order of their partition."""
     problem = solution.problem
     known = problem.reduced.target.partition
     kernel = problem.kernel_between(partition, known, problem.rough_dtype, backend)
-    f = problem.reduced.dual().damped_rows(kernel.softmin(solution.iterate.g))
-    return f, len(partition) * len(known)
+    return problem.reduced.dual().damped_rows(kernel.softmin(solution.iterate.g))

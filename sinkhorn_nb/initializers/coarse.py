@@ -4,7 +4,6 @@ points.
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,42 +67,42 @@ class Coarse(Initializer):
         solution = sketch(
             solver, problem.between(source.measure, target.measure, eps), self, TOL, MAX_ITER
         )
-        f, pairs = _extended(problem.source.partition, source, solution)
-        pairs += _pairs(solution.n_passes, source.measure, target.measure)
+        dtype = _dtype(problem, solver)
+        f = _extended(problem.source.partition, source, solution, dtype)
         if problem.is_self:
-            return Start(f, f, pairs / (n * m))
+            return Start(f, f)
         if eps > problem.eps:
             kernel = problem.kernel(problem.rough_dtype, solver.backend).T
             g = problem.dual().T.damped_rows(kernel.softmin(f))
-            return Start(f, g, pairs / (n * m) + kernel.n_passes)
-        g, more = _extended(problem.target.partition, target, solution.T)
-        return Start(f, g, (pairs + more) / (n * m))
+            return Start(f, g)
+        return Start(f, _extended(problem.target.partition, target, solution.T, dtype))
 
     def _cells(self, measure: Measure, blur: float) -> Cells:
         return measure.cells(max(1, len(measure) // self.reduction), RESOLUTION * blur)
 
 
-def _extended(partition: Partition, cells: Cells, solution: Solution) -> tuple[Floats, float]:
-    """f of the coarse solution at all points, by one softmin around its first-order extension; the
-    number of pairs.
+def _dtype(problem: Problem, solver: Sinkhorn) -> str:
+    """The precision of the gradient of the solution, whose kernel serves the start: the first call
+    then compiles no other one.
+    """
+    clouds = problem.source.points, problem.target.points
+    are_short = all(points.dtype == np.float32 for points in clouds)
+    return solver.dtype or ("float32" if are_short else "float64")
+
+
+def _extended(partition: Partition, cells: Cells, solution: Solution, dtype: str) -> Floats:
+    """f of the coarse solution at all points, by one softmin around its first-order extension,
+    whose slopes are computed in a given precision.
     """
     problem = solution.problem
     dual = solution.problem.dual()
     g = solution.iterate.g
     source, target = problem.source.partition, problem.target.partition
     f = dual.softmin_rows(solution.iterate)
-    dtype = problem.rough_dtype
     coarse = with_points(problem.kernel(dtype, solution.backend))
-    extension = problem.kernel_between(partition, target, dtype, solution.backend)
+    extension = problem.kernel_between(partition, target, problem.rough_dtype, solution.backend)
     with np.errstate(invalid="ignore", over="ignore"):  # a start that is not finite is not used
         slopes = source.restore(coarse.mean_gradients(f, g))
     offsets = partition.points - cells.measure.points[cells.owner]
     guess = source.restore(f)[cells.owner] + np.einsum("ik,ik->i", slopes[cells.owner], offsets)
-    f = dual.damped_rows(guess - dual.eps * extension.log_row_sums(guess, g))
-    return f, _pairs(coarse.n_passes, source, target) + _pairs(
-        extension.n_passes, partition, target
-    )
-
-
-def _pairs(passes: float, x: Sized, y: Sized) -> float:
-    return passes * len(x) * len(y)
+    return dual.damped_rows(guess - dual.eps * extension.log_row_sums(guess, g))

@@ -55,7 +55,7 @@ class Debiased(Initializer):
         return Debiased(self.g, self.f, self.otherwise.T)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
-        """Initial potentials; the passes over sampled rows and columns count by their share."""
+        """Compute the start, after passes over sampled rows and columns."""
         source, target = problem.source.partition, problem.target.partition
         means = [side.probabilities @ side.points for side in (source, target)]
         shift = means[1] - means[0]
@@ -68,13 +68,11 @@ class Debiased(Initializer):
         g = self.g + (target.points - means[1]) @ shift + shift @ shift / 4
         if isinstance(problem.source, GridMeasure):
             return self._between_grids(problem, solver, f, g)
-        is_near, n_passes = True, 0.0
-        for sides in ((source, f, target, g), (target, g, source, f)):
-            if is_near:
-                is_near, share = _is_near(problem, *sides, solver.backend)
-                n_passes += share
-        start = Start(f, g, 0.0) if is_near else self.otherwise(problem, solver)
-        return start._replace(n_passes=start.n_passes + n_passes)
+        backend = solver.backend
+        is_near = _is_near(problem, source, f, target, g, backend) and _is_near(
+            problem, target, g, source, f, backend
+        )
+        return Start(f, g) if is_near else self.otherwise(problem, solver)
 
     def _between_grids(self, problem: Problem, solver: Sinkhorn, f: Floats, g: Floats) -> Start:
         kernel = problem.kernel("float64", solver.backend)
@@ -83,20 +81,15 @@ class Debiased(Initializer):
         sides = (dual.a, iterate.log_rows), (dual.b, iterate.log_columns)
         largest = max(np.abs(logs[masses > 0]).max() for masses, logs in sides)
         is_near = dual.error(iterate) <= NEAR and largest <= LARGEST_LOG
-        start = Start(f, g, 0.0) if is_near else self.otherwise(problem, solver)
-        return start._replace(n_passes=start.n_passes + kernel.n_passes)
+        return Start(f, g) if is_near else self.otherwise(problem, solver)
 
 
 def _is_near(
     problem: Problem, x: Partition, f: Floats, y: Partition, g: Floats, backend: str
-) -> tuple[bool, float]:
-    """Whether the marginals of a sample of rows are nearly exact, and the number of passes for this
-    check.
-    """
+) -> bool:
+    """Tell whether the marginals of a sample of rows are nearly exact."""
     rows, sample = strata(x)
     kernel = problem.kernel_between(sample.partition, y, problem.rough_dtype, backend)
     log_sums = kernel.log_row_sums(sample.partition.sort(f[rows]), g)
     error = sample.partition.probabilities @ np.abs(np.expm1(np.minimum(log_sums, LARGEST_LOG)))
-    return bool(error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG), kernel.n_passes * len(
-        rows
-    ) / len(x)
+    return bool(error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG)

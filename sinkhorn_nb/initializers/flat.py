@@ -33,4 +33,4 @@ class Flat(Initializer):
         g = f if problem.is_self else kernel.T.costs(*sides[::-1])
         level = float(problem.source.partition.probabilities @ f) / 2
         f = f - level
-        return Start(f, f if problem.is_self else g - level, kernel.n_passes)
+        return Start(f, f if problem.is_self else g - level)

@@ -72,7 +72,7 @@ class Gaussian(Initializer):
             U, s, Vt = np.linalg.svd(source.root @ target.root.T)
             f = problem.eps * self._potential(source, target, Vt.T, s)
             g = f if problem.is_self else problem.eps * self._potential(target, source, U, s)
-        return Start(f, g, 0.0)
+        return Start(f, g)
 
     def _potential(self, here: _Moments, there: _Moments, axes: Floats, s: Floats) -> Floats:
         """(|u|^2 - u'Mu) / 2 + <u, m1 - m2> at u = x - m1, plus half of the constant of f + g."""

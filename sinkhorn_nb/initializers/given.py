@@ -74,7 +74,7 @@ class Sorted(Initializer):
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Return the potentials, without a pass over the pairs."""
-        return Start(self.f, self.g, 0.0)
+        return Start(self.f, self.g)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -149,11 +149,10 @@ class Extended(Initializer):
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; each extension is a pass between new and old points."""
-        f, pairs = _at(self.solution, self.f, problem.source, solver.backend)
+        f = _at(self.solution, self.f, problem.source, solver.backend)
         if problem.is_self:
-            return Start(f, f, pairs / (len(f) * len(f)))
-        g, more = _at(self.solution.T, self.g, problem.target, solver.backend)
-        return Start(f, g, (pairs + more) / (len(f) * len(g)))
+            return Start(f, f)
+        return Start(f, _at(self.solution.T, self.g, problem.target, solver.backend))
 
 
 def by_index(known: Solution, problem: Problem) -> Initializer:
@@ -173,10 +172,6 @@ def by_index(known: Solution, problem: Problem) -> Initializer:
     return Potentials(known.on_host.f, known.on_host.g).reduced(problem)
 
 
-def _at(
-    solution: Solution, f: Floats | None, measure: Measure, backend: str
-) -> tuple[Floats, float]:
-    """f or, if it is None, the extension of the solution to the points of a measure; and the number
-    of pairs.
-    """
-    return (f, 0.0) if f is not None else extended(solution, measure.partition, backend)
+def _at(solution: Solution, f: Floats | None, measure: Measure, backend: str) -> Floats:
+    """f or, if it is None, the extension of the solution to the points of a measure."""
+    return f if f is not None else extended(solution, measure.partition, backend)

@@ -97,28 +97,21 @@ class GMM(Settings, Initializer):
         """Compute the start in a small share of a pass, unless there are nearly as many components
         as points.
         """
-        n, m = len(problem.source), len(problem.target)
-        source = self._components(
-            problem.source, None if problem.is_self else self.source, "source"
-        )
-        target = (
-            source if problem.is_self else self._components(problem.target, self.target, "target")
-        )
-        between, pairs = _between(source, target, problem.eps, solver)
-        f, more = self._read_out(problem.source.partition, source, target, between, problem.eps)
-        pairs += source.n_pairs + more
-        if problem.is_self:
-            return Start(f, f, pairs / (n * n))
-        g, more = self._read_out(
-            problem.target.partition, target, source, between[::-1], problem.eps
-        )
-        return Start(f, g, (pairs + target.n_pairs + more) / (n * m))
+        is_self, eps = problem.is_self, problem.eps
+        source = self._components(problem.source, None if is_self else self.source, "source")
+        target = source if is_self else self._components(problem.target, self.target, "target")
+        between = _between(source, target, eps, solver)
+
+        f = self._read_out(problem.source.partition, source, target, between, eps)
+        if is_self:
+            return Start(f, f)
+        between = between[::-1]
+        return Start(f, self._read_out(problem.target.partition, target, source, between, eps))
 
     def _components(self, measure: Measure, mixture: Any, name: str) -> Components:
         if mixture is None:
-            return Components(
-                *fit(measure.partition, self.n_components, self.covariance_type, self.random_state)
-            )
+            settings = self.n_components, self.covariance_type, self.random_state
+            return Components(fit(measure.partition, *settings))
         validation.same_dimension(f"init: {name}", mixture.means_, "the data", measure.points)
         return Components(mixture)
 
@@ -129,22 +122,20 @@ class GMM(Settings, Initializer):
         there: Components,
         between: tuple[Floats, Floats],
         eps: float,
-    ) -> tuple[Floats, float]:
-        """f at the points of a partition, from the (f, g) of the components of both sides; and the
-        number of pairs.
-        """
+    ) -> Floats:
+        """f at the points of a partition, from the (f, g) of the components of both sides."""
         f, g = between
         if self.read_out == "posterior":
-            return here.posteriors(partition.points) @ f, len(partition) * len(f)
+            return here.posteriors(partition.points) @ f
         means = Measure(there.means, there.weights).partition
         kernel = GibbsKernel(partition, means, eps, "float64", "cpu")  # too few pairs for a device
-        return kernel.softmin(means.sort(g - there.traces / 2)), len(partition) * len(g)
+        return kernel.softmin(means.sort(g - there.traces / 2))
 
 
 def _between(
     source: Components, target: Components, eps: float, solver: Sinkhorn
-) -> tuple[tuple[Floats, Floats], float]:
-    """Potentials of the problem between the components, and the number of pairs.
+) -> tuple[Floats, Floats]:
+    """Potentials of the problem between the components.
 
     The costs are |m_k - m_l|^2 / 2 + (tr S_k + tr S_l) / 2 - F_kl. Like any matrix, F = p q' for
     some p_k, q_l. Up to terms that depend on k or l alone, these are the costs between the points
@@ -160,4 +151,4 @@ def _between(
     g = solution.g + own[1]
     if source is target:
         f = g = (f + g) / 2
-    return (f, g), solution.n_passes * len(f) * len(g)
+    return f, g

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..common.array_types import Floats
+from ..kernels.ledger import count_pairs
 from ..measures.partition import Partition
 
 REGULARIZATION = 1e-6  # variance added to the components, relative to the variances of the points
@@ -20,11 +21,8 @@ NOTHING = 1e-100  # deviation of equal points
 TOL, MAX_ITER = 3e-3, 100
 
 
-def fit(
-    partition: Partition, n_components: int, covariance_type: str, random_state: Any
-) -> tuple[Any, int]:
-    """Fit a scikit-learn mixture with at most as many components as different points; also return
-    the number of pairs.
+def fit(partition: Partition, n_components: int, covariance_type: str, random_state: Any) -> Any:
+    """Fit a scikit-learn mixture with at most as many components as different points.
 
     The fit of scikit-learn takes no weights, so the step of expectation maximization that uses them
     is written here.
@@ -44,11 +42,11 @@ def fit(
     )
     shares = np.eye(n_components)[cKDTree(centers).query(points)[1]]
     mixture = GaussianMixture(n_components, covariance_type=covariance_type)
-    n_steps = improve(mixture, points, weights, shares)
+    improve(mixture, points, weights, shares)
     mixture.means_ = mean + scale * mixture.means_
     mixture.covariances_ = scale**2 * mixture.covariances_
     mixture.precisions_cholesky_ = mixture.precisions_cholesky_ / scale
-    return mixture, n_steps * len(points) * n_components
+    return mixture
 
 
 def improve(
@@ -58,10 +56,8 @@ def improve(
     shares: Floats,
     tol: float = TOL,
     max_iter: int = MAX_ITER,
-) -> int:
-    """Run expectation maximization from (n, K) shares of the points in the components; return the
-    number of steps.
-    """
+) -> None:
+    """Run expectation maximization from (n, K) shares of the points in the components."""
     n_steps, moved = 0, 1.0
     while moved > tol and n_steps < max_iter:
         maximize(mixture, points, weights[:, None] * shares)
@@ -69,7 +65,7 @@ def improve(
         shares = mixture.predict_proba(points)
         moved = weights @ np.abs(shares - before).sum(axis=1) / 2
         n_steps += 1
-    return n_steps
+        count_pairs(shares.size)
 
 
 def maximize(mixture: Any, points: Floats, masses: Floats) -> None:
@@ -113,12 +109,10 @@ def _variances(points: Floats, weights: Floats) -> Floats:
 
 
 class Components:
-    """The Gaussians of a fitted scikit-learn mixture, and the number of pairs of points and
-    components in the fit.
-    """
+    """The Gaussians of a fitted scikit-learn mixture."""
 
-    def __init__(self, mixture: Any, n_pairs: int = 0) -> None:
-        self._mixture, self.n_pairs = mixture, n_pairs
+    def __init__(self, mixture: Any) -> None:
+        self._mixture = mixture
         self.weights = np.asarray(mixture.weights_)
         self.means = np.asarray(mixture.means_)
         (size, d) = self.means.shape
@@ -136,6 +130,7 @@ class Components:
         """(n, K) probabilities of the components at points. The origin is near them, because
         squares are subtracted.
         """
+        count_pairs(len(points) * len(self.means))
         origin = self.weights @ self.means
         centered = copy(self._mixture)
         centered.means_ = self.means - origin

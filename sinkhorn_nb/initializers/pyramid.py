@@ -33,7 +33,7 @@ class Pyramid(Initializer):
         return isinstance(problem.source, GridMeasure)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
-        """Compute the start; coarse passes count by their share of the sums."""
+        """Compute the start."""
         source, target = problem.source, problem.target
         assert isinstance(source, GridMeasure)
         assert isinstance(target, GridMeasure)
@@ -46,14 +46,13 @@ class Pyramid(Initializer):
         eps = max(problem.eps, problem.cost.eps(LEAST_BLUR * pixel))
         coarse = problem.between(source.halved, target.halved, eps)
         solution = sketch(solver, coarse, self, solver.tol, MAX_ITER, "float64")
-        work = [lattice.work for lattice in (source.lattice, source.lattice.halved)]
         f = source.lattice.refined(solution.iterate.f)
         g = target.lattice.refined(solution.iterate.g)
-        return Start(f, g, solution.n_passes * work[1] / work[0])
+        return Start(f, g)
 
 
 def _half_of_softmin(problem: Problem, solver: Sinkhorn) -> Start:
     """T(0) / 2, nearly the self potential of a density that hardly changes within a blur."""
     kernel = problem.kernel("float64", solver.backend)
     f = problem.dual().damped_rows(kernel.softmin(np.zeros(len(problem.source)))) / 2
-    return Start(f, f, kernel.n_passes)
+    return Start(f, f)

@@ -10,6 +10,7 @@ import numpy as np
 from .. import validation
 from ..backends.sorted_dual import dual_sort_sweep, midpoint_dual
 from ..common.array_types import Floats
+from ..kernels.ledger import count_pairs
 from ..measures.partition import Partition
 from ..problem import Problem
 from .base import Initializer, Start
@@ -59,7 +60,7 @@ class Sorting(Initializer):
         f, g = midpoint_dual(
             source.points, source.probabilities, target.points, target.probabilities, exponent
         )
-        return Start(source.restore(f), target.restore(g), 0.0)
+        return Start(source.restore(f), target.restore(g))
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,11 @@ class DualSort(Initializer):
         f: Floats = np.zeros(len(source.points))
         for _ in range(self.n_sweeps):
             f = dual_sort_sweep(source.points, target.points, f, exponent)
+        count_pairs(self.n_sweeps * len(f) * len(target.points))
         f = source.restore(f)
         kernel = problem.kernel(problem.rough_dtype, solver.backend).T
         g = problem.dual().T.damped_rows(kernel.softmin(f))
-        return Start(f, g, self.n_sweeps + kernel.n_passes)
+        return Start(f, g)
 
 
 class _Line:

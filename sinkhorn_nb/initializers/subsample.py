@@ -89,12 +89,10 @@ class Subsample(Initializer):
         )
         level = replace(self, size=None, random_state=rng)
         solution = sketch(solver, problem.between(source, target), level, TOL, MAX_ITER)
-        pairs = solution.n_passes * len(source) * len(target)
-        f, more = extended(solution, problem.source.partition, solver.backend)
+        f = extended(solution, problem.source.partition, solver.backend)
         if problem.is_self:
-            return Start(f, f, (pairs + more) / (n * m))
-        g, as_many = extended(solution.T, problem.target.partition, solver.backend)
-        return Start(f, g, (pairs + more + as_many) / (n * m))
+            return Start(f, f)
+        return Start(f, extended(solution.T, problem.target.partition, solver.backend))
 
 
 def draw(partition: Partition, count: int, rng: np.random.Generator) -> Measure:

@@ -21,4 +21,4 @@ class Zeros(Initializer):
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Return the start, without a pass."""
         f = np.zeros(len(problem.source))
-        return Start(f, f if problem.is_self else np.zeros(len(problem.target)), 0.0)
+        return Start(f, f if problem.is_self else np.zeros(len(problem.target)))

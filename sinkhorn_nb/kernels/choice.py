@@ -6,6 +6,7 @@ from ..costs import Cost, MatrixCost
 from ..measures.partition import Partition
 from ..measures.pixels import GridOrder
 from .grid import GridKernel
+from .grid_sums import terms_per_sweep
 from .matrix import MatrixKernel
 from .point_cloud import GibbsKernel
 from .protocol import Kernel, PointKernel
@@ -26,6 +27,15 @@ def kernel_of(
     if isinstance(cost, MatrixCost):
         return MatrixKernel(x, y, eps, dtype, backend, cost.between_some(x.points, y.points))
     return GibbsKernel(x, y, eps, dtype, backend, cost)
+
+
+def pairs_per_pass(x: Partition, y: Partition) -> float:
+    """What the kernel between two partitions writes to its ledger in one pass: the number of pairs
+    or, between grids, of terms of two sweeps.
+    """
+    if isinstance(x, GridOrder) and isinstance(y, GridOrder):
+        return 2 * terms_per_sweep(x.lattice, y.lattice)
+    return len(x) * len(y)
 
 
 def with_points(kernel: Kernel) -> PointKernel:

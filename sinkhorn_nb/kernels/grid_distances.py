@@ -5,20 +5,20 @@ from __future__ import annotations
 from ..backends.cpu.grid_fourier import Convolutions
 from ..common.array_types import Floats
 from ..measures.lattice import Lattice
-from .grid_sums import axes_between
+from .grid_sums import Counted, axes_between
 
 
-class DistanceSums:
+class DistanceSums(Counted):
     """For |x - y|, by Fourier transforms, and pair by pair where they are too rough."""
 
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
+        super().__init__(at, of)
         self._convolutions = Convolutions(axes_between(at, of, eps), eps)
         self._d = len(of.shape)
-        self.n_sweeps = 0.0
 
     def log_sum(self, L: Floats) -> Floats:
         """(n,) logarithms of the sums, base 2; one sweep."""
-        self.n_sweeps += 1
+        self.count_sweeps()
         log_sum: Floats = self._convolutions.log_sum(L)
         return log_sum
 
@@ -35,6 +35,6 @@ class DistanceSums:
         return float(self._convolutions.total_cost(a, b) / b.sum())
 
     def _means(self, L: Floats) -> Floats:
-        self.n_sweeps += 1 + self._d
+        self.count_sweeps(1 + self._d)
         means: Floats = self._convolutions.means(L)
         return means

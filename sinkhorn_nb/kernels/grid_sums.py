@@ -10,12 +10,15 @@ from ..backends.cpu.grid_recursions import ABOVE, BELOW, BOTH
 from ..backends.cpu.grids import Axis, Recursions, Sweeps
 from ..common.array_types import Floats
 from ..measures.lattice import Lattice
+from .ledger import Ledger
 
 
 class GridSums(Protocol):
     """Sums over the pixels j of weights 2^L_j exp(-C_ij / eps), at all pixels i."""
 
-    n_sweeps: float
+    @property
+    def n_sweeps(self) -> float:
+        """Number of sweeps so far."""
 
     def log_sum(self, L: Floats) -> Floats:
         """(n,) logarithms of the sums, base 2."""
@@ -37,7 +40,26 @@ def axes_between(at: Lattice, of: Lattice, eps: float) -> list[Axis]:
     return [Axis(*axis, eps) for axis in axes]
 
 
-class Separable:
+class Counted:
+    """A count of sweeps, which are written to the ledger; they have far fewer terms than there are
+    pairs.
+    """
+
+    def __init__(self, at: Lattice, of: Lattice) -> None:
+        self._ledger = Ledger()
+        self._terms = terms_per_sweep(at, of)
+
+    @property
+    def n_sweeps(self) -> float:
+        """Number of sweeps so far."""
+        return self._ledger.pairs / self._terms
+
+    def count_sweeps(self, number: int = 1) -> None:
+        """Count some more sweeps."""
+        self._ledger.write(number * self._terms)
+
+
+class Separable(Counted):
     """The common part of sums along one axis after another.
 
     Parameters
@@ -48,9 +70,9 @@ class Separable:
     """
 
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
+        super().__init__(at, of)
         self._at, self._of = at, of
         self._axes = axes_between(at, of, eps)
-        self.n_sweeps = 0.0
 
     def moment(self, L: Floats, k: int, power: int) -> Floats:
         """Logarithms of the sums with the coordinate along an axis, in pixels from 1 on, to a
@@ -69,7 +91,7 @@ class SquaredSums(Separable):
 
     def log_sum(self, L: Floats) -> Floats:
         """(n,) logarithms of the sums, base 2; one sweep."""
-        self.n_sweeps += 1
+        self.count_sweeps()
         return self._sweep(L.reshape(self._of.shape)).ravel()
 
     def mean_gradients(self, L: Floats) -> Floats:
@@ -149,8 +171,13 @@ class CityBlockSums(Separable):
         return cost / float(b.sum())
 
     def _one_sided(self, L: Floats, k: int | None, side: int) -> Floats:
-        self.n_sweeps += 1
+        self.count_sweeps()
         return self._sweep(L.reshape(self._of.shape), k, side).ravel()
+
+
+def terms_per_sweep(at: Lattice, of: Lattice) -> float:
+    """The mean number of terms of a sweep from one lattice to the other and of one back."""
+    return (at.work + of.work) / 2
 
 
 def _marginal(lattice: Lattice, weights: Floats, k: int) -> Floats:

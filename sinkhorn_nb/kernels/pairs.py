@@ -16,6 +16,7 @@ from ..common.array_types import Booleans, Floats, Indices
 from ..costs import SQUARED_EUCLIDEAN, Cost
 from ..measures.partition import Partition
 from .heavy_plan import HeavyPlan, heavy_plan
+from .ledger import Ledger
 from .side import Side
 from .trust import is_trusted, log
 
@@ -55,7 +56,7 @@ class PairKernel:
         self._kind = cost.kind(self._to_exponent)[1]
         self.dtype = dtype = "float64" if cost.has_long_pairs else dtype
         self.is_symmetric = x is y
-        self._counted = [0.0]
+        self._ledger = Ledger()
         work = Work(len(x), len(y), x.points.shape[1], dtype, self.is_symmetric, self._kind)
         self._backend = choose(backend, work)
         # Near the points: their differences keep all digits
@@ -81,10 +82,10 @@ class PairKernel:
     @property
     def n_passes(self) -> float:
         """Number of passes so far, by their share of the pairs."""
-        return self._counted[0]
+        return self._ledger.pairs / self._n_pairs
 
     def _count(self, passes: float) -> None:
-        self._counted[0] += passes * len(self._x.points) * len(self._y.points) / self._n_pairs
+        self._ledger.write(passes * len(self._x.points) * len(self._y.points))
 
     def log_sums(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
         """log sum_j b_j p_ij and log sum_i a_i p_ij: T(g) = f - eps * the first, T(f) = g - eps *
@@ -130,8 +131,7 @@ class PairKernel:
     @property
     def lists_heavy_pairs(self) -> bool:
         """Whether `heavy_plan` and `count_heavy` may be called."""
-        lists: bool = self._backend.lists_heavy_pairs
-        return lists and not isinstance(self._kind, Function)
+        return not isinstance(self._kind, Function)
 
     def heavy_plan(self, f: Floats, g: Floats, theta: float, most: int) -> HeavyPlan | None:
         """The entries of the plan with P_ij > theta min(a_i, b_j) in float64, and the sums of all
@@ -160,8 +160,8 @@ class PairKernel:
         return np.inf if found is None else len(found.columns)
 
     def count_pairs(self, number: float) -> None:
-        """Count work on some pairs as a share of a pass."""
-        self._counted[0] += number / self._n_pairs
+        """Count work on some pairs."""
+        self._ledger.write(number)
 
     def are_trusted(self, log_rows: Floats, log_columns: Floats) -> bool:
         """Tell whether no sum can hide clipped pairs."""

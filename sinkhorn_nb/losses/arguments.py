@@ -53,7 +53,7 @@ def listed(
     weights: Weights | None,
     each: str = "pair",
 ) -> list[Named]:
-    """Return the points and weights of each measure, both as (name, array)."""
+    """Return the points and weights of each measure, with their names."""
     clouds = validation.sequence(name, clouds, each)
     weights = (
         [None] * len(clouds)
@@ -62,7 +62,7 @@ def listed(
     )
     validation.same_length(weights_name, weights, name, clouds, each)
     pairs = enumerate(zip(clouds, weights, strict=True))
-    return [((f"{name}[{k}]", x), (f"{weights_name}[{k}]", own)) for k, (x, own) in pairs]
+    return [Named(f"{name}[{k}]", x, f"{weights_name}[{k}]", own) for k, (x, own) in pairs]
 
 
 def compared(
@@ -76,9 +76,10 @@ def compared(
     if is_anywhere and clouds.surely_fit(pairs.sources, pairs.targets, terms):
         return pairs, [HOST] * count
     homes = []
-    for (x, a), (y, b), i, j in zip(sources, targets, pairs.sources, pairs.targets, strict=True):
-        homes.append(validation.home(**dict([x, y, a, b])))
-        names = x[0], y[0], a[0], b[0]
+    for x, y, i, j in zip(sources, targets, pairs.sources, pairs.targets, strict=True):
+        names = x.x_name, y.x_name, x.a_name, y.a_name
+        arrays = x.x, y.x, x.a, y.a
+        homes.append(validation.home(**dict(zip(names, arrays, strict=True))))
         between(clouds.measure(i), clouds.measure(j), terms, names)
     return pairs, homes
 

@@ -23,9 +23,9 @@ from .solved_pairs import SolvedPairs
 
 def are_grids(named: list[Named]) -> bool:
     """Tell whether measures are grids; all of them must be if one is."""
-    if not any(isinstance(x, Grid) for (_, x), _ in named):
+    if not any(isinstance(each.x, Grid) for each in named):
         return False
-    for (name, x), (weights_name, a) in named:
+    for name, x, weights_name, a in named:
         if not isinstance(x, Grid):
             raise TypeError(
                 f"{name}: expected a Grid like the others, got {type(x).__name__}; pass "
@@ -41,8 +41,9 @@ def grid_divergences(
     """The divergences of pairs of grids, with one warning for all that did not converge."""
     pairs = GridPairs(terms, solver)
     found: dict[int, Divergence] = {}
-    for q, ((named_x, _), (named_y, _)) in enumerate(zip(sources, targets, strict=True)):
-        found[q] = pairs.divergence(named_x[1], named_y[1], (named_x[0], named_y[0]))
+    for q, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        names = source.x_name, target.x_name
+        found[q] = pairs.divergence(source.x, target.x, names)
     pairs.report()
     return Divergences(SolvedPairs(None, found, [HOST] * len(found)), np.arange(len(found)))
 
@@ -56,8 +57,8 @@ def grid_table(
     value = np.zeros((len(rows), len(columns)))
     bar: Any = counter("pairs", value.size) if progress else nullcontext()
     with bar:
-        for i, ((x_name, x), _) in enumerate(rows):
-            for j, ((y_name, y), _) in enumerate(columns):
+        for i, (x_name, x, *_) in enumerate(rows):
+            for j, (y_name, y, *_) in enumerate(columns):
                 key = min(id(x), id(y)), max(id(x), id(y))
                 if x is not y and key not in known:
                     known[key] = float(pairs.divergence(x, y, (x_name, y_name)))

@@ -14,11 +14,12 @@ from ..common.real import RealNumber
 from ..common.representation import Represented
 from ..gradients import LINEAR_TOL
 from ..gradients.reports import ImplicitGradient
+from ..measures.clouds import Named
 from ..problem import Problem
 from ..results.solution import Solution
 from ..results.status import warned
 from ..solver import Sinkhorn, solve
-from ..terms import single_price, terms_of
+from ..terms import terms_with_one_price
 from .arguments import compared, usual
 from .hausdorff_gradient import gradient_of
 
@@ -172,8 +173,8 @@ def hausdorff_divergence(
     cost : str or callable, optional
         Another cost, with eps instead of blur.
     reach : float, optional
-        Length up to which mass is transported, at the price rho = reach**p of a change of mass.
-        None requires exact marginals.
+        Length up to which mass is transported; beyond it, it is cheaper to remove and create mass
+        at the price rho = reach**p. None requires exact marginals, which are the given weights.
     rho : float, optional
         The price in units of cost, instead of reach.
     solver : Sinkhorn, optional
@@ -214,10 +215,8 @@ def hausdorff_divergence(
     """
     validation.points_first(x, y, a, b)
     solver = usual(solver)
-    single_price("reach", reach)
-    single_price("rho", rho)
-    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
-    pair, (home,) = compared([(("x", x), ("a", a))], [(("y", y), ("b", b))], terms)
+    terms = terms_with_one_price(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    pair, (home,) = compared([Named("x", x, "a", a)], [Named("y", y, "b", b)], terms)
     numbers = int(pair.sources[0]), int(pair.targets[0])
     source, target = (pair.clouds.measure(k) for k in numbers)
     selves = [Problem(source, source, *terms), Problem(target, target, *terms)]

@@ -74,12 +74,12 @@ def _parts(own: Solution, other: Solution, tol: float) -> _Parts:
     on_y = (lam * y.probabilities * pulls)[:, None] * kernel.T.mean_gradients(softmin, f)
     change = dual.damped_rows(kernel.softmin(g)) - of_g - (f - of_f)
     on_a = problem.marginals.earned_beyond(f - of_f, change, eps) / 2 - lam * eps / ma * sums
-    share = len(x) / len(y)
+    passes = len(x) / len(y) * through.linear_solve.n_passes + kernel.n_passes
     return _Parts(
         x.restore(on_x) + through.x + through.y,
         x.restore(on_a) + through.a + through.b,
         y.restore(on_y),
-        through.linear_solve._replace(n_passes=share * through.linear_solve.n_passes + 4),
+        through.linear_solve._replace(n_passes=passes),
     )
 
 

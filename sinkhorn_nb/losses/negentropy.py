@@ -14,7 +14,7 @@ from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.solution import Solution
 from ..solver import Sinkhorn, solve
-from ..terms import single_price, terms_of
+from ..terms import terms_with_one_price
 from .arguments import between, usual
 
 
@@ -119,8 +119,8 @@ def sinkhorn_negentropy(
     cost : str or callable, optional
         Another cost, with eps instead of blur.
     reach : float, optional
-        Length up to which mass is transported, at the price rho = reach**p of a change of mass.
-        None requires exact marginals.
+        Length up to which mass is transported; beyond it, it is cheaper to remove and create mass
+        at the price rho = reach**p. None requires exact marginals, which are the given weights.
     rho : float, optional
         The price in units of cost, instead of reach.
     solver : Sinkhorn, optional
@@ -161,9 +161,7 @@ def sinkhorn_negentropy(
     """
     validation.points_first(x, None, a, None)
     solver = usual(solver)
-    single_price("reach", reach)
-    single_price("rho", rho)
-    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    terms = terms_with_one_price(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
     measure = Measure.of(x, a, ("x", "a"))
     problem: Problem = between(measure, measure, terms, ("x", "x", "a", "a"))
     return Negentropy(solve(solver, [problem])[0].at(validation.home(x=x, a=a)))

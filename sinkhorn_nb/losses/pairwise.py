@@ -14,7 +14,7 @@ from ..measures.clouds import Named
 from ..measures.grid import Measures
 from ..measures.measure import Measure
 from ..solver import Sinkhorn
-from ..terms import Terms, single_price, terms_of, with_divergence
+from ..terms import Terms, terms_with_one_price, with_divergence
 from .arguments import listed, usual
 from .grid_batches import are_grids, grid_table
 from .pairwise_blocks import Effort, evaluate
@@ -112,9 +112,7 @@ def pairwise_sinkhorn_divergence(
     array([[0., 1.],
            [1., 0.]])
     """
-    single_price("reach", reach)
-    single_price("rho", rho)
-    terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    terms = terms_with_one_price(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
     rows, columns = _listed(clouds, others, weights, other_weights)
     if are_grids(rows + columns):
         return grid_table(rows, columns, terms, usual(solver), progress)
@@ -141,7 +139,7 @@ def _listed(
 
 def _clouds(name: str, clouds: Measures, weights_name: str, weights: Weights | None) -> list[Named]:
     found = listed(name, clouds, weights_name, weights, "cloud")
-    validation.several_clouds(name, [x for (_, x), _ in found])
+    validation.several_clouds(name, [entry.x for entry in found])
     return found
 
 
@@ -176,12 +174,12 @@ def _numbered(clouds: list[Named]) -> tuple[list[int], list[_NamedMeasure]]:
     """
     numbers: dict[tuple[int, int], int] = {}
     named: list[_NamedMeasure] = []
-    for (x_name, x), (a_name, a) in clouds:
-        if (id(x), id(a)) not in numbers:
-            numbers[id(x), id(a)] = len(named)
-            named.append((x_name, a_name, Measure.of(x, a, (x_name, a_name))))
-    validation.home(**{name: array for pair in clouds for name, array in pair})
-    return [numbers[id(x), id(a)] for (_, x), (_, a) in clouds], named
+    for cloud in clouds:
+        if cloud.key not in numbers:
+            numbers[cloud.key] = len(named)
+            named.append((cloud.x_name, cloud.a_name, cloud.measure))
+    validation.home(**{name: array for cloud in clouds for name, array in cloud.arrays.items()})
+    return [numbers[cloud.key] for cloud in clouds], named
 
 
 def _check(named: list[_NamedMeasure], terms: Terms) -> None:

@@ -13,7 +13,7 @@ from .. import validation
 from ..common.array_types import ArrayLike, Booleans, Floats
 from ..common.representation import Represented
 from ..interop.arrays import HOST
-from ..measures.clouds import CloudPairs, Clouds
+from ..measures.clouds import CloudPairs, Clouds, Named
 from ..measures.grid import refuse_grid
 from ..measures.measure import Measure
 from ..results.warning import ConvergenceWarning
@@ -242,7 +242,7 @@ def _solve(
 
 def _divergence(x: Floats, y: Floats, blur: float) -> tuple[float, bool]:
     """S_eps by the usual solver, which works with logarithms, and whether it converged."""
-    clouds, _ = Clouds.of([(("x", x), ("a", None)), (("y", y), ("b", None))])
+    clouds, _ = Clouds.of([Named("x", x, "a", None), Named("y", y, "b", None)])
     pair = CloudPairs(clouds, np.array([0]), np.array([1]), Terms(blur**2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the result says it

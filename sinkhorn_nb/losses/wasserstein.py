@@ -15,6 +15,7 @@ from ..common.representation import Represented
 from ..costs import cost_of
 from ..initializers import Auto
 from ..initializers.given import Sorted
+from ..kernels.ledger import Ledger, counting
 from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.status import warn
@@ -154,7 +155,8 @@ def wasserstein_bounds(
     if not diameter > 0:  # all mass is in one point
         return WassersteinBounds(0.0, 0.0, True, 0.0, 0.0)
     problem = between(source, target, Terms(cost.eps(FIRST_BLUR * diameter), cost))
-    bounds = _bounds(problem.reduced, problem.mass, rtol, solver)
+    with counting() as ledger:
+        bounds = _bounds(problem.reduced, problem.mass, rtol, solver, ledger)
     if not bounds.converged:
         warn(
             f"the bounds are {bounds.gap / bounds.upper:.1e} of the upper one apart, more than "
@@ -163,7 +165,9 @@ def wasserstein_bounds(
     return bounds
 
 
-def _bounds(problem: Problem, mass: float, rtol: float, solver: Sinkhorn) -> WassersteinBounds:
+def _bounds(
+    problem: Problem, mass: float, rtol: float, solver: Sinkhorn, ledger: Ledger
+) -> WassersteinBounds:
     """Solve at smaller and smaller temperatures until the bounds meet, or no longer approach each
     other.
     """
@@ -172,27 +176,26 @@ def _bounds(problem: Problem, mass: float, rtol: float, solver: Sinkhorn) -> Was
     settings: dict[str, Any] = {"compression": None, "certify": False, "init": Auto()}
     a, b = (m.partition.probabilities for m in (problem.source, problem.target))
     largest = problem.cost.bound(problem.diameter)
-    lower, upper, n_passes = 0.0, np.inf, 0.0
+    lower, upper = 0.0, np.inf
     tol = LARGEST_TOL
     gaps: list[float] = []
     while True:
         solution = replace(solver, tol=tol, max_iter=MAX_ITER, **settings).attempt(problem)
         f, g, *_ = solution.iterate
-        n_passes += solution.n_passes
         value = max(float(a @ f + b @ g), lower)
         ratio = rtol * value / problem.eps
 
         if problem.eps < NEAR * max(rtol, FINE) * value:
-            low, passes_low = lower_bound(problem, g, solver.backend)
-            high, passes_high = upper_bound(problem, f, g, solver.backend)
+            low = lower_bound(problem, g, solver.backend)
+            high = upper_bound(problem, f, g, solver.backend)
             lower, upper = max(lower, low), min(upper, high)
-            n_passes += passes_low + passes_high
             gaps.append(high - low)
             ratio = rtol * upper / gaps[-1]
             is_done = upper - lower <= rtol * upper
             is_stuck = len(gaps) > 2 and gaps[-1] > PROGRESS * gaps[-3]
             if is_done or is_stuck or problem.blur < FINEST * problem.diameter:
                 bounds = mass * lower, mass * upper
+                n_passes = problem.passes(ledger)
                 return WassersteinBounds(*bounds, is_done, problem.blur, n_passes)
         tol = float(np.clip(SHARE_OF_GAP * rtol * value / largest, LEAST_TOL, LARGEST_TOL))
         eps = problem.eps * float(np.clip(ratio / 2, LEAST_RATIO, LARGEST_RATIO))

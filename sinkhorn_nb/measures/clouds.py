@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,28 @@ LARGEST_WEIGHT = 1e200  # any number of such weights has a finite sum
 LARGEST_ROUNDING = 1e-9  # relative difference of masses that needs no further check
 
 
-# Points and weights as they came, by name
-Named: TypeAlias = tuple[tuple[str, Any], tuple[str, Any]]
+class Named(NamedTuple):
+    """Points x and weights a as they came, and the names that messages give them."""
+
+    x_name: str
+    x: Any
+    a_name: str
+    a: Any
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The same for entries of the same two objects."""
+        return id(self.x), id(self.a)
+
+    @property
+    def measure(self) -> Measure:
+        """The measure of the checked points and weights."""
+        return Measure.of(self.x, self.a, (self.x_name, self.a_name))
+
+    @property
+    def arrays(self) -> dict[str, Any]:
+        """Points and weights by their names."""
+        return {self.x_name: self.x, self.a_name: self.a}
 
 
 class Clouds:
@@ -58,8 +78,7 @@ class Clouds:
 
     @classmethod
     def of(cls, listed: Sequence[Named]) -> tuple[Clouds, Indices]:
-        """Make the clouds of a list of points and weights, each as (name, value); weights may be
-        None.
+        """Make the clouds of a list of points and weights; weights may be None.
 
         Returns
         -------
@@ -70,18 +89,15 @@ class Clouds:
         known: dict[tuple[int, int], int] = {}
         distinct: list[Named] = []
         for entry in listed:
-            key = id(entry[0][1]), id(entry[1][1])
-            if key not in known:
-                known[key] = len(distinct)
+            if entry.key not in known:
+                known[entry.key] = len(distinct)
                 distinct.append(entry)
-        numbers = np.array([known[id(x), id(a)] for (_, x), (_, a) in listed])
-        points = [x for (_, x), _ in distinct]
-        weights = [a for _, (_, a) in distinct]
+        numbers = np.array([known[entry.key] for entry in listed])
+        points = [entry.x for entry in distinct]
+        weights = [entry.a for entry in distinct]
         clouds = cls._plain(points, weights) if validation.are_plain(points, weights) else None
         if clouds is None:
-            clouds = cls.of_measures(
-                [Measure.of(x, a, (x_name, a_name)) for (x_name, x), (a_name, a) in distinct]
-            )
+            clouds = cls.of_measures([entry.measure for entry in distinct])
         return clouds, numbers
 
     @classmethod

@@ -9,6 +9,7 @@ from scipy.special import xlogy
 
 from ..common.array_types import Floats
 from ..dual import Iterate
+from ..kernels.ledger import counting
 from ..kernels.protocol import Kernel
 from ..problem import Problem
 
@@ -35,14 +36,18 @@ def certify(problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto
     the entropy of (1 - t, t). For an iterate in float64 this takes one pass if one side is exact,
     and else two; in float32 it takes three.
     """
-    if not problem.marginals.are_exact:
-        return _priced(problem, iterate, dtype, backend)
+    bounds = _exact if problem.marginals.are_exact else _priced
+    with counting() as ledger:
+        dual_value, primal_value = bounds(problem, iterate, dtype, backend)
+    return Certificate(dual_value, primal_value, problem.passes(ledger))
+
+
+def _exact(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> tuple[float, float]:
+    """Bounds if both marginals are exact."""
     f, g, log_rows, log_columns = iterate
     if dtype != "float64":
-        kernel = problem.kernel("float64", backend)
-        log_rows, log_columns = kernel.log_sums(f, g)
-        certificate = _rounded(problem, f - problem.eps * log_rows, g, backend)
-        return certificate._replace(n_passes=certificate.n_passes + kernel.n_passes)
+        log_rows, _ = problem.kernel("float64", backend).log_sums(f, g)
+        return _rounded(problem, f - problem.eps * log_rows, g, backend)
     if _is_exact(log_rows):
         return _rounded(problem, f, g, backend, log_columns)
     if _is_exact(log_columns):
@@ -50,7 +55,7 @@ def certify(problem: Problem, iterate: Iterate, dtype: str, backend: str = "auto
     return _rounded(problem, f - problem.eps * log_rows, g, backend)
 
 
-def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> Certificate:
+def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> tuple[float, float]:
     """Bounds if a marginal has a price: then any plan is feasible on that side.
 
     The plan of the potentials costs more than their dual value by the sum over the sides of rho
@@ -58,7 +63,6 @@ def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> Cer
     marginal is exact.
     """
     dual = problem.dual()
-    n_passes = 0.0
     is_exact = [rate == 0 for rate in dual.rates]
     if any(is_exact) or dtype != "float64":
         kernel = problem.kernel("float64", backend)
@@ -67,10 +71,9 @@ def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> Cer
             f = dual.updated_rows(iterate) if is_exact[0] else iterate.f
             g = dual.updated_columns(iterate) if is_exact[1] else iterate.g
             iterate = Iterate(f, g, *kernel.log_sums(f, g))
-        n_passes = kernel.n_passes
     value, gap = dual.here(iterate), dual.price_gap(iterate)
     margin = _margin(problem, iterate.f, iterate.g)
-    return Certificate(value - margin, value + gap + margin, n_passes)
+    return value - margin, value + gap + margin
 
 
 def _is_exact(log_sums: Floats) -> bool:
@@ -79,7 +82,7 @@ def _is_exact(log_sums: Floats) -> bool:
 
 def _rounded(
     problem: Problem, f: Floats, g: Floats, backend: str, log_columns: Floats | None = None
-) -> Certificate:
+) -> tuple[float, float]:
     a = problem.source.partition.probabilities
     b = problem.target.partition.probabilities
     eps = problem.eps
@@ -94,7 +97,7 @@ def _rounded(
     primal = scaled + _missing(problem, kernel, a * (1 - rows), b * (1 - columns))
     margin = _margin(problem, f, g)
     dual = level - eps * (b @ log_columns)
-    return Certificate(float(dual - margin), float(primal + margin), kernel.n_passes)
+    return float(dual - margin), float(primal + margin)
 
 
 class ScaledDown(NamedTuple):

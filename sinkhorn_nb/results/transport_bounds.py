@@ -14,8 +14,8 @@ from .certificate import cost_of_product, scaled_down
 COLD = 2.0**-10  # of the temperature: there a softmin over n points is the minimum, up to log n eps
 
 
-def lower_bound(problem: Problem, g: Floats, backend: str) -> tuple[float, float]:
-    """<a, f> + <b, g> for feasible potentials near those given, f_i + g_j <= C_ij, and the passes.
+def lower_bound(problem: Problem, g: Floats, backend: str) -> float:
+    """<a, f> + <b, g> for feasible potentials near those given, f_i + g_j <= C_ij.
 
     f is the least of C_ij - g_j over j, and g then the least of C_ij - f_i over i. Each is bounded
     from below by a softmin at a temperature near zero, in which each point has the weight 1.
@@ -27,7 +27,7 @@ def lower_bound(problem: Problem, g: Floats, backend: str) -> tuple[float, float
     a, b = (m.partition.probabilities for m in (problem.source, problem.target))
     value = float(a @ f + b @ g)
     rounding = 32 * float(np.finfo(float).eps) * _largest(problem, f, g)
-    return value - rounding, kernel.n_passes
+    return value - rounding
 
 
 def _least(kernel: Kernel, g: Floats, b: Floats) -> Floats:
@@ -35,8 +35,8 @@ def _least(kernel: Kernel, g: Floats, b: Floats) -> Floats:
     return kernel.softmin(g - kernel.eps * np.log(b))
 
 
-def upper_bound(problem: Problem, f: Floats, g: Floats, backend: str) -> tuple[float, float]:
-    """The cost of a plan with exact marginals near the plan of the potentials, and the passes.
+def upper_bound(problem: Problem, f: Floats, g: Floats, backend: str) -> float:
+    """The cost of a plan with exact marginals near the plan of the potentials.
 
     The plan is scaled down until neither marginal is exceeded, and the missing mass is added as a
     product (Altschuler et al. 2017, algorithm 2).
@@ -56,7 +56,7 @@ def upper_bound(problem: Problem, f: Floats, g: Floats, backend: str) -> tuple[f
     # the largest distance
     largest = problem.cost.bound(problem.diameter)
     share = 4 * np.finfo(float).eps * (1 + _largest(problem, f, g) / eps)
-    return value + float(share * largest), kernel.n_passes
+    return value + float(share * largest)
 
 
 def _largest(problem: Problem, f: Floats, g: Floats) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from ..common.array_types import Floats
 from ..dual import Dual, Iterate
 from ..initializers import Auto, Zeros
+from ..kernels.ledger import Ledger
 from ..measures.pixels import GridMeasure
 from ..problem import Problem
 from ..results.solution import Solution
@@ -56,8 +57,11 @@ class Descent:
 
     _potentials: tuple[Floats, Floats]
 
-    def __init__(self, solver: Sinkhorn, problem: Problem, bar: ProgressBar | None) -> None:
+    def __init__(
+        self, solver: Sinkhorn, problem: Problem, ledger: Ledger, bar: ProgressBar | None
+    ) -> None:
         self._solver, self._problem = solver, problem
+        self._ledger = ledger
         self._listeners = [listener for listener in (bar, solver.callback) if listener is not None]
         self._dual = problem.dual()
         self._tiny = [
@@ -66,10 +70,13 @@ class Descent:
         # The scheme of Feydy et al. starts from zero, at a temperature of the squared diameter.
         is_plain = solver._start == Auto() and solver.acceleration == "symmetric"
         start = (Zeros() if is_plain else solver._start)(problem, solver)
-        start = start.or_zeros()
-        self._move_to(start.f, start.g, self._dual)
-        self.n_passes = start.n_passes
+        self._move_to(*start.or_zeros(), self._dual)
         self.history: list[float] = []
+
+    @property
+    def n_passes(self) -> float:
+        """Number of passes so far, those of the start included, by their share of the pairs."""
+        return self._problem.passes(self._ledger)
 
     @property
     def n_iter(self) -> int:
@@ -116,7 +123,6 @@ class Descent:
     def _measured(self, f: Floats, g: Floats, dtype: str) -> _Best:
         kernel = self._problem.kernel(dtype, self._solver.backend)
         iterate = Iterate(f, g, *kernel.log_sums(f, g))
-        self.n_passes += kernel.n_passes
         return _Best(self._dual.error(iterate), iterate)
 
     def iterate(self, phase: Phase, last: float) -> _Best | None:
@@ -130,11 +136,8 @@ class Descent:
         n_within = 0
         best: _Best | None = None
         errors: list[float] = []
-        counted = kernel.n_passes
         while self.n_iter < last:
             iterate = method.measure(kernel, *self._potentials)
-            self.n_passes += kernel.n_passes - counted
-            counted = kernel.n_passes
             error = dual.error(iterate)
             errors.append(error)
             new = _Best(error, iterate, self._unevenness(iterate, dual))

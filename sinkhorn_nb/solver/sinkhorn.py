@@ -16,6 +16,7 @@ from ..common.array_types import ArrayLike, Precision
 from ..compression.choice import compressed_solution
 from ..dual import Iterate
 from ..initializers import Flat, Gaussian, Initializer
+from ..kernels.ledger import counting
 from ..problem import Problem
 from ..results.compression import SMALL
 from ..results.outlook import Watch
@@ -195,8 +196,9 @@ def _iterate(solver: Sinkhorn, problem: Problem) -> Solution:
         return _limit(problem, solver)
     # No bar by default: tqdm has a lock for all bars, which a forked child may find locked for
     # ever.
-    with ProgressBar(problem, solver.tol) if solver.progress else nullcontext() as bar:
-        descent = Descent(solver, problem, bar)
+    progress = ProgressBar(problem, solver.tol) if solver.progress else nullcontext()
+    with counting() as ledger, progress as bar:
+        descent = Descent(solver, problem, ledger, bar)
         *before, final = phases(problem, solver)
         for phase in before:
             descent.iterate(phase, solver.max_iter - 1)
@@ -209,16 +211,15 @@ def _limit(problem: Problem, solver: Sinkhorn) -> Solution:
     the potentials.
     """
     closed_form = Gaussian() if problem.terms.are_classical else Flat()
-    f, g, n_passes = closed_form(problem, solver)
-    kernel = problem.kernel("float64", solver.backend)
-    log_rows, log_columns = (
-        np.where(np.abs(v) <= LEAST_TOL, 0.0, v) for v in kernel.log_sums(f, g)
-    )
+    with counting() as ledger:
+        f, g = closed_form(problem, solver)
+        sums = problem.kernel("float64", solver.backend).log_sums(f, g)
+    log_rows, log_columns = (np.where(np.abs(v) <= LEAST_TOL, 0.0, v) for v in sums)
     dual = problem.dual()
     iterate = dual.completed(Iterate(f, g, log_rows, log_columns), problem.is_self)
     error = dual.error(iterate)
     status = Status.CONVERGED if error <= solver.tol else Status.MAX_ITER
-    n_passes += kernel.n_passes
+    n_passes = problem.passes(ledger)
     return Solution(
         problem, iterate, status, n_passes, np.array([error]), "float64", solver.tol, solver.backend
     )
@@ -232,7 +233,7 @@ def _certified(descent: Descent, solution: Solution, phase: Phase, solver: Sinkh
     while (
         not _is_certified(solution) and descent.n_iter < solver.max_iter and n_without_progress < 2
     ):
-        descent.n_passes, gap = solution.n_passes, solution.gap
+        gap = solution.gap
         phase = certifying(phase, solution, _needed(solution), solver.dtype)
         solution = descent.solution(phase)
         n_without_progress = n_without_progress + 1 if solution.gap > PROGRESS * gap else 0

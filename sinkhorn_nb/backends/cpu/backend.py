@@ -140,7 +140,6 @@ class CpuBackend:
     """Compiled loops over tiles of pairs; see `Backend` for the methods."""
 
     points_a_tile = COLUMNS
-    lists_heavy_pairs = True
     on_device = nullcontext
 
     def load(self, offsets, centres, bounds, cost=None):
@@ -191,10 +190,11 @@ class CpuBackend:
         y_side = y.side(G, b)
         (runs, costs) = x.runs(y)
         rows = np.zeros(x.size)
+        none = np.zeros((1, 0), y.dtype)
 
         def task(p, bounds):
             for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
-                cpu_kernels.panel_sums(x_part, y_side, runs, *ends, rows, None)
+                cpu_kernels.panel_sums(x_part, y_side, runs, *ends, rows, none)
 
         self._run(x, task, panels(costs))
         return x.cut(rows)

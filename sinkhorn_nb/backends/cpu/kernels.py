@@ -14,7 +14,6 @@ from .tile_weights import times_cost, times_inner
 from .tiles import (
     add_sums,
     fill,
-    group_segment,
     minus,
     point,
     segment,
@@ -50,8 +49,8 @@ class Runs(NamedTuple):
 
 @kernel
 def panel_sums(x, y, runs, first, last, row_sums, column_sums):
-    """row_sums_i = sum_j b_j p_ij and, unless None, column_sums_gj += sum_i a_i p_ij over the rows
-    i of group g.
+    """row_sums_i = sum_j b_j p_ij, and column_sums_gj += sum_i a_i p_ij over the rows i of group g;
+    nothing is added to column sums of length 0.
     """
     wide_vectors()
     scratch, A, B, partial = _scratch(y.weights)
@@ -68,7 +67,7 @@ def panel_sums(x, y, runs, first, last, row_sums, column_sums):
                     x.cost, x_tile, A[: i1 - i0], x.weights[i0:i1],
                     y_tile, B[: j1 - j0], y.weights[j0:j1],
                     partial[: j1 - j0], row_sums[i0:i1],
-                    group_segment(column_sums, runs.groups[r], j0, j1),
+                    column_sums[runs.groups[r], j0:j1],
                 )  # fmt: skip
         first = stop
 
@@ -93,8 +92,9 @@ def panel_self_sums(x, runs, first, last, sums):
                     x_tile, y_tile = tile(x.cost, x.points, x.points, i0, i1, i0, i1, scratch)
                     Bi = B[i0 - start : i1 - start]
                     add_sums(
-                        x.cost, x_tile, Ai, ai, y_tile, Bi, ai, partial[: i1 - i0], row_sums, None
-                    )
+                        x.cost, x_tile, Ai, ai, y_tile, Bi, ai,
+                        partial[: i1 - i0], row_sums, sums[:0],
+                    )  # fmt: skip
                 j0 = max(i1, start)
                 j1 = x.bounds[t + 1]
                 x_tile, y_tile = tile(x.cost, x.points, x.points, i0, i1, j0, j1, scratch)

@@ -63,7 +63,6 @@ class MatrixBackend:
     """
 
     points_a_tile = COLUMNS
-    lists_heavy_pairs = True
     on_device = nullcontext
 
     def load(self, offsets, centres, bounds, cost=None):

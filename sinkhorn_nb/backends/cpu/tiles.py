@@ -55,18 +55,6 @@ def _overload_segment(columns, start, stop):
     )
 
 
-def group_segment(sums, group, start, stop):
-    """Entries start..stop of a row of an array; None stays None."""
-    return None if sums is None else sums[group, start:stop]
-
-
-@overload(group_segment)
-def _overload_group_segment(sums, group, start, stop):
-    if isinstance(sums, types.NoneType):
-        return lambda sums, group, start, stop: None
-    return lambda sums, group, start, stop: sums[group, start:stop]
-
-
 def tile(cost, x, y, i0, i1, j0, j1, scratch):
     """The two operands whose points are passed to `exponent`; scratch holds (i1 - i0) * (j1 - j0)
     numbers.
@@ -220,7 +208,7 @@ def _overload_fill(cost, x, F, y, G, out):
 
 
 def add_sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
-    """Add sum_j b_j p_ij to row_sums and, unless it is None, sum_i a_i p_ij to column_sums."""
+    """Add sum_j b_j p_ij to row_sums, and sum_i a_i p_ij to column_sums, which may be empty."""
     raise TypeError("for compiled code")
 
 
@@ -241,11 +229,10 @@ def _overload_add_sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
             for j in range(len(G)):
                 p = exp2(exponent(cost, Fi, G[j], xi, point(y, j)))
                 row_sum += b[j] * p
-                if column_sums is not None:
-                    partial[j] += ai * p
+                # Also if nobody wants them: without, there would be another variant to compile
+                partial[j] += ai * p
             row_sums[i] += row_sum
-        if column_sums is not None:
-            for j in range(len(G)):
-                column_sums[j] += partial[j]
+        for j in range(len(column_sums)):
+            column_sums[j] += partial[j]
 
     return sums

@@ -27,7 +27,6 @@ class CudaBackend:
     """Kernels over tiles of pairs; see `Backend` for the methods."""
 
     points_a_tile = shape_of("float32", 1).tile
-    lists_heavy_pairs = True
 
     def __init__(self, number=0):
         self._number = number

@@ -1,0 +1,46 @@
+"""Counts of the pairs that the library treats, by its ledger and by a backend's own account."""
+
+from collections import Counter
+
+from sinkhorn_nb import Sinkhorn
+from sinkhorn_nb.backends.cpu.backend import CpuBackend
+from sinkhorn_nb.kernels.ledger import counting
+from sinkhorn_nb.kernels.point_cloud import GibbsKernel
+
+
+def start_and_passes(initializer, problem):
+    """f and g in the order of the partitions, and the passes they took."""
+    with counting() as ledger:
+        f, g = initializer(problem, Sinkhorn())
+    return f, g, problem.passes(ledger)
+
+
+def pairs_visited(patch):
+    """The pairs that the CPU visits from now on, by (n, m, dtype)."""
+    pairs = Counter()
+
+    def replace(owner, name, count):
+        method = getattr(owner, name)
+
+        def counted(self, *arguments, **options):
+            count(*arguments)
+            return method(self, *arguments, **options)
+
+        patch.setattr(owner, name, counted)
+
+    def count(x, y):
+        pairs[x.n, y.n, x.dtype.name] += x.n * y.n
+
+    def count_half(x, *_):
+        pairs[x.n, x.n, x.dtype.name] += x.n**2 / 2
+
+    def count_heavy(number):
+        pairs[None, None, "heavy pairs"] += number
+
+    for question in ("sums", "cluster_sums", "heavy_pairs"):
+        replace(CpuBackend, question, lambda x, F, a, y, *_: count(x, y))
+    for question in ("row_sums", "log_sum_exp", "transport"):
+        replace(CpuBackend, question, lambda x, F, y, *_: count(x, y))
+    replace(CpuBackend, "self_sums", count_half)
+    replace(GibbsKernel, "count_pairs", count_heavy)
+    return pairs
