@@ -2,6 +2,7 @@
 correctness.
 """
 
+import re
 from functools import cache
 
 import numpy as np
@@ -142,11 +143,6 @@ def solved_at(blur):
         ("fourier", ValueError, "init: expected one of 'auto', "),
         (("a", "b"), TypeError, "init: f: expected an (n,) array of real numbers"),
         (
-            (np.zeros((2, 2)), np.zeros(2)),
-            ValueError,
-            "init: f: expected an (n,) array, got shape (2, 2); pass one",
-        ),
-        (
             (np.array([np.nan]), np.zeros(2)),
             ValueError,
             "init: f: expected finite numbers, got nan at index [0]",
@@ -159,11 +155,13 @@ def test_bad_starts(init, error, text):
     assert str(caught.value).startswith(text)
 
 
-def test_potentials_of_other_sizes():
+@pytest.mark.parametrize("shape", [(31,), (1, 23)])
+def test_potentials_of_other_sizes(shape):
+    got = re.escape(str(shape))
     with pytest.raises(
-        ValueError, match=r"init: f: expected shape \(23,\), got \(31,\); pass one number per point"
+        ValueError, match=rf"init: f: expected shape \(23,\), got {got}; pass one number per point"
     ):
-        again((np.zeros(31), np.zeros(23)))
+        again((np.zeros(shape), np.zeros(23)))
 
 
 def test_a_solution_in_another_dimension():

@@ -280,7 +280,7 @@ def test_an_earlier_result_starts_the_next_one():
     first = snb.sinkhorn_divergence(x, y, blur=0.05)
     moved = Grid(0.98 * x.weights + 0.02 * y.weights, 0.025)
     cold = snb.sinkhorn_divergence(moved, y, blur=0.05)
-    for init in (first, first.xy, (first.xy.f.ravel(), first.xy.g.ravel())):
+    for init in (first, first.xy, (first.xy.f, first.xy.g.ravel())):
         warm = snb.sinkhorn_divergence(moved, y, blur=0.05, solver=Sinkhorn(init=init))
         assert warm.xy.n_passes < cold.xy.n_passes
         assert np.isclose(warm.value, cold.value, rtol=1e-4)

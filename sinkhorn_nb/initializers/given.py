@@ -10,6 +10,7 @@ from ..common.array_types import Floats
 from ..common.representation import Settings
 from ..costs import SQUARED_EUCLIDEAN
 from ..measures.measure import Measure
+from ..measures.pixels import Pixels
 from ..problem import Problem
 from ..results.solution import Solution
 from .base import Initializer, Start, extended
@@ -28,7 +29,8 @@ class Potentials(Settings, Initializer):
     Parameters
     ----------
     f, g : (n,) and (m,) array-likes
-        Potentials in units of cost and in the order of the points, like those of a `Solution`.
+        Potentials in units of cost and in the order of the points, like those of a `Solution`;
+        those of images may have their shape.
     """
 
     f: Floats
@@ -36,7 +38,9 @@ class Potentials(Settings, Initializer):
 
     def __post_init__(self) -> None:
         for name in ("f", "g"):
-            object.__setattr__(self, name, validation.vector(f"init: {name}", getattr(self, name)))
+            object.__setattr__(
+                self, name, validation.potential(f"init: {name}", getattr(self, name))
+            )
 
     @property
     def T(self) -> Potentials:
@@ -48,16 +52,22 @@ class Potentials(Settings, Initializer):
         if problem.is_self:
             return Coarse()
         source, target = problem.source, problem.target
-        validation.shape("init: f", self.f, (len(source),), "one number per point")
-        validation.shape("init: g", self.g, (len(target),), "one number per point")
         scaling = problem.scaling
-        f = source.collapse(self.f) + scaling.of_f
-        g = target.collapse(self.g) + scaling.of_g
+        f = source.collapse(_per_row("init: f", self.f, source)) + scaling.of_f
+        g = target.collapse(_per_row("init: g", self.g, target)) + scaling.of_g
         return Sorted(f, g)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Return the potentials, without a pass over the pairs."""
         return self.reduced(problem)(problem, solver)
+
+
+def _per_row(name: str, values: Floats, measure: Measure) -> Floats:
+    """Check that there is a number per point; those per pixel may have the shape of the image."""
+    if isinstance(measure, Pixels) and values.shape == measure.lattice.shape:
+        return values.ravel()
+    validation.shape(name, values, (len(measure),), "one number per point")
+    return values
 
 
 @dataclass(frozen=True, eq=False)

@@ -246,11 +246,17 @@ def matrix(name: str, value: Any, n: int) -> Floats:
 
 def vector(name: str, value: Any) -> Floats:
     """Copy finite numbers to an (n,) float64 array."""
-    array = np.array(real_array(name, value, "an (n,) array"), dtype=np.float64)
+    array = potential(name, value)
     if array.ndim != 1:
         raise ValueError(
             f"{name}: expected an (n,) array, got shape {array.shape}; pass one number per point"
         )
+    return array
+
+
+def potential(name: str, value: Any) -> Floats:
+    """Copy finite numbers, one per point or per pixel, to a float64 array."""
+    array = np.array(real_array(name, value, "an (n,) array"), dtype=np.float64)
     check_finite(name, array)
     return array
 
