@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_grids import image
+from images import image
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import ConvergenceWarning, Grid, Sinkhorn

@@ -6,46 +6,22 @@ import pickle
 
 import numpy as np
 import pytest
+from images import FINE, SHAPES, SPACING, between_points, flat, image, pair
+from oracle import Dense
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import ConvergenceWarning, Grid, Sinkhorn
 from sinkhorn_nb.backends.cpu import threads
-from sinkhorn_nb.costs import PowerOfDistance
 from sinkhorn_nb.losses import grids
 from sinkhorn_nb.measures.lattice import Lattice
 from sinkhorn_nb.solver.gauss_seidel import GaussSeidel
 from sinkhorn_nb.terms import Terms
-
-FINE = Sinkhorn(tol=1e-9)
-SHAPES = {1: (150,), 2: (17, 22), 3: (7, 9, 8)}
-SPACING = {1: 0.01, 2: (0.06, 0.05), 3: (0.1, 0.12, 0.11)}  # about a unit across
 
 
 @pytest.fixture(autouse=True)
 def _small_images_on_grids(monkeypatch):
     """Solve the small images of the tests as large ones are."""
     monkeypatch.setattr(grids, "FEW_PAIRS", 0)
-
-
-def image(shape, seed, filled=0.65):
-    """Random pixels, 35 % of them zero."""
-    rng = np.random.default_rng(seed)
-    weights = rng.random(shape) * (rng.random(shape) < filled)
-    return weights / weights.sum()
-
-
-def pair(d=2, seed=0):
-    return tuple(Grid(image(SHAPES[d], seed + k), SPACING[d]) for k in range(2))
-
-
-def flat(grid):
-    d = len(grid.shape)
-    return grid.points.reshape(-1, d), grid.weights.ravel()
-
-
-def between_points(x, y, **settings):
-    (points_x, a), (points_y, b) = flat(x), flat(y)
-    return snb.sinkhorn_divergence(points_x, points_y, a, b, **settings)
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])
@@ -63,6 +39,33 @@ def test_a_grid_and_its_points_have_the_same_divergence(d, reach):
     for mine, theirs, shape in zip(found.gradient(), expected.gradient(), shapes, strict=True):
         assert mine.shape == shape
         assert np.allclose(mine.ravel(), theirs.ravel(), atol=1e-6 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("blur", [0.3, 0.1])
+def test_solutions_on_a_grid_are_those_of_the_dense_oracle(blur):
+    x, y = pair()
+    found = snb.sinkhorn_divergence(x, y, blur=blur, solver=FINE)
+    (points_x, a), (points_y, b) = flat(x), flat(y)
+    dense = Dense(points_x[a > 0], points_y[b > 0], a[a > 0], b[b > 0], blur)
+    f, g = dense.potentials
+    constant = (dense.a @ f - dense.b @ g) / 2
+    assert found.method == "grid"
+    assert np.isclose(found.value, dense.divergence, rtol=1e-6)
+    assert np.isclose(found.xy.value, dense.value, rtol=1e-9)
+    assert np.allclose(found.xy.f[x.weights > 0], f - constant, atol=1e-7)
+    assert np.allclose(found.xy.g[y.weights > 0], g + constant, atol=1e-7)
+    slopes = found.xy.gradient().x[x.weights > 0]
+    assert np.allclose(slopes, dense.gradient_x, atol=1e-7 * np.abs(slopes).max())
+
+
+def test_a_large_reach_is_balanced_transport():
+    x, y = pair()
+    balanced = snb.sinkhorn_divergence(x, y, blur=0.1, solver=FINE).value
+    errors = [
+        abs(snb.sinkhorn_divergence(x, y, blur=0.1, reach=reach, solver=FINE).value - balanced)
+        for reach in (3.0, 30.0)
+    ]
+    assert 90 * errors[1] < errors[0] < 0.1 * balanced  # as 1 / rho
 
 
 def test_the_default_tolerance_leaves_a_relative_error_of_a_millionth():
@@ -98,29 +101,6 @@ def test_a_certificate_encloses_the_value():
     assert rough.value <= fine.value + 1e-12
     assert 0 < fine.value - rough.value <= rough.gap < 0.2 * fine.value
     assert fine.gap < 1e-8
-
-
-def test_the_gradient_in_the_pixels_is_that_of_finite_differences():
-    x, y = pair()
-    gradient = snb.sinkhorn_divergence(x, y, blur=0.1, solver=FINE).gradient()
-    rng = np.random.default_rng(2)
-    direction = np.where(x.weights > 0, rng.normal(size=x.shape), 0.0)
-    direction -= x.weights * direction.sum()
-    step = 0.01 * x.weights[x.weights > 0].min()
-    values = [
-        float(
-            snb.sinkhorn_divergence(
-                Grid(x.weights + sign * step * direction, SPACING[2]), y, blur=0.1, solver=FINE
-            )
-        )
-        for sign in (1, -1)
-    ]
-    slope = (values[0] - values[1]) / (2 * step)
-    assert np.isclose(slope, (gradient.a * direction).sum(), rtol=1e-4)
-    assert np.isclose(
-        (x.weights * gradient.a).sum() + (y.weights * gradient.b).sum(),
-        snb.sinkhorn_divergence(x, y, blur=0.1, solver=FINE).value,
-    )
 
 
 def test_equal_images_have_no_divergence():
@@ -189,34 +169,6 @@ def test_results_do_not_depend_on_the_number_of_threads():
     assert (together == alone).all()
 
 
-def test_sparse_images_are_solved_between_points_with_the_same_results(monkeypatch):
-    weights = np.zeros((2, 40, 40))
-    weights[:, 5:9, 10:16] = np.random.default_rng(0).random((2, 4, 6))
-    weights[1] = np.roll(weights[1], (17, 9), axis=(0, 1))
-    x, y = (Grid(w / w.sum(), 0.025) for w in weights)
-    sparse = snb.sinkhorn_divergence(x, y, blur=0.05, solver=FINE)
-    monkeypatch.setattr(grids, "PAIRS_PER_TERM", 0.0)
-    dense = snb.sinkhorn_divergence(x, y, blur=0.05, solver=FINE)
-    assert (sparse.method, dense.method) == ("points", "grid")
-    assert np.isclose(sparse.value, dense.value, rtol=1e-9)
-    assert sparse.gradient().a.shape == (40, 40)
-    for one, other in zip(sparse.gradient(), dense.gradient(), strict=True):
-        assert np.allclose(one, other, atol=1e-6)
-    assert np.allclose(sparse.xy.map(), dense.xy.map(), atol=1e-5)
-    assert np.allclose(sparse.xy.f, dense.xy.f, atol=1e-6)
-
-
-def test_small_balanced_images_are_solved_by_the_compiled_solver_of_points(monkeypatch):
-    x, y = pair()
-    on_grid = snb.sinkhorn_divergence(x, y, blur=0.1)
-    monkeypatch.undo()
-    found = snb.sinkhorn_divergence(x, y, blur=0.1)
-    assert (on_grid.method, found.method) == ("grid", "points")
-    assert found.gradient().a.shape == x.shape
-    assert np.isclose(found.value, on_grid.value, rtol=1e-5)
-    assert snb.sinkhorn_divergence(x, y, blur=0.1, reach=1.0).method == "grid"
-
-
 def test_pixels_without_mass_have_the_softmin():
     x, y = pair()
     solution = snb.entropic_ot(x, y, blur=0.1, solver=FINE)
@@ -238,41 +190,6 @@ def test_a_step_sets_pixels_without_mass_to_their_softmin():
     np.testing.assert_array_equal(iterate.log_columns[empty], 0.0)
     np.testing.assert_array_equal(iterate.g[empty], kernel.T.softmin(iterate.f)[empty])
     np.testing.assert_array_equal(iterate.g[~empty], 0.0)
-
-
-@pytest.mark.parametrize(
-    "d, settings",
-    [
-        (2, {"cost": "cityblock", "eps": 0.1, "rho": 0.5}),
-        (1, {"p": 1, "blur": 0.05}),
-        (2, {"p": 1, "blur": 0.07, "reach": 0.5}),
-    ],
-)
-def test_distances_on_a_grid_are_those_between_its_points(d, settings):
-    x, y = pair(d)
-    y = Grid(y.weights, SPACING[d], 0.033)
-    found = snb.sinkhorn_divergence(x, y, solver=FINE, **settings)
-    expected = between_points(x, y, solver=FINE, **settings)
-    assert found.method == "grid"
-    assert np.isclose(found.value, expected.value, rtol=1e-9)
-    for mine, theirs in zip(found.gradient(), expected.gradient(), strict=True):
-        assert np.allclose(mine.ravel(), theirs.ravel(), atol=1e-6 * np.abs(theirs).max())
-    assert np.isclose(found.xy.transport_cost, expected.xy.transport_cost, rtol=1e-6)
-    assert np.allclose(found.xy.map().reshape(-1, d), expected.xy.map(), atol=1e-6)
-    assert 0 <= found.gap < 1e-6
-
-
-def test_other_costs_are_those_between_points():
-    x, y = pair()
-    problem = grids.grid_problem(x, y, Terms(0.1**1.5, PowerOfDistance(1.5)))
-    assert not grids._is_on_grid(problem)
-
-
-@pytest.mark.parametrize("blur, method", [(0.031, "grid"), (0.029, "points")])
-def test_a_distance_is_convolved_down_to_three_percent_of_the_diagonal(blur, method):
-    x, y = (Grid(image((60, 81), k), 0.01) for k in range(2))  # the diagonal is 0.994
-    problem = grids.grid_problem(x, y, Terms(blur, PowerOfDistance(1.0)))
-    assert grids._is_on_grid(problem) == (method == "grid")
 
 
 def test_an_earlier_result_starts_the_next_one():
@@ -354,60 +271,3 @@ def test_refined_values_keep_cubics_and_sums_keep_mass():
     weights = image(lattice.shape, 0).ravel()
     assert lattice.cell_sums(weights).shape == (coarse.size,)
     assert np.isclose(lattice.cell_sums(weights).sum(), 1.0)
-
-
-def test_derivatives_of_solutions_have_the_shapes_of_the_images():
-    x, y = pair()
-    solution = snb.entropic_ot(x, y, blur=0.1, solver=FINE)
-    (points_x, a), (points_y, b) = flat(x), flat(y)
-    expected = snb.entropic_ot(points_x, points_y, a, b, blur=0.1, solver=FINE)
-    rng = np.random.default_rng(3)
-    on_f, on_map = rng.normal(size=x.shape), rng.normal(size=(*x.shape, 2))
-    found = solution.pullback(f=on_f, map=on_map, tol=1e-8)
-    reference = expected.pullback(f=on_f.ravel(), map=on_map.reshape(-1, 2), tol=1e-8)
-    assert found.linear_solve.converged
-    assert found.y.shape == (*y.shape, 2)
-    for mine, theirs in zip(found, reference, strict=True):
-        assert np.allclose(mine.ravel(), theirs.ravel(), atol=1e-4 * np.abs(theirs).max())
-    moves = solution.pushforward(x=on_map, tol=1e-8)
-    assert moves.f.shape == x.shape
-    assert np.isclose(
-        moves.value, expected.pushforward(x=on_map.reshape(-1, 2), tol=1e-8).value, rtol=1e-5
-    )
-
-
-def test_the_hessian_of_a_divergence_has_the_shape_of_the_image():
-    x, y = pair()
-    dx = np.random.default_rng(4).normal(size=(*x.shape, 2))
-    found = snb.sinkhorn_divergence(x, y, blur=0.2, solver=FINE).hessian_vector_product(dx)
-    expected = between_points(x, y, blur=0.2, solver=FINE).hessian_vector_product(dx.reshape(-1, 2))
-    assert found.x.shape == (*x.shape, 2)
-    assert np.allclose(found.x.reshape(-1, 2), expected.x, atol=1e-5 * np.abs(expected.x).max())
-
-
-def test_derivatives_in_another_shape_are_refused():
-    x, y = pair()
-    solution = snb.entropic_ot(x, y, blur=0.1)
-    with pytest.raises(ValueError, match=r"f: expected shape \(17, 22\), got \(374,\)"):
-        solution.pullback(f=np.ones(374))
-
-
-def test_other_functions_take_a_grid_as_its_points():
-    x, y = pair()
-    (points_x, a), (points_y, b) = flat(x), flat(y)
-    assert snb.mmd(x, y).value == snb.mmd(points_x, points_y, a, b).value
-    negentropy = snb.sinkhorn_negentropy(x, blur=0.1)
-    assert negentropy.value == snb.sinkhorn_negentropy(points_x, a, blur=0.1).value
-    with pytest.raises(TypeError, match="a: expected None beside a Grid"):
-        snb.mmd(x, y, a)
-
-
-def test_pictures_of_grids_are_those_of_their_points():
-    pytest.importorskip("matplotlib").use("agg")
-    divergence = snb.sinkhorn_divergence(*pair(), blur=0.1)
-    arrows = [
-        snb.plotting.plot_divergence(each).collections
-        for each in (divergence, divergence.on_points)
-    ]
-    assert len(arrows[0]) == len(arrows[1]) > 0
-    assert snb.plotting.plot_map(divergence.xy) is not None
