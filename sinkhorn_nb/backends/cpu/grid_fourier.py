@@ -43,6 +43,7 @@ class Convolutions:
         spectrum, least = self._spectrum(L - top)
         sums = self._convolved(spectrum, "sum")
         log_sum = np.log2(np.maximum(sums, SMALLEST)) + top
+
         rough = np.flatnonzero(sums < least)
         log_sum[rough] = self._pair_by_pair(L, rough)[:, 0]
         return log_sum
@@ -53,6 +54,7 @@ class Convolutions:
         sums = self._convolved(spectrum, "sum")
         parts = [self._convolved(spectrum, k) for k in ("cost", *range(len(self._axes)))]
         means = np.stack(parts, axis=1) / np.maximum(sums, SMALLEST)[:, None]
+
         rough = np.flatnonzero(sums < least)
         means[rough] = self._pair_by_pair(L, rough)[:, 1:]
         return means
@@ -117,13 +119,23 @@ class Convolutions:
             return out
         scale = LOG2E / self._eps
         filled = np.flatnonzero(L > EMPTY)
-        of = np.unravel_index(filled, [axis.n for axis in self._axes])
-        at = np.unravel_index(rough, [axis.n_out for axis in self._axes])
-        pairs = zip(self._axes, of, at, strict=True)
-        y, x = zip(*((a.spacing * j, a.spacing * (i + a.offset)) for a, j, i in pairs), strict=True)
-        y, x = scale * np.stack(y), scale * np.stack(x, axis=1)
-        sources = L[filled]
+        x = scale * self._outputs(rough)
+        y = scale * self._sources(filled)
+        weights = L[filled]
+
         panels = [(k, min(k + PANEL, len(rough))) for k in range(0, len(rough), PANEL)]
-        threads.run(lambda *panel: pair_sums(Distance(), x, y, sources, *panel, out), panels)
+        threads.run(lambda *panel: pair_sums(Distance(), x, y, weights, *panel, out), panels)
         out[:, 1] /= scale
         return out
+
+    def _outputs(self, rows):
+        """(len(rows), d) places of some outputs."""
+        index = np.unravel_index(rows, [axis.n_out for axis in self._axes])
+        pairs = zip(self._axes, index, strict=True)
+        return np.stack([axis.spacing * (i + axis.offset) for axis, i in pairs], axis=1)
+
+    def _sources(self, rows):
+        """(d, len(rows)) places of some sources."""
+        index = np.unravel_index(rows, [axis.n for axis in self._axes])
+        pairs = zip(self._axes, index, strict=True)
+        return np.stack([axis.spacing * j for axis, j in pairs])
