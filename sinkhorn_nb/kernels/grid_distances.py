@@ -9,7 +9,7 @@ from .grid_sums import Counted, axes_between
 
 
 class DistanceSums(Counted):
-    """For |x - y|, by Fourier transforms, and pair by pair where they are too rough."""
+    """The sums for |x - y|, by Fourier transforms, and pair by pair where they are too rough."""
 
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
         super().__init__(at, of)

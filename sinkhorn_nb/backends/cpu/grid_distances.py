@@ -12,8 +12,8 @@ from .grid_lines import LOWEST
 
 @kernel
 def pair_sums(cost, x, y, L, first, last, out):
-    """For the rows x_i from first to last: log2 sum_j 2^(L_j - C_ij), and the means of C_ij and of
-    its derivatives in x_i, in columns of `out`. C is the scaled cost; y is (d, m).
+    """Write columns of `out` for the rows x_i from first to last: log2 sum_j 2^(L_j - C_ij), and
+    the means of C_ij and of its derivatives in x_i. C is the scaled cost; y is (d, m).
     """
     wide_vectors()
     d, m = y.shape
