@@ -53,7 +53,7 @@ BAD_PAIRS = {
         (GRID, GRID, None, np.ones(48)),
         {},
         TypeError,
-        r"b: expected None beside a Grid, .* pass Grid\(weights\)",
+        "b: expected None beside a Grid, .* leave it out, or make a Grid with these weights",
     ),
     "another spacing": (
         (GRID, Grid(IMAGE, (0.1, 0.2))),
