@@ -14,7 +14,7 @@ from numba.extending import overload
 
 from ..jit import exact_kernel, kernel
 from .laplacian import factorize, solve_factored
-from .sparse_products import SparseRows, panel_product_twice
+from .sparse_products import panel_product_twice
 
 SINGULAR = 1e-10  # of D_c: least diagonal entry of the complement
 
@@ -67,9 +67,13 @@ class ExchangeSystem:
         """Improve x until its residual has an l1 norm of at most the goal, in at most so many
         iterations; x and residual are overwritten. Returns the number of iterations.
         """
-        operator = self._weights, self._scales[1], self._diagonals[1]
-        solve = conjugate_gradients if self._pairs.n_panels == 1 else parallel_conjugate_gradients
-        count = solve(self._pairs.fields, *operator, preconditioner, x, residual, goal, most)
+        pairs = self._pairs
+        arguments = self._weights, self._scales[1], self._diagonals[1], preconditioner
+        arguments += x, residual, goal, most
+        if pairs.n_panels == 1:
+            count = conjugate_gradients(pairs.fields, *arguments)
+        else:
+            count = parallel_conjugate_gradients(pairs, *arguments)
         self.n_sweeps += 2 * count
         return count
 
@@ -108,7 +112,6 @@ def parallel_conjugate_gradients(
     """`conjugate_gradients` with products by several threads. The factors stay on one thread: their
     eliminations follow one another.
     """
-    pairs = SparseRows(*pairs, len(x))
     work = vectors(len(weights), len(x))
     parts = np.empty((pairs.n_panels, len(x)))
     before = 0.0
