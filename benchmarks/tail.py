@@ -29,7 +29,7 @@ LONGEST_S = 3.0  # a job that takes longer is run twice; the first run may compi
 MOST = 300  # iterations without sparse steps
 SPLR_TOLS = 10.0 ** -np.arange(3, 14)
 SPLR_LIMIT_S = 10.0  # a lower tolerance is not tried if a call took longer
-EXACT_LIMIT_S = 90.0
+EXACT_LIMIT_S = 70.0
 MATRIX_CASES = "blurred digits, c = .01", "sphere", "gaussian d=10, 1 %"
 
 
