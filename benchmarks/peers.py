@@ -32,12 +32,14 @@ class Answer(NamedTuple):
     passes: float | None = None
 
 
-def ours(x, y, blur):
-    """sinkhorn_nb with its defaults: marginal error 1e-3 on all three problems."""
+def ours(x, y, blur, **how):
+    """sinkhorn_nb with its defaults: marginal error 1e-3 on all three problems; `how` are p and
+    reach.
+    """
 
     def job():
         divergence = snb.sinkhorn_divergence(
-            x, y, blur=blur, solver=snb.Sinkhorn(tol=TOL, compression=None)
+            x, y, blur=blur, solver=snb.Sinkhorn(tol=TOL, compression=None), **how
         )
         yield Answer(divergence.value, divergence.xy.f, divergence.xy.g, divergence.n_passes)
         yield divergence.gradient().x
@@ -45,13 +47,14 @@ def ours(x, y, blur):
     return job
 
 
-def geomloss(x, y, blur, backend="tensorized", scaling=0.9):
+def geomloss(x, y, blur, backend="tensorized", scaling=0.9, p=2, reach=None):
     """SamplesLoss; it has no tolerance: scaling is its accuracy."""
     os.environ.setdefault("PYKEOPS_VERBOSE", "0")
     import torch
     from geomloss import SamplesLoss
 
-    loss = SamplesLoss("sinkhorn", p=2, blur=blur, scaling=scaling, backend=backend)
+    settings = {"blur": blur, "reach": reach, "scaling": scaling, "backend": backend}
+    loss = SamplesLoss("sinkhorn", p=p, **settings)
     x, y = (torch.tensor(points, requires_grad=True) for points in (x, y))
 
     def job():

@@ -316,9 +316,8 @@ def test_bad_functions_are_errors_with_a_cure():
     def call(cost):
         return snb.entropic_ot(x, y, cost=cost, eps=0.1)
 
-    with pytest.raises(
-        TypeError, match=r"^cost: .* numba cannot compile .*unknown.* correct the f"
-    ):
+    text = r"^cost: .* numba cannot compile for them: Unknown attribute 'unknown'.* correct the f"
+    with pytest.raises(TypeError, match=text):
         call(fails)
     with pytest.raises(
         ValueError, match=r"^cost: expected finite numbers, got nan for the points \["
@@ -330,6 +329,32 @@ def test_bad_functions_are_errors_with_a_cure():
         call(one_way)
     with pytest.raises(TypeError, match=r"^cost: expected one of 'cosine'.* @numba.njit$"):
         call(lambda x, y: 0.0)
+
+
+def test_bad_derivatives_of_functions_are_errors_with_a_cure():
+    x, y, _, _ = clouds(2)
+
+    @numba.njit
+    def fails(x, y):
+        return x.unknown
+
+    @numba.njit
+    def too_short(x, y):
+        return x[:1] - y[:1]
+
+    @numba.njit
+    def infinite(x, y):
+        return x / 0.0
+
+    def call(derivative):
+        return snb.entropic_ot(x, y, cost=(fourth_root, derivative), eps=0.1)
+
+    with pytest.raises(TypeError, match=r"derivatives of the cost in xi of two float64 arrays"):
+        call(fails)
+    with pytest.raises(ValueError, match=r"of shape \(2,\), like a point, got shape \(1,\)"):
+        call(too_short)
+    with pytest.raises(ValueError, match=r"^cost: expected finite derivatives, got \[.*inf"):
+        call(infinite)
 
 
 def test_bad_costs_are_errors_with_a_cure():

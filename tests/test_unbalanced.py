@@ -69,6 +69,19 @@ def test_all_accelerations_find_the_same_solution(reach, acceleration):
     np.testing.assert_allclose(solution.f, dense.potentials[0], atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:stopped:sinkhorn_nb.ConvergenceWarning")
+@pytest.mark.parametrize("acceleration", ["auto", "none"])
+@BOTH
+def test_iterations_never_lower_the_dual(reach, acceleration):
+    def value(max_iter):
+        settings = {"init": "zeros", "acceleration": acceleration, "max_iter": max_iter}
+        return pair(reach, (0.5, 2.0), solver=Sinkhorn(tol=1e-12, **settings))[0].value
+
+    values = np.array([value(max_iter) for max_iter in range(1, 8)])
+    assert (np.diff(values) >= -1e-13 * np.abs(values).max()).all()
+    assert values[0] < values[-1]
+
+
 @pytest.mark.parametrize("init", ["coarse", "gaussian", "gmm", "subsample", "zeros"])
 @pytest.mark.parametrize("reach", [0.3, (None, 0.5)], ids=str)
 def test_all_starts_find_the_same_solution(reach, init):

@@ -5,6 +5,7 @@ other kernels read these blocks.
 """
 
 import re
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from numba.core.errors import NumbaError
 from .pointwise import Given
 
 LONGEST_TEXT = 300  # of numba's error
+# In numba's errors: colors, and the stage of the compiler that each callee repeats
+NOISE = r"\x1b\[[0-9;]*m|Failed in nopython mode pipeline \(step: [^)]*\)"
 
 
 class Function(NamedTuple):
@@ -48,19 +51,44 @@ def block(function, x, y):
 
     Raises a TypeError with a part of numba's text if the function cannot be compiled for points.
     """
-    try:
+    with _compiled("c(xi, yj) -> float", x):
         return Function(function, 1.0).given(_rows(x), 0, len(x), _rows(y)).costs
+
+
+def check_derivative(derivative, x, y):
+    """Raise an error if the derivative of a cost cannot be compiled, or gives no array like a point
+    or no finite numbers for one pair of points.
+    """
+    with _compiled("(xi, yj) -> derivatives of the cost in xi", x):
+        found = np.asarray(derivative(_rows(x)[0], _rows(y)[-1]))
+    if found.shape != x.shape[1:]:
+        raise ValueError(
+            f"cost: expected a derivative in xi of shape {x.shape[1:]}, like a point, got shape "
+            f"{found.shape}; return one number per coordinate"
+        )
+    if not np.isfinite(found).all():
+        raise ValueError(
+            f"cost: expected finite derivatives, got {found.tolist()} for the points "
+            f"{x[0].tolist()} and {y[-1].tolist()}; correct the second function"
+        )
+
+
+@contextmanager
+def _compiled(kind, points):
+    """Turn an error of numba into a TypeError with a part of its text."""
+    try:
+        yield
     except NumbaError as error:
         raise TypeError(
-            "cost: expected a function c(xi, yj) -> float of two float64 arrays of shape "
-            f"({x.shape[1]},), got one that numba cannot compile for them: {numba_text(error)}; "
-            "correct the function"
+            f"cost: expected a function {kind} of two float64 arrays of shape "
+            f"({points.shape[1]},), got one that numba cannot compile for them: "
+            f"{numba_text(error)}; correct the function"
         ) from error
 
 
 def numba_text(error):
     """A part of the text of numba's error, on one line without colors."""
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:LONGEST_TEXT]
+    return " ".join(re.sub(NOISE, "", str(error)).split())[:LONGEST_TEXT]
 
 
 def derivatives(derivative, x, y):

@@ -62,8 +62,12 @@ class GivenCost(Cost):
         return eps
 
     def check(self, name: str, points: Coordinates) -> None:
-        """Raise an error if the function cannot be compiled, is not finite or not symmetric."""
+        """Raise an error if a function cannot be compiled or is not finite, if the cost is not
+        symmetric, or if its derivative does not have the shape of a point.
+        """
         sample = _sample(points)
+        if self.derivative is not None:
+            cost_functions.check_derivative(self.derivative, sample, sample)
         costs = self.block(sample, sample)
         differences = np.abs(costs - costs.T)
         if differences.max() > SYMMETRY * np.abs(costs).max():

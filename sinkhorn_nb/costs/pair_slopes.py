@@ -69,6 +69,8 @@ class RadialSlopes:
 
     def kinks(self, dx: Floats, dy: Floats) -> Booleans:
         """(n, m) rough pairs whose points move apart."""
+        if not self.are_rough.any():
+            return self.are_rough
         return self.are_rough & differences(dx, dy).any(axis=0)
 
     def _approach(self, moves: Floats) -> Floats:
@@ -128,7 +130,8 @@ def power_slopes(x: Floats, y: Floats, p: float) -> RadialSlopes:
     """The derivatives of |x - y|^p / p."""
     apart = differences(x, y)
     s, are_equal = _squares(apart)
-    slope = np.where(are_equal, 0.0, s ** (p / 2 - 1))
+    slope = 1 / np.sqrt(s) if p == 1 else s ** (p / 2 - 1)  # a power takes 20 times as long
+    slope[are_equal] = 0.0
     return RadialSlopes(apart, slope, (p - 2) * slope / s, are_equal & (p < 2))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..common.array_types import Floats
 from ..costs import CityBlock, GivenCost
+from ..costs.pair_slopes import SECOND
 from .linearization import Linearization
 from .pair_sums import Cloud, PairSums
 
@@ -99,6 +100,11 @@ class CostSlopes:
         system.count_passes(2)
         return Changes(self._pairs.changes(dx, dy), self._pairs.T.changes(dy, dx), *products)
 
+    def require_second(self) -> None:
+        """Raise a ValueError if second derivatives of the cost are not known."""
+        if isinstance(self._cost, GivenCost):
+            raise ValueError(SECOND)
+
     def curvatures(self, tangents: Pair, moves: Pair, changes: Changes) -> Pair:
         """The changes of sum_j K_ij r_i c_j dC_ij / dx_i, and alike for y, along directions of the
         potentials and the points.
@@ -150,9 +156,8 @@ class CostSlopes:
     def _pushed(self, moves: Pair) -> Pair:
         if not self._of.problem.has_points:
             return moves
-        return self._cost.pushed(self._points[0], moves[0]), self._cost.pushed(
-            self._points[1], moves[1]
-        )
+        pushed = self._cost.pushed
+        return pushed(self._points[0], moves[0]), pushed(self._points[1], moves[1])
 
     def _pulled(self, on_x: Floats, on_y: Floats) -> Pair:
         pulled = self._cost.pulled

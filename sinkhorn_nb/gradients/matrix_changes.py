@@ -1,4 +1,4 @@
-"""What changes along a direction of a matrix of costs: sums over the pairs, and the plan."""
+"""Changes along a direction of a matrix of costs: sums over the pairs, and the plan."""
 
 from __future__ import annotations
 

@@ -109,6 +109,7 @@ def hessian_vector_product(of: Linearization, dx: Floats, dy: Floats, tol: float
     """
     moves = of.source.sort(dx), of.target.sort(dy)
     slopes = CostSlopes(of)
+    slopes.require_second()
     changes = slopes.changes(moves, (np.zeros_like(of.a), np.zeros_like(of.b)))
     df, dg, report = _solved(of, moves, changes, tol)
 

@@ -173,9 +173,16 @@ class Differentiable:
         HessianProduct
             x (n, d) and y (m, d), and the attribute `linear_solve`.
 
+        Raises
+        ------
+        ValueError
+            If the cost is a function of the caller, or has a kink at two points with mass that move
+            apart: |x - y|^p / p with p < 2 at equal points.
+
         Notes
         -----
-        Cost: six passes and two for each iteration of the linear solver. See `pullback`.
+        Cost: six passes and two for each iteration of the linear solver. See `pullback`. Two of the
+        passes are slower for other costs than |x - y|^2 / 2, and run on the CPU.
         """
         return warned(self._hessian_vector_product(dx, dy, tol)).sent(self.home)
 

@@ -100,7 +100,8 @@ class Solution(Represented, Differentiable):
         It takes one pass in float64 if one side is exact at the potentials, as after most of the
         default steps, and else two; solutions with pairs in float32 take three. n_passes includes
         them from then on. Rounding of float32 pairs may lift the value above OT_eps: |value -
-        OT_eps| <= gap holds for them, too.
+        OT_eps| <= gap holds for them, too. Prices on both sides save the pass; for a reach beyond
+        the diameter the bound is loose at a tol of 1e-3.
 
         References
         ----------
