@@ -7,6 +7,7 @@ import pytest
 from joblib import Parallel, delayed
 
 import sinkhorn_nb as snb
+from sinkhorn_nb.compression.cuts import MOST, most_parts
 from sinkhorn_nb.costs.city_block import CityBlock
 from sinkhorn_nb.marginals import Marginals
 from sinkhorn_nb.measures.streams import CellSums
@@ -172,6 +173,8 @@ def test_too_wide_cells_do_not_converge_and_say_so():
 
 
 def test_cells_of_streams_are_cut_to_twice_the_side_at_most(found):
+    most = [most_parts(1.0, side) for side in (0.0, 0.1, 0.25, 0.3, 0.5, 0.6)]
+    assert most == [MOST, 5.0, 2.0, 1.0, 1.0, 1.0]
     for half in found.xy.found.halves:
         assert half.coarseness <= 0.5
     assert found.xy.found.hidden(1.0) == max(h.coarseness for h in found.xy.found.halves) ** 2
