@@ -115,6 +115,9 @@ def test_new_points_are_found_in_the_cells_that_have_points(seed, d):
     np.testing.assert_array_equal(places.cells_of(measure.points, fine), fine.owner)
     assert places.cells_of(measure.points + 1e3, fine).tolist() == [-1] * 300
     assert places.cells_of(measure.points - 1e3, fine).tolist() == [-1] * 300
+    if d > 1:  # a coordinate beyond its bits of the key would count for the one before
+        beyond = 0.7 * 2.0 ** (63 // d) * (np.arange(d) == d - 1)
+        assert places.cells_of(measure.points + beyond, fine).tolist() == [-1] * 300
     nearby = measure.points + 0.2
     found = places.cells_of(nearby, fine)
     some, own = nearby[found >= 0], found[found >= 0]
