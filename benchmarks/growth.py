@@ -1,6 +1,6 @@
 """Time of S_eps and both gradients against n, by us and by peers, on the same clouds in float32.
 
-Each way takes one call per size, after a small one that compiles, and leaves when its next call
+Each way takes a few calls per size, after a small one that compiles, and leaves when its next size
 would take too long.
 """
 
@@ -19,6 +19,7 @@ from .families import diameter
 from .harness import clock, has, message
 
 LONGEST_S = 100.0  # of one call
+CALLS, ENOUGH_S = 3, 10.0  # per size; no more calls after this time
 WARM_UP = 500  # points
 OURS = (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000)
 THEIRS = (1000, 3000, 10_000, 30_000, 100_000)
@@ -104,11 +105,14 @@ def growth(clouds, share, is_smoke, deadline):
 
 
 def timed(library, make, x, y, share):
-    """One call, or its error: a failed peer is a result."""
+    """The best of some calls, or an error: a failed peer is a result. Slow calls are made once."""
     row = {"library": library, "n": len(x)}
     x, y = x.astype(np.float32), y.astype(np.float32)
     try:
-        laps, _ = clock(make(x, y, share * diameter(x, y)))
+        job = make(x, y, share * diameter(x, y))
+        seconds = [clock(job)[0][-1]]
+        while len(seconds) < CALLS and sum(seconds) < ENOUGH_S:
+            seconds.append(clock(job)[0][-1])
     except Exception as error:
         return row | {"error": message(error)}
-    return row | {"min_s": laps[-1]}
+    return row | {"min_s": min(seconds), "rounds": len(seconds)}
