@@ -58,6 +58,9 @@ def compressed_hausdorff(
     """The self solutions of a problem's measures and their Hausdorff divergence, like
     `compressed_solution`.
     """
+    if problem.resolution:
+        reason = "the error that the cells of a stream hide is not known for this divergence"
+        return None, Compression.none(reason)
     found, report = compressed(problem, solver, is_debiased=True)
     if not found:
         return None, report
