@@ -150,8 +150,8 @@ class Difference:
         return more[:, None] * (own.measure.points - images) - weights[:, None] * apart
 
     def integral(self, mass: float, own_mass: float) -> float:
-        """What the potential against the other measure earns, times its mass, minus what the own
-        one does.
+        """The part of the value that the potential against the other measure earns, times its mass,
+        minus the same for the own one.
         """
         own, price = self._own, self._own.price
         if price.rate == 0:

@@ -1,4 +1,4 @@
-"""What a marginal costs: how potentials follow from softmins, and what they earn."""
+"""The price of a marginal: how potentials follow from softmins, and what they earn."""
 
 from __future__ import annotations
 
