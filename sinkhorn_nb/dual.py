@@ -156,8 +156,8 @@ class Dual:
         """
         rows, columns = self.residuals(iterate)
         kx, ky = self.rates
-        on_rows = _gain(self.a, iterate.f / self.eps, rows, kx)
-        return self.eps * max(on_rows, _gain(self.b, iterate.g / self.eps, columns, ky))
+        on_rows = gained(self.a, iterate.f / self.eps, rows, kx)
+        return self.eps * max(on_rows, gained(self.b, iterate.g / self.eps, columns, ky))
 
     def here(self, iterate: Iterate) -> float:
         """The dual value at the potentials themselves."""
@@ -256,7 +256,8 @@ def _residual(u: Floats, log_rows: Floats, k: float) -> Floats:
     return log_rows if k == 0 else (log_rows + k * u) / (1 + k)
 
 
-def _gain(a: Floats, u: Floats, residual: Floats, k: float) -> float:
+def gained(a: Floats, u: Floats, residual: Floats, k: float) -> float:
+    """The gain in dual value of an exact update of one side, in units of eps."""
     if k == 0:
         return float(a @ (np.expm1(np.minimum(residual, LARGEST_LOG)) - residual))
     # Their product is finite

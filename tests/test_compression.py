@@ -75,6 +75,14 @@ def test_gradients_agree(pair):
         assert np.sqrt(a @ (own - other - a @ (own - other)) ** 2) <= 0.1 * blur**2
 
 
+def test_gradients_of_single_problems_agree(pair):
+    (mine, theirs) = ([divergence.xy.gradient(), divergence.xx.gradient()] for divergence in pair)
+    for own, other in zip(mine, theirs, strict=True):
+        for k in (0, 1):
+            size = np.linalg.norm(other[k])
+            assert np.linalg.norm(own[k] - other[k]) <= 0.15 * size  # most of it at an outlier
+
+
 def test_the_gradient_of_weights_pairs_to_the_value(pair):
     compressed, _ = pair
     problem, gradient = compressed.xy.problem, compressed.gradient()

@@ -151,7 +151,7 @@ def test_repeated_points_that_are_kept_are_one_node():
     np.testing.assert_allclose(nodes.weights[order], [0.3, 0.4, 0.3])
 
 
-@pytest.mark.parametrize("d", [1, 2, 3, 4])
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 7])
 def test_expansions_are_the_derivatives_of_the_softmin(d):
     """At the means the potential and the map; nearby up to the fourth order."""
     rng = np.random.default_rng(d)
@@ -166,7 +166,7 @@ def test_expansions_are_the_derivatives_of_the_softmin(d):
     parts = Parts(fine, nodes, parent, nodes, Places(grid, cells.keys, halves))
     solution = Sinkhorn(tol=1e-5).attempt(Problem(nodes.measure, y, eps))
     here, there = Potential(solution), Potential(solution.T)
-    expansion = expand(parts, here, there)
+    expansion = expand(parts, here.at_nodes, there)
 
     exact = extended(fine.means, there)
     np.testing.assert_allclose(expansion.f, exact.f, atol=1e-5 * eps)
@@ -184,14 +184,16 @@ def test_expansions_are_the_derivatives_of_the_softmin(d):
 def test_rows_are_drawn_by_mass_and_stand_for_all(seed):
     measure = measure_of(seed, 5000, 2)
     cells = grid_cells(measure, grid_of(measure))
-    rows = drawn_rows(measure, cells, cells.means + 1.0)
+    rows = drawn_rows(measure, cells, cells.means + 1.0, np.ones(len(cells)))
     assert rows.shares.sum() == pytest.approx(1.0)
     for k in range(2):
         exact = measure.probabilities @ measure.points[:, k]
         assert rows.shares @ rows.points[:, k] == pytest.approx(exact, abs=0.15)
     order = np.random.default_rng(seed).permutation(len(measure))
     again = Measure.of(measure.points[order], measure.weights[order])
-    others = drawn_rows(again, grid_cells(again, grid_of(again)), cells.means + 1.0)
+    others = drawn_rows(
+        again, grid_cells(again, grid_of(again)), cells.means + 1.0, np.ones(len(cells))
+    )
     np.testing.assert_array_equal(np.sort(rows.points, axis=0), np.sort(others.points, axis=0))
 
 
@@ -201,7 +203,7 @@ def test_a_far_outlier_is_always_drawn():
     measure = Measure.of(points)
     cells = grid_cells(measure, Grid(np.full(2, -0.1), 0.1))
     images = np.clip(cells.means + 0.1, 0, 1)
-    rows = drawn_rows(measure, cells, images)
+    rows = drawn_rows(measure, cells, images, np.ones(len(cells)))
     assert np.any(rows.points[:, 0] == 90.0)
     assert rows.shares[rows.points[:, 0] == 90.0].sum() == pytest.approx(2e-5, rel=0.2)
 

@@ -14,6 +14,7 @@ from sinkhorn_nb.compression.solution import CompressedSolution
 from sinkhorn_nb.measures.measure import Measure
 from sinkhorn_nb.problem import Problem
 from sinkhorn_nb.results.compression import LEAST_POINTS
+from sinkhorn_nb.terms import terms_of
 
 N = LEAST_POINTS // 2 + 1
 SMALL = 1500
@@ -112,20 +113,43 @@ def test_plain_solves_say_why_they_are_plain(settings, words, capsys):
     assert words in report.reason or report.reason.endswith(words)
 
 
-def test_five_dimensions_are_plain():
+def test_surfaces_in_many_dimensions_are_compressed():
+    """From seven axes on, pairs of tiles take products of matrices."""
     rng = np.random.default_rng(0)
-    x, y = rng.random((300, 5)), rng.random((300, 5))
-    report = snb.entropic_ot(x, y, blur=0.5, solver=Sinkhorn(compression=1.0)).compression
-    assert "more than 4 dimensions" in report.reason
+    places = rng.normal(size=(2, 7))
+    x, y = rng.random((1500, 2)) @ places, rng.random((1500, 2)) ** 2 @ places
+    mine, theirs = (
+        snb.sinkhorn_divergence(x, y, blur=0.6, solver=Sinkhorn(compression=kappa, tol=tol))
+        for kappa, tol in [(1.0, 5e-3), (None, 1e-6)]
+    )
+    assert sum(mine.compression.n_nodes) < 1500
+    assert abs(mine.value - theirs.value) <= mine.value_error <= 1e-3 * mine.value
+    own, other = mine.gradient().x, theirs.gradient().x
+    assert np.linalg.norm(own - other) <= 0.01 * np.linalg.norm(other)
 
 
-def test_unbalanced_problems_are_plain():
-    x, y, _, _, blur = problem("warp", SMALL)
-    solver = Sinkhorn(compression=1.0)
-    report = snb.entropic_ot(x, y, blur=blur, reach=1.0, solver=solver).compression
-    assert "marginals are not exact" in report.reason
-    report = snb.sinkhorn_divergence(x, y, blur=blur, reach=1.0, solver=solver).compression
-    assert "marginals are not exact" in report.reason
+@pytest.mark.parametrize(
+    ("d", "blur", "words"),
+    [(11, 0.5, "more than 10 dimensions"), (9, 0.005, "too many for their numbers")],
+)
+def test_clouds_in_more_dimensions_are_plain(d, blur, words):
+    x, y = np.random.default_rng(0).random((2, 30, d))
+    problem = Problem(Measure.of(x), Measure.of(y), blur**2)
+    found, report = compressed_solution(problem, Sinkhorn(compression=1.0))
+    assert found is None and words in report.reason
+
+
+def test_expansions_without_end_are_plain(monkeypatch):
+    monkeypatch.setattr(rounds, "MOST_NUMBERS", 100)
+    assert "too much memory" in reason_of(Sinkhorn(compression=1.0, tol=5e-3)).reason
+
+
+@pytest.mark.parametrize("terms", [{"p": 1, "blur": 0.2}, {"cost": "cityblock", "eps": 0.2}])
+def test_costs_with_a_kink_are_plain(terms):
+    x, y = np.random.default_rng(0).random((2, 30, 2))
+    problem = Problem(Measure.of(x), Measure.of(y), *terms_of(**terms))
+    found, report = compressed_solution(problem, Sinkhorn(compression=1.0))
+    assert found is None and "which is smooth" in report.reason
 
 
 def test_too_many_nodes_are_plain(large, monkeypatch):
@@ -152,6 +176,8 @@ def test_data_that_are_too_wide_for_float32_are_plain(large):
     found, report = compressed_solution(problem, Sinkhorn())
     assert found is None
     assert "blurs wide, too wide for float32" in report.reason
+    found, report = compressed_solution(problem, Sinkhorn(compression=1.0))
+    assert found is None and "too wide for float32" in report.reason
 
 
 def test_a_plain_solve_has_the_same_bits_with_and_without_compression():

@@ -7,15 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.compressed_moments import CUT_BITS, moments_by_cell
+from ..backends.cpu.compressed_moments import KEY_BITS, cut_bits, moments_by_cell
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
 from ..common.caching import cached_property
 from ..measures.measure import Measure
 from ..measures.moments import digits_of, means_and_covariances, shifts
-from ..measures.streams import HIGHEST_DIMENSION
 
 SPLIT = 2  # parts of a node's cell per axis, in which potentials are expanded
-MARGIN = 8  # bits per axis, for cells that are smaller in later rounds
+MARGIN = 1  # bits per axis, for the edges of the grid
 
 
 class Grid(NamedTuple):
@@ -74,7 +73,7 @@ class Moments(NamedTuple):
 
 def can_tell(extent: float, side: float, d: int) -> bool:
     """Tell whether the keys can number all cells of a side, and smaller ones, along an extent."""
-    return d <= HIGHEST_DIMENSION and extent < side * 2.0 ** (63 // d - MARGIN)
+    return extent < side * 2.0 ** (KEY_BITS // d - MARGIN)
 
 
 def grid_cells(measure: Measure, grid: Grid) -> Cells:
@@ -82,7 +81,7 @@ def grid_cells(measure: Measure, grid: Grid) -> Cells:
     points = ordinary(measure.points)
     d = measure.dimension
     keys, sums, owner = moments_by_cell(points, measure.probabilities, grid.origin, grid.side)
-    corners = grid.origin + grid.side * digits_of(keys, 63 // d, d)
+    corners = grid.origin + grid.side * digits_of(keys, KEY_BITS // d, d)
     return Cells(keys, *_moments(sums, d), corners, np.full((len(keys), d), grid.side), owner)
 
 
@@ -93,9 +92,10 @@ def cut_cells(measure: Measure, grid: Grid, cells: Cells, cuts: Floats) -> Cells
     keys, sums, owner = moments_by_cell(
         points, measure.probabilities, grid.origin, grid.side, cells.owner, cuts
     )
-    parent = keys >> (CUT_BITS * d)
+    bits = cut_bits(d)
+    parent = keys >> (bits * d)
     sides = grid.side / cuts[parent]
-    corners = cells.corners[parent] + sides * digits_of(keys, CUT_BITS, d)
+    corners = cells.corners[parent] + sides * digits_of(keys, bits, d)
     return Cells(keys, *_moments(sums, d), corners, sides, owner)
 
 
@@ -104,10 +104,10 @@ def joined(fine: Cells) -> tuple[Cells, Indices]:
     part.
     """
     d = fine.first.shape[1]
-    digits = digits_of(fine.keys, CUT_BITS, d)
-    wide = ((fine.keys >> (CUT_BITS * d)) << (CUT_BITS * d)) + (
-        digits // SPLIT << shifts(CUT_BITS, d)
-    ).sum(axis=1)
+    bits = cut_bits(d)
+    digits = digits_of(fine.keys, bits, d)
+    wide = (fine.keys >> (bits * d)) << (bits * d)
+    wide = wide + (digits // SPLIT << shifts(bits, d)).sum(axis=1)
     keys, one, parent = np.unique(wide, return_index=True, return_inverse=True)
     place = digits % SPLIT
     z = (place + 0.5 + fine.first) / SPLIT - 0.5
@@ -148,4 +148,4 @@ def grid_keys(points: Floats, grid: Grid) -> Indices:
     """The keys of the grid cells of some points."""
     d = points.shape[1]
     digits = np.floor((points - grid.origin) / grid.side).astype(np.int64)
-    return (digits << shifts(63 // d, d)).sum(axis=1)
+    return (digits << shifts(KEY_BITS // d, d)).sum(axis=1)

@@ -11,13 +11,14 @@ import numpy as np
 
 from ..backends.cpu.compressed_taylor import drawn_points
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
+from ..dual import aim, gained
 from ..kernels.point_cloud import GibbsKernel
 from ..measures.measure import Measure
 from ..measures.partition import Partition
 from .cells import Cells
-from .expansion import Expansion
-from .nodes import Nodes
+from .expansion import Expansion, Parts
 from .potentials import PAIRS
+from .price import Price
 
 ROWS, MORE_ROWS = 1024, 8192  # drawn per side, and once more before cells are made smaller
 HIDDEN = 0.25  # of the error that is seen, at most, is hidden because the partners are nodes
@@ -36,32 +37,49 @@ class Rows(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """log r of the marginal ratios r in some rows, and the share of the mass that each row stands
-    for.
+    """The marginal ratios r of some rows, and the share of the mass that each row stands for.
+
+    Attributes
+    ----------
+    residuals : (q,) array
+        log(r exp(k u)): 0 at the optimum.
+    potentials : (q,) array
+        u = f / eps.
+    shares : (q,) array
+    rate : float
+        k = eps / rho, 0 for an exact marginal.
+    mass : float
+        The mass of the plan, by which errors are divided unless both marginals are exact.
     """
 
-    logs: Floats
+    residuals: Floats
+    potentials: Floats
     shares: Floats
+    rate: float
+    mass: float
 
     @property
     def excess(self) -> Floats:
-        """r - 1."""
-        return np.expm1(np.minimum(self.logs, LARGEST_LOG))
+        """r - exp(-k u), which is r - 1 for an exact marginal."""
+        aims = aim(self.potentials, self.rate)
+        return aims * np.expm1(np.minimum(self.residuals, LARGEST_LOG))
 
     @property
     def stated_error(self) -> float:
-        """An estimate of sum_i a_i |r_i - 1| from above: three standard errors above the mean."""
+        """An estimate of the marginal error from above: three standard errors above the mean of
+        |excess|, relative to the mass of the plan.
+        """
         sizes = np.abs(self.excess)
         mean = self.shares @ sizes
         deviation = math.sqrt(variance(sizes, self.shares))
-        return (1 + HIDDEN) * float(mean + DEVIATIONS * deviation) + ROUNDING
+        if not self.mass > 0:
+            return math.inf
+        return (1 + HIDDEN) * float(mean + DEVIATIONS * deviation) / self.mass + ROUNDING
 
     @property
     def gain(self) -> float:
-        """The gain in dual value of an exact update, in units of eps: sum_i a_i (r_i - 1 - log
-        r_i).
-        """
-        return float(self.shares @ (self.excess - self.logs))
+        """The gain in dual value of an exact update, in units of eps."""
+        return gained(self.shares, self.potentials, self.residuals, self.rate)
 
 
 def variance(values: Floats, shares: Floats) -> float:
@@ -69,17 +87,26 @@ def variance(values: Floats, shares: Floats) -> float:
     return float(shares**2 @ (values - shares @ values) ** 2)
 
 
-def drawn_rows(measure: Measure, cells: Cells, images: Floats, count: int = ROWS) -> Rows:
-    """Draw points of a measure: half by mass and half by mass times squared distance from their
-    images.
+def drawn_rows(
+    measure: Measure, cells: Cells, images: Floats, ratios: Floats, count: int = ROWS
+) -> Rows:
+    """Draw points of a measure: half by mass, given and transported, and half by transported mass
+    times squared distance from their images.
 
     The latter finds far outliers of little mass, on which the value depends. The same rows are
     drawn for any order of the points.
+
+    Parameters
+    ----------
+    measure : Measure
+    cells : Cells
+    images : (c, d) array
+        Of the means of the cells.
+    ratios : (c,) array
+        Shares of the mass that are transported, 1 for exact marginals.
+    count : int
     """
-    squares = ((images - cells.means) ** 2).sum(axis=1)
-    squares[~np.isfinite(squares)] = 0.0
-    cost = cells.masses @ squares
-    chances = cells.masses * (0.5 + 0.5 * squares / cost) if cost > 0 else cells.masses.copy()
+    chances = cells.masses * _chances(cells, images, ratios)
     heights = (np.arange(count) + np.random.default_rng(SEED).random(count)) / count
     running = np.cumsum(chances)
     cell = np.minimum(np.searchsorted(running, heights * running[-1]), len(cells) - 1)
@@ -91,6 +118,18 @@ def drawn_rows(measure: Measure, cells: Cells, images: Floats, count: int = ROWS
     is_drawn = chosen >= 0
     points, shares = chosen[is_drawn], shares[is_drawn]
     return Rows(measure.points[points], cells.owner[points], shares / shares.sum())
+
+
+def _chances(cells: Cells, images: Floats, ratios: Floats) -> Floats:
+    """The chances to be drawn per mass, up to a factor."""
+    ratios = np.where(np.isfinite(ratios), ratios, 0.0)
+    moved = cells.masses @ ratios
+    by_mass = (1 + ratios / moved) / 4 if moved > 0 else np.full(len(cells), 0.5)
+
+    costs = ratios * ((images - cells.means) ** 2).sum(axis=1)
+    costs[~np.isfinite(costs)] = 0.0
+    cost = cells.masses @ costs
+    return by_mass + 0.5 * costs / cost if cost > 0 else by_mass
 
 
 def _shares(cell: Indices, pointers: Indices, mass: Indices) -> Floats:
@@ -117,21 +156,36 @@ class Checked(NamedTuple):
 
 
 def to_check(
-    measure: Measure, cells: Cells, nodes: Nodes, images: Floats, count: int = ROWS
+    measure: Measure, parts: Parts, expansion: Expansion, price: Price, count: int = ROWS
 ) -> Checked:
     """Draw the rows of one side, whose points the nodes stand for as partners."""
-    rows = drawn_rows(measure, cells, images, count)
+    cells, nodes = parts.cells, parts.partners
+    ratios = price.ratios(price.potential(expansion.f))
+    rows = drawn_rows(measure, cells, expansion.map, ratios, count)
     row_partition = Partition(rows.points, rows.shares)
     node_partition = Partition(nodes.points, nodes.weights)
     return Checked(rows, row_partition, cells.means, nodes.points, nodes.cell, node_partition)
 
 
 def sampled(
-    here: Checked, there: Checked, mine: Expansion, theirs: Expansion, eps: float
+    here: Checked,
+    there: Checked,
+    expansions: tuple[Expansion, Expansion],
+    prices: tuple[Price, Price],
 ) -> Sample:
-    """The marginal ratios in the rows of one side, for the potentials of two expansions."""
+    """The marginal ratios in the rows of one side, for the potentials of two expansions, of this
+    side and of the other one.
+    """
+    (mine, theirs), (price, of_other) = expansions, prices
     x, y = here.row_partition, there.node_partition
-    f = x.sort(mine.at(here.rows.points, here.rows.owner, here.centers, 1.0)[0].f)
-    g = y.sort(theirs.at(there.nodes, there.node_cells, there.centers, 1.0)[0].f)
-    logs = GibbsKernel(x, y, eps, PAIRS, "cpu").log_row_sums(f, g)
-    return Sample(x.restore(logs), here.rows.shares)
+    rows = here.rows
+    f = price.potential(mine.at(rows.points, rows.owner, here.centers, 1.0)[0].f)
+    g = of_other.potential(theirs.at(there.nodes, there.node_cells, there.centers, 1.0)[0].f)
+
+    kernel = GibbsKernel(x, y, price.eps, PAIRS, "cpu")
+    logs = x.restore(kernel.log_row_sums(x.sort(f), y.sort(g)))
+    u = f / price.eps
+    are_exact = price.rate == of_other.rate == 0
+    ratios = np.exp(np.minimum(logs, LARGEST_LOG))
+    mass = 1.0 if are_exact else float(rows.shares @ ratios)
+    return Sample(logs + price.rate * u, u, rows.shares, price.rate, mass)

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..backends.cpu.threads import single_threaded_blas
-from ..common.caching import know
 from ..costs import SQUARED_EUCLIDEAN
 from ..initializers import Auto, Initializer, Resumed, Warm
 from ..interop.arrays import HOST, Home
-from ..measures.streams import HIGHEST_DIMENSION
 from ..problem import Problem
 from ..results.compression import LEAST_POINTS, SMALL, Compression
+from .compressed import Compressed
 from .divergence import CompressedDivergence
+from .hausdorff import Estimate, hausdorff
 from .rounds import Rounds
 from .solution import CompressedSolution, solutions
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
 LEAST_TOL = 1e-4  # nodes are solved in float32
+HIGHEST_DIMENSION = 10  # an expansion has the cube of it as many numbers
 MOST_BLURS = 1000.0  # along an axis: float32 between nodes is exact enough
 # A divergence far below eps, whose error is above this share of it, is left to a plain solve, which
 # takes some seconds for this number of pairs.
@@ -33,46 +34,72 @@ def compressed_solution(
     problem: Problem, solver: Sinkhorn
 ) -> tuple[CompressedSolution | None, Compression]:
     """Solve a problem between nodes, if it should be and can be; the report tells why if not."""
-    found, report = _run(problem, solver, is_debiased=False)
-    return found[0] if found else None, report
+    found, report = compressed(problem, solver, is_debiased=False)
+    return solutions(found, solver)[0] if found else None, report
 
 
 def compressed_divergence(
     problem: Problem, solver: Sinkhorn, home: Home = HOST
 ) -> tuple[CompressedDivergence | None, Compression]:
     """The divergence of a problem's measures, like `compressed_solution`."""
-    found, report = _run(problem, solver, is_debiased=True)
+    found, report = compressed(problem, solver, is_debiased=True)
     if not found:
         return None, report
-    divergence = CompressedDivergence(*(replace(solution, home=home) for solution in found))
-    is_large = divergence.xy.found.n_pairs > MOST_PAIRS or problem.resolution
-    if solver.compression != "auto" or is_large or not _is_lost(divergence):
+    parts = solutions(found, solver)
+    divergence = CompressedDivergence(*(replace(solution, home=home) for solution in parts))
+    if (lost := lost_in_error(problem, solver, divergence.value, divergence.value_error)) is None:
         return divergence, report
-    value, error = divergence.value, divergence.value_error
+    return None, lost
+
+
+def compressed_hausdorff(
+    problem: Problem, solver: Sinkhorn, home: Home = HOST
+) -> tuple[tuple[CompressedSolution, CompressedSolution, Estimate] | None, Compression]:
+    """The self solutions of a problem's measures and their Hausdorff divergence, like
+    `compressed_solution`.
+    """
+    if problem.resolution:
+        reason = "the error that the cells of a stream hide is not known for this divergence"
+        return None, Compression.none(reason)
+    found, report = compressed(problem, solver, is_debiased=True)
+    if not found:
+        return None, report
+    estimate = hausdorff(found)
+    if (lost := lost_in_error(problem, solver, *estimate)) is not None:
+        return None, lost
+    _, xx, yy = (replace(solution, home=home) for solution in solutions(found, solver))
+    return (xx, yy, estimate), report
+
+
+def lost_in_error(
+    problem: Problem, solver: Sinkhorn, value: float, error: float
+) -> Compression | None:
+    """The reason to leave a small divergence to a plain solve, if it is not too large for one."""
+    n_pairs = len(problem.source) * len(problem.target)
+    is_large = n_pairs > MOST_PAIRS or problem.resolution > 0
+    if solver.compression != "auto" or is_large or error <= LOST * value:
+        return None
     reason = f"the divergence, {value:.1e}, was lost in its error of {error:.1e} between nodes"
-    return None, Compression.none(reason)
+    return Compression.none(reason)
 
 
-def _is_lost(divergence: CompressedDivergence) -> bool:
-    return divergence.value_error > LOST * divergence.value
-
-
-def _run(
+def compressed(
     problem: Problem, solver: Sinkhorn, is_debiased: bool
-) -> tuple[list[CompressedSolution], Compression]:
+) -> tuple[Compressed | None, Compression]:
+    """Solutions between nodes, or None and the reason."""
     reason = _against(problem, solver)
     if reason is not None:
-        return [], Compression.none(reason)
+        return None, Compression.none(reason)
     kappa = None if solver.compression == "auto" else solver.compression
     with single_threaded_blas():  # its idle threads spin on the cores that the passes need
         found = Rounds(problem, solver, is_debiased, kappa).run()
     if isinstance(found, Compression):
-        return [], found
+        return None, found
     error, report = found.marginal_error, found.report
     if kappa is None and not error <= solver.tol and not problem.resolution:
         reason = f"{report.reason}, which left a marginal error of {error:.1e}"
-        return [], Compression.none(reason)
-    return solutions(know(problem, is_self=found.are_equal), solver, found), report
+        return None, Compression.none(reason)
+    return found, report
 
 
 def _against(problem: Problem, solver: Sinkhorn) -> str | None:
@@ -88,19 +115,15 @@ def _against(problem: Problem, solver: Sinkhorn) -> str | None:
     if (setting := _unusual(solver)) is not None:
         return f"the solver has {setting}"
     if problem.cost != SQUARED_EUCLIDEAN:
-        return "the cost is not |x - y|^2 / 2"
-    if not problem.marginals.are_exact:
-        return "the marginals are not exact"
+        return f"the cost {problem.cost.formula} is not |x - y|^2 / 2, which is smooth"
     if problem.source.dimension > HIGHEST_DIMENSION:
         return f"there are more than {HIGHEST_DIMENSION} dimensions"
-    if not is_automatic:
-        return None
-    if solver.tol < LEAST_TOL:
+    if is_automatic and solver.tol < LEAST_TOL:
         return f"tol is below {LEAST_TOL:g}"
     width = Rounds(problem, solver, False).extent / problem.blur
-    return (
-        f"the data are {width:.2g} blurs wide, too wide for float32" if width > MOST_BLURS else None
-    )
+    if width > MOST_BLURS:
+        return f"the data are {width:.2g} blurs wide, too wide for float32"
+    return None
 
 
 def _unusual(solver: Sinkhorn) -> str | None:

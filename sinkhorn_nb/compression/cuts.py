@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.compressed_moments import CUT_BITS
+from ..backends.cpu.compressed_moments import cut_bits
 from ..common.array_types import Floats, Indices
 from ..measures.measure import Measure
 from .cells import SPLIT, Cells, Grid, cut_cells, grid_keys, joined
@@ -76,7 +76,8 @@ def missed(made: Cut, nodes: Nodes, there: Potential, most: float) -> Floats:
     """Numbers of parts as they were, but for cells where the stretch at the nodes of the parts asks
     for many more: the map jumps between the nodes of the whole cells.
     """
-    cell = made.parts.keys >> (CUT_BITS * made.numbers.shape[1])
+    d = made.numbers.shape[1]
+    cell = made.parts.keys >> (cut_bits(d) * d)
     largest = np.ones_like(made.numbers)
     np.maximum.at(largest, cell[nodes.cell], stretch(nodes.points, there))
     needed = _numbers(largest, most)
@@ -84,4 +85,5 @@ def missed(made: Cut, nodes: Nodes, there: Potential, most: float) -> Floats:
 
 
 def _numbers(stretches: Floats, most: float) -> Floats:
+    most = min(most, 2 ** cut_bits(stretches.shape[1]) // SPLIT)
     return np.minimum(np.ceil(OF_ROOT * np.sqrt(stretches)), most)

@@ -9,7 +9,7 @@ from ..backends.cpu.compressed_sums import scaled_rows, weighted_mean
 from ..common.array_types import Floats
 from ..common.caching import cached_property
 from ..gradients import BOTH, Gradient, Sides
-from ..results.divergence import Divergence, difference
+from ..results.divergence import Divergence, difference, of_masses
 from .check import DEVIATIONS, HIDDEN, variance
 from .halves import Difference
 from .solution import GAINS, CompressedSolution, require_rows, rounding, with_value_error
@@ -52,7 +52,7 @@ class CompressedDivergence(Divergence):
         if self.xy.problem.is_self:
             return 0.0, 0.0
         corrected, error = self._corrected
-        on_nodes = self.xy.problem.mass * self._on_nodes
+        on_nodes = self._on_nodes
         correction = abs(corrected - on_nodes)
         error += self.xy.found.hidden(correction)
         if correction <= error or corrected < 0:
@@ -61,8 +61,21 @@ class CompressedDivergence(Divergence):
 
     @property
     def _on_nodes(self) -> float:
-        xy, xx, yy = (solution.found.on_nodes for solution in self._compressed)
-        return max(difference(xy, xx, yy), 0.0)
+        """S_eps between the nodes, with the masses of the measures."""
+        mass, *own = self._masses
+        xy, xx, yy = (solution.found.on_nodes._dual for solution in self._compressed)
+        if own == [mass, mass]:
+            return max(mass * (xy - (xx + yy) / 2), 0.0)
+        value = mass * xy - (own[0] * xx + own[1] * yy) / 2
+        return max(value + of_masses(self.xy.problem, *own), 0.0)
+
+    @property
+    def _masses(self) -> tuple[float, float, float]:
+        """The scales of the problem and of the self problems, which are equal for equal masses."""
+        problem = self.xy.problem
+        if problem.marginals.are_exact or problem.is_self:
+            return problem.mass, problem.mass, problem.mass
+        return problem.mass, self.xx.problem.mass, self.yy.problem.mass
 
     @property
     def _corrected(self) -> tuple[float, float]:
@@ -72,19 +85,22 @@ class CompressedDivergence(Divergence):
         The same rows are drawn for xy and xx: most of their errors cancel.
         """
         problem, xy = self.xy.problem, self.xy.found
-        value = gain = squared = correction = 0.0
+        mass, *masses = self._masses
+        value = of_masses(problem, *masses)
+        squared = correction = 0.0
+        gain = mass * max(sample.gain for sample in xy.samples)
         for side, own in enumerate((self.xx, self.yy)):
             sample = xy.samples[side]
             of_own = own.found.samples[0]
-            excess = (sample.excess - of_own.excess) / 2
-            value += self._differences[side].integral
+            excess = (mass * sample.excess - masses[side] * of_own.excess) / 2
+            value += self._differences[side].integral(mass, masses[side])
             correction += float(sample.shares @ excess)
             squared += variance(excess, sample.shares)
-            gain += of_own.gain / 2
-        gain += max(sample.gain for sample in xy.samples)
+            gain += masses[side] * of_own.gain / 2
+
         error = DEVIATIONS * math.sqrt(squared) + GAINS * gain + HIDDEN * abs(correction)
-        value = problem.mass * (value - problem.eps * correction)
-        return value, problem.mass * problem.eps * error + rounding(problem, value)
+        value -= problem.eps * correction
+        return value, problem.eps * error + rounding(problem, value)
 
     @cached_property
     def _differences(self) -> tuple[Difference, Difference]:
@@ -105,8 +121,8 @@ class CompressedDivergence(Divergence):
     def potentials(self) -> tuple[Floats, Floats]:
         """(f_ab - f_aa, g_ab - g_bb): the first variations of S_eps in a and b."""
         require_rows(self.xy.problem)
-        of_x, of_y = self._differences
-        return self._home.send(of_x.mended.f), self._home.send(of_y.mended.f)
+        on_x, on_y = self._changes
+        return self._home.send(on_x), self._home.send(on_y)
 
     def gradient(self) -> Gradient:
         """The gradient of S_eps, like `Divergence.gradient`; it needs no pass over the pairs of
@@ -120,14 +136,51 @@ class CompressedDivergence(Divergence):
         """The gradient; that of both sides comes from the same polynomials."""
         problem = self.xy.problem
         require_rows(problem)
-        (of_x, of_y) = self._differences
-        parts = [(problem.source, of_x.mended), (problem.target, of_y.mended)]
-        on_points = [scaled_rows(of.map, m.probabilities, -problem.mass) for m, of in parts]
-        # The constant by sums that do not depend on the order of the points
-        paired = sum(m.mass * weighted_mean(of.f, m.probabilities) for m, of in parts)
-        shift = (self.value - paired) / sum(measure.mass for measure, _ in parts)
-        on_weights = [of.f + shift for _, of in parts]
+        mass, *own = self._masses
+        measures = problem.source, problem.target
+        parts = list(zip(measures, self._differences, own, strict=True))
+        on_points = [
+            scaled_rows(of.slopes(mass, own_mass), measure.probabilities, 1.0)
+            for measure, of, own_mass in parts
+        ]
+        exact = problem.marginals.are_exact
+        on_weights = self._with_value if exact else self._with_prices
         return Gradient(*on_points, *on_weights).sent(self._home)
+
+    @property
+    def _with_value(self) -> list[Floats]:
+        """Derivatives in the weights whose means add up to the value, by sums that do not depend
+        on the order of the points.
+        """
+        problem = self.xy.problem
+        measures = problem.source, problem.target
+        parts = list(zip(measures, self._differences, strict=True))
+        paired = sum(m.mass * weighted_mean(of.mended.f, m.probabilities) for m, of in parts)
+        shift = (self.value - paired) / sum(measure.mass for measure in measures)
+        return [of.mended.f + shift for _, of in parts]
+
+    @property
+    def _with_prices(self) -> list[Floats]:
+        """Derivatives in the weights, (rho + eps) (exp(-f_aa / rho) - exp(-f_ab / rho))."""
+        marginals, eps = self.xy.problem.marginals, self.xy.problem.eps
+        changes = self._changes
+        return [
+            marginals.earned_beyond(own._potentials[0], change, eps)
+            for own, change in zip((self.xx, self.yy), changes, strict=True)
+        ]
+
+    @property
+    def _changes(self) -> list[Floats]:
+        """f_ab - f_aa and g_ab - g_bb."""
+        xy = self.xy.problem.scaling
+        if self.xy.problem.marginals.are_exact or self.xy.problem.is_self:
+            return [of.mended.f for of in self._differences]
+        shifts = (
+            self.xx.problem.scaling.of_f - xy.of_f,
+            self.yy.problem.scaling.of_f - xy.of_g,
+        )
+        pairs = zip(self._differences, shifts, strict=True)
+        return [of.mended.f + shift for of, shift in pairs]
 
     @property
     def _compressed(self) -> tuple[CompressedSolution, CompressedSolution, CompressedSolution]:

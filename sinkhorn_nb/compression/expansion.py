@@ -75,11 +75,13 @@ class Parts:
     places: Places
 
 
-def expand(parts: Parts, here: Potential, there: Potential) -> Expansion:
-    """The expansions at the means of fine cells, guessed from one node of each wide cell."""
+def expand(parts: Parts, at_nodes: Extended, there: Potential) -> Expansion:
+    """The expansions at the means of fine cells, guessed from one node of each wide cell, where
+    softmin and map are known.
+    """
     centers = parts.cells.means
     eps = there.eps
-    guess = _guess(parts, here, there)
+    guess = _guess(parts, at_nodes, there)
     out = _expanded(centers, guess, there)
     are_wild = np.flatnonzero(~(np.abs(out.f - guess.f) < LOST * eps))
     if len(are_wild):
@@ -89,22 +91,21 @@ def expand(parts: Parts, here: Potential, there: Potential) -> Expansion:
     return out
 
 
-def _guess(parts: Parts, here: Potential, there: Potential) -> Extended:
+def _guess(parts: Parts, at_nodes: Extended, there: Potential) -> Extended:
     """First-order extension from the first node in the wide cell; the softmin in cells without
     mass.
     """
     centers = parts.cells.means
     nodes = parts.nodes
-    restore = here.partition.restore
     first = np.full(max(parts.parent.max(), nodes.cell.max()) + 1, -1)
     first[nodes.cell[::-1]] = np.arange(len(nodes))[::-1]
     node = first[parts.parent]
     are_lost = np.flatnonzero(node < 0)
     if len(are_lost):
         node[are_lost] = cKDTree(nodes.points).query(centers[are_lost])[1]
-    images = restore(here.map)[node]
+    images = at_nodes.map[node]
     offsets = centers - nodes.points[node]
-    f = restore(here.softmin)[node] + np.einsum("ik,ik->i", nodes.points[node] - images, offsets)
+    f = at_nodes.f[node] + np.einsum("ik,ik->i", nodes.points[node] - images, offsets)
     if len(are_lost):
         f[are_lost], images[are_lost] = extended(centers[are_lost], there)
     return Extended(f, images)

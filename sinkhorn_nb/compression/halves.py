@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backends.cpu.compressed_sums import weighted_mean
-from ..common.array_types import Coordinates, Indices
+from ..common.array_types import Coordinates, Floats, Indices
 from ..common.caching import cached_property
 from ..measures.measure import Measure
 from ..results.solution import Solution
@@ -15,6 +15,7 @@ from .cells import SPLIT, Cells
 from .expansion import Expansion
 from .places import Places
 from .potentials import Extended, Potential, extended
+from .price import Price
 
 # Points where the last term of the image is larger, in blurs, take a softmin over the nodes
 WILD = 0.2
@@ -35,6 +36,8 @@ class Half:
         The potential of the partner's nodes.
     places : Places
         Finds the cells of new points.
+    price : Price
+        Of the measure's marginal.
     """
 
     measure: Measure
@@ -42,6 +45,7 @@ class Half:
     expansion: Expansion
     there: Potential
     places: Places
+    price: Price
 
     @cached_property
     def smooth(self) -> Extended:
@@ -53,15 +57,23 @@ class Half:
         """Potential and map, exact for the nodes where the map jumps within a cell."""
         smooth, squares = self._at_points
         where = _wild(squares, self.there.eps)
-        return (
-            _replaced(smooth, where, extended(self.measure.points[where], self.there))
-            if len(where)
-            else smooth
-        )
+        if not len(where):
+            return smooth
+        exact = extended(self.measure.points[where], self.there)
+        return _replaced(smooth, where, _damped(exact, self.price))
+
+    @property
+    def slopes(self) -> Floats:
+        """Derivatives of the value in the points, per unit of their probabilities."""
+        f, images = self.mended
+        slopes = self.measure.points - images
+        return slopes if self.price.rate == 0 else self.price.ratios(f)[:, None] * slopes
 
     @cached_property
     def _at_points(self) -> tuple[Extended, np.ndarray]:
-        return self.expansion.at(self.measure.points, self.cells.owner, self.cells.means, 1.0)
+        points, cells = self.measure.points, self.cells
+        softmin, squares = self.expansion.at(points, cells.owner, cells.means, 1.0)
+        return _damped(softmin, self.price), squares
 
     def at_new(self, points: Coordinates, on_nodes: Solution) -> Extended:
         """Potential and map at new points: by the expansions where there is a cell, and the map
@@ -69,7 +81,8 @@ class Half:
         """
         owner = self.places.cells_of(points, self.cells)
         known = np.maximum(owner, 0)
-        (f, images), squares = self.expansion.at(points, known, self.cells.means, 1.0)
+        softmin, squares = self.expansion.at(points, known, self.cells.means, 1.0)
+        f, images = _damped(softmin, self.price)
         squares[owner < 0] = np.inf
         where = _wild(squares, self.there.eps)
         if len(where):
@@ -86,8 +99,8 @@ class Half:
 
     @cached_property
     def integral(self) -> float:
-        """The mean of the potential."""
-        return weighted_mean(self.smooth.f, self.measure.probabilities)
+        """The mean of what the potential earns."""
+        return weighted_mean(self.price.earned(self.smooth.f), self.measure.probabilities)
 
 
 class Difference:
@@ -101,25 +114,57 @@ class Difference:
 
     Attributes
     ----------
-    integral : float
-        The mean of the difference.
+    smooth : Extended
+        Differences of potentials and of images at the points, by the polynomials.
     mended : Extended
-        Differences of potentials and of images at the points, exact for the nodes where the map
-        jumps within a cell.
+        The same, exact for the nodes where the map jumps within a cell.
     """
 
     def __init__(self, cross: Half, own: Half) -> None:
-        measure, cells = cross.measure, cross.cells
+        measure, cells, price = cross.measure, cross.cells, cross.price
+        self._own = own
         expansion = cross.expansion.minus(own.expansion)
-        smooth, squares = expansion.at(measure.points, cells.owner, cells.means, 0.0)
-        self.integral = weighted_mean(smooth.f, measure.probabilities)
-        self.mended = smooth
-        where = _wild(squares, cross.there.eps)
+        softmin, squares = expansion.at(measure.points, cells.owner, cells.means, 0.0)
+        self.smooth = self.mended = _damped(softmin, price)
+        where = _wild(squares, price.eps)
         if len(where):
             points = measure.points[where]
             exact, of_own = extended(points, cross.there), extended(points, own.there)
             difference = Extended(exact.f - of_own.f, exact.map - of_own.map)
-            self.mended = _replaced(smooth, where, difference)
+            self.mended = _replaced(self.smooth, where, _damped(difference, price))
+
+    def slopes(self, mass: float, own_mass: float) -> Floats:
+        """Derivatives in the points of the difference of both values, per unit of probability.
+
+        With masses M, marginal ratios r and images T, this is M r (x - T) for the other measure,
+        minus the same for the own one.
+        """
+        own, price = self._own, self._own.price
+        (change, apart) = self.mended
+        if price.rate == 0:
+            return -mass * apart
+        f, images = own.mended
+        of_own = price.ratios(f)
+        weights = mass * of_own * price.ratios(change)
+        more = weights - own_mass * of_own
+        return more[:, None] * (own.measure.points - images) - weights[:, None] * apart
+
+    def integral(self, mass: float, own_mass: float) -> float:
+        """The part of the value that the potential against the other measure earns, times its mass,
+        minus the same for the own one.
+        """
+        own, price = self._own, self._own.price
+        if price.rate == 0:
+            earned = self.smooth.f
+        else:
+            earned = price.earned_beyond(own.smooth.f, self.smooth.f)
+        value = mass * weighted_mean(earned, own.measure.probabilities)
+        return value if mass == own_mass else value + (mass - own_mass) * own.integral
+
+
+def _damped(softmin: Extended, price: Price) -> Extended:
+    """The potential that goes with a softmin, and the same map."""
+    return Extended(price.potential(softmin.f), softmin.map)
 
 
 def _wild(squares: np.ndarray, eps: float) -> Indices:

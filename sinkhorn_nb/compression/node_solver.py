@@ -31,13 +31,14 @@ class NodeSolver:
     Parameters
     ----------
     solver : Sinkhorn
-    eps : float
+    problem : Problem
+        The problem between all points.
     is_debiased : bool
         Whether the self problems are solved, too.
     """
 
     solver: Sinkhorn
-    eps: float
+    problem: Problem
     is_debiased: bool
 
     def rough(self, nodes: list[Nodes]) -> Solution:
@@ -69,7 +70,7 @@ class NodeSolver:
 
     def _between(self, nodes: list[Nodes]) -> Problem:
         source, target = nodes
-        return Problem(source.measure, target.measure, self.eps)
+        return self.problem.between(source.measure, target.measure)
 
 
 def solver_start(solver: Sinkhorn, known: Solution | None) -> Initializer:

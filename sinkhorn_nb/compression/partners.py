@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..backends.cpu.compressed_moments import CUT_BITS
+from ..backends.cpu.compressed_moments import cut_bits
 from ..common.array_types import Floats
 from ..measures.measure import Measure
 from .cells import SPLIT, Cells, Grid, cut_cells, joined
@@ -25,7 +25,7 @@ def partners(measure: Measure, grid: Grid, cells: Cells, fine: Cells, cuts: Floa
     cuts : (c, d) array
         The numbers of parts per axis in `fine`.
     """
-    if len(fine) > FEW or SPLIT * cuts.max() >= 2**CUT_BITS:
+    if len(fine) > FEW or SPLIT * cuts.max() >= 2 ** cut_bits(measure.dimension):
         return nodes_of(fine, measure)
     finer = cut_cells(measure, grid, cells, SPLIT * cuts)
     nodes = nodes_of(finer, measure)

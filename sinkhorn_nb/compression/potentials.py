@@ -41,6 +41,12 @@ class Potential:
         self.map = with_points(problem.kernel(PAIRS)).barycenters(self.softmin, iterate.g)
         self.tiles = Tiles(self.partition)
 
+    @property
+    def at_nodes(self) -> Extended:
+        """The softmin and the map at the nodes, in their own order."""
+        restore = self.partition.restore
+        return Extended(restore(self.softmin), restore(self.map))
+
 
 class Tiles:
     """A partition in tiles, with their boxes."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backends.cpu.compressed_moments import bounding_box
 from ..common.array_types import Floats
-from ..common.caching import cached_property
+from ..common.caching import cached_property, know
 from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.compression import Compression
@@ -23,6 +23,7 @@ from .nodes import Nodes, nodes_of
 from .partners import partners
 from .places import Places
 from .potentials import Potential
+from .price import prices
 
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
@@ -35,6 +36,7 @@ MOST_ROUNDS = 4
 # Pairs of nodes per point above which another reading of the points costs less than the solve
 WORTH = 20
 MOST_SHARE = 1 / 3  # of the points: with more nodes, a plain solve is nearly as fast
+MOST_NUMBERS = 2**26  # in the expansions of both measures, which take half a gigabyte
 CLOSE = 1e-9, 1e-9  # differences between moments of equal measures, whose weights may be split
 
 
@@ -86,28 +88,32 @@ class Rounds:
         """Bin, cut, solve, extend and check at one size of cells."""
         grid = Grid(self._origin, kappa * self.problem.blur)
         cells = [grid_cells(measure, grid) for measure in self._measures]
-        are_equal = self._are_equal(cells) if before is None else before.are_equal
+        are_equal = self._are_equal(cells) if before is None else before.problem.is_self
         coarse = self._nodes(cells, are_equal)
         if (refusal := self._too_many(coarse, kappa)) is not None:
             return refusal
 
         parts = self._parts(grid, cells, coarse, before, are_equal)
         nodes = [part.nodes for part in parts]
-        if (refusal := self._too_many(nodes, kappa)) is not None:
+        if (refusal := self._too_many(nodes, kappa) or self._too_fine(parts)) is not None:
             return refusal
 
         solutions = self._between_nodes.solutions(nodes, before.solutions if before else [])
         potentials, expansions = extended_to_cells(parts, solutions)
-        samples = checked(self._measures, parts, expansions, self.problem.eps)
+        samples = checked(self._measures, parts, expansions, prices(self.problem))
         if self.kappa is None and not _worst(samples) <= self.solver.tol:  # by a few rows, perhaps
-            samples = checked(self._measures, parts, expansions, self.problem.eps, MORE_ROWS)
+            samples = checked(self._measures, parts, expansions, prices(self.problem), MORE_ROWS)
         report = Compression.of(kappa, (len(nodes[0]), len(nodes[1])), number)
-        return Compressed(solutions, parts, potentials, expansions, samples, report, are_equal)
+        problem = know(self.problem, is_self=are_equal)
+        return Compressed(problem, solutions, parts, potentials, expansions, samples, report)
 
     def _are_equal(self, cells: list[Cells]) -> bool:
-        """Whether the measures are the same, however their rows are ordered, repeated or split."""
+        """Whether the measures are the same, however their rows are ordered, repeated or split, and
+        have the same price.
+        """
         x, y = cells
-        if not np.array_equal(x.keys, y.keys):
+        marginals = self.problem.marginals
+        if marginals != marginals.T or not np.array_equal(x.keys, y.keys):
             return False
         near = np.allclose(x.masses, y.masses, *CLOSE) and np.allclose(x.first, y.first, *CLOSE)
         return near and self.problem.source.equals(self.problem.target)
@@ -172,13 +178,22 @@ class Rounds:
             f"cells of {kappa:.2g} blur would need {share:.0%} as many nodes as there are points"
         )
 
+    def _too_fine(self, parts: list[Parts]) -> Compression | None:
+        """Refuse expansions that take too much memory, in many dimensions."""
+        n_cells = sum(len(part.cells) for part in parts)
+        d = self.problem.source.dimension
+        if n_cells * d**3 <= MOST_NUMBERS:
+            return None
+        reason = f"the expansions in {n_cells} cells with {d} axes would take too much memory"
+        return Compression.none(reason)
+
     def _is_solved(self, found: Compressed) -> bool:
         """Whether the problems between nodes are solved, so that smaller cells may help."""
         return all(solution.marginal_error <= self.solver.tol for solution in found.solutions)
 
     @property
     def _between_nodes(self) -> NodeSolver:
-        return NodeSolver(self.solver, self.problem.eps, self.is_debiased)
+        return NodeSolver(self.solver, self.problem, self.is_debiased)
 
     @property
     def _measures(self) -> tuple[Measure, Measure]:

@@ -20,6 +20,7 @@ from .check import DEVIATIONS, HIDDEN, Sample, variance
 from .compressed import OPPOSITE, OWN, Compressed
 from .halves import Half
 from .potentials import PAIRS, Extended
+from .price import prices
 
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
@@ -111,7 +112,9 @@ class CompressedSolution(Solution):
 
     @property
     def _correction(self) -> float:
-        """The mean of r - 1 on both sides, which is what the dual value loses, in units of eps."""
+        """The mean of the excess on both sides, which is what the dual value loses, in units of
+        eps.
+        """
         return sum(float(sample.shares @ sample.excess) for sample in self.found.samples) / 2
 
     @cached_property
@@ -173,9 +176,16 @@ class CompressedSolution(Solution):
 
     def _pulled(self, sides: Sides) -> Gradient:
         require_rows(self.problem)
-        source, target, mass = self.problem.source, self.problem.target, self.problem.mass
-        on_x, on_y = (half.mended.map for half in self.found.halves)
-        return Gradient(pull(source, mass, on_x), pull(target, mass, on_y), self._f, self._g)
+        problem, scaling = self.problem, self.problem.scaling
+        on_x, on_y = (half.slopes for half in self.found.halves)
+        on_points = (
+            pull(problem.source, scaling.mass, on_x),
+            pull(problem.target, scaling.mass, on_y),
+        )
+        if problem.marginals.are_exact:
+            return Gradient(*on_points, self._f, self._g)
+        potentials = self._f - scaling.of_f, self._g - scaling.of_g
+        return Gradient(*on_points, *problem.marginals.weight_gradients(*potentials, problem.eps))
 
 
 def require_rows(problem: Problem) -> None:
@@ -201,14 +211,15 @@ def rounding(problem: Problem, value: float) -> float:
     return ROUNDING[0] * problem.mass * problem.eps + (ROUNDING[1] + of_mass) * abs(value)
 
 
-def solutions(
-    problem: Problem, solver: Sinkhorn, compressed: Compressed
-) -> list[CompressedSolution]:
+def solutions(compressed: Compressed, solver: Sinkhorn) -> list[CompressedSolution]:
     """The solutions of a problem and, for a divergence, of the two self problems."""
+    problem = compressed.problem
     measures = problem.source, problem.target
+    of_sides = prices(problem)
     halves = [
         Half(measures[OWN[k]], compressed.parts[OWN[k]].cells, expansion,
-             compressed.potentials[OPPOSITE[k]], compressed.parts[OWN[k]].places)
+             compressed.potentials[OPPOSITE[k]], compressed.parts[OWN[k]].places,
+             of_sides[OWN[k]])
         for k, expansion in enumerate(compressed.expansions)
     ]  # fmt: skip
     problems = problem, problem.on_source(), problem.on_target()

@@ -12,6 +12,9 @@ from ..common.array_types import ArrayLike
 from ..common.caching import cached_property
 from ..common.real import RealNumber
 from ..common.representation import Represented
+from ..compression.choice import compressed_hausdorff
+from ..compression.hausdorff import Estimate
+from ..compression.solution import CompressedSolution, with_value_error
 from ..gradients import LINEAR_TOL
 from ..gradients.reports import ImplicitGradient
 from ..measures.clouds import Named
@@ -120,6 +123,42 @@ class HausdorffDivergence(Represented, RealNumber):
         return facts | {"m": len(self.yy.problem.source)}
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class CompressedHausdorffDivergence(HausdorffDivergence):
+    """A `HausdorffDivergence` of large clouds, whose self problems were solved between nodes.
+
+    Attributes
+    ----------
+    value_error : float
+        |value - H_eps| <= value_error, by three standard errors of sampled marginals.
+    """
+
+    xx: CompressedSolution
+    yy: CompressedSolution
+    estimate: Estimate
+
+    @property
+    def value(self) -> float:
+        """H_eps, from the potentials at all points, after an exact update in sampled rows."""
+        return self.estimate.value
+
+    @property
+    def value_error(self) -> float:
+        """A bound of |value - H_eps|, by three standard errors of the update."""
+        return self.estimate.error
+
+    @property
+    def n_passes(self) -> float:
+        """Sweeps over the n x m pairs of points; those over nodes count by their share."""
+        selves = self.xx, self.yy
+        sizes = [len(solution.problem.source) for solution in selves]
+        pairs = sum(s.n_passes * n**2 for s, n in zip(selves, sizes, strict=True))
+        return pairs / (sizes[0] * sizes[1])
+
+    def _facts(self) -> dict[str, object]:
+        return with_value_error(super()._facts(), self.value_error)
+
+
 def _pairing(own: Solution, other: Solution) -> float:
     """<a, grad F(a) - grad F(b)> for the measures a and b of the two self solutions."""
     problem, eps = own.problem.reduced, own.problem.eps
@@ -219,10 +258,12 @@ def hausdorff_divergence(
     pair, (home,) = compared([Named("x", x, "a", a)], [Named("y", y, "b", b)], terms)
     numbers = int(pair.sources[0]), int(pair.targets[0])
     source, target = (pair.clouds.measure(k) for k in numbers)
+    large, report = compressed_hausdorff(Problem(source, target, *terms), solver, home)
+    if large is not None:
+        return CompressedHausdorffDivergence(*large)
     selves = [Problem(source, source, *terms), Problem(target, target, *terms)]
-    stricter = replace(solver, tol=SHARE * solver.tol)
-    if source.equals(target):
-        xx = solve(stricter, selves[:1])[0].at(home)
-        return HausdorffDivergence(xx, xx.of(selves[1]))
-    xx, yy = (solution.at(home) for solution in solve(stricter, selves))
-    return HausdorffDivergence(xx, yy)
+    stricter = replace(solver, tol=SHARE * solver.tol, compression=None)
+    are_equal = source.equals(target)
+    found = solve(stricter, selves[:1] if are_equal else selves)
+    xx, *others = (own._with(compression=report).at(home) for own in found)
+    return HausdorffDivergence(xx, xx.of(selves[1]) if are_equal else others[0])

@@ -261,8 +261,12 @@ def difference(xy: Solution, xx: Solution, yy: Solution) -> float:
     may make the difference negative.
     """
     value = xy._transported - (xx._transported + yy._transported) / 2
-    problem = xy.problem
+    return value + of_masses(xy.problem, xx.problem.mass, yy.problem.mass)
+
+
+def of_masses(problem: Problem, of_source: float, of_target: float) -> float:
+    """The part of S_eps that depends on the scales of the self problems alone."""
     if problem.marginals.are_exact:
-        return value
-    roots = math.sqrt(xx.problem.mass) - math.sqrt(yy.problem.mass)
-    return value + (problem.marginals.source + problem.eps / 2) * roots**2
+        return 0.0
+    roots = math.sqrt(of_source) - math.sqrt(of_target)
+    return (problem.marginals.source + problem.eps / 2) * roots**2

@@ -8,7 +8,9 @@ from ..jit import exact_kernel
 from .threads import count, run
 
 UNIT = 2.0**61  # the integer that stands for all the mass
-CUT_BITS = 6  # per axis, for the number of a part of a grid cell
+KEY_BITS = 63
+CUT_BITS = 6  # per axis, for the number of a part of a grid cell, or fewer in many dimensions
+PARENT_BITS = 21  # at least, for the number of the grid cell
 EMPTY = -1  # key of an unused slot of a table
 FIRST_ROOM = 1 << 12  # cells in the first table of a thread
 
@@ -22,7 +24,7 @@ def moments_by_cell(points, weights, origin, side, parents=None, cuts=None):
     1/2] within a cell and a mass of 1 is UNIT.
     """
     n, d = points.shape
-    bits = 63 // d if parents is None else CUT_BITS
+    bits = KEY_BITS // d if parents is None else cut_bits(d)
     grid = origin, side, *_parts(parents, cuts, d), bits
     n_threads = count()
     edges = [n * t // n_threads for t in range(n_threads + 1)]
@@ -46,6 +48,11 @@ def moments_by_cell(points, weights, origin, side, parents=None, cuts=None):
 
     run(rename, [(t,) for t in range(n_threads)])
     return keys, moments, owner
+
+
+def cut_bits(d):
+    """Bits per axis for the number of a part of a grid cell."""
+    return min(CUT_BITS, (KEY_BITS - PARENT_BITS) // d)
 
 
 def _parts(parents, cuts, d):

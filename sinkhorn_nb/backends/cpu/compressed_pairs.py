@@ -9,7 +9,7 @@ from ..jit import exact_kernel, kernel, wide_vectors
 from .backend import panels
 from .kernels import COLUMNS, ROWS, _columns, _rows, _same_tile, _scratch
 from .threads import run, single_threaded_blas
-from .tiles import fill, tile
+from .tiles import along, fill, tile
 
 TILE = ROWS  # nodes per tile
 
@@ -108,8 +108,8 @@ def add_monomials(y, t, centre, grown, axis, V):
     for j in range(j1 - j0):
         V[0, j] = weights[j]
     for q in range(1, len(grown)):
-        u = y.points[axis[q]][j0:j1]
-        shift = np.float32(y.centres[axis[q]][t] - centre[axis[q]])
+        u = along(y.points, axis[q])[j0:j1]
+        shift = np.float32(along(y.centres, axis[q])[t] - centre[axis[q]])
         old = V[grown[q]]
         new = V[q]
         for j in range(j1 - j0):

@@ -55,6 +55,18 @@ def _overload_segment(columns, start, stop):
     )
 
 
+def along(columns, k):
+    """Coordinate k of all points."""
+    return columns[k]
+
+
+@overload(along)
+def _overload_along(columns, k):
+    if isinstance(columns, types.Array):
+        return lambda columns, k: columns[:, k]
+    return lambda columns, k: columns[k]
+
+
 def tile(cost, x, y, i0, i1, j0, j1, scratch):
     """The two operands whose points are passed to `exponent`; scratch holds (i1 - i0) * (j1 - j0)
     numbers.
