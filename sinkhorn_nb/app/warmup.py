@@ -9,7 +9,7 @@ import numpy as np
 from ..functional import sinkhorn_divergence, sinkhorn_divergences
 from ..solver import Sinkhorn
 
-SIZES = (64, 1024)  # small problems have a compiled solver of their own
+SIZES = (64, 1500)  # small problems have a compiled solver of their own
 # Dimensions 1 to 6 have kernels of their own; all others share one (backends.tiles).
 KINDS = [(dtype, d) for dtype in ("float32", "float64") for d in (2, 3, 64)]
 
