@@ -16,6 +16,7 @@ from unbalanced_oracle import HARD, Priced
 import sinkhorn_nb as snb
 from sinkhorn_nb.costs import cost_of
 from sinkhorn_nb.dual import Normal
+from sinkhorn_nb.solver import small
 from sinkhorn_nb.solver.small import suits
 from sinkhorn_nb.terms import terms_of
 
@@ -184,6 +185,18 @@ def test_what_the_compiled_solver_does_not_serve_takes_the_loop():
     on_gpu = snb.Sinkhorn(backend="cuda")
     assert suits(on_gpu, classical) and not suits(on_gpu, linear)
     assert suits(snb.Sinkhorn(), linear)
+
+
+def test_with_a_start_or_a_small_blur_fewer_pairs_are_small(monkeypatch):
+    monkeypatch.setattr(small, "LARGEST_ALONE", 100)
+    monkeypatch.setattr(small, "LARGEST_FINE", 100)
+    cold = snb.sinkhorn_divergence(*clouds(2), blur=0.3)
+    warm = snb.sinkhorn_divergence(*clouds(2), blur=0.31, solver=snb.Sinkhorn(init=cold))
+    monkeypatch.setattr(small, "FINE_BLUR", 0.9)
+    fine = snb.sinkhorn_divergence(*clouds(2), blur=0.3)
+    assert is_compiled(cold.xy) and is_compiled(fine.xx)
+    assert not is_compiled(warm.xy) and not is_compiled(fine.xy)
+    assert fine.value == pytest.approx(cold.value, rel=1e-2)
 
 
 def test_a_plan_that_carries_nothing_is_not_called_solved():
