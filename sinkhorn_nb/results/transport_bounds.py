@@ -9,9 +9,8 @@ import numpy as np
 from ..common.array_types import Floats
 from ..kernels.protocol import Kernel
 from ..problem import Problem
-from .certificate import cost_of_product, scaled_down
+from .certificate import ROUNDING, cost_of_product, largest_term, scaled_down
 
-ROUNDING = float(np.finfo(float).eps)
 COLD = 2.0**-10  # of the temperature: there a softmin over n points is the minimum, up to log n eps
 
 
@@ -28,7 +27,7 @@ def lower_bound(problem: Problem, g: Floats, backend: str) -> float:
     a = problem.source.partition.probabilities
     b = problem.target.partition.probabilities
     value = float(a @ f + b @ g)
-    rounding = 32 * ROUNDING * _largest(problem, f, g)
+    rounding = 32 * ROUNDING * largest_term(problem, f, g)
     return value - rounding
 
 
@@ -60,11 +59,5 @@ def upper_bound(problem: Problem, f: Floats, g: Floats, backend: str) -> float:
     # Exponents of the size of C / eps are rounded: a share of the mass that may have to be moved by
     # the largest distance
     largest = problem.cost.bound(problem.diameter)
-    share = 4 * ROUNDING * (1 + _largest(problem, f, g) / eps)
+    share = 4 * ROUNDING * (1 + largest_term(problem, f, g) / eps)
     return value + float(share * largest)
-
-
-def _largest(problem: Problem, f: Floats, g: Floats) -> float:
-    """A bound of the terms of an exponent, in units of cost."""
-    costs = 2 * problem.cost.bound(problem.diameter)
-    return float(costs + np.abs(f).max() + np.abs(g).max())
