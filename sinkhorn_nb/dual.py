@@ -109,11 +109,15 @@ class Dual:
 
     def _after(self, a: Floats, b: Floats, iterate: Iterate, kx: float, ky: float) -> float:
         if self.marginals.are_exact:
-            return float(a @ iterate.f + b @ iterate.g - self.eps * (a @ iterate.log_rows))
-        u = iterate.f / self.eps - _residual(iterate.f / self.eps, iterate.log_rows, kx)
+            earned = a @ iterate.f + b @ iterate.g
+            gained = a @ iterate.log_rows
+            return float(earned - self.eps * gained)
+        before = iterate.f / self.eps
+        u = before - _residual(before, iterate.log_rows, kx)
         v = iterate.g / self.eps
+        earned = a @ phi(u, kx) + b @ phi(v, ky)
         plan = a @ aim(u, kx)
-        return float(self.eps * (a @ phi(u, kx) + b @ phi(v, ky) - plan + 1))
+        return float(self.eps * (earned - plan + 1))
 
     def semi_dual(self, f: Floats, softmin: Floats) -> float:
         """The dual value at f and the exact update of g, from the softmin T(f)."""
@@ -156,16 +160,20 @@ class Dual:
         """
         rows, columns = self.residuals(iterate)
         kx, ky = self.rates
-        on_rows = gained(self.a, iterate.f / self.eps, rows, kx)
-        return self.eps * max(on_rows, gained(self.b, iterate.g / self.eps, columns, ky))
+        u = iterate.f / self.eps
+        v = iterate.g / self.eps
+        on_rows = gained(self.a, u, rows, kx)
+        on_columns = gained(self.b, v, columns, ky)
+        return self.eps * max(on_rows, on_columns)
 
     def here(self, iterate: Iterate) -> float:
         """The dual value at the potentials themselves."""
         (kx, ky) = self.rates
         u = iterate.f / self.eps
         v = iterate.g / self.eps
+        earned = self.a @ phi(u, kx) + self.b @ phi(v, ky)
         plan = self.a @ np.exp(iterate.log_rows)
-        return float(self.eps * (self.a @ phi(u, kx) + self.b @ phi(v, ky) - plan + 1))
+        return float(self.eps * (earned - plan + 1))
 
     def price_gap(self, iterate: Iterate) -> float:
         """The cost of the plan of the potentials minus their dual value, if the marginals with an
@@ -173,8 +181,11 @@ class Dual:
         """
         rows, columns = self.residuals(iterate)
         kx, ky = self.rates
-        on_rows = _price_gap(self.a, iterate.f / self.eps, rows, kx)
-        return self.eps * (on_rows + _price_gap(self.b, iterate.g / self.eps, columns, ky))
+        u = iterate.f / self.eps
+        v = iterate.g / self.eps
+        on_rows = _price_gap(self.a, u, rows, kx)
+        on_columns = _price_gap(self.b, v, columns, ky)
+        return self.eps * (on_rows + on_columns)
 
     def residuals(self, iterate: Iterate) -> tuple[Floats, Floats]:
         """Logs of the marginal ratios over their aims, exp(-kx u) and exp(-ky v)."""
@@ -191,7 +202,8 @@ class Dual:
         f, g, log_rows, log_columns = iterate
         kx, ky = self.rates
         on_rows = self._side(self.a, f, log_rows, kx)
-        return max(on_rows, self._side(self.b, g, log_columns, ky))
+        on_columns = self._side(self.b, g, log_columns, ky)
+        return max(on_rows, on_columns)
 
     def _side(self, a: Floats, f: Floats, log_rows: Floats, k: float) -> float:
         log_rows = np.minimum(log_rows, LARGEST_LOG)
@@ -214,8 +226,9 @@ class Dual:
             c = float(self.a @ f - self.b @ g) / 2
         else:
             kx, ky = self.rates
-            logs = _log_mean(self.b, -ky / self.eps * g), _log_mean(self.a, -kx / self.eps * f)
-            c = self.eps / (kx + ky) * (logs[0] - logs[1])
+            of_g = _log_mean(self.b, -ky / self.eps * g)
+            of_f = _log_mean(self.a, -kx / self.eps * f)
+            c = self.eps / (kx + ky) * (of_g - of_f)
         return f - c, g + c
 
     def completed(self, iterate: Iterate, is_self: bool) -> Iterate:
@@ -263,7 +276,8 @@ def gained(a: Floats, u: Floats, residual: Floats, k: float) -> float:
     # Their product is finite
     logs = np.minimum(residual, LARGEST_LOG / 3)
     aims = a * np.exp(np.minimum(-k * u, LARGEST_LOG / 3))
-    return float(aims @ (np.expm1(logs) - np.expm1(k / (1 + k) * logs) * (1 + k) / k))
+    after = np.expm1(k / (1 + k) * logs) * (1 + k) / k
+    return float(aims @ (np.expm1(logs) - after))
 
 
 def _price_gap(a: Floats, u: Floats, residual: Floats, k: float) -> float:
@@ -272,9 +286,12 @@ def _price_gap(a: Floats, u: Floats, residual: Floats, k: float) -> float:
         return 0.0
     with np.errstate(over="ignore"):
         small = np.clip(residual, -1.0, 1.0)
-        near = aim(u, k) * (small * np.exp(small) - np.expm1(small))  # no cancellation
-        far = np.exp(residual - k * u) * (residual - 1) + aim(u, k)
-    return float(a @ np.where(np.abs(residual) <= 1, near, far)) / k
+        aims = aim(u, k)
+        near = aims * (small * np.exp(small) - np.expm1(small))  # no cancellation
+        marginal = np.exp(residual - k * u)
+        far = marginal * (residual - 1) + aims
+    is_near = np.abs(residual) <= 1
+    return float(a @ np.where(is_near, near, far)) / k
 
 
 def _updated(f: Floats, log_rows: Floats, eps: float, k: float, share: float) -> Floats:

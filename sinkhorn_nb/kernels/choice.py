@@ -30,8 +30,8 @@ def kernel_of(
 
 
 def pairs_per_pass(x: Partition, y: Partition) -> float:
-    """What the kernel between two partitions writes to its ledger in one pass: the number of pairs
-    or, between grids, of terms of two sweeps.
+    """The number that one pass of the kernel between two partitions writes to its ledger: that of
+    pairs or, between grids, of the terms of two sweeps.
     """
     if isinstance(x, GridOrder) and isinstance(y, GridOrder):
         return 2 * terms_per_sweep(x.lattice, y.lattice)

@@ -13,6 +13,7 @@ from ..kernels.ledger import counting
 from ..kernels.protocol import Kernel
 from ..problem import Problem
 
+ROUNDING = float(np.finfo(float).eps)
 EXACT = 1e-9  # rows whose sums are this close to the weights need no update first
 
 
@@ -93,8 +94,12 @@ def _rounded(
     # Taken out of f and g, because sums of rows and of columns differ by their rounding
     level = a @ f + b @ g
     f, g = f - a @ f, g - b @ g
-    scaled = (a @ rows) * level + a * rows @ (f + eps * log_x) + b * columns @ (g + eps * log_y)
-    primal = scaled + _missing(problem, kernel, a * (1 - rows), b * (1 - columns))
+    scaled = (a @ rows) * level
+    scaled += a * rows @ (f + eps * log_x)
+    scaled += b * columns @ (g + eps * log_y)
+    da = a * (1 - rows)
+    db = b * (1 - columns)
+    primal = scaled + _missing(problem, kernel, da, db)
     margin = _margin(problem, f, g)
     dual = level - eps * (b @ log_columns)
     return float(dual - margin), float(primal + margin)
@@ -126,8 +131,14 @@ def _margin(problem: Problem, f: Floats, g: Floats) -> float:
     Exponents of the size of C / eps or of the potentials are rounded, which changes sums by the
     same relative error. This share of the mass may be moved by the largest distance.
     """
-    largest = 2 * problem.cost.bound(problem.diameter) + np.abs(f).max() + np.abs(g).max()
-    return float(4 * np.finfo(float).eps * (1 + largest / problem.eps) ** 2 * problem.eps)
+    exponent = largest_term(problem, f, g) / problem.eps
+    return 4 * ROUNDING * (1 + exponent) ** 2 * problem.eps
+
+
+def largest_term(problem: Problem, f: Floats, g: Floats) -> float:
+    """A bound of the terms of an exponent, in units of cost."""
+    costs = 2 * problem.cost.bound(problem.diameter)
+    return float(costs + np.abs(f).max() + np.abs(g).max())
 
 
 def _missing(problem: Problem, kernel: Kernel, da: Floats, db: Floats) -> float:

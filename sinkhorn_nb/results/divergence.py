@@ -15,6 +15,7 @@ from ..gradients.reports import HessianProduct
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from .compression import Compression
+from .differentiable import hessian_of
 from .solution import Solution
 from .status import warned
 
@@ -197,9 +198,9 @@ class Divergence(Represented, RealNumber):
         >>> round(float(divergence.hessian_vector_product(dx=np.ones((2, 1))).x.sum()), 6)
         1.0
         """
-        cross = self.xy._hessian_vector_product(dx, dy, tol)
-        on_x = self.xx._hessian_vector_product(dx, dx, tol)
-        on_y = self.yy._hessian_vector_product(dy, dy, tol)
+        cross = hessian_of(self.xy, dx, dy, tol)
+        on_x = hessian_of(self.xx, dx, dx, tol)
+        on_y = hessian_of(self.yy, dy, dy, tol)
         solves = [part.linear_solve for part in (cross, on_x, on_y)]
         pairs = [
             s.n_passes * of.found.n_pairs for s, of in zip(solves, self._solutions, strict=True)

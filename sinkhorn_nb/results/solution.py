@@ -14,9 +14,9 @@ from ..dual import Iterate, Normal
 from ..gradients import BOTH, Gradient, Sides, with_value
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
+from . import differentiable
 from .certificate import Certificate, certify
 from .compression import SMALL, Compression
-from .differentiable import Differentiable
 from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
 from .matching import matching
 from .outlook import advice
@@ -25,9 +25,11 @@ from .plan_statistics import Pairs
 from .status import Status, explain
 from .value_gradient import value_gradient
 
+KEPT = "_certificate", "_dual", "marginal_error"  # results that do not depend on the rows
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Solution(Represented, Differentiable):
+class Solution(Represented):
     """Dual potentials of OT_eps(a, b), with the plan, maps and gradients that they determine.
 
     Attributes
@@ -66,6 +68,10 @@ class Solution(Represented, Differentiable):
     backend: str = "auto"
     home: Home = HOST
     compression: Compression = SMALL
+
+    pullback = differentiable.pullback
+    pushforward = differentiable.pushforward
+    hessian_vector_product = differentiable.hessian_vector_product
 
     @property
     def f(self) -> Floats:
@@ -159,11 +165,7 @@ class Solution(Represented, Differentiable):
 
     def _with(self, **changes: Any) -> Solution:
         """The solution with changed fields and the same certificate."""
-        known = {
-            name: vars(self)[name]
-            for name in ("_certificate", "_dual", "marginal_error")
-            if name in vars(self)
-        }
+        known = {name: value for name, value in vars(self).items() if name in KEPT}
         return know(replace(self, **changes), **known)
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from ..common.array_types import Floats
 from ..kernels.protocol import Kernel
 from ..problem import Problem
-from .certificate import cost_of_product, scaled_down
+from .certificate import ROUNDING, cost_of_product, largest_term, scaled_down
 
 COLD = 2.0**-10  # of the temperature: there a softmin over n points is the minimum, up to log n eps
 
@@ -24,9 +24,10 @@ def lower_bound(problem: Problem, g: Floats, backend: str) -> float:
     kernel = problem.kernel("float64", backend, cold)
     f = _least(kernel, g, problem.target.partition.probabilities)
     g = _least(kernel.T, f, problem.source.partition.probabilities)
-    a, b = (m.partition.probabilities for m in (problem.source, problem.target))
+    a = problem.source.partition.probabilities
+    b = problem.target.partition.probabilities
     value = float(a @ f + b @ g)
-    rounding = 32 * float(np.finfo(float).eps) * _largest(problem, f, g)
+    rounding = 32 * ROUNDING * largest_term(problem, f, g)
     return value - rounding
 
 
@@ -42,24 +43,21 @@ def upper_bound(problem: Problem, f: Floats, g: Floats, backend: str) -> float:
     product (Altschuler et al. 2017, algorithm 2).
     """
     kernel = problem.kernel("float64", backend)
-    a, b = (m.partition.probabilities for m in (problem.source, problem.target))
+    a = problem.source.partition.probabilities
+    b = problem.target.partition.probabilities
     eps = problem.eps
     f = f - eps * kernel.log_sums(f, g)[0]
     _, log_columns = kernel.log_sums(f, g)
     log_x, log_y, rows, columns = scaled_down(kernel, f, g, log_columns)
 
     value = float(a @ kernel.costs(f + eps * log_x, g + eps * log_y))
-    da, db = a * (1 - rows), b * (1 - columns)
+    da = a * (1 - rows)
+    db = b * (1 - columns)
     if da.sum() > 0 and db.sum() > 0:
-        value += cost_of_product(problem, kernel, da, db * (da.sum() / db.sum()))
+        db = db * (da.sum() / db.sum())
+        value += cost_of_product(problem, kernel, da, db)
     # Exponents of the size of C / eps are rounded: a share of the mass that may have to be moved by
     # the largest distance
     largest = problem.cost.bound(problem.diameter)
-    share = 4 * np.finfo(float).eps * (1 + _largest(problem, f, g) / eps)
+    share = 4 * ROUNDING * (1 + largest_term(problem, f, g) / eps)
     return value + float(share * largest)
-
-
-def _largest(problem: Problem, f: Floats, g: Floats) -> float:
-    """A bound of the terms of an exponent, in units of cost."""
-    costs = 2 * problem.cost.bound(problem.diameter)
-    return float(costs + np.abs(f).max() + np.abs(g).max())
