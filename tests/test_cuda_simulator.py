@@ -33,7 +33,14 @@ def run(*arguments, **environment):
 
 
 def test_kernels_in_the_simulator():
-    names = "backends_agree", "cuda_costs", "cuda_heavy_pairs", "cuda_small", "gpu_memory"
+    names = (
+        "backends_agree",
+        "cuda_costs",
+        "cuda_heavy_pairs",
+        "cuda_matrices",
+        "cuda_small",
+        "gpu_memory",
+    )
     files = [f"test_{name}.py" for name in names]
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, NUMBA_ENABLE_CUDASIM="1")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr

@@ -293,11 +293,6 @@ def test_bad_input_is_named_with_the_cure(changes, kind, text):
         entropic_ot_matrix(**({"eps": EPS} | changes))
 
 
-def test_a_gpu_is_refused():
-    with pytest.raises(ValueError, match="only the CPU computes this cost"):
-        entropic_ot_matrix(C, eps=EPS, solver=Sinkhorn(backend="cuda"))
-
-
 def test_bad_matrices_of_a_divergence_are_named():
     x, y, *_ = clouds()
     cross, of_x, of_y = costs(x, y), costs(x, x), costs(y, y)

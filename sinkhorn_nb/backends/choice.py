@@ -24,15 +24,10 @@ def choose(name: str, work: Work | None = None) -> Backend:
     """Return the backend with a name for some work; "auto" uses a GPU for large work, if it passes
     a trial.
 
-    Only the CPU reads matrices.
+    "auto" reads matrices on the CPU, where they are.
     """
     if work is not None and isinstance(work.cost, Table):
-        if name == "cuda":
-            raise ValueError(
-                'backend: expected "auto" or "cpu" for a matrix of costs, got "cuda"; leave it '
-                "out, because only the CPU computes this cost"
-            )
-        return MatrixBackend()
+        return _reader_of_matrices(name, work)
     if name == "cuda":
         _require_gpu()
         backend = _cuda_backend()
@@ -48,6 +43,18 @@ def choose(name: str, work: Work | None = None) -> Backend:
     ):
         return FallbackBackend(_cuda_backend, CpuBackend())
     return CpuBackend()
+
+
+def _reader_of_matrices(name: str, work: Work) -> Backend:
+    if name != "cuda":
+        return MatrixBackend()
+    _require_gpu()
+    from .cuda.device import devices
+    from .cuda.matrix_backend import CudaMatrixBackend
+
+    backend = CudaMatrixBackend(devices()[0])
+    backend.require_room(work)
+    return backend
 
 
 def small_solver(name: str) -> Any:

@@ -1,0 +1,243 @@
+"""Passes over the entries of a cost matrix on the GPU, where a copy of it stays as long as its
+kernel.
+
+Vectors are copied to the device and back in each pass. Columns are taken in the order of memory, so
+that neighboring threads read neighboring entries; only for clusters of columns in their order.
+"""
+
+from functools import wraps
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..cluster_sums import HostClusterSums
+from ..tables import are_columns, indices
+from . import matrix_kernels
+from .backend import VALUES
+from .device import Resident, cuda, free_memory, on_device, starting, telling_shortage
+from .kernels import log_total_kernel
+from .matrix_kernels import LINES, THREADS, Side
+from .passes import THREADS as ADDERS
+from .passes import grid, total
+from .tiles import INERT
+
+PANELS, CHUNKS = 64, 32  # of lines and of columns, at most
+COLUMNS_A_CHUNK = 4 * THREADS  # at least
+
+
+class Indices(NamedTuple):
+    """Rows or columns of a matrix that take part in a pass."""
+
+    table: Any
+    are_columns: bool
+    places: Any
+    dtype: Any
+
+    @property
+    def n(self):
+        """How many there are."""
+        return len(self.places)
+
+    def costs_to(self, other):
+        """The matrix, with these rows or columns as its rows."""
+        return self.table.between(self.are_columns, other.are_columns)
+
+
+class Copy(Resident):
+    """A matrix on the device."""
+
+    def __init__(self, host, number):
+        super().__init__(number)
+        self.host = host  # so that its address stays its own
+        self.array = cuda.to_device(np.ascontiguousarray(host))
+
+
+def _here(method):
+    """A method that runs on the backend's device and tells of its memory."""
+    told = telling_shortage(method)
+
+    @wraps(method)
+    def run(self, *arguments):
+        with on_device(self._number):
+            return told(self, *arguments)
+
+    return run
+
+
+class CudaMatrixBackend:
+    """Kernels over the lines of a matrix; see `Backend` for the methods. The points of a cloud are
+    those of `tables`.
+    """
+
+    points_a_tile = 1024
+    lists_heavy_pairs = False
+
+    def __init__(self, number=0):
+        self._number = number
+        self._copies = {}
+
+    def on_device(self):
+        return on_device(self._number)
+
+    @_here
+    def require_room(self, work):
+        """Raise a MemoryError unless the matrix fits, beside sums."""
+        n, m = work.cost.costs.shape
+        needed = work.cost.costs.nbytes + 8 * (PANELS + CHUNKS) * work.n_points
+        if needed > (free := free_memory()):
+            raise MemoryError(
+                f"backend: expected {needed / 1e9:.3g} GB free on the GPU for a {n} x {m} matrix, "
+                f'got {free / 1e9:.3g} GB; take backend="cpu"'
+            )
+
+    def load(self, offsets, centres, bounds, cost=None):
+        return Indices(cost, are_columns(offsets), indices(offsets), offsets.dtype)
+
+    @_here
+    def sums(self, x, F, a, y, G, b):
+        rows, columns = self._sums(x, F, a[:, None], y, G, b[:, None])
+        return rows[:, 0], columns[:, 0]
+
+    @_here
+    def cluster_sums(self, x, F, a, y, G, b, bounds):
+        rows, parts = self._sums(x, F, a[:, None], y, G, b[:, None], bounds)
+        return rows[:, 0], HostClusterSums(parts[:, :, 0].astype(x.dtype))
+
+    @_here
+    def self_sums(self, x, F, a):
+        """The sums from all pairs: the threads of a block read each line from its start."""
+        return self._sums(x, F, np.empty((x.n, 0)), x, F, a[:, None])[0][:, 0]
+
+    @_here
+    def row_sums(self, x, F, y, G, b):
+        return self._sums(x, F, np.empty((x.n, 0)), y, G, b[:, None])[0][:, 0]
+
+    @_here
+    def log_sum_exp(self, x, F, y, G):
+        costs, is_transposed = self._lines(x, y)
+        mine = x, F, np.empty((x.n, 0))
+        theirs = y, G, np.empty((y.n, 0))
+        if is_transposed:
+            lines, columns, order = _sides(theirs, mine)
+            kernel = matrix_kernels.log_sums_of_columns(x.dtype.name)
+            count = len(lines.ends) - 1
+        else:
+            lines, columns, _ = _sides(mine, theirs)
+            kernel = matrix_kernels.log_sums_of_lines(x.dtype.name)
+            count, order = len(columns.ends) - 1, slice(None)
+        maxima, sums = (cuda.device_array((count, x.n), np.float64) for _ in range(2))
+        _launch(kernel, costs, x, lines, columns, maxima, sums)
+        out = cuda.device_array(x.n, np.float64)
+        with starting:
+            log_total_kernel[grid(x.n), ADDERS](maxima, sums, out)
+        return _reordered(out.copy_to_host(), order)
+
+    @_here
+    def transport(self, x, F, y, G, V, factors, derivative=None):
+        if factors is not None:
+            A, B = factors
+            products = (B[:, :, None] * V[:, None, :]).reshape(y.n, -1)
+            sums = self._transport(x, F, y, G, products, derivative)
+            return np.einsum("ir,irk->ik", A, sums.reshape(x.n, A.shape[1], -1))
+        return self._transport(x, F, y, G, V, derivative)
+
+    def _transport(self, x, F, y, G, V, derivative):
+        widths = VALUES[x.dtype.name]
+        width = next((k for k in widths if k >= V.shape[1]), widths[-1])
+        out = np.empty((x.n, V.shape[1]))
+        for k in range(0, V.shape[1], width):
+            values = np.zeros((y.n, width))
+            values[:, : V.shape[1] - k] = V[:, k : k + width]
+            sums, _ = self._sums(x, F, np.empty((x.n, 0)), y, G, values, None, derivative)
+            out[:, k : k + width] = sums[:, : V.shape[1] - k]
+        return out
+
+    def _sums(self, x, F, V, y, G, W, bounds=None, derivative=None):
+        """sum_j p_ij W_j and sum_i p_ij V_i; the latter by the clusters of i, if there are some."""
+        costs, is_transposed = self._lines(x, y)
+        times_cost = derivative is not None
+        mine, theirs = (x, F, V), (y, G, W)
+        if is_transposed:
+            of_y, of_x = _pass(costs, _sides(theirs, mine, column_ends=bounds), times_cost, x)
+        else:
+            of_x, of_y = _pass(costs, _sides(mine, theirs, line_ends=bounds), times_cost, x)
+        return _added(*of_x), _added(*of_y) if bounds is None else _on_host(*of_y)
+
+    def _lines(self, x, y):
+        """The lines of the matrix on the device, and whether they belong to y."""
+        costs = x.costs_to(y)
+        is_transposed = not costs.flags.c_contiguous
+        host = costs.T if is_transposed else costs
+        key = host.__array_interface__["data"][0], host.shape
+        if key not in self._copies:
+            self._copies[key] = Copy(host, self._number)
+        return self._copies[key].array, is_transposed
+
+
+def _sides(of_lines, of_columns, line_ends=None, column_ends=None):
+    """Both sides on the device, and the order in which columns are taken."""
+    columns, G, W = of_columns
+    order = slice(None)
+    if column_ends is None:
+        order = np.argsort(columns.places, kind="stable")
+        column_ends = _ends(columns.n, CHUNKS, COLUMNS_A_CHUNK)
+    lines, F, V = of_lines
+    if line_ends is None:
+        line_ends = _ends(lines.n, PANELS, LINES)
+    return (
+        _side(lines, F, V, slice(None), line_ends), _side(columns, G, W, order, column_ends), order
+    )  # fmt: skip
+
+
+def _side(side, exponents, values, order, ends):
+    exponents = np.clip(exponents, INERT, -INERT).astype(side.dtype)
+    vectors = side.places, exponents, np.asarray(values, side.dtype)
+    return Side(
+        cuda.to_device(side.places[order].astype(np.int64)),
+        cuda.to_device(ends.astype(np.int64)),
+        *(cuda.to_device(np.ascontiguousarray(vector[order])) for vector in vectors[1:]),
+    )
+
+
+def _ends(n, most, size):
+    """The ends of at most so many pieces of about equal sizes, not below one size."""
+    return np.unique(np.linspace(0, n, min(most, -(-n // size)) + 1).astype(np.int64))
+
+
+def _pass(costs, sides, times_cost, x):
+    """Parts of the sums of the lines and of the columns, each with their order."""
+    lines, columns, order = sides
+    n_line_values, n_column_values = lines.values.shape[1], columns.values.shape[1]
+    of_lines = _parts(len(columns.ends) - 1, len(lines.places), n_column_values)
+    of_columns = _parts(len(lines.ends) - 1, len(columns.places), n_line_values)
+    kernel = matrix_kernels.sums_kernel(x.dtype.name, n_line_values, n_column_values, times_cost)
+    _launch(kernel, costs, x, lines, columns, of_lines, of_columns)
+    return (of_lines, slice(None), n_column_values), (of_columns, order, n_line_values)
+
+
+def _parts(count, n, width):
+    return cuda.device_array((count, n, width) if width else (1, 1, 1), np.float64)
+
+
+def _launch(kernel, costs, x, lines, columns, *outputs):
+    blocks = len(lines.ends) - 1, len(columns.ends) - 1
+    per_cost = x.dtype.type(x.table.per_cost)
+    with starting:
+        kernel[blocks, THREADS](costs, per_cost, lines, columns, *outputs)
+
+
+def _added(parts, order, width):
+    """The sums over all parts, (n, width), on the host."""
+    n = parts.shape[1]
+    return _reordered(total(parts).reshape(n, width), order) if width else np.empty((n, 0))
+
+
+def _on_host(parts, order, width):
+    """All parts, (count, n, width)."""
+    return _reordered(parts.copy_to_host().swapaxes(0, 1), order).swapaxes(0, 1)
+
+
+def _reordered(values, order):
+    out = np.empty_like(values)
+    out[order] = values
+    return out
