@@ -30,6 +30,7 @@ from .families import diameter, warp
 from .harness import arguments, clock, goal, has, in_turn, write
 
 LONGEST_S = 420.0
+TESTS = "backends_agree", "cuda_costs", "cuda_grids", "cuda_heavy_pairs", "cuda_matrices"
 # Points for each dimension
 PASSES = {1: 2**18, 2: 2**18, 3: 2**18, 8: 2**17, 16: 2**17, 64: 2**16, 784: 2**15}
 SOLVES = [
@@ -53,7 +54,7 @@ def tested():
         "-q",
         "-p",
         "no:cacheprovider",
-        *(f"tests/test_{name}.py" for name in ("backends_agree", "cuda_costs", "cuda_heavy_pairs")),
+        *(f"tests/test_{name}.py" for name in TESTS),
     ]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
@@ -261,9 +262,11 @@ def main():
     for d, n, dtype in [(2, 12, "float32"), (9, 12, "float32")] if args.smoke else kinds:
         rows += passes(d, n, dtype, 2 if args.smoke else 5)
         print(f"passes: d = {d}, n = {n}: done", flush=True)
-    rows += gpu_passes.costs(12 if args.smoke else 2**17, 1 if args.smoke else 3)
-    rows += gpu_passes.heavy(12 if args.smoke else 2**18, 1 if args.smoke else 3)
     rounds = 1 if args.smoke else 3
+    rows += gpu_passes.costs(12 if args.smoke else 2**17, rounds)
+    rows += gpu_passes.heavy(12 if args.smoke else 2**18, rounds)
+    rows += gpu_passes.matrices(12 if args.smoke else 30_000, rounds)
+    rows += gpu_passes.grids(6 if args.smoke else 512, rounds)
     rows += batches(8, 2, rounds) if args.smoke else batches(1024, 128, rounds)
     rows += [] if args.smoke else peers([(10_000, 0.05), (100_000, 0.05)], rounds)
     for row in solves([(8, 0.3)] if args.smoke else SOLVES, rounds, start):

@@ -1,5 +1,5 @@
-"""Passes on a GPU with other costs than |x - y|^2 / 2, and those that list the heavy pairs of a plan;
-they are rows of `benchmarks.gpu`.
+"""Passes on a GPU with other costs than |x - y|^2 / 2, those that list the heavy pairs of a plan,
+and those over matrices and grids; they are rows of `benchmarks.gpu`.
 """
 
 import math
@@ -7,6 +7,10 @@ import math
 import numba
 import numpy as np
 
+from sinkhorn_nb.backends.choice import choose, sweeps
+from sinkhorn_nb.backends.cpu.grids import Axis
+from sinkhorn_nb.backends.self_check import Work
+from sinkhorn_nb.backends.tables import Table
 from sinkhorn_nb.measures.measure import Measure
 from sinkhorn_nb.problem import Problem
 from sinkhorn_nb.terms import terms_of
@@ -76,6 +80,30 @@ def heavy(n, rounds):
         "heavy_plan": lambda: kernel.heavy_plan(f, f, theta, 4 * PAIRS_A_ROW * n),
     }
     yield from _timed({"part": "heavy", "d": 3, "dtype": "float32"}, jobs, n, rounds)
+
+
+def matrices(n, rounds):
+    """Entries per second of a pass over a cost matrix in float32, which is read once."""
+    C = np.random.default_rng(0).random((n, n), dtype=np.float32)
+    table = Table(C, None, None, 20.0)
+    backend = choose("cuda", Work(n, n, 1, "float32", cost=table))
+    labels = np.arange(n)[:, None]
+    x, y = (backend.load(each.astype(np.float32), None, None, table) for each in (labels, ~labels))
+    zeros, ones = np.zeros(n), np.ones(n)
+    jobs = {
+        "sums": lambda: backend.sums(x, zeros, ones, y, zeros, ones),
+        "softmin": lambda: backend.log_sum_exp(x, zeros, y, zeros),
+    }
+    yield from _timed({"part": "matrices", "dtype": "float32"}, jobs, n, rounds)
+
+
+def grids(n, rounds):
+    """Seconds of a sweep over an n x n grid, beside the CPU."""
+    axes = [Axis(n, n, 1.0 / n, 0.0, 0.05**2) for _ in range(2)]
+    L = np.random.default_rng(0).normal(size=(n, n))
+    jobs = {name: (lambda sweep=sweeps(name, axes): sweep(L)) for name in ("cuda", "cpu")}
+    for row in _timed({"part": "grids", "d": 2}, jobs, n, rounds):
+        yield {key: value for key, value in row.items() if key != "pairs_per_s"}
 
 
 def _timed(row, jobs, n, rounds):

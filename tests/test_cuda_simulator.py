@@ -36,6 +36,7 @@ def test_kernels_in_the_simulator():
     names = (
         "backends_agree",
         "cuda_costs",
+        "cuda_grids",
         "cuda_heavy_pairs",
         "cuda_matrices",
         "cuda_small",

@@ -87,9 +87,9 @@ BAD_PAIRS = {
     ),
     "a GPU": (
         (GRID, Grid(IMAGE, 0.1, 0.02)),
-        {"solver": Sinkhorn(backend="cuda")},
+        {"solver": Sinkhorn(backend="cuda"), "p": 1},
         ValueError,
-        "backend: expected 'auto' or 'cpu' for grids, got 'cuda'",
+        "backend: expected 'auto' or 'cpu' for grids with this cost, got 'cuda'",
     ),
 }
 

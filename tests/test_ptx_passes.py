@@ -12,6 +12,7 @@ from numba import float32, float64, int32, int64, njit, types
 from test_ptx import check_loop_over_pairs, compiled, hot_blocks, loops_of, side_of
 
 from sinkhorn_nb.backends.cuda import matrix_kernels
+from sinkhorn_nb.backends.cuda.grids import lines_kernel
 from sinkhorn_nb.backends.cuda.heavy import list_kernel
 from sinkhorn_nb.backends.cuda.kernels import sums_kernel
 from sinkhorn_nb.backends.cuda.pairs import LIGHT, SIGN, SLOPE
@@ -105,3 +106,9 @@ def test_a_pass_over_a_matrix_takes_less_time_than_reading_it():
     names = Counter(line.split()[0] for line in loop)
     assert len(loop) / names["MUFU.EX2"] <= 25
     assert not names["LDL"] and not names["STL"]
+
+
+def test_sums_along_the_lines_of_a_grid_are_float64():
+    table = float64[:, ::1]
+    text = compiled(lines_kernel, (table, int64, float64, float64, table), CC)
+    assert not re.search(SLOW + r"|\.f32", text)

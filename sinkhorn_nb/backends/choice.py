@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from .base import Backend, DeviceBackend
+from .base import Backend, DeviceBackend, Vector
 from .cpu import small_problems
 from .cpu.backend import CpuBackend
+from .cpu.grids import Axis, Sweeps
 from .cpu.matrix_backend import MatrixBackend
 from .cuda import driver
 from .fallback import FallbackBackend
@@ -55,6 +57,17 @@ def _reader_of_matrices(name: str, work: Work) -> Backend:
     backend = CudaMatrixBackend(devices()[0])
     backend.require_room(work)
     return backend
+
+
+def sweeps(name: str, axes: list[Axis]) -> Callable[[Vector], Vector]:
+    """Return the separable sums over a grid on a backend; "auto" uses the CPU."""
+    if name != "cuda":
+        return Sweeps(axes)
+    _require_gpu()
+    from .cuda.device import devices
+    from .cuda.grids import CudaSweeps
+
+    return CudaSweeps(axes, devices()[0])
 
 
 def small_solver(name: str) -> Any:

@@ -23,7 +23,7 @@ def kernel_of(
 ) -> Kernel:
     """The Gibbs kernel of a cost between two partitions."""
     if isinstance(x, GridOrder) and isinstance(y, GridOrder):
-        return GridKernel(x, y, eps, cost)
+        return GridKernel(x, y, eps, cost, backend)
     if isinstance(cost, MatrixCost):
         return MatrixKernel(x, y, eps, dtype, backend, cost.between_some(x.points, y.points))
     return GibbsKernel(x, y, eps, dtype, backend, cost)

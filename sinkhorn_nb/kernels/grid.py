@@ -4,7 +4,9 @@ pair of pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +17,15 @@ from ..backends.cpu.grids import logarithm
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Floats, Indices
 from ..costs import SQUARED_EUCLIDEAN, CityBlock, Cost
+from ..measures.lattice import Lattice
 from ..measures.pixels import GridOrder
 from .grid_distances import DistanceSums
 from .grid_sums import CityBlockSums, GridSums, SquaredSums
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+Sums = Callable[[Lattice, Lattice, float], GridSums]
 
 # In diagonals, for |x - y|: its potentials are 1-Lipschitz, so that sums may differ by
 # exp(1 / blur). Below, Fourier transforms round too many of them away.
@@ -40,18 +45,27 @@ class GridKernel:
     eps : float
     cost : Cost, default |x - y|^2 / 2
         One for which `has_grid_kernel`.
+    backend : {"auto", "cpu", "cuda"}
+        For |x - y|^2 / 2 alone.
     """
 
     dtype = "float64"
 
-    def __init__(self, x: GridOrder, y: GridOrder, eps: float, cost: Cost = SQUARED_EUCLIDEAN):
+    def __init__(
+        self,
+        x: GridOrder,
+        y: GridOrder,
+        eps: float,
+        cost: Cost = SQUARED_EUCLIDEAN,
+        backend: str = "auto",
+    ) -> None:
         self.eps = eps
         self.is_symmetric = x is y
         self._to_exponent = LOG2E / eps
         self._x, self._y = x, y
         self._log_b = logarithm(y.probabilities)
         self._log_a = self._log_b if self.is_symmetric else logarithm(x.probabilities)
-        kind = _kind(cost, len(x.lattice.shape))
+        kind = _kind(cost, len(x.lattice.shape), backend)
         self._sums: GridSums = kind(x.lattice, y.lattice, eps)
         self._back: GridSums = self._sums
         if not self.is_symmetric:
@@ -170,10 +184,10 @@ def has_grid_kernel(cost: Cost, d: int, blur: float, diagonal: float) -> bool:
     return True
 
 
-def _kind(cost: Cost, d: int) -> type[SquaredSums] | type[CityBlockSums] | type[DistanceSums]:
+def _kind(cost: Cost, d: int, backend: str = "auto") -> Sums:
     """The sums for a cost; on a line the distance is the city-block distance."""
     if cost == SQUARED_EUCLIDEAN:
-        return SquaredSums
+        return partial(SquaredSums, backend=backend)
     if isinstance(cost, CityBlock) or (d, cost.exponent) == (1, 1):
         return CityBlockSums
     return DistanceSums

@@ -6,8 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
+from ..backends.choice import sweeps
 from ..backends.cpu.grid_recursions import ABOVE, BELOW, BOTH
-from ..backends.cpu.grids import Axis, Recursions, Sweeps
+from ..backends.cpu.grids import Axis, Recursions
 from ..common.array_types import Floats
 from ..measures.lattice import Lattice
 from .ledger import Ledger
@@ -83,11 +84,11 @@ class Separable(Counted):
 
 
 class SquaredSums(Separable):
-    """Sums for |x - y|^2 / 2, by tilted blocks and products of matrices."""
+    """Sums for |x - y|^2 / 2, by tilted blocks and products of matrices, or on a GPU."""
 
-    def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
+    def __init__(self, at: Lattice, of: Lattice, eps: float, backend: str = "auto") -> None:
         super().__init__(at, of, eps)
-        self._sweep = Sweeps(self._axes)
+        self._sweep = sweeps(backend, self._axes)
 
     def log_sum(self, L: Floats) -> Floats:
         """(n,) logarithms of the sums, base 2; one sweep."""

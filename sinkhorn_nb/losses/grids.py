@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
+from ..costs import SQUARED_EUCLIDEAN
 from ..initializers import Auto, Gaussian, Initializer, Potentials, Resumed, Sorted, Warm, Zeros
 from ..interop.arrays import HOST
 from ..kernels.grid import has_grid_kernel
@@ -176,10 +177,10 @@ def _between_points(solver: Sinkhorn) -> Sinkhorn:
 
 def _started(solver: Sinkhorn, problem: Problem) -> Sinkhorn:
     """The solver with its start for a problem between all pixels."""
-    if solver.backend == "cuda":
+    if solver.backend == "cuda" and problem.cost != SQUARED_EUCLIDEAN:
         raise ValueError(
-            "backend: expected 'auto' or 'cpu' for grids, got 'cuda'; pass pixels as points, "
-            "grid.points.reshape(-1, d) and grid.weights.ravel(), to use a GPU"
+            "backend: expected 'auto' or 'cpu' for grids with this cost, got 'cuda'; pass pixels "
+            "as points, grid.points.reshape(-1, d) and grid.weights.ravel(), to use a GPU"
         )
     return replace(solver, init=_start(solver._start, problem))
 
