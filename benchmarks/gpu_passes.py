@@ -3,6 +3,7 @@ and those over matrices and grids; they are rows of `benchmarks.gpu`.
 """
 
 import math
+from functools import partial
 
 import numba
 import numpy as np
@@ -101,7 +102,7 @@ def grids(n, rounds):
     """Seconds of a sweep over an n x n grid, beside the CPU."""
     axes = [Axis(n, n, 1.0 / n, 0.0, 0.05**2) for _ in range(2)]
     L = np.random.default_rng(0).normal(size=(n, n))
-    jobs = {name: (lambda sweep=sweeps(name, axes): sweep(L)) for name in ("cuda", "cpu")}
+    jobs = {name: partial(sweeps(name, axes), L) for name in ("cuda", "cpu")}
     for row in _timed({"part": "grids", "d": 2}, jobs, n, rounds):
         yield {key: value for key, value in row.items() if key != "pairs_per_s"}
 
