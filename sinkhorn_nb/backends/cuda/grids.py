@@ -7,7 +7,7 @@ at any blur.
 
 import numpy as np
 
-from ..cpu.grid_lines import EMPTY, LOWEST, NOTHING
+from ..cpu.grid_lines import LOWEST, NOTHING
 from ..elementary import exp2_within, log2
 from .device import SIMULATOR, cuda, kernel, on_device, starting, telling_shortage
 from .passes import COST, MOST_A_LAUNCH
@@ -59,12 +59,10 @@ def lines_kernel(L, first, c, offset, out):
     if i < out.shape[0]:
         x = i + offset
         top = -1e300
-        is_empty = True
         for j in range(L.shape[1]):
             top = max(top, max(L[r, j], NOTHING) - 0.5 * c * (x - j) * (x - j))
-            is_empty = is_empty and L[r, j] < EMPTY
         total = 0.0
         for j in range(L.shape[1]):
             exponent = max(L[r, j], NOTHING) - 0.5 * c * (x - j) * (x - j) - top
             total += exp2_within(max(exponent, LOWEST))
-        out[i, r] = NOTHING if is_empty else log2(total) + top
+        out[i, r] = log2(total) + top
