@@ -9,8 +9,10 @@ from gpus import SIMULATED
 from scipy.special import logsumexp
 
 import sinkhorn_nb as snb
+from sinkhorn_nb.backends.choice import choose
 from sinkhorn_nb.backends.cuda import matrix_backend
 from sinkhorn_nb.backends.cuda.matrix_backend import CudaMatrixBackend
+from sinkhorn_nb.backends.self_check import Work
 from sinkhorn_nb.backends.tables import Table
 
 N, M = (7, 10) if SIMULATED else (1300, 1700)
@@ -97,8 +99,9 @@ def test_a_matrix_is_copied_once_for_all_passes(monkeypatch):
 
 def test_a_matrix_without_room_is_refused_before_it_is_copied(monkeypatch):
     monkeypatch.setattr(matrix_backend, "free_memory", lambda: 100)
-    with pytest.raises(MemoryError, match=r'backend: expected .* for a \d x \d matrix.*="cpu"'):
-        snb.entropic_ot_matrix(DISTINCT, eps=1.0, solver=snb.Sinkhorn(backend="cuda"))
+    work = Work(5, 6, 1, "float64", cost=Table(DISTINCT, None, None, PER_COST))
+    with pytest.raises(MemoryError, match=r'backend: expected .* for a 5 x 6 matrix.*="cpu"'):
+        choose("cuda", work)
 
 
 def test_a_solution_has_the_marginals_of_its_problem():

@@ -24,7 +24,8 @@ from numba.cuda import dispatcher  # noqa: E402
 from sinkhorn_nb.backends.cuda import kernels as cuda_kernels  # noqa: E402
 from sinkhorn_nb.backends.cuda.backend import VALUES  # noqa: E402
 from sinkhorn_nb.backends.cuda.device import REGISTERS  # noqa: E402
-from sinkhorn_nb.backends.cuda.kernels import Side, log_sums_kernel, sums_kernel  # noqa: E402
+from sinkhorn_nb.backends.cuda.kernels import Side, sums_kernel  # noqa: E402
+from sinkhorn_nb.backends.cuda.log_sums import log_sums_kernel  # noqa: E402
 from sinkhorn_nb.backends.cuda.tiles import shape_of  # noqa: E402
 
 if core.config.ENABLE_CUDASIM:

@@ -11,7 +11,8 @@ from .cloud import CHUNKS, PANELS, CudaCloud
 from .cluster_sums import CudaClusterSums
 from .device import cuda, free_memory, on_device, starting, telling_shortage
 from .heavy import list_kernel, places_of
-from .kernels import log_sums_kernel, log_total_kernel, sums_kernel
+from .kernels import log_total_kernel, sums_kernel
+from .log_sums import log_sums_kernel
 from .pairs import LIGHT, SIGN
 from .passes import THREADS, flat, grid, launch, total
 from .tiles import shape_of

@@ -157,10 +157,13 @@ class CudaMatrixBackend:
         costs, is_transposed = self._lines(x, y)
         times_cost = derivative is not None
         mine, theirs = (x, F, V), (y, G, W)
+        widths = V.shape[1], W.shape[1]
         if is_transposed:
-            of_y, of_x = _pass(costs, _sides(theirs, mine, column_ends=bounds), times_cost, x)
+            sides = _sides(theirs, mine, column_ends=bounds)
+            of_y, of_x = _pass(costs, sides, widths[::-1], times_cost, x)
         else:
-            of_x, of_y = _pass(costs, _sides(mine, theirs, line_ends=bounds), times_cost, x)
+            sides = _sides(mine, theirs, line_ends=bounds)
+            of_x, of_y = _pass(costs, sides, widths, times_cost, x)
         return _added(*of_x), _added(*of_y) if bounds is None else _on_host(*of_y)
 
     def _lines(self, x, y):
@@ -184,19 +187,17 @@ def _sides(of_lines, of_columns, line_ends=None, column_ends=None):
     lines, F, V = of_lines
     if line_ends is None:
         line_ends = _ends(lines.n, PANELS, LINES)
-    return (
-        _side(lines, F, V, slice(None), line_ends), _side(columns, G, W, order, column_ends), order
-    )  # fmt: skip
+    of_lines = _side(lines, F, V, slice(None), line_ends)
+    return of_lines, _side(columns, G, W, order, column_ends), order
 
 
 def _side(side, exponents, values, order, ends):
     exponents = np.clip(exponents, INERT, -INERT).astype(side.dtype)
-    vectors = side.places, exponents, np.asarray(values, side.dtype)
-    return Side(
-        cuda.to_device(side.places[order].astype(np.int64)),
-        cuda.to_device(ends.astype(np.int64)),
-        *(cuda.to_device(np.ascontiguousarray(vector[order])) for vector in vectors[1:]),
-    )
+    padded = np.zeros((side.n, max(1, values.shape[1])), side.dtype)  # no array is empty
+    padded[:, : values.shape[1]] = values
+    places = side.places.astype(np.int64)
+    vectors = places[order], ends.astype(np.int64), exponents[order], padded[order]
+    return Side(*map(cuda.to_device, vectors))
 
 
 def _ends(n, most, size):
@@ -204,10 +205,12 @@ def _ends(n, most, size):
     return np.unique(np.linspace(0, n, min(most, -(-n // size)) + 1).astype(np.int64))
 
 
-def _pass(costs, sides, times_cost, x):
-    """Parts of the sums of the lines and of the columns, each with their order."""
+def _pass(costs, sides, widths, times_cost, x):
+    """Parts of the sums of the lines and of the columns, each with their order and width; `widths`
+    are those of the values of the lines and of the columns.
+    """
     lines, columns, order = sides
-    n_line_values, n_column_values = lines.values.shape[1], columns.values.shape[1]
+    n_line_values, n_column_values = widths
     of_lines = _parts(len(columns.ends) - 1, len(lines.places), n_column_values)
     of_columns = _parts(len(lines.ends) - 1, len(columns.places), n_line_values)
     kernel = matrix_kernels.sums_kernel(x.dtype.name, n_line_values, n_column_values, times_cost)
