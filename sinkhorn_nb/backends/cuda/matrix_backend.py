@@ -35,7 +35,7 @@ class Indices(NamedTuple):
 
     @property
     def n(self):
-        """How many there are."""
+        """The number of them."""
         return len(self.places)
 
     def costs_to(self, other):
