@@ -23,11 +23,17 @@ def exponents_of(dtype, shape, kind=None):
     """
     if is_compiled(kind):
         return _exponents_of_function(shape, kind)
+    return (
+        _exponents_in_registers(dtype, shape, kind) if shape.few else _by_parts(dtype, shape, kind)
+    )
+
+
+def _exponents_in_registers(dtype, shape, kind):
+    """The same for short points."""
     lanes = shape.lanes
-    groups = shape.groups
     rows = shape.rows
     columns = shape.columns
-    step, threads, block = shape.step, shape.threads, shape.block
+    step = shape.step
     point = entries(shape.dimension or STRETCH)
     make = made(kind)
     scaled = scaled_cost_of(kind, dtype)
@@ -50,6 +56,20 @@ def exponents_of(dtype, shape, kind=None):
             for r in range(rows):
                 terms[r, c] = add_terms(make(x.number), B - B, point(held, r, 0), yj)
                 t[r, c] = (A[r] + B) - scaled(terms[r, c], x.number)
+
+    return by_coordinate if kind is None else by_difference
+
+
+def _by_parts(dtype, shape, kind):
+    """The same for long points, whose coordinates are fetched some at a time."""
+    lanes = shape.lanes
+    groups = shape.groups
+    rows = shape.rows
+    columns = shape.columns
+    step, threads, block = shape.step, shape.threads, shape.block
+    point = entries(shape.dimension or STRETCH)
+    make = made(kind)
+    scaled = scaled_cost_of(kind, dtype)
 
     @device
     def fetch(points, start, stop, begin, count, out, me):
@@ -99,9 +119,7 @@ def exponents_of(dtype, shape, kind=None):
             for r in range(rows):
                 t[r, c] = (A[r] + B) - scaled(terms[r, c], x.number)
 
-    if kind is None:
-        return by_coordinate if shape.few else by_part
-    return by_difference if shape.few else by_part_of_difference
+    return by_part if kind is None else by_part_of_difference
 
 
 def _exponents_of_function(shape, function):
