@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -252,6 +253,10 @@ def test_devices_work_in_contexts_and_on_clouds_of_their_own(check):
     )
 
 
+# By the loop, small as the problems are
+ON_ONE_DEVICE = snb.Sinkhorn(tol=1e-10, init="coarse")
+
+
 @pytest.fixture(params=COUNTS)
 def on_several_devices(request, monkeypatch):
     """A solver on several CPU backends in place of GPUs."""
@@ -260,15 +265,14 @@ def on_several_devices(request, monkeypatch):
     monkeypatch.setattr(choice, "no_gpu", lambda: None)
     monkeypatch.setattr(choice, "_cuda_backend", lambda: backend)
     monkeypatch.setattr(CpuBackend, "require_room", lambda self, work: None, raising=False)
-    # By the loop, small as the problems are
-    return snb.Sinkhorn(tol=1e-10, backend="cuda", init="coarse")
+    return replace(ON_ONE_DEVICE, backend="cuda")
 
 
 def test_divergence_and_gradient_are_those_of_one_device(on_several_devices):
     arguments = example(300, 230, 2)
     on_one, on_many = (
         snb.sinkhorn_divergence(*arguments, blur=0.5, solver=solver)
-        for solver in (snb.Sinkhorn(tol=1e-10), on_several_devices)
+        for solver in (ON_ONE_DEVICE, on_several_devices)
     )
     assert on_many.converged
     assert on_many.value == pytest.approx(on_one.value, rel=1e-9)
@@ -280,7 +284,7 @@ def test_solution_answers_as_on_one_device(on_several_devices):
     x, y, a, b = example(300, 230, 2)
     on_one, on_many = (
         snb.entropic_ot(x, y, a, b, blur=0.5, solver=solver)
-        for solver in (snb.Sinkhorn(tol=1e-10), on_several_devices)
+        for solver in (ON_ONE_DEVICE, on_several_devices)
     )
     asked = [
         lambda s: s.f,
