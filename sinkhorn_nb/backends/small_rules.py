@@ -15,7 +15,6 @@ RATIO = 4.0  # of the temperatures before the last
 # diameter.
 COARSE, CLOSE = 1 / 8, 16.0
 START_ERROR = 0.5  # marginal error from which on iterates are mixed
-SELF_STEP = 2.0 / 3.0  # share of the way from v to T(v) in problems of a measure with itself
 # Masses below this share of the mean are tiny: the error does not see them. Where the ratio of the
 # marginal at one is off by more than so many bits, a few extra iterations are made.
 TINY, UNEVEN, EXTRA = 1e-3, 0.15, 6

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from ..cpu.small_mixing import MEMORY
 from ..small_rules import (
     DRIFT,
-    SELF_STEP,
     has_fallen,
     is_accurate,
     is_better,
     is_settled,
     is_to_be_mixed,
+    self_share,
     sharpened,
     stalls,
 )
@@ -70,7 +70,7 @@ def _keeping(team):
     @device
     def step(room, is_mixed, has_last, n_seen, system, parts, me):
         """Move v by the residual, mixed if so; how many changes have been seen."""
-        share = SELF_STEP if room.is_self else 1.0
+        share = self_share(0.0, not is_mixed) if room.is_self else 1.0
         for j in range(me, room.m, threads):
             room.residual[j] = -share * room.logs[j]
         if is_mixed and has_last:
