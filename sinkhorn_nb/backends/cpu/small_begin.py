@@ -3,11 +3,9 @@
 import numpy as np
 
 from ..jit import kernel
-from ..small_rules import START_ERROR, are_near, levels
+from ..small_rules import are_near, levels
 from .small_costs import CITY_BLOCK, SQUARED, apply
-from .small_descent import judge
-from .small_kernels import add, anneal, build_at, copy, fill, measure
-from .small_prices import anneal_priced, look_priced
+from .small_kernels import add, copy, fill
 
 
 @kernel
@@ -45,41 +43,14 @@ def _moments(profile, x, y, a, b, v):
 
 
 @kernel
-def _starts_near(C, a, b, rates, own, u, v, K, room):
-    """Whether v and the potential of the second cloud with itself nearly solve the problem: moved
-    there, K built.
-    """
-    plain, logs = room.plain, room.residual
-    copy(v, plain)
-    add(own, v)
-    false = np.bool_(False)
-    build_at(C, b, false, v, K, room)
-    if rates[0] + rates[1] > 0.0:
-        error = look_priced(C, a, b, false, rates, u, v, logs, K, room)[2]
-    else:
-        measure(C, a, b, false, u, v, logs, K, room)
-        error = judge(b, logs)[0]
-    if not error < START_ERROR:
-        copy(plain, v)
-    return error < START_ERROR
-
-
-@kernel
-def start(profile, x, y, a, b, rates, C, own_v, u, v, K, room):
-    """Move v near the solution; whether K is built there, how many kernels were, and the levels of
-    annealing.
+def start(profile, x, y, a, b, own_v, v, plain):
+    """Move v near the solution, to be tried; `plain` is where it would be without the potential of
+    the second cloud with itself. Whether clouds are so near that v is worth a trial, and the levels
+    of annealing that take its place.
     """
     distance, spread = _moments(profile, x, y, a, b, v)
-    is_priced = rates[0] + rates[1] > 0.0
-    n_builds = 0
-    if are_near(distance):
-        n_builds = 1
-        if _starts_near(C, a, b, rates, own_v, u, v, K, room):
-            return True, n_builds, 0
-    n_levels = levels(spread)
-    if is_priced:
-        fill(0.0, v)  # far clouds do not exchange mass
-        anneal_priced(C, a, b, rates, n_levels, u, v, K, room)
-    else:
-        anneal(C, a, b, n_levels, u, v, K, room)
-    return False, n_builds, n_levels
+    is_trial = are_near(distance)
+    if is_trial:
+        copy(v, plain)
+        add(own_v, v)
+    return is_trial, levels(spread)

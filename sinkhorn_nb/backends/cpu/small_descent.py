@@ -24,9 +24,9 @@ from ..small_rules import (
     sharpened,
     stalls,
 )
-from .small_kernels import build_at, center, copy, mean, measure
+from .small_kernels import anneal, build_at, center, copy, fill, mean, measure
 from .small_mixing import MEMORY, mix, remember
-from .small_prices import look_priced
+from .small_prices import anneal_priced, look_priced
 
 
 class Outcome(NamedTuple):
@@ -37,6 +37,7 @@ class Outcome(NamedTuple):
     error: Any  # marginal error
     n_iter: Any
     n_builds: Any  # of the kernel
+    n_levels: Any  # of annealing
     is_accurate: Any  # whether the aim was reached, too
 
 
@@ -66,12 +67,19 @@ def _has_moved_far(v, reference):
 
 
 @kernel
+def _second(rates):
+    if rates is None:
+        return 0.0
+    return rates[1]
+
+
+@kernel
 def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
     """Move v by the step that the ratios ask for, mixed with earlier ones; the changes seen so
     far.
     """
     wide_vectors()
-    rate = rates[1]
+    rate = _second(rates)
     step = (self_share(rate, not is_mixed) if is_self else 1.0) / (1.0 + rate)
     for j in range(len(v)):
         room.residual[j] = -step * logs[j]
@@ -84,8 +92,9 @@ def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
     copy(v, room.plain)
     if is_mixed and n_seen > 0:
         mix(mixing, min(n_seen, MEMORY), b, room.residual, v)
-    if not is_self and rates[0] + rates[1] == 0.0:
-        center(b, v)
+    if rates is None:
+        if not is_self:
+            center(b, v)
     return n_seen
 
 
@@ -97,9 +106,29 @@ def keep(u, v, logs, best):
     copy(logs, best[2])
 
 
+class Beginning(NamedTuple):
+    """How a problem begins: on trial from v, which gives way to `room.plain` if it is far from the
+    solution; or far from it, by annealing at so many levels.
+    """
+
+    is_trial: Any
+    is_far: Any
+    n_levels: Any
+
+
+@kernel
+def _anneal(C, a, b, rates, n_levels, u, v, K, room):
+    """Move v near the solution; far clouds do not exchange mass if that has a price."""
+    if rates is None:
+        anneal(C, a, b, n_levels, u, v, K, room)
+    else:
+        fill(0.0, v)
+        anneal_priced(C, a, b, rates, n_levels, u, v, K, room)
+
+
 @kernel
 def solve(
-    C, a, b, is_self, rates, tol, max_iter, aim, is_built, u, v, K, room, mixing, best, history
+    C, a, b, is_self, rates, tol, max_iter, aim, beginning, u, v, K, room, mixing, best, history
 ):
     """Iterate from v to the tolerance, and to the aim; the best (u, v, logs) that was measured, and
     the outcome.
@@ -115,10 +144,12 @@ def solve(
     n_seen = zero
     n_within = zero
     n_rounds = zero
-    is_stale = not is_built
+    n_levels = zero
+    is_stale = np.bool_(True)
+    is_trial = beginning.is_trial
+    is_far = beginning.is_far
     has_last = false
     is_done = false
-    is_priced = rates[0] + rates[1] > 0.0
     best_dual = NO_VALUE
     least_error = -NO_VALUE
     least_unevenness = -NO_VALUE
@@ -126,24 +157,38 @@ def solve(
     next_look = first_look(C.size)
     last_error = START_ERROR
     while n_iter < max_iter:
+        if is_far:
+            n_levels = beginning.n_levels
+            _anneal(C, a, b, rates, n_levels, u, v, K, room)
+            is_far = false
+            is_stale = np.bool_(True)
         if is_stale or _has_moved_far(v, room.reference):
             build_at(C, b, is_self, v, K, room)
             n_builds += 1
         # Without a function around both: that made iterations at n = 32 a quarter slower
-        if is_priced:
+        if rates is None:
+            dual, serves = measure(C, a, b, is_self, u, v, logs, K, room)
+            error, furthest, unevenness, possible = judge(b, logs)
+        else:
             dual, serves, error, furthest, unevenness, possible = look_priced(
                 C, a, b, is_self, rates, u, v, logs, K, room
             )
-        else:
-            dual, serves = measure(C, a, b, is_self, u, v, logs, K, room)
-            error, furthest, unevenness, possible = judge(b, logs)
         is_stale = not serves
+        if is_trial and not error < START_ERROR:
+            copy(room.plain, v)
+            is_trial, is_far = false, not is_far
+            continue
+        is_trial = false
         history[n_iter] = error
         n_iter += 1
         if is_better(error, unevenness, least_error, least_unevenness, tol):
             least_error, least_unevenness = error, unevenness
             gain = possible
-            excess = -gain if is_priced else 0.0 if is_self else mean(b, logs)
+            excess = 0.0
+            if rates is not None:
+                excess = -gain
+            elif not is_self:
+                excess = mean(b, logs)
             value = dual - excess  # that of the exact update
             keep(u, v, logs, best)
         n_within += error <= tol
@@ -168,4 +213,4 @@ def solve(
         is_mixed = is_to_be_mixed(error, furthest, tol)
         n_seen = _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing)
         has_last = is_mixed
-    return Outcome(value, gain, least_error, n_iter, n_builds, is_done)
+    return Outcome(value, gain, least_error, n_iter, n_builds, n_levels, is_done)

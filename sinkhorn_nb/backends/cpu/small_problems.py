@@ -6,13 +6,15 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
 from ..jit import kernel
 from ..normal_forms import ends_of, sizes_of
 from ..small_rules import NO_VALUE, Aim
 from .small_begin import start
 from .small_costs import cost_block
-from .small_descent import solve
+from .small_descent import Beginning, solve
 from .small_kernels import Room, copy
 from .small_mixing import MEMORY, Mixing
 from .threads import run
@@ -173,19 +175,31 @@ def aim_of(problems, own, q):
     return Aim(base, on_source * own.gains[c] + on_target * own.gains[e], problems.are_fine[q])
 
 
+def _rates_of(all_rates, q):
+    """The rates of a problem; None for exact marginals."""
+
+
+@overload(_rates_of)
+def _overload_rates_of(all_rates, q):
+    if isinstance(all_rates, types.NoneType):
+        return lambda all_rates, q: None
+    return lambda all_rates, q: (all_rates[q, 0], all_rates[q, 1])
+
+
 @kernel
-def solve_range(forms, problems, own, first, last, blocks, answers):
+def solve_range(forms, problems, all_rates, own, first, last, blocks, answers):
     """Solve the problems first to last, one after another; `own` are the answers of each cloud with
     itself.
 
-    `blocks` are two arrays that hold the largest problem.
+    `all_rates` are None for exact marginals: numba then compiles half as much. `blocks` are two
+    arrays that hold the largest problem.
     """
     for q in range(first, last):
         if not problems.are_wanted[q]:
             continue
         c = problems.sources[q]
         e = problems.targets[q]
-        rates = (problems.rates[q, 0], problems.rates[q, 1])
+        rates = _rates_of(all_rates, q)
         is_self = c == e
         (points, a) = points_of(forms, c)
         (others, b) = points_of(forms, e)
@@ -197,9 +211,7 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         room = _room(n, m)
         u = np.empty(n)
         v = np.zeros(m)
-        n_levels = 0
-        is_built = False
-        n_builds = 0
+        beginning = Beginning(False, False, 0)
         v_first = answers.v_ends[q]
         v_last = answers.v_ends[q + 1]
         aim = Aim(NO_VALUE, 0.0, False)
@@ -209,9 +221,8 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
             copy(problems.starts[v_first:v_last], v)
         elif not is_self:
             own_v = own.v[own.v_ends[e] : own.v_ends[e + 1]]
-            is_built, n_builds, n_levels = start(
-                problems.profile, x, y, a, b, rates, C, own_v, u, v, K, room
-            )
+            is_trial, n_levels = start(problems.profile, x, y, a, b, own_v, v, room.plain)
+            beginning = Beginning(is_trial, not is_trial, n_levels)
         mixing = Mixing(
             np.empty((MEMORY, m)),
             np.empty((MEMORY, m)),
@@ -229,7 +240,7 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
             problems.tols[q],
             answers.histories.shape[1],
             aim,
-            is_built,
+            beginning,
             u,
             v,
             K,
@@ -243,8 +254,8 @@ def solve_range(forms, problems, own, first, last, blocks, answers):
         answers.errors[q] = outcome.error
         answers.are_accurate[q] = outcome.is_accurate
         answers.counts[q, 0] = outcome.n_iter
-        answers.counts[q, 2] = n_levels
-        answers.counts[q, 1] = outcome.n_builds + n_builds
+        answers.counts[q, 1] = outcome.n_builds
+        answers.counts[q, 2] = outcome.n_levels
 
 
 def solve_all(forms, problems, own, max_iter):
@@ -257,13 +268,13 @@ def solve_all(forms, problems, own, max_iter):
     answers = Answers.room(n, m, max_iter)
     pairs = np.where(problems.are_wanted, n * m, 0)
     own = answers if own is None else own
+    all_rates = problems.rates if problems.rates.any() else None
     if not problems.are_wanted.any():
         return answers
 
     def task(first, last):
-        solve_range(
-            forms, problems, own, first, last, np.empty((2, pairs[first:last].max())), answers
-        )
+        blocks = np.empty((2, pairs[first:last].max()))
+        solve_range(forms, problems, all_rates, own, first, last, blocks, answers)
 
     run(task, panels(pairs))
     if answers.histories.size <= FEW:
