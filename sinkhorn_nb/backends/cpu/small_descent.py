@@ -107,8 +107,8 @@ def keep(u, v, logs, best):
 
 
 class Beginning(NamedTuple):
-    """The beginning of a problem: on trial from v, which gives way to `room.plain` if it is far from
-    the solution; or far from it, by annealing at so many levels.
+    """The beginning of a problem: on trial from v, which gives way to `room.plain` if it is far
+    from the solution; or far from it, by annealing at so many levels.
     """
 
     is_trial: Any
