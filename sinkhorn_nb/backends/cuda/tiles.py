@@ -198,7 +198,7 @@ def clearing(shape):
 
 @cache
 def adding_rows(shape):
-    """The function that sums a block's row sums over its lanes, in order."""
+    """A function that adds the row sums of a block over its lanes, in order."""
     threads = shape.threads
     lanes = shape.lanes
     groups = shape.groups
