@@ -3,28 +3,20 @@
 from typing import NamedTuple
 
 from .families import FAMILIES
-from .page_tables import number, table, where
+from .page_family import costs, feydy, images, matrices, unbalanced
+from .page_tables import number, section, table
 
 STEPS = ("sparse", "two-level", "RegOT's SPLR")
 HEADS = {
     "case": "",
-    "question": "",
-    "family": "data",
-    "cost": "cost",
-    "job": "",
     "library": "library",
     "n": "n",
-    "d": "d",
-    "dtype": "numbers",
-    "reads": "reads of the matrix",
     "median_s": "median, s",
     "ms_a_call": "ms per call",
     "overhead_ms": "over the call with arrays, ms",
-    "passes": "passes",
     "relative_error_of_value": "error of the value",
     "relative_error": "error of the value",
     "times_scikit_learn": "times scikit-learn",
-    "time_of_p_2": "times p = 2",
     "ours_faster": "times ours",
 }
 
@@ -59,12 +51,6 @@ def cell(value):
     if value is None:
         return ""
     return number(value) if isinstance(value, float) else value
-
-
-def section(title, text, body, records):
-    """The text of a section, with the machine of each file."""
-    lines = "\n".join(dict.fromkeys(where(record) for record in records))
-    return f"## {title}\n\n{text}\n\n{body}\n{lines}"
 
 
 def seconds(row):
@@ -140,27 +126,11 @@ def suite(found):
 
 
 SECTIONS = (
-    Rows(
-        "Other costs",
-        "Time of a pass, passes to a marginal error, and the divergence with p = 1, at a blur of 5 %.",
-        ("family.torch", "family.alone"),
-        "question cost dtype d family library n",
-        "time_of_p_2 passes median_s ours_faster",
-    ),
-    Rows(
-        "Matrices of costs",
-        "Passes in reads of the matrix, and solves to a marginal error of 1e-3 at a blur of 5 %.",
-        ("matrix.alone", "matrix.torch"),
-        "question job family library n dtype",
-        "reads median_s ours_faster",
-    ),
-    Rows(
-        "Images and volumes",
-        "Sweeps, values, divergences and barycenters of grids.",
-        ("grids.torch", "grids.ott"),
-        "case library",
-        "median_s ours_faster",
-    ),
+    costs,
+    matrices,
+    unbalanced,
+    feydy,
+    images,
     Rows(
         "Tensors of PyTorch and JAX",
         "Value and gradient of a divergence in the plane, in float32, at a blur of 5 %.",

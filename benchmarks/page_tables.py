@@ -31,3 +31,32 @@ def where(record):
     busy = f" (busy: load average {load:.0f})" if load > machine["cores"] else ""
     cores = f"{machine['cores']} cores{busy}"
     return f"*{record['date'][:10]}; {machine['cpu']}, {cores}; {versions}.*\n"
+
+
+def section(title, text, body, records):
+    """The text of a section, with the machine of each file."""
+    lines = "\n".join(dict.fromkeys(where(record) for record in records))
+    return f"## {title}\n\n{text}\n\n{body}\n{lines}"
+
+
+def rows_of(found, name):
+    """The files of a benchmark, from all environments, and their rows."""
+    records = [found[key] for key in sorted(found) if key.startswith(f"{name}.")]
+    return records, [row for record in records for row in record["rows"]]
+
+
+def pivot(rows, line, column, cell, heads):
+    """A table with one column for each value of `column`, lines and columns in order of their
+    first appearance.
+    """
+    columns = list(dict.fromkeys(column(row) for row in rows))
+    cells = {}
+    for row in rows:
+        cells.setdefault(line(row), {}).setdefault(column(row), cell(row))
+    lines = [[*key, *(of.get(name, "") for name in columns)] for key, of in cells.items()]
+    return table([*heads, *columns], lines)
+
+
+def times(row, ours):
+    """Seconds of a whole solve, of which a few iterations may have been timed."""
+    return ours["median_s"] * row["ours_faster"]

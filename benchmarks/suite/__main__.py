@@ -50,7 +50,7 @@ def measured(problem, library):
             elif found.marginal_error <= target:
                 rounds = min(ROUNDS, int(left / 2 / max(seconds, 1e-9)))
                 again = [clock(problem, library, remaining[0])[0] for _ in range(rounds)]
-                row = {"target": target, "effort": remaining[0], "best_s": min(seconds, *again)}
+                row = {"target": target, "effort": remaining[0], "best_s": min([seconds, *again])}
                 row |= found._asdict()
                 break
             elif DEARER * seconds > left:
