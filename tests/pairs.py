@@ -151,6 +151,13 @@ def check_transport_with_factors(t):
     t.compare(t.backend.transport(t.X, t.F, t.Y, t.G, V, (A, B)), (t.p * (A @ B.T)) @ V)
 
 
+def check_slope_sums(t):
+    """The slope of |x - y|^2 / 2 is 1."""
+    V = np.random.default_rng(0).uniform(0.5, 1.5, size=(t.y.n, 3))
+    expected = t.p @ np.hstack([np.ones((t.y.n, 1)), V])
+    t.compare(t.backend.slope_sums(t.X, t.F, t.Y, t.G, V), expected)
+
+
 CHECKS = [
     check_sums,
     check_cluster_sums,

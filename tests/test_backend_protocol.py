@@ -16,6 +16,7 @@ BACKENDS = CpuBackend, MatrixBackend, CudaBackend, FallbackBackend, ShardedBacke
 SUMS = HostClusterSums, CudaClusterSums, FallbackClusterSums, ShardedClusterSums
 MEMBERS = [
     *((kind, base.Backend) for kind in BACKENDS),
+    *((kind, base.PointBackend) for kind in BACKENDS if kind is not MatrixBackend),
     *((kind, base.DeviceBackend) for kind in (CudaBackend, ShardedBackend)),
     *((kind, base.ClusterSums) for kind in SUMS),
 ]
@@ -47,6 +48,6 @@ def test_every_question_is_answered(kind, protocol):
 
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_no_backend_has_a_public_name_that_no_protocol_has(kind):
-    protocols = base.Backend, base.DeviceBackend
+    protocols = base.Backend, base.PointBackend, base.DeviceBackend
     known = {name for each in protocols for name in dir(each)}
     assert {name for name in dir(kind) if not name.startswith("_")} <= known | {"points_a_tile"}

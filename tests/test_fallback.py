@@ -2,13 +2,22 @@
 
 import numpy as np
 import pytest
-from pairs import CHECKS, CPU, Pairs
+from pairs import CHECKS, CPU, Pairs, check_slope_sums
 
 from sinkhorn_nb.backends.cpu.backend import CpuBackend
 from sinkhorn_nb.backends.fallback import FallbackBackend
 
 SIZE = 150, 90
-QUESTIONS = ["load", "sums", "cluster_sums", "self_sums", "row_sums", "log_sum_exp", "transport"]
+QUESTIONS = [
+    "load",
+    "sums",
+    "cluster_sums",
+    "self_sums",
+    "row_sums",
+    "log_sum_exp",
+    "transport",
+    "slope_sums",
+]
 FAILURE = r"backend: the GPU failed \(RuntimeError: lost\), and the CPU goes on"
 
 
@@ -46,12 +55,12 @@ def pairs(backend):
     return Pairs.near(*SIZE, 2, "float64", backend, 32)
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", [*CHECKS, check_slope_sums])
 def test_no_failure_no_warning(check):
     check(pairs(FallbackBackend(Fails, CPU)))
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", [*CHECKS, check_slope_sums])
 def test_the_other_answers_every_question_after_a_failure(check):
     with pytest.warns(RuntimeWarning, match=FAILURE) as caught:
         check(pairs(FallbackBackend(lambda: Fails(*QUESTIONS), CPU)))

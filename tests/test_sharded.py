@@ -8,7 +8,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pairs import CHECKS, CPU, RTOL, Pairs, check_clusters_between, check_self_sums, far, spread
+from pairs import (
+    CHECKS,
+    CPU,
+    RTOL,
+    Pairs,
+    check_clusters_between,
+    check_self_sums,
+    check_slope_sums,
+    far,
+    spread,
+)
 from problems import example
 
 import sinkhorn_nb as snb
@@ -34,7 +44,7 @@ def some(count, n=150, m=530, dtype="float64", d=2, most=MOST):
     return Pairs.near(n, m, d, dtype, sharded(count), most)
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", [*CHECKS, check_slope_sums])
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize(("dtype", "d"), [("float64", 2), ("float32", 30)])
 def test_every_question(check, count, dtype, d):

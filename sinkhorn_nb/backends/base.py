@@ -124,6 +124,15 @@ class Backend(Protocol):
         """
 
 
+class PointBackend(Backend, Protocol):
+    """A backend of costs between points."""
+
+    def slope_sums(
+        self, x: Cloud, F: Vector, y: Cloud, G: Vector, V: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        """(n, 1 + k) sums of p_ij, and of p_ij times the slopes of the cost times V_j."""
+
+
 class DeviceBackend(Backend, Protocol):
     """A backend on devices, whose memory is limited."""
 

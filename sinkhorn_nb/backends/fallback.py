@@ -107,6 +107,9 @@ class FallbackBackend:
             lambda here: here.transport(x.on(here), F, y.on(here), G, V, factors, derivative)
         )
 
+    def slope_sums(self, x, F, y, G, V):
+        return self._ask(lambda here: here.slope_sums(x.on(here), F, y.on(here), G, V))
+
     def _ask(self, question):
         try:
             return question(self._backend)

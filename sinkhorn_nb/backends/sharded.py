@@ -224,6 +224,14 @@ class ShardedBackend:
 
         return np.concatenate(self._ask(ask, x.cut(self._equal)))
 
+    def slope_sums(self, x, F, y, G, V):
+        def ask(device, here):
+            X = x.on(device, here)
+            Y = y.on(device, y.whole)
+            return device.backend.slope_sums(X, F[here.points], Y, G, V)
+
+        return np.concatenate(self._ask(ask, x.cut(self._equal)))
+
     def _ask(self, question, pieces):
         askings = zip(self._devices, pieces, strict=True)
         return _at_once(question, [(device, piece) for device, piece in askings if piece])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
+from ..backends.base import PointBackend
 from ..backends.cost_functions import Function
 from ..backends.pointwise import CityBlock
 from ..common.array_types import Floats
@@ -47,8 +49,7 @@ class GibbsKernel(PairKernel):
     def mean_gradients(self, f: Floats, g: Floats) -> Floats:
         """(n, d) means of the cost's derivatives in x_i under the weights of `barycenters`.
 
-        It takes two passes for other costs than |x - y|^2 / 2, and d + 1 for the city-block
-        distance.
+        It takes one pass, but d + 1 for the city-block distance.
         """
         if self._kind is None:
             gradients = self._x.points - self._means(f, g, self._y.points)
@@ -72,18 +73,25 @@ class GibbsKernel(PairKernel):
             self._count(1)
             F, G = self._to_exponent * f, self._to_exponent * weighted
             return given_slopes(self._kind, self._x.points, F, self._y.points, G)
-        ones = np.ones((len(self._y.weights), 1))
         x = self._x.points
         y = self._y.points
-        sums = self.product(f, weighted, ones)
         if isinstance(self._kind, CityBlock):
+            ones = np.ones((len(y), 1))
             axes = zip(x.T, y.T, strict=True)
-            return np.hstack([sums, *(self.product(f, weighted, ones, axis) for axis in axes)])
+            signs = [self.product(f, weighted, ones, axis) for axis in axes]
+            return np.hstack([self.product(f, weighted, ones), *signs])
         scale, _ = self._cost.kind(self._to_exponent)
         center = y.mean(axis=0)
-        moments = self.product(f, weighted, _with_ones(y - center), derivative=1)
-        slopes = (x - center) * moments[:, :1] - moments[:, 1:]
-        return np.hstack([sums, scale**2 / self._to_exponent * slopes])
+        moments = self._slope_sums(f, weighted, _with_ones(y - center))
+        slopes = (x - center) * moments[:, 1:2] - moments[:, 2:]
+        return np.hstack([moments[:, :1], scale**2 / self._to_exponent * slopes])
+
+    def _slope_sums(self, f: Floats, g: Floats, V: Floats) -> Floats:
+        """(n, 1 + k) sums of p_ij, and of p_ij times the slopes of the cost times V_j."""
+        self._count(1)
+        x, y = self._x, self._y
+        backend = cast(PointBackend, self._backend)
+        return backend.slope_sums(x.cloud, x.exponents(f), y.cloud, y.exponents(g), V)
 
     def slope_product(
         self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None

@@ -236,12 +236,18 @@ class CpuBackend:
         return x.cut(maxima) + np.log2(x.cut(sums))
 
     def transport(self, x, F, y, G, V, factors, derivative=None):
+        return self._products(x, F, y, G, V, factors, derivative, V.shape[1])
+
+    def slope_sums(self, x, F, y, G, V):
+        return self._products(x, F, y, G, V, None, 1, 1 + V.shape[1])
+
+    def _products(self, x, F, y, G, V, factors, derivative, width):
         x_side = x.side(F, np.zeros(x.n))
         y_side = y.side(G, np.zeros(y.n))
         V = y.pad(V)
         runs, costs = x.runs(y)
         A, B = (None, None) if factors is None else (x.pad(factors[0]), y.pad(factors[1]))
-        out = np.zeros((x.size, V.shape[1]))
+        out = np.zeros((x.size, width))
 
         def task(p, bounds):
             for x_part, *ends in _parts(x_side, y_side, runs, *bounds):

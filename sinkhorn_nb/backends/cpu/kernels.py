@@ -10,7 +10,7 @@ import numpy as np
 
 from ..elementary import exp2
 from ..jit import kernel, wide_vectors
-from .tile_weights import times_cost, times_inner
+from .tile_weights import row_sum, times_cost, times_inner
 from .tiles import (
     add_sums,
     fill,
@@ -164,10 +164,12 @@ def larger(x, y, out):
 def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
     """out_i = sum_j p_ij <left_i, right_j> V_j; without the inner products if left and right are
     None. Unless `derivative` is None, p_ij is multiplied by the scaled cost or, for 1, its slope.
+    If `out` has one more column than V, the first is the sum of p_ij alone.
     """
     wide_vectors()
     scratch, A, B, _ = _scratch(y.weights)
     exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
+    n_sums = out.shape[1] - V.shape[1]
     for r in range(first, last):
         for t in range(len(y.bounds) - 1):
             j0 = y.bounds[t]
@@ -180,13 +182,16 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
             fill(x.cost, x_tile, A, y_tile, B, pairs)
             for j in range(len(flat)):
                 flat[j] = exp2(flat[j])
+            if n_sums:
+                for i in range(i1 - i0):
+                    out[i0 + i, 0] += row_sum(pairs[i])
             times_cost(x.cost, derivative, pairs, x_tile, y_tile)
             times_inner(pairs, left, i0, i1, right, j0, j1, scratch)
             product = np.dot(pairs, V[j0:j1])
             # A slice assignment would bring error texts into the compiled code
             for i in range(i1 - i0):
                 for k in range(product.shape[1]):
-                    out[i0 + i, k] += product[i, k]
+                    out[i0 + i, n_sums + k] += product[i, k]
 
 
 @kernel

@@ -4,7 +4,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ..jit import SUM, wide_vectors
+from ..jit import SUM, kernel, wide_vectors
 from ..pointwise import add_terms, scaled_cost, slope
 from .tiles import point
 
@@ -63,3 +63,13 @@ def _overload_times_cost(cost, derivative, pairs, x, y):
                 row[j] *= slope(cost, s) if derivative == 1 else scaled_cost(cost, s)
 
     return multiplied
+
+
+@kernel
+def row_sum(row):
+    """The sum of a row of a tile."""
+    wide_vectors()
+    total = row.dtype.type(0)
+    for j in range(len(row)):
+        total += row[j]
+    return total

@@ -13,7 +13,7 @@ from .device import cuda, free_memory, on_device, starting, telling_shortage
 from .heavy import list_kernel, places_of
 from .kernels import log_total_kernel, sums_kernel
 from .log_sums import log_sums_kernel
-from .pairs import LIGHT, SIGN
+from .pairs import LIGHT, SIGN, SLOPE
 from .passes import THREADS, flat, grid, launch, total
 from .tiles import shape_of
 
@@ -89,6 +89,11 @@ class CudaBackend:
             sums = self._transport(x, F, y, G, products, derivative).reshape(x.n, A.shape[1], -1)
             return np.einsum("ir,irk->ik", A, sums)
         return self._transport(x, F, y, G, V, derivative)
+
+    @telling_shortage
+    def slope_sums(self, x, F, y, G, V):
+        sums = self._transport(x, F, y, G, np.ones((y.n, 1)))
+        return np.hstack([sums, self._transport(x, F, y, G, V, SLOPE)])
 
     def _transport(self, x, F, y, G, V, factor=None, signs=None):
         A, B = np.zeros(x.n), np.empty((y.n, 0))
