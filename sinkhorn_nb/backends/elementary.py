@@ -4,9 +4,16 @@ import math
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
-from .jit import FORMULA, SUM, float32_as_int, float64_as_int, int_as_float32, int_as_float64
+from .jit import (
+    FORMULA,
+    SUM,
+    float32_as_int,
+    float64_as_int,
+    int_as_float32,
+    int_as_float64,
+    overload,
+)
 
 # 2^r on [-1/2, 1/2], interpolated at Chebyshev nodes in extended precision, lowest power first:
 # relative errors 1.6e-7 and 3.1e-16.
@@ -84,12 +91,12 @@ def _exp2_within(t):
     return p * int_as_float64(float64_as_int(shifted) << np.int64(52))
 
 
-@overload(exp2_within, jit_options={"fastmath": FORMULA})
+@overload(exp2_within, FORMULA)
 def _overload_exp2_within(t):
     return _exp2_within
 
 
-@overload(exp2, jit_options={"fastmath": FORMULA})
+@overload(exp2, FORMULA)
 def _overload_exp2(t):
     return _exp2_float32 if t == types.float32 else _exp2_float64
 
@@ -109,7 +116,7 @@ def _exp2m1(t):
     return whole * (r * (p + LN2)) + (whole - 1.0)
 
 
-@overload(exp2m1, jit_options={"fastmath": FORMULA})
+@overload(exp2m1, FORMULA)
 def _overload_exp2m1(t):
     return _exp2m1
 
@@ -141,7 +148,7 @@ def _log2_float32(z):
     return np.float32(e) + C1 * (s + s * (q * p))
 
 
-@overload(log2, jit_options={"fastmath": SUM})
+@overload(log2, SUM)
 def _overload_log2(z):
     return _log2_float32 if z == types.float32 else _log2
 
@@ -151,7 +158,7 @@ def power(s, h):
     return s**h
 
 
-@overload(power, jit_options={"fastmath": FORMULA})
+@overload(power, FORMULA)
 def _overload_power(s, h):
     if s == types.float32:
         return lambda s, h: exp2(np.float32(h) * log2(max(s, TINY32)))
@@ -179,7 +186,7 @@ def _polynomial(z, c0, c1, c2, c3, c4, c5):
     raise TypeError("for compiled code")
 
 
-@overload(_polynomial, jit_options={"fastmath": FORMULA})
+@overload(_polynomial, FORMULA)
 def _overload_polynomial(z, c0, c1, c2, c3, c4, c5):
     def value(z, c0, c1, c2, c3, c4, c5):
         p = in_precision_of(z, c5) * z + in_precision_of(z, c4)
@@ -189,7 +196,7 @@ def _overload_polynomial(z, c0, c1, c2, c3, c4, c5):
     return value
 
 
-@overload(arcsin, jit_options={"fastmath": FORMULA})
+@overload(arcsin, FORMULA)
 def _overload_arcsin(x):
     return _arcsin
 

@@ -8,15 +8,18 @@ flags of each instruction when it inlines one function into the other.
 from functools import wraps
 
 from llvmlite import ir
-from numba import config, njit, types
+from numba import config, extending, njit, types
 from numba.extending import intrinsic, register_jitable
 
 FORMULA = {"contract", "nsz", "nnan", "ninf"}
 SUM = True
 
+# Nobody calls compiled code through a pointer; numba would make one for each function
+WITHOUT_POINTER = {"no_cfunc_wrapper": True}
+
 # Scalar functions that the kernels of all backends call; no fast-math flags: some compare with
 # infinity.
-formula = register_jitable
+formula = register_jitable(**WITHOUT_POINTER)
 
 
 def kernel(function):
@@ -24,6 +27,21 @@ def kernel(function):
     written.
     """
     return _compiled(function, SUM)
+
+
+def part(function):
+    """Compile a loop into the kernels that call it. As a kernel it would take longer, for the code
+    with which Python calls it.
+    """
+    return register_jitable(fastmath=SUM, **WITHOUT_POINTER)(function)
+
+
+def overload(function, fastmath=None):
+    """Choose the compiled code of a function by the types of its arguments, like
+    `numba.extending.overload`; it has the flags of its caller unless some are given.
+    """
+    flags = {} if fastmath is None else {"fastmath": fastmath}
+    return extending.overload(function, jit_options=flags | WITHOUT_POINTER)
 
 
 def exact_kernel(function):
@@ -37,7 +55,8 @@ def _compiled(function, fastmath):
     # Callees are compiled into their callers. Otherwise the process that compiles them links other
     # code than a process that loads them from the cache, and the last bits differ.
     options = {
-        "nogil": True, "forceinline": True, "fastmath": fastmath, "error_model": "numpy"
+        "nogil": True, "forceinline": True, "fastmath": fastmath, "error_model": "numpy",
+        **WITHOUT_POINTER,
     }  # fmt: skip
     if config.DISABLE_JIT:
         return _refusing(function)

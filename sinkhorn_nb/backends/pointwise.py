@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
 from .elementary import arcsin, exp2_within, in_precision_of, power
-from .jit import FORMULA
+from .jit import FORMULA, overload
 
 LOG2E = float(np.log2(np.e))
 
@@ -60,7 +59,7 @@ def add_inner(t, x, y):
     return t + sum(a * b for a, b in zip(x, y, strict=True))
 
 
-@overload(add_inner, jit_options={"fastmath": FORMULA})
+@overload(add_inner, FORMULA)
 def _overload_add_inner(t, x, y):
     if isinstance(y, types.Integer):
         return lambda t, x, y: t + x[y]
@@ -76,7 +75,7 @@ def exponent(cost, F, G, x, y):
     return (F + G) - scaled_cost(cost, add_terms(cost, F - F, x, y))
 
 
-@overload(exponent, jit_options={"fastmath": FORMULA})
+@overload(exponent, FORMULA)
 def _overload_exponent(cost, F, G, x, y):
     if isinstance(cost, types.NoneType):
         return lambda cost, F, G, x, y: add_inner(F + G, x, y)
@@ -88,7 +87,7 @@ def add_squares(t, x, y):
     return t + sum((a - b) * (a - b) for a, b in zip(x, y, strict=True))
 
 
-@overload(add_squares, jit_options={"fastmath": FORMULA})
+@overload(add_squares, FORMULA)
 def _overload_add_squares(t, x, y):
     if len(x) == 1:
         return lambda t, x, y: t + (x[0] - y[0]) * (x[0] - y[0])
@@ -100,7 +99,7 @@ def add_distances(t, x, y):
     return t + sum(abs(a - b) for a, b in zip(x, y, strict=True))
 
 
-@overload(add_distances, jit_options={"fastmath": FORMULA})
+@overload(add_distances, FORMULA)
 def _overload_add_distances(t, x, y):
     if len(x) == 1:
         return lambda t, x, y: t + abs(x[0] - y[0])
@@ -114,7 +113,7 @@ def add_terms(cost, t, x, y):
     return add_distances(t, x, y) if isinstance(cost, CityBlock) else add_squares(t, x, y)
 
 
-@overload(add_terms, jit_options={"fastmath": FORMULA})
+@overload(add_terms, FORMULA)
 def _overload_add_terms(cost, t, x, y):
     if isinstance(y, types.Integer):
         return lambda cost, t, x, y: x[y]
@@ -130,11 +129,11 @@ def scaled_cost(cost, s):
     if isinstance(cost, Power):
         return s**cost.half
     if isinstance(cost, Arc):
-        return cost.diameter * np.arcsin(min(np.sqrt(s) / cost.diameter, 1.0))
+        return cost.diameter * np.arcsin(np.minimum(np.sqrt(s) / cost.diameter, 1.0))
     return s
 
 
-@overload(scaled_cost, jit_options={"fastmath": FORMULA})
+@overload(scaled_cost, FORMULA)
 def _overload_scaled_cost(cost, s):
     kind = _kind(cost)
     if kind is Distance:
@@ -166,7 +165,7 @@ def slope(cost, s):
     return 1 / np.sqrt(s * (1 - s / squared)) if s < squared else s * 0
 
 
-@overload(slope, jit_options={"fastmath": FORMULA})
+@overload(slope, FORMULA)
 def _overload_slope(cost, s):
     def of_distance(cost, s):
         return in_precision_of(s, 1) / math.sqrt(s) if s > 0 else s - s
@@ -194,7 +193,7 @@ def half_cost(cost, scale, s):
     return scale * s if cost is None else scaled_cost(cost, s) / 2
 
 
-@overload(half_cost, jit_options={"fastmath": FORMULA})
+@overload(half_cost, FORMULA)
 def _overload_half_cost(cost, scale, s):
     if isinstance(cost, types.NoneType):
         return lambda cost, scale, s: scale * s
@@ -208,7 +207,7 @@ def log_root(F, G, cost):
     return (F + G) - cost
 
 
-@overload(log_root, jit_options={"fastmath": FORMULA})
+@overload(log_root, FORMULA)
 def _overload_log_root(F, G, cost):
     return lambda F, G, cost: (F + G) - cost
 
@@ -218,7 +217,7 @@ def entry(t, highest):
     return np.exp2(t) ** 2
 
 
-@overload(entry, jit_options={"fastmath": FORMULA})
+@overload(entry, FORMULA)
 def _overload_entry(t, highest):
     def square_of_root(t, highest):
         root = exp2_within(min(t, highest))

@@ -17,7 +17,7 @@ from .cost_slopes import CostSlopes
 from .envelope import Gradient
 from .linear_system import LinearSolve
 from .linearization import Linearization, of_weights
-from .reports import ImplicitGradient
+from .reports import ImplicitGradient, with_report
 
 
 class _Cotangent:
@@ -101,8 +101,10 @@ class _Cotangent:
             of.source.restore(of_weights(on_a, of.problem.source, self.masses[0])),
             of.target.restore(of_weights(on_b, of.problem.target, self.masses[1])),
         )
-        pulled = ImplicitGradient.of(gradient, report._replace(n_passes=system.n_passes))
-        return pulled if of.problem.has_points else pulled.with_costs(CostGradient(of, *factors))
+        pulled = with_report(ImplicitGradient(*gradient), report._replace(n_passes=system.n_passes))
+        if not of.problem.has_points:
+            pulled.C = CostGradient(of, *factors)
+        return pulled
 
     def _fix_constant(self) -> None:
         """Remove the normalization <a, f> = <b, g> from the cotangent, so that it applies to any

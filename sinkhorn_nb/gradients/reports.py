@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from ..common.array_types import Floats
 from ..common.representation import Represented, arrays
@@ -12,34 +11,38 @@ from .envelope import Gradient
 from .linear_system import LinearSolve
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from .cost_gradient import CostGradient
     from .matrix_changes import PlanTangent
 
 
-class Reported(Represented):
-    """A named tuple with the report of its linear solve in `linear_solve`."""
+class Reported(Protocol):
+    """What all derivatives here have beside their values."""
 
     linear_solve: LinearSolve
 
-    @classmethod
-    def of(cls, values: Iterable[Any], linear_solve: LinearSolve) -> Self:
-        """Make the tuple from the values and the report."""
-        reported = cls(*values)
-        reported.linear_solve = linear_solve
-        return reported
 
-    def sent(self, home: Home) -> Self:
-        """The values as arrays of another home, with the same report."""
-        return self.of(map(home.send, cast("tuple[Floats, ...]", self)), self.linear_solve)
-
-    def _facts(self) -> dict[str, object]:
-        solve = self.linear_solve
-        return arrays(self) | {"converged": solve.converged, "residual": f"{solve.residual:.2g}"}
+Result = TypeVar("Result", "ImplicitGradient", "Tangents", "HessianProduct")
 
 
-class ImplicitGradient(Reported, Gradient):
+def with_report(result: Result, linear_solve: LinearSolve) -> Result:
+    """The derivatives, with the report of their linear solve."""
+    result.linear_solve = linear_solve
+    return result
+
+
+def at_home(result: Result, home: Home) -> Result:
+    """The derivatives as arrays of another home, with the same attributes."""
+    moved = type(result)(*map(home.send, result))
+    vars(moved).update(vars(result))
+    return moved
+
+
+def _facts(result: Any) -> dict[str, object]:
+    solve = result.linear_solve
+    return arrays(result) | {"converged": solve.converged, "residual": f"{solve.residual:.2g}"}
+
+
+class ImplicitGradient(Gradient):
     """Derivatives of a scalar with respect to the arrays passed in: x (n, d), y (m, d), a (n,), b
     (m,).
 
@@ -47,16 +50,9 @@ class ImplicitGradient(Reported, Gradient):
     `toarray()`; otherwise it is None.
     """
 
+    linear_solve: LinearSolve
     C: CostGradient | None = None
-
-    def with_costs(self, C: CostGradient | None) -> Self:
-        """The derivatives, with those in the costs."""
-        self.C = C
-        return self
-
-    def sent(self, home: Home) -> Self:
-        """The values as arrays of another home, with the same report."""
-        return super().sent(home).with_costs(self.C)
+    _facts = _facts
 
 
 class _Tangents(NamedTuple):
@@ -65,23 +61,18 @@ class _Tangents(NamedTuple):
     value: float
 
 
-class Tangents(Reported, _Tangents):
+class Tangents(_Tangents):
     """Directional derivatives of f (n,), g (m,) and the value.
 
     For a matrix of costs, `plan` has those of the plan, as an (n, m) linear operator with
     `toarray()`; otherwise it is None.
     """
 
+    linear_solve: LinearSolve
     plan: PlanTangent | None = None
-
-    def with_plan(self, plan: PlanTangent | None) -> Self:
-        """The derivatives, with those of the plan."""
-        self.plan = plan
-        return self
-
-    def sent(self, home: Home) -> Self:
-        """The values as arrays of another home, with the same report."""
-        return super().sent(home).with_plan(self.plan)
+    __repr__ = Represented.__repr__  # type: ignore[assignment]
+    _repr_html_ = Represented._repr_html_
+    _facts = _facts
 
 
 class _HessianProduct(NamedTuple):
@@ -89,5 +80,10 @@ class _HessianProduct(NamedTuple):
     y: Floats
 
 
-class HessianProduct(Reported, _HessianProduct):
+class HessianProduct(_HessianProduct):
     """The Hessian of a value in (x, y) times a direction: x (n, d), y (m, d)."""
+
+    linear_solve: LinearSolve
+    __repr__ = Represented.__repr__  # type: ignore[assignment]
+    _repr_html_ = Represented._repr_html_
+    _facts = _facts

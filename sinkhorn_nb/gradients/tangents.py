@@ -13,7 +13,7 @@ from .cost_slopes import Changes, CostSlopes, Pair
 from .linear_system import LinearSolve
 from .linearization import Linearization, of_probabilities
 from .matrix_changes import CostChanges, PlanTangent
-from .reports import HessianProduct, Tangents
+from .reports import HessianProduct, Tangents, with_report
 
 
 def _solved(
@@ -65,12 +65,12 @@ def pushforward(of: Linearization, direction: Direction, tol: float) -> Tangents
         of.target.restore(dg - constant - log_masses @ rates.of_g),
         on_costs + _change_of_weights(of, da, db, log_masses),
     )
-    tangents = Tangents.of(values, report._replace(n_passes=of.system.n_passes))
-    if problem.has_points:
-        return tangents
-    log_mass = float(log_masses @ rates.log_mass)
-    factors = _factors_of_plan(of, on_weights, (df, dg), log_mass)
-    return tangents.with_plan(PlanTangent(of, factors, of_costs))
+    tangents = with_report(Tangents(*values), report._replace(n_passes=of.system.n_passes))
+    if not problem.has_points:
+        log_mass = float(log_masses @ rates.log_mass)
+        factors = _factors_of_plan(of, on_weights, (df, dg), log_mass)
+        tangents.plan = PlanTangent(of, factors, of_costs)
+    return tangents
 
 
 def _factors_of_plan(of: Linearization, on_weights: Pair, tangents: Pair, log_mass: float) -> Pair:
@@ -116,4 +116,4 @@ def hessian_vector_product(of: Linearization, dx: Floats, dy: Floats, tol: float
     on_x, on_y = slopes.curvatures((df, dg), moves, changes)
     mass = of.problem.mass
     values = of.source.restore(mass * on_x), of.target.restore(mass * on_y)
-    return HessianProduct.of(values, report._replace(n_passes=of.system.n_passes))
+    return with_report(HessianProduct(*values), report._replace(n_passes=of.system.n_passes))

@@ -15,9 +15,10 @@ from ..backends.self_check import Work
 from ..common.array_types import Booleans, Floats, Indices
 from ..costs import SQUARED_EUCLIDEAN, Cost
 from ..measures.partition import Partition
+from .few_pairs import are_few, count_of_few, softmin_of_few
 from .heavy_plan import HeavyPlan, heavy_plan
 from .ledger import Ledger
-from .side import Side
+from .side import PairSettings, Side
 from .trust import is_trusted, log
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class PairKernel:
         places = partition.points - self._origin
         bounds = partition.tiles(self._backend.points_a_tile)
         points = self._cost.embedded(partition.points, self._origin)
-        settings = self._cost, self.eps, self.dtype, self._backend
+        settings = PairSettings(self._cost, self.eps, self.dtype, self._backend)
         return Side(places, points, partition.probabilities, bounds, settings)
 
     @property
@@ -155,6 +156,9 @@ class PairKernel:
         part = self._at(rows)
         part._count(1)
         x, y = part._x, part._y
+        if are_few(x, y, self._kind):
+            count = count_of_few(x, f[rows], y, g, self._kind, theta)
+            return count if count <= most else np.inf
         F, G = x.exponents(f[rows]), y.exponents(g)
         found = self._backend.heavy_pairs(x.cloud, F, x.weights, y.cloud, G, y.weights, theta, most)
         return np.inf if found is None else len(found.columns)
@@ -190,6 +194,8 @@ class PairKernel:
             return self._at(rows).softmin(g)
         x, y = self._x, self._y
         self._count(1)
+        if are_few(x, y, self._kind):
+            return self.eps / LOG2E * softmin_of_few(x, y, self._kind, g)
         G = y.exponents(g) + LOG2E * log(y.weights)
         return -self.eps / LOG2E * self._backend.log_sum_exp(x.cloud, x.exponents(0.0), y.cloud, G)
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..backends.base import Backend
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Floats, Indices
 from ..costs import Cost
+
+
+class PairSettings(NamedTuple):
+    """How the pairs of a kernel are computed."""
+
+    cost: Cost
+    eps: float
+    dtype: str
+    backend: Backend
 
 
 class Side:
@@ -30,30 +41,43 @@ class Side:
         points: Floats,
         weights: Floats,
         bounds: Indices,
-        settings: tuple[Cost, float, str, Backend],
+        settings: PairSettings,
     ) -> None:
-        self.places, self.points, self.weights, self._bounds = places, points, weights, bounds
+        self.places = places
+        self.points = points
+        self.weights = weights
+        self._bounds = bounds
         self._settings = settings
-        cost, eps, dtype, backend = settings
-        self._to_exponent = LOG2E / eps
-        scale, kind = cost.kind(self._to_exponent)
+        self._to_exponent = LOG2E / settings.eps
+        scale, kind = settings.cost.kind(self._to_exponent)
+        self._scale = scale
         centers: Floats = np.zeros((len(bounds) - 1, points.shape[1]))
         offsets, self._half_squares = points, 0.0
         if kind is None:
             sizes = np.diff(bounds)
             centers = np.add.reduceat(points, bounds[:-1]) / sizes[:, None]
             offsets = points - np.repeat(centers, sizes, axis=0)
-        offsets = (offsets * scale).astype(dtype)
+        offsets = (offsets * scale).astype(settings.dtype)
         if kind is None:
             # The squares are those of the rounded offsets, so that the exponents belong to exact
             # costs between these.
             self._half_squares = np.einsum("ik,ik->i", offsets, offsets, dtype=np.float64) / 2
-        self.cloud = backend.load(offsets, centers * scale, bounds, kind)
+        self.cloud = settings.backend.load(offsets, centers * scale, bounds, kind)
         self.least_log_weight = float(np.log(weights[weights > 0].min(initial=1.0)))
+
+    @property
+    def scaled(self) -> Floats:
+        """(n, D) points in the unit of the exponents."""
+        return self.points * self._scale
+
+    def in_bits(self, potential: Floats | float) -> Floats:
+        """A potential in the unit of the exponents."""
+        bits: Floats = np.asarray(self._to_exponent * potential)
+        return bits
 
     def exponents(self, potential: Floats | float) -> Floats:
         """F or G, for a potential in units of cost."""
-        exponents = self._to_exponent * potential - self._half_squares
+        exponents = self.in_bits(potential) - self._half_squares
         return np.broadcast_to(exponents, len(self.points))
 
     def part(self, rows: Indices) -> Side:
@@ -64,6 +88,5 @@ class Side:
 
     def at_eps(self, eps: float) -> Side:
         """The side at another temperature."""
-        cost, _, dtype, backend = self._settings
-        settings = cost, eps, dtype, backend
+        settings = self._settings._replace(eps=eps)
         return Side(self.places, self.points, self.weights, self._bounds, settings)

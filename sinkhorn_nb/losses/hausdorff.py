@@ -16,7 +16,7 @@ from ..compression.choice import compressed_hausdorff
 from ..compression.hausdorff import Estimate
 from ..compression.solution import CompressedSolution, with_value_error
 from ..gradients import LINEAR_TOL
-from ..gradients.reports import ImplicitGradient
+from ..gradients.reports import ImplicitGradient, at_home
 from ..measures.clouds import Named
 from ..problem import Problem
 from ..results.solution import Solution
@@ -111,7 +111,8 @@ class HausdorffDivergence(Represented, RealNumber):
             If a linear system was not solved to the tolerance.
         """
         tol = validation.positive("tol", tol)
-        return warned(gradient_of(self.value, self.xx, self.yy, tol)).sent(self.xx.home)
+        gradient = gradient_of(self.value, self.xx, self.yy, tol)
+        return at_home(warned(gradient), self.xx.home)
 
     def _facts(self) -> dict[str, object]:
         facts = self.xx._facts() | {

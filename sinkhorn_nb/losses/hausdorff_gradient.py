@@ -9,7 +9,7 @@ import numpy as np
 from ..common.array_types import Floats
 from ..gradients import Gradient, with_value
 from ..gradients.linear_system import LinearSolve
-from ..gradients.reports import ImplicitGradient
+from ..gradients.reports import ImplicitGradient, with_report
 from ..kernels.choice import with_points
 from ..problem import Problem
 from ..results.solution import Solution
@@ -42,7 +42,7 @@ def gradient_of(value: float, xx: Solution, yy: Solution, tol: float) -> Implici
     residual = max(report.residual for report in reports)
     passes = sum(report.n_passes for report in reports)
     report = LinearSolve(residual, tol, max(report.n_iter for report in reports), passes)
-    return ImplicitGradient.of(gradient, report)
+    return with_report(ImplicitGradient(*gradient), report)
 
 
 def _parts(own: Solution, other: Solution, tol: float) -> _Parts:

@@ -15,7 +15,7 @@ from ..common.array_types import ArrayLike, Floats, Numbers
 from ..gradients import implicit, tangents
 from ..gradients.linear_system import LINEAR_TOL
 from ..gradients.linearization import Linearization
-from ..gradients.reports import HessianProduct, ImplicitGradient, Tangents
+from ..gradients.reports import HessianProduct, ImplicitGradient, Tangents, at_home
 from ..problem import Problem
 from .status import warned
 
@@ -87,7 +87,7 @@ def pullback(
         plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
     with single_threaded_blas():  # idle threads of BLAS spin on the cores that the passes need
         pulled = implicit.pullback(_linearized(solution), f, g, map, plan, tol)
-    return warned(pulled).sent(solution.home)
+    return at_home(warned(pulled), solution.home)
 
 
 def pushforward(
@@ -137,7 +137,7 @@ def pushforward(
     )
     with single_threaded_blas():
         pushed = tangents.pushforward(_linearized(solution), direction, tol)
-    return warned(pushed).sent(solution.home)
+    return at_home(warned(pushed), solution.home)
 
 
 def _changes(problem: Problem, C: ArrayLike) -> Floats:
@@ -182,7 +182,7 @@ def hessian_vector_product(
     Cost: six passes and two for each iteration of the linear solver. See `pullback`. Two of the
     passes are slower for other costs than |x - y|^2 / 2, and run on the CPU.
     """
-    return warned(hessian_of(solution, dx, dy, tol)).sent(solution.home)
+    return at_home(warned(hessian_of(solution, dx, dy, tol)), solution.home)
 
 
 def hessian_of(

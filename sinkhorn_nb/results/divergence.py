@@ -11,7 +11,7 @@ from ..common.real import RealNumber
 from ..common.representation import Represented
 from ..gradients import BOTH, LINEAR_TOL, Gradient, Sides, with_value
 from ..gradients.linear_system import LinearSolve
-from ..gradients.reports import HessianProduct
+from ..gradients.reports import HessianProduct, at_home, with_report
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from .compression import Compression
@@ -213,9 +213,8 @@ class Divergence(Represented, RealNumber):
         )
         # The halves are equal up to the marginal error
         of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)
-        return warned(HessianProduct.of((cross.x - of_self[0], cross.y - of_self[1]), report)).sent(
-            self._home
-        )
+        product = HessianProduct(cross.x - of_self[0], cross.y - of_self[1])
+        return at_home(warned(with_report(product, report)), self._home)
 
     def _facts(self) -> dict[str, object]:
         outcome = {

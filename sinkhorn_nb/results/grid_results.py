@@ -12,7 +12,7 @@ from ..common.array_types import ArrayLike, Floats
 from ..common.caching import cached_property
 from ..dual import Iterate
 from ..gradients import LINEAR_TOL, Gradient
-from ..gradients.reports import HessianProduct, ImplicitGradient, Tangents
+from ..gradients.reports import HessianProduct, ImplicitGradient, Tangents, with_report
 from ..measures.lattice import Lattice
 from ..measures.pixels import GridMeasure, Pixels
 from ..problem import Problem
@@ -109,7 +109,7 @@ class GridSolution(Solution):
         on_map = flat("map", map, source, source.dimension)
         parts = flat("f", f, source), flat("g", g, target), on_map
         found = self.on_points.pullback(*parts, plan, tol)
-        return ImplicitGradient.of(_shaped(self.problem, found), found.linear_solve)
+        return with_report(ImplicitGradient(*_shaped(self.problem, found)), found.linear_solve)
 
     def pushforward(
         self,
@@ -128,7 +128,7 @@ class GridSolution(Solution):
         changes = flat("a", a, source), flat("b", b, target)
         found = self.on_points.pushforward(*moves, *changes, tol, C)
         of_f, of_g = shaped(source, found.f), shaped(target, found.g)
-        return Tangents.of((of_f, of_g, found.value), found.linear_solve)
+        return with_report(Tangents(of_f, of_g, found.value), found.linear_solve)
 
     def hessian_vector_product(
         self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
@@ -207,7 +207,7 @@ def _hessian_product(
     dy = flat("dy", moves[1], target, source.dimension)
     found = on_points.hessian_vector_product(dx, dy, tol)
     values = shaped(source, found.x), shaped(target, found.y)
-    return HessianProduct.of(values, found.linear_solve)
+    return with_report(HessianProduct(*values), found.linear_solve)
 
 
 def flat(name: str, value: ArrayLike | None, measure: Any, *last: int) -> Floats | None:

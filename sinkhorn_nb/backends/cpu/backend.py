@@ -147,57 +147,51 @@ class CpuBackend:
 
     def sums(self, x, F, a, y, G, b):
         runs, costs = x.runs(y)
-        todo = panels(costs)
-        runs = runs._replace(
-            groups=np.repeat(np.arange(len(todo)), [last - first for _, (first, last) in todo])
-        )
-        rows, columns = self._sums(x, F, a, y, G, b, runs, todo, len(todo))
+        rows, columns = self._panel_sums(x, x.side(F, a), y, y.side(G, b), runs, panels(costs))
         return rows, columns.sum(axis=0, dtype=np.float64)
 
     def cluster_sums(self, x, F, a, y, G, b, bounds):
         runs, costs = x.runs(y, bounds)
         todo = panels(costs, np.flatnonzero(np.diff(runs.groups, prepend=-1)))
-        rows, columns = self._sums(x, F, a, y, G, b, runs, todo, len(bounds) - 1)
-        return rows, HostClusterSums(columns)
-
-    def _sums(self, x, F, a, y, G, b, runs, todo, n_groups):
-        x_side, y_side = x.side(F, a), y.side(G, b)
         rows = np.zeros(x.size)
-        columns = np.zeros((n_groups, y.size), y.dtype)
-
-        def task(p, bounds):
-            for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
-                cpu_kernels.panel_sums(x_part, y_side, runs, *ends, rows, columns)
-
-        self._run(x, task, todo)
-        return x.cut(rows), y.cut(columns)
+        columns = np.zeros((len(bounds) - 1, y.size), y.dtype)
+        self._add_sums(x, x.side(F, a), y.side(G, b), runs, todo, (rows, columns))
+        return x.cut(rows), HostClusterSums(y.cut(columns))
 
     def self_sums(self, x, F, a):
         side = x.side(F, a)
-        (runs, _) = x.runs(x)
+        runs, _ = x.runs(x)
         todo = panels((runs.stops - runs.starts) * (x.size - runs.starts))
-        sums = np.zeros((len(todo), x.size))
-
-        def task(p, bounds):
-            for part, *ends in _parts(side, side, runs, *bounds):
-                cpu_kernels.panel_self_sums(part, runs, *ends, sums[p])
-
-        self._run(x, task, todo)
-        return x.cut(sums.sum(axis=0))
+        rows, columns = self._panel_sums(x, side, x, side, runs, todo)
+        return rows + columns.sum(axis=0, dtype=np.float64)
 
     def row_sums(self, x, F, y, G, b):
-        x_side = x.side(F, np.zeros(x.n))
-        y_side = y.side(G, b)
-        (runs, costs) = x.runs(y)
+        runs, costs = x.runs(y)
         rows = np.zeros(x.size)
         none = np.zeros((1, 0), y.dtype)
-
-        def task(p, bounds):
-            for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
-                cpu_kernels.panel_sums(x_part, y_side, runs, *ends, rows, none)
-
-        self._run(x, task, panels(costs))
+        sides = x.side(F, np.zeros(x.n)), y.side(G, b)
+        self._add_sums(x, *sides, runs, panels(costs), (rows, none))
         return x.cut(rows)
+
+    def _panel_sums(self, x, x_side, y, y_side, runs, todo):
+        """Row sums, and column sums for each panel."""
+        rows = np.zeros(x.size)
+        columns = np.zeros((len(todo), y.size), y.dtype)
+        groups = np.repeat(np.arange(len(todo)), [last - first for _, (first, last) in todo])
+        self._add_sums(x, x_side, y_side, runs._replace(groups=groups), todo, (rows, columns))
+        return x.cut(rows), y.cut(columns)
+
+    def _add_sums(self, x, x_side, y_side, runs, todo, sums):
+        """Add to the row sums and to the column sums of the runs' groups; one side that is passed
+        twice is a cloud with itself, and takes half of the pairs.
+        """
+        is_half = x_side is y_side
+
+        def task(_, bounds):
+            for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
+                cpu_kernels.panel_sums(x_part, y_side, is_half, runs, *ends, *sums)
+
+        self._run(x, task, todo)
 
     def heavy_pairs(self, x, F, a, y, G, b, theta, most):
         x_side, y_side = x.side(F, a), y.side(G, b)

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
-from ..jit import exact_kernel, kernel
+from ..jit import exact_kernel, kernel, overload
 from .laplacian import factorize, solve_factored
 from .sparse_products import panel_product_twice
 

@@ -1,9 +1,8 @@
 """Entries of a plan at listed pairs, in float64."""
 
 import numpy as np
-from numba.extending import overload
 
-from ..jit import SUM, kernel, wide_vectors
+from ..jit import SUM, kernel, overload, wide_vectors
 from ..pointwise import add_terms, entry, half_cost, log_root
 from .threads import run
 
@@ -43,7 +42,7 @@ def _terms(cost, x, y):
     raise TypeError("for compiled code")
 
 
-@overload(_terms, jit_options={"fastmath": SUM})
+@overload(_terms, SUM)
 def _overload_terms(cost, x, y):
     def terms(cost, x, y):
         total = 0.0

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..elementary import exp2
-from ..jit import kernel, wide_vectors
+from ..jit import kernel, part, wide_vectors
 from .tile_weights import row_sum, times_cost, times_inner
 from .tiles import (
     add_sums,
@@ -48,60 +48,37 @@ class Runs(NamedTuple):
 
 
 @kernel
-def panel_sums(x, y, runs, first, last, row_sums, column_sums):
+def panel_sums(x, y, is_half, runs, first, last, row_sums, column_sums):
     """row_sums_i = sum_j b_j p_ij, and column_sums_gj += sum_i a_i p_ij over the rows i of group g;
     nothing is added to column sums of length 0.
+
+    If `is_half`, y is x, and only the pairs (i, j >= i) are computed, apart from squares on the
+    diagonal: each other pair serves row i and column j.
     """
     wide_vectors()
     scratch, A, B, partial = _scratch(y.weights)
     while first < last:
         stop = _same_tile(runs, first, last)
-        for t in range(len(y.bounds) - 1):
-            j0 = y.bounds[t]
-            j1 = y.bounds[t + 1]
-            d = _columns(x, runs.tiles[first], y, t, B)
+        own = runs.tiles[first]
+        for t in range(own if is_half else 0, len(y.bounds) - 1):
+            start = y.bounds[t]
+            end = y.bounds[t + 1]
+            is_diagonal = is_half and t == own
+            d = _columns(x, own, y, t, B)
             for r in range(first, stop):
                 i0, i1 = _rows(x, runs, r, d, y.references[t], A)
-                x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
-                add_sums(
-                    x.cost, x_tile, A[: i1 - i0], x.weights[i0:i1],
-                    y_tile, B[: j1 - j0], y.weights[j0:j1],
-                    partial[: j1 - j0], row_sums[i0:i1],
-                    column_sums[runs.groups[r], j0:j1],
-                )  # fmt: skip
-        first = stop
-
-
-@kernel
-def panel_self_sums(x, runs, first, last, sums):
-    """Add the pairs (i, j >= i) of the runs' rows to the sums; each pair serves row i and row j."""
-    wide_vectors()
-    scratch, A, B, partial = _scratch(x.weights)
-    while first < last:
-        stop = _same_tile(runs, first, last)
-        own = runs.tiles[first]
-        for t in range(own, len(x.bounds) - 1):
-            start = x.bounds[t]
-            d = _columns(x, own, x, t, B)
-            for r in range(first, stop):
-                i0, i1 = _rows(x, runs, r, d, x.references[t], A)
-                Ai = A[: i1 - i0]
-                ai = x.weights[i0:i1]
-                row_sums = sums[i0:i1]
-                if t == own:  # the square on the diagonal
-                    x_tile, y_tile = tile(x.cost, x.points, x.points, i0, i1, i0, i1, scratch)
-                    Bi = B[i0 - start : i1 - start]
+                j0 = i0 if is_diagonal else start
+                while j0 < end:
+                    is_square = is_diagonal and j0 == i0
+                    j1 = i1 if is_square else end
+                    x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
                     add_sums(
-                        x.cost, x_tile, Ai, ai, y_tile, Bi, ai,
-                        partial[: i1 - i0], row_sums, sums[:0],
+                        x.cost, x_tile, A[: i1 - i0], x.weights[i0:i1],
+                        y_tile, B[j0 - start : j1 - start], y.weights[j0:j1],
+                        partial[: j1 - j0], row_sums[i0:i1],
+                        column_sums[runs.groups[r], j0 : j0 if is_square else j1],
                     )  # fmt: skip
-                j0 = max(i1, start)
-                j1 = x.bounds[t + 1]
-                x_tile, y_tile = tile(x.cost, x.points, x.points, i0, i1, j0, j1, scratch)
-                add_sums(
-                    x.cost, x_tile, Ai, ai, y_tile, B[j0 - start : j1 - start], x.weights[j0:j1],
-                    partial[: j1 - j0], row_sums, sums[j0:j1],
-                )  # fmt: skip
+                    j0 = j1
         first = stop
 
 
@@ -132,7 +109,7 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
                 maxima[i] = new
 
 
-@kernel
+@part
 def log_sum(row, half):
     """max_j row_j and sum_j 2^(row_j - max). The maximum is taken by halves: LLVM does not
     vectorize a plain one.
@@ -152,7 +129,7 @@ def log_sum(row, half):
     return largest, total
 
 
-@kernel
+@part
 def larger(x, y, out):
     """out_k is the larger of x_k and y_k."""
     wide_vectors()
@@ -194,7 +171,7 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
                     out[i0 + i, n_sums + k] += product[i, k]
 
 
-@kernel
+@part
 def _same_tile(runs, first, last):
     """The end of the runs, starting with first, that lie in one tile."""
     stop = first
@@ -203,7 +180,7 @@ def _same_tile(runs, first, last):
     return stop
 
 
-@kernel
+@part
 def _columns(x, s, y, t, B):
     """The columns' part of the exponents between tiles s and t, and the vector from t's center to
     s's center.
@@ -215,7 +192,7 @@ def _columns(x, s, y, t, B):
     return d
 
 
-@kernel
+@part
 def _rows(x, runs, r, d, reference, A):
     """The rows' part of the exponents for a run, and the start and stop of its rows."""
     i0, i1 = runs.starts[r], runs.stops[r]
@@ -223,7 +200,7 @@ def _rows(x, runs, r, d, reference, A):
     return i0, i1
 
 
-@kernel
+@part
 def _scratch(like):
     """Scratch memory for a tile of products, A, B and sums of columns."""
     dtype = like.dtype

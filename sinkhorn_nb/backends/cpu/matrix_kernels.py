@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
 from ..elementary import exp2
-from ..jit import kernel, wide_vectors
+from ..jit import kernel, overload, part, wide_vectors
 from .kernels import log_sum
 from .tiles import PAD
 
@@ -40,7 +39,7 @@ def scaled(cost, per_cost):
 
 
 # Infinite numbers are expected here, and nowhere else
-@overload(scaled, jit_options={"fastmath": {"contract"}})
+@overload(scaled, {"contract"})
 def _overload_scaled(cost, per_cost):
     if per_cost == types.float32:
         return lambda cost, per_cost: min(np.float32(cost) * per_cost, np.float32(FORBIDDEN))
@@ -87,7 +86,7 @@ def panel_self_sums(lines, first, last, F, a, sums):
         sums[i] += row_sum
 
 
-@kernel
+@part
 def _add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
     """sum_j b_j p_rj over a stretch of a line, whose terms are stored unless `terms` is None."""
     wide_vectors()
@@ -102,7 +101,7 @@ def _add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
     return total
 
 
-@kernel
+@part
 def _gathered(terms, places):
     """The sum of the terms at some places."""
     total = terms[0] - terms[0]
@@ -150,7 +149,7 @@ def panel_column_log_sums(lines, start, stop, F, maxima, sums):
         _update_log_sums(own, lines.per_cost, F[r], maxima[start:stop], sums[start:stop])
 
 
-@kernel
+@part
 def _update_log_sums(costs, per_cost, Fr, maxima, sums):
     wide_vectors()
     for j in range(len(costs)):
@@ -194,7 +193,7 @@ def panel_column_products(lines, bounds, F, G, derivative, V, out):
                 out[j0 + j, k] += product[j, k]
 
 
-@kernel
+@part
 def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
     """p of the lines r0 to r1 and the columns j0 to j1, times the costs unless `derivative` is
     None; 0 where the cost is infinite.
@@ -207,7 +206,7 @@ def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
     return tile
 
 
-@kernel
+@part
 def _fill_line(costs, per_cost, Fr, G, derivative, out):
     wide_vectors()
     for j in range(len(costs)):

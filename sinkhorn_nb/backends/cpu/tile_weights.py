@@ -2,9 +2,8 @@
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
-from ..jit import SUM, kernel, wide_vectors
+from ..jit import SUM, overload, part, wide_vectors
 from ..pointwise import add_terms, scaled_cost, slope
 from .tiles import point
 
@@ -16,7 +15,7 @@ def times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
     raise TypeError("for compiled code")
 
 
-@overload(times_inner, jit_options={"fastmath": SUM})
+@overload(times_inner, SUM)
 def _overload_times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
     if isinstance(A, types.NoneType):
         return lambda pairs, A, i0, i1, B, j0, j1, scratch: None
@@ -48,7 +47,7 @@ def times_cost(cost, derivative, pairs, x, y):
     raise TypeError("for compiled code")
 
 
-@overload(times_cost, jit_options={"fastmath": SUM})
+@overload(times_cost, SUM)
 def _overload_times_cost(cost, derivative, pairs, x, y):
     if isinstance(derivative, types.NoneType) or isinstance(cost, types.NoneType):
         return lambda cost, derivative, pairs, x, y: None
@@ -65,7 +64,7 @@ def _overload_times_cost(cost, derivative, pairs, x, y):
     return multiplied
 
 
-@kernel
+@part
 def row_sum(row):
     """The sum of a row of a tile."""
     wide_vectors()

@@ -9,10 +9,9 @@ tile is padded with inert points to a multiple of PAD, so that vectors are full.
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
 from ..elementary import exp2
-from ..jit import FORMULA, SUM, wide_vectors
+from ..jit import FORMULA, SUM, overload, wide_vectors
 from ..pointwise import Given, add_inner, add_terms, exponent
 
 # The product of a tile takes 1.7 times as long at d = 4, 1.1 times at 6, .85-1.03 times at 8.
@@ -28,7 +27,7 @@ def point(cloud, i):
     return tuple(column[i] for column in cloud)
 
 
-@overload(point, jit_options={"fastmath": FORMULA})
+@overload(point, FORMULA)
 def _overload_point(cloud, i):
     if isinstance(cloud, types.NoneType):
         return lambda cloud, i: i
@@ -104,7 +103,7 @@ def sum_terms(cost, x, y, out):
     raise TypeError("for compiled code")
 
 
-@overload(sum_terms, jit_options={"fastmath": SUM})
+@overload(sum_terms, SUM)
 def _overload_sum_terms(cost, x, y, out):
     def sums(cost, x, y, out):
         wide_vectors()
@@ -131,7 +130,7 @@ def shift_rows(cost, x, F, d, reference, A):
     raise TypeError("for compiled code")
 
 
-@overload(shift_rows, jit_options={"fastmath": SUM})
+@overload(shift_rows, SUM)
 def _overload_shift_rows(cost, x, F, d, reference, A):
     def by_coordinate(cost, x, F, d, reference, A):
         wide_vectors()
@@ -163,7 +162,7 @@ def shift_columns(cost, y, G, d, reference, B):
     raise TypeError("for compiled code")
 
 
-@overload(shift_columns, jit_options={"fastmath": SUM})
+@overload(shift_columns, SUM)
 def _overload_shift_columns(cost, y, G, d, reference, B):
     def by_coordinate(cost, y, G, d, reference, B):
         wide_vectors()
@@ -205,7 +204,7 @@ def fill(cost, x, F, y, G, out):
     raise TypeError("for compiled code")
 
 
-@overload(fill, jit_options={"fastmath": SUM})
+@overload(fill, SUM)
 def _overload_fill(cost, x, F, y, G, out):
     def exponents(cost, x, F, y, G, out):
         wide_vectors()
@@ -224,7 +223,7 @@ def add_sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
     raise TypeError("for compiled code")
 
 
-@overload(add_sums, jit_options={"fastmath": SUM})
+@overload(add_sums, SUM)
 def _overload_add_sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
     def sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
         wide_vectors()

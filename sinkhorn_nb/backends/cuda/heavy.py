@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from . import tiles
 from .device import EXP2, device, syncthreads
 from .kernels import Reduction, walking
 
@@ -30,13 +31,20 @@ def list_kernel(dtype, shape, kind):
         n_placed=1,
         n_totals=1,
         total=np.uint64,
+        n_parts=1,
         columns_too=False,
-        keeps=True,
+        clear=_clear_nothing,
         is_open=_being_open(dtype, shape),
+        begin=tiles.beginning(shape),
         add_tile=_noting(dtype, shape),
         add_rows=_listing(shape),
     )
     return walking(dtype, shape, False, kind, reduction)
+
+
+@device
+def _clear_nothing(x, p, y, q, places, listed, me):
+    """The first launch adds to the lists, too."""
 
 
 def _being_open(dtype, shape):
@@ -94,7 +102,7 @@ def _listing(shape):
     n_bits = shape.tile // lanes
 
     @device
-    def list_rows(bits, parts, places, listed, q, j0, base, i1, me):
+    def list_rows(x, s, y, t, base, i1, j0, bits, parts, places, listed, q, me):
         """Append the columns of a tile to the lists of a block's rows."""
         syncthreads()
         for r in range(rows):

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..elementary import exp2 as clipped_exp2
 from . import tiles
-from .device import SIMULATOR, cuda, device, kernel, syncthreads
+from .device import SIMULATOR, cuda, kernel, syncthreads
 from .pairs import LIGHT, SIGN, adding_tile, exponents_of, shape_of_terms, weighing
 
 SHARERS = 4 if SIMULATOR else 128  # threads that sum one group of cluster sums
@@ -44,13 +44,15 @@ class Reduction(NamedTuple):
     """The sums or lists that a pass makes of its pairs, tile by tile of a thread."""
 
     n_placed: Any  # values of a column in shared memory
-    n_totals: Any  # of a row
+    n_totals: Any  # numbers that a thread keeps of each row
     total: Any  # their type
+    n_parts: Any  # of them that all threads put in shared memory at a time
     columns_too: Any  # whether each thread has sums of columns
-    keeps: Any  # whether the first launch adds to what there is
+    clear: Any  # fills what a block adds to, before the first launch does
     is_open: Any  # whether a block of rows takes part
+    begin: Any  # gives a thread the weights of its rows, and clears what it keeps of them
     add_tile: Any
-    add_rows: Any
+    add_rows: Any  # adds what the threads have kept
 
 
 @cache
@@ -67,9 +69,11 @@ def sums_kernel(dtype, shape, n_values, columns_too, is_self, kind=None, factor=
         n_placed=n_values + (factor == SIGN),
         n_totals=n_values + (factor == LIGHT),
         total=np.dtype(dtype).type,
+        n_parts=1,
         columns_too=columns_too,
-        keeps=False,
-        is_open=device(lambda sums, q, base, i1, shared, me: True),
+        clear=tiles.clearing_sums(dtype, shape, columns_too),
+        is_open=tiles.always_open,
+        begin=tiles.beginning(shape),
         add_tile=adding_tile(dtype, shape, n_values, columns_too, weigh),
         add_rows=tiles.adding_rows(shape),
     )
@@ -81,30 +85,36 @@ def walking(dtype, shape, is_self, kind, reduction):
     number = np.dtype(dtype).type
     block = shape.block
     step = shape.step
-    lanes = shape.lanes
-    tile = shape.tile
     tile_shape = shape.rows, shape.columns
     rows, columns = tile_shape
     in_registers = shape.few
     near_shape = shape.near
     held_shape = shape.held
-    (n_placed, n_totals, total, columns_too, keeps, is_open, add_tile, add_rows) = reduction
-    slots = tile // step * shape.threads if columns_too else 1
-    width = 1 + n_placed
-    (place, place_parts) = tiles.placing(dtype, shape, n_placed)
-    (hold, hold_weights) = tiles.holding(dtype, shape)
-    exponents = exponents_of(dtype, shape, kind)
     terms_shape = shape_of_terms(shape, kind)
-    clear = tiles.clearing(shape)
+    beside_shape = shape.tile, 1 + reduction.n_placed
+    totals_shape = rows, reduction.n_totals
+    parts_shape = reduction.n_parts * shape.lanes, block
+    columns_too = reduction.columns_too
+    slots = shape.tile // step * shape.threads if columns_too else 1
+    total = reduction.total
+
+    place, place_parts = tiles.placing(dtype, shape, reduction.n_placed)
+    hold = tiles.holding(dtype, shape)
+    exponents = exponents_of(dtype, shape, kind)
     empty, add_columns = tiles.adding_columns(shape)
+    clear = reduction.clear
+    is_open = reduction.is_open
+    begin = reduction.begin
+    add_tile = reduction.add_tile
+    add_rows = reduction.add_rows
 
     @kernel
     def pass_over(x, y, row_sums, column_sums, start, stop):
         # One per line: the simulator distinguishes arrays by lines
         near = cuda.shared.array(near_shape, number)
-        beside = cuda.shared.array((tile, width), number)
+        beside = cuda.shared.array(beside_shape, number)
         shared = cuda.shared.array(block, number)
-        parts = cuda.shared.array((lanes, block), total)
+        parts = cuda.shared.array(parts_shape, total)
         own = cuda.shared.array((slots, columns), number)
         held = (
             cuda.local.array(held_shape, number)
@@ -112,7 +122,7 @@ def walking(dtype, shape, is_self, kind, reduction):
             else cuda.shared.array(held_shape, number)
         )
         t = cuda.local.array(tile_shape, number)
-        totals = cuda.local.array((rows, n_totals), total)
+        totals = cuda.local.array(totals_shape, total)
         A = cuda.local.array(rows, number)
         a = cuda.local.array(rows, number)
         terms = cuda.local.array(terms_shape, number)
@@ -120,10 +130,8 @@ def walking(dtype, shape, is_self, kind, reduction):
         p = cuda.blockIdx.x
         q = cuda.blockIdx.y
         me = np.uint32(cuda.threadIdx.x)
-        if start == 0 and not keeps:
-            clear(x, p, row_sums, q, number(0), me)
-            if columns_too:
-                clear(y, q, column_sums, p, number(0), me)
+        if start == 0:
+            clear(x, p, y, q, row_sums, column_sums, me)
         for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
             j0 = y.pieces[v, 0]
             j1 = y.pieces[v, 1]
@@ -143,14 +151,16 @@ def walking(dtype, shape, is_self, kind, reduction):
                     if not is_open(row_sums, q, base, i1, shared, me):
                         continue
                     hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
-                    hold_weights(x, base, i1, a, totals, me)
+                    begin(x, base, i1, A, a, totals, me)
                     for s in range(np.int32((j1 - j0 + step - 1) // step)):
                         exponents(
                             x, base, i1, y, j0, j1, np.uint32(s), held, near, beside,
                             A, terms, t, me,
                         )  # fmt: skip
                         add_tile(x, np.uint32(s), terms, t, beside, a, totals, sums, own, me)
-                    add_rows(totals, parts, row_sums, column_sums, q, j0, base, i1, me)
+                    add_rows(
+                        x, of_x, y, of_y, base, i1, j0, totals, parts, row_sums, column_sums, q, me
+                    )
                 if columns_too and not (is_self and of_x == of_y):
                     add_columns(own, column_sums, p, j0, j1, me)
 

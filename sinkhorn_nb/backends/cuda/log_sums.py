@@ -1,7 +1,5 @@
-"""The pass for sums of exponents of any size on the GPU: each thread keeps the maximum of a row and
-the sum relative to it.
-
-It walks over the pairs as the passes of `kernels` do.
+"""Sums of exponents of any size on the GPU: each thread keeps the maximum of a row and the sum
+relative to it.
 """
 
 from functools import cache
@@ -10,8 +8,10 @@ import numpy as np
 
 from ..elementary import exp2 as clipped_exp2
 from . import tiles
-from .device import EXP2, cuda, device, kernel, syncthreads
-from .pairs import exponents_of, shape_of_terms
+from .device import EXP2, device, syncthreads
+from .kernels import Reduction, walking
+
+LARGEST, TOTAL = 0, 1  # of a row, relative to its part of the exponents
 
 
 @cache
@@ -19,75 +19,48 @@ def log_sums_kernel(dtype, shape, kind=None):
     """maxima_qi = max of the exponents of row i over chunk q, and sums_qi = sum_j 2^(exponent -
     maximum).
     """
+    reduction = Reduction(
+        n_placed=0,
+        n_totals=2,
+        total=np.dtype(dtype).type,
+        n_parts=2,
+        columns_too=False,
+        clear=_clearing(dtype, shape),
+        is_open=tiles.always_open,
+        begin=_beginning(dtype, shape),
+        add_tile=_going_on(dtype, shape),
+        add_rows=_merging(shape),
+    )
+    return walking(dtype, shape, False, kind, reduction)
+
+
+def _clearing(dtype, shape):
+    number = np.dtype(dtype).type
+    clear_side = tiles.clearing(shape)
+    inert = number(tiles.INERT)
+
+    @device
+    def clear(x, p, y, q, maxima, sums, me):
+        clear_side(x, p, maxima, q, inert, me)
+        clear_side(x, p, sums, q, number(0), me)
+
+    return clear
+
+
+def _beginning(dtype, shape):
     number = np.dtype(dtype).type
     rows = shape.rows
-    columns = shape.columns
-    block = shape.block
-    step = shape.step
-    lanes = shape.lanes
-    tile = shape.tile
-    in_registers = shape.few
-    near_shape = shape.near
-    held_shape = shape.held
-    (place, place_parts) = tiles.placing(dtype, shape, 0)
-    (hold, _) = tiles.holding(dtype, shape)
-    exponents = exponents_of(dtype, shape, kind)
-    go_on = _going_on(dtype, shape)
-    merge = _merging(shape)
-    clear = tiles.clearing(shape)
     inert = number(tiles.INERT)
-    terms_shape = shape_of_terms(shape, kind)
 
-    @kernel
-    def pass_over(x, y, maxima, sums, start, stop):
-        near = cuda.shared.array(near_shape, number)
-        beside = cuda.shared.array((tile, 1), number)
-        shared = cuda.shared.array(block, number)
-        parts = cuda.shared.array((2, lanes, block), number)
-        held = (
-            cuda.local.array(held_shape, number)
-            if in_registers
-            else cuda.shared.array(held_shape, number)
-        )
-        t = cuda.local.array((rows, columns), number)
-        A = cuda.local.array(rows, number)
-        largest = cuda.local.array(rows, number)
-        totals = cuda.local.array(rows, number)
-        terms = cuda.local.array(terms_shape, number)
-        p = cuda.blockIdx.x
-        q = cuda.blockIdx.y
-        me = np.uint32(cuda.threadIdx.x)
-        if start == 0:
-            clear(x, p, maxima, q, inert, me)
-            clear(x, p, sums, q, number(0), me)
-        for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
-            j0 = y.pieces[v, 0]
-            j1 = y.pieces[v, 1]
-            of_y = y.pieces[v, 2]
-            syncthreads()
-            place(y, j0, j1, near, beside, me)
-            for u in range(x.ends[p], x.ends[p + 1]):
-                i0 = x.pieces[u, 0]
-                i1 = x.pieces[u, 1]
-                of_x = x.pieces[u, 2]
-                syncthreads()
-                place_parts(x, of_x, y, of_y, j0, j1, beside, me)
-                for base in range(i0, i1, block):
-                    hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
-                    # The rows' part of the exponents may be of any size, and is added in float64
-                    for r in range(rows):
-                        A[r] = number(0)
-                        largest[r] = inert
-                        totals[r] = number(0)
-                    for s in range(np.int32((j1 - j0 + step - 1) // step)):
-                        exponents(
-                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside,
-                            A, terms, t, me,
-                        )  # fmt: skip
-                        go_on(t, largest, totals)
-                    merge(x, of_x, y, of_y, base, i1, largest, totals, parts, maxima, sums, q, me)
+    @device
+    def begin(x, base, i1, A, a, totals, me):
+        # The rows' part of the exponents may be of any size, and is added in float64
+        for r in range(rows):
+            A[r] = number(0)
+            totals[r, LARGEST] = inert
+            totals[r, TOTAL] = number(0)
 
-    return pass_over
+    return begin
 
 
 def _going_on(dtype, shape):
@@ -96,16 +69,17 @@ def _going_on(dtype, shape):
     columns = shape.columns
 
     @device
-    def go_on(t, largest, totals):
+    def go_on(x, s, terms, t, beside, a, totals, sums, own, me):
         """Update a thread's maxima and sums with another tile."""
         for r in range(rows):
-            new = largest[r]
+            new = totals[r, LARGEST]
             for c in range(columns):
                 new = max(new, t[r, c])
-            total = totals[r] * exp2(largest[r] - new)
+            total = totals[r, TOTAL] * exp2(totals[r, LARGEST] - new)
             for c in range(columns):
                 total += exp2(t[r, c] - new)
-            largest[r], totals[r] = new, total
+            totals[r, LARGEST] = new
+            totals[r, TOTAL] = total
 
     return go_on
 
@@ -118,12 +92,13 @@ def _merging(shape):
     block = shape.block
 
     @device
-    def merge(x, s, y, t, base, i1, largest, totals, parts, maxima, sums, q, me):
+    def merge(x, s, y, t, base, i1, j0, totals, parts, maxima, sums, q, me):
         """Merge the maxima and sums of a block, lane by lane, in float64."""
         syncthreads()
         for r in range(rows):
-            parts[0, me % lanes, me // lanes + r * groups] = largest[r]
-            parts[1, me % lanes, me // lanes + r * groups] = totals[r]
+            own = me // lanes + r * groups
+            parts[LARGEST * lanes + me % lanes, own] = totals[r, LARGEST]
+            parts[TOTAL * lanes + me % lanes, own] = totals[r, TOTAL]
         syncthreads()
         for r in range(me, min(block, i1 - base), threads):
             i = base + r
@@ -131,12 +106,12 @@ def _merging(shape):
             maximum = maxima[q, i, 0]
             total = sums[q, i, 0]
             for lane in range(lanes):
-                other = A + np.float64(parts[0, lane, r])
+                other = A + np.float64(parts[LARGEST * lanes + lane, r])
                 new = max(maximum, other)
-                total = total * clipped_exp2(maximum - new) + parts[1, lane, r] * clipped_exp2(
-                    other - new
-                )
+                added = parts[TOTAL * lanes + lane, r] * clipped_exp2(other - new)
+                total = total * clipped_exp2(maximum - new) + added
                 maximum = new
-            maxima[q, i, 0], sums[q, i, 0] = maximum, total
+            maxima[q, i, 0] = maximum
+            sums[q, i, 0] = total
 
     return merge

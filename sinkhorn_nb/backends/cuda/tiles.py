@@ -150,8 +150,8 @@ def placing(dtype, shape, n_values):
 
 @cache
 def holding(dtype, shape):
-    """Functions that give each thread its rows: part A of the exponents, coordinates if they are
-    few, and weights.
+    """The function that gives each thread its rows: part A of the exponents, and coordinates if
+    they are few.
     """
     number = np.dtype(dtype).type
     threads = shape.threads
@@ -170,14 +170,24 @@ def holding(dtype, shape):
             for k in range(dimension):
                 held[r, k] = x.points[min(base + own, i1 - 1), k]
 
+    return hold
+
+
+@cache
+def beginning(shape):
+    """The function that gives each thread the weights of its rows, and clears its totals."""
+    lanes = shape.lanes
+    groups = shape.groups
+    rows = shape.rows
+
     @device
-    def hold_weights(x, base, i1, a, totals, me):
+    def begin(x, base, i1, A, a, totals, me):
         for r in range(rows):
             a[r] = x.values[min(base + me // lanes + r * groups, i1 - 1), 0]
             for k in range(totals.shape[1]):
                 totals[r, k] = 0
 
-    return hold, hold_weights
+    return begin
 
 
 @cache
@@ -197,6 +207,27 @@ def clearing(shape):
 
 
 @cache
+def clearing_sums(dtype, shape, columns_too):
+    """The function that clears a block's sums of rows and, if there are any, of columns."""
+    zero = np.dtype(dtype).type(0)
+    clear = clearing(shape)
+
+    @device
+    def clear_sums(x, p, y, q, row_sums, column_sums, me):
+        clear(x, p, row_sums, q, zero, me)
+        if columns_too:
+            clear(y, q, column_sums, p, zero, me)
+
+    return clear_sums
+
+
+@device
+def always_open(sums, chunk, base, i1, shared, me):
+    """All blocks of rows take part."""
+    return True
+
+
+@cache
 def adding_rows(shape):
     """A function that adds the row sums of a block over its lanes, in order."""
     threads = shape.threads
@@ -206,7 +237,7 @@ def adding_rows(shape):
     block = shape.block
 
     @device
-    def add_rows(totals, parts, row_sums, column_sums, chunk, j0, base, i1, me):
+    def add_rows(x, s, y, t, base, i1, j0, totals, parts, row_sums, column_sums, chunk, me):
         for k in range(totals.shape[1]):
             syncthreads()
             for r in range(rows):
