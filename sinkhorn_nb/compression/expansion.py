@@ -16,7 +16,7 @@ from ..backends.cpu.compressed_taylor import taylor
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
 from ..costs import SQUARED_EUCLIDEAN
-from ..kernels.side import Side
+from ..kernels.side import PairSettings, Side
 from ..measures.partition import Partition
 from .cells import Cells
 from .nodes import Nodes
@@ -146,7 +146,7 @@ def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
 
 def _side(tiles: Tiles, eps: float) -> Side:
     partition: Partition = tiles.partition
-    settings = SQUARED_EUCLIDEAN, eps, PAIRS, CpuBackend()
+    settings = PairSettings(SQUARED_EUCLIDEAN, eps, PAIRS, CpuBackend())
     points, weights = partition.points, partition.probabilities
     return Side(points, points, weights, tiles.bounds, settings)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 from ..common.array_types import Floats
 from ..common.representation import Represented, arrays
@@ -32,7 +32,7 @@ def with_report(result: Result, linear_solve: LinearSolve) -> Result:
 
 def at_home(result: Result, home: Home) -> Result:
     """The derivatives as arrays of another home, with the same attributes."""
-    moved = type(result)(*map(home.send, result))
+    moved = type(result)(*map(home.send, cast("tuple[Any, ...]", result)))
     vars(moved).update(vars(result))
     return moved
 
@@ -70,7 +70,7 @@ class Tangents(_Tangents):
 
     linear_solve: LinearSolve
     plan: PlanTangent | None = None
-    __repr__ = Represented.__repr__  # type: ignore[assignment]
+    __repr__ = Represented.__repr__
     _repr_html_ = Represented._repr_html_
     _facts = _facts
 
@@ -84,6 +84,6 @@ class HessianProduct(_HessianProduct):
     """The Hessian of a value in (x, y) times a direction: x (n, d), y (m, d)."""
 
     linear_solve: LinearSolve
-    __repr__ = Represented.__repr__  # type: ignore[assignment]
+    __repr__ = Represented.__repr__
     _repr_html_ = Represented._repr_html_
     _facts = _facts

@@ -54,6 +54,11 @@ class Reduction(NamedTuple):
     add_tile: Any
     add_rows: Any  # adds what the threads have kept
 
+    @property
+    def steps(self):
+        """The functions that the walk calls."""
+        return self.clear, self.is_open, self.begin, self.add_tile, self.add_rows
+
 
 @cache
 def sums_kernel(dtype, shape, n_values, columns_too, is_self, kind=None, factor=None):
@@ -102,11 +107,7 @@ def walking(dtype, shape, is_self, kind, reduction):
     hold = tiles.holding(dtype, shape)
     exponents = exponents_of(dtype, shape, kind)
     empty, add_columns = tiles.adding_columns(shape)
-    clear = reduction.clear
-    is_open = reduction.is_open
-    begin = reduction.begin
-    add_tile = reduction.add_tile
-    add_rows = reduction.add_rows
+    clear, is_open, begin, add_tile, add_rows = reduction.steps
 
     @kernel
     def pass_over(x, y, row_sums, column_sums, start, stop):
