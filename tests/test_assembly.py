@@ -5,11 +5,12 @@ import re
 import numba
 import pytest
 from llvmlite import binding
-from numba import float32, float64, int64, types
+from numba import boolean, float32, float64, int64, types
 
 from sinkhorn_nb.backends.cpu import kernels as cpu_kernels
 from sinkhorn_nb.backends.cpu import plan_kernels
 from sinkhorn_nb.backends.cpu.kernels import Runs, Side
+from sinkhorn_nb.backends.jit import SUM
 
 pytestmark = pytest.mark.slow
 
@@ -50,12 +51,12 @@ def runs():
     return types.NamedUniTuple(int64[::1], 4, Runs)
 
 
-def assembly(kernel, *arguments):
-    """The assembly of a kernel with the options of the library, compiled here (a cached kernel has
-    no assembly).
+def assembly(function, *arguments):
+    """The assembly of a kernel or a part of one with the options of the library, compiled here (a
+    cached kernel has no assembly).
     """
-    options = {name: kernel.targetoptions[name] for name in ("fastmath", "error_model")}
-    compiled = numba.njit(**options)(kernel.py_func)
+    code = getattr(function, "py_func", function)
+    compiled = numba.njit(fastmath=SUM, error_model="numpy")(code)
     compiled.compile(arguments)
     (text,) = compiled.inspect_asm().values()
     return text
@@ -67,9 +68,8 @@ def panel_sums():
 
     def compiled(number, d):
         x = side(number, d)
-        return assembly(
-            cpu_kernels.panel_sums, x, x, runs(), int64, int64, float64[::1], number[:, ::1]
-        )
+        sums = float64[::1], number[:, ::1]
+        return assembly(cpu_kernels.panel_sums, x, x, boolean, runs(), int64, int64, *sums)
 
     return {kind: compiled(*KINDS[kind]) for kind in KINDS}
 
