@@ -147,7 +147,8 @@ def walking(dtype, shape, is_self, kind, reduction):
                     continue
                 syncthreads()
                 place_parts(x, of_x, y, of_y, j0, j1, beside, me)
-                empty(own, me)
+                if columns_too:
+                    empty(own, me)
                 for base in range(i0, i1, block):
                     if not is_open(row_sums, q, base, i1, shared, me):
                         continue
