@@ -57,18 +57,40 @@ def test_it_is_told_before_the_compiler_works():
     assert function.signatures == []
 
 
-def test_kernels_from_the_cache_are_not_compiled(tmp_path):
-    (tmp_path / "kernels.py").write_text(MODULE)
+def counts_of_two_processes(folder, **environment):
+    """The numbers of kernels that each of two processes compiles."""
+    (folder / "kernels.py").write_text(MODULE)
     package = str(Path(sinkhorn_nb.__file__).parents[1])
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": package}
     command = [sys.executable, "-c", SCRIPT]
     runs = [
         subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+            command,
+            cwd=folder,
+            env=os.environ | environment | {"PYTHONPATH": package},
+            capture_output=True,
+            text=True,
+            check=True,
         )
         for _ in range(2)
     ]
-    assert [int(done.stdout) for done in runs] == [1, 0]
+    return [int(done.stdout) for done in runs]
+
+
+def test_kernels_from_the_cache_are_not_compiled(tmp_path):
+    assert counts_of_two_processes(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == [1, 0]
+
+
+def test_a_folder_for_the_library_alone(tmp_path):
+    numba_folder, own = tmp_path / "numba", tmp_path / "own"
+    folders = {"NUMBA_CACHE_DIR": str(numba_folder), "SINKHORN_NB_CACHE": str(own)}
+    assert counts_of_two_processes(tmp_path, **folders) == [1, 0]
+    assert list(own.rglob("*.nbi")) and not numba_folder.exists()
+
+
+def test_nothing_is_kept(tmp_path):
+    folders = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "SINKHORN_NB_CACHE": "off"}
+    assert counts_of_two_processes(tmp_path, **folders) == [1, 1]
+    assert not list(tmp_path.rglob("*.nbi"))
 
 
 WARM = """

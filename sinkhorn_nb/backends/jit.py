@@ -5,6 +5,7 @@ trick and must not be reassociated (`FORMULA`); sums may be reassociated (`SUM`)
 flags of each instruction when it inlines one function into the other.
 """
 
+import os
 from functools import wraps
 
 from llvmlite import ir
@@ -13,6 +14,10 @@ from numba.extending import intrinsic, register_jitable
 
 FORMULA = {"contract", "nsz", "nnan", "ninf"}
 SUM = True
+
+# The folder of the library's compiled kernels, or NO_CACHE; numba's own folder by default
+CACHE = os.environ.get("SINKHORN_NB_CACHE", "")
+NO_CACHE = "off"
 
 # Nobody calls compiled code through a pointer; numba would make one for each function
 WITHOUT_POINTER = {"no_cfunc_wrapper": True}
@@ -60,10 +65,19 @@ def _compiled(function, fastmath):
     }  # fmt: skip
     if config.DISABLE_JIT:
         return _refusing(function)
+    return njit(**options)(function) if CACHE == NO_CACHE else _cached(function, options)
+
+
+def _cached(function, options):
+    """A kernel that is kept in the folder, or in the process if no folder can be written."""
+    usual = config.CACHE_DIR
     try:
+        config.CACHE_DIR = CACHE or usual
         return njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder for its cache
         return njit(**options)(function)
+    finally:
+        config.CACHE_DIR = usual
 
 
 def _refusing(function):
