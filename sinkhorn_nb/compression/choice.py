@@ -10,10 +10,10 @@ from ..costs import SQUARED_EUCLIDEAN
 from ..initializers import Auto, Initializer, Resumed, Warm
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
-from ..results.compression import LEAST_POINTS, SMALL, Compression
+from ..results.compression import LEAST_ON_GPU, LEAST_POINTS, SMALL, Compression
 from .compressed import Compressed
 from .divergence import CompressedDivergence
-from .hausdorff import Estimate, hausdorff
+from .hausdorff import Hausdorff
 from .rounds import Rounds
 from .solution import CompressedSolution, solutions
 
@@ -54,21 +54,18 @@ def compressed_divergence(
 
 def compressed_hausdorff(
     problem: Problem, solver: Sinkhorn, home: Home = HOST
-) -> tuple[tuple[CompressedSolution, CompressedSolution, Estimate] | None, Compression]:
+) -> tuple[tuple[CompressedSolution, CompressedSolution, Hausdorff] | None, Compression]:
     """The self solutions of a problem's measures and their Hausdorff divergence, like
     `compressed_solution`.
     """
-    if problem.resolution:
-        reason = "the error that the cells of a stream hide is not known for this divergence"
-        return None, Compression.none(reason)
     found, report = compressed(problem, solver, is_debiased=True)
     if not found:
         return None, report
-    estimate = hausdorff(found)
-    if (lost := lost_in_error(problem, solver, *estimate)) is not None:
+    divergence = Hausdorff(found, solver)
+    if (lost := lost_in_error(problem, solver, *divergence.estimate)) is not None:
         return None, lost
     _, xx, yy = (replace(solution, home=home) for solution in solutions(found, solver))
-    return (xx, yy, estimate), report
+    return (xx, yy, divergence), report
 
 
 def lost_in_error(
@@ -84,6 +81,26 @@ def lost_in_error(
 
 
 def compressed(
+    problem: Problem, solver: Sinkhorn, is_debiased: bool
+) -> tuple[Compressed | None, Compression]:
+    """Solutions between nodes, or None and the reason, which is an error for streams."""
+    found, report = _tried(problem, solver, is_debiased)
+    if found is None:
+        require_all_points(problem, report.reason)
+    return found, report
+
+
+def require_all_points(problem: Problem, reason: str) -> None:
+    """Refuse the plain solve of a stream: nobody knows what its cells would hide."""
+    if problem.resolution:
+        raise ValueError(
+            "chunks: expected a problem that is solved between nodes, which tells what the cells "
+            f"of a stream hide, got one that is not: {reason}; change this or, to compare the "
+            "nodes of the cells alone, pass measure.points and measure.weights"
+        )
+
+
+def _tried(
     problem: Problem, solver: Sinkhorn, is_debiased: bool
 ) -> tuple[Compressed | None, Compression]:
     """Solutions between nodes, or None and the reason."""
@@ -109,9 +126,12 @@ def _against(problem: Problem, solver: Sinkhorn) -> str | None:
     is_automatic = solver.compression == "auto"
     if solver.compression is None:
         return "the solver has compression=None"
-    is_small = len(problem.source) + len(problem.target) <= LEAST_POINTS
-    if is_automatic and is_small and not problem.resolution:
-        return SMALL.reason
+    n_points = len(problem.source) + len(problem.target)
+    if is_automatic and not problem.resolution:
+        if n_points <= LEAST_POINTS:
+            return SMALL.reason
+        if solver.backend == "cuda" and n_points <= LEAST_ON_GPU:
+            return f"a GPU solves {LEAST_ON_GPU} points or fewer as fast without"
     if (setting := _unusual(solver)) is not None:
         return f"the solver has {setting}"
     if problem.cost != SQUARED_EUCLIDEAN:
@@ -133,8 +153,6 @@ def _unusual(solver: Sinkhorn) -> str | None:
             return f"{name}={getattr(solver, name)!r}"
     if solver.dtype == "float64":
         return "dtype='float64'"
-    if solver.backend == "cuda":
-        return "backend='cuda'"
     return None if _is_free(solver._start) else "a start other than 'auto'"
 
 

@@ -50,7 +50,7 @@ class Expanded(NamedTuple):
         """The error that the cells of a stream hide, if nodes of wider cells change a value by
         this.
         """
-        return max(half.coarseness for half in self.halves) ** MERGING * abs(change)
+        return hidden(max(half.coarseness for half in self.halves), change)
 
     @property
     def T(self) -> Expanded:
@@ -197,6 +197,13 @@ def require_rows(problem: Problem) -> None:
             "slopes(chunk) of a divergence, or pass measure.points and measure.weights for "
             "results at the nodes"
         )
+
+
+def hidden(coarseness: float, change: float) -> float:
+    """The error of a value that the cells of a stream hide, of this share of the width of the cells
+    that have nodes, if these nodes change the value by this.
+    """
+    return coarseness**MERGING * abs(change)
 
 
 def with_value_error(facts: dict[str, object], error: float) -> dict[str, object]:

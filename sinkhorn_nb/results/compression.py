@@ -51,4 +51,5 @@ class Compression(Represented):
 
 
 LEAST_POINTS = 20_000  # of both measures together: smaller problems are solved as fast without
+LEAST_ON_GPU = 300_000  # a GPU makes a plain solve of so many in a tenth of a second, on paper
 SMALL = Compression.none(f"there are no more than {LEAST_POINTS} points")
