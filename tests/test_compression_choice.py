@@ -97,7 +97,7 @@ def test_a_plain_self_solution_makes_a_plain_solve():
     ("settings", "words"),
     [
         ({"compression": None}, "compression=None"),
-        ({"compression": "auto"}, "no more than 20000 points"),
+        ({"compression": "auto"}, "no more than 12000 points"),
         ({"compression": 1.0, "acceleration": "none"}, "acceleration='none'"),
         ({"compression": 1.0, "certify": True}, "certify=True"),
         ({"compression": 1.0, "dtype": "float64"}, "dtype='float64'"),

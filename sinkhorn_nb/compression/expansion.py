@@ -138,10 +138,10 @@ def _expanded(centers: Floats, guess: Extended, there: OnNodes) -> Expansion:
     second, third = _cumulants(means, d)
     images = np.stack([means[k,] for k in range(d)], axis=1)
     images = (np.repeat(tile_images * scale, mine.sizes, axis=0) + images) / scale
-    restored = map(
-        partition.restore, (f, images, second / (scale**2 * eps), third / (scale**3 * eps**2))
-    )
-    return Expansion(*restored)
+    # second / (scale^2 eps) and third / (scale^3 eps^2), in floats for points of any size
+    second = second / LOG2E
+    third = third / (LOG2E**1.5 * math.sqrt(eps))
+    return Expansion(*map(partition.restore, (f, images, second, third)))
 
 
 def _side(tiles: Tiles, eps: float) -> Side:
