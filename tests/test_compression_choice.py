@@ -160,6 +160,31 @@ def test_too_many_nodes_are_plain(large, monkeypatch):
     assert "as many nodes as there are points" in report.reason
 
 
+def found_by_default(monkeypatch, scale, tol):
+    """The report for small clouds, as if these were large."""
+    monkeypatch.setattr(choice, "LEAST_POINTS", 100)
+    x, y, _, _, blur = problem("mixtures", SMALL)
+    small = Problem(Measure.of(x), Measure.of(y), (scale * blur) ** 2)
+    return compressed_solution(small, Sinkhorn(tol=tol))[1]
+
+
+def test_too_many_nodes_after_cuts_are_plain(monkeypatch):
+    monkeypatch.setattr(rounds.Rounds, "_work", lambda self, nodes: 0.0)
+    report = found_by_default(monkeypatch, 0.4, 1e-2)
+    assert not report and report.reason.startswith("cells of 2 blur would need 39%")
+
+
+def test_rounds_that_would_take_as_long_as_a_plain_solve_are_not_made(monkeypatch):
+    assert found_by_default(monkeypatch, 0.6, 1e-2)
+    monkeypatch.setattr(rounds, "MOST_WORK", 0.1)
+    report = found_by_default(monkeypatch, 0.6, 1e-2)
+    assert report.reason.startswith("cells of 2 blur would take about as long as a plain solve")
+    monkeypatch.setattr(rounds, "MOST_WORK", 0.2)
+    monkeypatch.setattr(rounds, "AT_ONE", 1e-4)  # too hopeful
+    report = found_by_default(monkeypatch, 0.6, 2e-3)  # the work of both rounds together
+    assert report.reason.startswith("cells of 1.3 blur would take about as long as a plain solve")
+
+
 def test_marginals_that_do_not_hold_are_plain(large, monkeypatch):
     x, y, _, _, blur = large
     monkeypatch.setattr(rounds, "AT_ONE", 1e-9)

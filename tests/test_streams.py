@@ -196,6 +196,10 @@ def test_points_far_from_a_stream_take_softmins_over_the_nodes(found):
         lambda d: d.xy.map(),
         lambda d: d.xy.plan,
         lambda d: d.xy.gradient(),
+        lambda d: d.xy.transport_cost,
+        lambda d: d.xy.pullback(f=np.zeros(len(d.xy.problem.source))),
+        lambda d: d.xy.pushforward(),
+        lambda d: d.hessian_vector_product(),
     ],
 )
 def test_results_of_all_rows_are_refused_with_the_cure(found, ask):

@@ -182,11 +182,13 @@ class Rounds:
         if self.kappa is not None or self.problem.resolution:
             return None
         share = self._share(nodes)
-        if share < MOST_SHARE and spent + self._work(nodes) < MOST_WORK:
-            return None
-        return Compression.none(
-            f"cells of {kappa:.2g} blur would need {share:.0%} as many nodes as there are points"
-        )
+        many = f"{share:.0%} as many nodes as there are points"
+        if share >= MOST_SHARE:
+            return Compression.none(f"cells of {kappa:.2g} blur would need {many}")
+        if spent + self._work(nodes) >= MOST_WORK:
+            reason = f"cells of {kappa:.2g} blur would take about as long as a plain solve"
+            return Compression.none(f"{reason}, with {many} in {self.problem.source.dimension}-d")
+        return None
 
     def _share(self, nodes: list[Nodes]) -> float:
         """The number of nodes, as a share of the points."""

@@ -85,6 +85,7 @@ class CompressedSolution(Solution):
     def iterate(self) -> Iterate:
         """The potentials of the points, with marginal ratios from one full pass in float32."""
         problem = self.problem
+        require_rows(problem)
         solved = self.problem.reduced
         f = problem.source.collapse(self._f)
         g = problem.target.collapse(self._g)
