@@ -205,6 +205,20 @@ def test_data_that_are_too_wide_for_float32_are_plain(large):
     assert found is None and "too wide for float32" in report.reason
 
 
+@pytest.mark.parametrize(
+    ("unit", "word"), [(1e-40, "small"), (1e-9, ""), (1e9, ""), (1e40, "large")]
+)
+def test_results_do_not_depend_on_the_unit_of_the_points(unit, word):
+    x, y, _, _, blur = problem("warp", 300)
+    found = snb.entropic_ot(
+        x * unit, y * unit, blur=blur * unit, solver=Sinkhorn(compression=1.0, tol=5e-3)
+    )
+    assert found.value / unit**2 == pytest.approx(
+        snb.entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=1e-5)).value, rel=1e-3
+    )
+    assert bool(found.compression) == (not word) and word in found.compression.reason
+
+
 def test_a_plain_solve_has_the_same_bits_with_and_without_compression():
     x, y, a, b, blur = problem("mixtures", SMALL)
     auto = snb.sinkhorn_divergence(x, y, a, b, blur=blur)

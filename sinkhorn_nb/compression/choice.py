@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LEAST_TOL = 1e-4  # nodes are solved in float32
 HIGHEST_DIMENSION = 10  # an expansion has the cube of it as many numbers
 MOST_BLURS = 1000.0  # along an axis: float32 between nodes is exact enough
+LARGEST_BLUR = 1e15  # in the unit of the points: the squares of 1000 blurs are within float32
 # A divergence far below eps, whose error is above this share of it, is left to a plain solve, which
 # takes some seconds for this number of pairs.
 LOST = 0.25
@@ -140,10 +141,16 @@ def _against(problem: Problem, solver: Sinkhorn) -> str | None:
         return f"there are more than {HIGHEST_DIMENSION} dimensions"
     if is_automatic and solver.tol < LEAST_TOL:
         return f"tol is below {LEAST_TOL:g}"
+    if not 1 / LARGEST_BLUR <= problem.blur <= LARGEST_BLUR:
+        return f"the blur is {problem.blur:.2g}, too {_far(problem.blur)} for squares in float32"
     width = Rounds(problem, solver, False).extent / problem.blur
     if width > MOST_BLURS:
         return f"the data are {width:.2g} blurs wide, too wide for float32"
     return None
+
+
+def _far(blur: float) -> str:
+    return "large" if blur > 1 else "small"
 
 
 def _unusual(solver: Sinkhorn) -> str | None:
