@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..backends.cpu.threads import single_threaded_blas
-from ..costs import SQUARED_EUCLIDEAN
+from ..costs import SQUARED_EUCLIDEAN, cost_of
 from ..initializers import Auto, Initializer, Resumed, Warm
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
@@ -20,6 +20,7 @@ from .solution import CompressedSolution, solutions
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
+DISTANCE = cost_of(1)
 LEAST_TOL = 1e-4  # nodes are solved in float32
 HIGHEST_DIMENSION = 10  # an expansion has the cube of it as many numbers
 MOST_BLURS = 1000.0  # along an axis: float32 between nodes is exact enough
@@ -59,6 +60,10 @@ def compressed_hausdorff(
     """The self solutions of a problem's measures and their Hausdorff divergence, like
     `compressed_solution`.
     """
+    if problem.cost != SQUARED_EUCLIDEAN:
+        reason = f"the cost {problem.cost.formula} is not |x - y|^2 / 2, which is smooth"
+        require_all_points(problem, reason)
+        return None, Compression.none(reason)
     found, report = compressed(problem, solver, is_debiased=True)
     if not found:
         return None, report
@@ -135,8 +140,10 @@ def _against(problem: Problem, solver: Sinkhorn) -> str | None:
             return f"a GPU solves {LEAST_ON_GPU} points or fewer as fast without"
     if (setting := _unusual(solver)) is not None:
         return f"the solver has {setting}"
-    if problem.cost != SQUARED_EUCLIDEAN:
-        return f"the cost {problem.cost.formula} is not |x - y|^2 / 2, which is smooth"
+    if problem.cost not in (SQUARED_EUCLIDEAN, DISTANCE):
+        return f"the cost {problem.cost.formula} is neither |x - y| nor |x - y|^2 / 2"
+    if problem.cost == DISTANCE and problem.resolution:
+        return "for the cost |x - y| all points are needed"
     if problem.source.dimension > HIGHEST_DIMENSION:
         return f"there are more than {HIGHEST_DIMENSION} dimensions"
     if is_automatic and solver.tol < LEAST_TOL:
