@@ -97,7 +97,7 @@ def test_a_plain_self_solution_makes_a_plain_solve():
     ("settings", "words"),
     [
         ({"compression": None}, "compression=None"),
-        ({"compression": "auto"}, "no more than 20000 points"),
+        ({"compression": "auto"}, "no more than 12000 points"),
         ({"compression": 1.0, "acceleration": "none"}, "acceleration='none'"),
         ({"compression": 1.0, "certify": True}, "certify=True"),
         ({"compression": 1.0, "dtype": "float64"}, "dtype='float64'"),
@@ -144,12 +144,12 @@ def test_expansions_without_end_are_plain(monkeypatch):
     assert "too much memory" in reason_of(Sinkhorn(compression=1.0, tol=5e-3)).reason
 
 
-@pytest.mark.parametrize("terms", [{"p": 1, "blur": 0.2}, {"cost": "cityblock", "eps": 0.2}])
-def test_costs_with_a_kink_are_plain(terms):
+@pytest.mark.parametrize("terms", [{"p": 1.5, "blur": 0.2}, {"cost": "cityblock", "eps": 0.2}])
+def test_other_costs_are_plain(terms):
     x, y = np.random.default_rng(0).random((2, 30, 2))
     problem = Problem(Measure.of(x), Measure.of(y), *terms_of(**terms))
     found, report = compressed_solution(problem, Sinkhorn(compression=1.0))
-    assert found is None and "which is smooth" in report.reason
+    assert found is None and "is neither |x - y| nor |x - y|^2 / 2" in report.reason
 
 
 def test_too_many_nodes_are_plain(large, monkeypatch):
@@ -158,6 +158,31 @@ def test_too_many_nodes_are_plain(large, monkeypatch):
     solver = Sinkhorn(tol=1e-2)
     report = snb.entropic_ot(x, y, blur=5 * blur, solver=solver).compression
     assert "as many nodes as there are points" in report.reason
+
+
+def found_by_default(monkeypatch, scale, tol):
+    """The report for small clouds, as if these were large."""
+    monkeypatch.setattr(choice, "LEAST_POINTS", 100)
+    x, y, _, _, blur = problem("mixtures", SMALL)
+    small = Problem(Measure.of(x), Measure.of(y), (scale * blur) ** 2)
+    return compressed_solution(small, Sinkhorn(tol=tol))[1]
+
+
+def test_too_many_nodes_after_cuts_are_plain(monkeypatch):
+    monkeypatch.setattr(rounds.Rounds, "_work", lambda self, nodes: 0.0)
+    report = found_by_default(monkeypatch, 0.4, 1e-2)
+    assert not report and report.reason.startswith("cells of 2 blur would need 39%")
+
+
+def test_rounds_that_would_take_as_long_as_a_plain_solve_are_not_made(monkeypatch):
+    assert found_by_default(monkeypatch, 0.6, 1e-2)
+    monkeypatch.setattr(rounds, "MOST_WORK", 0.1)
+    report = found_by_default(monkeypatch, 0.6, 1e-2)
+    assert report.reason.startswith("cells of 2 blur would take about as long as a plain solve")
+    monkeypatch.setattr(rounds, "MOST_WORK", 0.2)
+    monkeypatch.setattr(rounds, "AT_ONE", 1e-4)  # too hopeful
+    report = found_by_default(monkeypatch, 0.6, 2e-3)  # the work of both rounds together
+    assert report.reason.startswith("cells of 1.3 blur would take about as long as a plain solve")
 
 
 def test_marginals_that_do_not_hold_are_plain(large, monkeypatch):
@@ -178,6 +203,20 @@ def test_data_that_are_too_wide_for_float32_are_plain(large):
     assert "blurs wide, too wide for float32" in report.reason
     found, report = compressed_solution(problem, Sinkhorn(compression=1.0))
     assert found is None and "too wide for float32" in report.reason
+
+
+@pytest.mark.parametrize(
+    ("unit", "word"), [(1e-40, "small"), (1e-9, ""), (1e9, ""), (1e40, "large")]
+)
+def test_results_do_not_depend_on_the_unit_of_the_points(unit, word):
+    x, y, _, _, blur = problem("warp", 300)
+    found = snb.entropic_ot(
+        x * unit, y * unit, blur=blur * unit, solver=Sinkhorn(compression=1.0, tol=5e-3)
+    )
+    assert found.value / unit**2 == pytest.approx(
+        snb.entropic_ot(x, y, blur=blur, solver=Sinkhorn(tol=1e-5)).value, rel=1e-3
+    )
+    assert bool(found.compression) == (not word) and word in found.compression.reason
 
 
 def test_a_plain_solve_has_the_same_bits_with_and_without_compression():

@@ -145,3 +145,28 @@ def test_what_a_change_earns_is_the_difference_without_rounding():
     np.testing.assert_allclose(price.earned_beyond(f, change), expected, atol=1e-15)
     assert price.earned_beyond(f, change)[2] == pytest.approx(1.15e-12 * np.exp(-6), rel=1e-10)
     assert Price(0.1, 0.0).earned(f) is f
+
+
+REACHES = [(None, None), (4.0, 4.0), (None, 2.0)]
+
+
+@pytest.mark.parametrize("reach", REACHES)
+def test_implicit_derivatives_are_those_of_a_plain_solve(reach):
+    """The potentials of all points are right, and so are full passes from them."""
+    (x, y, a, b), terms = clouds_of("mixtures", 1.0, (1.0, 1.0 if None in reach else 3.0), 500)
+    terms["reach"] = tuple(None if r is None else r * terms["blur"] for r in reach)
+    mine, theirs = (
+        snb.entropic_ot(x, y, a, b, **terms, solver=solver) for solver in (COMPRESSED, PLAIN)
+    )
+    f, g, U, V = np.sin(9 * x[:, 0]) * a, np.cos(9 * y[:, 0]) * b, x[:, :1], y[:, 1:]
+    of_both = [
+        (
+            *solution.pullback(f=f, g=g, plan=(U, V)),
+            *solution.pushforward(x=np.sin(9 * x), y=y)[:2],
+            *solution.hessian_vector_product(x, np.cos(9 * y)),
+        )
+        for solution in (mine, theirs)
+    ]
+    assert mine.compression
+    for own, other in zip(*of_both, strict=True):
+        assert distance(own, other) <= 0.01

@@ -1,12 +1,15 @@
 """Measures from chunks: the same bits however the points are divided, and the values of all points."""
 
+import warnings
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
 
 import sinkhorn_nb as snb
+from sinkhorn_nb.compression import solution
 from sinkhorn_nb.compression.cuts import MOST, most_parts
 from sinkhorn_nb.costs.city_block import CityBlock
 from sinkhorn_nb.marginals import Marginals
@@ -108,6 +111,42 @@ def test_a_stream_is_compared_with_points_in_memory(streams, exact):
     assert batched.value == mixed.value
 
 
+def test_hausdorff_divergences_of_streams_state_what_the_cells_hide(streams, monkeypatch):
+    plain = snb.hausdorff_divergence(X, Y, blur=BLUR, solver=snb.Sinkhorn(tol=1e-4))
+    wide = [snb.Measure.from_chunks([cloud], side=BLUR) for cloud in (X, Y)]
+    for pair, most in ((streams, 1e-2), (wide, 0.2)):
+        with warnings.catch_warnings(action="ignore", category=snb.ConvergenceWarning):
+            mine = snb.hausdorff_divergence(*pair, blur=BLUR, solver=SOLVER)
+        assert abs(mine.value - plain.value) <= mine.value_error <= most * plain.value
+    monkeypatch.setattr(solution, "MERGING", np.inf)
+    of_rows = replace(mine.between_nodes).estimate.error
+    assert 0 < of_rows < 0.95 * mine.value_error
+    with pytest.raises(ValueError, match="read from chunks"):
+        mine.gradient()
+
+
+PLAIN_OF_STREAMS = {
+    "another cost": lambda s: snb.sinkhorn_divergence(*s, blur=BLUR, p=1),
+    "no compression": lambda s: snb.entropic_ot(
+        *s, blur=BLUR, solver=snb.Sinkhorn(compression=None)
+    ),
+    "far too wide": lambda s: snb.sinkhorn_negentropy(s[0], blur=1e-4),
+}
+
+
+@pytest.mark.parametrize("solve", PLAIN_OF_STREAMS.values(), ids=PLAIN_OF_STREAMS)
+def test_plain_solves_of_streams_are_refused_with_the_cure(solve, streams):
+    with pytest.raises(ValueError, match=r"cells of a stream hide.*pass measure.points"):
+        solve(streams)
+
+
+def test_functions_that_state_no_hidden_error_refuse_streams(streams):
+    tested = partial(snb.sinkhorn_two_sample_test, blur=BLUR)
+    for function in (snb.mmd, snb.wasserstein_bounds, tested):
+        with pytest.raises(ValueError, match=r"y: expected points in memory.*pass measure.points"):
+            function(X[:50], streams[1])
+
+
 def test_equal_streams_have_the_divergence_zero(streams):
     again = snb.Measure.from_chunks(np.array_split(X[::-1], 5), side=BLUR / 4)
     divergence = snb.sinkhorn_divergence(streams[0], again, blur=BLUR, solver=SOLVER)
@@ -157,6 +196,10 @@ def test_points_far_from_a_stream_take_softmins_over_the_nodes(found):
         lambda d: d.xy.map(),
         lambda d: d.xy.plan,
         lambda d: d.xy.gradient(),
+        lambda d: d.xy.transport_cost,
+        lambda d: d.xy.pullback(f=np.zeros(len(d.xy.problem.source))),
+        lambda d: d.xy.pushforward(),
+        lambda d: d.hessian_vector_product(),
     ],
 )
 def test_results_of_all_rows_are_refused_with_the_cure(found, ask):

@@ -184,8 +184,16 @@ def sampled(
 
     kernel = GibbsKernel(x, y, price.eps, PAIRS, "cpu")
     logs = x.restore(kernel.log_row_sums(x.sort(f), y.sort(g)))
+    return sample_of(logs, f, rows.shares, prices)
+
+
+def sample_of(logs: Floats, f: Floats, shares: Floats, prices: tuple[Price, Price]) -> Sample:
+    """The sample of rows from logs of their marginal ratios, potentials and shares; the prices are
+    those of their own side and of the other one.
+    """
+    price, of_other = prices
     u = f / price.eps
     are_exact = price.rate == of_other.rate == 0
     ratios = np.exp(np.minimum(logs, LARGEST_LOG))
-    mass = 1.0 if are_exact else float(rows.shares @ ratios)
-    return Sample(logs + price.rate * u, u, rows.shares, price.rate, mass)
+    mass = 1.0 if are_exact else float(shares @ ratios)
+    return Sample(logs + price.rate * u, u, shares, price.rate, mass)

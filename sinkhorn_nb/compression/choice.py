@@ -6,23 +6,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..backends.cpu.threads import single_threaded_blas
-from ..costs import SQUARED_EUCLIDEAN
+from ..costs import SQUARED_EUCLIDEAN, cost_of
 from ..initializers import Auto, Initializer, Resumed, Warm
 from ..interop.arrays import HOST, Home
 from ..problem import Problem
-from ..results.compression import LEAST_POINTS, SMALL, Compression
+from ..results.compression import LEAST_ON_GPU, LEAST_POINTS, SMALL, Compression
 from .compressed import Compressed
 from .divergence import CompressedDivergence
-from .hausdorff import Estimate, hausdorff
+from .hausdorff import Hausdorff
 from .rounds import Rounds
 from .solution import CompressedSolution, solutions
 
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
+DISTANCE = cost_of(1)
 LEAST_TOL = 1e-4  # nodes are solved in float32
 HIGHEST_DIMENSION = 10  # an expansion has the cube of it as many numbers
 MOST_BLURS = 1000.0  # along an axis: float32 between nodes is exact enough
+LARGEST_BLUR = 1e15  # in the unit of the points: the squares of 1000 blurs are within float32
 # A divergence far below eps, whose error is above this share of it, is left to a plain solve, which
 # takes some seconds for this number of pairs.
 LOST = 0.25
@@ -54,21 +56,22 @@ def compressed_divergence(
 
 def compressed_hausdorff(
     problem: Problem, solver: Sinkhorn, home: Home = HOST
-) -> tuple[tuple[CompressedSolution, CompressedSolution, Estimate] | None, Compression]:
+) -> tuple[tuple[CompressedSolution, CompressedSolution, Hausdorff] | None, Compression]:
     """The self solutions of a problem's measures and their Hausdorff divergence, like
     `compressed_solution`.
     """
-    if problem.resolution:
-        reason = "the error that the cells of a stream hide is not known for this divergence"
+    if problem.cost != SQUARED_EUCLIDEAN:
+        reason = f"the cost {problem.cost.formula} is not |x - y|^2 / 2, which is smooth"
+        require_all_points(problem, reason)
         return None, Compression.none(reason)
     found, report = compressed(problem, solver, is_debiased=True)
     if not found:
         return None, report
-    estimate = hausdorff(found)
-    if (lost := lost_in_error(problem, solver, *estimate)) is not None:
+    divergence = Hausdorff(found, solver)
+    if (lost := lost_in_error(problem, solver, *divergence.estimate)) is not None:
         return None, lost
     _, xx, yy = (replace(solution, home=home) for solution in solutions(found, solver))
-    return (xx, yy, estimate), report
+    return (xx, yy, divergence), report
 
 
 def lost_in_error(
@@ -84,6 +87,26 @@ def lost_in_error(
 
 
 def compressed(
+    problem: Problem, solver: Sinkhorn, is_debiased: bool
+) -> tuple[Compressed | None, Compression]:
+    """Solutions between nodes, or None and the reason, which is an error for streams."""
+    found, report = _tried(problem, solver, is_debiased)
+    if found is None:
+        require_all_points(problem, report.reason)
+    return found, report
+
+
+def require_all_points(problem: Problem, reason: str) -> None:
+    """Refuse the plain solve of a stream: nobody knows what its cells would hide."""
+    if problem.resolution:
+        raise ValueError(
+            "chunks: expected a problem that is solved between nodes, which tells what the cells "
+            f"of a stream hide, got one that is not: {reason}; change this or, to compare the "
+            "nodes of the cells alone, pass measure.points and measure.weights"
+        )
+
+
+def _tried(
     problem: Problem, solver: Sinkhorn, is_debiased: bool
 ) -> tuple[Compressed | None, Compression]:
     """Solutions between nodes, or None and the reason."""
@@ -109,21 +132,32 @@ def _against(problem: Problem, solver: Sinkhorn) -> str | None:
     is_automatic = solver.compression == "auto"
     if solver.compression is None:
         return "the solver has compression=None"
-    is_small = len(problem.source) + len(problem.target) <= LEAST_POINTS
-    if is_automatic and is_small and not problem.resolution:
-        return SMALL.reason
+    n_points = len(problem.source) + len(problem.target)
+    if is_automatic and not problem.resolution:
+        if n_points <= LEAST_POINTS:
+            return SMALL.reason
+        if solver.backend == "cuda" and n_points <= LEAST_ON_GPU:
+            return f"a GPU solves {LEAST_ON_GPU} points or fewer as fast without"
     if (setting := _unusual(solver)) is not None:
         return f"the solver has {setting}"
-    if problem.cost != SQUARED_EUCLIDEAN:
-        return f"the cost {problem.cost.formula} is not |x - y|^2 / 2, which is smooth"
+    if problem.cost not in (SQUARED_EUCLIDEAN, DISTANCE):
+        return f"the cost {problem.cost.formula} is neither |x - y| nor |x - y|^2 / 2"
+    if problem.cost == DISTANCE and problem.resolution:
+        return "for the cost |x - y| all points are needed"
     if problem.source.dimension > HIGHEST_DIMENSION:
         return f"there are more than {HIGHEST_DIMENSION} dimensions"
     if is_automatic and solver.tol < LEAST_TOL:
         return f"tol is below {LEAST_TOL:g}"
+    if not 1 / LARGEST_BLUR <= problem.blur <= LARGEST_BLUR:
+        return f"the blur is {problem.blur:.2g}, too {_far(problem.blur)} for squares in float32"
     width = Rounds(problem, solver, False).extent / problem.blur
     if width > MOST_BLURS:
         return f"the data are {width:.2g} blurs wide, too wide for float32"
     return None
+
+
+def _far(blur: float) -> str:
+    return "large" if blur > 1 else "small"
 
 
 def _unusual(solver: Sinkhorn) -> str | None:
@@ -133,8 +167,6 @@ def _unusual(solver: Sinkhorn) -> str | None:
             return f"{name}={getattr(solver, name)!r}"
     if solver.dtype == "float64":
         return "dtype='float64'"
-    if solver.backend == "cuda":
-        return "backend='cuda'"
     return None if _is_free(solver._start) else "a start other than 'auto'"
 
 

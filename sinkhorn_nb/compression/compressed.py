@@ -8,8 +8,11 @@ from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.compression import Compression
 from ..results.solution import Solution
+from .cells import Cells
 from .check import ROWS, Checked, Sample, sampled, to_check
+from .direct import DirectHalf, rows_of, sampled_directly
 from .expansion import Expansion, Parts, expand
+from .halves import Half
 from .potentials import Potential
 from .price import Price
 
@@ -25,7 +28,8 @@ class Compressed(NamedTuple):
 
     The problem knows whether its measures are equal. The potentials, their expansions and the
     sampled marginals are those of the problem, of its transposed one, and for a divergence of the
-    two self problems.
+    two self problems. Without expansions, for |x - y|, the parts, potentials and expansions are
+    empty.
     """
 
     problem: Problem
@@ -35,6 +39,7 @@ class Compressed(NamedTuple):
     expansions: list[Expansion]
     samples: list[Sample]
     report: Compression
+    halves: list[Half] | list[DirectHalf]
 
     @property
     def marginal_error(self) -> float:
@@ -53,6 +58,31 @@ def extended_to_cells(
         for k, potential in enumerate(potentials)
     ]
     return potentials, expansions
+
+
+def halves_of(
+    measures: tuple[Measure, Measure],
+    parts: list[Parts],
+    potentials: list[Potential],
+    expansions: list[Expansion],
+    prices: tuple[Price, Price],
+) -> list[Half]:
+    """The potentials at all points, of all problems."""
+    halves = []
+    for k, expansion in enumerate(expansions):
+        own = OWN[k]
+        there = potentials[OPPOSITE[k]]
+        part = parts[own]
+        halves.append(Half(measures[own], part.cells, expansion, there, part.places, prices[own]))
+    return halves
+
+
+def checked_directly(halves: list[DirectHalf], cells: list[Cells], count: int) -> list[Sample]:
+    """The marginals of all problems in rows drawn from both measures, summed over all points."""
+    rows = [rows_of(halves[side], cells[side], count) for side in (0, 1)]
+    return [
+        sampled_directly(rows[OWN[k]], half, halves[OPPOSITE[k]]) for k, half in enumerate(halves)
+    ]
 
 
 def drawn(

@@ -11,8 +11,9 @@ from ..common.caching import cached_property
 from ..gradients import BOTH, Gradient, Sides
 from ..results.divergence import Divergence, difference, of_masses
 from .check import DEVIATIONS, HIDDEN, variance
-from .halves import Difference
-from .solution import GAINS, CompressedSolution, require_rows, rounding, with_value_error
+from .direct import DirectDifference, DirectHalf
+from .halves import Difference, Half
+from .solution import GAINS, AnyHalf, CompressedSolution, require_rows, rounding, with_value_error
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,10 +104,9 @@ class CompressedDivergence(Divergence):
         return value, problem.eps * error + rounding(problem, value)
 
     @cached_property
-    def _differences(self) -> tuple[Difference, Difference]:
-        halves = self.xy.found.halves
-        of_x, of_y = (own.found.halves[0] for own in (self.xx, self.yy))
-        return Difference(halves[0], of_x), Difference(halves[1], of_y)
+    def _differences(self) -> list[Difference | DirectDifference]:
+        pairs = zip(self.xy.found.halves, (self.xx, self.yy), strict=True)
+        return [_difference(half, own.found.halves[0]) for half, own in pairs]
 
     @cached_property
     def gap(self) -> float:
@@ -185,3 +185,11 @@ class CompressedDivergence(Divergence):
     @property
     def _compressed(self) -> tuple[CompressedSolution, CompressedSolution, CompressedSolution]:
         return self.xy, self.xx, self.yy
+
+
+def _difference(cross: AnyHalf, own: AnyHalf) -> Difference | DirectDifference:
+    """The potential of a measure against another one, minus the one against itself."""
+    if isinstance(cross, Half) and isinstance(own, Half):
+        return Difference(cross, own)
+    assert isinstance(cross, DirectHalf) and isinstance(own, DirectHalf)
+    return DirectDifference(cross, own)

@@ -21,7 +21,7 @@ from ..measures.partition import Partition
 from .cells import Cells
 from .nodes import Nodes
 from .places import Places
-from .potentials import PAIRS, Extended, Potential, Tiles, equal_weights, extended
+from .potentials import PAIRS, Extended, OnNodes, Tiles, equal_weights, extended
 
 FAR = -18.0  # in units of eps: pairs of tiles whose exponents are all below are left out
 LOST = 30.0  # in units of eps: a guess that is further off is made again by the softmin
@@ -75,7 +75,7 @@ class Parts:
     places: Places
 
 
-def expand(parts: Parts, at_nodes: Extended, there: Potential) -> Expansion:
+def expand(parts: Parts, at_nodes: Extended, there: OnNodes) -> Expansion:
     """The expansions at the means of fine cells, guessed from one node of each wide cell, where
     softmin and map are known.
     """
@@ -91,7 +91,7 @@ def expand(parts: Parts, at_nodes: Extended, there: Potential) -> Expansion:
     return out
 
 
-def _guess(parts: Parts, at_nodes: Extended, there: Potential) -> Extended:
+def _guess(parts: Parts, at_nodes: Extended, there: OnNodes) -> Extended:
     """First-order extension from the first node in the wide cell; the softmin in cells without
     mass.
     """
@@ -111,7 +111,7 @@ def _guess(parts: Parts, at_nodes: Extended, there: Potential) -> Extended:
     return Extended(f, images)
 
 
-def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
+def _expanded(centers: Floats, guess: Extended, there: OnNodes) -> Expansion:
     """One pass of monomials in float32, about the mean image of each tile of centers."""
     d = centers.shape[1]
     eps = there.eps
@@ -138,10 +138,10 @@ def _expanded(centers: Floats, guess: Extended, there: Potential) -> Expansion:
     second, third = _cumulants(means, d)
     images = np.stack([means[k,] for k in range(d)], axis=1)
     images = (np.repeat(tile_images * scale, mine.sizes, axis=0) + images) / scale
-    restored = map(
-        partition.restore, (f, images, second / (scale**2 * eps), third / (scale**3 * eps**2))
-    )
-    return Expansion(*restored)
+    # second / (scale^2 eps) and third / (scale^3 eps^2), in floats for points of any size
+    second = second / LOG2E
+    third = third / (LOG2E**1.5 * math.sqrt(eps))
+    return Expansion(*map(partition.restore, (f, images, second, third)))
 
 
 def _side(tiles: Tiles, eps: float) -> Side:

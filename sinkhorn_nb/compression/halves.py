@@ -14,7 +14,7 @@ from ..results.solution import Solution
 from .cells import SPLIT, Cells
 from .expansion import Expansion
 from .places import Places
-from .potentials import Extended, Potential, extended
+from .potentials import Extended, OnNodes, extended
 from .price import Price
 
 # Points where the last term of the image is larger, in blurs, take a softmin over the nodes
@@ -32,7 +32,7 @@ class Half:
         Its fine cells.
     expansion : Expansion
         At the means of the cells.
-    there : Potential
+    there : OnNodes
         The potential of the partner's nodes.
     places : Places
         Finds the cells of new points.
@@ -43,7 +43,7 @@ class Half:
     measure: Measure
     cells: Cells
     expansion: Expansion
-    there: Potential
+    there: OnNodes
     places: Places
     price: Price
 

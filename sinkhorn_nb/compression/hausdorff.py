@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..backends.cpu.compressed_sums import weighted_mean
-from ..common.array_types import Floats
-from ..problem import Problem
+from ..common.caching import cached_property
 from .check import DEVIATIONS, Checked, sampled, variance
 from .compressed import Compressed, drawn
-from .expansion import Expansion, expand
-from .halves import Difference, Half
-from .potentials import extended
+from .one_side import OneSide
 from .price import Price, prices
-from .solution import rounding
+from .solution import hidden, rounding
+
+if TYPE_CHECKING:
+    from ..solver.sinkhorn import Sinkhorn
 
 # An exact update removes the errors of potentials within cells, and at least half of all others
 LEFT = 0.5
@@ -29,86 +30,90 @@ class Estimate(NamedTuple):
 
 class _Part(NamedTuple):
     """<a, E(g) - E(f)> / 2 for the potentials f of a measure a and g of the other one, where E(f) =
-    (rho + eps) (1 - exp(-f / rho)), or f; its correction by an exact update in sampled rows, and
-    the standard error of that.
+    (rho + eps) (1 - exp(-f / rho)), or f; its correction by an exact update in sampled rows, the
+    standard error of that, and the part between nodes.
     """
 
     value: float
     correction: float
     deviation: float
+    on_nodes: float
 
 
-def hausdorff(found: Compressed) -> Estimate:
-    """H_eps and its error, from the self problems of a compressed divergence."""
-    problem = found.problem
-    if problem.is_self:
-        return Estimate(0.0, 0.0)
-    measures = problem.source, problem.target
-    rows = drawn(measures, found.parts, found.expansions, prices(problem))
-    parts = [_part(found, rows, side) for side in (0, 1)]
+@dataclass(frozen=True, eq=False)
+class Hausdorff:
+    """H_eps of a compressed divergence's measures; it does not need their cross problem.
 
-    value = sum(part.value + part.correction for part in parts)
-    error = DEVIATIONS * math.hypot(*(part.deviation for part in parts))
-    error += LEFT * sum(abs(part.correction) for part in parts)
-    return Estimate(max(value, 0.0), error + rounding(problem, value))
+    Parameters
+    ----------
+    found : Compressed
+    solver : Sinkhorn
+        It solved the problems, and solves them between more nodes for the gradient.
+    """
+
+    found: Compressed
+    solver: Sinkhorn
+
+    @cached_property
+    def sides(self) -> tuple[OneSide, OneSide]:
+        """Both measures, with the potentials of both self problems."""
+        return OneSide(self.found, 0), OneSide(self.found, 1)
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The value and its error."""
+        found = self.found
+        problem = found.problem
+        if problem.is_self:
+            return Estimate(0.0, 0.0)
+        measures = problem.source, problem.target
+        rows = drawn(measures, found.parts, found.expansions, prices(problem))
+        parts = [_part(self.sides[k], rows[k], rows[1 - k]) for k in (0, 1)]
+
+        value = sum(part.value + part.correction for part in parts)
+        error = DEVIATIONS * math.hypot(*(part.deviation for part in parts))
+        error += LEFT * sum(abs(part.correction) for part in parts)
+        error += hidden(self._coarseness, value - sum(part.on_nodes for part in parts))
+        return Estimate(max(value, 0.0), error + rounding(problem, value))
+
+    @property
+    def _coarseness(self) -> float:
+        return max(half.coarseness for side in self.sides for half in side.halves)
 
 
-def _part(found: Compressed, rows: list[Checked], side: int) -> _Part:
+def _part(side: OneSide, rows: Checked, others: Checked) -> _Part:
     """The part of one side."""
-    other = 1 - side
-    parts = found.parts[side]
-    there = found.potentials[2 + other]  # of the self problem of the other measure
-    guess = extended(parts.nodes.points, there)
-    extension = expand(parts, guess, there)
-    pair = _Pair(found, side)
-    value = pair.integral(extension)
-
-    own = found.expansions[2 + side]
-    theirs = found.expansions[2 + other]
-    price = pair.price
-    of_own = sampled(rows[side], rows[side], (own, own), (price, price))
+    own, price = side.own, side.price
     softmin = Price(price.eps, 0.0)  # the extension of a potential is exact if it is the softmin
-    of_other = sampled(rows[side], rows[other], (extension, theirs), (softmin, price))
+    of_own = sampled(rows, rows, (own.expansion, own.expansion), (price, price))
+    expansions = side.extension, side.other.expansion
+    of_other = sampled(rows, others, expansions, (softmin, price))
 
     updates = [price.potential(-price.eps * sample.residuals) for sample in (of_own, of_other)]
     f = price.eps * of_own.potentials
     g = price.potential(price.eps * of_other.potentials)
-    corrections = pair.earned_beyond(g, updates[1], other) - pair.earned_beyond(f, updates[0], side)
+    corrections = side.earned_beyond(side.other, g, updates[1])
+    corrections = corrections - side.earned_beyond(own, f, updates[0])
     shares = of_own.shares
     deviation = math.sqrt(variance(corrections, shares))
-    scale = pair.measure.mass / 2
-    return _Part(value, scale * float(shares @ corrections), scale * deviation)
+
+    scale = side.measure.mass / 2
+    correction = float(shares @ corrections)
+    earned = _earned(side), correction, deviation, _earned_by_nodes(side)
+    return _Part(*(scale * value for value in earned))
 
 
-class _Pair:
-    """One measure, with the potentials of both self problems at its points."""
+def _earned(side: OneSide) -> float:
+    """The mean of E(g) - E(f) at all points, without its correction."""
+    f = side.halves[1].smooth.f
+    change = side.difference.smooth.f + side.shift
+    earned = side.earned_beyond(side.own, f, change)
+    return weighted_mean(earned, side.measure.probabilities)
 
-    def __init__(self, found: Compressed, side: int) -> None:
-        problem = found.problem
-        self._problem = problem
-        self._found = found
-        self._side = side
-        self.measure = (problem.source, problem.target)[side]
-        self.price = prices(problem)[side]
-        selves: list[Problem] = [problem.on_source(), problem.on_target()]
-        self._shifts = [own.scaling.of_f for own in selves]
 
-    def integral(self, extension: Expansion) -> float:
-        """The value without its correction."""
-        found, side = self._found, self._side
-        parts = found.parts[side]
-        potentials = found.potentials
-        there = potentials[3 - side], potentials[2 + side]
-        expansions = extension, found.expansions[2 + side]
-        cross, own = (
-            Half(self.measure, parts.cells, expansion, potential, parts.places, self.price)
-            for expansion, potential in zip(expansions, there, strict=True)
-        )
-        change = Difference(cross, own).smooth.f + (self._shifts[side] - self._shifts[1 - side])
-        earned = self.earned_beyond(own.smooth.f, change, side)
-        return self.measure.mass / 2 * weighted_mean(earned, self.measure.probabilities)
-
-    def earned_beyond(self, f: Floats, change: Floats, side: int) -> Floats:
-        """E(f + change) - E(f), for a potential between the probabilities of a side."""
-        marginals, eps = self._problem.marginals, self._problem.eps
-        return marginals.earned_beyond(f - self._shifts[side], change, eps)
+def _earned_by_nodes(side: OneSide) -> float:
+    """The mean of E(g) - E(f) at the nodes."""
+    f = side.price.potential(side.own.potential.at_nodes.f)
+    g = side.price.potential(side.at_nodes.f)
+    earned = side.earned_beyond(side.own, f, g - f + side.shift)
+    return float(side.own.nodes.weights @ earned)

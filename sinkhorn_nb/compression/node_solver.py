@@ -1,4 +1,4 @@
-"""Solve problems between nodes, by the ordinary solver in float32."""
+"""Solve problems between nodes, by the ordinary solver in float32, on its backend."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class NodeSolver:
         return [solution, of_source, of_target]
 
     def _solution(self, problem: Problem, tol: float, start: Initializer | None = None) -> Solution:
-        solver = replace(self.solver, init="auto", backend="cpu")
+        solver = replace(self.solver, init="auto")
         max_iter = min(MAX_ITER, self.solver.max_iter)
         return sketch(solver, problem, start or solver._start, tol, max_iter, PAIRS)
 

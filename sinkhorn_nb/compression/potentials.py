@@ -16,8 +16,9 @@ from ..results.solution import Solution
 PAIRS: Precision = "float32"
 
 
-class Potential:
-    """One side of a solution between nodes; all arrays are in the order of the partition.
+class OnNodes:
+    """A potential on nodes, whose softmin can be extended; all arrays are in the order of the
+    partition.
 
     Attributes
     ----------
@@ -25,21 +26,39 @@ class Potential:
     eps : float
     f : (k,) array
         The potential.
+    map : (k, d) array
+        About the slopes of the potential, subtracted from the nodes.
+    tiles : Tiles
+    """
+
+    def __init__(self, partition: Partition, eps: float, f: Floats, images: Floats) -> None:
+        self.partition = partition
+        self.eps = eps
+        self.f = f
+        self.map = images
+        self.tiles = Tiles(partition)
+
+    def times(self, logs: Floats) -> OnNodes:
+        """The potential whose softmin weighs the nodes by other densities."""
+        return OnNodes(self.partition, self.eps, self.f + self.eps * logs, self.map)
+
+
+class Potential(OnNodes):
+    """One side of a solution between nodes; `map` has the means of the other side's nodes under the
+    conditional plan.
+
+    Attributes
+    ----------
     softmin : (k,) array
         The softmin of the other side's potential, which is f up to the marginal error.
-    map : (k, d) array
-        Means of the other side's nodes under the conditional plan.
-    tiles : Tiles
     """
 
     def __init__(self, solution: Solution) -> None:
         problem, iterate = solution.problem, solution.iterate
-        self.partition = problem.source.partition
-        self.eps = problem.eps
-        self.f = iterate.f
         self.softmin = iterate.f - problem.eps * iterate.log_rows
-        self.map = with_points(problem.kernel(PAIRS)).barycenters(self.softmin, iterate.g)
-        self.tiles = Tiles(self.partition)
+        kernel = with_points(problem.kernel(PAIRS))
+        images = kernel.barycenters(self.softmin, iterate.g)
+        super().__init__(problem.source.partition, problem.eps, iterate.f, images)
 
     @property
     def at_nodes(self) -> Extended:
@@ -85,7 +104,7 @@ def equal_weights(points: Coordinates) -> Partition:
     return Partition(points, np.full(len(points), 1 / len(points)))
 
 
-def extended(points: Coordinates, there: Potential) -> Extended:
+def extended(points: Coordinates, there: OnNodes) -> Extended:
     """The softmin of a potential and the map at points, whatever the potential."""
     partition = equal_weights(points)
     kernel = GibbsKernel(partition, there.partition, there.eps, PAIRS, "cpu")

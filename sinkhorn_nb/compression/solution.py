@@ -17,10 +17,10 @@ from ..results.compression import Compression
 from ..results.solution import Solution
 from ..results.status import Status
 from .check import DEVIATIONS, HIDDEN, Sample, variance
-from .compressed import OPPOSITE, OWN, Compressed
+from .compressed import Compressed
+from .direct import DirectHalf
 from .halves import Half
 from .potentials import PAIRS, Extended
-from .price import prices
 
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
@@ -34,11 +34,14 @@ MERGING = 2
 SIDES = (0, 1), (2, 2), (3, 3)  # the potentials of the problem and of the self problems
 
 
+AnyHalf = Half | DirectHalf
+
+
 class Expanded(NamedTuple):
     """Potentials of a problem as expansions in cells; it takes the place of an `Iterate`."""
 
     on_nodes: Solution
-    halves: tuple[Half, Half]
+    halves: tuple[AnyHalf, AnyHalf]
     samples: tuple[Sample, Sample]
 
     @property
@@ -50,7 +53,7 @@ class Expanded(NamedTuple):
         """The error that the cells of a stream hide, if nodes of wider cells change a value by
         this.
         """
-        return max(half.coarseness for half in self.halves) ** MERGING * abs(change)
+        return hidden(max(half.coarseness for half in self.halves), change)
 
     @property
     def T(self) -> Expanded:
@@ -85,6 +88,7 @@ class CompressedSolution(Solution):
     def iterate(self) -> Iterate:
         """The potentials of the points, with marginal ratios from one full pass in float32."""
         problem = self.problem
+        require_rows(problem)
         solved = self.problem.reduced
         f = problem.source.collapse(self._f)
         g = problem.target.collapse(self._g)
@@ -199,6 +203,13 @@ def require_rows(problem: Problem) -> None:
         )
 
 
+def hidden(coarseness: float, change: float) -> float:
+    """The error of a value that the cells of a stream hide, of this share of the width of the cells
+    that have nodes, if these nodes change the value by this.
+    """
+    return coarseness**MERGING * abs(change)
+
+
 def with_value_error(facts: dict[str, object], error: float) -> dict[str, object]:
     """The facts of a result, with the error of its value after the value."""
     return {"value": facts["value"], "value_error": f"{error:.2g}"} | facts
@@ -214,14 +225,7 @@ def rounding(problem: Problem, value: float) -> float:
 def solutions(compressed: Compressed, solver: Sinkhorn) -> list[CompressedSolution]:
     """The solutions of a problem and, for a divergence, of the two self problems."""
     problem = compressed.problem
-    measures = problem.source, problem.target
-    of_sides = prices(problem)
-    halves = [
-        Half(measures[OWN[k]], compressed.parts[OWN[k]].cells, expansion,
-             compressed.potentials[OPPOSITE[k]], compressed.parts[OWN[k]].places,
-             of_sides[OWN[k]])
-        for k, expansion in enumerate(compressed.expansions)
-    ]  # fmt: skip
+    halves = compressed.halves
     problems = problem, problem.on_source(), problem.on_target()
     found = [
         Expanded(on_nodes, (halves[i], halves[j]), (compressed.samples[i], compressed.samples[j]))

@@ -5,7 +5,7 @@ names.
 from __future__ import annotations
 
 from .. import validation
-from ..common.array_types import Weights
+from ..common.array_types import ArrayLike, Weights
 from ..interop.arrays import HOST, Home
 from ..measures.clouds import CloudPairs, Clouds, Named
 from ..measures.grid import Measures
@@ -44,6 +44,22 @@ def comparable(source: Measure, target: Measure, x: str, y: str) -> None:
     """Check that two measures have the same coordinates and the same unit."""
     validation.same_dimension(y, target.points, x, source.points)
     validation.same_meaning(y, target.traits, x, source.traits)
+
+
+def with_all_points(
+    points: ArrayLike | Measure, weights: ArrayLike | None, names: tuple[str, str]
+) -> Measure:
+    """The measure of an argument of a function that does not state what the cells of a stream
+    hide.
+    """
+    measure = Measure.of(points, weights, names)
+    if measure.traits.resolution:
+        raise ValueError(
+            f"{names[0]}: expected points in memory, got a measure that was read from chunks, "
+            "whose cells hide an error that is not known here; to take the nodes of the cells, "
+            "pass measure.points and measure.weights"
+        )
+    return measure
 
 
 def listed(

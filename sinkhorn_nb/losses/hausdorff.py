@@ -13,7 +13,8 @@ from ..common.caching import cached_property
 from ..common.real import RealNumber
 from ..common.representation import Represented
 from ..compression.choice import compressed_hausdorff
-from ..compression.hausdorff import Estimate
+from ..compression.hausdorff import Hausdorff
+from ..compression.hausdorff_gradient import gradient_of as compressed_gradient
 from ..compression.solution import CompressedSolution, with_value_error
 from ..gradients import LINEAR_TOL
 from ..gradients.reports import ImplicitGradient, at_home
@@ -136,17 +137,17 @@ class CompressedHausdorffDivergence(HausdorffDivergence):
 
     xx: CompressedSolution
     yy: CompressedSolution
-    estimate: Estimate
+    between_nodes: Hausdorff
 
     @property
     def value(self) -> float:
         """H_eps, from the potentials at all points, after an exact update in sampled rows."""
-        return self.estimate.value
+        return self.between_nodes.estimate.value
 
     @property
     def value_error(self) -> float:
         """A bound of |value - H_eps|, by three standard errors of the update."""
-        return self.estimate.error
+        return self.between_nodes.estimate.error
 
     @property
     def n_passes(self) -> float:
@@ -155,6 +156,13 @@ class CompressedHausdorffDivergence(HausdorffDivergence):
         sizes = [len(solution.problem.source) for solution in selves]
         pairs = sum(s.n_passes * n**2 for s, n in zip(selves, sizes, strict=True))
         return pairs / (sizes[0] * sizes[1])
+
+    def gradient(self, tol: float = LINEAR_TOL) -> ImplicitGradient:
+        """The gradient of H_eps, like `HausdorffDivergence.gradient`; the linear systems are solved
+        between nodes, and it needs no pass over the pairs of points.
+        """
+        tol = validation.positive("tol", tol)
+        return warned(compressed_gradient(self.between_nodes, tol)).sent(self.xx.home)
 
     def _facts(self) -> dict[str, object]:
         return with_value_error(super()._facts(), self.value_error)

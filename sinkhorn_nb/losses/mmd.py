@@ -22,7 +22,7 @@ from ..marginals import Marginals
 from ..measures.measure import Measure
 from ..problem import Problem
 from ..terms import Terms
-from .arguments import comparable
+from .arguments import comparable, with_all_points
 
 # The exponent of the distance in each kernel
 EXPONENTS = {"energy": 1.0, "gaussian": 2.0, "laplacian": 1.0}
@@ -176,8 +176,8 @@ def mmd(
     """
     validation.choice("kernel", kernel, tuple(EXPONENTS))
     validation.points_first(x, y, a, b)
-    source = Measure.of(x, a, ("x", "a"))
-    target = Measure.of(y, b, ("y", "b"))
+    source = with_all_points(x, a, ("x", "a"))
+    target = with_all_points(y, b, ("y", "b"))
     comparable(source, target, "x", "y")
     validation.same_unit("b", target.traits.mass_unit, "a", source.traits.mass_unit)
     if kernel == "energy":

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..common.array_types import Numbers
 from ..common.caching import cached_property
-from ..compression.choice import compressed_divergence
+from ..compression.choice import compressed_divergence, require_all_points
 from ..compression.solution import CompressedSolution
 from ..gradients import Gradient
 from ..initializers import Resumed
@@ -169,6 +169,9 @@ def _compressed(
             reports[q] = SMALL
         elif not is_free:
             reports[q] = Compression.none("a self solution of a plain solve was given")
+            if are_streams:
+                problem = Problem(clouds.measure(i), clouds.measure(j), *terms)
+                require_all_points(problem, reports[q].reason)
         else:
             problem = Problem(clouds.measure(i), clouds.measure(j), *terms)
             divergence, reports[q] = compressed_divergence(problem, solver, homes[q])

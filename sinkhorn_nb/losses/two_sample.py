@@ -15,11 +15,10 @@ from ..common.representation import Represented
 from ..interop.arrays import HOST
 from ..measures.clouds import CloudPairs, Clouds, Named
 from ..measures.grid import refuse_grid
-from ..measures.measure import Measure
 from ..results.warning import ConvergenceWarning
 from ..solver import DEFAULT
 from ..terms import Terms
-from .arguments import comparable
+from .arguments import comparable, with_all_points
 from .divergences import diverge_alone
 from .jobs import effective_n_jobs, spread
 from .labelings import CHUNK, Effort, effort, rounding, sinkhorn_values
@@ -175,8 +174,8 @@ def _pooled(x: ArrayLike, y: ArrayLike) -> tuple[Floats, int]:
     """The pooled points, and the size of the first sample."""
     for name, sample in (("x", x), ("y", y)):
         refuse_grid(name, sample, "independent draws, an (n, d) array", CURE_FOR_COUNTS)
-    source = Measure.of(x, names=("x", "weights of x"))
-    target = Measure.of(y, names=("y", "weights of y"))
+    source = with_all_points(x, None, ("x", "weights of x"))
+    target = with_all_points(y, None, ("y", "weights of y"))
     comparable(source, target, "x", "y")
     points = np.concatenate([source.points, target.points]).astype(np.float64)
     return points, len(source)

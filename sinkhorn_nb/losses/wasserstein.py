@@ -16,13 +16,12 @@ from ..costs import cost_of
 from ..initializers import Auto
 from ..initializers.given import Sorted
 from ..kernels.ledger import Ledger, counting
-from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.status import warn
 from ..results.transport_bounds import lower_bound, upper_bound
 from ..solver import Sinkhorn
 from ..terms import Terms
-from .arguments import between, comparable, usual
+from .arguments import between, comparable, usual, with_all_points
 
 FIRST_BLUR = 1 / 50  # of the diameter
 # Mass that is missing in a plan may have to be moved by the diameter; this share of the gap may be
@@ -148,8 +147,8 @@ def wasserstein_bounds(
     rtol = validation.positive("rtol", rtol)
     solver = usual(solver)
     cost = cost_of(p)
-    source = Measure.of(x, a, ("x", "a"))
-    target = Measure.of(y, b, ("y", "b"))
+    source = with_all_points(x, a, ("x", "a"))
+    target = with_all_points(y, b, ("y", "b"))
     comparable(source, target, "x", "y")
     diameter = cost.diameter(source, target)
     if not diameter > 0:  # all mass is in one point

@@ -50,5 +50,6 @@ class Compression(Represented):
         return {"kappa": self.kappa, "n_nodes": self.n_nodes, "n_rounds": self.n_rounds}
 
 
-LEAST_POINTS = 20_000  # of both measures together: smaller problems are solved as fast without
+LEAST_POINTS = 12_000  # of both measures together: smaller problems are solved as fast without
+LEAST_ON_GPU = 300_000  # a GPU makes a plain solve of so many in a tenth of a second, on paper
 SMALL = Compression.none(f"there are no more than {LEAST_POINTS} points")

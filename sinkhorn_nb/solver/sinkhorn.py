@@ -59,7 +59,7 @@ class Sinkhorn(Parameters):
         Feydy et al. as in the paper: averaged updates, one iteration at each temperature above the
         target, from zero.
     compression : {"auto", None} or float, default "auto"
-        "auto" solves problems with more than 20 000 points between far fewer weighted nodes, if
+        "auto" solves problems with more than 12 000 points between far fewer weighted nodes, if
         this is cheaper and the sampled marginals are within tol; else, and for None, the solve is
         plain. A number fixes the side of the cells in units of the blur. `Solution.compression`
         tells what was done and why.

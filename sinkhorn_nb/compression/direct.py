@@ -1,0 +1,159 @@
+"""Potentials at all points by sums over nodes, for the cost |x - y|, whose kink no polynomial has.
+
+Nodes may stand for points nevertheless: the kink is seen only within their own cell. The potentials
+are sums over nodes for each point, and the rows of the check are summed over all points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..backends.cpu.compressed_sums import weighted_mean
+from ..common.array_types import Coordinates, Floats
+from ..common.caching import cached_property
+from ..kernels.choice import with_points
+from ..kernels.point_cloud import GibbsKernel
+from ..measures.measure import Measure
+from ..measures.partition import Partition
+from ..problem import Problem
+from ..results.solution import Solution
+from .cells import Cells
+from .check import ROWS, Rows, Sample, drawn_rows, sample_of
+from .potentials import PAIRS, Extended
+from .price import Price
+
+
+@dataclass(frozen=True, eq=False)
+class DirectHalf:
+    """The potential of one measure against another one, like `Half`.
+
+    Parameters
+    ----------
+    measure : Measure
+    on_nodes : Solution
+        The solution between nodes; those of its source stand for the measure.
+    price : Price
+        Of the measure's marginal.
+    """
+
+    measure: Measure
+    on_nodes: Solution
+    price: Price
+
+    coarseness = 0.0  # all points are there
+
+    def kernel(self, rows: Partition) -> GibbsKernel:
+        """The kernel between some points and the nodes of the other measure."""
+        problem = self.on_nodes.problem
+        nodes = problem.target.partition
+        kernel = problem.kernel_between(rows, nodes, PAIRS, self.on_nodes.backend)
+        assert isinstance(kernel, GibbsKernel)
+        return kernel
+
+    def softmin(self, rows: Partition) -> Floats:
+        """The softmin of the other measure's nodes at some points, in their partition's order."""
+        return self.kernel(rows).softmin(self.on_nodes.iterate.g)
+
+    @property
+    def mended(self) -> DirectHalf:
+        """The potential f and the map at the points."""
+        return self
+
+    smooth = mended
+
+    @cached_property
+    def f(self) -> Floats:
+        """(n,) the potential."""
+        return self.price.potential(self.measure.partition.restore(self._softmin))
+
+    @cached_property
+    def _softmin(self) -> Floats:
+        return self.softmin(self.measure.partition)
+
+    @cached_property
+    def map(self) -> Floats:
+        """(n, d) means of the other measure's nodes."""
+        partition = self.measure.partition
+        kernel = with_points(self.kernel(partition))
+        return partition.restore(kernel.barycenters(self._softmin, self.on_nodes.iterate.g))
+
+    @cached_property
+    def slopes(self) -> Floats:
+        """Derivatives of the value in the points, per unit of their probabilities."""
+        partition = self.measure.partition
+        means = self.kernel(partition).mean_gradients(self._softmin, self.on_nodes.iterate.g)
+        return self.price.ratios(self.f)[:, None] * partition.restore(means)
+
+    @cached_property
+    def integral(self) -> float:
+        """The mean of what the potential earns."""
+        return weighted_mean(self.price.earned(self.f), self.measure.probabilities)
+
+    def at_new(self, points: Coordinates, on_nodes: Solution) -> Extended:
+        """Potential and map at new points, by sums over the nodes."""
+        return Extended(on_nodes.potential(points), on_nodes.map(points))
+
+
+@dataclass(frozen=True, eq=False)
+class DirectDifference:
+    """The potential of a measure against another one, minus the potential against itself, like
+    `Difference`.
+    """
+
+    cross: DirectHalf
+    own: DirectHalf
+
+    @property
+    def mended(self) -> DirectDifference:
+        """The difference of the potentials at the points."""
+        return self
+
+    @cached_property
+    def f(self) -> Floats:
+        """(n,) the difference of the potentials."""
+        return self.cross.f - self.own.f
+
+    def slopes(self, mass: float, own_mass: float) -> Floats:
+        """Derivatives in the points of the difference of both values, per unit of probability."""
+        return mass * self.cross.slopes - own_mass * self.own.slopes
+
+    def integral(self, mass: float, own_mass: float) -> float:
+        """The part of the value that the potential against the other measure earns, times its mass,
+        minus the same for the own one.
+        """
+        earned = self.own.price.earned_beyond(self.own.f, self.f)
+        value = mass * weighted_mean(earned, self.own.measure.probabilities)
+        return value + (mass - own_mass) * self.own.integral
+
+
+def direct_halves(
+    problem: Problem, solutions: list[Solution], prices: tuple[Price, Price]
+) -> list[DirectHalf]:
+    """The halves of a problem, of its transposed one and of the self problems, if these are
+    solved.
+    """
+    measures = problem.source, problem.target
+    cross, *selves = solutions
+    sides = [cross, cross.T, *selves]
+    if selves and selves[0] is cross:  # equal measures
+        first = DirectHalf(measures[0], cross, prices[0])
+        second = DirectHalf(measures[1], cross, prices[1])
+        return [first, second, first, second]
+    return [DirectHalf(measures[k % 2], side, prices[k % 2]) for k, side in enumerate(sides)]
+
+
+def rows_of(half: DirectHalf, cells: Cells, count: int = ROWS) -> Rows:
+    """Rows of a measure, drawn like those of `Half`."""
+    on_nodes = half.on_nodes
+    ratios = half.price.ratios(on_nodes.potential(cells.means))
+    return drawn_rows(half.measure, cells, on_nodes.map(cells.means), ratios, count)
+
+
+def sampled_directly(rows: Rows, half: DirectHalf, opposite: DirectHalf) -> Sample:
+    """The marginal ratios in rows of one side, summed over all points of the other side."""
+    x, y = Partition(rows.points, rows.shares), opposite.measure.partition
+    f = half.price.potential(half.softmin(x))
+    kernel = half.on_nodes.problem.kernel_between(x, y, PAIRS, half.on_nodes.backend)
+    logs = kernel.log_row_sums(f, y.sort(opposite.f))
+    both = x.restore(logs), x.restore(f)
+    return sample_of(*both, rows.shares, (half.price, opposite.price))
