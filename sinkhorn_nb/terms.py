@@ -69,13 +69,16 @@ def terms_of(
         _in_units_of_cost("reach", reach, "rho")
     validation.one_of("blur", blur, "eps", eps, "a length in the unit of the points")
     validation.at_most_one_of("reach", reach, "rho", rho)
-    eps = kind.eps(validation.blur(blur)) if eps is None else validation.positive("eps", eps)
-    if reach is not None:
-        source, target = _prices("reach", reach)
-        marginals = Marginals(kind.eps(source), kind.eps(target))
+    if eps is None:
+        eps = validation.in_units_of_cost("blur", validation.blur(blur), kind.eps)
     else:
-        marginals = Marginals(*_prices("rho", rho))
-    return Terms(eps, kind, marginals)
+        eps = validation.positive("eps", eps)
+    if reach is not None:
+        lengths = _prices("reach", reach)
+        source, target = (_price_of(length, kind) for length in lengths)
+        validation.comparable_prices("reach", (source, target), eps)
+        return Terms(eps, kind, Marginals(source, target))
+    return Terms(eps, kind, _marginals(rho, eps))
 
 
 def terms_with_one_price(
@@ -95,7 +98,8 @@ def terms_with_one_price(
 
 def terms_in_units_of_cost(cost: Cost, eps: float, rho: Price) -> Terms:
     """Check the terms of a cost that has no unit of length."""
-    return Terms(validation.positive("eps", eps), cost, Marginals(*_prices("rho", rho)))
+    eps = validation.positive("eps", eps)
+    return Terms(eps, cost, _marginals(rho, eps))
 
 
 def with_divergence(terms: Terms) -> Terms:
@@ -124,6 +128,17 @@ def _in_units_of_cost(name: str, length: Any, other: str) -> None:
             f"{name}: expected {other} beside cost=, in units of this cost, got {length!r} as a "
             f"length; pass {other}=..."
         )
+
+
+def _marginals(rho: Price, eps: float) -> Marginals:
+    prices = _prices("rho", rho)
+    validation.comparable_prices("rho", prices, eps)
+    return Marginals(*prices)
+
+
+def _price_of(reach: float, cost: Cost) -> float:
+    """The price rho of a reach; None is infinite."""
+    return reach if math.isinf(reach) else validation.in_units_of_cost("reach", reach, cost.eps)
 
 
 def _prices(name: str, price: Price) -> tuple[float, float]:

@@ -388,5 +388,20 @@ def test_bad_costs_are_errors_with_a_cure():
         call(np.ones((3, 3)), np.zeros((3, 3)), eps=0.1, cost="haversine")
 
 
+@pytest.mark.parametrize("blur", [0.1, 1e100])
+def test_a_blur_whose_power_is_no_number_is_named(blur):
+    with pytest.raises(ValueError, match="blur: expected a length whose power p"):
+        snb.entropic_ot([[0.0]], [[1.0]], blur=blur, p=400)
+
+
+def test_means_of_slopes_take_one_pass():
+    x, y, a, b = clouds(2)
+    solution = snb.entropic_ot(x, y, a, b, p=1, eps=0.1)
+    kernel = solution.problem.reduced.kernel("float64", "cpu")
+    before = kernel.n_passes
+    kernel.mean_gradients(*solution.iterate[:2])
+    assert kernel.n_passes == before + 1
+
+
 def test_the_quadratic_cost_is_one_object():
     assert cost_of(2) is cost_of(2.0) is SQUARED_EUCLIDEAN

@@ -146,6 +146,25 @@ def test_slopes_of_pairs_are_difference_quotients_of_the_costs(name):
     np.testing.assert_allclose(along, expected, atol=1e-8)
 
 
+@pytest.mark.parametrize("name", ["p=1", "haversine"])
+def test_compiled_sums_of_second_derivatives_are_those_of_blocks_of_pairs(name):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((40, 2)), rng.random((600, 2)) + 0.2  # more columns than are kept at a time
+    cost = cost_of(**COSTS[name])
+    c = rng.random(600)
+    c[:5] = 0.0
+    clouds = [
+        pair_sums.Cloud(side, np.arange(len(points)), points, cost.places(points), own, mass)
+        for side, points, own, mass in (("x", x, x[:, 0], np.ones(40)), ("y", y, y[:, 1], c / 1e3))
+    ]
+    sums = pair_sums.PairSums(*clouds, cost, EPS)
+    moves = cost.pushed(x, x[::-1]), cost.pushed(y, y**2)
+    tangents = x[:, 1], y[:, 0]
+    compiled = sums._compiled_curvatures(tangents, moves)
+    for one, other in zip(compiled, sums._curvatures_by_blocks(tangents, moves), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
 def test_a_function_without_derivatives_has_derivatives_in_the_weights():
     path = Path({"cost": bump}, 0.4)
     known = Path(COSTS["function"], 0.4)

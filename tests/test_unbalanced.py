@@ -278,6 +278,11 @@ def test_a_price_must_be_positive_and_finite(name, reach):
     bad(rf"{name}\[1\]: expected a (finite )?number > 0", **{name: (1.0, reach)})
 
 
+@pytest.mark.parametrize("reach", [1e-300, 1e-102, 1e12, 1e300, (None, 1e12)], ids=str)
+def test_prices_beyond_all_others_are_named(reach):
+    bad("reach: expected a (price|length)", reach=reach)
+
+
 def test_a_price_is_given_once():
     bad("reach", kind=TypeError, reach=1.0, rho=1.0)
     bad("blur", kind=TypeError, eps=1.0)

@@ -183,6 +183,34 @@ def _overload_slope(cost, s):
     return kinds.get(_kind(cost), lambda cost, s: s)
 
 
+def bend(cost, s):
+    """Four times the second derivative of the scaled cost in s; 0 where `slope` is."""
+    steep = slope(cost, s)
+    if steep == 0:
+        return steep
+    if isinstance(cost, Arc):
+        return -(steep**3) * (1 - 2 * s / cost.diameter**2)
+    return steep / s * (2 * cost.half - 2 if isinstance(cost, Power) else -1)
+
+
+@overload(bend, jit_options={"fastmath": FORMULA})
+def _overload_bend(cost, s):
+    def of_distance(cost, s):
+        return -slope(cost, s) / s if s > 0 else s - s
+
+    def of_power(cost, s):
+        h = in_precision_of(s, cost.half)
+        one = in_precision_of(s, 1)
+        return (h + h - one - one) * slope(cost, s) / s if s > 0 else s - s
+
+    def of_arc(cost, s):
+        steep = slope(cost, s)
+        squared = in_precision_of(s, cost.diameter * cost.diameter)
+        return -steep * steep * steep * (in_precision_of(s, 1) - (s + s) / squared)
+
+    return {Distance: of_distance, Power: of_power, Arc: of_arc}[_kind(cost)]
+
+
 def _kind(cost):
     """The class of a kind of cost, from numba's type of its objects."""
     return getattr(cost, "instance_class", None)

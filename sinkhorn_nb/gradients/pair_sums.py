@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..backends.cpu.pair_curvatures import KINDS, Moving, curvatures
 from ..backends.cpu.threads import run
 from ..common.array_types import Booleans, Floats, Indices
 from ..costs import Cost, PairSlopes
 
 ENTRIES = 2**17  # of a panel's largest array: what is read again is in the cache
+LEAST_LOG = -1e30  # of a marginal, in compiled code, which has no infinities
 HIGHEST = 230.0  # exponent at points without mass, which may be far from all others
 
 
@@ -73,6 +75,12 @@ class PairSums(NamedTuple):
 
         Raises a ValueError at a pair with mass where the cost has no second derivatives.
         """
+        compiled = self._compiled_curvatures(tangents, moves)
+        return self._curvatures_by_blocks(tangents, moves) if compiled is None else compiled
+
+    def _curvatures_by_blocks(
+        self, tangents: tuple[Floats, Floats], moves: tuple[Floats, Floats]
+    ) -> tuple[Floats, Floats]:
         (df, dg), (dx, dy) = tangents, moves
         changes: Floats = np.zeros(dx.shape)
         means: Floats = np.zeros(dx.shape)
@@ -91,6 +99,31 @@ class PairSums(NamedTuple):
         self._run(add)
         return changes, means
 
+    def _compiled_curvatures(
+        self, tangents: tuple[Floats, Floats], moves: tuple[Floats, Floats]
+    ) -> tuple[Floats, Floats] | None:
+        """The same by one compiled call; None for costs of coordinates, and where second
+        derivatives may be missing.
+        """
+        scale, kind = self.cost.kind(1.0)
+        if not isinstance(kind, KINDS):
+            return None
+        sides = [
+            Moving(
+                scale * cloud.places,
+                scale * moved,
+                cloud.potential / self.eps,
+                tangent / self.eps,
+                cloud.marginal > 0,
+            )
+            for cloud, moved, tangent in zip((self.own, self.other), moves, tangents, strict=True)
+        ]
+        own, other = sides
+        logs = np.maximum(_log(self.other.marginal), LEAST_LOG)
+        other = other._replace(exponents=other.exponents + logs)
+        sums = curvatures(own, other, kind, self.eps)
+        return None if sums is None else (scale * sums[0], scale * sums[1])
+
     def _slopes(self, rows: slice) -> PairSlopes:
         return self.cost.slopes(self.own.places[rows], self.other.places)
 
@@ -100,9 +133,7 @@ class PairSums(NamedTuple):
 
     def _shares(self, rows: slice) -> Floats:
         """K_ij c_j, whose sums over j are 1."""
-        c = self.other.marginal
-        log_c = np.log(c, out=np.full(len(c), -np.inf), where=c > 0)
-        return np.exp(np.minimum(self._logs(rows) + log_c, 0.0))
+        return np.exp(np.minimum(self._logs(rows) + _log(self.other.marginal), 0.0))
 
     def _logs(self, rows: slice) -> Floats:
         costs = self.cost.block(self.own.points[rows], self.other.points)
@@ -124,3 +155,8 @@ class PairSums(NamedTuple):
             f"{self.cost.formula} has a kink at {own} and {other}; move these points alike, shift "
             "one of them a little, or pass p=2"
         )
+
+
+def _log(marginal: Floats) -> Floats:
+    logs: Floats = np.full(len(marginal), -np.inf)
+    return np.log(marginal, out=logs, where=marginal > 0)

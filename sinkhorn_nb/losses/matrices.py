@@ -224,7 +224,7 @@ def _between(
     validation.same_unit(b.name, b.traits.mass_unit, a.name, a.traits.mass_unit)
     if terms.marginals.are_exact:
         rounding = max(a.traits.mass_rounding, b.traits.mass_rounding)
-        validation.equal_masses(b.name, b.values, a.name, a.values, rounding)
+        validation.equal_masses(b.name, b.values, a.name, a.values, rounding, "pass rho")
     if cost.has_forbidden:
         validation.allowed(name, cost.costs, a.values, b.values)
     source = Measure(cost.rows(), a.values, a.traits)

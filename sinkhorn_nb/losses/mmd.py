@@ -182,7 +182,8 @@ def mmd(
     validation.same_unit("b", target.traits.mass_unit, "a", source.traits.mass_unit)
     if kernel == "energy":
         rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
-        validation.equal_masses("b", target.weights, "a", source.weights, rounding)
+        cure = 'pass kernel="gaussian" or "laplacian" with a blur'
+        validation.equal_masses("b", target.weights, "a", source.weights, rounding, cure)
     cost = cost_of(EXPONENTS[kernel])
     eps = cost.eps(_length(kernel, blur, source, target))
     home = validation.home(x=x, y=y, a=a, b=b)

@@ -79,15 +79,21 @@ def _cure_of_shape(shape: tuple[int, ...], n: int) -> str:
 
 
 def equal_masses(
-    name: str, value: Floats, other_name: str, other: Floats, rounding: float = 0.0
+    name: str,
+    value: Floats,
+    other_name: str,
+    other: Floats,
+    rounding: float = 0.0,
+    cure: str = "pass reach (rho for costs)",
 ) -> None:
-    """Check that both measures have the same mass, up to the rounding of their weights."""
+    """Check that both measures have the same mass, up to the rounding of their weights; the cure
+    serves measures of different masses.
+    """
     mass, other_mass = value.sum(), other.sum()
     if abs(mass - other_mass) > max(MASS_TOLERANCE, rounding) * max(mass, other_mass):
         raise ValueError(
             f"{name}: expected the total mass of {other_name} ({other_mass:.9g}), got {mass:.9g}; "
-            "divide each of them by its sum to compare probabilities, or pass reach "
-            "(rho for costs)"
+            f"divide each of them by its sum to compare probabilities, or {cure}"
         )
 
 

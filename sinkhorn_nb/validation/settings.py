@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -15,6 +15,9 @@ from .meaning import number_without_unit
 T = TypeVar("T")
 
 LARGEST_RATIO = 1e50  # of the coordinates to the blur: beyond, squares overflow
+# Prices of the marginals in temperatures. Above, the rounding of the two masses would have a price;
+# below, prices over temperatures overflow.
+LEAST_PRICE, LARGEST_PRICE = 1e-200, 1e20
 
 
 def entry(value: Any) -> Any:
@@ -65,6 +68,32 @@ def positive(name: str, value: Any) -> float:
             f"{name}: expected a finite number > 0, got {value!r}; pass a positive number"
         )
     return number
+
+
+def in_units_of_cost(name: str, length: float, convert: Callable[[float], float]) -> float:
+    """Convert a length to units of cost, which float64 must hold."""
+    try:
+        number = convert(length)
+    except OverflowError:
+        number = math.inf
+    if not 0 < number < math.inf:
+        raise ValueError(
+            f"{name}: expected a length whose power p is a float64 number > 0, got {length!r} with "
+            f"the power {number}; rescale the points, or lower p"
+        )
+    return number
+
+
+def comparable_prices(name: str, prices: Sequence[float], eps: float) -> None:
+    """Check that prices of the marginals are neither far below the temperature nor so far above it
+    that they are those of exact marginals.
+    """
+    for price in prices:
+        if not (math.isinf(price) or LEAST_PRICE * eps <= price <= LARGEST_PRICE * eps):
+            raise ValueError(
+                f"{name}: expected a price from {LEAST_PRICE} to {LARGEST_PRICE} temperatures eps, "
+                f"got {price / eps:.3g} of them; pass None for exact marginals, or another {name}"
+            )
 
 
 def share(name: str, value: Any) -> float:
