@@ -193,7 +193,7 @@ def bend(cost, s):
     return steep / s * (2 * cost.half - 2 if isinstance(cost, Power) else -1)
 
 
-@overload(bend, jit_options={"fastmath": FORMULA})
+@overload(bend, FORMULA)
 def _overload_bend(cost, s):
     def of_distance(cost, s):
         return -slope(cost, s) / s if s > 0 else s - s

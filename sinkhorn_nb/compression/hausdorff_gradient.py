@@ -22,9 +22,8 @@ from ..backends.cpu.compressed_sums import scaled_rows, weighted_mean
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import Floats
 from ..dual import self_step
-from ..gradients import Gradient
 from ..gradients.linear_system import LinearSolve
-from ..gradients.reports import ImplicitGradient
+from ..gradients.reports import ImplicitGradient, with_report
 from ..kernels.point_cloud import GibbsKernel
 from ..results.compression import Compression
 from .check import LARGEST_LOG
@@ -71,7 +70,7 @@ def gradient_of(of: Hausdorff, tol: float) -> ImplicitGradient:
     if problem.is_self:
         zeros = [np.zeros(measure.points.shape) for measure in measures]
         weights = [np.zeros(len(measure)) for measure in measures]
-        return ImplicitGradient.of(Gradient(*zeros, *weights), LinearSolve(0.0, tol, 0, 0.0))
+        return with_report(ImplicitGradient(*zeros, *weights), LinearSolve(0.0, tol, 0, 0.0))
 
     parts = [_variation(side, tol) for side in _finer(of).sides]
     on_points = [
@@ -85,7 +84,7 @@ def gradient_of(of: Hausdorff, tol: float) -> ImplicitGradient:
     passes = sum(report.n_passes for report in reports)
     worst = max(reports, key=lambda report: report.residual)
     report = worst._replace(n_passes=passes / (len(measures[0]) * len(measures[1])))
-    return ImplicitGradient.of(Gradient(*on_points, *on_weights), report)
+    return with_report(ImplicitGradient(*on_points, *on_weights), report)
 
 
 def _finer(of: Hausdorff) -> Hausdorff:

@@ -162,7 +162,8 @@ class CompressedHausdorffDivergence(HausdorffDivergence):
         between nodes, and it needs no pass over the pairs of points.
         """
         tol = validation.positive("tol", tol)
-        return warned(compressed_gradient(self.between_nodes, tol)).sent(self.xx.home)
+        gradient = compressed_gradient(self.between_nodes, tol)
+        return at_home(warned(gradient), self.xx.home)
 
     def _facts(self) -> dict[str, object]:
         return with_value_error(super()._facts(), self.value_error)
