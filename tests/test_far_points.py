@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from problems import cloud
 
-from sinkhorn_nb import Sinkhorn, entropic_ot
+from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
+from sinkhorn_nb.initializers import Coarse
 
 BLUR = 0.3
 
@@ -43,11 +44,26 @@ def test_near_and_far_points_together(solution):
         np.testing.assert_allclose(extend(together), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore:The blur 0.3 is .* expect some")  # it takes some 60
-def test_one_point_a_million_blurs_away_does_not_spoil_the_start():
-    """Its tile mates have potentials beyond float32."""
+def beside_an_outlier(dtype="float64"):
     x, y = cloud(600, 2), cloud(601, 2)
     x[0] = [3e5, 0.0]
+    return x.astype(dtype), y.astype(dtype)
+
+
+# Some 60 iterations. From zeros it takes fewer, which end at a smaller dual value
+@pytest.mark.filterwarnings("ignore:The blur 0.3 is .* expect some")
+def test_one_point_a_million_blurs_away_does_not_spoil_the_start():
+    """Its tile mates have potentials beyond float32."""
+    x, y = beside_an_outlier()
     solution = entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(max_iter=100))
+    plain = entropic_ot(x, y, blur=BLUR, solver=Sinkhorn(max_iter=100, init="zeros"))
     assert solution.converged
-    assert np.isfinite(solution.value) and np.isfinite(solution.f).all()
+    assert np.isfinite(solution.f).all()
+    assert solution.value > plain.value + 0.1 * BLUR**2
+
+
+def test_slopes_beyond_float32_do_not_spoil_the_coarse_start():
+    """Cells in the outlier's tile have none; without a warning, they start from the softmin."""
+    x, y = beside_an_outlier("float32")
+    problem = Problem(Measure.of(x), Measure.of(y), BLUR**2)
+    assert Coarse()(problem, Sinkhorn()).is_finite

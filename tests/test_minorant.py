@@ -95,6 +95,14 @@ def test_best_rows_solve_their_equation(rates):
     np.testing.assert_allclose(left, bound.aims[0] * aim(s, rates[0]), rtol=1e-12)
 
 
+def test_best_rows_of_tiny_masses_without_a_heavy_pair_solve_their_equation():
+    """Products of two of these numbers are no floating-point numbers."""
+    masses, light, nothing = np.full(3, 1e-270), np.full(3, 1e-280), np.zeros(3)
+    plan = HeavyPlan(sparse(np.zeros((3, 3)), np.eye(3, dtype=bool)), light, light)
+    s = Minorant(plan, (masses, masses), BALANCED).best_rows(nothing)
+    np.testing.assert_allclose(light * np.exp(s) * np.exp(s), masses, rtol=1e-12)
+
+
 @pytest.mark.parametrize("rates", RATES)
 def test_the_gradient_is_a_difference_quotient_of_the_bound_at_the_best_rows(rates):
     example = Example(4, rates=rates)

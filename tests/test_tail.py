@@ -261,3 +261,18 @@ def test_theta_follows_the_tolerance_within_limits():
     assert theta(1e-3) == 1e-6
     assert theta(1e-6) == pytest.approx(1e-8)
     assert theta(1e-12) == 1e-10
+
+
+@pytest.mark.parametrize(("seed", "reach"), [(3, None), (5, None), (12, 1.0)])
+def test_masses_of_1e_270_leave_the_range_of_numbers_nowhere(seed, reach):
+    """Neither the ratios of their marginals nor their products overflow or vanish; a warning is an
+    error here.
+    """
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(40, 2)), rng.normal(size=(50, 2))
+    a, b = 10.0 ** rng.uniform(-270, 0, 40), 10.0 ** rng.uniform(-270, 0, 50)
+    a, b = a / a.sum(), b / b.sum()
+    solution = entropic_ot(x, y, a, b, blur=0.02, reach=reach, solver=Sinkhorn(**LOOP))
+    assert solution.converged and solution.n_iter < 50
+    if reach is None:
+        assert dense_error(solution, x, y, 0.02, a, b) <= solution.tol

@@ -101,8 +101,10 @@ def _extended(partition: Partition, cells: Cells, solution: Solution, dtype: str
     f = dual.softmin_rows(solution.iterate)
     coarse = with_points(problem.kernel(dtype, solution.backend))
     extension = problem.kernel_between(partition, target, problem.rough_dtype, solution.backend)
-    with np.errstate(invalid="ignore", over="ignore"):  # a start that is not finite is not used
-        slopes = source.restore(coarse.mean_gradients(f, g))
+    with np.errstate(invalid="ignore", over="ignore"):
+        slopes = coarse.mean_gradients(f, g)
+    slopes[~np.isfinite(slopes)] = 0.0  # in float32 beside an outlier; the softmin needs no slope
     offsets = partition.points - cells.measure.points[cells.owner]
-    guess = source.restore(f)[cells.owner] + np.einsum("ik,ik->i", slopes[cells.owner], offsets)
+    along = np.einsum("ik,ik->i", source.restore(slopes)[cells.owner], offsets)
+    guess = source.restore(f)[cells.owner] + along
     return dual.damped_rows(guess - dual.eps * extension.log_row_sums(guess, g))

@@ -74,7 +74,8 @@ class Minorant:
     def best_rows(self, k: Floats) -> Floats:
         """The best s for k = P e^t: the root of k e^s + R e^(2 s) = A e^(-kx s)."""
         A, R = self.aims[0], self.light[0]
-        s: Floats = np.log(2 * A / (k + np.sqrt(k * k + 4 * A * R)))
+        root = np.hypot(k, 2 * np.sqrt(A) * np.sqrt(R))  # A R may be 1e-500
+        s: Floats = np.log(2 * A / (k + root))
         rate = self.rates[0]
         if rate == 0:
             return s

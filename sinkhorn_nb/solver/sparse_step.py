@@ -61,7 +61,8 @@ class SparseStep:
         self._plan = kernel.heavy_plan(f, g, self._theta, self._most_pairs)
         if self._plan is not None:
             rows, columns = self._plan.sums()
-            logs = log(rows / self._dual.a), log(columns / self._dual.b)
+            # Ratios to masses of 1e-270 may be no finite numbers
+            logs = log(rows) - np.log(self._dual.a), log(columns) - np.log(self._dual.b)
             if kernel.are_trusted(*logs):
                 return Iterate(f, g, *logs)
         self._plan = None
