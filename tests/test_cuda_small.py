@@ -47,6 +47,7 @@ def check_that_they_agree(cases, max_iter=500, atol=1e-9):
 
 
 def far_clusters():
+    """At distances of 300 blurs, rounding alone changes the number of iterations."""
     x, y = np.random.default_rng(1).normal(size=(2, 6, 2))
     x[::3] += [100.0, 0.0]
     y[::3] += [0.0, 100.0]
@@ -90,8 +91,8 @@ def test_far_clusters_are_annealed():
 
 def test_tiny_masses_are_brought_home():
     """Extra iterations within the tolerance do this."""
-    cases = [tiny_masses(seed) for seed in (104, 286)]
-    for problem, answer in zip(cases, check_that_they_agree(cases, atol=1e-5), strict=True):
+    cases = [tiny_masses(seed) for seed in (366, 2440)]
+    for problem, answer in zip(cases, check_that_they_agree(cases), strict=True):
         check_that_all_is_true(problem, answer)
         assert (answer.history <= problem.tol).sum() > 5
         assert np.abs(answer.logs).max() < 0.15
@@ -208,7 +209,9 @@ def pairs_of_clouds(ask, tol=1e-3):
     """
     x, y, a, b = example(5, 6, 2)
     near = x + 1e-2 * np.random.default_rng(0).normal(size=x.shape)
-    forms = forms_of([Case(x, near, a, a), Case(20 * y, 20 * y, b, b)])  # in blurs
+    forms = forms_of(
+        [Case(x, near, a, a), Case(20 * y, 20 * y, b, b)]
+    )  # in blurs; y is too near to be annealed
     selves = problems_between([0, 1, 2], [0, 1, 2], 1e-7, [True, True, True])
     own = ask(forms, selves, None, 100)
     own.gains[:] += 1e-3  # so that they matter

@@ -40,11 +40,11 @@ class Resumed(Settings, Initializer):
     Examples
     --------
     >>> import numpy as np, sinkhorn_nb as snb
-    >>> x, y = np.random.default_rng(0).random((2, 300, 2))
+    >>> x, y = np.random.default_rng(0).random((2, 600, 2))
     >>> first = snb.sinkhorn_divergence(x, y + 1, blur=0.1)
     >>> moved = x - 0.1 * len(x) * first.gradient().x
     >>> second = snb.sinkhorn_divergence(moved, y + 1, blur=0.1, solver=snb.Sinkhorn(init=first))
-    >>> second.n_passes < first.n_passes
+    >>> second.n_passes < first.n_passes / 3
     True
     """
 
