@@ -84,7 +84,10 @@ class Dual:
     """
 
     def __init__(self, a: Floats, b: Floats, eps: float, marginals: Marginals = BALANCED) -> None:
-        self.a, self.b, self.eps, self.marginals = a, b, eps, marginals
+        self.a = a
+        self.b = b
+        self.eps = eps
+        self.marginals = marginals
         self.rates = marginals.rates(eps)
 
     @property
@@ -97,15 +100,17 @@ class Dual:
 
         It bounds OT_eps from below, and its error is quadratic in the marginal error.
         """
-        return max(self.after_rows(iterate), self.after_columns(iterate))
+        on_rows = self.after_rows(iterate)
+        return max(on_rows, self.after_columns(iterate))
 
     def after_rows(self, iterate: Iterate) -> float:
         """The dual value after an exact update of f."""
-        return self._after(self.a, self.b, iterate, *self.rates)
+        kx, ky = self.rates
+        return self._after(self.a, self.b, iterate, kx, ky)
 
     def after_columns(self, iterate: Iterate) -> float:
         """The dual value after an exact update of g."""
-        return self._after(self.b, self.a, iterate.T, *self.rates[::-1])
+        return self.T.after_rows(iterate.T)
 
     def _after(self, a: Floats, b: Floats, iterate: Iterate, kx: float, ky: float) -> float:
         if self.marginals.are_exact:
@@ -115,7 +120,8 @@ class Dual:
         before = iterate.f / self.eps
         u = before - _residual(before, iterate.log_rows, kx)
         v = iterate.g / self.eps
-        earned = a @ phi(u, kx) + b @ phi(v, ky)
+        earned = a @ phi(u, kx)
+        earned += b @ phi(v, ky)
         plan = a @ aim(u, kx)
         return float(self.eps * (earned - plan + 1))
 
@@ -127,15 +133,19 @@ class Dual:
         (kx, ky) = self.rates
         u = f / self.eps
         v = g / self.eps
-        return float(self.eps * (self.a @ phi(u, kx) + self.b @ (phi(v, ky) - aim(v, ky)) + 1))
+        on_rows = self.a @ phi(u, kx)
+        on_columns = self.b @ (phi(v, ky) - aim(v, ky))
+        return float(self.eps * (on_rows + on_columns + 1))
 
     def updated_rows(self, iterate: Iterate, share: float = 1.0) -> Floats:
         """f after a share of its exact update."""
-        return _updated(iterate.f, iterate.log_rows, self.eps, self.rates[0], share)
+        kx, _ = self.rates
+        return _updated(iterate.f, iterate.log_rows, self.eps, kx, share)
 
     def updated_columns(self, iterate: Iterate, share: float = 1.0) -> Floats:
         """g after a share of its exact update."""
-        return _updated(iterate.g, iterate.log_columns, self.eps, self.rates[1], share)
+        _, ky = self.rates
+        return _updated(iterate.g, iterate.log_columns, self.eps, ky, share)
 
     def softmin_rows(self, iterate: Iterate) -> Floats:
         """T(g), at which the rows of the plan are exact."""
@@ -147,12 +157,16 @@ class Dual:
 
     def damped_rows(self, softmin: Floats) -> Floats:
         """The exact update of f from the softmin T(g), at any points."""
-        return softmin if self.rates[0] == 0 else softmin / (1 + self.rates[0])
+        kx, _ = self.rates
+        return softmin if kx == 0 else softmin / (1 + kx)
 
     def ratios_after(self, iterate: Iterate) -> Floats | float:
         """The marginal ratios of the rows after an exact update of f."""
-        k = self.rates[0]
-        return 1.0 if k == 0 else aim(self.updated_rows(iterate) / self.eps, k)
+        kx, _ = self.rates
+        if kx == 0:
+            return 1.0
+        u = self.updated_rows(iterate) / self.eps
+        return aim(u, kx)
 
     def gain(self, iterate: Iterate) -> float:
         """The gain in dual value of the better exact update; for exact marginals, eps times the
@@ -171,7 +185,8 @@ class Dual:
         (kx, ky) = self.rates
         u = iterate.f / self.eps
         v = iterate.g / self.eps
-        earned = self.a @ phi(u, kx) + self.b @ phi(v, ky)
+        earned = self.a @ phi(u, kx)
+        earned += self.b @ phi(v, ky)
         plan = self.a @ np.exp(iterate.log_rows)
         return float(self.eps * (earned - plan + 1))
 
@@ -192,8 +207,9 @@ class Dual:
         if self.marginals.are_exact:
             return iterate.log_rows, iterate.log_columns
         kx, ky = self.rates
-        rows = iterate.log_rows + kx / self.eps * iterate.f
-        return rows, iterate.log_columns + ky / self.eps * iterate.g
+        aimed_rows = -kx / self.eps * iterate.f
+        aimed_columns = -ky / self.eps * iterate.g
+        return iterate.log_rows - aimed_rows, iterate.log_columns - aimed_columns
 
     def error(self, iterate: Iterate) -> float:
         """The marginal error: max over the sides of sum_i a_i |r_i - exp(-k u_i)|, relative to the
@@ -208,14 +224,19 @@ class Dual:
     def _side(self, a: Floats, f: Floats, log_rows: Floats, k: float) -> float:
         log_rows = np.minimum(log_rows, LARGEST_LOG)
         if self.marginals.are_exact:
-            return float(a @ np.abs(np.expm1(log_rows)))
+            missing = np.abs(np.expm1(log_rows))
+            return float(a @ missing)
         rows = np.exp(log_rows)
-        aims = np.exp(np.minimum(-k / self.eps * f, LARGEST_LOG))
-        missed = float(a @ np.abs(rows - aims))
+        log_aims = -k / self.eps * f
+        aims = np.exp(np.minimum(log_aims, LARGEST_LOG))
+        missing = np.abs(rows - aims)
+        missed = float(a @ missing)
         mass = float(a @ rows)
         if missed == 0:  # also if measures are so far apart that the best plan has no mass
             return 0.0
-        return min(missed / mass, math.exp(LARGEST_LOG)) if mass > 0 else math.inf
+        if not mass > 0:
+            return math.inf
+        return min(missed / mass, math.exp(LARGEST_LOG))
 
     def balanced(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
         """f - c and g + c, which have the same plan, with the best c.
@@ -223,11 +244,13 @@ class Dual:
         For exact marginals all c are equally good: then <a, f> = <b, g>.
         """
         if self.marginals.are_exact:
-            c = float(self.a @ f - self.b @ g) / 2
+            means = self.a @ f, self.b @ g
+            c = float(means[0] - means[1]) / 2
         else:
             kx, ky = self.rates
-            of_g = _log_mean(self.b, -ky / self.eps * g)
-            of_f = _log_mean(self.a, -kx / self.eps * f)
+            log_aims = -kx / self.eps * f, -ky / self.eps * g
+            of_f = _log_mean(self.a, log_aims[0])
+            of_g = _log_mean(self.b, log_aims[1])
             c = self.eps / (kx + ky) * (of_g - of_f)
         return f - c, g + c
 
@@ -254,8 +277,10 @@ def phi(s: Floats, k: float) -> Floats:
 
     It is -inf for potentials far below 0, as the first ones may be if rho is much smaller than eps.
     """
+    if k == 0:
+        return s
     with np.errstate(over="ignore"):
-        return s if k == 0 else -np.expm1(-k * s) / k
+        return -np.expm1(-k * s) / k
 
 
 def aim(s: Floats, k: float) -> Floats:
@@ -266,18 +291,24 @@ def aim(s: Floats, k: float) -> Floats:
 
 def _residual(u: Floats, log_rows: Floats, k: float) -> Floats:
     """u minus its exact update."""
-    return log_rows if k == 0 else (log_rows + k * u) / (1 + k)
+    if k == 0:
+        return log_rows
+    return (log_rows + k * u) / (1 + k)
 
 
 def gained(a: Floats, u: Floats, residual: Floats, k: float) -> float:
     """The gain in dual value of an exact update of one side, in units of eps."""
     if k == 0:
-        return float(a @ (np.expm1(np.minimum(residual, LARGEST_LOG)) - residual))
-    # Their product is finite
-    logs = np.minimum(residual, LARGEST_LOG / 3)
-    aims = a * np.exp(np.minimum(-k * u, LARGEST_LOG / 3))
-    after = np.expm1(k / (1 + k) * logs) * (1 + k) / k
-    return float(aims @ (np.expm1(logs) - after))
+        before = np.expm1(np.minimum(residual, LARGEST_LOG))
+        return float(a @ (before - residual))
+    largest = LARGEST_LOG / 3  # so that products are finite
+    logs = np.minimum(residual, largest)
+    log_aims = np.minimum(-k * u, largest)
+    damping = k / (1 + k)
+    before = np.expm1(logs)
+    after = np.expm1(damping * logs) / damping
+    aims = a * np.exp(log_aims)
+    return float(aims @ (before - after))
 
 
 def _price_gap(a: Floats, u: Floats, residual: Floats, k: float) -> float:
@@ -287,20 +318,23 @@ def _price_gap(a: Floats, u: Floats, residual: Floats, k: float) -> float:
     with np.errstate(over="ignore"):
         small = np.clip(residual, -1.0, 1.0)
         aims = aim(u, k)
-        near = aims * (small * np.exp(small) - np.expm1(small))  # no cancellation
+        grown = small * np.exp(small)
+        near = aims * (grown - np.expm1(small))  # no cancellation
         marginal = np.exp(residual - k * u)
         far = marginal * (residual - 1) + aims
     is_near = np.abs(residual) <= 1
-    return float(a @ np.where(is_near, near, far)) / k
+    prices = np.where(is_near, near, far)
+    return float(a @ prices) / k
 
 
 def _updated(f: Floats, log_rows: Floats, eps: float, k: float, share: float) -> Floats:
-    if k == 0:
-        return f - share * eps * log_rows
-    return f - share * eps * _residual(f / eps, log_rows, k)
+    residual = _residual(f / eps, log_rows, k)
+    return f - share * eps * residual
 
 
 def _log_mean(a: Floats, s: Floats) -> float:
     """log <a, exp(s)> for probabilities a."""
-    top = float(s.max(where=a > 0, initial=-np.inf))
-    return top + float(np.log(a @ np.exp(np.minimum(s - top, 0.0))))
+    has_mass = a > 0
+    top = float(s.max(where=has_mass, initial=-np.inf))
+    shares = np.exp(np.minimum(s - top, 0.0))
+    return top + float(np.log(a @ shares))

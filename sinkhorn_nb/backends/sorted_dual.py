@@ -18,20 +18,29 @@ def midpoint_dual(x, a, y, b, p):
     Points ascend, a and b are probabilities. Points without mass take min_j (C_ij - g_j) over
     points with mass.
     """
-    heavy_x, heavy_y = a > 0, b > 0
-    rows, columns = staircase(running_sums(a[heavy_x]), running_sums(b[heavy_y]))
+    has_mass = a > 0, b > 0
+    A = running_sums(a[has_mass[0]])
+    B = running_sums(b[has_mass[1]])
+    rows, columns = staircase(A, B)
+    heavy_x = x[has_mass[0]]
+    heavy_y = y[has_mass[1]]
+    on_x, on_y = midpoint_potentials(heavy_x, heavy_y, rows, columns, p)
+
     f = np.empty(len(x))
     g = np.empty(len(y))
-    f[heavy_x], g[heavy_y] = midpoint_potentials(x[heavy_x], y[heavy_y], rows, columns, p)
-    f[~heavy_x] = conjugate(x[~heavy_x], x[heavy_x], y[heavy_y], g[heavy_y], rows, columns, p)
-    g[~heavy_y] = conjugate(y[~heavy_y], y[heavy_y], x[heavy_x], f[heavy_x], columns, rows, p)
+    others = ~has_mass[0], ~has_mass[1]
+    f[has_mass[0]] = on_x
+    g[has_mass[1]] = on_y
+    f[others[0]] = conjugate(x[others[0]], heavy_x, heavy_y, on_y, rows, columns, p)
+    g[others[1]] = conjugate(y[others[1]], heavy_y, heavy_x, on_x, columns, rows, p)
     return f, g
 
 
 def running_sums(masses):
     """Sums of the first k masses of a probability, right to the last digit or two."""
     heads = np.round(masses * EXACT) / EXACT
-    return np.cumsum(heads) + np.cumsum(masses - heads)
+    rests = masses - heads
+    return np.cumsum(heads) + np.cumsum(rests)
 
 
 @kernel
@@ -41,24 +50,28 @@ def staircase(A, B):
 
     The pairs go from the first to the last, with any rounding.
     """
-    n, m = len(A), len(B)
-    rows = np.zeros(n + m - 1, np.int64)
-    columns = np.zeros(n + m - 1, np.int64)
+    last_i = len(A) - 1
+    last_j = len(B) - 1
+    rows = np.zeros(last_i + last_j + 1, np.int64)
+    columns = np.zeros_like(rows)
     i, j, k = 0, 0, 0
-    while i < n - 1 or j < m - 1:
-        tied = abs(A[i] - B[j]) <= TIE * B[j]
-        row_is_full = j == m - 1 or (i < n - 1 and (tied or A[i] < B[j]))
-        column_is_full = i == n - 1 or (j < m - 1 and (tied or A[i] > B[j]))
+    while i < last_i or j < last_j:
+        tie = TIE * B[j]
+        excess = A[i] - B[j]
+        row_is_full = j == last_j or (i < last_i and excess <= tie)
+        column_is_full = i == last_i or (j < last_j and excess >= -tie)
         i += row_is_full
         j += column_is_full
         k += 1
-        rows[k], columns[k] = i, j
-    return rows[: k + 1].copy(), columns[: k + 1].copy()
+        rows[k] = i
+        columns[k] = j
+    count = k + 1
+    return rows[:count].copy(), columns[:count].copy()
 
 
 @part
-def _cost(t, p):
-    return abs(t) ** p / p
+def _cost(x, y, p):
+    return abs(x - y) ** p / p
 
 
 @kernel
@@ -69,17 +82,20 @@ def midpoint_potentials(x, y, rows, columns, p):
     f = np.empty(len(x))
     g = np.empty(len(y))
     f[0] = 0.0
-    g[0] = _cost(x[0] - y[0], p)
+    g[0] = _cost(x[0], y[0], p)
     for k in range(1, len(rows)):
-        i, j = rows[k], columns[k]
+        i = rows[k]
+        j = columns[k]
+        cost = _cost(x[i], y[j], p)
         if columns[k - 1] == j:
-            f[i] = _cost(x[i] - y[j], p) - g[j]
+            f[i] = cost - g[j]
         elif rows[k - 1] == i:
-            g[j] = _cost(x[i] - y[j], p) - f[i]
+            g[j] = cost - f[i]
         else:
-            cost = _cost(x[i] - y[j], p)
-            low = cost - _cost(x[i - 1] - y[j], p) + f[i - 1]
-            high = _cost(x[i] - y[j - 1], p) - g[j - 1]
+            above = _cost(x[i - 1], y[j], p)
+            beside = _cost(x[i], y[j - 1], p)
+            low = cost - above + f[i - 1]
+            high = beside - g[j - 1]
             f[i] = (low + high) / 2
             g[j] = cost - f[i]
     return f, g
@@ -93,13 +109,17 @@ def conjugate(z, x, y, g, rows, columns, p):
     of the x after z.
     """
     out = np.empty(len(z))
+    last = len(rows) - 1
     k = 0
     for q in range(len(z)):
-        while k < len(rows) - 1 and x[rows[k + 1]] <= z[q]:
+        place = z[q]
+        while k < last and x[rows[k + 1]] <= place:
             k += 1
         before = columns[k]
-        after = columns[min(k + 1, len(rows) - 1)]
-        out[q] = min(_cost(z[q] - y[before], p) - g[before], _cost(z[q] - y[after], p) - g[after])
+        after = columns[min(k + 1, last)]
+        from_before = _cost(place, y[before], p) - g[before]
+        from_after = _cost(place, y[after], p) - g[after]
+        out[q] = min(from_before, from_after)
     return out
 
 
@@ -109,10 +129,12 @@ def dual_sort_sweep(x, y, f, p):
     levels = np.empty(len(y))
     out = np.empty(len(x))
     for j in range(len(y)):
-        levels[j] = f[j] - _cost(x[j] - y[j], p)
+        levels[j] = f[j] - _cost(x[j], y[j], p)
     for i in range(len(x)):
-        least = _cost(x[i] - y[0], p) + levels[0]
+        place = x[i]
+        least = _cost(place, y[0], p) + levels[0]
         for j in range(1, len(y)):
-            least = min(least, _cost(x[i] - y[j], p) + levels[j])
+            value = _cost(place, y[j], p) + levels[j]
+            least = min(least, value)
         out[i] = least
     return out

@@ -24,7 +24,8 @@ def seen_from_afar(
     """
     center = y.mean(axis=0)
     offsets = y - center
-    constant = log(b) + (g - (offsets**2).sum(axis=1) / 2) / eps
+    half_squares = (offsets**2).sum(axis=1) / 2
+    constant = log(b) + (g - half_squares) / eps
     softmin = np.empty(len(x))
     means = np.empty((len(x), y.shape[1]))
     step = max(1, PAIRS_A_BLOCK // len(y))
@@ -36,12 +37,16 @@ def seen_from_afar(
         weights = np.exp(exponents - largest[:, None])
         sums = weights.sum(axis=1)
 
-        softmin[rows] = (there**2).sum(axis=1) / 2 - eps * (largest + np.log(sums))
-        means[rows] = center + (weights @ offsets) / sums[:, None]
+        log_sums = largest + np.log(sums)
+        softmin[rows] = (there**2).sum(axis=1) / 2 - eps * log_sums
+        moments = weights @ offsets
+        means[rows] = center + moments / sums[:, None]
     return softmin, means
 
 
 def are_far(x: Coordinates, y: Floats, eps: float) -> Booleans:
     """Tell which of the x are far from the box of the y."""
-    beyond = np.maximum(x - y.max(axis=0), y.min(axis=0) - x).max(axis=1)
+    above = x - y.max(axis=0)
+    below = y.min(axis=0) - x
+    beyond = np.maximum(above, below).max(axis=1)
     return beyond > FAR * np.sqrt(eps)

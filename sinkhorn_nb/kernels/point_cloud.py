@@ -40,7 +40,8 @@ class GibbsKernel(PairKernel):
     ) -> Floats:
         """Sums of a kernel at f over their first column, which holds the row sums."""
         sums = sums_of(self, f)
-        doubtful = np.flatnonzero(~(np.abs(log(sums[:, 0])) <= np.log(TRUSTED[self.dtype])))
+        sizes = np.abs(log(sums[:, 0]))
+        doubtful = np.flatnonzero(~(sizes <= np.log(TRUSTED[self.dtype])))
         if len(doubtful):
             rows = self._at(doubtful)
             sums[doubtful] = sums_of(rows, rows.softmin(g))
@@ -60,7 +61,8 @@ class GibbsKernel(PairKernel):
     def gradient_sums(self, f: Floats, g: Floats) -> Floats:
         """(n, d) sums of b_j p_ij times the cost's derivatives in x_i."""
         if self._kind is not None:
-            return self._cost.pulled(self._origin + self._x.places, self._slopes(f, g)[:, 1:])
+            slopes = self._slopes(f, g)[:, 1:]
+            return self._cost.pulled(self._origin + self._x.places, slopes)
         x, y = self._x.points, self._y.points
         center = y.mean(axis=0)
         sums = self.transport(f, g, _with_ones(y - center))
@@ -71,7 +73,8 @@ class GibbsKernel(PairKernel):
         weighted = g + self.eps * log(self._y.weights)
         if isinstance(self._kind, Function):
             self._count(1)
-            F, G = self._to_exponent * f, self._to_exponent * weighted
+            F = self._to_exponent * f
+            G = self._to_exponent * weighted
             return given_slopes(self._kind, self._x.points, F, self._y.points, G)
         x = self._x.points
         y = self._y.points
@@ -109,10 +112,13 @@ class GibbsKernel(PairKernel):
         if self._kind is not None:
             return super().costs(f, g)
         center = self._y.points.mean(axis=0)
-        x, y = self._x.points - center, self._y.points - center
-        sums = self.transport(f, g, np.column_stack([np.ones(len(y)), y, (y**2).sum(axis=1) / 2]))
-        sums = np.nan_to_num(sums)
-        return (x**2).sum(axis=1) / 2 * sums[:, 0] - (x * sums[:, 1:-1]).sum(axis=1) + sums[:, -1]
+        x = self._x.points - center
+        y = self._y.points - center
+        halves = [(points**2).sum(axis=1) / 2 for points in (x, y)]
+        moments = np.column_stack([np.ones(len(y)), y, halves[1]])
+        sums = np.nan_to_num(self.transport(f, g, moments))
+        products = (x * sums[:, 1:-1]).sum(axis=1)
+        return halves[0] * sums[:, 0] - products + sums[:, -1]
 
     def mean_cost(self, a: Floats, b: Floats, largest: float) -> float:
         """sum_ij a_i b_j C_ij / sum b, or slightly more, for weights a and b of the same sum and
@@ -122,10 +128,13 @@ class GibbsKernel(PairKernel):
         if self._kind is not None:
             flat = self._at_eps(max(largest, self.eps) / FLAT)
             zeros = np.zeros(len(a)), np.zeros(len(b))
-            sums = flat.product(*zeros, b[:, None], derivative=0)[:, 0] / flat._to_exponent
-            return float(a @ sums / b.sum()) * (1 + 2 * FLAT)
-        squares = a @ (x**2).sum(axis=1) + b @ (y**2).sum(axis=1)
-        return float(squares / 2 - (a @ x) @ (b @ y) / a.sum())
+            sums = flat.product(*zeros, b[:, None], derivative=0)[:, 0]
+            mean = a @ sums / b.sum() / flat._to_exponent
+            return float(mean) * (1 + 2 * FLAT)
+        squares = a @ (x**2).sum(axis=1)
+        squares += b @ (y**2).sum(axis=1)
+        products = (a @ x) @ (b @ y)
+        return float(squares / 2 - products / a.sum())
 
 
 def _with_ones(values: Floats) -> Floats:

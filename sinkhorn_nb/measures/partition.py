@@ -49,7 +49,8 @@ class Partition:
         self._depth = (len(points) - 1).bit_length()
         axes = _principal_axes(points[self.order])
         median_cuts(axes, self.order, self._depth)
-        self.points, self.probabilities = points[self.order], probabilities[self.order]
+        self.points = points[self.order]
+        self.probabilities = probabilities[self.order]
 
     def __len__(self) -> int:
         return len(self.order)
@@ -66,15 +67,17 @@ class Partition:
 
     def tiles(self, most: int) -> Indices:
         """Bounds of the largest nodes of one level with at most `most` points."""
-        return _level(len(self), max(0, (-(-len(self) // most) - 1).bit_length()))
+        count = -(-len(self) // most)
+        return _level(len(self), max(0, (count - 1).bit_length()))
 
     @cached_property
     def radius(self) -> float:
         """Root mean square distance of the points from the centers of their tiles."""
         bounds = self.tiles(TILE)
         sizes = np.diff(bounds)
-        centers = np.add.reduceat(self.points, bounds[:-1]) / sizes[:, None]
-        squares = ((self.points - np.repeat(centers, sizes, axis=0)) ** 2).sum(axis=1)
+        sums = np.add.reduceat(self.points, bounds[:-1])
+        centers = np.repeat(sums / sizes[:, None], sizes, axis=0)
+        squares = ((self.points - centers) ** 2).sum(axis=1)
         return float(np.sqrt(self.probabilities @ squares))
 
     def clusters(self, count: int) -> Indices:
@@ -82,7 +85,8 @@ class Partition:
         points go first.
         """
         masses, variances, sizes = self._nodes
-        keys = np.where(sizes > max(1, len(self) // 32), np.inf, masses * variances)
+        are_large = sizes > max(1, len(self) // 32)
+        keys = np.where(are_large, np.inf, masses * variances)
         return self._split(keys, count)
 
     def cells(self, count: int, resolution: float) -> Indices:
@@ -90,34 +94,41 @@ class Partition:
         `resolution`.
         """
         _, variances, _ = self._nodes
-        return self._split(np.where(variances > resolution**2, variances, 0.0), count)
+        are_wide = variances > resolution**2
+        return self._split(np.where(are_wide, variances, 0.0), count)
 
     def centroids(self, bounds: Indices) -> tuple[Floats, Floats]:
         """Weighted means (K, d) and masses (K,) of the nodes between the bounds; plain means
         without mass.
         """
-        masses = np.add.reduceat(self.probabilities, bounds[:-1])
-        owner = np.repeat(np.arange(len(masses)), np.diff(bounds))
-        weights = np.where(masses[owner] > 0, self.probabilities, 1.0)
-        sums = np.add.reduceat(weights[:, None] * self.points, bounds[:-1])
-        return sums / np.add.reduceat(weights, bounds[:-1])[:, None], masses
+        starts = bounds[:-1]
+        masses = np.add.reduceat(self.probabilities, starts)
+        has_mass = np.repeat(masses > 0, np.diff(bounds))
+        weights = np.where(has_mass, self.probabilities, 1.0)
+
+        sums = np.add.reduceat(weights[:, None] * self.points, starts)
+        totals = np.add.reduceat(weights, starts)
+        return sums / totals[:, None], masses
 
     def _split(self, keys: Floats, count: int) -> Indices:
         """Bounds of the nodes left when the count - 1 nodes of largest positive key, parents first,
         are split.
         """
         n = len(self)
-        inner = 2**self._depth - 1
         for level in range(1, self._depth):  # no node before its parent
-            nodes = slice(2**level - 1, 2 ** (level + 1) - 1)
-            keys[nodes] = np.minimum(
-                keys[nodes], np.repeat(keys[2 ** (level - 1) - 1 : 2**level - 1], 2)
-            )
-        keys = np.where(self._nodes[2][:inner] > 1, keys[:inner], 0.0)
+            nodes = _nodes_at(level)
+            parents = _nodes_at(level - 1)
+            keys[nodes] = np.minimum(keys[nodes], np.repeat(keys[parents], 2))
+
+        _, _, sizes = self._nodes
+        inner = 2**self._depth - 1
+        keys = np.where(sizes[:inner] > 1, keys[:inner], 0.0)
         chosen = np.argsort(-keys, kind="stable")[: count - 1]
         chosen = chosen[keys[chosen] > 0]
+
         level = np.frexp(chosen + 1.0)[1] - 1
-        cuts = ((2 * (chosen + 1 - 2**level) + 1) * n) >> (level + 1)
+        place = chosen + 1 - 2**level
+        cuts = ((2 * place + 1) * n) >> (level + 1)
         return np.concatenate([[0], np.sort(cuts), [n]])
 
     @cached_property
@@ -127,23 +138,30 @@ class Partition:
         """
         x = self.points - self.probabilities @ self.points
         w = self.probabilities[:, None]
-        running = np.zeros((len(self) + 1, x.shape[1] + 2))
-        np.cumsum(
-            np.hstack([w, w * x, w * (x**2).sum(axis=1, keepdims=True)]), axis=0, out=running[1:]
-        )
-        bounds = [_level(len(self), level) for level in range(self._depth + 1)]
+        squares = (x**2).sum(axis=1, keepdims=True)
+        moments = np.hstack([w, w * x, w * squares])
+        running = np.zeros((len(self) + 1, moments.shape[1]))
+        np.cumsum(moments, axis=0, out=running[1:])
+
+        levels = range(self._depth + 1)
+        bounds = [_level(len(self), level) for level in levels]
         sums = np.concatenate([np.diff(running[b], axis=0) for b in bounds])
+        sizes = np.concatenate([np.diff(b) for b in bounds])
         masses = np.maximum(sums[:, 0], 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            variances = sums[:, -1] / masses - ((sums[:, 1:-1] / masses[:, None]) ** 2).sum(axis=1)
-        return (
-            masses,
-            np.where(masses > 0, np.maximum(variances, 0.0), 0.0),
-            np.concatenate([np.diff(b) for b in bounds]),
-        )
+            means = sums[:, 1:-1] / masses[:, None]
+            variances = sums[:, -1] / masses - (means**2).sum(axis=1)
+        variances = np.where(masses > 0, np.maximum(variances, 0.0), 0.0)
+        return masses, variances, sizes
+
+
+def _nodes_at(level: int) -> slice:
+    """The numbers of the nodes of a level, level by level from the root."""
+    return slice(2**level - 1, 2 ** (level + 1) - 1)
 
 
 def _level(n: int, level: int) -> Indices:
+    """The bounds of the nodes of a level."""
     return np.arange(2**level + 1) * n >> level
 
 
@@ -153,16 +171,18 @@ def canonical_order(points: Coordinates, weights: Floats) -> Indices:
     first = points[order, 0]
     equal = np.zeros(len(order) + 1, dtype=bool)
     equal[1:-1] = first[1:] == first[:-1]
-    tied = np.flatnonzero(equal[1:] | equal[:-1])
-    among = order[tied]
-    order[tied] = among[np.lexsort([weights[among], *points[among].T[::-1]])]
+    is_tied = equal[1:] | equal[:-1]
+    among = order[is_tied]
+    keys = [weights[among], *points[among].T[::-1]]
+    order[is_tied] = among[np.lexsort(keys)]
     return order
 
 
 def _principal_axes(points: Floats) -> Floats:
     """Coordinates along the leading principal axes of a sample; only the cuts use them."""
     centered = points - points.mean(axis=0)
-    sample = centered[:: -(-len(points) // SAMPLE)]
+    step = -(-len(points) // SAMPLE)
+    sample = centered[::step]
     with single_threaded_blas():  # the same bits on any number of free threads
         return np.ascontiguousarray(centered @ _leading_axes(sample))
 
@@ -170,8 +190,12 @@ def _principal_axes(points: Floats) -> Floats:
 def _leading_axes(points: Floats) -> Floats:
     """Unit vectors (d, at most 16), as eigenvectors of the smaller of the two possible matrices."""
     n, d = points.shape
+    matrix = points.T @ points if n >= d else points @ points.T
+    _, vectors = np.linalg.eigh(matrix)
+    leading = vectors[:, : -MOST_AXES - 1 : -1]
     if n >= d:
-        return np.linalg.eigh(points.T @ points)[1][:, : -MOST_AXES - 1 : -1]
-    axes = points.T @ np.linalg.eigh(points @ points.T)[1][:, : -MOST_AXES - 1 : -1]
+        return leading
+    axes = points.T @ leading
     lengths = np.linalg.norm(axes, axis=0)
-    return axes / np.where(lengths > RANK * lengths.max(), lengths, np.inf)
+    are_axes = lengths > RANK * lengths.max()
+    return axes / np.where(are_axes, lengths, np.inf)
