@@ -32,16 +32,20 @@ class _Parts(NamedTuple):
 def gradient_of(value: float, xx: Solution, yy: Solution, tol: float) -> ImplicitGradient:
     """The gradient of H_eps from the two self solutions, as arrays of the host."""
     xx, yy = xx.on_host, yy.on_host
-    of_a, of_b = _parts(xx, yy, tol), _parts(yy, xx, tol)
-    gradient = Gradient(of_a.x + of_b.y, of_b.x + of_a.y, of_a.a, of_b.a)
+    of_a = _parts(xx, yy, tol)
+    of_b = _parts(yy, xx, tol)
+    on_x = of_a.x + of_b.y
+    on_y = of_b.x + of_a.y
+    gradient = Gradient(on_x, on_y, of_a.a, of_b.a)
     problem = xx.problem.between(xx.problem.source, yy.problem.source)
     if problem.marginals.are_exact:
         gradient = with_value(value, problem, gradient)
 
     reports = of_a.report, of_b.report
     residual = max(report.residual for report in reports)
+    n_iter = max(report.n_iter for report in reports)
     passes = sum(report.n_passes for report in reports)
-    report = LinearSolve(residual, tol, max(report.n_iter for report in reports), passes)
+    report = LinearSolve(residual, tol, n_iter, passes)
     return with_report(ImplicitGradient(*gradient), report)
 
 
@@ -60,20 +64,28 @@ def _parts(own: Solution, other: Solution, tol: float) -> _Parts:
     (of_f, of_g) = (s.problem.scaling.of_f for s in (own, other))
     dual = problem.dual()
     lam = 1 / (1 + dual.rates[0])
-    f, g = x.sort(own._f), y.sort(other._f)
+    f = x.sort(own._f)
+    g = y.sort(other._f)
+    potential = f - of_f  # of the measure, not of its probabilities
     kernel = with_points(problem.kernel_between(x, y, "float64", own.backend))
 
     softmin = kernel.T.softmin(f)
-    pulls = mb / 2 * _slope(problem, dual.damped_rows(softmin) - of_f) * np.ones(len(y))
-    sums = _finite(kernel.product(f, softmin, (y.probabilities * pulls)[:, None])[:, 0])
-    on_f = -x.probabilities * (lam * sums + ma / 2 * _slope(problem, f - of_f))
+    at_y = dual.damped_rows(softmin) - of_f
+    pulls = mb / 2 * _slope(problem, at_y) * np.ones(len(y))
+    pulled = y.probabilities * pulls
+    sums = _finite(kernel.product(f, softmin, pulled[:, None])[:, 0])
+    own_slope = ma / 2 * _slope(problem, potential)
+    on_f = -x.probabilities * (lam * sums + own_slope)
     through = own.pullback(f=x.restore(on_f), tol=tol)
 
-    on_x = (lam * x.probabilities * sums)[:, None]
-    on_x = on_x * kernel.mean_gradients(f, softmin + eps * np.log(np.maximum(pulls, LEAST)))
-    on_y = (lam * y.probabilities * pulls)[:, None] * kernel.T.mean_gradients(softmin, f)
-    change = dual.damped_rows(kernel.softmin(g)) - of_g - (f - of_f)
-    on_a = problem.marginals.earned_beyond(f - of_f, change, eps) / 2 - lam * eps / ma * sums
+    log_pulls = np.log(np.maximum(pulls, LEAST))
+    slopes = kernel.mean_gradients(f, softmin + eps * log_pulls)
+    on_x = (lam * x.probabilities * sums)[:, None] * slopes
+    on_y = (lam * pulled)[:, None] * kernel.T.mean_gradients(softmin, f)
+
+    at_x = dual.damped_rows(kernel.softmin(g)) - of_g
+    earned = problem.marginals.earned_beyond(potential, at_x - potential, eps)
+    on_a = earned / 2 - lam * eps / ma * sums
     passes = len(x) / len(y) * through.linear_solve.n_passes + kernel.n_passes
     return _Parts(
         x.restore(on_x) + through.x + through.y,
@@ -90,4 +102,5 @@ def _slope(problem: Problem, f: Floats) -> Floats | float:
 
 
 def _finite(sums: Floats) -> Floats:
-    return np.clip(np.nan_to_num(sums, nan=LARGEST), -LARGEST, LARGEST)
+    numbers = np.nan_to_num(sums, nan=LARGEST)
+    return np.clip(numbers, -LARGEST, LARGEST)

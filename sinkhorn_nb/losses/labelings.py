@@ -14,22 +14,20 @@ import numpy as np
 
 from ..backends.cpu.threads import run, single_threaded_blas
 from ..common.array_types import Booleans, Floats
+from ..common.spans import spans
 from .pooled_kernel import PooledKernel
 
 CHUNK = 128  # labelings at a time
-TOL = (
-    1e-3  # marginal error at which a labeling is left alone; its value is right to about eps TOL^2
-)
+# Marginal error at which a labeling is left alone; its value is right to about eps TOL^2
+TOL = 1e-3
 WORK = 2.0**34  # pairs of points times labelings times iterations, at most
 LOST = 0.01  # of the mass: a labeling with more at the limits of floats is solved in another way
 TINY = 1e-300  # in place of a sum that is 0, whose logarithm is clipped
 SMALL_WORK = 2.0**28  # of one iteration: float64 takes no more than a second
 LEAST, MOST = 6, 1000  # iterations
 DAMPING = 2 / 3  # of self problems: their errors fall by a factor of at least 3 per iteration
-LARGEST_LOG = {
-    "float32": 70.0,
-    "float64": 600.0,
-}  # of scalings and sums, which must be representable
+# Of scalings and sums, which must be representable
+LARGEST_LOG = {"float32": 70.0, "float64": 600.0}
 
 
 class Effort(NamedTuple):
@@ -56,9 +54,11 @@ def effort(points: Floats, n_labelings: int, blur: float) -> Effort:
     differences of sums near 1.
     """
     work = float(len(points)) ** 2 * n_labelings
-    spread = np.sqrt(2 * points.var(axis=0).sum())
-    dtype = "float64" if blur > spread or work < SMALL_WORK else "float32"
-    return Effort(dtype, int(np.clip(WORK / work, LEAST, MOST)))
+    variance = points.var(axis=0).sum()
+    is_large_blur = blur > np.sqrt(2 * variance)
+    dtype = "float64" if is_large_blur or work < SMALL_WORK else "float32"
+    most = np.clip(WORK / work, LEAST, MOST)
+    return Effort(dtype, int(most))
 
 
 def rounding(values: Floats, blur: float, dtype: str) -> float:
@@ -82,7 +82,8 @@ def sinkhorn_values(points: Floats, labels: Booleans, blur: float, how: Effort) 
     kernel = PooledKernel(points, blur**2, how.dtype)
     eps = blur**2
     count = len(labels)
-    values = Values(np.empty(count), np.empty(count, dtype=bool), np.empty(count, dtype=bool))
+    flags = np.empty((2, count), dtype=bool)
+    values = Values(np.empty(count), *flags)
     limit = LARGEST_LOG[how.dtype]
 
     def task(first: int, last: int) -> None:
@@ -95,7 +96,7 @@ def sinkhorn_values(points: Floats, labels: Booleans, blur: float, how: Effort) 
         values.lost[first:last] = np.isinf(errors)
 
     with single_threaded_blas():
-        run(task, [(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)])
+        run(task, spans(count, CHUNK))
     return values
 
 
@@ -113,29 +114,37 @@ class _Cross:
     """
 
     def __init__(self, kernel: PooledKernel, sides: Booleans, limit: float) -> None:
-        self._kernel, self._sides, self._limit = kernel, sides, limit
-        self._a = sides / sides.sum(axis=0)
-        self._b = ~sides / (~sides).sum(axis=0)
+        self._kernel = kernel
+        self._sides = sides
+        self._limit = limit
+        self._a = _uniform(sides)
+        self._b = _uniform(~sides)
 
     def start(self) -> Floats:
         return np.zeros(self._sides.shape)
 
     def step(self, u: Floats) -> _Step:
         """Update v exactly, then u; the dual value is the one after both."""
-        v = -self._logs(self._a * np.exp(u), ~self._sides)
-        u_next = -self._logs(self._b * np.exp(v), self._sides)
+        a, b = self._a, self._b
+        v = -self._logs(a * np.exp(u), ~self._sides)
+        u_next = -self._logs(b * np.exp(v), self._sides)
 
-        dual = np.einsum("ij,ij->j", self._a, u_next) + np.einsum("ij,ij->j", self._b, v)
-        error = np.einsum("ij,ij->j", self._a, np.abs(np.expm1(u - u_next)))
-        is_clipped = np.maximum(np.abs(v), np.abs(u_next)) >= self._limit
-        clipped = ((self._a + self._b) * is_clipped).sum(axis=0)
+        dual = _totals(a, u_next) + _totals(b, v)
+        missed = np.abs(np.expm1(u - u_next))
+        error = _totals(a, missed)
+
+        largest = np.maximum(np.abs(v), np.abs(u_next))
+        clipped = _totals(a + b, largest >= self._limit)
         error = np.where(clipped > 0, np.maximum(error, 1.0), error)
-        return _Step(dual, np.where(clipped > LOST, np.inf, error), u_next)
+        error = np.where(clipped > LOST, np.inf, error)
+        return _Step(dual, error, u_next)
 
     def _logs(self, V: Floats, side: Booleans) -> Floats:
         """Logarithms of the sums at the points of a side, within the limit; 0 at the others."""
-        sums = np.where(side, self._kernel.product(V), 1.0)
-        return np.clip(np.log(np.maximum(sums, TINY)), -self._limit, self._limit)
+        products = self._kernel.product(V)
+        sums = np.where(side, products, 1.0)
+        logs = np.log(np.maximum(sums, TINY))
+        return np.clip(logs, -self._limit, self._limit)
 
 
 class _Selves:
@@ -144,8 +153,10 @@ class _Selves:
     """
 
     def __init__(self, kernel: PooledKernel, sides: Booleans, limit: float) -> None:
-        self._kernel, self._sides, self._limit = kernel, sides, limit
-        self._p = sides / sides.sum(axis=0) + ~sides / (~sides).sum(axis=0)
+        self._kernel = kernel
+        self._sides = sides
+        self._limit = limit
+        self._p = _uniform(sides) + _uniform(~sides)
         self._log_diagonal = kernel.log_diagonal[:, None] + np.log(self._p)
 
     def start(self) -> Floats:
@@ -153,21 +164,34 @@ class _Selves:
 
     def step(self, f: Floats) -> _Step:
         """The sum of both dual values at f, and the next f."""
-        weights = self._p * np.exp(f)
-        count = self._sides.shape[1]
-        both = np.concatenate(
-            [np.where(self._sides, weights, 0.0), np.where(self._sides, 0.0, weights)], axis=1
-        )
-        sums = self._kernel.product(both)
+        p, sides = self._p, self._sides
+        weights = p * np.exp(f)
+        on_sides = [np.where(sides, weights, 0.0), np.where(sides, 0.0, weights)]
+        products = self._kernel.product(np.concatenate(on_sides, axis=1))
+        first, second = np.split(products, 2, axis=1)
         with np.errstate(divide="ignore"):
-            logs = np.log(np.where(self._sides, sums[:, :count], sums[:, count:]))
+            logs = np.log(np.where(sides, first, second))
         log_rows = f + np.logaddexp(logs, self._log_diagonal + f)
-        excess = np.einsum("ij,ij->j", self._p, np.expm1(log_rows))
-        dual = 2 * np.einsum("ij,ij->j", self._p, f) - excess
-        error = np.einsum("ij,ij->j", self._p, np.abs(np.expm1(log_rows))) / 2
+
+        excess = np.expm1(log_rows)
+        dual = 2 * _totals(p, f) - _totals(p, excess)
+        error = _totals(p, np.abs(excess)) / 2
         f_next = np.minimum(f - DAMPING * log_rows, self._limit)
         is_clipped = f_next.max(axis=0) >= self._limit
-        return _Step(dual, np.where(is_clipped, np.inf, error), f_next)
+        error = np.where(is_clipped, np.inf, error)
+        return _Step(dual, error, f_next)
+
+
+def _uniform(sides: Booleans) -> Floats:
+    """Equal weights of the points of one side, in each column."""
+    weights: Floats = sides / sides.sum(axis=0)
+    return weights
+
+
+def _totals(weights: Floats, values: Floats | Booleans) -> Floats:
+    """The sums over the points of weights times values."""
+    totals: Floats = np.einsum("ij,ij->j", weights, values)
+    return totals
 
 
 def _until_converged(
@@ -180,14 +204,16 @@ def _until_converged(
     """The dual value and the marginal error of each labeling. Those that have converged leave the
     iterations.
     """
-    duals = np.empty(sides.shape[1])
-    errors = np.empty(sides.shape[1])
-    left = np.arange(sides.shape[1])
+    count = sides.shape[1]
+    duals = np.empty(count)
+    errors = np.empty(count)
+    left = np.arange(count)
     problem = make(kernel, sides, limit)
     potentials = problem.start()
     for _ in range(most):
         step = problem.step(potentials)
-        duals[left], errors[left] = step.dual, step.error
+        duals[left] = step.dual
+        errors[left] = step.error
         stays = step.error > TOL
         potentials = step.potentials
         if not stays.any():

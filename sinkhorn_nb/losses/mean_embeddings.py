@@ -6,6 +6,7 @@ import numpy as np
 
 from ..backends.cpu.threads import run, single_threaded_blas
 from ..common.array_types import Booleans, Floats
+from ..common.spans import spans
 
 ROWS = 256  # of the matrix of distances that are in memory at a time, for each thread
 
@@ -22,20 +23,30 @@ def embedding_values(points: Floats, labels: Booleans, blur: float | None) -> Fl
         The Gaussian kernel exp(-|x - y|^2 / (2 blur^2)); None for
         the kernel -|x - y| of the energy distance.
     """
+    size = len(points)
     n = labels[0].sum()
-    w = np.where(labels.T, 1 / n, -1 / (labels.shape[1] - n))
+    w = np.where(labels.T, 1 / n, -1 / (size - n))
     z = points - points.mean(axis=0)
     half_squares = (z**2).sum(axis=1) / 2
-    bounds = [(first, min(first + ROWS, len(z))) for first in range(0, len(z), ROWS)]
-    parts = np.empty((len(bounds), len(labels)))
+    blocks = spans(size, ROWS)
+    parts = np.empty((len(blocks), len(labels)))
 
     def task(number: int, first: int, last: int) -> None:
-        costs = half_squares[first:last, None] + half_squares - z[first:last] @ z.T
-        costs[np.arange(last - first), np.arange(first, last)] = 0.0
-        costs = np.maximum(costs, 0.0)
-        k = -np.sqrt(2 * costs) if blur is None else np.exp(-costs / blur**2)
-        parts[number] = np.einsum("ij,ij->j", w[first:last], k @ w) / 2
+        rows = slice(first, last)
+        products = z[rows] @ z.T
+        costs = half_squares[rows, None] + half_squares - products
+        np.fill_diagonal(costs[:, rows], 0.0)
+        k = _kernel(np.maximum(costs, 0.0), blur)
+        parts[number] = np.einsum("ij,ij->j", w[rows], k @ w) / 2
 
     with single_threaded_blas():
-        run(task, [(number, *rows) for number, rows in enumerate(bounds)])
+        run(task, [(number, *block) for number, block in enumerate(blocks)])
     return parts.sum(axis=0)
+
+
+def _kernel(costs: Floats, blur: float | None) -> Floats:
+    """The entries for costs |x - y|^2 / 2."""
+    if blur is None:
+        return -np.sqrt(2 * costs)
+    entries: Floats = np.exp(-costs / blur**2)
+    return entries

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..backends.cpu.threads import run
 from ..common.array_types import Floats, Numbers
+from ..common.spans import spans
 
 LARGEST = 2**30  # bytes of a kernel that is stored; larger ones are computed again for each product
 ROWS = 256  # of a block
@@ -36,15 +37,17 @@ class PooledKernel:
     """
 
     def __init__(self, points: Floats, eps: float, dtype: str) -> None:
-        self._points = (points - points.mean(axis=0)) / np.sqrt(eps)
+        centered = points - points.mean(axis=0)
+        self._points = centered / np.sqrt(eps)
         self._half_squares = (self._points**2).sum(axis=1) / 2
         self._dtype = dtype
         size = len(points)
-        self._blocks = [(first, min(first + ROWS, size)) for first in range(0, size, ROWS)]
+        self._blocks = spans(size, ROWS)
         self._h = self._start()
         self._stored = None
         self._rescale()
-        if size * size * np.dtype(dtype).itemsize <= LARGEST:
+        n_bytes = size * size * np.dtype(dtype).itemsize
+        if n_bytes <= LARGEST:
             self._stored = np.empty((size, size), dtype)
             run(self._store, self._blocks)
 
@@ -59,12 +62,14 @@ class PooledKernel:
     def product(self, V: Floats) -> Floats:
         """k @ V for an (N, c) array, computed in the kernel's precision."""
         V = V.astype(self._dtype)
-        V[V < np.exp(1.3 * SMALLEST_LOG[self._dtype])] = 0.0
+        smallest = np.exp(1.3 * SMALLEST_LOG[self._dtype])
+        V[V < smallest] = 0.0
         if self._stored is not None:
             return (self._stored @ V).astype(np.float64)
         out = np.empty(V.shape)
         for first, last in self._blocks:
-            out[first:last] = self._entries(first, last).astype(self._dtype) @ V
+            entries = self._entries(first, last).astype(self._dtype)
+            out[first:last] = entries @ V
         return out
 
     def _store(self, first: int, last: int) -> None:
@@ -72,7 +77,8 @@ class PooledKernel:
 
     def _entries(self, first: int, last: int) -> Numbers:
         exponents = self._exponents(first, last)
-        exponents[exponents < SMALLEST_LOG[self._dtype]] = -np.inf
+        smallest = SMALLEST_LOG[self._dtype]
+        exponents[exponents < smallest] = -np.inf
         return np.exp(exponents)
 
     def _exponents(self, first: int, last: int) -> Numbers:
@@ -83,8 +89,9 @@ class PooledKernel:
             + self._half_squares
             - self._points[rows] @ self._points.T
         )
-        exponents = self._h[rows, None] + self._h - np.maximum(costs, 0.0)
-        exponents[np.arange(last - first), np.arange(first, last)] = -np.inf
+        scalings = self._h[rows, None] + self._h
+        exponents = scalings - np.maximum(costs, 0.0)
+        np.fill_diagonal(exponents[:, rows], -np.inf)
         return exponents
 
     def _start(self) -> Floats:
@@ -93,7 +100,8 @@ class PooledKernel:
         nearest = np.empty(len(self._points))
 
         def task(first: int, last: int) -> None:
-            nearest[first:last] = self._exponents(first, last).max(axis=1)
+            exponents = self._exponents(first, last)
+            nearest[first:last] = exponents.max(axis=1)
 
         run(task, self._blocks)
         return -nearest / 2 if len(nearest) > 1 else np.zeros(1)
@@ -105,8 +113,9 @@ class PooledKernel:
         def task(first: int, last: int) -> None:
             exponents = self._exponents(first, last)
             largest = exponents.max(axis=1)
-            sums = np.exp(exponents - largest[:, None]).mean(axis=1)
-            logs[first:last] = largest + np.log(sums)
+            shares = np.exp(exponents - largest[:, None])
+            means = shares.mean(axis=1)
+            logs[first:last] = largest + np.log(means)
 
         for _ in range(ROUNDS):
             run(task, self._blocks)

@@ -12,6 +12,7 @@ import numpy as np
 from .. import validation
 from ..common.array_types import ArrayLike, Booleans, Floats
 from ..common.representation import Represented
+from ..common.spans import spans
 from ..interop.arrays import HOST
 from ..measures.clouds import CloudPairs, Clouds, Named
 from ..measures.grid import refuse_grid
@@ -230,7 +231,7 @@ def _shares(count: int, n_jobs: int | None) -> list[slice]:
     """
     n_chunks = -(-count // CHUNK)
     each = CHUNK * -(-n_chunks // effective_n_jobs(n_jobs))
-    return [slice(first, min(first + each, count)) for first in range(0, count, each)]
+    return [slice(*span) for span in spans(count, each)]
 
 
 def _solve(

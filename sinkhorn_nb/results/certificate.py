@@ -47,7 +47,8 @@ def _exact(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> tupl
     """Bounds if both marginals are exact."""
     f, g, log_rows, log_columns = iterate
     if dtype != "float64":
-        log_rows, _ = problem.kernel("float64", backend).log_sums(f, g)
+        kernel = problem.kernel("float64", backend)
+        log_rows, _ = kernel.log_sums(f, g)
         return _rounded(problem, f - problem.eps * log_rows, g, backend)
     if _is_exact(log_rows):
         return _rounded(problem, f, g, backend, log_columns)
@@ -67,12 +68,14 @@ def _priced(problem: Problem, iterate: Iterate, dtype: str, backend: str) -> tup
     is_exact = [rate == 0 for rate in dual.rates]
     if any(is_exact) or dtype != "float64":
         kernel = problem.kernel("float64", backend)
-        iterate = Iterate(iterate.f, iterate.g, *kernel.log_sums(iterate.f, iterate.g))
+        f, g = iterate.f, iterate.g
+        iterate = Iterate(f, g, *kernel.log_sums(f, g))
         if any(is_exact):
             f = dual.updated_rows(iterate) if is_exact[0] else iterate.f
             g = dual.updated_columns(iterate) if is_exact[1] else iterate.g
             iterate = Iterate(f, g, *kernel.log_sums(f, g))
-    value, gap = dual.here(iterate), dual.price_gap(iterate)
+    value = dual.here(iterate)
+    gap = dual.price_gap(iterate)
     margin = _margin(problem, iterate.f, iterate.g)
     return value - margin, value + gap + margin
 
@@ -92,11 +95,14 @@ def _rounded(
         _, log_columns = kernel.log_sums(f, g)
     log_x, log_y, rows, columns = scaled_down(kernel, f, g, log_columns)
     # Taken out of f and g, because sums of rows and of columns differ by their rounding
-    level = a @ f + b @ g
-    f, g = f - a @ f, g - b @ g
+    means = a @ f, b @ g
+    level = means[0] + means[1]
+    f = f - means[0]
+    g = g - means[1]
     scaled = (a @ rows) * level
     scaled += a * rows @ (f + eps * log_x)
     scaled += b * columns @ (g + eps * log_y)
+
     da = a * (1 - rows)
     db = b * (1 - columns)
     primal = scaled + _missing(problem, kernel, da, db)
@@ -117,11 +123,13 @@ class ScaledDown(NamedTuple):
 def scaled_down(kernel: Kernel, f: Floats, g: Floats, log_columns: Floats) -> ScaledDown:
     """Scale a plan with exact rows down until neither marginal is exceeded, in one pass."""
     log_y = -np.maximum(log_columns, 0)
-    rows = kernel.transport(f, g, np.exp(log_y)[:, None])[:, 0]
+    factors = np.exp(log_y)[:, None]
+    rows = kernel.transport(f, g, factors)[:, 0]
     log_x = -np.log(np.maximum(rows, 1))
     rows = np.minimum(rows, 1)
     # If rows shrink by rounding alone, columns fall short of exp(log_columns + log_y) by as little.
-    columns = np.exp(log_columns + log_y) * np.exp(log_x.min())
+    columns = np.exp(log_columns + log_y)
+    columns *= np.exp(log_x.min())
     return ScaledDown(log_x, log_y, rows, columns)
 
 
@@ -138,7 +146,8 @@ def _margin(problem: Problem, f: Floats, g: Floats) -> float:
 def largest_term(problem: Problem, f: Floats, g: Floats) -> float:
     """A bound of the terms of an exponent, in units of cost."""
     costs = 2 * problem.cost.bound(problem.diameter)
-    return float(costs + np.abs(f).max() + np.abs(g).max())
+    potentials = np.abs(f).max() + np.abs(g).max()
+    return float(costs + potentials)
 
 
 def _missing(problem: Problem, kernel: Kernel, da: Floats, db: Floats) -> float:
@@ -150,14 +159,19 @@ def _missing(problem: Problem, kernel: Kernel, da: Floats, db: Floats) -> float:
     a, b = source.probabilities, target.probabilities
     db = db * (t / db.sum())
     cost = cost_of_product(problem, kernel, da, db)
-    carriers, targets = a > 0, b > 0
-    shares = (
-        xlogy(da[carriers], da[carriers] / a[carriers]).sum()
-        + xlogy(db[targets], db[targets] / b[targets]).sum()
-    )
-    return cost + problem.eps * (shares - 2 * xlogy(t, t) - xlogy(1 - t, 1 - t))
+    shares = _relative_entropy(da, a) + _relative_entropy(db, b)
+    split = 2 * xlogy(t, t) + xlogy(1 - t, 1 - t)
+    return cost + problem.eps * (shares - split)
+
+
+def _relative_entropy(masses: Floats, weights: Floats) -> float:
+    """sum_i m_i log(m_i / w_i) over the points with weight."""
+    is_heavy = weights > 0
+    m = masses[is_heavy]
+    return float(xlogy(m, m / weights[is_heavy]).sum())
 
 
 def cost_of_product(problem: Problem, kernel: Kernel, da: Floats, db: Floats) -> float:
     """<da db', C> / t for marginals of the same mass t."""
-    return kernel.mean_cost(da, db, problem.cost.bound(problem.diameter))
+    largest = problem.cost.bound(problem.diameter)
+    return kernel.mean_cost(da, db, largest)

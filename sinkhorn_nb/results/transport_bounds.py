@@ -26,14 +26,15 @@ def lower_bound(problem: Problem, g: Floats, backend: str) -> float:
     g = _least(kernel.T, f, problem.source.partition.probabilities)
     a = problem.source.partition.probabilities
     b = problem.target.partition.probabilities
-    value = float(a @ f + b @ g)
+    value = float(a @ f) + float(b @ g)
     rounding = 32 * ROUNDING * largest_term(problem, f, g)
     return value - rounding
 
 
 def _least(kernel: Kernel, g: Floats, b: Floats) -> Floats:
     """A lower bound of the least of C_ij - g_j over j."""
-    return kernel.softmin(g - kernel.eps * np.log(b))
+    unweighted = g - kernel.eps * np.log(b)
+    return kernel.softmin(unweighted)
 
 
 def upper_bound(problem: Problem, f: Floats, g: Floats, backend: str) -> float:
@@ -46,18 +47,22 @@ def upper_bound(problem: Problem, f: Floats, g: Floats, backend: str) -> float:
     a = problem.source.partition.probabilities
     b = problem.target.partition.probabilities
     eps = problem.eps
-    f = f - eps * kernel.log_sums(f, g)[0]
+    log_rows, _ = kernel.log_sums(f, g)
+    f = f - eps * log_rows
     _, log_columns = kernel.log_sums(f, g)
     log_x, log_y, rows, columns = scaled_down(kernel, f, g, log_columns)
 
-    value = float(a @ kernel.costs(f + eps * log_x, g + eps * log_y))
+    costs = kernel.costs(f + eps * log_x, g + eps * log_y)
+    value = float(a @ costs)
     da = a * (1 - rows)
     db = b * (1 - columns)
-    if da.sum() > 0 and db.sum() > 0:
-        db = db * (da.sum() / db.sum())
+    missing = da.sum(), db.sum()
+    if min(missing) > 0:
+        db = db * (missing[0] / missing[1])
         value += cost_of_product(problem, kernel, da, db)
     # Exponents of the size of C / eps are rounded: a share of the mass that may have to be moved by
     # the largest distance
     largest = problem.cost.bound(problem.diameter)
-    share = 4 * ROUNDING * (1 + largest_term(problem, f, g) / eps)
+    exponent = largest_term(problem, f, g) / eps
+    share = 4 * ROUNDING * (1 + exponent)
     return value + float(share * largest)
