@@ -56,39 +56,39 @@ def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> lis
         return solutions
     is_plain = solver.acceleration != "auto"
     if _is_far_below_the_start(solver, difference(*solutions)):
-        start = Debiased(xx.iterate.f, yy.iterate.f, otherwise=Sorted(xy.iterate.f, xy.iterate.g))
+        start = Debiased(xx.iterate.f, yy.iterate.f, otherwise=_from(xy))
         solutions[0] = _continued(solver, xy, start, SHARPENING * xy.marginal_error)
     is_fine = xy.problem.blur < FINE * xy.problem.diameter
     amplification = PLAIN if is_plain else TWO_LEVEL
-    if not is_fine and difference(*solutions) >= SAFETY * amplification * sum(
-        map(_gain, solutions)
-    ):
+    gains = sum(map(_gain, solutions))
+    if not is_fine and difference(*solutions) >= SAFETY * amplification * gains:
         return solutions
+
     largest_change = LARGEST_PLAIN_CHANGE if is_plain else LARGEST_CHANGE
-    starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
     for _ in range(MOST_ROUNDS):
         before = solutions
-        tols = _tolerances(solutions)
-        solutions = [
-            _continued(solver, *each) for each in zip(solutions, starts, tols, strict=True)
-        ]
-        starts = [Sorted(solution.iterate.f, solution.iterate.g) for solution in solutions]
-        # No further progress
-        if any(new.marginal_error > tol for new, tol in zip(solutions, tols, strict=True)):
-            break
-        changes = [
-            abs(new._transported - old._transported)
-            for new, old in zip(solutions, before, strict=True)
-        ]
+        tols = _tolerances(before)
+        rounds = zip(before, tols, strict=True)
+        solutions = [_continued(solver, old, _from(old), tol) for old, tol in rounds]
+        errors = [solution.marginal_error for solution in solutions]
+        if any(error > tol for error, tol in zip(errors, tols, strict=True)):
+            break  # no further progress
+
+        changed = zip(solutions, before, strict=True)
+        change = sum(abs(new._transported - old._transported) for new, old in changed)
         value = difference(*solutions)
         gains = sum(map(_gain, solutions))
-        if max(tols) <= LEAST_ERROR or (
-            sum(changes) <= largest_change * value and SAFETY * gains <= value
-        ):
+        has_settled = change <= largest_change * value and SAFETY * gains <= value
+        if has_settled or max(tols) <= LEAST_ERROR:
             return solutions
     if any(solution.n_iter >= solver.max_iter for solution in solutions):
         solutions[0] = replace(solutions[0], status=Status.UNSETTLED)
     return solutions
+
+
+def _from(solution: Solution) -> Initializer:
+    """The start from a solution of the same problem."""
+    return Sorted(solution.iterate.f, solution.iterate.g)
 
 
 def _is_far_below_the_start(solver: Sinkhorn, value: float) -> bool:
@@ -96,19 +96,23 @@ def _is_far_below_the_start(solver: Sinkhorn, value: float) -> bool:
     too large here.
     """
     start = solver._start
-    return (
-        isinstance(start, Resumed) and value < difference(start.xy, start.xx, start.yy) / FAR_BELOW
-    )
+    if not isinstance(start, Resumed):
+        return False
+    earlier = difference(start.xy, start.xx, start.yy)
+    return value < earlier / FAR_BELOW
 
 
 def _tolerances(solutions: list[Solution]) -> list[float]:
     """An eighth of the largest marginal error; of its own error for a solution whose dual value can
     still gain much.
     """
-    common = SHARPENING * max(solution.marginal_error for solution in solutions)
+    largest = max(solution.marginal_error for solution in solutions)
     least = difference(*solutions) / (5 * SAFETY)
-    own = [solution.marginal_error if _gain(solution) > least else np.inf for solution in solutions]
-    return [max(min(common, SHARPENING * error), SHARPENING * LEAST_ERROR) for error in own]
+    tols = []
+    for solution in solutions:
+        error = solution.marginal_error if _gain(solution) > least else largest
+        tols.append(SHARPENING * max(error, LEAST_ERROR))
+    return tols
 
 
 def _gain(solution: Solution) -> float:

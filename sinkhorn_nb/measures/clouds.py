@@ -70,8 +70,10 @@ class Clouds:
         are_short: Booleans | None = None,
         measures: Sequence[Measure] | None = None,
     ) -> None:
-        self.sizes, self.dimensions = np.array(sizes), np.array(dimensions)
-        self._rows, self._are_short = rows, are_short
+        self.sizes = np.array(sizes)
+        self.dimensions = np.array(dimensions)
+        self._rows = rows
+        self._are_short = are_short
         self._measures: list[Measure | None] = [None] * len(sizes)
         if measures is not None:
             self._measures[:] = measures
@@ -95,7 +97,9 @@ class Clouds:
         numbers = np.array([known[entry.key] for entry in listed])
         points = [entry.x for entry in distinct]
         weights = [entry.a for entry in distinct]
-        clouds = cls._plain(points, weights) if validation.are_plain(points, weights) else None
+        clouds = None
+        if validation.are_plain(points, weights):
+            clouds = cls._plain(points, weights)
         if clouds is None:
             clouds = cls.of_measures([entry.measure for entry in distinct])
         return clouds, numbers
@@ -103,7 +107,9 @@ class Clouds:
     @classmethod
     def of_measures(cls, measures: Sequence[Measure]) -> Clouds:
         """Make the clouds of given measures."""
-        return cls([len(m) for m in measures], [m.dimension for m in measures], measures=measures)
+        sizes = [len(measure) for measure in measures]
+        dimensions = [measure.dimension for measure in measures]
+        return cls(sizes, dimensions, measures=measures)
 
     @classmethod
     def _plain(cls, points: list[Coordinates], weights: list[Floats | None]) -> Clouds | None:
@@ -115,14 +121,19 @@ class Clouds:
         a = np.concatenate(
             [uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)]
         )
-        rows = Rows(
-            x, a, ends_of(sizes), ends_of(np.multiply(sizes, dimensions)), np.array(dimensions)
-        )
-        if not (np.isfinite(x).all() and 0 <= a.min() and a.max() <= LARGEST_WEIGHT):
+        ends = ends_of(sizes)
+        blocks = ends_of(np.multiply(sizes, dimensions))
+        rows = Rows(x, a, ends, blocks, np.array(dimensions))
+
+        are_sound = 0 <= a.min() and a.max() <= LARGEST_WEIGHT
+        if not (are_sound and np.isfinite(x).all()):
             return None
-        if not all(a is None for a in weights) and not np.add.reduceat(a, rows.ends[:-1]).min() > 0:
-            return None
-        return cls(sizes, dimensions, rows, np.array([x.dtype == np.float32 for x in points]))
+        if any(weight is not None for weight in weights):
+            masses = np.add.reduceat(a, ends[:-1])
+            if not masses.min() > 0:
+                return None
+        are_short = np.array([x.dtype == np.float32 for x in points])
+        return cls(sizes, dimensions, rows, are_short)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -141,15 +152,18 @@ class Clouds:
 
     def _made(self, k: int) -> Measure:
         rows = self.rows
-        span = slice(*self.rows.ends[k : k + 2])
-        points = rows.x[slice(*rows.blocks[k : k + 2])].reshape(self.sizes[k], self.dimensions[k])
-        is_short = self._are_short is not None and self._are_short[k]
-        points = points.astype(np.float32) if is_short else points
-        traits = (
-            validation.PLAIN._replace(short=np.dtype(np.float32)) if is_short else validation.PLAIN
-        )
-        measure = know(Measure(points, rows.weights[span], traits), mass=float(self.masses[k]))
-        return know(measure, normal_form=self.normal_form(k)) if "forms" in vars(self) else measure
+        span = _part(rows.ends, k)
+        points = rows.x[_part(rows.blocks, k)].reshape(self.sizes[k], self.dimensions[k])
+        traits = validation.PLAIN
+        if self._are_short is not None and self._are_short[k]:
+            points = points.astype(np.float32)
+            traits = traits._replace(short=np.dtype(np.float32))
+
+        measure = Measure(points, rows.weights[span], traits)
+        know(measure, mass=float(self.masses[k]))
+        if "forms" in vars(self):
+            know(measure, normal_form=self.normal_form(k))
+        return measure
 
     @cached_property
     def rows(self) -> Rows:
@@ -159,18 +173,19 @@ class Clouds:
         measures = [self.measure(k) for k in range(len(self))]
         x = np.concatenate([m.points.ravel() for m in measures], dtype=np.float64)
         weights = np.concatenate([m.weights for m in measures])
-        return Rows(
-            x, weights, ends_of(self.sizes), ends_of(self.sizes * self.dimensions), self.dimensions
-        )
+        ends = ends_of(self.sizes)
+        blocks = ends_of(self.sizes * self.dimensions)
+        return Rows(x, weights, ends, blocks, self.dimensions)
 
     @cached_property
     def masses(self) -> Floats:
         """(N,) masses; they do not depend on the order of the rows."""
+        parts = pairwise(self.rows.ends.tolist())
+        weights = self.rows.weights
         if self.sizes.max() > FEW:
-            spans = pairwise(self.rows.ends.tolist())
-            return np.array([exact_sum(self.rows.weights[i:j]) for i, j in spans])
-        weights = self.rows.weights.tolist()
-        return np.array([math.fsum(weights[i:j]) for i, j in pairwise(self.rows.ends.tolist())])
+            return np.array([exact_sum(weights[i:j]) for i, j in parts])
+        numbers = weights.tolist()
+        return np.array([math.fsum(numbers[i:j]) for i, j in parts])
 
     @cached_property
     def forms(self) -> Forms:
@@ -180,19 +195,18 @@ class Clouds:
     def normal_form(self, k: int) -> NormalForm:
         """Return the normal form of the cloud with number k."""
         forms = self.forms
-        span = slice(*self.forms.ends[k : k + 2])
-        points = forms.x[slice(*forms.blocks[k : k + 2])].reshape(-1, self.dimensions[k])
-        return NormalForm(points, forms.a[span], forms.owners[slice(*self.rows.ends[k : k + 2])])
+        points = forms.x[_part(forms.blocks, k)].reshape(-1, self.dimensions[k])
+        probabilities = forms.a[_part(forms.ends, k)]
+        owners = forms.owners[_part(self.rows.ends, k)]
+        return NormalForm(points, probabilities, owners)
 
     def places(self, cost: Cost) -> Forms:
         """The normal forms with embedded points."""
         forms = self.forms
         if cost.exponent is not None:  # a cost of differences
             return forms
-        flat = [
-            cost.places(forms.x[i:j].reshape(-1, d))
-            for (i, j), d in zip(pairwise(forms.blocks.tolist()), self.dimensions, strict=True)
-        ]
+        parts = zip(pairwise(forms.blocks.tolist()), self.dimensions, strict=True)
+        flat = [cost.places(forms.x[i:j].reshape(-1, d)) for (i, j), d in parts]
         blocks = ends_of([points.size for points in flat])
         dimensions = np.array([points.shape[1] for points in flat])
         x = np.concatenate([points.ravel() for points in flat])
@@ -202,18 +216,24 @@ class Clouds:
         """Tell whether pairs of clouds and their terms are valid beyond doubt; if not, they must be
         checked one by one.
         """
-        if self._rows is None or not (self.dimensions[sources] == self.dimensions[targets]).all():
+        if self._rows is None:
             return False
-        masses = self.masses
-        dtype = np.float64 if self._are_short is None or not self._are_short.any() else np.float32
-        if (
-            terms.marginals.are_exact
-            and (
-                np.abs(masses[sources] - masses[targets]) > LARGEST_ROUNDING * masses[sources]
-            ).any()
-        ):
+        if (self.dimensions[sources] != self.dimensions[targets]).any():
             return False
-        return validation.surely_resolved(terms.blur, self._rows.x.min(), self._rows.x.max(), dtype)
+        if terms.marginals.are_exact:
+            masses = self.masses[sources]
+            differences = np.abs(masses - self.masses[targets])
+            if (differences > LARGEST_ROUNDING * masses).any():
+                return False
+        any_short = self._are_short is not None and self._are_short.any()
+        dtype = np.float32 if any_short else np.float64
+        x = self._rows.x
+        return validation.surely_resolved(terms.blur, x.min(), x.max(), dtype)
+
+
+def _part(ends: Indices, k: int) -> slice:
+    """The entries of number k in a flat array."""
+    return slice(ends[k], ends[k + 1])
 
 
 class CloudPairs(NamedTuple):

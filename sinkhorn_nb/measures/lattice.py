@@ -42,22 +42,27 @@ class Lattice(NamedTuple):
 
     def axis(self, k: int) -> Floats:
         """Coordinates of the pixels along an axis."""
-        return self.origin[k] + self.spacing[k] * np.arange(self.shape[k], dtype=np.float64)
+        indices = np.arange(self.shape[k], dtype=np.float64)
+        return self.origin[k] + self.spacing[k] * indices
 
     def along(self, k: int, values: Floats) -> Floats:
         """Values for each coordinate of an axis, as an array that broadcasts against images."""
-        return values.reshape([-1 if axis == k else 1 for axis in range(len(self.shape))])
+        shape = [1] * len(self.shape)
+        shape[k] = -1
+        return values.reshape(shape)
 
     @property
     def corners(self) -> Floats:
         """(2, d) the first and the last pixel."""
         first = np.array(self.origin)
-        return np.stack([first, first + self.spacing * (np.array(self.shape) - 1)])
+        steps = np.array(self.shape) - 1
+        return np.stack([first, first + self.spacing * steps])
 
     @property
     def points(self) -> Floats:
         """(size, d) places of all pixels, the last axis fastest."""
-        axes = np.meshgrid(*map(self.axis, range(len(self.shape))), indexing="ij")
+        lines = map(self.axis, range(len(self.shape)))
+        axes = np.meshgrid(*lines, indexing="ij")
         return np.stack([axis.ravel() for axis in axes], axis=1)
 
     def shaped(self, values: Floats) -> Floats:
@@ -69,18 +74,18 @@ class Lattice(NamedTuple):
         """Cells of two pixels along each axis; the last ones may lack pixels."""
         origin = [x + h / 2 for x, h in zip(self.origin, self.spacing, strict=True)]
         shape = tuple((n + 1) // 2 for n in self.shape)
-        return Lattice(shape, tuple(2 * h for h in self.spacing), tuple(origin))
+        spacing = tuple(2 * h for h in self.spacing)
+        return Lattice(shape, spacing, tuple(origin))
 
     def cell_sums(self, values: Floats) -> Floats:
         """Sums over the cells of `halved` of values per pixel, both flat."""
         image = values.reshape(self.shape)
         for axis, n in enumerate(self.shape):
-            if n % 2:
-                missing = [(0, int(k == axis)) for k in range(len(self.shape))]
-                image = np.pad(image, missing)
-            pairs = (*image.shape[:axis], (n + 1) // 2, 2, *image.shape[axis + 1 :])
-            image = image.reshape(pairs).sum(axis=axis + 1)
-        return image.ravel()
+            lines = np.moveaxis(image, axis, 0)
+            sums = lines[::2].copy()
+            sums[: n // 2] += lines[1::2]
+            image = np.moveaxis(sums, 0, axis)
+        return np.ascontiguousarray(image).ravel()
 
     def refined(self, values: Floats) -> Floats:
         """Values per pixel from those of the cells of `halved`: cubic interpolation, and linear
@@ -88,7 +93,8 @@ class Lattice(NamedTuple):
         """
         image = values.reshape(self.halved.shape)
         for axis, n in enumerate(self.shape):
-            image = np.moveaxis(_doubled(np.moveaxis(image, axis, 0))[:n], 0, axis)
+            lines = _doubled(np.moveaxis(image, axis, 0))
+            image = np.moveaxis(lines[:n], 0, axis)
         return np.ascontiguousarray(image).ravel()
 
 
@@ -97,12 +103,15 @@ def _doubled(g: Floats) -> Floats:
     axis.
     """
     n = len(g)
-    low, high = (g[:1], g[:1]) if n == 1 else (g[:1] - g[1:2], g[-1:] - g[-2:-1])
     if n == 1:
         return np.concatenate([g, g])
-    ends = [g[:1] + 2 * low, g[:1] + low, g, g[-1:] + high, g[-1:] + 2 * high]
-    line = np.concatenate(ends)
-    out = np.empty((2 * n, *g.shape[1:]))
-    out[0::2] = sum(weight * line[3 - k : 3 - k + n] for k, weight in enumerate(QUARTER))
-    out[1::2] = sum(weight * line[1 + k : 1 + k + n] for k, weight in enumerate(QUARTER))
+    first, last = g[:1], g[-1:]
+    before = first - g[1:2]
+    after = last - g[-2:-1]
+    line = np.concatenate([first + 2 * before, first + before, g, last + after, last + 2 * after])
+
+    out = np.zeros((2 * n, *g.shape[1:]))
+    for k, weight in enumerate(QUARTER):
+        out[0::2] += weight * line[3 - k :][:n]
+        out[1::2] += weight * line[1 + k :][:n]
     return out

@@ -142,7 +142,8 @@ class Measure(Represented):
     def box(self) -> Floats:
         """Corners (2, d) of the bounding box of the points with mass."""
         carriers = self.points if self.weights.all() else self.points[self.weights > 0]
-        return np.stack([carriers.min(axis=0), carriers.max(axis=0)]).astype(np.float64)
+        corners = [carriers.min(axis=0), carriers.max(axis=0)]
+        return np.stack(corners).astype(np.float64)
 
     @cached_property
     def partition(self) -> Partition:
@@ -158,8 +159,10 @@ class Measure(Represented):
         """Median distance from a point to its nearest neighbor."""
         if len(self) < 2:
             return 0.0
-        sample = self.partition.points[:: -(-len(self) // QUERIES)]
-        return float(np.median(cKDTree(self.points).query(sample, k=2)[0][:, 1]))
+        step = -(-len(self) // QUERIES)
+        sample = self.partition.points[::step]
+        distances, _ = cKDTree(self.points).query(sample, k=2)
+        return float(np.median(distances[:, 1]))
 
     def cells(self, count: int, resolution: float) -> Cells:
         """At most `count` cells, none finer than needed for the resolution; they are made once."""
@@ -209,8 +212,9 @@ class Measure(Represented):
         """
         if self._reduction is not None:
             carriers = np.flatnonzero(self._reduction.owner >= 0)
+            owner = self._reduction.owner[carriers]
             largest = np.full(len(self.reduced), -np.inf)
-            np.maximum.at(largest, self._reduction.owner[carriers], values[carriers])
+            np.maximum.at(largest, owner, values[carriers])
             values = largest
         return self.reduced.partition.sort(values)
 
@@ -221,12 +225,12 @@ class Measure(Represented):
         if self._reduction is not None:
             carriers = np.flatnonzero(self._reduction.owner >= 0)
             owner = self._reduction.owner[carriers]
-            shares = (
-                self.probabilities[carriers]
-                / np.bincount(owner, self.probabilities[carriers])[owner]
-            )
+            probabilities = self.probabilities[carriers]
+            totals = np.bincount(owner, probabilities)
+            shares = probabilities / totals[owner]
+            parts = (shares * values[carriers].T).T
             means = np.zeros((len(self.reduced), *values.shape[1:]))
-            np.add.at(means, owner, (shares * values[carriers].T).T)
+            np.add.at(means, owner, parts)
             values = means
         return self.reduced.partition.sort(values)
 
@@ -235,17 +239,21 @@ class Measure(Represented):
         """The reduced measure, or None if every row is a distinct point with mass."""
         points = self.points[self._order]
         is_first = np.ones(len(points), dtype=bool)
-        tied = np.flatnonzero(points[1:, 0] == points[:-1, 0]) + 1
-        is_first[tied] = (points[tied] != points[tied - 1]).any(axis=1)
+        is_tied = points[1:, 0] == points[:-1, 0]
+        tied = np.flatnonzero(is_tied) + 1
+        differ = points[tied] != points[tied - 1]
+        is_first[tied] = differ.any(axis=1)
         if is_first.all() and self.probabilities.all():
             return None
         starts = np.flatnonzero(is_first)
         groups = np.cumsum(is_first) - 1
         masses = self._masses_of(groups)
         carries = masses / self.mass > 0  # a weight may vanish relative to the mass
+        numbers = np.where(carries, np.cumsum(carries) - 1, -1)
         owner = np.empty(len(points), dtype=np.intp)
-        owner[self._order] = np.where(carries, np.cumsum(carries) - 1, -1)[groups]
-        return Reduction(Measure(points[starts[carries]], masses[carries], self.traits), owner)
+        owner[self._order] = numbers[groups]
+        distinct = points[starts[carries]]
+        return Reduction(Measure(distinct, masses[carries], self.traits), owner)
 
     def _masses_of(self, groups: Indices) -> Floats:
         """Sums of the weights of groups of consecutive rows; weights of zero in between do not
@@ -253,9 +261,11 @@ class Measure(Represented):
         """
         weights = self.weights[self._order]
         positive = np.flatnonzero(weights)
-        starts = np.flatnonzero(np.diff(groups[positive], prepend=-1))
+        owners = groups[positive]
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        sums = np.add.reduceat(weights[positive], starts)
         masses = np.zeros(groups[-1] + 1)
-        masses[groups[positive][starts]] = np.add.reduceat(weights[positive], starts)
+        masses[owners[starts]] = sums
         return masses
 
     @cached_property
@@ -263,14 +273,12 @@ class Measure(Represented):
         """The normal form. Small problems are solved in its order."""
         if self._reduction is not None:
             reduced = self.reduced
-            return NormalForm(
-                reduced.points.astype(np.float64), reduced.probabilities, self._reduction.owner
-            )
+            points = reduced.points.astype(np.float64)
+            return NormalForm(points, reduced.probabilities, self._reduction.owner)
+        points = self.points[self._order].astype(np.float64)
         owner = np.empty(len(self), dtype=np.intp)
         owner[self._order] = np.arange(len(self))
-        return NormalForm(
-            self.points[self._order].astype(np.float64), self.probabilities[self._order], owner
-        )
+        return NormalForm(points, self.probabilities[self._order], owner)
 
     def from_normal_form(self, values: Floats) -> Floats:
         """Convert values from the order of the normal form to the order of the reduced measure's
@@ -285,9 +293,8 @@ class Measure(Represented):
         """Tell whether the other measure has the same rows in the same order."""
         if self is other:
             return True
-        return np.array_equal(self.points, other.points) and np.array_equal(
-            self.weights, other.weights
-        )
+        have_same_points = np.array_equal(self.points, other.points)
+        return have_same_points and np.array_equal(self.weights, other.weights)
 
     def equals(self, other: Measure) -> bool:
         """Tell whether this is the same measure, however its rows are ordered, repeated, split or

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,15 +20,24 @@ def means_and_covariances(sums: Indices, d: int) -> tuple[Floats, Floats, Floats
     safe = np.where(masses > 0, masses, 1.0)
     first = sums[:, 2 : 2 + d] / safe[:, None]
     second = np.empty((len(sums), d, d))
-    for column, (i, j) in enumerate(zip(*np.tril_indices(d), strict=True), start=2 + d):
-        second[:, i, j] = sums[:, column] / safe - first[:, i] * first[:, j]
+    for column, i, j in products_of(d):
+        raw = sums[:, column] / safe
+        second[:, i, j] = raw - first[:, i] * first[:, j]
         second[:, j, i] = second[:, i, j]
     return masses, first, second
 
 
+def products_of(d: int) -> Iterator[tuple[int, int, int]]:
+    """The columns of the sums of w z_i z_j, with i and j."""
+    pairs = zip(*np.tril_indices(d), strict=True)
+    for column, (i, j) in enumerate(pairs, start=2 + d):
+        yield column, int(i), int(j)
+
+
 def digits_of(keys: Indices, bits: int, d: int) -> Indices:
     """(c, d) numbers of cells along each axis, from their keys with some bits per axis."""
-    return (keys[:, None] >> shifts(bits, d)) & ((1 << bits) - 1)
+    mask = (1 << bits) - 1
+    return (keys[:, None] >> shifts(bits, d)) & mask
 
 
 def shifts(bits: int, d: int) -> Indices:
@@ -52,7 +62,8 @@ def legs(spreads: Floats, axes: Floats, k: int) -> Floats:
     z = np.zeros((count, max(2 * k, 1), d))
     if k:
         widest = slice(d - k, d)
-        along = math.sqrt(k) * (axes[:, :, widest] * spreads[:, None, widest])
+        scales = math.sqrt(k) * spreads[:, None, widest]
+        along = axes[:, :, widest] * scales
         z[:, :k] = np.swapaxes(along, 1, 2)
         z[:, k:] = -z[:, :k]
     return z

@@ -12,7 +12,14 @@ from .. import validation
 from ..backends.cpu.compressed_moments import UNIT, bounding_box, moments_by_cell
 from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
 from ..common.representation import Represented
-from .moments import digits_of, legs, means_and_covariances, shifts, spreads_and_axes
+from .moments import (
+    digits_of,
+    legs,
+    means_and_covariances,
+    products_of,
+    shifts,
+    spreads_and_axes,
+)
 
 HIGHEST_DIMENSION = 4  # the keys of cells have 63 bits
 # The integer that stands for the largest weight: 2^34 points of this weight fit in the sums
@@ -90,12 +97,14 @@ class CellSums(Represented):
         keys = np.union1d(self.keys, other.keys) if self._lacks(other.keys) else self.keys
         sums = np.zeros((len(keys), self.sums.shape[1]), np.int64)
         for own in (self, other):
-            sums[np.searchsorted(keys, own.keys)] += own.sums
+            place = np.searchsorted(keys, own.keys)
+            sums[place] += own.sums
         return replace(self, keys=keys, sums=sums)
 
     def _lacks(self, keys: Indices) -> bool:
         """Whether some keys are not here; after the first chunks, all are."""
-        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        place = np.searchsorted(self.keys, keys)
+        place = np.minimum(place, len(self.keys) - 1)
         return not np.array_equal(self.keys[place], keys)
 
     @property
@@ -111,7 +120,8 @@ class CellSums(Represented):
     @property
     def _mean_share(self) -> float:
         """The mean weight, as a share of the largest one that was announced."""
-        mass = float(self.sums[:, 1].astype(np.float64).sum())
+        masses = self.sums[:, 1].astype(np.float64)
+        mass = float(masses.sum())
         return mass / OF_LARGEST / max(self.n_points, 1)
 
     def coarser(self) -> CellSums:
@@ -125,15 +135,17 @@ class CellSums(Represented):
         moved = self.sums.astype(np.float64)
         mass = moved[:, 1]
         first = moved[:, 2 : 2 + d]
-        for column, (i, j) in enumerate(zip(*np.tril_indices(d), strict=True), start=2 + d):
+        for column, i, j in products_of(d):
             crossed = places[:, i] * first[:, j] + places[:, j] * first[:, i]
-            moved[:, column] += crossed + places[:, i] * places[:, j] * mass
+            squared = places[:, i] * places[:, j]
+            moved[:, column] += crossed + squared * mass
             moved[:, column] /= 4
         moved[:, 2 : 2 + d] = (first + places * mass[:, None]) / 2
         wide = (digits // 2 << shifts(bits, d)).sum(axis=1)
         keys, place = np.unique(wide, return_inverse=True)
+        rounded = np.rint(moved).astype(np.int64)
         sums = np.zeros((len(keys), moved.shape[1]), np.int64)
-        np.add.at(sums, place, np.rint(moved).astype(np.int64))
+        np.add.at(sums, place, rounded)
         return replace(self, side=2 * self.side, keys=keys, sums=sums)
 
     def nodes(self) -> tuple[Floats, Floats]:
@@ -144,16 +156,21 @@ class CellSums(Represented):
         carries = self.sums[:, 1] > 0
         keys = self.keys[carries]
         masses, first, second = means_and_covariances(self.sums[carries], d)
-        masses *= 1 / masses.sum() if not self.has_weights else self.largest_weight / OF_LARGEST
+        unit = self.largest_weight / OF_LARGEST
+        masses *= unit if self.has_weights else 1 / masses.sum()
         spreads, axes, n_axes = spreads_and_axes(second)
-        centers = self.origin + self.side * (digits_of(keys, 63 // d, d) + 0.5 + first)
+        places = digits_of(keys, 63 // d, d) + 0.5 + first
+        centers = self.origin + self.side * places
+
         points = []
         weights = []
         for k in range(d + 1):
             rows = n_axes == k
             offsets = self.side * legs(spreads[rows], axes[rows], k)
-            points.append((centers[rows, None] + offsets).reshape(-1, d))
-            weights.append(np.repeat(masses[rows] / offsets.shape[1], offsets.shape[1]))
+            nodes = centers[rows, None] + offsets
+            count = offsets.shape[1]
+            points.append(nodes.reshape(-1, d))
+            weights.append(np.repeat(masses[rows] / count, count))
         return np.concatenate(points), np.concatenate(weights)
 
     @property

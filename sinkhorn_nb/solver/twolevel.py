@@ -54,9 +54,11 @@ class TwoLevel:
         """Compute the marginals, and the sums over the clusters to be shifted next, in one pass."""
         self._sums = None  # free the last sums first, because they take most of the memory
         if self.updates_rows:
-            log_columns, log_rows, self._sums = kernel.T.cluster_sums(g, f, self._target.bounds)
+            bounds = self._target.bounds
+            log_columns, log_rows, self._sums = kernel.T.cluster_sums(g, f, bounds)
         else:
-            log_rows, log_columns, self._sums = kernel.cluster_sums(f, g, self._source.bounds)
+            bounds = self._source.bounds
+            log_rows, log_columns, self._sums = kernel.cluster_sums(f, g, bounds)
         return Iterate(f, g, log_rows, log_columns)
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
@@ -65,7 +67,8 @@ class TwoLevel:
         self.updates_rows = not self.updates_rows
         if on_rows:
             return self._step(iterate, self._dual, self._target, error)
-        return self._step(iterate.T, self._dual.T, self._source, error)[::-1]
+        g, f = self._step(iterate.T, self._dual.T, self._source, error)
+        return f, g
 
     def _step(
         self, iterate: Iterate, dual: Dual, shifted: _Clusters, error: float
@@ -74,7 +77,8 @@ class TwoLevel:
             return dual.updated_rows(iterate), iterate.g
         f = dual.updated_rows(iterate)
         # Then factors of the sums overflow in float32; sums alone bound those of an exact side
-        if dual.rates[0] != 0 and (f - iterate.f).max() > LARGEST_SHIFT * dual.eps:
+        largest_rise = (f - iterate.f).max()
+        if dual.rates[0] != 0 and largest_rise > LARGEST_SHIFT * dual.eps:
             return f, iterate.g
         game = Exchange.of(self._sums, iterate, dual, shifted)
         shifts, log_sums = best_shifts(game, SHARE * min(error, 1.0))
@@ -85,7 +89,8 @@ class TwoLevel:
 class _Clusters:
     def __init__(self, partition: Partition) -> None:
         self.bounds = partition.clusters(FEW if len(partition) < LARGE else MANY)
-        self.owner = np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
+        sizes = np.diff(self.bounds)
+        self.owner = np.repeat(np.arange(len(sizes)), sizes)
         self.masses = self.sums(partition.probabilities)
 
     def sums(self, values: Floats) -> Floats:
@@ -135,11 +140,13 @@ class Exchange(NamedTuple):
         with np.errstate(divide="ignore", invalid="ignore"):
             log_total = np.log(total)
             if kx == ky == 0:
-                return float(self.masses @ t - self.a @ log_total), total, self.a / total
+                value = self.masses @ t - self.a @ log_total
+                return float(value), total, self.a / total
             s = -(log_total + kx * self.u) / (1 + kx)
             updated = self.u + s
-            earned = self.a @ (phi(updated, kx) - aim(updated, kx))
-            return float(self.masses @ phi(t, ky) + earned), total, self.a * np.exp(s)
+            on_rows = phi(updated, kx) - aim(updated, kx)
+            value = self.masses @ phi(t, ky) + self.a @ on_rows
+            return float(value), total, self.a * np.exp(s)
 
 
 def best_shifts(exchange: Exchange, tol: float) -> tuple[Floats, Floats]:
@@ -157,7 +164,8 @@ def best_shifts(exchange: Exchange, tol: float) -> tuple[Floats, Floats]:
         gradient = aims - shares
         if np.abs(gradient).sum() <= tol:
             break
-        step = _newton_step(gradient, shares, _overlaps(t, exchange, scales), aims, exchange.rates)
+        overlaps = _overlaps(t, exchange, scales)
+        step = _newton_step(gradient, shares, overlaps, aims, exchange.rates)
         step = np.clip(t + step, -LARGEST_SHIFT, LARGEST_SHIFT) - t
         for _ in range(MOST_HALVINGS):
             new_value, new_total, new_scales = exchange.value(t + step)
@@ -179,8 +187,10 @@ def _overlaps(t: Floats, exchange: Exchange, scales: Floats) -> Numbers:
     Therefore the masses are too small, and the steps a little short.
     """
     sums = exchange.sums
-    groups = sums.grouped(scales, max(1, len(scales) // GROUPS))
-    groups *= np.exp(t).astype(sums.dtype)[:, None]
+    size = max(1, len(scales) // GROUPS)
+    factors = np.exp(t).astype(sums.dtype)
+    groups = sums.grouped(scales, size)
+    groups *= factors[:, None]
     masses = groups.sum(axis=0)
     groups /= np.sqrt(np.where(masses > 0, masses, 1.0))
     groups[groups < SMALLEST[sums.dtype.name]] = 0.0
@@ -192,10 +202,13 @@ def _newton_step(
 ) -> Floats:
     kx, ky = rates
     if kx == ky == 0:  # a common shift changes nothing
-        hessian = np.diag(shares) - overlaps + np.outer(aims, aims)
+        hessian = np.diag(shares) - overlaps
+        hessian += np.outer(aims, aims)
     else:
-        hessian = np.diag(shares + ky * aims) - overlaps / (1 + kx)
-    hessian[np.diag_indices_from(hessian)] += RIDGE[overlaps.dtype.name] * (shares + aims) + 1e-300
+        own = np.diag(shares + ky * aims)
+        hessian = own - overlaps / (1 + kx)
+    ridge = RIDGE[overlaps.dtype.name] * (shares + aims) + 1e-300
+    hessian[np.diag_indices_from(hessian)] += ridge
     step = np.linalg.solve(hessian, gradient)
     if kx == ky == 0:
         step -= aims @ step / aims.sum()
