@@ -9,7 +9,9 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.sparse import coo_array
 
 import sinkhorn_nb as snb
-from sinkhorn_nb import wasserstein_bounds
+from sinkhorn_nb import Problem, wasserstein_bounds
+from sinkhorn_nb.costs import cost_of
+from sinkhorn_nb.results.transport_bounds import lower_bound, upper_bound
 
 
 def costs(x, y, p=2):
@@ -44,6 +46,28 @@ def test_a_smaller_tolerance_encloses_the_best_assignment_more_tightly(d):
         bounds = wasserstein_bounds(x, y, rtol=rtol)
         assert bounds.lower <= exact <= bounds.upper
         assert bounds.gap <= rtol * bounds.upper
+
+
+@pytest.mark.parametrize("p", [2, 1])
+def test_poor_potentials_have_bounds_too(p):
+    """Of potentials that solve nothing the plan lacks mass, which is added; the lower bound is that
+    of both potentials, improved one after the other.
+    """
+    x, y = cloud(12, 2), cloud(12, 2, shift=0.3)
+    C = costs(x, y, p)
+    exact = C[linear_sum_assignment(C)].mean()
+    cost = cost_of(p)
+    problem = Problem(snb.Measure.of(x), snb.Measure.of(y), cost.eps(0.3), cost)
+    rows, columns = problem.source.partition.order, problem.target.partition.order
+    C = C[np.ix_(rows, columns)]
+    f, g = np.random.default_rng(0).normal(size=(2, 12))
+
+    low = lower_bound(problem, g, "cpu")
+    once = (C - g).min(axis=1)
+    twice = (C - once[:, None]).min(axis=0)
+    assert low == pytest.approx(once.mean() + twice.mean(), rel=1e-2)
+    assert once.mean() + g.mean() < low <= exact
+    assert exact <= upper_bound(problem, f, g, "cpu") <= C.max()
 
 
 def test_masses_scale_the_bounds_and_points_without_mass_change_nothing():
