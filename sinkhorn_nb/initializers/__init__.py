@@ -70,10 +70,8 @@ def initializer(init: object) -> Initializer:
         return Resumed(init.xy, init.xx, init.yy)
     raise TypeError(
         "init: expected a name, an Initializer, a Solution, a Divergence or a pair (f, g), got "
-        f"{type(init).__name__}; "
-        f"pass one of {', '.join(map(repr, NAMED))}, an object of sinkhorn_nb.initializers, an "
-        "earlier result or "
-        "potentials"
+        f"{type(init).__name__}; pass one of {', '.join(map(repr, NAMED))}, an object of "
+        "sinkhorn_nb.initializers, an earlier result or potentials"
     )
 
 

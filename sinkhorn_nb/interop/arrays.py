@@ -88,8 +88,7 @@ class Home:
         except Exception as error:  # any error of a library that is missing, or has no such device
             raise RuntimeError(
                 f"results: expected to make arrays {self}, as the points were, got "
-                f"{type(error).__name__}: {error}; "
-                "take those of .on_host, which are NumPy's"
+                f"{type(error).__name__}: {error}; take those of .on_host, which are NumPy's"
             ) from error
 
 

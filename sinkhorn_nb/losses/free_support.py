@@ -98,8 +98,7 @@ class FreeSupport:
         if not rests:
             warn(
                 f"the points of the barycenter still move by {moved:.2g} of the spread > "
-                f"tol={tol:g}; "
-                "use a larger max_iter, tol or blur"
+                f"tol={tol:g}; use a larger max_iter, tol or blur"
             )
         elif failed:
             warn(max(failed, key=lambda plan: plan.marginal_error).message)

@@ -69,9 +69,8 @@ def _header(lines: list[str]) -> list[str] | None:
     if all(set(line) <= DIGITS for line in lines[1:]):
         raise ValueError(
             f"expected a header or numbers in the first line, got {lines[0]!r}, which may be "
-            "pandas' names of columns "
-            "or a point; write names such as x0,x1 above the columns, or 0.0 in place of 0 for a "
-            "point"
+            "pandas' names of columns or a point; write names such as x0,x1 above the columns, or "
+            "0.0 in place of 0 for a point"
         )
     return first
 

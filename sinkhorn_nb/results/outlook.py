@@ -48,8 +48,7 @@ def advice(problem: Problem) -> str | None:
         return None
     return (
         f"the blur {problem.blur:.3g} is {reason}: expect some {expected_iterations(problem):.0e} "
-        "iterations; "
-        f"{_rescale(problem)}try blur={USUAL * diameter:.3g}, 5 % of the diameter"
+        f"iterations; {_rescale(problem)}try blur={USUAL * diameter:.3g}, 5 % of the diameter"
     )
 
 

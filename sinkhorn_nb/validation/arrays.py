@@ -28,15 +28,12 @@ def home(**arrays: Any) -> Home:
         if where.library != known.library:
             raise TypeError(
                 f"{name}: expected an array {known}, like {first}, got one {where}; copy one of "
-                "them to "
-                "where the other is"
+                "them to where the other is"
             )
         if where.device != known.device:
             raise ValueError(
-                f"{name}: expected an array on CUDA device {known.device}, like {first}, got "
-                "one on "
-                "CUDA device "
-                f"{where.device}; copy one of them to the other device"
+                f"{name}: expected an array on CUDA device {known.device}, like {first}, got one "
+                f"on CUDA device {where.device}; copy one of them to the other device"
             )
     return known
 
@@ -48,9 +45,7 @@ def _home(name: str, value: Any) -> Home:
         if (why := no_gpu()) is not None:
             raise ValueError(
                 f"{name}: expected a usable GPU for a {type(value).__name__} on a device, got "
-                "none: "
-                f"{why}; pass a copy "
-                f"on the host, or {INSTALL}"
+                f"none: {why}; pass a copy on the host, or {INSTALL}"
             )
         if not is_readable(value):
             raise TypeError(
@@ -172,8 +167,7 @@ def cloud(name: str, value: Any, dimension: int | None = None) -> tuple[Coordina
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(
             f"{name}: expected at least one point and one coordinate, got shape {array.shape}; "
-            "pass "
-            "data"
+            "pass data"
         )
     check_finite(name, array, value)
     names = meaning.columns(value, array.shape[1])

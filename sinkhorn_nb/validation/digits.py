@@ -21,17 +21,13 @@ COARSEST = 1 / 4  # of the blur: spacing of floats at the largest coordinate
 LARGEST_ROUNDING = 2.0**-20
 
 ORIGIN = (
-    "subtract one origin from the points of both sides while they are in the type in which "
-    "they are "
-    "exact: with "
-    "integers x - x[0] and y - x[0]"
+    "subtract one origin from the points of both sides while they are in the type in which they "
+    "are exact: with integers x - x[0] and y - x[0]"
 )
 
 UNROUNDED = (
     "pass the points in float64, as they were before they were rounded, or subtract one origin "
-    "from "
-    "those of both "
-    "sides before that; if none was rounded, pass "
+    "from those of both sides before that; if none was rounded, pass "
 )
 
 
@@ -61,8 +57,7 @@ def _check_rounding(blur: float, name: str, measure: Measure) -> None:
     if rounding > LARGEST_ROUNDING * blur:
         raise ValueError(
             f"{name}: expected numbers that float64 holds to a millionth of the blur {blur:.3g}, "
-            "got some that it "
-            f"rounds by {rounding:.3g}; {ORIGIN}"
+            f"got some that it rounds by {rounding:.3g}; {ORIGIN}"
         )
 
 
@@ -77,11 +72,9 @@ def _check_extent(blur: float, sides: tuple[tuple[str, Measure], ...]) -> None:
     label = sides[0][1].traits.column(column)
     raise ValueError(
         f"blur: expected at least 1e-8 of the extent of the points, which is {extents[column]:.3g} "
-        f"in {label}, got "
-        f"{blur:.3g}, beyond what float64 resolves; rescale or remove {label}, or if "
-        f"{coordinate:.3g} at row {row} of "
-        f"{name} stands for a missing value or infinity, remove that row; or use a blur above "
-        f"{extents[column] / LARGEST_EXTENT:.1g}"
+        f"in {label}, got {blur:.3g}, beyond what float64 resolves; rescale or remove {label}, or "
+        f"if {coordinate:.3g} at row {row} of {name} stands for a missing value or infinity, "
+        f"remove that row; or use a blur above {extents[column] / LARGEST_EXTENT:.1g}"
     )
 
 
@@ -118,8 +111,7 @@ def _check_spacing(blur: float, name: str, measure: Measure) -> None:
     if spacing > COARSEST * blur:
         raise ValueError(
             f"{name}: expected coordinates that {dtype} tells apart at a distance of the blur "
-            f"{blur:.3g}, got "
-            f"{largest[column]:.3g} in {measure.traits.column(column)}, where its numbers are "
-            f"{spacing:.3g} apart; "
+            f"{blur:.3g}, got {largest[column]:.3g} in {measure.traits.column(column)}, where its "
+            f"numbers are {spacing:.3g} apart; "
             f"{ORIGIN if measure.traits.short is None else f'{UNROUNDED}{name}.astype(float)'}"
         )

@@ -73,8 +73,7 @@ def native_names(function: Callable[P, R]) -> Callable[P, R]:
         for name in kwargs.keys() & foreign:
             raise TypeError(
                 f"{name}: expected a keyword of {function.__name__}, got a keyword of another "
-                "function; "
-                f"{_translation(name, kwargs[name], takes_blur)}"
+                f"function; {_translation(name, kwargs[name], takes_blur)}"
             )
         # Python names those it does not know
         if takes_blur and not kwargs.keys() & {"blur", "eps"} and kwargs.keys() <= own.keys():
@@ -97,8 +96,7 @@ def _missing_blur(function_name: str, arrays: Sequence[Any]) -> str:
             )
     return (
         "blur: expected a length > 0 in the unit of the points, got none; pass blur=..., for "
-        "instance 5 % of the "
-        "diameter"
+        "instance 5 % of the diameter"
     )
 
 
@@ -126,8 +124,7 @@ def points_first(x: Any, y: Any, a: Any, b: Any) -> None:
     if [_n_axes(v) for v in (x, y, a, b)] == [1, 2, 1, 2]:
         raise TypeError(
             "x: expected points (n, d) first, got weights (n,), as in the order (a, x, b, y) of "
-            "other libraries; "
-            "pass (x, y, a, b)"
+            "other libraries; pass (x, y, a, b)"
         )
 
 
@@ -138,9 +135,8 @@ def several_clouds(name: str, listed: Sequence[Any]) -> None:
     if all(_n_axes(value) == 1 for value in listed):
         raise TypeError(
             f"{name}: expected a list of clouds (n, d), got one of arrays (n,), such as weights or "
-            "the points of one "
-            "cloud; pass [x, y, ...], with points on a line as (n, 1), and weights by name: "
-            "weights=[...]"
+            "the points of one cloud; pass [x, y, ...], with points on a line as (n, 1), and "
+            "weights by name: weights=[...]"
         )
 
 

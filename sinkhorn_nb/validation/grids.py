@@ -32,8 +32,7 @@ def image(name: str, value: Any) -> tuple[Floats, float, str | None]:
         raise ValueError(
             f"{name}: expected one number per pixel, got shape {array.shape} of uint8, which looks "
             f"like an image with {array.shape[-1]} channels; pass one channel, {name}[..., 0], or "
-            f"their sum, {name}[..., :3].sum(axis=-1); if it is a volume, pass "
-            f"{name}.astype(float)"
+            f"their sum, {name}[..., :3].sum(axis=-1); if it is a volume, pass {name}.astype(float)"
         )
     check_finite(name, array)
     if (array < 0).any():

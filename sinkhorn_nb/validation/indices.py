@@ -25,8 +25,6 @@ def indices(name: str, value: Any, size: int) -> Indices:
     if problem:
         raise IndexError(
             f"{name}: expected integers from {-size} to {size - 1}, a slice or {size} booleans, "
-            "got "
-            f"{problem}; "
-            f"choose among the {size} there are"
+            f"got {problem}; choose among the {size} there are"
         )
     return np.atleast_1d(chosen)

@@ -58,8 +58,7 @@ def masses(name: str, value: Any, n: int) -> tuple[Floats, float, str | None]:
     if not array.any():
         raise ValueError(
             f"{name}: expected at least one weight > 0, got all zeros; pass weights with a "
-            "positive "
-            "sum"
+            "positive sum"
         )
     with np.errstate(over="ignore"):
         overflows = not np.isfinite(array.sum())

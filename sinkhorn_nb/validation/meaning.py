@@ -65,8 +65,7 @@ def refuse_what_numpy_misreads(name: str, value: Any, what: str) -> None:
     if issparse(value) or (hasattr(value, "toarray") and hasattr(value, "nnz")):
         raise TypeError(
             f"{name}: expected {what}, got a sparse {type(value).__name__}; pass {name}.toarray(), "
-            "or first reduce the "
-            "number of columns"
+            "or first reduce the number of columns"
         )
     if any(np.ma.is_masked(part) for part in _parts(value)):
         _refuse_mask(name, value, what)
@@ -77,10 +76,8 @@ def _refuse_mask(name: str, value: Any, what: str) -> None:
     rows = ".any(axis=1)" if mask.ndim == 2 else ""
     raise ValueError(
         f"{name}: expected {what} without masked entries, got {np.count_nonzero(mask)} of them, "
-        "the "
-        "first at index "
-        f"{np.argwhere(mask)[0].tolist()}; drop their rows, and those of the weights alike: "
-        f"v.data[~numpy.ma.getmaskarray(v){rows}] of a masked array v"
+        f"the first at index {np.argwhere(mask)[0].tolist()}; drop their rows, and those of the "
+        f"weights alike: v.data[~numpy.ma.getmaskarray(v){rows}] of a masked array v"
     )
 
 
@@ -201,14 +198,11 @@ def same_meaning(name: str, traits: Traits, other_name: str, other: Traits) -> N
     if sorted(map(str, own)) == sorted(map(str, others)):
         raise ValueError(
             f"{name}: expected columns in the order of {other_name}, {known}, got {_listed(own)}; "
-            "put "
-            f"them in that order: {name}[{list(others)!r}]"
+            f"put them in that order: {name}[{list(others)!r}]"
         )
     raise ValueError(
         f"{name}: expected the columns {known} of {other_name}, got {_listed(own)}; choose the "
-        "same "
-        "ones, "
-        "or compare by position without names: .to_numpy(), or a file without a header"
+        "same ones, or compare by position without names: .to_numpy(), or a file without a header"
     )
 
 
@@ -217,8 +211,7 @@ def same_unit(name: str, own: str | None, other_name: str, other: str | None) ->
     if own != other:
         raise TypeError(
             f"{name}: expected numbers {_in(other)} like {other_name}, got numbers {_in(own)}; "
-            "convert "
-            "both to one unit and pass their numbers (.to_value(unit) of astropy, "
+            "convert both to one unit and pass their numbers (.to_value(unit) of astropy, "
             ".to(unit).magnitude of pint)"
         )
 

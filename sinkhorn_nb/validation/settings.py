@@ -54,8 +54,7 @@ def blur(value: Any, *clouds: Numbers) -> float:
     if not (0 < number * number < math.inf) or size > LARGEST_RATIO * number:
         raise ValueError(
             f"blur: expected a length comparable with the points (largest coordinate {size:.3g}), "
-            f"got {value!r}; "
-            "rescale the points or change blur"
+            f"got {value!r}; rescale the points or change blur"
         )
     return number
 
@@ -127,8 +126,7 @@ def jobs(name: str, value: Any) -> int | None:
         )
         raise kind(
             f"{name}: expected None or an integer other than 0, got {value!r}; pass None for this "
-            "process, -1 for a "
-            "process on every core"
+            "process, -1 for a process on every core"
         )
     return int(value)
 
@@ -140,8 +138,7 @@ def random_state(name: str, value: Any, generator: type) -> Any:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(
             f"{name}: expected None, an integer or a numpy.random.{generator.__name__}, got "
-            f"{value!r}; "
-            "pass an integer for draws that can be repeated"
+            f"{value!r}; pass an integer for draws that can be repeated"
         )
     return count(name, value, least=0)
 
