@@ -11,7 +11,7 @@ from sinkhorn_nb.backends.cpu import threads
 from sinkhorn_nb.backends.cpu.compressed_moments import UNIT, moments_by_cell
 from sinkhorn_nb.backends.cpu.compressed_sums import weighted_mean
 from sinkhorn_nb.compression.cells import SPLIT, Grid, cut_cells, grid_cells, joined
-from sinkhorn_nb.compression.check import drawn_rows
+from sinkhorn_nb.compression.check import Sample, drawn_rows
 from sinkhorn_nb.compression.choice import compressed_solution
 from sinkhorn_nb.compression.cuts import MOST, cut, missed
 from sinkhorn_nb.compression.expansion import Parts, expand
@@ -257,3 +257,12 @@ def test_jumps_between_the_nodes_of_cells_are_seen_from_the_nodes_of_their_parts
     assert missed(whole, nodes_of(whole.parts, x), there, MOST).tolist() == [[1.0]]
     assert missed(halves, nodes_of(halves.parts, x), there, MOST).tolist() == [[MOST]]
     assert missed(halves, nodes_of(halves.parts, x), there, 5.0).tolist() == [[2.0]]  # hardly more
+
+
+def test_stated_errors_lie_three_standard_errors_above_the_mean_of_the_rows():
+    rng = np.random.default_rng(0)
+    residuals, shares = 0.1 * rng.normal(size=100), np.full(100, 0.01)
+    sample = Sample(residuals, np.zeros(100), shares, 0.0, 1.0)
+    sizes = np.abs(np.expm1(residuals))
+    above = sizes.mean() + 3 * sizes.std() / 10
+    assert sample.stated_error == pytest.approx(1.25 * above, rel=1e-3)  # a fifth may be hidden

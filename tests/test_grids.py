@@ -271,3 +271,10 @@ def test_refined_values_keep_cubics_and_sums_keep_mass():
     weights = image(lattice.shape, 0).ravel()
     assert lattice.cell_sums(weights).shape == (coarse.size,)
     assert np.isclose(lattice.cell_sums(weights).sum(), 1.0)
+
+
+def test_the_self_problem_of_a_smooth_image_starts_near_its_solution():
+    x, y = np.meshgrid(*2 * [np.linspace(0, 1, 40)], indexing="ij")
+    density = 1 + 0.5 * np.sin(6 * x) * np.cos(5 * y)
+    grid = Grid(density / density.sum(), 1 / 40)
+    assert snb.entropic_ot(grid, grid, blur=0.05).history[0] < 0.1
