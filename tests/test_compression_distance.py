@@ -48,7 +48,7 @@ def test_gradients_maps_and_potentials_agree(pair):
     mine, theirs = pair
     for own, other in [(mine, theirs), (mine.xy, theirs.xy)]:
         parts = list(zip(own.gradient(), other.gradient(), strict=True))
-        assert all(distance(*part) <= 0.05 for part in parts[:2])
+        assert all(distance(*part) <= 0.1 for part in parts[:2])  # 1 % in smaller cells
         assert all(distance(*part) <= 0.01 for part in parts[2:])
     problem, points = mine.xy.problem, mine.xy.problem.source.points[:9]
     shift = np.median(mine.xy.f - theirs.xy.f) if problem.marginals.are_exact else 0.0
