@@ -58,6 +58,16 @@ def test_gradients_maps_and_potentials_agree(pair):
     np.testing.assert_allclose(mine.xy.map(points), mine.xy.map()[:9], atol=1e-5 * problem.blur)
 
 
+def test_repeated_points_do_not_pull_themselves():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((4, 2)).repeat(300, axis=0), rng.random((3, 2)).repeat(400, axis=0)
+    mine, theirs = (
+        snb.sinkhorn_divergence(x, y, p=1, blur=0.05, solver=solver).gradient()
+        for solver in (COMPRESSED, PLAIN)
+    )
+    assert max(distance(mine.x, theirs.x), distance(mine.y, theirs.y)) <= 0.02
+
+
 def test_the_order_of_points_and_of_clouds_and_threads_do_not_change_a_bit():
     (x, y, *_), terms = clouds_of("mixtures", n=1000)
     forth = snb.sinkhorn_divergence(x, y, **terms, solver=COMPRESSED)

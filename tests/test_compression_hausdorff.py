@@ -46,12 +46,12 @@ def distance(mine, theirs):
     return np.linalg.norm(mine - theirs) / np.linalg.norm(theirs)
 
 
-GRADIENTS = [("warp", None, (1, 1)), ("mixtures", 2.0, (1, 1)), ("weighted", 4.0, (0.2, 3))]
+GRADIENTS = [("mixtures", None, (1, 1)), ("mixtures", 2.0, (1, 1)), ("weighted", 4.0, (0.2, 3))]
 
 
 @pytest.mark.parametrize(("name", "reach", "masses"), GRADIENTS)
 def test_gradients_agree_and_need_no_pass_over_the_points(name, reach, masses, work):
-    (x, y, a, b), terms = clouds_of(name, reach, 1000)
+    (x, y, a, b), terms = clouds_of(name, reach)
     if a is not None:
         a, b = masses[0] * a, masses[1] * b
     mine, theirs = (
@@ -60,7 +60,7 @@ def test_gradients_agree_and_need_no_pass_over_the_points(name, reach, masses, w
     )
     work.clear()
     own = mine.gradient()
-    assert work and not any(1000 in pair[:2] for pair in work)
+    assert work and not any(2000 in pair[:2] for pair in work)
     assert own.linear_solve.converged
     for part, other in zip(own, theirs.gradient(), strict=True):
         assert distance(part, other) <= 0.02
