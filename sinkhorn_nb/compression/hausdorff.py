@@ -149,5 +149,6 @@ def _felt(side: OneSide, rows: Checked, others: Checked) -> float:
     chosen, counts = np.unique(drawn_nodes, return_counts=True)
     few = Rows(others.nodes[chosen], others.node_cells[chosen], counts / ROWS)
     nodes = others._replace(rows=few, row_partition=Partition(few.points, few.shares))
-    sample = sampled(nodes, others, (theirs, theirs), (price, price))
-    return eps * total * float(few.shares @ np.abs(sample.residuals))
+    residuals = sampled(nodes, others, (theirs, theirs), (price, price)).residuals
+    mean = abs(float(few.shares @ residuals))
+    return eps * total * (mean + DEVIATIONS * math.sqrt(variance(residuals, few.shares)))
