@@ -48,7 +48,7 @@ def test_gradients_maps_and_potentials_agree(pair):
     mine, theirs = pair
     for own, other in [(mine, theirs), (mine.xy, theirs.xy)]:
         parts = list(zip(own.gradient(), other.gradient(), strict=True))
-        assert all(distance(*part) <= 0.05 for part in parts[:2])
+        assert all(distance(*part) <= 0.1 for part in parts[:2])  # 1 % in smaller cells
         assert all(distance(*part) <= 0.01 for part in parts[2:])
     problem, points = mine.xy.problem, mine.xy.problem.source.points[:9]
     shift = np.median(mine.xy.f - theirs.xy.f) if problem.marginals.are_exact else 0.0
@@ -56,6 +56,16 @@ def test_gradients_maps_and_potentials_agree(pair):
     assert np.median(np.abs(mine.xy.map() - theirs.xy.map())) <= 0.02 * problem.blur
     np.testing.assert_allclose(mine.xy.potential(points), mine.xy.f[:9], atol=1e-5 * problem.eps)
     np.testing.assert_allclose(mine.xy.map(points), mine.xy.map()[:9], atol=1e-5 * problem.blur)
+
+
+def test_repeated_points_do_not_pull_themselves():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((4, 2)).repeat(300, axis=0), rng.random((3, 2)).repeat(400, axis=0)
+    mine, theirs = (
+        snb.sinkhorn_divergence(x, y, p=1, blur=0.05, solver=solver).gradient()
+        for solver in (COMPRESSED, PLAIN)
+    )
+    assert max(distance(mine.x, theirs.x), distance(mine.y, theirs.y)) <= 0.02
 
 
 def test_the_order_of_points_and_of_clouds_and_threads_do_not_change_a_bit():

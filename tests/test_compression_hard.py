@@ -6,7 +6,7 @@ from large_clouds import mixture
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn
-from sinkhorn_nb.compression import choice
+from sinkhorn_nb.compression import choice, rounds
 
 PLAIN = Sinkhorn(tol=1e-6, compression=None)
 BLUR = 0.06
@@ -17,6 +17,8 @@ def automatic(monkeypatch):
     """The default solver, which compresses small clouds, too."""
     monkeypatch.setattr(choice, "LEAST_POINTS", 1000)
     monkeypatch.setattr(choice, "MOST_PAIRS", 1)  # values far below eps are kept
+    monkeypatch.setattr(rounds, "MOST_SHARE", 0.6)  # of heavy tails
+    monkeypatch.setattr(rounds, "MOST_WORK", 2.0)
     return Sinkhorn(compression="auto")
 
 

@@ -6,11 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from ..backends.cpu.compressed_sums import weighted_mean
 from ..common.caching import cached_property
-from .check import DEVIATIONS, Checked, sampled, variance
+from ..kernels.point_cloud import GibbsKernel
+from ..measures.partition import Partition
+from .check import DEVIATIONS, ROWS, Checked, Rows, sampled, variance
 from .compressed import Compressed, drawn
 from .one_side import OneSide
+from .potentials import PAIRS
 from .price import Price, prices
 from .solution import hidden, rounding
 
@@ -31,13 +36,14 @@ class Estimate(NamedTuple):
 class _Part(NamedTuple):
     """<a, E(g) - E(f)> / 2 for the potentials f of a measure a and g of the other one, where E(f) =
     (rho + eps) (1 - exp(-f / rho)), or f; its correction by an exact update in sampled rows, the
-    standard error of that, and the part between nodes.
+    standard error of that, the part between nodes, and an error from the nodes that g feels.
     """
 
     value: float
     correction: float
     deviation: float
     on_nodes: float
+    felt: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +78,7 @@ class Hausdorff:
 
         value = sum(part.value + part.correction for part in parts)
         error = DEVIATIONS * math.hypot(*(part.deviation for part in parts))
-        error += LEFT * sum(abs(part.correction) for part in parts)
+        error += sum(LEFT * abs(part.correction) + part.felt for part in parts)
         error += hidden(self._coarseness, value - sum(part.on_nodes for part in parts))
         return Estimate(max(value, 0.0), error + rounding(problem, value))
 
@@ -99,7 +105,8 @@ def _part(side: OneSide, rows: Checked, others: Checked) -> _Part:
 
     scale = side.measure.mass / 2
     correction = float(shares @ corrections)
-    earned = _earned(side), correction, deviation, _earned_by_nodes(side)
+    felt = _felt(side, rows, others)
+    earned = _earned(side), correction, deviation, _earned_by_nodes(side), felt
     return _Part(*(scale * value for value in earned))
 
 
@@ -117,3 +124,31 @@ def _earned_by_nodes(side: OneSide) -> float:
     g = side.price.potential(side.at_nodes.f)
     earned = side.earned_beyond(side.own, f, g - f + side.shift)
     return float(side.own.nodes.weights @ earned)
+
+
+def _felt(side: OneSide, rows: Checked, others: Checked) -> float:
+    """The mean error of E(g) from the residuals of the other measure's self problem, at the nodes
+    on which g depends: far from this measure these are few, and hold little of its mass.
+    """
+    price, theirs = side.price, side.other.expansion
+    eps, x, y = price.eps, rows.row_partition, others.node_partition
+    there = theirs.at(others.nodes, others.node_cells, others.centers, 1.0)[0].f
+    here = side.extension.at(rows.rows.points, rows.rows.owner, rows.centers, 1.0)[0].f
+    ratios = side.factors[0] * price.ratios(price.potential(here))
+
+    kernel = GibbsKernel(x, y, eps, PAIRS, "cpu")
+    f, g = x.sort(here), y.sort(price.potential(there))
+    sums = kernel.T.transport(g, f, x.sort(ratios)[:, None])[:, 0]
+    shares = y.restore(np.nan_to_num(sums * y.probabilities))
+    total = float(shares.sum())
+    if not total > 0:
+        return 0.0
+
+    heights = (np.arange(ROWS) + 0.5) / ROWS * total
+    drawn_nodes = np.minimum(np.searchsorted(np.cumsum(shares), heights), len(shares) - 1)
+    chosen, counts = np.unique(drawn_nodes, return_counts=True)
+    few = Rows(others.nodes[chosen], others.node_cells[chosen], counts / ROWS)
+    nodes = others._replace(rows=few, row_partition=Partition(few.points, few.shares))
+    residuals = sampled(nodes, others, (theirs, theirs), (price, price)).residuals
+    mean = abs(float(few.shares @ residuals))
+    return eps * total * (mean + DEVIATIONS * math.sqrt(variance(residuals, few.shares)))

@@ -18,7 +18,7 @@ from .price import Price, prices
 
 
 class Own(NamedTuple):
-    """What is known of one measure from its self problem."""
+    """The self problem of one measure, between its nodes."""
 
     parts: Parts
     potential: Potential
@@ -85,7 +85,7 @@ class OneSide:
 
     @property
     def shift(self) -> float:
-        """What is added to a difference of potentials between probabilities."""
+        """The constant of a difference of potentials between probabilities."""
         return self.own.shift - self.other.shift
 
     def earned_beyond(self, own: Own, f: Floats, change: Floats) -> Floats:

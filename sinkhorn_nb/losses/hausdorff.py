@@ -247,7 +247,8 @@ def hausdorff_divergence(
     Notes
     -----
     Cost: O((n^2 + m^2) d / 2) time per iteration and O(n m d) for the value; O(n + m) memory beyond
-    the points. The gradient takes the linear systems of `Solution.pullback` for both clouds.
+    the points. The gradient takes the linear systems of `Solution.pullback` for both clouds. Large
+    clouds are solved between nodes, and so are these systems.
 
     References
     ----------
