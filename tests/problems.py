@@ -68,15 +68,20 @@ def gaussian_entropic_ot(mean_a, A, mean_b, B, blur):
 
 
 def gaussian_transported_mass(a, b, eps, rho):
-    """Mass of the unbalanced plan between m N(mean, variance) on a line, each given as (m, mean,
-    variance): Janati et al. 2020, theorem 3, with sigma^2 = eps and gamma = 2 rho.
+    """Mass of the unbalanced plan between m N(mean, covariance), each given as (m, mean,
+    covariance): Janati et al. 2020, theorem 3, with sigma^2 = eps and gamma = 2 rho.
     """
     (ma, mean_a, A), (mb, mean_b, B) = a, b
-    gamma = 2 * rho
-    tau, lam = gamma / (2 * eps + gamma), eps + gamma / 2
-    At, Bt = (gamma / 2 * (1 - lam / (variance + lam)) for variance in (A, B))
-    C = np.sqrt(At * Bt / tau + eps**2 / 4) - eps / 2
-    factor = ma * mb * C * np.sqrt((At * Bt) ** tau / (A * B))
-    apart = np.exp(-((mean_a - mean_b) ** 2) / (2 * (tau + 1) * (A + B + lam)))
-    unit = eps ** (eps / (2 * (gamma + eps)))
-    return unit * factor ** (1 / (tau + 1)) * apart / np.sqrt(C - 2 / gamma * At * Bt)
+    A, B = np.atleast_2d(A), np.atleast_2d(B)
+    unit = np.eye(len(A))
+    gamma, lam = 2 * rho, eps + rho
+    tau = gamma / (2 * eps + gamma)
+    At, Bt = (rho * (unit - lam * np.linalg.inv(C + lam * unit)) for C in (A, B))
+    C = sqrtm(At @ Bt / tau + eps**2 / 4 * unit).real - eps / 2 * unit
+    det = np.linalg.det
+    factor = ma * mb * det(C) * np.sqrt(det(At @ Bt) ** tau / det(A @ B))
+    apart = np.atleast_1d(mean_a - mean_b)
+    distance = apart @ np.linalg.solve(A + B + lam * unit, apart)
+    scale = eps ** (len(A) * eps / (2 * (gamma + eps)))
+    mass = factor ** (1 / (tau + 1)) * np.exp(-distance / (2 * (tau + 1)))
+    return scale * mass / np.sqrt(det(C - At @ Bt / rho))

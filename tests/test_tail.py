@@ -101,6 +101,16 @@ def test_a_start_that_is_too_far_is_annealed(steps):
     assert len(steps) > 3
 
 
+@pytest.mark.parametrize(("reach", "is_annealed"), [(0.5, True), (0.05, False)])
+def test_prices_of_many_temperatures_are_annealed(reach, is_annealed):
+    x, y = sphere(600)
+    told = []
+    solver = Sinkhorn(tol=1e-3, callback=told.append)
+    assert entropic_ot(x, y, blur=0.002, reach=reach, solver=solver).converged
+    assert (len({t.eps for t in told}) > 1) == is_annealed
+    assert len(told) < 80
+
+
 def test_passes_count_the_work_on_heavy_pairs(monkeypatch):
     x, y, blur = blurred_digits(700, 0.03)
     counted = []

@@ -31,6 +31,9 @@ FEW_PAIRS = 2**20
 # The annealing is for potentials with a larger error than FAR after FAR_AFTER iterations, and fewer
 # heavy pairs per point than SCARCE
 FAR, FAR_AFTER, SCARCE = 0.4, 2, 4.0
+# and for prices of the marginals of many temperatures: at lower ones no mass goes far, and a rough
+# solution at a higher temperature takes longer than it saves. Up to this eps / rho.
+NEARLY_EXACT = 3e-4
 PLANE = 2
 LEAST_ANNEALED = 20.0  # iterations at each temperature of the annealing
 # Of the largest cost, in temperatures: beyond, the rounding of exponents is above 1e-4, and spoils
@@ -113,7 +116,7 @@ class Tail:
         to need fewer passes, or half of those made so far.
         """
         n_done = len(self._errors)
-        if n_done == FAR_AFTER and error > FAR and self._dual.marginals.are_exact:
+        if n_done == FAR_AFTER and error > FAR and max(self._dual.rates) <= NEARLY_EXACT:
             share = self._heavy_share(kernel, iterate)
             n, m = len(self._dual.a), len(self._dual.b)
             self.is_far = share * n * m < SCARCE * (n + m)

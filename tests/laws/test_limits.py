@@ -191,6 +191,20 @@ def test_gaussians_in_the_plane():
     )
 
 
+def test_unbalanced_gaussians_in_the_plane():
+    eps, rho, mass = 1.0, 2.0, 1.5
+    A, B = np.array([[1.0, 0.5], [0.5, 1.0]]), np.array([[0.5, -0.2], [-0.2, 0.8]])
+    mean = np.array([1.0, -0.5])
+    x, a = gaussian_grid(np.zeros(2), A, 30)
+    y, b = gaussian_grid(mean, B, 31)
+    solver = Sinkhorn(tol=1e-7)
+    solution = entropic_ot(x, y, a, mass * b, eps=eps, rho=rho, solver=solver)
+    transported = gaussian_transported_mass((1.0, np.zeros(2), A), (mass, mean, B), eps, rho)
+    assert solution.plan.sum() == pytest.approx(transported, abs=1e-5)
+    expected = rho * (1 + mass) + eps * mass - (2 * rho + eps) * transported
+    assert solution.value == pytest.approx(expected, abs=1e-5)
+
+
 def test_map_between_gaussians_is_affine():
     """x -> mean + M x with M A M + eps M = B, for C = |x - y|^2 / 2."""
     x, a = gaussian_grid(0.0, 1.0, 160)
