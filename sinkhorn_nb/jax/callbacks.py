@@ -8,16 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .. import bridges
 from .host import Settings
 
-SECOND = (
-    "second derivatives: expected one derivative of a Hausdorff divergence or a kernel norm, got "
-    "one more; use jax.lax.stop_gradient"
-)
-THIRD = (
-    "third derivatives: expected at most two derivatives of a value, or one of potentials, maps "
-    "and soft sorts, got one more; use jax.lax.stop_gradient"
-)
+CURE = "use jax.lax.stop_gradient"
+SECOND = bridges.SECOND + CURE
+THIRD = bridges.THIRD + CURE
 
 
 def settings_of(kind: str, options: dict[str, Any]) -> Settings:

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 from jax.custom_derivatives import SymbolicZero
 
-from .. import validation
+from .. import bridges, validation
 from . import host
 from .callbacks import SECOND, callback, last, like, of_common_type, settings_of
 from .host import Needs, Settings
@@ -138,7 +138,7 @@ def _value_and_gradient(
 
 @partial(_value_and_gradient.defjvp, symbolic_zeros=True)
 def _gradient_jvp(settings: Settings, needs: Needs, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    if settings.kind not in host.TWICE:
+    if settings.kind not in bridges.TWICE:
         raise NotImplementedError(SECOND)
     moving = _moving(tangents)
     # The Hessian is symmetric in all that moves or is needed

@@ -8,25 +8,16 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .. import functional
+from ..bridges import solve_all
 from ..common.array_types import Numbers
 from ..gradients import Gradient
 from ..losses import soft
-from ..losses.hausdorff import hausdorff_divergence
-from ..losses.mmd import mmd
 from ..results.one_sided import Sides, gradient_in
 from ..results.second_order import hessian_product
 
 N_PRIMALS = 4  # x, y, a, b
 Needs: TypeAlias = tuple[bool, ...]  # which of x, y, a and b something is needed for
 
-SOLVE: dict[str, Callable[..., Any]] = {
-    "divergence": functional.sinkhorn_divergence,
-    "transport": functional.entropic_ot,
-    "hausdorff": hausdorff_divergence,
-    "mmd": mmd,
-}
-TWICE = ("divergence", "transport")  # have second derivatives
 SOFT: dict[str, Callable[..., Any]] = {
     "sort": soft.soft_sort,
     "rank": soft.soft_rank,
@@ -142,13 +133,9 @@ def _soft(settings: Settings, row: Numbers) -> soft.SoftValues:
 def _solve(settings: Settings, arrays: Sequence[Numbers]) -> Solved:
     axes = arrays[0].shape[:-2]
     x, y, a, b = (_flat(array, len(axes)) for array in arrays)
-    weights = [list(each) if each.shape[-1] else [None] * len(x) for each in (a, b)]
-    options: dict[str, Any] = dict(settings.options)
-    if settings.kind == "divergence" and len(x) > 1:
-        clouds = list(map(np.ascontiguousarray, x)), list(map(np.ascontiguousarray, y))
-        return Solved(functional.sinkhorn_divergences(*clouds, *weights, **options), axes)
-    sides = zip(x, y, *weights, strict=True)
-    return Solved([SOLVE[settings.kind](*each, **options) for each in sides], axes)
+    clouds = list(np.ascontiguousarray(x)), list(np.ascontiguousarray(y))
+    weights = [list(each) if each.shape[-1] else None for each in (a, b)]
+    return Solved(solve_all(settings.kind, clouds, tuple(weights), dict(settings.options)), axes)
 
 
 def _flat(array: Numbers, n_axes: int) -> Numbers:

@@ -118,7 +118,8 @@ class Pullback(_Last):
             else:
                 found = results[k].pullback(f=on_x[q], g=on_y[q] if on_y is not None else None)
             pulled.append(Gradient(*found))
-        return job.joined(pulled, tensors[:N_PRIMALS])
+        primals = tensors[:N_PRIMALS]
+        return tuple(filled(job.joined(pulled, primals), primals))
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
