@@ -27,13 +27,13 @@ def settings_of(kind: str, options: dict[str, Any]) -> Settings:
     return Settings(kind, tuple(sorted(options.items())))
 
 
-def of_common_type(**given: Any) -> list[jax.Array]:
-    """Arrays of a common type, float32 or float64; missing weights are empty."""
+def of_common_type(**given: Any) -> list[Any]:
+    """Arrays of a common type, float32 or float64; missing weights stay None."""
     arrays = {name: jnp.asarray(each) for name, each in given.items() if each is not None}
     dtype = jnp.result_type(jnp.float32, *(array.dtype for array in arrays.values()))
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"x: expected real numbers, got {dtype}; pass arrays of float32 or float64")
-    return [arrays[name].astype(dtype) if name in arrays else jnp.zeros(0, dtype) for name in given]
+    return [arrays[name].astype(dtype) if name in arrays else None for name in given]
 
 
 def callback(function: Callable[..., Any], shapes: Any, *arrays: Any) -> Any:
@@ -42,8 +42,8 @@ def callback(function: Callable[..., Any], shapes: Any, *arrays: Any) -> Any:
 
 
 def like(array: Any) -> Any:
-    """The shape and the type of an array."""
-    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+    """The shape and the type of an array; None of None."""
+    return None if array is None else jax.ShapeDtypeStruct(array.shape, array.dtype)
 
 
 @jax.custom_jvp

@@ -94,22 +94,20 @@ def entropic_map(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -
     return _map(settings_of("transport", options), *_arrays(x, y, a, b))
 
 
-def _arrays(x: Any, y: Any, a: Any, b: Any) -> list[jax.Array]:
+def _arrays(x: Any, y: Any, a: Any, b: Any) -> list[Any]:
     """The arrays, whose shapes are checked before any callback: its errors have long tracebacks."""
     arrays = of_common_type(x=x, y=y, a=a, b=b)
-    given = (True, True, a is not None, b is not None)
-    for name, array, is_given, n_axes in zip("xyab", arrays, given, (2, 2, 1, 1), strict=True):
-        if is_given and array.ndim != n_axes:
+    for name, array, n_axes in zip("xyab", arrays, (2, 2, 1, 1), strict=True):
+        if array is not None and array.ndim != n_axes:
             raise ValueError(
                 f"{name}: expected {n_axes} axes, got shape {array.shape}; use jax.vmap for batches"
             )
     validation.same_dimension("y", arrays[1], "x", arrays[0])
-    sizes = [len(points) for points in arrays[:2]]
-    for name, array, is_given, size in zip("ab", arrays[2:], given[2:], sizes, strict=True):
-        if is_given and len(array) != size:
+    for name, weights, points in zip("ab", arrays[2:], arrays[:2], strict=True):
+        if weights is not None and len(weights) != len(points):
             raise ValueError(
-                f"{name}: expected {size} weights, one per point, got {len(array)}; pass None for "
-                "uniform weights"
+                f"{name}: expected {len(points)} weights, one per point, got {len(weights)}; pass "
+                "None for uniform weights"
             )
     return arrays
 
@@ -169,7 +167,7 @@ def _products(settings: Settings, sides: Needs, primals: Any, directions: Any) -
 
 def _moving(tangents: Any) -> Needs:
     """Which of x, y, a and b move, as far as it is known when a function is traced."""
-    return tuple(not isinstance(tangent, SymbolicZero) for tangent in tangents)
+    return tuple(not isinstance(tangent, (SymbolicZero, type(None))) for tangent in tangents)
 
 
 def _only(needs: Needs, parts: Any) -> list[Any]:
