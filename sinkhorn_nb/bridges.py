@@ -30,19 +30,21 @@ THIRD = (
 
 def solve_all(
     kind: str,
-    clouds: tuple[Sequence[Any], Sequence[Any]],
-    weights: tuple[Sequence[Any] | None, Sequence[Any] | None],
+    clouds: tuple[Any, Any],
+    weights: tuple[Any, Any],
     options: dict[str, Any],
 ) -> Sequence[Any]:
-    """The result of each problem between the k-th clouds of two lists; None is uniform weights."""
-    none = [None] * len(clouds[0])
+    """The result of each problem between the k-th clouds of two lists, with lists of weights; None
+    is uniform weights.
+    """
+    none: Any = [None] * len(clouds[0])
     sides = *map(_shared, clouds), *(none if each is None else _shared(each) for each in weights)
     if kind == "divergence" and len(none) > 1:
         return functional.sinkhorn_divergences(*sides, **options)
     return [SOLVE[kind](*each, **options) for each in zip(*sides, strict=True)]
 
 
-def _shared(parts: Sequence[Any]) -> Sequence[Any]:
+def _shared(parts: Sequence[Any]) -> Any:
     """The arrays; one object many times if all are equal, so that it is compared with itself
     once. The libraries repeat an argument that belongs to all problems of a batch.
     """

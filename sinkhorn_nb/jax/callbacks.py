@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from .. import bridges
 from .host import Settings
 
+LARGEST_ROUNDING = 0.01  # of the sum of weights of 16 bits
 CURE = "use jax.lax.stop_gradient"
 SECOND = bridges.SECOND + CURE
 THIRD = bridges.THIRD + CURE
@@ -34,6 +35,15 @@ def of_common_type(**given: Any) -> list[Any]:
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"x: expected real numbers, got {dtype}; pass arrays of float32 or float64")
     return [arrays[name].astype(dtype) if name in arrays else None for name in given]
+
+
+def probabilities(weights: Any) -> Any:
+    """Weights of 16 bits whose sum is 1 up to their rounding, as probabilities of 32 bits."""
+    if getattr(weights, "dtype", None) not in (jnp.float16, jnp.bfloat16):
+        return weights
+    wide = jnp.asarray(weights, jnp.float32)
+    total = wide.sum()
+    return wide / jnp.where(abs(total - 1) <= LARGEST_ROUNDING, total, 1.0)
 
 
 def callback(function: Callable[..., Any], shapes: Any, *arrays: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -134,19 +135,19 @@ def _on_host(arrays: Sequence[Any]) -> Primals:
 
 def _solve(settings: Settings, primals: Primals) -> Solved:
     axes = primals[0].shape[:-2]
-    parts = [None if each is None else list(_flat(each, len(axes))) for each in primals]
-    x, y, a, b = parts
+    x, y, a, b = (None if each is None else list(_flat(each, len(axes))) for each in primals)
     return Solved(solve_all(settings.kind, (x, y), (a, b), dict(settings.options)), axes)
 
 
 def _flat(array: Numbers, n_axes: int) -> Numbers:
-    return np.ascontiguousarray(array).reshape(-1, *array.shape[n_axes:])
+    count = math.prod(array.shape[:n_axes])
+    return np.ascontiguousarray(array).reshape(count, *array.shape[n_axes:])
 
 
 def _directions(tangents: Sequence[Any], primals: Primals, solved: Solved) -> list[Gradient]:
     """The directions of each problem; missing ones are zero."""
-    x, y, a, b = primals
-    shapes = x.shape[-2:], y.shape[-2:], x.shape[-2:-1], y.shape[-2:-1]
+    x, y = (points.shape for points in primals[:2])
+    shapes = x[-2:], y[-2:], x[-2:-1], y[-2:-1]
     count = len(solved.results)
     parts = [
         np.zeros((count, *shape))

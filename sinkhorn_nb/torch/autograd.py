@@ -160,6 +160,10 @@ class HessianProduct(Function):
 CURE = "detach() the quantity that must not be differentiated"
 SECOND = bridges.SECOND + CURE
 THIRD = bridges.THIRD + CURE
+REVERSE = (
+    "jvp: expected a derivative of {} in reverse mode, got one in forward mode; use torch.func.vjp "
+    "or torch.func.jacrev"
+)
 
 
 def needed(ctx: Any, parts: Sequence[Tensor]) -> list[Tensor | None]:

@@ -1,4 +1,4 @@
-"""The points and weights of a call as flat tensors: the clouds of all problems one after another."""
+"""The points and weights of a call as flat tensors: the clouds of all problems one by one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from torch import Tensor
 
 from .. import validation
 from .jobs import Job
-from .tensors import checked, without_derivatives
+from .tensors import checked, readable, without_derivatives
 
 Clouds: TypeAlias = Tensor | Sequence[Tensor]
 Weights: TypeAlias = Tensor | Sequence[Tensor] | None
+
+NARROW = torch.float16, torch.bfloat16
+LARGEST_ROUNDING = 0.01  # of the sum of weights of 16 bits
 
 with torch.inference_mode(False):  # else it could not be saved for a backward pass
     UNIFORM = torch.zeros(0, device="cpu")  # weights that are not given; made once, to save time
@@ -39,6 +42,7 @@ class Call(NamedTuple):
         on_a = None if a is None else _weights("a", a, x, n)
         on_b = None if b is None else _weights("b", b, y, m)
         checked(x=on_x, y=on_y, a=on_a, b=on_b)
+        readable("x", on_x)
         on_a = UNIFORM if on_a is None else on_a
         on_b = UNIFORM if on_b is None else on_b
         return cls(on_x, on_y, on_a, on_b, (n, m), isinstance(x, Tensor) and x.dim() == 2)
@@ -46,7 +50,12 @@ class Call(NamedTuple):
     def apply(self, function: Any, kind: str, options: dict[str, Any]) -> Any:
         """Apply a function of flat tensors."""
         without_derivatives(options)
-        return function.apply(*self[:4], Job.of(kind, self.sizes, options, self.is_single))
+        weights = self.a, self.b
+        if kind != "mmd" and options.get("reach") is None and options.get("rho") is None:
+            weights = tuple(map(_probabilities, weights, self.sizes))
+        return function.apply(
+            self.x, self.y, *weights, Job.of(kind, self.sizes, options, self.is_single)
+        )
 
 
 def _points(name: str, clouds: Clouds) -> tuple[Tensor, Sequence[int]]:
@@ -98,3 +107,13 @@ def _weights(
         )
     flat = [part.reshape(-1) for part in parts.values()]
     return flat[0] if len(flat) == 1 else torch.cat(flat)
+
+
+def _probabilities(weights: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Weights of 16 bits whose sums are 1 up to their rounding, as probabilities of 32 bits."""
+    if weights.dtype not in NARROW or not len(weights):
+        return weights
+    parts = [part.float() for part in weights.split(list(sizes))]
+    sums = [part.sum() for part in parts]
+    ones = [torch.where((total - 1).abs() <= LARGEST_ROUNDING, total, 1.0) for total in sums]
+    return torch.cat([part / one for part, one in zip(parts, ones, strict=True)])

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ..gradients import Gradient
-from .autograd import N_PRIMALS, THIRD, batched, filled, flattened, needed
+from .autograd import N_PRIMALS, REVERSE, THIRD, batched, filled, flattened, needed
 from .jobs import Job, Results
 from .tensors import arrays, like
 
@@ -73,6 +73,11 @@ class Map(Function):
             *ctx.saved_tensors, images, images.new_zeros(0), "map", ctx.results, ctx.job
         )
         return *needed(ctx, parts), None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Refuse forward mode."""
+        raise NotImplementedError(REVERSE.format("the map"))
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:

@@ -93,8 +93,8 @@ class SamplesLoss(torch.nn.Module):
             )
         if potentials and loss != "sinkhorn":
             raise ValueError(
-                f"potentials: expected False for loss={loss!r}, got True; take the derivatives of the "
-                "value in the weights by torch.autograd.grad"
+                f"potentials: expected False for loss={loss!r}, got True; take the derivatives of "
+                "the value in the weights by torch.autograd.grad"
             )
         if scaling is not None:
             warnings.warn(

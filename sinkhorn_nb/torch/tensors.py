@@ -61,6 +61,15 @@ def checked(**tensors: Tensor | None) -> None:
             )
 
 
+def readable(name: str, tensor: Tensor) -> None:
+    """Check that a tensor is on the host, or on a device of CUDA."""
+    if not (tensor.is_cpu or tensor.is_cuda):
+        raise TypeError(
+            f"{name}: expected a tensor on cpu or cuda, got one on {tensor.device}; pass "
+            f"{name}.cpu()"
+        )
+
+
 def without_derivatives(options: dict[str, Any]) -> None:
     """Refuse options that need a derivative, which would be dropped in silence."""
     for name, value in options.items():
