@@ -27,7 +27,8 @@ def trained(steps, is_new, is_warm):
     import sinkhorn_nb.torch as snt
 
     torch.manual_seed(0)
-    data = torch.tensor(moons_and_ring(N)[0], dtype=torch.float32)
+    moons = torch.tensor(moons_and_ring(N)[0], dtype=torch.float32)
+    data = moons
     noise = torch.randn(N, 2)
     hidden = [torch.nn.Linear(2, 64), torch.nn.ReLU(), torch.nn.Linear(64, 64), torch.nn.ReLU()]
     generator = torch.nn.Sequential(*hidden, torch.nn.Linear(64, 2))
@@ -38,7 +39,7 @@ def trained(steps, is_new, is_warm):
     for _ in range(steps):
         if is_new:
             noise = torch.randn(N, 2)
-            data = data[torch.randperm(N)] + 0.02 * torch.randn(N, 2)
+            data = moons[torch.randint(N, (N,))] + 0.02 * torch.randn(N, 2)
         start = start if is_warm else snt.WarmStart()
         loss = snt.sinkhorn_divergence(generator(noise), data, blur=BLUR, warm_start=start)
         optimizer.zero_grad()

@@ -1,7 +1,7 @@
 """What do the bridges to PyTorch and JAX cost, and how fast is a step of training through them?
 
 float32, d = 2, blur 5 % of the diagonal: the value and its gradient in both clouds. `overhead` is
-the time beyond the call with arrays, in turn. Peers are asked alone, in batches (B, n, d), and for
+the time beyond the call with arrays, in turn, for the bridges and for as little as can be. Peers are asked alone, in batches (B, n, d), and for
 lists of clouds of n / 2 to n points. `training` counts the passes of a step; `largest` has n =
 16384.
 """
@@ -14,6 +14,7 @@ import numpy as np
 import sinkhorn_nb as snb
 
 from . import bridge_training
+from .bridge_floors import floors
 from .bridge_jobs import JAX, OURS, TORCH, bridges, one_by_one, peers
 from .families import diameter, warp
 from .harness import arguments, clock, goal, has, in_turn, kept, ratio, write
@@ -43,7 +44,8 @@ def overhead(smoke):
     """The time beyond the call with arrays: the median over pairs of clouds that both have."""
     for n, turns in ({16: 3} if smoke else TURNS).items():
         x, y = cloud_pair(n)
-        known = bridges(0.05 * diameter(x, y))
+        blur = 0.05 * diameter(x, y)
+        known = bridges(blur) | floors(blur)
         for job in known.values():
             job.of(x, y)()
         laps = {name: [] for name in known}

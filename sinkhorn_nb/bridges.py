@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import functional
+from .losses.divergences import Divergences
 from .losses.hausdorff import hausdorff_divergence
 from .losses.mmd import mmd
 
@@ -42,6 +43,13 @@ def solve_all(
     if kind == "divergence" and len(none) > 1:
         return functional.sinkhorn_divergences(*sides, **options)
     return [SOLVE[kind](*each, **options) for each in zip(*sides, strict=True)]
+
+
+def values_of(results: Sequence[Any]) -> list[float]:
+    """The value of each result."""
+    if isinstance(results, Divergences):  # without an object for each
+        return results.value.tolist()
+    return [float(result.value) for result in results]
 
 
 def _shared(parts: Sequence[Any]) -> Any:

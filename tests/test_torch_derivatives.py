@@ -99,3 +99,27 @@ def test_kernel_norms_have_one_derivative():
     (first,) = torch.autograd.grad(snt.mmd(x, y), x, create_graph=True)
     with pytest.raises(NotImplementedError, match="second derivatives: expected one"):
         first.sum().backward()
+
+
+def test_forward_mode_of_maps_and_soft_operations_is_refused_with_the_cure():
+    x, y = clouds()
+    for call in (
+        lambda x: snt.entropic_map(x, y, blur=0.5),
+        lambda x: snt.soft_sort(x[:, 0], blur=0.5),
+    ):
+        with pytest.raises(NotImplementedError, match=r"jvp: expected .* in reverse mode"):
+            torch.func.jvp(call, (x,), (x,))
+
+
+def test_torch_compile_breaks_the_graph_and_nothing_else():
+    x, y = clouds()
+
+    def value(x):
+        return 2 * snt.sinkhorn_divergence(x.sin(), y, blur=0.5)
+
+    compiled = torch.compile(value, backend="eager")
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    for function, own in zip((value, compiled), inputs, strict=True):
+        function(own).backward()
+    torch.testing.assert_close(compiled(x), value(x))
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad)

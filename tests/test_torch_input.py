@@ -41,7 +41,15 @@ def test_narrow_types_are_computed_in_float32(dtype):
             lambda x, y: snt.sinkhorn_divergence(x, y.to("meta"), blur=1.0),
             "y: expected a tensor on cpu",
         ),
+        (
+            lambda x, y: snt.sinkhorn_divergence(x.to("meta"), y.to("meta"), blur=1.0),
+            "x: expected a tensor on cpu or cuda, got one on meta; pass x.cpu",
+        ),
         (lambda x, y: snt.entropic_ot(x, y, x[:3, 0], blur=1.0), "a: expected 7 weights"),
+        (
+            lambda x, y: snt.SamplesLoss("energy", potentials=True),
+            "potentials: expected False for loss='energy'",
+        ),
         (
             lambda x, y: snt.entropic_ot(x[:6], y, torch.ones(2, 3) / 6, blur=1.0),
             "a: expected 6 weights, one per point, got \\[\\(2, 3\\)\\]",
@@ -112,3 +120,37 @@ def test_a_change_in_place_before_the_backward_pass_is_noticed():
         x.add_(1.0)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         value.backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_of_16_bits_are_probabilities_up_to_their_rounding(dtype):
+    x, y = clouds(dtype=torch.float32)
+    a, b = (torch.softmax(torch.linspace(0, 2, n), 0) for n in (7, 6))
+    exact = snt.sinkhorn_divergence(x, y, a, b, blur=0.5).item()
+    narrow = a.to(dtype).requires_grad_(), b.to(dtype)
+    assert narrow[0].double().sum() != narrow[1].double().sum()
+    value = snt.sinkhorn_divergence(x, y, *narrow, blur=0.5)
+    value.backward()
+    assert value.item() == pytest.approx(exact, rel=2e-2)
+    assert narrow[0].grad.dtype == dtype
+    with pytest.raises(ValueError, match="b: expected the total mass of a"):
+        snt.sinkhorn_divergence(x, y, narrow[0], 2 * narrow[1], blur=0.5)
+    masses = snt.sinkhorn_divergence(x, y, *narrow, blur=0.5, reach=1.0)
+    wide = snt.sinkhorn_divergence(x, y, *(w.float() for w in narrow), blur=0.5, reach=1.0)
+    assert masses.item() == wide.item()
+
+
+def test_autocast_changes_nothing():
+    x, y = clouds(dtype=torch.float32)
+    expected = snt.sinkhorn_divergence(x, y, blur=0.5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = snt.sinkhorn_divergence(x, y, blur=0.5)
+    assert (value.item(), value.dtype) == (expected.item(), torch.float32)
+
+
+def test_uniform_weights_of_inference_mode_are_of_use_later():
+    x, y = clouds()
+    with torch.inference_mode():
+        snt.sinkhorn_divergence(x, y, blur=0.5)
+    snt.sinkhorn_divergence(x.requires_grad_(), y, blur=0.5).backward()
+    assert x.grad.abs().sum() > 0

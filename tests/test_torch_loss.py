@@ -26,11 +26,33 @@ def test_samples_loss_takes_the_arguments_of_geomloss():
         snt.SamplesLoss(scaling=0.5)
 
 
-def test_samples_loss_agrees_with_geomloss_where_it_has_converged():
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"p": 1}, {"debias": False}, {"reach": 1.0}, {"reach": 1.0, "debias": False, "p": 1}],
+    ids=str,
+)
+def test_samples_loss_agrees_with_geomloss_where_it_has_converged(how):
     geomloss = pytest.importorskip("geomloss")
     x, y = clouds(n=60, m=50)
-    theirs = geomloss.SamplesLoss("sinkhorn", p=2, blur=0.3, scaling=0.99, backend="tensorized")
-    assert float(snt.SamplesLoss(blur=0.3)(x, y)) == pytest.approx(float(theirs(x, y)), rel=5e-3)
+    a, b = (torch.softmax(u, 0) for u in weights(n=60, m=50))
+    theirs = geomloss.SamplesLoss(blur=0.5, scaling=0.99, backend="tensorized", **how)
+    ours = snt.SamplesLoss(blur=0.5, **how)
+    for arguments in ((x, y), (a, x, b, y), (a[:, None], x, b[:, None], y)):
+        assert ours(*arguments).item() == pytest.approx(theirs(*arguments).item(), rel=5e-3)
+    stacks = [torch.stack([part, part]) for part in (a, x, b, y + 0.1)]
+    torch.testing.assert_close(ours(*stacks), theirs(*stacks), rtol=5e-3, atol=0)
+
+
+@pytest.mark.parametrize("debias", [True, False])
+def test_potentials_are_those_of_geomloss_up_to_a_constant(debias):
+    geomloss = pytest.importorskip("geomloss")
+    x, y = (torch.stack([cloud, 2 * cloud]) for cloud in clouds(n=60, m=50))
+    how = {"blur": 0.5, "debias": debias, "potentials": True}
+    theirs = geomloss.SamplesLoss(scaling=0.99, backend="tensorized", **how)(x, y)
+    for ours, other in zip(snt.SamplesLoss(**how)(x, y), theirs, strict=True):
+        assert ours.shape == other.shape
+        constant = (other - ours).mean(dim=1, keepdim=True)
+        torch.testing.assert_close(ours + constant, other, rtol=0, atol=2e-2)
 
 
 def test_a_warm_loss_takes_fewer_iterations_and_gives_the_same_values():
@@ -48,6 +70,26 @@ def test_a_warm_loss_takes_fewer_iterations_and_gives_the_same_values():
     torch.testing.assert_close(warm(x, y), cold(x, y), rtol=1e-2, atol=0)
     assert len(iterations[True]) < len(iterations[False]) / 2
     assert warm(x[:500], y).item() > 0  # other sizes start anew
+
+
+@pytest.mark.parametrize("function", [snt.sinkhorn_divergence, snt.entropic_ot])
+def test_a_function_starts_from_the_last_solution_of_its_place(function):
+    x, y = clouds(n=300, m=250)
+    start = snt.WarmStart()
+    how = {"blur": 0.1, "warm_start": start}
+    function(x, y, **how)
+    cold = start.result.n_passes
+    value = function(x + 0.01, y, **how)
+    assert start.result.n_passes < cold / 2
+    assert value.item() == pytest.approx(function(x + 0.01, y, blur=0.1).item(), rel=1e-2)
+
+    known = start.result
+    function(x[:299], y, **how)  # other shapes start anew
+    assert start.result.n_passes > known.n_passes
+    function(x[None], y[None], **how)
+    assert start.result is not known
+    function(torch.stack([x, x]), torch.stack([y, y]), **how)
+    assert start.result is None
 
 
 @pytest.mark.parametrize("loss", ["hausdorff", "energy", "gaussian", "laplacian"])

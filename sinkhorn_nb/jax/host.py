@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..bridges import solve_all
+from ..bridges import solve_all, values_of
 from ..common.array_types import Numbers
 from ..gradients import Gradient
 from ..losses import soft
@@ -64,7 +64,7 @@ def value_and_gradient(settings: Settings, needs: Needs, *arrays: Any) -> tuple[
     """The value of each problem, and its derivatives in those of x, y, a and b that are needed."""
     primals = _on_host(arrays)
     solved = _memory.solve(settings, primals)
-    values = np.array([float(result.value) for result in solved.results], primals[0].dtype)
+    values = np.array(values_of(solved.results), primals[0].dtype)
     values = values.reshape(solved.axes)
     if not any(needs):
         return (values,)

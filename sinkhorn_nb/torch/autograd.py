@@ -38,7 +38,7 @@ class Value(Function):
     def forward(x: Tensor, y: Tensor, a: Tensor, b: Tensor, job: Job) -> tuple[Tensor, Results]:
         """Solve the problems."""
         results = job.solve(x, y, a, b)
-        values = [float(result.value) for result in results]
+        values = bridges.values_of(results)
         return x.new_tensor(values[0] if job.is_single else values), results
 
     @staticmethod

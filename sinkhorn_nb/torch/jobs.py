@@ -136,6 +136,6 @@ class Job(NamedTuple):
         """One number per problem, for each of its rows."""
         if self.is_single:
             return factors
-        numbers = torch.arange(len(sizes), device=part.device)
-        rows = numbers.repeat_interleave(torch.tensor(sizes, device=part.device))
+        # NumPy starts no threads for so little
+        rows = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes)).to(part.device)
         return factors.to(part)[rows].reshape(-1, *[1] * (part.dim() - 1))
