@@ -1,125 +1,186 @@
 """What do the bridges to PyTorch and JAX cost, and how fast is a step of training through them?
 
-float32, d = 2, blur 5 % of the diagonal: the value and its gradient in both clouds. Each call of a
-round has other points, as each step of training has.
+float32, d = 2, blur 5 % of the diagonal: the value and its gradient in both clouds. `overhead` is
+the time beyond the call with arrays, in turn, for the bridges and for as little as can be. Peers are asked alone, in batches (B, n, d), and for
+lists of clouds of n / 2 to n points. `training` counts the passes of a step; `largest` has n =
+16384.
 """
 
-from functools import partial
+import time
+from itertools import cycle
 
 import numpy as np
 
 import sinkhorn_nb as snb
 
+from . import bridge_training
+from .bridge_floors import floors
+from .bridge_jobs import JAX, OURS, TORCH, bridges, one_by_one, peers
 from .families import diameter, warp
-from .harness import arguments, goal, has, in_turn, ratio, write
+from .harness import arguments, clock, goal, has, in_turn, kept, ratio, write
 
+TURNS = {32: 300, 256: 300, 1024: 60}
 SIZES = (32, 256, 1024, 4096)
-REPEATS, MOST_ROWS = 10, 5120  # calls per round, and points of all of them together
-OURS, TORCH, JAX = "sinkhorn_nb, arrays", "sinkhorn_nb.torch", "sinkhorn_nb.jax, jitted"
-OTT = "OTT's sinkdiv, threshold 1e-3, jitted"
+BATCHES = {32: 512, 256: 64, 1024: 16, 4096: 4}
+LISTS = {32: 128, 256: 32, 1024: 8}
+LARGEST = 16384
+ROUNDS, BUDGET_S = 5, 8.0
+PRECISE = snb.Sinkhorn(tol=1e-8)
 MOST_OVERHEAD_MS = {TORCH: 0.15, JAX: 0.3}
 
 
-def by_arrays(blur):
-    def job(x, y):
-        divergence = snb.sinkhorn_divergence(x, y, blur=blur)
-        divergence.gradient()
-        return divergence.value
-
-    return job
+def cloud_pair(n, seed=0):
+    x, y = warp(n, seed, d=2)
+    return x.astype(np.float32), y.astype(np.float32)
 
 
-def by_torch(loss):
-    import torch
-
-    def job(x, y):
-        x, y = (torch.tensor(cloud, requires_grad=True) for cloud in (x, y))
-        value = loss(x, y)
-        torch.autograd.grad(value, [x, y])
-        return value.item()
-
-    return job
+def shifted(x, k):
+    """Another cloud: a library may remember the last one."""
+    shift = np.float32(1e-3 * k)
+    return [cloud + shift for cloud in x] if isinstance(x, list) else x + shift
 
 
-def by_jax(divergence):
-    import jax
+def overhead(smoke):
+    """The time beyond the call with arrays: the median over pairs of clouds that both have."""
+    for n, turns in ({16: 3} if smoke else TURNS).items():
+        x, y = cloud_pair(n)
+        blur = 0.05 * diameter(x, y)
+        known = bridges(blur) | floors(blur)
+        for job in known.values():
+            job.of(x, y)()
+        laps = {name: [] for name in known}
+        for k in range(turns):
+            steps = {name: job.of(shifted(x, k / 10), y) for name, job in known.items()}
+            for name, step in steps.items():
+                laps[name].append(clock(step)[0][-1])
+        for name, seconds in laps.items():
+            beyond = np.subtract(seconds, laps[OURS])
+            times = {"ms_a_pair": np.median(seconds), "overhead_ms": np.median(beyond)}
+            yield {"n": n, "library": name} | {key: 1e3 * float(s) for key, s in times.items()}
 
-    step = jax.jit(jax.value_and_grad(divergence, argnums=(0, 1)))
-    return lambda x, y: float(jax.block_until_ready(step(x, y))[0])
+
+def alone(smoke):
+    for n in (16, 40) if smoke else SIZES:
+        x, y = cloud_pair(n)
+        blur = 0.05 * diameter(x, y)
+        yield from compared(n, blur, (x, y), bridges(blur) | peers(blur))
 
 
-def sinkdiv(blur):
-    from ott.tools.sinkhorn_divergence import sinkdiv
+def batch(smoke):
+    for n, count in ({16: 3} if smoke else BATCHES).items():
+        x, y = map(np.stack, zip(*(cloud_pair(n, seed) for seed in range(count)), strict=True))
+        blur = 0.05 * diameter(x[0], y[0])
+        known = bridges(blur, is_batch=True) | peers(blur, is_batch=True)
+        yield from compared(n, blur, (x, y), known)
 
-    settings = {"threshold": 1e-3, "max_iterations": 2000}
-    return lambda x, y: sinkdiv(x, y, epsilon=2 * blur**2, solve_kwargs=settings)[0] / 2
+
+def lists(smoke):
+    if not has("torch"):
+        return
+    for n, count in ({16: 3} if smoke else LISTS).items():
+        sizes = np.random.default_rng(0).integers(n // 2, n + 1, size=count)
+        pairs = [cloud_pair(size, seed) for seed, size in enumerate(sizes)]
+        xs, ys = map(list, zip(*pairs, strict=True))
+        blur = 0.05 * diameter(xs[0], ys[0])
+        known = {name: one_by_one(job) for name, job in peers(blur).items()}
+        yield from compared(n, blur, (xs, ys), bridges(blur) | known)
 
 
-def jobs(blur):
-    found = {OURS: by_arrays(blur)}
+def training(smoke):
     if has("torch"):
-        import sinkhorn_nb.torch as snt
-
-        found[TORCH] = by_torch(partial(snt.sinkhorn_divergence, blur=blur))
-    if has("geomloss"):
-        from geomloss import SamplesLoss
-
-        for scaling in (0.5, 0.9):
-            loss = SamplesLoss("sinkhorn", 2, blur, scaling=scaling, backend="tensorized")
-            found[f"GeomLoss, scaling {scaling}, tensorized"] = by_torch(loss)
-    if has("jax"):
-        import sinkhorn_nb.jax as snj
-
-        found[JAX] = by_jax(partial(snj.sinkhorn_divergence, blur=blur))
-    if has("ott"):
-        found[OTT] = by_jax(sinkdiv(blur))
-    return found
+        yield from bridge_training.rows(*[3] * smoke)
 
 
-def clouds(n):
-    """Pairs of clouds, a little different from each other; the last is the one that is judged."""
-    repeats = max(2, min(REPEATS, MOST_ROWS // n))  # the same twice would be remembered
-    x, y = (np.ascontiguousarray(cloud[:, :2], np.float32) for cloud in warp(n, 0))
-    return [(x + np.float32(1e-3 * k), y) for k in reversed(range(repeats))]
-
-
-def over(job, pairs):
-    return lambda: [job(*pair) for pair in pairs][-1]
-
-
-def measure(n, rounds):
-    pairs = clouds(n)
-    x, y = pairs[-1]
+def largest(smoke):
+    n = 64 if smoke else LARGEST
+    x, y = cloud_pair(n)
     blur = 0.05 * diameter(x, y)
-    exact = snb.sinkhorn_divergence(x, y, blur=blur, solver=snb.Sinkhorn(tol=1e-8)).value
-    known = jobs(blur)
+    known = bridges(blur) | peers(blur)
     for job in known.values():
-        job(x, y)
-    timings = in_turn({name: over(job, pairs) for name, job in known.items()}, rounds)
-    for library, timing in timings.items():
-        row = {"n": n, "library": library} | timing.summary()
+        job.of(*cloud_pair(64))()
+    yield from compared(n, blur, (x, y), known, rounds=1)
+
+
+def compared(n, blur, clouds, known, rounds=ROUNDS):
+    """Times and errors of all jobs, of two inputs in turn."""
+    x, y = clouds
+    inputs = [(x, y), (shifted(x, 1), y)]
+    exact = [values(*each, blur) for each in inputs]
+    steps = {name: turning(job, inputs) for name, job in known.items()}
+    for name, step in steps.items():
+        if rounds > 1 or name in (OURS, TORCH, JAX):
+            step()
+    timings = in_turn(steps, rounds, budget_s=BUDGET_S)
+    ours = timings.get(TORCH) or timings.get(JAX)
+    for name, timing in timings.items():
+        row = {"n": n, "count": exact[0].size, "library": name} | timing.summary()
         if timing.times:
-            ours = min(timings[OURS].seconds())
-            row["ms_a_call"] = 1e3 * min(timing.seconds()) / len(pairs)
-            row["overhead_ms"] = row["ms_a_call"] - 1e3 * ours / len(pairs)
-            row["relative_error_of_value"] = abs(timing.answers[-1] / exact - 1)
-            row["ours_faster"] = ratio(timing, timings[OURS])
+            which, found = timing.answers[-1]
+            row["ms_a_pair"] = 1e3 * timing.median() / exact[0].size
+            row["relative_error_of_value"] = float(np.median(np.abs(found / exact[which] - 1)))
+            row["ours_faster"] = ratio(timing, ours) if ours else None
         yield row
 
 
+def turning(job, inputs):
+    """A step that takes the next input each time; its number comes with the values."""
+    steps = cycle(enumerate([job.of(*each) for each in inputs]))
+
+    def step():
+        which, own = next(steps)
+        return which, own()
+
+    return step
+
+
+def values(x, y, blur):
+    """The exact values of a pair, or of many."""
+    is_single = not isinstance(x, list) and x.ndim == 2
+    xs, ys = ([x], [y]) if is_single else (x, y)
+    wide = [[cloud.astype(np.float64) for cloud in side] for side in (xs, ys)]
+    return snb.sinkhorn_divergences(*wide, blur=blur, solver=PRECISE).value
+
+
+SECTIONS = {
+    "overhead": overhead,
+    "alone": alone,
+    "batch": batch,
+    "list": lists,
+    "training": training,
+    "largest": largest,
+}
+
+
 def goals(rows):
+    of_ours = {key(row): row for row in rows if row["library"] in MOST_OVERHEAD_MS}
     for row in rows:
-        if row["library"] in MOST_OVERHEAD_MS and "overhead_ms" in row and row["n"] <= 1024:
+        name = f"{row['section']}, n = {row['n']}, {row['library']}"
+        if row["library"] in MOST_OVERHEAD_MS and "overhead_ms" in row:
             most = MOST_OVERHEAD_MS[row["library"]]
-            name = f"{row['library']}, n = {row['n']}: over the call with arrays"
-            yield goal(name, row["overhead_ms"], "ms", at_most=most)
+            yield goal(f"{name}: over arrays", row["overhead_ms"], "ms", at_most=most)
+        elif row["library"] not in (OURS, TORCH, JAX) and row.get("ours_faster"):
+            ours = of_ours[key(row)]
+            yield goal(f"{name}: ours is faster", row["ours_faster"], "times", at_least=1)
+            error = ours["relative_error_of_value"] / row["relative_error_of_value"]
+            yield goal(f"{name}: our error", error, "times theirs", at_most=1)
+
+
+def key(row):
+    return row["section"], row["n"]
 
 
 def main():
-    args = arguments(__doc__)
-    sizes, rounds = ((16, 40), 2) if args.smoke else (SIZES, 7)
-    rows = [row for n in sizes for row in measure(n, rounds)]
-    write(args, "bridges", rows, goals(rows), blur="5 % of the diagonal", d=2, dtype="float32")
+    args = arguments(__doc__, tuple(SECTIONS))
+    for section in list(args.sections):
+        args.sections = [section]
+        rows = kept(args, "bridges")
+        start = time.perf_counter()
+        for row in SECTIONS[section](args.smoke):
+            rows.append({"section": section} | row)
+            print(rows[-1], flush=True)
+        print(f"{section}: {time.perf_counter() - start:.0f} s", flush=True)
+        settings = {"blur": "5 % of the diagonal", "d": 2, "dtype": "float32"}
+        write(args, "bridges", rows, goals(rows), **settings)
 
 
 if __name__ == "__main__":

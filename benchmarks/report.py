@@ -12,7 +12,7 @@ COLUMNS = {
     "scaling": "axis blur n d library value_s median_s rounds passes marginal_error error",
     "pairwise": "case pairs library ms_a_pair median_s pairs_solved rounds relative_error_of_value ours_faster error",
     "small": "way n pairs library ms_a_pair rounds relative_error_of_value ours_faster error",
-    "bridges": "n library ms_a_call overhead_ms rounds relative_error_of_value ours_faster error",
+    "bridges": "section case n count library ms_a_pair overhead_ms ms_a_step passes rounds relative_error_of_value ours_faster error",
     "flow": "n library steps ms_a_step passes iterations value relative_error_of_value ours_faster error",
     "overhead": "n wall_s share_outside passes rounds",
     "plan": "question n d times_a_pass median_s min_s rounds error",

@@ -11,7 +11,7 @@ import jax.numpy as jnp  # noqa: E402
 from jax.test_util import check_grads  # noqa: E402
 
 import sinkhorn_nb.jax as snj  # noqa: E402
-from sinkhorn_nb import Sinkhorn  # noqa: E402
+from sinkhorn_nb import Sinkhorn, functional  # noqa: E402
 from sinkhorn_nb.jax import host  # noqa: E402
 from sinkhorn_nb.results.one_sided import gradient_in  # noqa: E402
 
@@ -145,6 +145,8 @@ def test_bad_input_is_refused_with_the_cure():
         jax.jit(lambda x, blur: snj.sinkhorn_divergence(x, y, blur=blur))(x, 0.5)
     with pytest.raises(ValueError, match="x: expected 2 axes"):
         snj.sinkhorn_divergence(x[0], y, blur=0.5)
+    with pytest.raises(ValueError, match="x: expected at least one point"):
+        jax.jit(lambda x: snj.sinkhorn_divergence(x, y, blur=0.5))(x[:0])
     with pytest.raises(ValueError, match="y: expected points in dimension 2 like x, got dimension"):
         jax.jit(lambda x, y: snj.entropic_ot(x, y, blur=0.5))(x, y[:, :1])
     with pytest.raises(ValueError, match="b: expected 6 weights, one per point, got 7"):
@@ -255,3 +257,45 @@ def test_errors_at_the_call_back_keep_their_text():
     x[0, 0] = np.nan
     with pytest.raises(Exception, match="x: expected finite"):
         jax.jit(lambda x: snj.sinkhorn_divergence(x, y, blur=0.5))(x)
+
+
+def test_weights_of_16_bits_are_probabilities_up_to_their_rounding():
+    x, y = (cloud.astype(np.float32) for cloud in clouds())
+    a, b = (np.array(jax.nn.softmax(jnp.linspace(0, 2, n)), np.float32) for n in (7, 6))
+    exact = float(snb.sinkhorn_divergence(x, y, a, b, blur=0.5))
+    for dtype in (jnp.float16, jnp.bfloat16):
+        narrow = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
+        value, slope = jax.jit(
+            jax.value_and_grad(lambda a, b: snj.sinkhorn_divergence(x, y, a, b, blur=0.5))
+        )(*narrow)
+        assert float(value) == pytest.approx(exact, rel=2e-2)
+        assert slope.dtype == dtype
+    with pytest.raises(Exception, match="b: expected the total mass of a"):
+        snj.sinkhorn_divergence(x, y, narrow[0], 2 * narrow[1], blur=0.5)
+
+
+def test_a_cloud_that_all_problems_share_is_compared_with_itself_once(monkeypatch):
+    seen = []
+
+    def watched(xs, ys, *weights, **options):
+        seen.append((len({id(x) for x in xs}), len({id(y) for y in ys})))
+        return solve(xs, ys, *weights, **options)
+
+    solve = snb.sinkhorn_divergences
+    monkeypatch.setattr(functional, "sinkhorn_divergences", watched)
+    x, y = clouds()
+    xs = np.stack([x, x + 1, x + 2])
+    jax.vmap(lambda x: snj.sinkhorn_divergence(x, y, blur=0.53))(xs).block_until_ready()
+    assert seen == [(3, 1)]
+
+
+def test_float32_stays_float32_without_x64():
+    jax.config.update("jax_enable_x64", False)
+    x, y = (cloud.astype(np.float32) for cloud in clouds())
+
+    def value(x):
+        return snj.sinkhorn_divergence(x, y, blur=0.7)
+
+    for found in (value(x), jax.jit(jax.grad(value))(x), jax.hessian(value)(x)):
+        assert found.dtype == np.float32
+    assert float(value(x)) == np.float32(snb.sinkhorn_divergence(x, y, blur=0.7).value)

@@ -8,16 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .. import bridges
 from .host import Settings
 
-SECOND = (
-    "second derivatives: expected one derivative of a Hausdorff divergence or a kernel norm, got "
-    "one more; use jax.lax.stop_gradient"
-)
-THIRD = (
-    "third derivatives: expected at most two derivatives of a value, or one of potentials, maps "
-    "and soft sorts, got one more; use jax.lax.stop_gradient"
-)
+LARGEST_ROUNDING = 0.01  # of the sum of weights of 16 bits
+CURE = "use jax.lax.stop_gradient"
+SECOND = bridges.SECOND + CURE
+THIRD = bridges.THIRD + CURE
 
 
 def settings_of(kind: str, options: dict[str, Any]) -> Settings:
@@ -31,13 +28,22 @@ def settings_of(kind: str, options: dict[str, Any]) -> Settings:
     return Settings(kind, tuple(sorted(options.items())))
 
 
-def of_common_type(**given: Any) -> list[jax.Array]:
-    """Arrays of a common type, float32 or float64; missing weights are empty."""
+def of_common_type(**given: Any) -> list[Any]:
+    """Arrays of a common type, float32 or float64; missing weights stay None."""
     arrays = {name: jnp.asarray(each) for name, each in given.items() if each is not None}
     dtype = jnp.result_type(jnp.float32, *(array.dtype for array in arrays.values()))
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"x: expected real numbers, got {dtype}; pass arrays of float32 or float64")
-    return [arrays[name].astype(dtype) if name in arrays else jnp.zeros(0, dtype) for name in given]
+    return [arrays[name].astype(dtype) if name in arrays else None for name in given]
+
+
+def probabilities(weights: Any) -> Any:
+    """Weights of 16 bits whose sum is 1 up to their rounding, as probabilities of 32 bits."""
+    if getattr(weights, "dtype", None) not in (jnp.float16, jnp.bfloat16):
+        return weights
+    wide = jnp.asarray(weights, jnp.float32)
+    total = wide.sum()
+    return wide / jnp.where(abs(total - 1) <= LARGEST_ROUNDING, total, 1.0)
 
 
 def callback(function: Callable[..., Any], shapes: Any, *arrays: Any) -> Any:
@@ -46,8 +52,8 @@ def callback(function: Callable[..., Any], shapes: Any, *arrays: Any) -> Any:
 
 
 def like(array: Any) -> Any:
-    """The shape and the type of an array."""
-    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+    """The shape and the type of an array; None of None."""
+    return None if array is None else jax.ShapeDtypeStruct(array.shape, array.dtype)
 
 
 @jax.custom_jvp

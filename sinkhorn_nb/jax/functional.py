@@ -8,16 +8,16 @@ otherwise be 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import jax
 from jax.custom_derivatives import SymbolicZero
 
-from .. import validation
+from .. import bridges, validation
 from . import host
-from .callbacks import SECOND, callback, last, like, of_common_type, settings_of
+from .callbacks import SECOND, callback, last, like, of_common_type, probabilities, settings_of
 from .host import Needs, Settings
 
 
@@ -53,28 +53,28 @@ def sinkhorn_divergence(x: Any, y: Any, a: Any = None, b: Any = None, **options:
     >>> round(float(value), 2)
     2.0
     """
-    return _value(settings_of("divergence", options), *_arrays(x, y, a, b))
+    return _called(_value, "divergence", (x, y, a, b), options)
 
 
 def entropic_ot(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -> Any:
     """OT_eps of arrays, with first and second derivatives in all of them; arguments and result are
     those of `sinkhorn_divergence`.
     """
-    return _value(settings_of("transport", options), *_arrays(x, y, a, b))
+    return _called(_value, "transport", (x, y, a, b), options)
 
 
 def hausdorff_divergence(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -> Any:
     """Hausdorff divergence of arrays, with one derivative in all of them; arguments and result are
     those of `sinkhorn_divergence`.
     """
-    return _value(settings_of("hausdorff", options), *_arrays(x, y, a, b))
+    return _called(_value, "hausdorff", (x, y, a, b), options)
 
 
 def mmd(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -> Any:
     """Kernel norm |a - b|_k^2 / 2 of arrays, with one derivative in all of them; `kernel` and
     `blur` are those of `sinkhorn_nb.mmd`.
     """
-    return _value(settings_of("mmd", options), *_arrays(x, y, a, b))
+    return _called(_value, "mmd", (x, y, a, b), options)
 
 
 def entropic_potentials(
@@ -83,7 +83,7 @@ def entropic_potentials(
     """The potentials f (n,) and g (m,) of OT_eps, with one derivative in all arrays, in reverse
     mode.
     """
-    f, g = _potentials(settings_of("transport", options), *_arrays(x, y, a, b))
+    f, g = _called(_potentials, "transport", (x, y, a, b), options)
     return f, g
 
 
@@ -91,25 +91,40 @@ def entropic_map(x: Any, y: Any, a: Any = None, b: Any = None, **options: Any) -
     """The images (n, d) of the points x under the barycentric map, with one derivative in all
     arrays, in reverse mode.
     """
-    return _map(settings_of("transport", options), *_arrays(x, y, a, b))
+    return _called(_map, "transport", (x, y, a, b), options)
 
 
-def _arrays(x: Any, y: Any, a: Any, b: Any) -> list[jax.Array]:
+def _called(
+    function: Callable[..., Any], kind: str, arrays: Sequence[Any], options: dict[str, Any]
+) -> Any:
+    """Call a function of settings and arrays."""
+    settings = settings_of(kind, options)
+    x, y, *weights = arrays
+    if kind != "mmd" and options.get("reach") is None and options.get("rho") is None:
+        weights = list(map(probabilities, weights))
+    return function(settings, *_checked(x, y, *weights))
+
+
+def _checked(x: Any, y: Any, a: Any, b: Any) -> list[Any]:
     """The arrays, whose shapes are checked before any callback: its errors have long tracebacks."""
     arrays = of_common_type(x=x, y=y, a=a, b=b)
-    given = (True, True, a is not None, b is not None)
-    for name, array, is_given, n_axes in zip("xyab", arrays, given, (2, 2, 1, 1), strict=True):
-        if is_given and array.ndim != n_axes:
+    for name, array, n_axes in zip("xyab", arrays, (2, 2, 1, 1), strict=True):
+        if array is not None and array.ndim != n_axes:
             raise ValueError(
                 f"{name}: expected {n_axes} axes, got shape {array.shape}; use jax.vmap for batches"
             )
-    validation.same_dimension("y", arrays[1], "x", arrays[0])
-    sizes = [len(points) for points in arrays[:2]]
-    for name, array, is_given, size in zip("ab", arrays[2:], given[2:], sizes, strict=True):
-        if is_given and len(array) != size:
+    for name, points in zip("xy", arrays[:2], strict=True):
+        if not points.size:
             raise ValueError(
-                f"{name}: expected {size} weights, one per point, got {len(array)}; pass None for "
-                "uniform weights"
+                f"{name}: expected at least one point and one coordinate, got shape "
+                f"{points.shape}; pass data"
+            )
+    validation.same_dimension("y", arrays[1], "x", arrays[0])
+    for name, weights, points in zip("ab", arrays[2:], arrays[:2], strict=True):
+        if weights is not None and len(weights) != len(points):
+            raise ValueError(
+                f"{name}: expected {len(points)} weights, one per point, got {len(weights)}; pass "
+                "None for uniform weights"
             )
     return arrays
 
@@ -138,7 +153,7 @@ def _value_and_gradient(
 
 @partial(_value_and_gradient.defjvp, symbolic_zeros=True)
 def _gradient_jvp(settings: Settings, needs: Needs, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    if settings.kind not in host.TWICE:
+    if settings.kind not in bridges.TWICE:
         raise NotImplementedError(SECOND)
     moving = _moving(tangents)
     # The Hessian is symmetric in all that moves or is needed
@@ -169,7 +184,7 @@ def _products(settings: Settings, sides: Needs, primals: Any, directions: Any) -
 
 def _moving(tangents: Any) -> Needs:
     """Which of x, y, a and b move, as far as it is known when a function is traced."""
-    return tuple(not isinstance(tangent, SymbolicZero) for tangent in tangents)
+    return tuple(not isinstance(tangent, (SymbolicZero, type(None))) for tangent in tangents)
 
 
 def _only(needs: Needs, parts: Any) -> list[Any]:

@@ -8,25 +8,17 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .. import functional
+from ..bridges import solve_all, values_of
 from ..common.array_types import Numbers
 from ..gradients import Gradient
 from ..losses import soft
-from ..losses.hausdorff import hausdorff_divergence
-from ..losses.mmd import mmd
 from ..results.one_sided import Sides, gradient_in
 from ..results.second_order import hessian_product
 
 N_PRIMALS = 4  # x, y, a, b
 Needs: TypeAlias = tuple[bool, ...]  # which of x, y, a and b something is needed for
+Primals: TypeAlias = Sequence[Any]  # the arrays x, y, a and b; uniform weights are None
 
-SOLVE: dict[str, Callable[..., Any]] = {
-    "divergence": functional.sinkhorn_divergence,
-    "transport": functional.entropic_ot,
-    "hausdorff": hausdorff_divergence,
-    "mmd": mmd,
-}
-TWICE = ("divergence", "transport")  # have second derivatives
 SOFT: dict[str, Callable[..., Any]] = {
     "sort": soft.soft_sort,
     "rank": soft.soft_rank,
@@ -52,15 +44,16 @@ class _Memory:
     """The results of the last call. The rows of a Hessian belong to the same problem."""
 
     def __init__(self) -> None:
-        self._last: tuple[Settings, list[Numbers], Solved] | None = None
+        self._last: tuple[Settings, Primals, Solved] | None = None
 
-    def solve(self, settings: Settings, arrays: Sequence[Numbers]) -> Solved:
+    def solve(self, settings: Settings, primals: Primals) -> Solved:
         """Solve a batch of problems, unless it is the last one."""
         last = self._last
-        if last is not None and last[0] == settings and _are_equal(last[1], arrays):
+        if last is not None and last[0] == settings and _are_equal(last[1], primals):
             return last[2]
-        solved = _solve(settings, arrays)
-        self._last = settings, [np.array(array) for array in arrays], solved
+        solved = _solve(settings, primals)
+        known = [None if array is None else array.copy() for array in primals]
+        self._last = settings, known, solved
         return solved
 
 
@@ -69,10 +62,10 @@ _memory = _Memory()
 
 def value_and_gradient(settings: Settings, needs: Needs, *arrays: Any) -> tuple[Numbers, ...]:
     """The value of each problem, and its derivatives in those of x, y, a and b that are needed."""
-    primals = [np.asarray(array) for array in arrays]
+    primals = _on_host(arrays)
     solved = _memory.solve(settings, primals)
-    values = np.array([float(result.value) for result in solved.results])
-    values = values.reshape(solved.axes).astype(primals[0].dtype)
+    values = np.array(values_of(solved.results), primals[0].dtype)
+    values = values.reshape(solved.axes)
     if not any(needs):
         return (values,)
     sides = Sides(needs[0], needs[1])
@@ -82,13 +75,10 @@ def value_and_gradient(settings: Settings, needs: Needs, *arrays: Any) -> tuple[
 
 def products(settings: Settings, sides: Needs, *arrays: Any) -> tuple[Numbers, ...]:
     """The products of the Hessians, in some of x, y, a and b, with directions of the same."""
-    primals = [np.asarray(array) for array in arrays[:N_PRIMALS]]
+    primals = _on_host(arrays[:N_PRIMALS])
     solved = _memory.solve(settings, primals)
     moves = iter(arrays[N_PRIMALS:])
-    tangents = [
-        next(moves) if is_moving else np.zeros_like(primal)
-        for primal, is_moving in zip(primals, sides, strict=True)
-    ]
+    tangents = [next(moves) if is_moving else None for is_moving in sides]
     directions = _directions(tangents, primals, solved)
     found = [hessian_product(*each) for each in zip(solved.results, directions, strict=True)]
     return _stacked(found, primals, solved, sides)
@@ -96,7 +86,7 @@ def products(settings: Settings, sides: Needs, *arrays: Any) -> tuple[Numbers, .
 
 def outputs(settings: Settings, read: Callable[[Any], tuple[Any, ...]], *arrays: Any) -> Any:
     """Arrays of each result, such as its potentials."""
-    primals = [np.asarray(array) for array in arrays]
+    primals = _on_host(arrays)
     solved = _memory.solve(settings, primals)
     parts = zip(*(read(result) for result in solved.results), strict=True)
     return tuple(_joined(part, solved, primals[0].dtype) for part in parts)
@@ -104,7 +94,7 @@ def outputs(settings: Settings, read: Callable[[Any], tuple[Any, ...]], *arrays:
 
 def pulled(settings: Settings, name: str, *arrays: Any) -> tuple[Numbers, ...]:
     """The gradients of scalars that depend on potentials or on the map."""
-    primals = [np.asarray(array) for array in arrays[:N_PRIMALS]]
+    primals = _on_host(arrays[:N_PRIMALS])
     solved = _memory.solve(settings, primals)
     cotangents = [
         _flat(np.asarray(array, dtype=np.float64), len(solved.axes)) for array in arrays[N_PRIMALS:]
@@ -139,52 +129,58 @@ def _soft(settings: Settings, row: Numbers) -> soft.SoftValues:
     return SOFT[settings.kind](row, **dict(settings.options))
 
 
-def _solve(settings: Settings, arrays: Sequence[Numbers]) -> Solved:
-    axes = arrays[0].shape[:-2]
-    x, y, a, b = (_flat(array, len(axes)) for array in arrays)
-    weights = [list(each) if each.shape[-1] else [None] * len(x) for each in (a, b)]
-    options: dict[str, Any] = dict(settings.options)
-    if settings.kind == "divergence" and len(x) > 1:
-        clouds = list(map(np.ascontiguousarray, x)), list(map(np.ascontiguousarray, y))
-        return Solved(functional.sinkhorn_divergences(*clouds, *weights, **options), axes)
-    sides = zip(x, y, *weights, strict=True)
-    return Solved([SOLVE[settings.kind](*each, **options) for each in sides], axes)
+def _on_host(arrays: Sequence[Any]) -> Primals:
+    return [None if array is None else np.asarray(array) for array in arrays]
+
+
+def _solve(settings: Settings, primals: Primals) -> Solved:
+    axes = primals[0].shape[:-2]
+    x, y, a, b = (None if each is None else list(_flat(each, len(axes))) for each in primals)
+    return Solved(solve_all(settings.kind, (x, y), (a, b), dict(settings.options)), axes)
 
 
 def _flat(array: Numbers, n_axes: int) -> Numbers:
-    return array.reshape(math.prod(array.shape[:n_axes]), *array.shape[n_axes:])
+    count = math.prod(array.shape[:n_axes])
+    return np.ascontiguousarray(array).reshape(count, *array.shape[n_axes:])
 
 
-def _directions(
-    tangents: Sequence[Any], primals: Sequence[Numbers], solved: Solved
-) -> list[Gradient]:
-    """The directions of each problem; empty weights do not move."""
-    parts = []
-    sizes = primals[0].shape[-2], primals[1].shape[-2]
-    for tangent, size in zip(tangents, (*sizes, *sizes), strict=True):
-        flat = _flat(np.asarray(tangent, dtype=np.float64), len(solved.axes))
-        parts.append(flat if flat.shape[1] else np.zeros((len(flat), size)))
+def _directions(tangents: Sequence[Any], primals: Primals, solved: Solved) -> list[Gradient]:
+    """The directions of each problem; missing ones are zero."""
+    x, y = (points.shape for points in primals[:2])
+    shapes = x[-2:], y[-2:], x[-2:-1], y[-2:-1]
+    count = len(solved.results)
+    parts = [
+        np.zeros((count, *shape))
+        if tangent is None
+        else np.asarray(tangent, dtype=np.float64).reshape(count, *shape)
+        for tangent, shape in zip(tangents, shapes, strict=True)
+    ]
     return [Gradient(*each) for each in zip(*parts, strict=True)]
 
 
 def _stacked(
-    gradients: Sequence[Gradient], primals: Sequence[Numbers], solved: Solved, needs: Needs
-) -> tuple[Numbers, ...]:
-    """The needed parts of gradients as arrays like the points and weights; empty where these are
-    empty.
+    gradients: Sequence[Gradient], primals: Primals, solved: Solved, needs: Needs
+) -> tuple[Any, ...]:
+    """The needed parts of gradients as arrays like the points and weights; None for missing
+    weights.
     """
     parts = zip(*gradients, strict=True)
     return tuple(
-        _joined(part, solved, primal.dtype) if primal.size else np.zeros_like(primal)
+        None if primal is None else _joined(part, solved, primal.dtype)
         for part, primal, is_needed in zip(parts, primals, needs, strict=True)
         if is_needed
     )
 
 
 def _joined(part: Sequence[Any], solved: Solved, dtype: Any) -> Numbers:
-    stacked = np.stack(part)
-    return stacked.reshape(*solved.axes, *stacked.shape[1:]).astype(dtype)
+    if not solved.axes:
+        return part[0].astype(dtype)
+    stacked = np.stack(part, dtype=dtype, casting="unsafe")
+    return stacked.reshape(*solved.axes, *stacked.shape[1:])
 
 
-def _are_equal(known: Sequence[Numbers], arrays: Sequence[Numbers]) -> bool:
-    return all(np.array_equal(old, new) for old, new in zip(known, arrays, strict=True))
+def _are_equal(known: Primals, primals: Primals) -> bool:
+    return all(
+        new is None if old is None else np.array_equal(old, new)
+        for old, new in zip(known, primals, strict=True)
+    )

@@ -22,9 +22,11 @@ from .functional import (
 )
 from .samples_loss import SamplesLoss
 from .soft import soft_quantile, soft_rank, soft_sort
+from .warm import WarmStart
 
 __all__ = [
     "SamplesLoss",
+    "WarmStart",
     "entropic_map",
     "entropic_ot",
     "entropic_potentials",

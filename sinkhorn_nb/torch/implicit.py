@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ..gradients import Gradient
-from .autograd import N_PRIMALS, THIRD, batched, filled, flattened, needed
+from .autograd import N_PRIMALS, REVERSE, THIRD, batched, filled, flattened, needed
 from .jobs import Job, Results
 from .tensors import arrays, like
 
@@ -75,6 +75,11 @@ class Map(Function):
         return *needed(ctx, parts), None
 
     @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Refuse forward mode."""
+        raise NotImplementedError(REVERSE.format("the map"))
+
+    @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
         """Solve all problems of a batch together."""
         *primals, job = arguments
@@ -118,7 +123,8 @@ class Pullback(_Last):
             else:
                 found = results[k].pullback(f=on_x[q], g=on_y[q] if on_y is not None else None)
             pulled.append(Gradient(*found))
-        return job.joined(pulled, tensors[:N_PRIMALS])
+        primals = tensors[:N_PRIMALS]
+        return tuple(filled(job.joined(pulled, primals), primals))
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .. import functional
-from ..gradients import BOTH, Gradient
+from ..bridges import solve_all
+from ..gradients import Gradient
 from ..losses.divergences import Divergences
-from ..losses.hausdorff import hausdorff_divergence
-from ..losses.mmd import mmd
 from ..results.one_sided import Sides, gradient_in
 from .tensors import arrays, like
 
 Results: TypeAlias = Sequence[Any]  # a Divergence or a Solution for each problem
 
 
-SOLVE: dict[str, Callable[..., Any]] = {
-    "divergence": functional.sinkhorn_divergence,
-    "transport": functional.entropic_ot,
-    "hausdorff": hausdorff_divergence,
-    "mmd": mmd,
-}
-
-
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """Problems between clouds that lie one after another in flat tensors.
 
     Attributes
@@ -43,8 +31,10 @@ class Job:
     which : tuple of int
         The result of each problem: tangents of one solution may be many.
     n_results : int
-    sides : Sides
-        Whether derivatives are needed in the points x, and in the points y.
+    is_single : bool
+        Whether there is one problem, whose value has no axes.
+    needs : tuple of bool
+        Whether derivatives are needed in x, in y, in a and in b.
     """
 
     kind: str
@@ -53,41 +43,55 @@ class Job:
     options: dict[str, Any]
     which: tuple[int, ...]
     n_results: int
-    sides: Sides = BOTH
+    is_single: bool = False
+    needs: Sequence[bool] = (True, True, True, True)
 
     @classmethod
-    def of(cls, kind: str, n: Sequence[int], m: Sequence[int], options: dict[str, Any]) -> Job:
+    def of(
+        cls,
+        kind: str,
+        sizes: tuple[Sequence[int], Sequence[int]],
+        options: dict[str, Any],
+        is_single: bool,
+    ) -> Job:
         """A job whose problems have a result each."""
-        return cls(kind, tuple(n), tuple(m), options, tuple(range(len(n))), len(n))
+        n, m = map(tuple, sizes)
+        return cls(kind, n, m, options, tuple(range(len(n))), len(n), is_single)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the values."""
+        return () if self.is_single else (len(self.n),)
 
     def repeated(self, count: int, with_results: bool) -> Job:
         """The job several times, with other results each time, or with the same ones."""
-        if not with_results:
-            return replace(self, n=self.n * count, m=self.m * count, which=self.which * count)
-        which = tuple(k + r * self.n_results for r in range(count) for k in self.which)
-        total = self.n_results * count
-        return replace(self, n=self.n * count, m=self.m * count, which=which, n_results=total)
+        n_results = self.n_results if with_results else 0
+        return self._replace(
+            n=self.n * count,
+            m=self.m * count,
+            which=tuple(k + r * n_results for r in range(count) for k in self.which),
+            n_results=max(n_results * count, self.n_results),
+            is_single=False,
+        )
 
     def needing(self, needs: Sequence[bool]) -> Job:
         """The job for derivatives in some of x, y, a and b."""
-        return replace(self, sides=Sides(bool(needs[0]), bool(needs[1])))
+        return self._replace(needs=needs[:4])
 
     def solve(self, x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Results:
         """The result of each problem; empty weights are uniform."""
-        xs, ys = arrays(x, self.n), arrays(y, self.m)
-        weights = [arrays(a, self.n) if len(a) else None, arrays(b, self.m) if len(b) else None]
-        if self.kind == "divergence" and len(xs) > 1:
-            return functional.sinkhorn_divergences(xs, ys, *weights, **self.options)
-        none = [None] * len(xs)
-        sides = zip(xs, ys, weights[0] or none, weights[1] or none, strict=True)
-        return [SOLVE[self.kind](*each, **self.options) for each in sides]
+        clouds = arrays(x, self.n), arrays(y, self.m)
+        on_x = arrays(a, self.n) if len(a) else None
+        on_y = arrays(b, self.m) if len(b) else None
+        return solve_all(self.kind, clouds, (on_x, on_y), self.options)
 
     def gradients(self, results: Results) -> list[Gradient]:
         """The gradient of each problem, in the points that are needed."""
         if isinstance(results, Divergences) and len(results) == len(self.which):
             parts = results.gradient()
             return [Gradient(*each) for each in zip(*parts, strict=True)]
-        return [gradient_in(results[k], self.sides) for k in self.which]
+        sides = Sides(*self.needs[:2])
+        return [gradient_in(results[k], sides) for k in self.which]
 
     def split(self, x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> list[Gradient]:
         """Tangents of each problem as float64 arrays on the host; empty ones are zero."""
@@ -99,30 +103,22 @@ class Job:
 
     def joined(
         self, gradients: Sequence[Gradient], tensors: Sequence[Tensor]
-    ) -> tuple[Tensor, ...]:
-        """Flat tensors of the gradients, like the given ones; empty where these are empty, and
-        zeros where no derivatives are needed.
+    ) -> list[Tensor | None]:
+        """Flat tensors of the gradients, like the given ones; None where these are empty, and
+        where no derivatives are needed.
         """
         parts = zip(*gradients, strict=True)
-        needs = *self.sides, True, True
-        return tuple(
-            like(tensor, part) if is_needed and len(tensor) else torch.zeros_like(tensor)
-            for tensor, part, is_needed in zip(tensors, parts, needs, strict=True)
-        )
+        return [
+            like(tensor, part) if is_needed and len(tensor) else None
+            for tensor, part, is_needed in zip(tensors, parts, self.needs, strict=True)
+        ]
 
-    def spread(self, values: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """One number per problem, repeated for each of its rows, in the shape of flat tensors."""
-        if len(self.n) == 1:
-            return [values.reshape([1] * tensor.dim()) for tensor in tensors]
-        spread = []
-        for tensor, sizes in zip(tensors, self._sizes(), strict=True):
-            rows = torch.repeat_interleave(
-                torch.arange(len(sizes), device=tensor.device),
-                torch.tensor(sizes, device=tensor.device),
-            )
-            rows = rows[: len(tensor)]
-            spread.append(values[rows].reshape(-1, *[1] * (tensor.dim() - 1)))
-        return spread
+    def scaled(self, parts: Sequence[Tensor | None], factors: Tensor) -> list[Tensor | None]:
+        """The rows of each problem times a number; parts that are not needed are None."""
+        return [
+            None if part is None else part * self._per_row(factors, part, sizes)
+            for part, sizes in zip(parts, self._sizes(), strict=True)
+        ]
 
     def sums(self, products: Sequence[Tensor]) -> Tensor:
         """The sum of the entries of each problem, over all flat tensors."""
@@ -131,7 +127,15 @@ class Job:
             if len(product):
                 rows = product.reshape(len(product), -1).sum(dim=1)
                 total = total + torch.stack([part.sum() for part in rows.split(list(sizes))])
-        return total
+        return total.reshape(self.shape)
 
     def _sizes(self) -> tuple[tuple[int, ...], ...]:
         return self.n, self.m, self.n, self.m
+
+    def _per_row(self, factors: Tensor, part: Tensor, sizes: Sequence[int]) -> Tensor:
+        """One number per problem, for each of its rows."""
+        if self.is_single:
+            return factors
+        # NumPy starts no threads for so little
+        rows = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes)).to(part.device)
+        return factors.to(part)[rows].reshape(-1, *[1] * (part.dim() - 1))

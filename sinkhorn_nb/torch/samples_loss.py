@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,25 +10,16 @@ from torch import Tensor
 
 from .. import validation
 from ..solver import Sinkhorn
-from .functional import entropic_potentials, hausdorff_divergence, mmd, solved
+from .functional import (
+    entropic_ot,
+    entropic_potentials,
+    hausdorff_divergence,
+    mmd,
+    sinkhorn_divergence,
+)
+from .warm import WarmStart
 
 LOSSES = ("sinkhorn", "hausdorff", "energy", "gaussian", "laplacian")
-
-
-class _Last:
-    """The result of the last call, for clouds of the same size."""
-
-    def __init__(self) -> None:
-        self._known: Any = None
-
-    def of(self, kind: str, x: Tensor, y: Tensor) -> Any:
-        """The last result, or None for other sizes."""
-        is_known = self._known is not None and self._known[0] == (kind, x.shape, y.shape)
-        return self._known[1] if is_known else None
-
-    def keep(self, kind: str, x: Tensor, y: Tensor, results: Any) -> None:
-        """Keep the result of a single problem."""
-        self._known = ((kind, x.shape, y.shape), results[0]) if len(results) == 1 else None
 
 
 class SamplesLoss(torch.nn.Module):
@@ -58,7 +48,7 @@ class SamplesLoss(torch.nn.Module):
         GeomLoss's "tensorized", "online" and "multiscale" have no effect.
     warm_start : bool, default False
         Start from the last solution, if the clouds are as large: in a training loop steps then take
-        few passes. Batches start anew.
+        few passes. Batches start anew. `start.result` is the last result, with its `n_passes`.
     tol : float, default 1e-3
         Largest accepted marginal error.
     solver : Sinkhorn, optional
@@ -101,6 +91,11 @@ class SamplesLoss(torch.nn.Module):
                 "cost: expected None, got GeomLoss's kind of cost or kernel; pass p, or call "
                 "sinkhorn_nb.torch.sinkhorn_divergence(cost=..., eps=...)"
             )
+        if potentials and loss != "sinkhorn":
+            raise ValueError(
+                f"potentials: expected False for loss={loss!r}, got True; take the derivatives of "
+                "the value in the weights by torch.autograd.grad"
+            )
         if scaling is not None:
             warnings.warn(
                 f"scaling: {scaling!r} has no effect: the loss converges to tol={tol:g}; leave "
@@ -112,20 +107,11 @@ class SamplesLoss(torch.nn.Module):
         self.blur, self.p, self.reach = blur, p, reach
         self.debias, self.potentials = debias, potentials
         self.solver = solver or Sinkhorn(tol=tol)
-        self.warm_start = warm_start
-        self._last = _Last()
+        self.start = WarmStart() if warm_start else None
 
     def forward(self, *clouds: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """The loss of (x, y) or of (a, x, b, y), single clouds or (B, n, d) batches."""
-        if len(clouds) == 2:
-            (x, y), a, b = clouds, None, None
-        elif len(clouds) == 4:
-            a, x, b, y = clouds
-        else:
-            raise TypeError(
-                f"SamplesLoss: expected (x, y) or (a, x, b, y), got {len(clouds)} tensors; pass "
-                "weights for both clouds or for none"
-            )
+        x, y, a, b = _arguments(clouds)
         if self.loss not in ("sinkhorn", "hausdorff"):
             length = None if self.loss == "energy" else self.blur
             return mmd(x, y, a, b, kernel=self.loss, blur=length)
@@ -136,14 +122,8 @@ class SamplesLoss(torch.nn.Module):
             return hausdorff_divergence(x, y, a, b, **options)
         if self.potentials:
             return self._potentials(x, y, a, b, options)
-        kind = "divergence" if self.debias else "transport"
-        known = self._last.of(kind, x, y) if self.warm_start else None
-        if known is not None:
-            options["solver"] = replace(self.solver, init=known)
-        value, results = solved(kind, x, y, a, b, options)
-        if self.warm_start:
-            self._last.keep(kind, x, y, results)
-        return value
+        function = sinkhorn_divergence if self.debias else entropic_ot
+        return function(x, y, a, b, warm_start=self.start, **options)
 
     def _potentials(
         self, x: Tensor, y: Tensor, a: Tensor | None, b: Tensor | None, options: dict[str, Any]
@@ -154,3 +134,23 @@ class SamplesLoss(torch.nn.Module):
         own_f, _ = entropic_potentials(x, x, a, a, **options)
         own_g, _ = entropic_potentials(y, y, b, b, **options)
         return f - own_f, g - own_g
+
+
+def _arguments(clouds: tuple[Tensor, ...]) -> tuple[Any, Any, Any, Any]:
+    """Points and weights x, y, a, b of a call; weights may have a last axis of length 1."""
+    if len(clouds) == 2:
+        return *clouds, None, None
+    if len(clouds) != 4:
+        raise TypeError(
+            f"SamplesLoss: expected (x, y) or (a, x, b, y), got {len(clouds)} tensors; pass "
+            "weights for both clouds or for none, and no labels of clusters"
+        )
+    a, x, b, y = clouds
+    return x, y, _flat(a, x), _flat(b, y)
+
+
+def _flat(weights: Any, points: Any) -> Any:
+    if not (isinstance(weights, Tensor) and isinstance(points, Tensor)):
+        return weights
+    is_column = weights.dim() == points.dim() and weights.shape[-1] == 1
+    return weights.squeeze(-1) if is_column else weights

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ..losses import soft
-from .tensors import arrays, checked, like, without_derivatives
+from .autograd import REVERSE
+from .tensors import arrays, checked, like, readable, without_derivatives
 
 
 class _Values(Function):
@@ -30,6 +31,16 @@ class _Values(Function):
     def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor, None, None]:
         return _Pullback.apply(ctx.saved_tensors[0], grad, ctx.found), None, None
 
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        raise NotImplementedError(REVERSE.format("a soft operation"))
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, *settings: Any) -> tuple[Any, Any]:
+        found = [_Values.apply(row, *settings) for row in x.movedim(in_dims[0], 0)]
+        values, results = zip(*found, strict=True)
+        return (torch.stack(values), results), (0, None)
+
 
 class _Pullback(Function):
     """The gradient of a soft operation."""
@@ -44,6 +55,17 @@ class _Pullback(Function):
         """Keep nothing."""
 
     @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, grad: Tensor, found: Any) -> tuple[Any, int]:
+        count = info.batch_size
+        x_dim, grad_dim, _ = in_dims
+        xs, results = [x] * count, [found] * count
+        if x_dim is not None:  # then there is a result for each
+            xs, results = x.movedim(x_dim, 0), found
+        grads = [grad] * count if grad_dim is None else grad.movedim(grad_dim, 0)
+        pulled = [_Pullback.apply(*each) for each in zip(xs, grads, results, strict=True)]
+        return torch.stack(pulled), 0
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         raise NotImplementedError(
             "second derivatives: expected one derivative of a soft operation, got one more; "
@@ -53,6 +75,7 @@ class _Pullback(Function):
 
 def _call(operation: Callable[..., Any], x: Tensor, options: dict[str, Any]) -> Tensor:
     checked(x=x)
+    readable("x", x)
     without_derivatives(options)
     if x.dim() != 1:
         raise ValueError(

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-WIDE = {torch.float16: torch.float32, torch.bfloat16: torch.float32}  # NumPy has no bfloat16
+# Types that NumPy has too
+SHARED = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def arrays(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:
     """Parts of a flat tensor: NumPy arrays that share its memory, or tensors on its GPU."""
     tensor = tensor.detach()
-    tensor = tensor.to(WIDE.get(tensor.dtype, tensor.dtype))
+    if tensor.dtype not in SHARED:
+        tensor = tensor.to(torch.float32)
     parts = tensor.split(list(sizes)) if len(sizes) > 1 else (tensor,)
     return [part if part.is_cuda else part.numpy() for part in parts]
 
@@ -25,8 +27,10 @@ def like(tensor: Tensor, parts: Sequence[Any]) -> Tensor:
     if any(isinstance(part, Tensor) for part in parts):
         return torch.cat([torch.as_tensor(part) for part in parts]).to(tensor)
     flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    flat = np.require(flat, requirements=["C", "W"])  # a copy of potentials, which are read-only
-    return torch.from_numpy(flat).to(tensor)
+    # NumPy converts in less time. Potentials are read-only, so they are copied.
+    flat = np.require(flat, SHARED.get(tensor.dtype), ["C", "W"])
+    shared = torch.from_numpy(flat)
+    return shared if tensor.is_cpu and shared.dtype == tensor.dtype else shared.to(tensor)
 
 
 def checked(**tensors: Tensor | None) -> None:
@@ -55,6 +59,15 @@ def checked(**tensors: Tensor | None) -> None:
                 f"{name}: expected a tensor on {known.device}, like {first}, got one on "
                 f"{value.device}; pass {name}.to({first}.device)"
             )
+
+
+def readable(name: str, tensor: Tensor) -> None:
+    """Check that a tensor is on the host, or on a device of CUDA."""
+    if not (tensor.is_cpu or tensor.is_cuda):
+        raise TypeError(
+            f"{name}: expected a tensor on cpu or cuda, got one on {tensor.device}; pass "
+            f"{name}.cpu()"
+        )
 
 
 def without_derivatives(options: dict[str, Any]) -> None:

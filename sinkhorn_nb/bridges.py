@@ -1,0 +1,62 @@
+"""What the bridges to PyTorch and JAX share: the functions that they differentiate, and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import functional
+from .losses.divergences import Divergences
+from .losses.hausdorff import hausdorff_divergence
+from .losses.mmd import mmd
+
+SOLVE: dict[str, Callable[..., Any]] = {
+    "divergence": functional.sinkhorn_divergence,
+    "transport": functional.entropic_ot,
+    "hausdorff": hausdorff_divergence,
+    "mmd": mmd,
+}
+TWICE = ("divergence", "transport")  # have second derivatives
+SECOND = (
+    "second derivatives: expected one derivative of a Hausdorff divergence or a kernel norm, got "
+    "one more; "
+)
+THIRD = (
+    "third derivatives: expected at most two derivatives of a value, or one of potentials, maps "
+    "and soft sorts, got one more; "
+)
+
+
+def solve_all(
+    kind: str,
+    clouds: tuple[Any, Any],
+    weights: tuple[Any, Any],
+    options: dict[str, Any],
+) -> Sequence[Any]:
+    """The result of each problem between the k-th clouds of two lists, with lists of weights; None
+    is uniform weights.
+    """
+    none: Any = [None] * len(clouds[0])
+    sides = *map(_shared, clouds), *(none if each is None else _shared(each) for each in weights)
+    if kind == "divergence" and len(none) > 1:
+        return functional.sinkhorn_divergences(*sides, **options)
+    return [SOLVE[kind](*each, **options) for each in zip(*sides, strict=True)]
+
+
+def values_of(results: Sequence[Any]) -> list[float]:
+    """The value of each result."""
+    if isinstance(results, Divergences):  # without an object for each
+        return results.value.tolist()
+    return [float(result.value) for result in results]
+
+
+def _shared(parts: Sequence[Any]) -> Any:
+    """The arrays; one object many times if all are equal, so that it is compared with itself
+    once. The libraries repeat an argument that belongs to all problems of a batch.
+    """
+    first, *others = parts
+    if all(isinstance(part, np.ndarray) and np.array_equal(first, part) for part in others):
+        return [first] * len(parts)
+    return parts

@@ -1,0 +1,125 @@
+"""Derivatives of tensors agree with finite differences, transforms with each other."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tensors import EXACT, FUNCTIONS, arguments, clouds, of_logits  # noqa: E402
+
+import sinkhorn_nb.torch as snt  # noqa: E402
+
+# torch compiles some of its own functions when `torch.func.hessian` is first called
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_first_and_second_derivatives_are_those_of_finite_differences(kind):
+    function = of_logits(FUNCTIONS[kind])
+    assert torch.autograd.gradcheck(function, arguments(), eps=1e-5, atol=1e-7)
+    assert torch.autograd.gradgradcheck(function, arguments(), eps=1e-5, atol=2e-4, rtol=2e-3)
+
+
+@pytest.mark.parametrize("function", [snt.entropic_potentials, snt.entropic_map])
+def test_derivatives_of_potentials_and_maps_are_those_of_finite_differences(function):
+    assert torch.autograd.gradcheck(
+        of_logits(function), arguments(), eps=1e-5, atol=2e-4, rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_unbalanced_derivatives_are_those_of_finite_differences(p):
+    def value(x, y, u, v):
+        masses = torch.exp(u), torch.exp(v)
+        return snt.sinkhorn_divergence(x, y, *masses, p=p, blur=0.7, reach=1.0, solver=EXACT)
+
+    assert torch.autograd.gradcheck(value, arguments(), eps=1e-5, atol=1e-6)
+    assert torch.autograd.gradgradcheck(value, arguments(), eps=1e-5, atol=2e-4, rtol=2e-3)
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_mixed_second_derivatives_are_those_of_finite_differences(kind):
+    x, y = clouds(n=4, m=3)
+
+    def of_y(y):
+        moved = x.clone().requires_grad_()
+        value = FUNCTIONS[kind](moved, y, blur=0.7, solver=EXACT)
+        return torch.autograd.grad(value, moved, create_graph=True)[0]
+
+    assert torch.autograd.gradcheck(of_y, y.clone().requires_grad_(), eps=1e-5, atol=1e-5)
+    function = torch.func.grad(lambda x, y: FUNCTIONS[kind](x, y, blur=0.7, solver=EXACT))
+    expected = torch.autograd.functional.jacobian(of_y, y)
+    for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+        found = jacobian(lambda y: function(x, y))(y)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_transforms_of_functions():
+    x, y = clouds()
+
+    def value(x):
+        return snt.sinkhorn_divergence(x, y, blur=0.7, solver=EXACT)
+
+    moved = x.clone().requires_grad_()
+    value(moved).backward()
+    torch.testing.assert_close(torch.func.grad(value)(x), moved.grad)
+    direction = torch.ones_like(x)
+    _, slope = torch.func.jvp(value, (x,), (direction,))
+    torch.testing.assert_close(slope, (moved.grad * direction).sum())
+
+    hessian = torch.func.hessian(value)(x)
+    expected = torch.autograd.functional.hessian(value, x)
+    torch.testing.assert_close(hessian, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_third_derivatives_raise():
+    x, y = clouds()
+
+    def value(x):
+        return snt.sinkhorn_divergence(x, y, blur=0.7)
+
+    x.requires_grad_()
+    (first,) = torch.autograd.grad(value(x), x, create_graph=True)
+    (second,) = torch.autograd.grad((first**2).sum(), x, create_graph=True)
+    with pytest.raises(NotImplementedError, match="third derivatives: expected at most two"):
+        second.sum().backward()
+
+
+def test_soft_operations_have_the_derivatives_of_finite_differences():
+    x = torch.tensor([0.3, -1.2, 0.8, 2.0, 0.1], dtype=torch.float64, requires_grad=True)
+    for call in (snt.soft_sort, snt.soft_rank):
+        assert torch.autograd.gradcheck(
+            lambda x, call=call: call(x, blur=0.5, solver=EXACT), x, eps=1e-5, atol=1e-4
+        )
+    assert snt.soft_quantile(x, 0.5, blur=0.1).item() == pytest.approx(0.3, abs=0.1)
+
+
+def test_kernel_norms_have_one_derivative():
+    x, y = clouds()
+    x.requires_grad_()
+    (first,) = torch.autograd.grad(snt.mmd(x, y), x, create_graph=True)
+    with pytest.raises(NotImplementedError, match="second derivatives: expected one"):
+        first.sum().backward()
+
+
+def test_forward_mode_of_maps_and_soft_operations_is_refused_with_the_cure():
+    x, y = clouds()
+    for call in (
+        lambda x: snt.entropic_map(x, y, blur=0.5),
+        lambda x: snt.soft_sort(x[:, 0], blur=0.5),
+    ):
+        with pytest.raises(NotImplementedError, match=r"jvp: expected .* in reverse mode"):
+            torch.func.jvp(call, (x,), (x,))
+
+
+def test_torch_compile_breaks_the_graph_and_nothing_else():
+    x, y = clouds()
+
+    def value(x):
+        return 2 * snt.sinkhorn_divergence(x.sin(), y, blur=0.5)
+
+    compiled = torch.compile(value, backend="eager")
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    for function, own in zip((value, compiled), inputs, strict=True):
+        function(own).backward()
+    torch.testing.assert_close(compiled(x), value(x))
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
