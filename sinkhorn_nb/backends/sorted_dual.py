@@ -4,7 +4,7 @@ it.
 
 import numpy as np
 
-from .jit import kernel, part
+from .jit import kernel, leaf
 
 # Leading parts of the masses are multiples of its inverse, so they are summed without rounding
 EXACT = 2.0**52
@@ -56,7 +56,7 @@ def staircase(A, B):
     return rows[: k + 1].copy(), columns[: k + 1].copy()
 
 
-@part
+@leaf
 def _cost(t, p):
     return abs(t) ** p / p
 
