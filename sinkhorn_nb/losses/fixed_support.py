@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import validation
 from ..common.array_types import Floats
 from ..kernels.protocol import Kernel
 from ..measures.measure import Measure
@@ -20,6 +21,23 @@ from ..solver.progress import counter
 START_ERROR = 0.5  # iterates are mixed below this error
 LARGEST_RISE = 10.0  # of the error above the best, from which the best iterate is taken again
 LARGEST_LOG = 50.0
+CURE_OF_MASSES = f"{validation.DIVIDE}: a barycenter averages measures of one mass"
+
+
+class Effort(NamedTuple):
+    """How to find masses: until which marginal error, in how many steps at most, on which backend,
+    and whether progress is shown.
+    """
+
+    tol: float
+    max_iter: int
+    backend: str
+    shows_progress: bool
+
+    @property
+    def bar(self) -> Any:
+        """A context with the bar of the steps, or with None."""
+        return counter("steps", self.max_iter) if self.shows_progress else nullcontext()
 
 
 class State(NamedTuple):
@@ -81,10 +99,15 @@ class FixedSupport:
         """Potentials that are zero."""
         return State(np.zeros((len(self._kernels) + 1, len(self._masses))))
 
-    def run(
-        self, state: State, tol: float, max_iter: int, tell: Callable[[], object] | None = None
+    def run(self, state: State, effort: Effort) -> Found:
+        """Iterate until the error is within the tolerance, or as often as the effort allows."""
+        with effort.bar as bar:
+            tell = None if bar is None else bar.update
+            return self._run(state, effort.tol, effort.max_iter, tell)
+
+    def _run(
+        self, state: State, tol: float, max_iter: int, tell: Callable[[], object] | None
     ) -> Found:
-        """Iterate until the error is within tol, or max_iter times."""
         errors: list[float] = []
         best: tuple[float, State] = np.inf, state
         mixing: Mixing | None = None
@@ -148,22 +171,16 @@ def run_on_points(
     shares: Floats,
     blur: float,
     debiased: bool,
-    settings: tuple[float, int, bool],
+    effort: Effort,
 ) -> Found:
-    """The density on the distinct points of a support, in the order of their partition; settings
-    are the tolerance, the largest number of steps, and whether progress is shown.
-    """
-    tol, max_iter, shows_progress = settings
+    """The density on the distinct points of a support, in the order of their partition."""
     chosen = np.flatnonzero(shares)
     points = support.reduced
     problems = [Problem(points, _probability(clouds[k].reduced), blur**2) for k in chosen]
-    kernels = [problem.kernel("float64") for problem in problems]
-    own = problems[0].on_source().kernel("float64") if debiased else None
+    kernels = [problem.kernel("float64", effort.backend) for problem in problems]
+    own = problems[0].on_source().kernel("float64", effort.backend) if debiased else None
     descent = FixedSupport(kernels, own, shares[chosen], points.partition.probabilities)
-    bar: Any = counter("steps", max_iter) if shows_progress else nullcontext()
-    with bar:
-        tell = bar.update if shows_progress else None
-        return descent.run(descent.start(), tol, max_iter, tell)
+    return descent.run(descent.start(), effort)
 
 
 def _probability(measure: Measure) -> Measure:

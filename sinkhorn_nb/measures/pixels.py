@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+def everywhere(measure: Measure) -> Measure:
+    """The measure with a mass of 1 at each row or pixel of another one."""
+    ones = np.ones(len(measure))
+    if isinstance(measure, GridMeasure):
+        return GridMeasure.on(measure.lattice, ones, validation.PLAIN)
+    return Measure(measure.points, ones)
+
+
 class GridOrder(Partition):
     """The order of the pixels, the last axis fastest; it has no tiles and no clusters, because the
     kernel between grids never sees a pair of pixels.
@@ -60,6 +68,10 @@ class Pixels(Measure):
     def on(cls, lattice: Lattice, weights: Floats, traits: validation.Traits) -> Self:
         """The measure with weights per pixel, in any shape."""
         return cls(lattice.points, weights.ravel(), traits, lattice=lattice)
+
+    def shaped(self, values: Floats) -> Floats:
+        """Values per pixel, or rows of them, in the shape of the image."""
+        return self.lattice.shaped(values)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

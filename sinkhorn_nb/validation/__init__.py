@@ -25,6 +25,7 @@ from .digits import resolved, surely_resolved
 from .foreign import native_names, points_first, several_clouds
 from .grids import (
     image,
+    is_same_spacing,
     per_axis,
     same_spacing,
     spacing,
@@ -32,7 +33,7 @@ from .grids import (
     without_weights,
 )
 from .indices import indices
-from .masses import equal_masses, masses, one_mass, uniform, weights
+from .masses import DIVIDE, equal_masses, masses, one_mass, uniform, weights
 from .matrices import Costs, allowed, costs, is_symmetric, symmetric
 from .meaning import PLAIN, Traits, same_meaning, same_unit
 from .settings import (
@@ -53,6 +54,7 @@ from .settings import (
 )
 
 __all__ = [
+    "DIVIDE",
     "PLAIN",
     "Costs",
     "Traits",
@@ -75,6 +77,7 @@ __all__ = [
     "in_units_of_cost",
     "indices",
     "instance",
+    "is_same_spacing",
     "is_symmetric",
     "jobs",
     "levels",
