@@ -5,6 +5,7 @@ import pytest
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import ConvergenceWarning, Grid, Measure, Sinkhorn
+from sinkhorn_nb.backends import choice
 
 SHAPE, SPACING, BLUR = (12, 10), 0.1, 0.3
 SHARES = np.array([0.5, 0.3, 0.2])
@@ -150,6 +151,14 @@ def test_masses_that_have_not_come_to_rest_are_reported(capsys):
     assert repr(found).endswith("converged=False, n_iter=2)")
 
 
+@pytest.mark.parametrize("settings", [{"support": [[0.0, 0.0], [1.0, 0.0]]}, {"n_points": 2}, {}])
+def test_without_a_gpu_no_barycenter_pretends_to_use_one(settings, monkeypatch):
+    monkeypatch.setattr(choice, "no_gpu", lambda: "none was found")
+    measures = [np.eye(2), np.eye(2)] if settings else images()[:2]
+    with pytest.raises(ValueError, match="backend: expected a usable GPU"):
+        snb.sinkhorn_barycenter(measures, blur=0.5, solver=Sinkhorn(backend="cuda"), **settings)
+
+
 GRIDS = images()
 BAD = {
     "points beside grids": (
@@ -165,7 +174,7 @@ BAD = {
     "another mass": (
         {"measures": [GRIDS[0], Grid(2 * GRIDS[1].weights, SPACING), GRIDS[1]]},
         ValueError,
-        r"weights of measures\[1\]: expected the total mass",
+        r"weights of measures\[1\]: expected the total mass .* by its sum: a barycenter averages",
     ),
     "points of a grid": ({"n_points": 5}, TypeError, "n_points: expected None beside grids"),
     "support of a grid": (

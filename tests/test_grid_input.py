@@ -34,6 +34,17 @@ BAD_GRIDS = {
         ValueError,
         r"looks like an image with 3 channels; pass one channel, weights\[..., 0\], .* volume",
     ),
+    "channels first": (
+        (np.ones((4, 2, 9), dtype=np.uint8),),
+        ValueError,
+        r"an image with 4 channels; pass one channel, weights\[0\], or their sum, "
+        r"weights\[:3\].sum\(axis=0\); if it is a volume, .* spacing=\(1, 1, 1\)",
+    ),
+    "channels of floats": (
+        (np.ones((3, 16, 17), dtype=np.float32),),
+        ValueError,
+        r"got shape \(3, 16, 17\) of float32, which looks like an image with 3 channels",
+    ),
     "huge": ((np.full((2, 2), 1e308),), ValueError, "weights: expected a finite sum"),
     "a path": (("image.png",), TypeError, "weights: expected an array of pixels"),
     "no spacing": ((IMAGE, 0.0), ValueError, "spacing: expected lengths > 0, got 0; .* flip"),
@@ -130,6 +141,10 @@ def test_rounded_pixels_of_the_same_mass_are_accepted():
 
 def test_a_volume_of_three_layers_is_no_image_with_channels():
     assert Grid(np.ones((9, 9, 3))).shape == (9, 9, 3)
+    for shape in ((3, 20, 30), (20, 30, 4)):
+        volume = Grid(np.ones(shape, dtype=np.uint8), (3, 1, 1))
+        assert volume.shape == shape
+        assert volume.on_grid.halved.lattice.shape == tuple((n + 1) // 2 for n in shape)
 
 
 def test_unequal_masses_and_empty_backgrounds_work_with_a_reach():
