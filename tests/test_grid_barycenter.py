@@ -100,6 +100,16 @@ def test_a_grid_and_its_points_as_support_have_the_same_barycenter(debiased):
     np.testing.assert_allclose(found.weights, of_grids.weights.ravel(), atol=2e-5)
 
 
+def test_a_blur_below_a_pixel_is_the_one_of_the_finest_grid():
+    weights = np.random.default_rng(0).random((2, 40))
+    line = [Grid(each / each.sum(), 1.0) for each in weights]
+    settings = {"blur": 0.55, "tol": 1e-5, "debiased": False}
+    found = snb.sinkhorn_barycenter(line, **settings)
+    clouds = [Measure.of(each.points, each.weights) for each in line]
+    expected = snb.sinkhorn_barycenter(clouds, support=line[0].points, **settings)
+    np.testing.assert_allclose(found.weights, expected.weights, atol=1e-5)
+
+
 def test_a_support_may_have_other_points_and_clouds_another_mass():
     x = np.random.default_rng(0).normal(size=(80, 2))
     clouds = [Measure.of(x + shift, np.full(80, 0.5)) for shift in ([0.0, 0.0], [2.0, 0.0])]

@@ -11,10 +11,10 @@ from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import Floats
 from ..costs import SQUARED_EUCLIDEAN
-from ..initializers.pyramid import COARSEST, LEAST_BLUR
+from ..initializers.pyramid import LEAST_BLUR
 from ..kernels.grid import GridKernel
 from ..measures.grid import Grid
-from ..measures.lattice import Lattice
+from ..measures.halving import Halving, long_axes
 from ..measures.pixels import GridMeasure
 from .fixed_support import CURE_OF_MASSES, Effort, FixedSupport, Found, State, report
 
@@ -55,7 +55,7 @@ def grid_barycenter(
     grids = _same_pixels(listed)
     lattice = grids[0].lattice
     blur = validation.blur(blur)
-    validation.wide_as_a_pixel(blur, max(lattice.spacing))
+    validation.wide_as_a_pixel(blur, lattice.pixel)
     chosen = np.flatnonzero(shares)
     measures = [grids[k].on_grid for k in chosen]
     with single_threaded_blas():
@@ -77,21 +77,17 @@ def _found(
     effort: Effort,
 ) -> Found:
     """Solve on the coarsest grid first; potentials are interpolated from each grid to the next."""
-    levels = [measures]
-    while min(levels[-1][0].lattice.shape) > COARSEST:
-        levels.append([measure.halved for measure in levels[-1]])
+    axes = long_axes(measures[0].lattice)
     state: State | None = None
-    eps_before = 0.0
-    for level in levels[::-1]:
-        lattice = level[0].lattice
-        eps = max(blur, LEAST_BLUR * max(lattice.spacing)) ** 2
-        descent = _descent(level, shares, eps, debiased, effort.backend)
-        state = descent.start() if state is None else _refined(state, lattice, eps_before, eps)
-        eps_before = eps
-        is_shown = effort.shows_progress and level is measures
-        found = descent.run(state, effort._replace(shows_progress=is_shown))
-        state = found.state
-    return found
+    eps = blur**2
+    if axes:
+        halving = Halving(measures[0].lattice, axes)
+        coarse = [measure.halved(axes) for measure in measures]
+        coarse_blur = max(blur, LEAST_BLUR * halving.pixel)
+        above = _found(coarse, shares, coarse_blur, debiased, effort._replace(shows_progress=False))
+        state = _refined(above.state, halving, coarse_blur**2, eps)
+    descent = _descent(measures, shares, eps, debiased, effort.backend)
+    return descent.run(descent.start() if state is None else state, effort)
 
 
 def _descent(
@@ -106,12 +102,13 @@ def _descent(
     return FixedSupport(kernels, own, shares, uniform)
 
 
-def _refined(state: State, lattice: Lattice, eps_before: float, eps: float) -> State:
+def _refined(state: State, halving: Halving, eps_before: float, eps: float) -> State:
     """Potentials on the finer grid. Half of the logarithm of the kernel's sums, which are
     proportional to eps^(d/2), is part of each.
     """
-    potentials = np.stack([lattice.refined(values) for values in state.potentials])
-    return State(potentials - eps * len(lattice.shape) / 4 * np.log(eps / eps_before))
+    potentials = np.stack([halving.refined(values) for values in state.potentials])
+    d = len(halving.fine.shape)
+    return State(potentials - eps * d / 4 * np.log(eps / eps_before))
 
 
 def _same_pixels(listed: list[Any]) -> list[Grid]:

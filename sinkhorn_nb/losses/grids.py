@@ -53,7 +53,7 @@ def grid_problem(x: Grid, y: Grid, terms: Terms, names: tuple[str, str] = ("x", 
     """The problem between two grids: between all pixels, or between those with mass as points."""
     validation.same_spacing(names[1], y.lattice.spacing, names[0], x.lattice.spacing)
     if terms.cost.has_length:
-        validation.wide_as_a_pixel(terms.blur, max(x.lattice.spacing))
+        validation.wide_as_a_pixel(terms.blur, max(x.lattice.pixel, y.lattice.pixel))
     source, target = cheaper_measures(x, y, terms)
     return between(source, target, terms, names + names)
 

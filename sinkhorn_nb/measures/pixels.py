@@ -11,6 +11,7 @@ from .. import validation
 from ..backends.normal_forms import WEIGHT_ROUNDING
 from ..common.array_types import Booleans, Floats
 from ..common.caching import cached_property
+from .halving import Halving
 from .lattice import Lattice
 from .measure import Measure
 from .partition import Partition
@@ -100,11 +101,10 @@ class GridMeasure(Pixels):
         """The least distance of neighboring pixels."""
         return min(self.lattice.spacing)
 
-    @property
-    def halved(self) -> GridMeasure:
-        """The measure with half as many pixels along each axis."""
-        coarse = self.lattice.halved
-        return GridMeasure.on(coarse, self.lattice.cell_sums(self.weights), self.traits)
+    def halved(self, axes: tuple[int, ...]) -> GridMeasure:
+        """The measure with half as many pixels along some axes."""
+        halving = Halving(self.lattice, axes)
+        return GridMeasure.on(halving.coarse, halving.sums(self.weights), self.traits)
 
     def equals(self, other: Measure) -> bool:
         """Tell whether the other measure has the same pixels with the same masses."""

@@ -23,6 +23,11 @@ def image(name: str, value: Any, is_volume: bool = False) -> tuple[Floats, float
     """
     what = "an array of pixels, with one axis for each dimension"
     meaning.refuse_path(name, value, what)
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{name}: expected {what} without masked entries, got {np.ma.count_masked(value)} of "
+            f"them; pass {name}.filled(0) if masked pixels have no mass"
+        )
     raw = host_array(name, value, what)
     array = np.array(converted(name, value, raw, what), dtype=np.float64, order="C")
     if not 1 <= array.ndim <= MOST_AXES or array.size == 0:
