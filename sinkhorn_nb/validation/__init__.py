@@ -35,7 +35,7 @@ from .grids import (
 from .indices import indices
 from .masses import DIVIDE, equal_masses, masses, one_mass, uniform, weights
 from .matrices import Costs, allowed, costs, is_symmetric, symmetric
-from .meaning import PLAIN, Traits, same_meaning, same_unit
+from .meaning import PLAIN, Traits, refuse_mask, same_meaning, same_unit
 from .settings import (
     at_most_one_of,
     blur,
@@ -95,6 +95,7 @@ __all__ = [
     "potential",
     "random_state",
     "real_array",
+    "refuse_mask",
     "resolved",
     "same_dimension",
     "same_length",
