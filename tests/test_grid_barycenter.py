@@ -184,7 +184,7 @@ BAD = {
     "another mass": (
         {"measures": [GRIDS[0], Grid(2 * GRIDS[1].weights, SPACING), GRIDS[1]]},
         ValueError,
-        r"weights of measures\[1\]: expected the total mass .* by its sum: a barycenter averages",
+        r"weights of measures\[1\]: expected the total mass .* by its sum to compare probabilities$",
     ),
     "points of a grid": ({"n_points": 5}, TypeError, "n_points: expected None beside grids"),
     "support of a grid": (

@@ -90,7 +90,7 @@ def test_what_does_not_fit_is_refused():
         snb.hausdorff_divergence(X, Y, None, weights, blur=0.1)
     with pytest.raises(ValueError, match=r"y: expected the spacing .* of x, got"):
         snb.hausdorff_divergence(X, Grid(Y.weights, 0.07), blur=0.1)
-    with pytest.raises(ValueError, match=r"its sum .* kernel='gaussian' or 'laplacian', which"):
+    with pytest.raises(ValueError, match=r'its sum .* kernel="gaussian" or "laplacian" with'):
         snb.mmd(X, Grid(2 * Y.weights, Y.spacing))
 
 

@@ -17,7 +17,7 @@ from ..measures.measure import Measure
 from ..solver import Sinkhorn
 from ..terms import Terms
 from .arguments import between, comparable, usual
-from .fixed_support import CURE_OF_MASSES, Effort, report, run_on_points
+from .fixed_support import Effort, report, run_on_points
 from .free_support import FreeSupport, first_points
 from .grid_barycenter import GridBarycenter, grid_barycenter
 
@@ -228,5 +228,5 @@ def _clouds(listed: list[Any]) -> list[Measure]:
         validation.same_unit(of_name, units[0], of_names[0], units[1])
     weights = [cloud.weights for cloud in clouds]
     roundings = [cloud.traits.mass_rounding for cloud in clouds]
-    validation.one_mass(of_names, weights, roundings, CURE_OF_MASSES)
+    validation.one_mass(of_names, weights, roundings, cure=None)
     return [replace(cloud, points=cloud.points.astype(np.float64)) for cloud in clouds]

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import validation
 from ..common.array_types import Floats
 from ..kernels.protocol import Kernel
 from ..measures.measure import Measure
@@ -21,7 +20,6 @@ from ..solver.progress import counter
 START_ERROR = 0.5  # iterates are mixed below this error
 LARGEST_RISE = 10.0  # of the error above the best, from which the best iterate is taken again
 LARGEST_LOG = 50.0
-CURE_OF_MASSES = f"{validation.DIVIDE}: a barycenter averages measures of one mass"
 
 
 class Effort(NamedTuple):

@@ -16,7 +16,7 @@ from ..kernels.grid import GridKernel
 from ..measures.grid import Grid
 from ..measures.halving import Halving, long_axes
 from ..measures.pixels import GridMeasure
-from .fixed_support import CURE_OF_MASSES, Effort, FixedSupport, Found, State, report
+from .fixed_support import Effort, FixedSupport, Found, State, report
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,7 +130,7 @@ def _same_pixels(listed: list[Any]) -> list[Grid]:
     weights = [each.weights.ravel() for each in listed]
     roundings = [each.on_grid.traits.mass_rounding for each in listed]
     of_names = [f"weights of {name}" for name in names]
-    validation.one_mass(of_names, weights, roundings, CURE_OF_MASSES)
+    validation.one_mass(of_names, weights, roundings, cure=None)
     return listed
 
 

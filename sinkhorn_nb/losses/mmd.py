@@ -31,10 +31,7 @@ from .grids import cheaper_measures
 EXPONENTS = {"energy": 1.0, "gaussian": 2.0, "laplacian": 1.0}
 # Diameters in the temperature at which sums of exp(-C / eps) C are sums of C, to the last digit
 HOT = 2.0**60
-OF_ONE_MASS = (
-    f"{validation.DIVIDE} to compare probabilities, or pass kernel='gaussian' or 'laplacian', "
-    "which allow any masses"
-)
+OF_ANY_MASS = 'pass kernel="gaussian" or "laplacian" with a blur'
 
 
 # There is no plan, whose marginals could be constrained: any masses are allowed.
@@ -185,8 +182,8 @@ def mmd(
     validation.same_unit("b", target.traits.mass_unit, "a", source.traits.mass_unit)
     if kernel == "energy":
         rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
-        cure = OF_ONE_MASS
-        validation.equal_masses("b", target.weights, "a", source.weights, rounding, cure)
+        weights = target.weights, "a", source.weights
+        validation.equal_masses("b", *weights, rounding, OF_ANY_MASS)
 
     cost = cost_of(EXPONENTS[kernel])
     length = _length(kernel, blur, source, target)

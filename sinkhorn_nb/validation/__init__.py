@@ -33,7 +33,7 @@ from .grids import (
     without_weights,
 )
 from .indices import indices
-from .masses import DIVIDE, equal_masses, masses, one_mass, uniform, weights
+from .masses import equal_masses, masses, one_mass, uniform, weights
 from .matrices import Costs, allowed, costs, is_symmetric, symmetric
 from .meaning import PLAIN, Traits, refuse_mask, same_meaning, same_unit
 from .settings import (
@@ -54,7 +54,6 @@ from .settings import (
 )
 
 __all__ = [
-    "DIVIDE",
     "PLAIN",
     "Costs",
     "Traits",

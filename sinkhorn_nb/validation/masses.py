@@ -12,8 +12,7 @@ from . import meaning
 from .arrays import check_finite, converted, host_array
 
 MASS_TOLERANCE = 1e-6
-DIVIDE = "divide each of them by its sum"
-DIVIDE_OR_REACH = f"{DIVIDE} to compare probabilities, or pass reach (rho for costs)"
+REACH = "pass reach (rho for costs)"
 
 
 def uniform(name: str, value: Floats, n: int) -> None:
@@ -85,16 +84,17 @@ def equal_masses(
     other_name: str,
     other: Floats,
     rounding: float = 0.0,
-    cure: str = DIVIDE_OR_REACH,
+    cure: str | None = REACH,
 ) -> None:
     """Check that both measures have the same mass, up to the rounding of their weights; the cure
-    serves measures of different masses.
+    serves measures of different masses; None if nothing does.
     """
     mass, other_mass = value.sum(), other.sum()
     if abs(mass - other_mass) > max(MASS_TOLERANCE, rounding) * max(mass, other_mass):
+        alternative = "" if cure is None else f", or {cure}"
         raise ValueError(
             f"{name}: expected the total mass of {other_name} ({other_mass:.9g}), got {mass:.9g}; "
-            f"{cure}"
+            f"divide each of them by its sum to compare probabilities{alternative}"
         )
 
 
@@ -102,7 +102,7 @@ def one_mass(
     names: Sequence[str],
     weights: Sequence[Floats],
     roundings: Sequence[float],
-    cure: str = DIVIDE_OR_REACH,
+    cure: str | None = REACH,
 ) -> None:
     """Check that any two of many measures have the same mass, up to the rounding of their
     weights.
