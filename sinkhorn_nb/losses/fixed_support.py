@@ -23,8 +23,8 @@ LARGEST_LOG = 50.0
 
 
 class Effort(NamedTuple):
-    """How to find masses: until which marginal error, in how many steps at most, on which backend,
-    and whether progress is shown.
+    """The effort of a search for masses: its largest marginal error, its largest number of steps,
+    its backend, and whether its progress is shown.
     """
 
     tol: float
