@@ -98,7 +98,7 @@ BAD = {
     "another mass": (
         {"measures": [CLOUDS[0], Measure.of(CLOUDS[1], np.ones(50))]},
         ValueError,
-        r"weights of measures\[1\]: expected the total mass",
+        r"weights of measures\[1\]: expected the total mass .* by its sum to compare probabilities$",
     ),
     "weights for others": ({"weights": [1, 2]}, ValueError, "weights: expected 3 weights"),
     "negative weights": ({"weights": [1, 2, -1]}, ValueError, "weights: expected weights >= 0"),

@@ -53,6 +53,16 @@ def test_a_line_without_mass_stays_without_mass():
     assert (along[:, [0, 2]] > -1).all()
 
 
+def test_masses_of_barycenters_are_found_on_the_gpu():
+    rng = np.random.default_rng(0)
+    images = [snb.Grid(weights / weights.sum()) for weights in rng.uniform(0.5, 1, (2, 3))]
+    on_cpu, on_gpu = (
+        snb.sinkhorn_barycenter(images, blur=0.7, tol=9, solver=snb.Sinkhorn(backend=name))
+        for name in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(on_gpu.weights, on_cpu.weights, rtol=1e-10)
+
+
 def test_the_kernel_between_images_asks_the_gpu(monkeypatch):
     rng = np.random.default_rng(0)
     images = [snb.Grid(weights / weights.sum(), 0.3) for weights in rng.uniform(0.5, 1, (2, 4, 5))]

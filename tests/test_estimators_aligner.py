@@ -254,6 +254,12 @@ BAD = {
         ValueError,
         "sample_domain: expected 60 integers",
     ),
+    "a missing label": (
+        {},
+        {"sample_domain": np.repeat([1.0, np.nan, -1.0], 20)},
+        ValueError,
+        "sample_domain: expected integers, got nan at row 20",
+    ),
     "domains beside a reference": (
         {"reference": Z},
         {"sample_domain": np.repeat([1, -1], 30)},

@@ -129,6 +129,21 @@ def test_a_classifier_in_a_pipeline_works_across_batches():
 BAD = {
     "one batch": ({}, {"sample_domain": np.ones(150)}, "batch: expected at least two batches"),
     "labels of other rows": ({}, {"sample_domain": [1, 2]}, "sample_domain: expected 150 labels"),
+    "a missing label": (
+        {},
+        {"sample_domain": np.where(np.arange(150) == 4, np.nan, BATCH)},
+        r"sample_domain: expected a label for each row, got nan at row 4 \(1 such rows\)",
+    ),
+    "no label": (
+        {},
+        {"sample_domain": np.array(["a", "b", None] * 50, dtype=object)},
+        r"sample_domain: expected a label for each row, got None at row 2 \(50 such rows\)",
+    ),
+    "numbers and words": (
+        {},
+        {"sample_domain": np.array(["a", 1, 2] * 50, dtype=object)},
+        "sample_domain: expected labels of one kind, got numbers and words",
+    ),
     "unknown reference": (
         {"reference": 9},
         {"sample_domain": BATCH},
@@ -138,9 +153,14 @@ BAD = {
     "a name without names": ({"batch": "lab"}, {}, "batch: expected the name of a column of X"),
     "a column and labels": ({"batch": 0}, {"sample_domain": BATCH}, "sample_domain: expected None"),
     "no points": (
-        {"reference": "barycenter", "n_points": 0},
+        {"n_points": 0},
         {"sample_domain": BATCH},
         "n_points: expected an integer >= 1",
+    ),
+    "a seed that is no seed": (
+        {"random_state": "x"},
+        {"sample_domain": BATCH},
+        "'x' cannot be used",
     ),
 }
 

@@ -71,3 +71,22 @@ def name(value):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        BatchAligner,
+        EntropicAligner,
+        EntropicQuantileTransformer,
+        SinkhornDriftDetector,
+        SinkhornKMeans,
+    ],
+)
+def test_masked_entries_are_refused_where_scikit_learn_drops_their_masks(kind):
+    points = np.random.default_rng(0).normal(size=(20, 2))
+    masked = np.ma.masked_greater(points, 1.0)
+    with pytest.raises(ValueError, match=r"X: expected .* without masked entries, got \d+ of them"):
+        kind().fit(masked)
+    with pytest.raises(ValueError, match=r"X: expected .* without masked entries"):
+        kind().fit(points)._new_points(masked)

@@ -121,7 +121,7 @@ BAD = {
     "masses of other clusters": ({"n_clusters": 3, "masses": [1, 2]}, "masses: expected 3 weights"),
     "an empty cluster": ({"n_clusters": 2, "masses": [1, 0]}, "masses: expected shares > 0, got 0"),
     "blur as a word": ({"blur": "soft"}, 'blur: expected "auto" or a length > 0'),
-    "negative reach": ({"reach": -1.0}, "reach\\[1\\]: expected a finite number > 0"),
+    "negative reach": ({"reach": -1.0}, "^reach: expected a finite number > 0"),
     "no step": ({"max_iter": 0}, "max_iter: expected an integer >= 1"),
 }
 

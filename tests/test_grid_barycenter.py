@@ -5,6 +5,7 @@ import pytest
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import ConvergenceWarning, Grid, Measure, Sinkhorn
+from sinkhorn_nb.backends import choice
 
 SHAPE, SPACING, BLUR = (12, 10), 0.1, 0.3
 SHARES = np.array([0.5, 0.3, 0.2])
@@ -99,6 +100,16 @@ def test_a_grid_and_its_points_as_support_have_the_same_barycenter(debiased):
     np.testing.assert_allclose(found.weights, of_grids.weights.ravel(), atol=2e-5)
 
 
+def test_a_blur_below_a_pixel_is_the_one_of_the_finest_grid():
+    weights = np.random.default_rng(0).random((2, 40))
+    line = [Grid(each / each.sum(), 1.0) for each in weights]
+    settings = {"blur": 0.55, "tol": 1e-5, "debiased": False}
+    found = snb.sinkhorn_barycenter(line, **settings)
+    clouds = [Measure.of(each.points, each.weights) for each in line]
+    expected = snb.sinkhorn_barycenter(clouds, support=line[0].points, **settings)
+    np.testing.assert_allclose(found.weights, expected.weights, atol=1e-5)
+
+
 def test_a_support_may_have_other_points_and_clouds_another_mass():
     x = np.random.default_rng(0).normal(size=(80, 2))
     clouds = [Measure.of(x + shift, np.full(80, 0.5)) for shift in ([0.0, 0.0], [2.0, 0.0])]
@@ -150,6 +161,14 @@ def test_masses_that_have_not_come_to_rest_are_reported(capsys):
     assert repr(found).endswith("converged=False, n_iter=2)")
 
 
+@pytest.mark.parametrize("settings", [{"support": [[0.0, 0.0], [1.0, 0.0]]}, {"n_points": 2}, {}])
+def test_without_a_gpu_no_barycenter_pretends_to_use_one(settings, monkeypatch):
+    monkeypatch.setattr(choice, "no_gpu", lambda: "none was found")
+    measures = [np.eye(2), np.eye(2)] if settings else images()[:2]
+    with pytest.raises(ValueError, match="backend: expected a usable GPU"):
+        snb.sinkhorn_barycenter(measures, blur=0.5, solver=Sinkhorn(backend="cuda"), **settings)
+
+
 GRIDS = images()
 BAD = {
     "points beside grids": (
@@ -165,7 +184,7 @@ BAD = {
     "another mass": (
         {"measures": [GRIDS[0], Grid(2 * GRIDS[1].weights, SPACING), GRIDS[1]]},
         ValueError,
-        r"weights of measures\[1\]: expected the total mass",
+        r"weights of measures\[1\]: expected the total mass .* by its sum to compare probabilities$",
     ),
     "points of a grid": ({"n_points": 5}, TypeError, "n_points: expected None beside grids"),
     "support of a grid": (

@@ -1,4 +1,4 @@
-"""Derivatives and pictures of images, and functions that take them as their points."""
+"""Derivatives and pictures of images."""
 
 import numpy as np
 import pytest
@@ -72,16 +72,6 @@ def test_derivatives_in_another_shape_are_refused():
     solution = snb.entropic_ot(x, y, blur=0.1)
     with pytest.raises(ValueError, match=r"f: expected shape \(17, 22\), got \(374,\)"):
         solution.pullback(f=np.ones(374))
-
-
-def test_other_functions_take_a_grid_as_its_points():
-    x, y = pair()
-    (points_x, a), (points_y, b) = flat(x), flat(y)
-    assert snb.mmd(x, y).value == snb.mmd(points_x, points_y, a, b).value
-    negentropy = snb.sinkhorn_negentropy(x, blur=0.1)
-    assert negentropy.value == snb.sinkhorn_negentropy(points_x, a, blur=0.1).value
-    with pytest.raises(TypeError, match="a: expected None beside a Grid"):
-        snb.mmd(x, y, a)
 
 
 def test_pictures_of_grids_are_those_of_their_points():

@@ -25,6 +25,11 @@ BAD_GRIDS = {
     "negative": ((NEGATIVE,), ValueError, r"weights: expected pixels >= 0, got -0.5 at index \[2"),
     "missing": ((MISSING,), ValueError, r"weights: expected finite numbers, got nan at index \[1"),
     "complex": ((IMAGE * 1j,), TypeError, "weights: expected .* real numbers, got complex"),
+    "masked": (
+        (np.ma.masked_less(IMAGE + np.eye(8, 6), 1.0),),
+        ValueError,
+        r"weights: expected .* without masked entries, got 42 of them; pass weights.filled\(0\)",
+    ),
     "empty": ((0 * IMAGE,), ValueError, "weights: expected at least one pixel > 0, got an empty"),
     "no pixels": ((np.zeros((0, 3)),), ValueError, "weights: expected 1 to 3 axes"),
     "a number": ((3.0,), ValueError, r"weights: expected 1 to 3 axes .* got shape \(\)"),
@@ -33,6 +38,17 @@ BAD_GRIDS = {
         (np.ones((9, 9, 3), dtype=np.uint8),),
         ValueError,
         r"looks like an image with 3 channels; pass one channel, weights\[..., 0\], .* volume",
+    ),
+    "channels first": (
+        (np.ones((4, 2, 9), dtype=np.uint8),),
+        ValueError,
+        r"an image with 4 channels; pass one channel, weights\[0\], or their sum, "
+        r"weights\[:3\].sum\(axis=0\); if it is a volume, .* spacing=\(1, 1, 1\)",
+    ),
+    "channels of floats": (
+        (np.ones((3, 16, 17), dtype=np.float32),),
+        ValueError,
+        r"got shape \(3, 16, 17\) of float32, which looks like an image with 3 channels",
     ),
     "huge": ((np.full((2, 2), 1e308),), ValueError, "weights: expected a finite sum"),
     "a path": (("image.png",), TypeError, "weights: expected an array of pixels"),
@@ -121,6 +137,13 @@ def test_pixels_may_be_integers_or_short(dtype):
     assert (grid.weights == pixels).all()
 
 
+def test_axes_without_neighbors_have_no_pixel_that_a_blur_must_resolve():
+    slices = [Grid(image[None] / image.sum(), (5.0, 1.0, 1.0)) for image in (np.eye(9), IMAGE)]
+    images = [Grid(each.weights[0]) for each in slices]
+    thin, flat = (snb.sinkhorn_divergence(*pair, blur=0.8) for pair in (slices, images))
+    assert np.isclose(thin.value, flat.value, rtol=1e-6)
+
+
 def test_rounded_pixels_of_the_same_mass_are_accepted():
     rng = np.random.default_rng(0)
     images = [rng.random((64, 64)).astype(np.float32) for _ in range(2)]
@@ -130,6 +153,9 @@ def test_rounded_pixels_of_the_same_mass_are_accepted():
 
 def test_a_volume_of_three_layers_is_no_image_with_channels():
     assert Grid(np.ones((9, 9, 3))).shape == (9, 9, 3)
+    for shape in ((3, 20, 30), (20, 30, 4)):
+        volume = Grid(np.ones(shape, dtype=np.uint8), (3, 1, 1))
+        assert volume.shape == shape
 
 
 def test_unequal_masses_and_empty_backgrounds_work_with_a_reach():

@@ -13,6 +13,7 @@ import sinkhorn_nb as snb
 from sinkhorn_nb import ConvergenceWarning, Grid, Sinkhorn
 from sinkhorn_nb.backends.cpu import threads
 from sinkhorn_nb.losses import grids
+from sinkhorn_nb.measures.halving import Halving
 from sinkhorn_nb.measures.lattice import Lattice
 from sinkhorn_nb.solver.gauss_seidel import GaussSeidel
 from sinkhorn_nb.terms import Terms
@@ -206,8 +207,9 @@ def test_an_earlier_result_starts_the_next_one():
     assert np.isclose(again.value, first.value, rtol=1e-6)
 
 
-def test_a_pyramid_saves_passes():
-    x, y = (Grid(image((100, 90), k), 0.01) for k in range(2))
+@pytest.mark.parametrize("shape", [(100, 90), (5, 70, 60)])
+def test_a_pyramid_saves_passes(shape):
+    x, y = (Grid(image(shape, k), 0.01) for k in range(2))
     pyramid = snb.entropic_ot(x, y, blur=0.015)
     zeros = snb.entropic_ot(x, y, blur=0.015, solver=Sinkhorn(init="zeros"))
     assert pyramid.n_passes < 0.5 * zeros.n_passes
@@ -261,16 +263,23 @@ def test_a_grid_keeps_its_own_read_only_pixels():
 
 def test_refined_values_keep_cubics_and_sums_keep_mass():
     lattice = Lattice((21, 14), (1.0, 1.0), (0.0, 0.0))
-    coarse = lattice.halved
+    halving = Halving(lattice, (0, 1))
+    coarse = halving.coarse
     x, y = coarse.points.T
     fine_x, fine_y = lattice.points.T
     inner = (fine_x > 3) & (fine_x < 16) & (fine_y > 3) & (fine_y < 9)
-    values = lattice.refined(x**3 - 2 * x * y + y**2)
+    values = halving.refined(x**3 - 2 * x * y + y**2)
     assert np.allclose(values[inner], (fine_x**3 - 2 * fine_x * fine_y + fine_y**2)[inner])
-    assert np.allclose(lattice.refined(3 * x - y), 3 * fine_x - fine_y)
+    assert np.allclose(halving.refined(3 * x - y), 3 * fine_x - fine_y)
     weights = image(lattice.shape, 0).ravel()
-    assert lattice.cell_sums(weights).shape == (coarse.size,)
-    assert np.isclose(lattice.cell_sums(weights).sum(), 1.0)
+    assert halving.sums(weights).shape == (coarse.size,)
+    assert np.isclose(halving.sums(weights).sum(), 1.0)
+    one_axis = Halving(lattice, (1,))
+    assert one_axis.coarse == ((21, 7), (1.0, 2.0), (0.0, 0.5))
+    x, y = one_axis.coarse.points.T
+    assert np.allclose(one_axis.refined(x**3 - 2 * y), fine_x**3 - 2 * fine_y)
+    sums = weights.reshape(lattice.shape)[:, ::2] + weights.reshape(lattice.shape)[:, 1::2]
+    assert np.allclose(one_axis.sums(weights), sums.ravel())
 
 
 def test_the_self_problem_of_a_smooth_image_starts_near_its_solution():

@@ -57,12 +57,12 @@ class SinkhornEstimator(BaseEstimator):
 
     def _fitted_points(self, X: ArrayLike) -> Coordinates:
         """Check the points of a fit, and remember the number and the names of their features."""
-        refuse_grid("X", X, "an (n_samples, n_features) array", CURE_FOR_PIXELS)
+        _refuse_what_is_no_table(X)
         return validate_data(self, X, dtype=DTYPES)
 
     def _new_points(self, X: ArrayLike, **checks: Any) -> Coordinates:
         """Check new points against the fitted ones."""
-        refuse_grid("X", X, "an (n_samples, n_features) array", CURE_FOR_PIXELS)
+        _refuse_what_is_no_table(X)
         return validate_data(self, X, dtype=DTYPES, reset=False, **checks)
 
     def _other_cloud(self, name: str, points: ArrayLike) -> Measure:
@@ -95,6 +95,13 @@ class SinkhornEstimator(BaseEstimator):
                 f'blur: expected "auto" or a length > 0, got {self.blur!r}; pass "auto" or a number'
             )
         return validation.blur(self.blur, *(measure.points for measure in measures))
+
+
+def _refuse_what_is_no_table(X: Any) -> None:
+    """Refuse what scikit-learn's own checks take for a table of numbers."""
+    what = "an (n_samples, n_features) array"
+    refuse_grid("X", X, what, CURE_FOR_PIXELS)
+    validation.refuse_mask("X", X, what)
 
 
 def divergence_terms(blur: float, p: float, reach: float | None) -> Terms:

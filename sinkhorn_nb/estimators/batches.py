@@ -15,7 +15,7 @@ from ..losses.barycenter import sinkhorn_barycenter
 from ..measures.measure import Measure
 from .aligner import EntropicAligner
 from .base import SinkhornEstimator, cloud
-from .labels import batch_labels, column_number
+from .labels import batch_labels, column_number, comparable_labels
 
 MOST_POINTS = 1000  # of a barycenter, by default
 
@@ -146,6 +146,9 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
         """
         self._solver()
         validation.choice("debiased", self.debiased, (False, True))
+        if self.n_points is not None:
+            validation.count("n_points", self.n_points)
+        rng = check_random_state(self.random_state)
         points, labels = self._split(X, sample_domain, self._fitted_points)
         weights = np.ones(len(points)) if sample_weight is None else sample_weight
         weights = validation.weights("sample_weight", weights, len(points))
@@ -159,7 +162,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
             )
         members = [labels == label for label in self.batches_]
         clouds = [cloud(points[rows], weights[rows]) for rows in members]
-        chosen, reference = self._chosen(clouds, [weights[rows].sum() for rows in members])
+        masses = np.array([weights[rows].sum() for rows in members])
+        chosen, reference = self._chosen(clouds, masses, rng)
         self.reference_points_, self.reference_weights_ = reference.points, reference.weights
         self.aligners_ = [
             None if k == chosen else self._aligner(own, reference) for k, own in enumerate(clouds)
@@ -238,7 +242,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
             )
         labels = None
         if isinstance(self.batch, str) and hasattr(X, "assign") and self.batch in X.columns:
-            labels = X[self.batch].to_numpy()  # words, which no array of numbers can hold
+            # Words, which no array of numbers can hold
+            labels = comparable_labels("batch", X[self.batch].to_numpy())
             X = X.assign(**{self.batch: np.zeros(len(X))})
         table = check(X)
         column = self._column()
@@ -254,13 +259,15 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
         names = getattr(self, "feature_names_in_", None)
         return column_number("batch", self.batch, self.n_features_in_, names)
 
-    def _chosen(self, clouds: list[Measure], masses: list[float]) -> tuple[int | None, Measure]:
+    def _chosen(
+        self, clouds: list[Measure], masses: Floats, rng: np.random.RandomState
+    ) -> tuple[int | None, Measure]:
         """The number of the batch that is the reference, or None, and the reference."""
         if isinstance(self.reference, str) and self.reference == "largest":
             chosen = int(np.argmax(masses))
             return chosen, clouds[chosen]
         if isinstance(self.reference, str) and self.reference == "barycenter":
-            return None, self._barycenter(clouds, np.array(masses))
+            return None, self._barycenter(clouds, masses, rng)
         found = [k for k, label in enumerate(self.batches_.tolist()) if label == self.reference]
         if not found:
             raise ValueError(
@@ -269,18 +276,19 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
             )
         return found[0], clouds[found[0]]
 
-    def _barycenter(self, clouds: list[Measure], masses: Floats) -> Measure:
+    def _barycenter(
+        self, clouds: list[Measure], masses: Floats, rng: np.random.RandomState
+    ) -> Measure:
         count = self.n_points
         if count is None:
             count = min(MOST_POINTS, max(len(each) for each in clouds))
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
         found = sinkhorn_barycenter(
             clouds,
             masses,
             blur=self.blur_,
-            n_points=validation.count("n_points", count),
+            n_points=count,
             solver=self._solver(),
-            random_state=seed,
+            random_state=rng.randint(2**31 - 1),
         )
         return cloud(found.points.astype(clouds[0].points.dtype))
 

@@ -207,7 +207,8 @@ class SinkhornKMeans(
         """Alternate plans and means, from the centers of k-means++, until the centers rest."""
         centers = self._first_centers(points)
         single_price("reach", self.reach)
-        terms = terms_of(blur=self.blur_, reach=(None, self.reach))
+        reach = None if self.reach is None else validation.positive("reach", self.reach)
+        terms = terms_of(blur=self.blur_, reach=(None, reach))
         length = np.sqrt(2 * points.probabilities @ ((points.points - points.centroid) ** 2))
         smallest = self.tol * float(np.linalg.norm(length))
         self.converged_ = False

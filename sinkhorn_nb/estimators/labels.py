@@ -18,6 +18,13 @@ def is_source_row(sample_domain: Any, n: int) -> Booleans:
             f"sample_domain: expected {n} integers, one label per row, got shape {labels.shape} "
             f"and dtype {labels.dtype}; label rows of the target by -1 and all others by 1"
         )
+    is_whole = np.isfinite(labels) & (labels == np.round(labels))
+    if not is_whole.all():
+        k = int(np.argmin(is_whole))
+        raise ValueError(
+            f"sample_domain: expected integers, got {labels[k]} at row {k}; label rows of the "
+            "target by -1 and all others by 1"
+        )
     return labels >= 0
 
 
@@ -31,7 +38,30 @@ def batch_labels(sample_domain: Any, n: int) -> Numbers:
             f"sample_domain: expected {n} labels, one per row, got shape {labels.shape}; pass the "
             "batch of each row"
         )
+    return comparable_labels("sample_domain", labels)
+
+
+def comparable_labels(name: str, labels: Numbers) -> Numbers:
+    """Check that no label is missing, and that all are numbers or all are words."""
+    listed = labels.tolist()
+    missing = [k for k, label in enumerate(listed) if _is_missing(label)]
+    if missing:
+        raise ValueError(
+            f"{name}: expected a label for each row, got {listed[missing[0]]} at row {missing[0]} "
+            f"({len(missing)} such rows); leave these rows out, or give them a label of their own"
+        )
+    kinds = sorted({"words" if isinstance(label, str) else "numbers" for label in listed})
+    if len(kinds) > 1:
+        raise ValueError(
+            f"{name}: expected labels of one kind, got numbers and words; pass words alone, such "
+            f"as [str(label) for label in {name}]"
+        )
     return labels
+
+
+def _is_missing(label: Any) -> bool:
+    """Tell whether a label is None, NaN, or the NA or NaT of pandas."""
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or label != label
 
 
 def column_number(name: str, column: int | str | None, count: int, names: Numbers | None) -> int:

@@ -36,6 +36,11 @@ class Gradient(NamedTuple):
         """The derivatives as arrays of another home."""
         return Gradient(*map(home.send, self))
 
+    def shaped(self, source: Measure, target: Measure) -> Gradient:
+        """The derivatives in the shapes of the measures: those of images, if they are images."""
+        points = source.shaped(self.x), target.shaped(self.y)
+        return Gradient(*points, source.shaped(self.a), target.shaped(self.b))
+
 
 class Sides(NamedTuple):
     """Whether derivatives are needed in the points of the source, and in those of the target."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..measures.halving import Halving, long_axes
 from ..measures.pixels import GridMeasure
 from ..problem import Problem
 from .base import Initializer, Start, sketch
@@ -15,15 +16,14 @@ from .zeros import Zeros
 if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
-COARSEST = 16  # pixels along the shortest axis of both grids that are not halved again
 LEAST_BLUR = 0.7  # in pixels: coarse problems below are no easier
 MAX_ITER = 300
 
 
 @dataclass(frozen=True)
 class Pyramid(Initializer):
-    """Potentials of the problem between grids with half as many pixels along each axis, solved to
-    the same tolerance by the same solver and interpolated.
+    """Potentials of the problem between grids with half as many pixels along their long axes,
+    solved to the same tolerance by the same solver and interpolated.
 
     A rougher solve of coarse problems leaves more work to the finest, where it is most expensive.
     """
@@ -39,16 +39,15 @@ class Pyramid(Initializer):
         assert isinstance(target, GridMeasure)
         if problem.is_self:
             return _half_of_softmin(problem, solver)
-        if min(*source.lattice.shape, *target.lattice.shape) <= COARSEST:
+        axes = long_axes(source.lattice, target.lattice)
+        if not axes:
             return Zeros()(problem, solver)
 
-        pixel = max(source.lattice.halved.spacing)
-        eps = max(problem.eps, problem.cost.eps(LEAST_BLUR * pixel))
-        coarse = problem.between(source.halved, target.halved, eps)
+        of_f, of_g = Halving(source.lattice, axes), Halving(target.lattice, axes)
+        eps = max(problem.eps, problem.cost.eps(LEAST_BLUR * of_f.pixel))
+        coarse = problem.between(source.halved(axes), target.halved(axes), eps)
         solution = sketch(solver, coarse, self, solver.tol, MAX_ITER, "float64")
-        f = source.lattice.refined(solution.iterate.f)
-        g = target.lattice.refined(solution.iterate.g)
-        return Start(f, g)
+        return Start(of_f.refined(solution.iterate.f), of_g.refined(solution.iterate.g))
 
 
 def _half_of_softmin(problem: Problem, solver: Sinkhorn) -> Start:

@@ -9,7 +9,7 @@ from ..common.array_types import ArrayLike, Weights
 from ..interop.arrays import HOST, Home
 from ..measures.clouds import CloudPairs, Clouds, Named
 from ..measures.grid import Measures
-from ..measures.measure import Measure
+from ..measures.measure import Measure, Pixelated
 from ..problem import Problem
 from ..results.divergence import Divergence
 from ..results.solution import Solution
@@ -47,7 +47,7 @@ def comparable(source: Measure, target: Measure, x: str, y: str) -> None:
 
 
 def with_all_points(
-    points: ArrayLike | Measure, weights: ArrayLike | None, names: tuple[str, str]
+    points: ArrayLike | Measure | Pixelated, weights: ArrayLike | None, names: tuple[str, str]
 ) -> Measure:
     """The measure of an argument of a function that does not state what the cells of a stream
     hide.

@@ -16,8 +16,8 @@ from ..measures.grid import Grid
 from ..measures.measure import Measure
 from ..solver import Sinkhorn
 from ..terms import Terms
-from .arguments import between, usual
-from .fixed_support import report, run_on_points
+from .arguments import between, comparable, usual
+from .fixed_support import Effort, report, run_on_points
 from .free_support import FreeSupport, first_points
 from .grid_barycenter import GridBarycenter, grid_barycenter
 
@@ -102,7 +102,8 @@ def sinkhorn_barycenter(
     max_iter : int, optional
         Largest number of steps, 100 by default; on a fixed support 300.
     solver : Sinkhorn, optional
-        How to solve each plan of points that move. progress=True shows the progress of the steps.
+        How to solve each plan of points that move. Its backend serves masses, too; progress=True
+        shows the progress of the steps.
     random_state : int or numpy.random.Generator, optional
         The seed of the first points, which are drawn from the measures, moved to a common mean.
 
@@ -153,20 +154,21 @@ def sinkhorn_barycenter(
     tol = (FREE_TOL if is_free else FIXED_TOL) if tol is None else validation.positive("tol", tol)
     steps = (FREE_STEPS if is_free else FIXED_STEPS) if max_iter is None else max_iter
     steps = validation.count("max_iter", steps)
+    effort = Effort(tol, steps, solver.backend, solver.progress)
 
     if any(isinstance(each, Grid) for each in listed):
         _only_for_clouds(n_points=n_points, support=support)
-        return grid_barycenter(listed, shares, blur, debiased, (tol, steps, solver.progress))
+        return grid_barycenter(listed, shares, blur, debiased, effort)
     clouds = _clouds(listed)
     blur = validation.blur(blur, *(cloud.points for cloud in clouds))
+    validation.resolved(blur, *((f"measures[{k}]", each) for k, each in enumerate(clouds)))
     if support is not None:
         if n_points is not None:
             raise TypeError(
                 f"n_points: expected None beside support, whose points are given, got {n_points!r};"
                 " pass one of them"
             )
-        settings = tol, steps, solver.progress
-        return _on_support(clouds, shares, blur, support, debiased, settings)
+        return _on_support(clouds, shares, blur, support, debiased, effort)
     if n_points is None:
         raise TypeError(
             "n_points: expected the number of points of the barycenter, got None; pass n_points, "
@@ -188,15 +190,15 @@ def _on_support(
     blur: float,
     support: ArrayLike,
     debiased: bool,
-    settings: tuple[float, int, bool],
+    effort: Effort,
 ) -> Barycenter:
     """The masses of given points."""
     given = Measure.of(support, names=("support", "its weights"))
     both = "weights of measures[0]", "its weights"
     light = replace(clouds[0], weights=clouds[0].probabilities)
     between(light, given, Terms(blur**2), ("measures[0]", "support", *both))
-    found = run_on_points(clouds, given, shares, blur, debiased, settings)
-    report(found, settings[0])
+    found = run_on_points(clouds, given, shares, blur, debiased, effort)
+    report(found, effort.tol)
     masses = given.weights * given.expand(found.density)
     masses *= clouds[0].mass / masses.sum()
     history = np.array(found.errors)
@@ -219,7 +221,12 @@ def _clouds(listed: list[Any]) -> list[Measure]:
         each if isinstance(each, Measure) else Measure.of(each, names=(name, f"weights of {name}"))
         for name, each in zip(names, listed, strict=True)
     ]
-    for name, cloud in zip(names[1:], clouds[1:], strict=True):
-        both = f"weights of {names[0]}", f"weights of {name}"
-        between(clouds[0], cloud, Terms(1.0), (names[0], name, *both))
+    of_names = [f"weights of {name}" for name in names]
+    for name, of_name, cloud in zip(names, of_names, clouds, strict=True):
+        comparable(clouds[0], cloud, names[0], name)
+        units = cloud.traits.mass_unit, clouds[0].traits.mass_unit
+        validation.same_unit(of_name, units[0], of_names[0], units[1])
+    weights = [cloud.weights for cloud in clouds]
+    roundings = [cloud.traits.mass_rounding for cloud in clouds]
+    validation.one_mass(of_names, weights, roundings, cure=None)
     return [replace(cloud, points=cloud.points.astype(np.float64)) for cloud in clouds]

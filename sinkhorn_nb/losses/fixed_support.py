@@ -22,6 +22,22 @@ LARGEST_RISE = 10.0  # of the error above the best, from which the best iterate 
 LARGEST_LOG = 50.0
 
 
+class Effort(NamedTuple):
+    """The effort of a search for masses: its largest marginal error, its largest number of steps,
+    its backend, and whether its progress is shown.
+    """
+
+    tol: float
+    max_iter: int
+    backend: str
+    shows_progress: bool
+
+    @property
+    def bar(self) -> Any:
+        """A context with the bar of the steps, or with None."""
+        return counter("steps", self.max_iter) if self.shows_progress else nullcontext()
+
+
 class State(NamedTuple):
     """The iterate: a potential on the support for each measure, and one of the support with
     itself, (K + 1, n), in units of cost.
@@ -81,10 +97,15 @@ class FixedSupport:
         """Potentials that are zero."""
         return State(np.zeros((len(self._kernels) + 1, len(self._masses))))
 
-    def run(
-        self, state: State, tol: float, max_iter: int, tell: Callable[[], object] | None = None
+    def run(self, state: State, effort: Effort) -> Found:
+        """Iterate until the error is within the tolerance, or as often as the effort allows."""
+        with effort.bar as bar:
+            tell = None if bar is None else bar.update
+            return self._run(state, effort.tol, effort.max_iter, tell)
+
+    def _run(
+        self, state: State, tol: float, max_iter: int, tell: Callable[[], object] | None
     ) -> Found:
-        """Iterate until the error is within tol, or max_iter times."""
         errors: list[float] = []
         best: tuple[float, State] = np.inf, state
         mixing: Mixing | None = None
@@ -148,22 +169,16 @@ def run_on_points(
     shares: Floats,
     blur: float,
     debiased: bool,
-    settings: tuple[float, int, bool],
+    effort: Effort,
 ) -> Found:
-    """The density on the distinct points of a support, in the order of their partition; settings
-    are the tolerance, the largest number of steps, and whether progress is shown.
-    """
-    tol, max_iter, shows_progress = settings
+    """The density on the distinct points of a support, in the order of their partition."""
     chosen = np.flatnonzero(shares)
     points = support.reduced
     problems = [Problem(points, _probability(clouds[k].reduced), blur**2) for k in chosen]
-    kernels = [problem.kernel("float64") for problem in problems]
-    own = problems[0].on_source().kernel("float64") if debiased else None
+    kernels = [problem.kernel("float64", effort.backend) for problem in problems]
+    own = problems[0].on_source().kernel("float64", effort.backend) if debiased else None
     descent = FixedSupport(kernels, own, shares[chosen], points.partition.probabilities)
-    bar: Any = counter("steps", max_iter) if shows_progress else nullcontext()
-    with bar:
-        tell = bar.update if shows_progress else None
-        return descent.run(descent.start(), tol, max_iter, tell)
+    return descent.run(descent.start(), effort)
 
 
 def _probability(measure: Measure) -> Measure:

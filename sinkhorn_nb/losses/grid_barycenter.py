@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +10,13 @@ import numpy as np
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import Floats
-from ..initializers.pyramid import COARSEST, LEAST_BLUR
+from ..costs import SQUARED_EUCLIDEAN
+from ..initializers.pyramid import LEAST_BLUR
 from ..kernels.grid import GridKernel
 from ..measures.grid import Grid
-from ..measures.lattice import Lattice
+from ..measures.halving import Halving, long_axes
 from ..measures.pixels import GridMeasure
-from ..solver.progress import counter
-from .fixed_support import FixedSupport, Found, State, report
+from .fixed_support import Effort, FixedSupport, Found, State, report
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,20 +49,18 @@ def grid_barycenter(
     shares: Floats,
     blur: float,
     debiased: bool,
-    settings: tuple[float, int, bool],
+    effort: Effort,
 ) -> GridBarycenter:
-    """The barycenter of grids with the same pixels; settings are the tolerance, the largest number
-    of steps, and whether progress is shown.
-    """
+    """The barycenter of grids with the same pixels."""
     grids = _same_pixels(listed)
     lattice = grids[0].lattice
     blur = validation.blur(blur)
-    validation.wide_as_a_pixel(blur, max(lattice.spacing))
+    validation.wide_as_a_pixel(blur, lattice.pixel)
     chosen = np.flatnonzero(shares)
     measures = [grids[k].on_grid for k in chosen]
     with single_threaded_blas():
-        found = _found(measures, shares[chosen], blur, debiased, settings)
-    report(found, settings[0])
+        found = _found(measures, shares[chosen], blur, debiased, effort)
+    report(found, effort.tol)
     masses = lattice.shaped(found.density)
     masses = masses * (grids[0].mass / masses.sum())
     history = np.array(found.errors)
@@ -77,47 +74,41 @@ def _found(
     shares: Floats,
     blur: float,
     debiased: bool,
-    settings: tuple[float, int, bool],
+    effort: Effort,
 ) -> Found:
     """Solve on the coarsest grid first; potentials are interpolated from each grid to the next."""
-    levels = [measures]
-    while min(levels[-1][0].lattice.shape) > COARSEST:
-        levels.append([measure.halved for measure in levels[-1]])
-    tol, max_iter, shows_progress = settings
+    axes = long_axes(measures[0].lattice)
     state: State | None = None
-    eps_before = 0.0
-    for level in levels[::-1]:
-        lattice = level[0].lattice
-        eps = max(blur, LEAST_BLUR * max(lattice.spacing)) ** 2
-        descent = _descent(level, shares, eps, debiased)
-        state = descent.start() if state is None else _refined(state, lattice, eps_before, eps)
-        eps_before = eps
-        is_last = level is measures
-        bar: Any = counter("steps", max_iter) if shows_progress and is_last else nullcontext()
-        with bar:
-            tell = bar.update if shows_progress and is_last else None
-            found = descent.run(state, tol, max_iter, tell)
-        state = found.state
-    return found
+    eps = blur**2
+    if axes:
+        halving = Halving(measures[0].lattice, axes)
+        coarse = [measure.halved(axes) for measure in measures]
+        coarse_blur = max(blur, LEAST_BLUR * halving.pixel)
+        above = _found(coarse, shares, coarse_blur, debiased, effort._replace(shows_progress=False))
+        state = _refined(above.state, halving, coarse_blur**2, eps)
+    descent = _descent(measures, shares, eps, debiased, effort.backend)
+    return descent.run(descent.start() if state is None else state, effort)
 
 
 def _descent(
-    measures: list[GridMeasure], shares: Floats, eps: float, debiased: bool
+    measures: list[GridMeasure], shares: Floats, eps: float, debiased: bool, backend: str
 ) -> FixedSupport:
     lattice = measures[0].lattice
     uniform = np.full(lattice.size, 1 / lattice.size)
     support = GridMeasure.on(lattice, uniform, validation.PLAIN).partition
-    kernels = [GridKernel(support, measure.partition, eps) for measure in measures]
-    own = GridKernel(support, support, eps) if debiased else None
+    terms = eps, SQUARED_EUCLIDEAN, backend
+    kernels = [GridKernel(support, measure.partition, *terms) for measure in measures]
+    own = GridKernel(support, support, *terms) if debiased else None
     return FixedSupport(kernels, own, shares, uniform)
 
 
-def _refined(state: State, lattice: Lattice, eps_before: float, eps: float) -> State:
+def _refined(state: State, halving: Halving, eps_before: float, eps: float) -> State:
     """Potentials on the finer grid. Half of the logarithm of the kernel's sums, which are
     proportional to eps^(d/2), is part of each.
     """
-    potentials = np.stack([lattice.refined(values) for values in state.potentials])
-    return State(potentials - eps * len(lattice.shape) / 4 * np.log(eps / eps_before))
+    potentials = np.stack([halving.refined(values) for values in state.potentials])
+    d = len(halving.fine.shape)
+    return State(potentials - eps * d / 4 * np.log(eps / eps_before))
 
 
 def _same_pixels(listed: list[Any]) -> list[Grid]:
@@ -138,7 +129,8 @@ def _same_pixels(listed: list[Any]) -> list[Grid]:
             )
     weights = [each.weights.ravel() for each in listed]
     roundings = [each.on_grid.traits.mass_rounding for each in listed]
-    validation.one_mass([f"weights of {name}" for name in names], weights, roundings)
+    of_names = [f"weights of {name}" for name in names]
+    validation.one_mass(of_names, weights, roundings, cure=None)
     return listed
 
 

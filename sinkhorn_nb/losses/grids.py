@@ -17,12 +17,12 @@ from ..interop.arrays import HOST
 from ..kernels.grid import has_grid_kernel
 from ..measures.clouds import CloudPairs, Clouds
 from ..measures.grid import Grid
-from ..measures.pixels import GridMeasure
+from ..measures.pixels import GridMeasure, Pixels
 from ..problem import Problem
 from ..results.grid_results import GridDivergence, GridSolution
 from ..results.outlook import Watch
 from ..results.solution import Solution
-from ..solver import Sinkhorn, reported
+from ..solver import Sinkhorn, reported, solve
 from ..terms import Terms, with_divergence
 from .arguments import between, check_self
 from .debiasing import solve_debiased, unchanged
@@ -53,11 +53,19 @@ def grid_problem(x: Grid, y: Grid, terms: Terms, names: tuple[str, str] = ("x", 
     """The problem between two grids: between all pixels, or between those with mass as points."""
     validation.same_spacing(names[1], y.lattice.spacing, names[0], x.lattice.spacing)
     if terms.cost.has_length:
-        validation.wide_as_a_pixel(terms.blur, max(x.lattice.spacing))
+        validation.wide_as_a_pixel(terms.blur, max(x.lattice.pixel, y.lattice.pixel))
+    source, target = cheaper_measures(x, y, terms)
+    return between(source, target, terms, names + names)
+
+
+def cheaper_measures(x: Grid, y: Grid, terms: Terms) -> tuple[Pixels, Pixels]:
+    """All pixels of two grids with the same spacing, or those with mass as points: where this is
+    cheaper, and for costs without sums along the axes.
+    """
     is_possible = has_grid_kernel(terms.cost, len(x.shape), terms.blur, _diagonal(x, y))
     as_points = not is_possible or _are_sparse(x, y, terms)
     source, target = (grid.on_points if as_points else grid.on_grid for grid in (x, y))
-    return between(source, source if x is y else target, terms, names + names)
+    return source, source if x is y else target
 
 
 def _diagonal(x: Grid, y: Grid) -> float:
@@ -78,6 +86,20 @@ def grid_transport(x: Grid, y: Grid, terms: Terms, solver: Sinkhorn) -> GridSolu
         return GridSolution.of_solution(_between_points(solver).solve(problem))
     watch = Watch(_started(solver, problem))
     return GridSolution.of_solution(reported([watch.over(problem).attempt(problem)], watch)[0])
+
+
+def grid_selves(problem: Problem, solver: Sinkhorn) -> list[GridSolution]:
+    """The solutions of both measures of a problem between grids with themselves."""
+    selves = [problem.on_source(), problem.on_target()]
+    distinct = selves[:1] if problem.source.equals(problem.target) else selves
+    if _is_on_grid(problem):
+        watch = Watch(solver)
+        attempts = [_started(watch.over(own), own).attempt(own) for own in distinct]
+        found = reported(attempts, watch)
+    else:
+        found = solve(_between_points(solver), distinct)
+    xx, *others = map(GridSolution.of_solution, found)
+    return [xx, others[0] if others else GridSolution.of_solution(xx.of(selves[1]))]
 
 
 class GridPairs:

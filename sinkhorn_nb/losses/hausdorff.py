@@ -17,14 +17,18 @@ from ..compression.hausdorff import Hausdorff
 from ..compression.hausdorff_gradient import gradient_of as compressed_gradient
 from ..compression.solution import CompressedSolution, with_value_error
 from ..gradients import LINEAR_TOL
-from ..gradients.reports import ImplicitGradient, at_home
+from ..gradients.reports import ImplicitGradient, at_home, with_report
 from ..measures.clouds import Named
+from ..measures.grid import Grid
+from ..measures.measure import Measure
 from ..problem import Problem
+from ..results.grid_results import GridSolution
 from ..results.solution import Solution
 from ..results.status import warned
 from ..solver import Sinkhorn, solve
 from ..terms import terms_with_one_price
 from .arguments import compared, usual
+from .grids import grid_problem, grid_selves, two_grids
 from .hausdorff_gradient import gradient_of
 
 # Of the tolerance: potentials, unlike dual values, have errors of the order of the marginal error
@@ -112,8 +116,10 @@ class HausdorffDivergence(Represented, RealNumber):
             If a linear system was not solved to the tolerance.
         """
         tol = validation.positive("tol", tol)
-        gradient = gradient_of(self.value, self.xx, self.yy, tol)
-        return at_home(warned(gradient), self.xx.home)
+        xx, yy = _between_points(self.xx), _between_points(self.yy)
+        found = warned(gradient_of(self.value, xx, yy, tol))
+        shaped = ImplicitGradient(*found.shaped(xx.problem.source, yy.problem.source))
+        return at_home(with_report(shaped, found.linear_solve), self.xx.home)
 
     def _facts(self) -> dict[str, object]:
         facts = self.xx._facts() | {
@@ -169,6 +175,11 @@ class CompressedHausdorffDivergence(HausdorffDivergence):
         return with_value_error(super()._facts(), self.value_error)
 
 
+def _between_points(solution: Solution) -> Solution:
+    """The solution, or that between the pixels as points, whose derivatives take all pairs."""
+    return solution.on_points if isinstance(solution, GridSolution) else solution
+
+
 def _pairing(own: Solution, other: Solution) -> float:
     """<a, grad F(a) - grad F(b)> for the measures a and b of the two self solutions."""
     problem, eps = own.problem.reduced, own.problem.eps
@@ -186,8 +197,8 @@ def _pairing(own: Solution, other: Solution) -> float:
 
 @validation.native_names
 def hausdorff_divergence(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Grid | Measure,
+    y: ArrayLike | Grid | Measure,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
@@ -208,8 +219,8 @@ def hausdorff_divergence(
 
     Parameters
     ----------
-    x, y : (n, d) and (m, d) array-likes
-        Points.
+    x, y : (n, d) and (m, d) array-likes, Grid, or Measure
+        Points, or images, whose gradients have their shapes.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0, uniform probabilities by default; of the same total mass unless reach is
         given.
@@ -266,6 +277,10 @@ def hausdorff_divergence(
     validation.points_first(x, y, a, b)
     solver = usual(solver)
     terms = terms_with_one_price(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    stricter = replace(solver, tol=SHARE * solver.tol, compression=None)
+    if isinstance(x, Grid) and isinstance(y, Grid):
+        problem = grid_problem(*two_grids(x, y, a, b), terms)
+        return HausdorffDivergence(*grid_selves(problem, stricter))
     pair, (home,) = compared([Named("x", x, "a", a)], [Named("y", y, "b", b)], terms)
     numbers = int(pair.sources[0]), int(pair.targets[0])
     source, target = (pair.clouds.measure(k) for k in numbers)
@@ -273,7 +288,6 @@ def hausdorff_divergence(
     if large is not None:
         return CompressedHausdorffDivergence(*large)
     selves = [Problem(source, source, *terms), Problem(target, target, *terms)]
-    stricter = replace(solver, tol=SHARE * solver.tol, compression=None)
     are_equal = source.equals(target)
     found = solve(stricter, selves[:1] if are_equal else selves)
     xx, *others = (own._with(compression=report).at(home) for own in found)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import validation
 from ..backends.cpu.threads import single_threaded_blas
-from ..common.array_types import ArrayLike, Coordinates, Floats
+from ..common.array_types import ArrayLike, Floats
 from ..common.caching import cached_property
 from ..common.real import RealNumber
 from ..common.representation import Represented
@@ -19,15 +19,19 @@ from ..gradients import Gradient
 from ..interop.arrays import HOST, Home
 from ..kernels.choice import with_points
 from ..marginals import Marginals
+from ..measures.grid import Grid
 from ..measures.measure import Measure
+from ..measures.pixels import everywhere
 from ..problem import Problem
 from ..terms import Terms
 from .arguments import comparable, with_all_points
+from .grids import cheaper_measures
 
 # The exponent of the distance in each kernel
 EXPONENTS = {"energy": 1.0, "gaussian": 2.0, "laplacian": 1.0}
 # Diameters in the temperature at which sums of exp(-C / eps) C are sums of C, to the last digit
 HOT = 2.0**60
+OF_ANY_MASS = 'pass kernel="gaussian" or "laplacian" with a blur'
 
 
 # There is no plan, whose marginals could be constrained: any masses are allowed.
@@ -87,16 +91,18 @@ class MMD(Represented, RealNumber):
             on_x.values,
             -on_y.values,
         )
-        return gradient.sent(self.home)
+        return gradient.shaped(source, target).sent(self.home)
 
     @cached_property
     def _potentials(self) -> tuple[_Potential, _Potential]:
         with single_threaded_blas():
-            return self._at(self.problem.source.points), self._at(self.problem.target.points)
+            return self._at(self.problem.source), self._at(self.problem.target)
 
-    def _at(self, points: Coordinates) -> _Potential:
-        """The potential of source - target at any points; rows without mass are points, too."""
-        query = Measure(points, np.ones(len(points)))
+    def _at(self, measure: Measure) -> _Potential:
+        """The potential of source - target at the points of a measure, also where it has no
+        mass.
+        """
+        query = everywhere(measure)
         of_source = self._sums(query.reduced, self.problem.source)
         of_target = self._sums(query.reduced, self.problem.target)
         values = query.expand(of_source.values - of_target.values)
@@ -107,9 +113,7 @@ class MMD(Represented, RealNumber):
         reduced = measure.reduced
         f, g = np.zeros(len(query)), np.zeros(len(reduced))
         kernel = with_points(
-            self.problem.kernel_between(
-                query.partition, reduced.partition, "float64", eps=self._eps
-            )
+            self.problem.kernel_between(query.partition, reduced.partition, "float64")
         )
         slopes = measure.mass * kernel.gradient_sums(f, g)
         if self.kernel == "energy":
@@ -117,19 +121,14 @@ class MMD(Represented, RealNumber):
         sums = kernel.transport(f, g, np.ones((len(g), 1)))[:, 0]
         return _Potential(measure.mass * sums, -slopes / self.problem.eps)
 
-    @property
-    def _eps(self) -> float:
-        problem = self.problem
-        return HOT * max(problem.diameter, 1e-300) if self.kernel == "energy" else problem.eps
-
     def _facts(self) -> dict[str, object]:
         sizes: dict[str, object] = {"n": len(self.problem.source), "m": len(self.problem.target)}
         return {"value": self.value, "kernel": self.kernel} | sizes
 
 
 def mmd(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Grid | Measure,
+    y: ArrayLike | Grid | Measure,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
@@ -140,8 +139,8 @@ def mmd(
 
     Parameters
     ----------
-    x, y : (n, d) and (m, d) array-likes
-        Points.
+    x, y : (n, d) and (m, d) array-likes, Grid, or Measure
+        Points, or images, whose gradients have their shapes.
     a, b : (n,) and (m,) array-likes, optional
         Weights >= 0; uniform probabilities by default. "energy" needs the same total mass.
     kernel : {"energy", "gaussian", "laplacian"}, default "energy"
@@ -162,7 +161,8 @@ def mmd(
 
     Notes
     -----
-    Cost: O((n + m)^2 d) time, once, and O(n + m) memory.
+    Cost: O((n + m)^2 d) time, once, and O(n + m) memory. Between grids, a few sweeps along the axes
+    or Fourier transforms.
 
     References
     ----------
@@ -182,22 +182,32 @@ def mmd(
     validation.same_unit("b", target.traits.mass_unit, "a", source.traits.mass_unit)
     if kernel == "energy":
         rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
-        cure = 'pass kernel="gaussian" or "laplacian" with a blur'
-        validation.equal_masses("b", target.weights, "a", source.weights, rounding, cure)
+        weights = target.weights, "a", source.weights
+        validation.equal_masses("b", *weights, rounding, OF_ANY_MASS)
+
     cost = cost_of(EXPONENTS[kernel])
-    eps = cost.eps(_length(kernel, blur, source, target))
+    length = _length(kernel, blur, source, target)
+    terms = Terms(cost.eps(length), cost, UNCONSTRAINED)
+    if isinstance(x, Grid) and isinstance(y, Grid) and _have_one_spacing(x, y):
+        source, target = cheaper_measures(x, y, terms)
     home = validation.home(x=x, y=y, a=a, b=b)
-    return MMD(kernel, Problem(source, target, *Terms(eps, cost, UNCONSTRAINED)), home)
+    return MMD(kernel, Problem(source, target, *terms), home)
+
+
+def _have_one_spacing(x: Grid, y: Grid) -> bool:
+    return validation.is_same_spacing(x.lattice.spacing, y.lattice.spacing)
 
 
 def _length(kernel: str, blur: float | None, source: Measure, target: Measure) -> float:
+    """The length of the kernel; the one of "energy" is the temperature at which it is summed."""
     if kernel == "energy":
         if blur is not None:
             raise TypeError(
                 f'blur: expected None for kernel="energy", which has no length, got {blur!r}; '
                 "leave it out"
             )
-        return 1.0
+        diameter = cost_of(EXPONENTS[kernel]).diameter(source, target)
+        return HOT * max(diameter, 1e-300)
     if blur is None:
         raise TypeError(
             f"blur: expected a length for kernel={kernel!r}, got None; pass blur=..., or "

@@ -10,12 +10,14 @@ from .. import validation
 from ..common.array_types import ArrayLike, Floats
 from ..common.real import RealNumber
 from ..common.representation import Represented, arrays
+from ..measures.grid import Grid
 from ..measures.measure import Measure
 from ..problem import Problem
 from ..results.solution import Solution
 from ..solver import Sinkhorn, solve
 from ..terms import terms_with_one_price
 from .arguments import between, usual
+from .grids import grid_transport
 
 
 class NegentropyGradient(NamedTuple):
@@ -88,7 +90,7 @@ class Negentropy(Represented, RealNumber):
 
 @validation.native_names
 def sinkhorn_negentropy(
-    x: ArrayLike,
+    x: ArrayLike | Grid | Measure,
     a: ArrayLike | None = None,
     *,
     blur: float | None = None,
@@ -106,8 +108,8 @@ def sinkhorn_negentropy(
 
     Parameters
     ----------
-    x : (n, d) array-like
-        Points.
+    x : (n, d) array-like, Grid, or Measure
+        Points, or an image, whose gradient has its shape.
     a : (n,) array-like, optional
         Weights >= 0, uniform probabilities by default.
     blur : float
@@ -162,6 +164,9 @@ def sinkhorn_negentropy(
     validation.points_first(x, None, a, None)
     solver = usual(solver)
     terms = terms_with_one_price(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
+    if isinstance(x, Grid):
+        validation.without_weights("a", a, "Grid")
+        return Negentropy(grid_transport(x, x, terms, solver))
     measure = Measure.of(x, a, ("x", "a"))
     problem: Problem = between(measure, measure, terms, ("x", "x", "a", "a"))
     return Negentropy(solve(solver, [problem])[0].at(validation.home(x=x, a=a)))

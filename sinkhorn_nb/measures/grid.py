@@ -27,7 +27,8 @@ class Grid(Represented):
     ----------
     weights : array-like with one to three axes
         Masses of the pixels, >= 0, with a positive sum. Only ratios matter to the plan; divide by
-        the sum to compare images as probabilities.
+        the sum to compare images as probabilities. Channels are no axis: an array that may be an
+        image with 3 or 4 of them is refused, unless each axis has its spacing.
     spacing : float or sequence of float, default 1.0
         Distance of neighboring pixels, one for all axes or one for each.
     origin : float or sequence of float, optional
@@ -56,7 +57,8 @@ class Grid(Represented):
     _traits: validation.Traits = field(init=False)
 
     def __post_init__(self) -> None:
-        weights, mass_rounding, unit = validation.image("weights", self.weights)
+        is_volume = np.shape(self.spacing) == (3,)
+        weights, mass_rounding, unit = validation.image("weights", self.weights, is_volume)
         weights.setflags(write=False)
         spacing = validation.spacing("spacing", self.spacing, weights.ndim)
         origin = 0.0 if self.origin is None else self.origin

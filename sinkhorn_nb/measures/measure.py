@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -40,6 +40,14 @@ class Reduction(NamedTuple):
     owner: Indices
 
 
+class Pixelated(Protocol):
+    """A grid, which has weights of its own."""
+
+    @property
+    def on_points(self) -> Measure:
+        """The measure of its pixels as points."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Measure(Represented):
     """The measure sum_i a_i delta_{x_i}.
@@ -59,7 +67,7 @@ class Measure(Represented):
     @classmethod
     def of(
         cls,
-        points: ArrayLike | Measure,
+        points: ArrayLike | Measure | Pixelated,
         weights: ArrayLike | None = None,
         names: tuple[str, str] = ("points", "weights"),
     ) -> Measure:
@@ -204,6 +212,10 @@ class Measure(Represented):
             return values
         values = values[self._reduction.owner]
         values[self.inert] = at_inert
+        return values
+
+    def shaped(self, values: Floats) -> Floats:
+        """Values per row, or rows of them, in the shape that results have: per pixel for images."""
         return values
 
     def collapse(self, values: Floats) -> Floats:

@@ -11,12 +11,21 @@ from .. import validation
 from ..backends.normal_forms import WEIGHT_ROUNDING
 from ..common.array_types import Booleans, Floats
 from ..common.caching import cached_property
+from .halving import Halving
 from .lattice import Lattice
 from .measure import Measure
 from .partition import Partition
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+def everywhere(measure: Measure) -> Measure:
+    """The measure with a mass of 1 at each row or pixel of another one."""
+    ones = np.ones(len(measure))
+    if isinstance(measure, GridMeasure):
+        return GridMeasure.on(measure.lattice, ones, validation.PLAIN)
+    return Measure(measure.points, ones)
 
 
 class GridOrder(Partition):
@@ -61,6 +70,10 @@ class Pixels(Measure):
         """The measure with weights per pixel, in any shape."""
         return cls(lattice.points, weights.ravel(), traits, lattice=lattice)
 
+    def shaped(self, values: Floats) -> Floats:
+        """Values per pixel, or rows of them, in the shape of the image."""
+        return self.lattice.shaped(values)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GridMeasure(Pixels):
@@ -88,11 +101,10 @@ class GridMeasure(Pixels):
         """The least distance of neighboring pixels."""
         return min(self.lattice.spacing)
 
-    @property
-    def halved(self) -> GridMeasure:
-        """The measure with half as many pixels along each axis."""
-        coarse = self.lattice.halved
-        return GridMeasure.on(coarse, self.lattice.cell_sums(self.weights), self.traits)
+    def halved(self, axes: tuple[int, ...]) -> GridMeasure:
+        """The measure with half as many pixels along some axes."""
+        halving = Halving(self.lattice, axes)
+        return GridMeasure.on(halving.coarse, halving.sums(self.weights), self.traits)
 
     def equals(self, other: Measure) -> bool:
         """Tell whether the other measure has the same pixels with the same masses."""

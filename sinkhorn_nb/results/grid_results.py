@@ -48,12 +48,12 @@ class GridSolution(Solution):
     @property
     def f(self) -> Floats:
         """The potential of the source, per pixel and in units of cost."""
-        return shaped(self.problem.source, super().f)
+        return self.problem.source.shaped(super().f)
 
     @property
     def g(self) -> Floats:
         """The potential of the target, per pixel and in units of cost."""
-        return shaped(self.problem.target, super().g)
+        return self.problem.target.shaped(super().g)
 
     @property
     def T(self) -> GridSolution:
@@ -74,12 +74,12 @@ class GridSolution(Solution):
         as (q, d).
         """
         if x_new is None:
-            return shaped(self.problem.source, super().map())
+            return self.problem.source.shaped(super().map())
         return super().map(x_new) if self._is_plain else self.on_points.map(x_new)
 
     def gradient(self) -> Gradient:
         """The gradient of the value: a and b in the pixels, x and y in their places."""
-        return _shaped(self.problem, super().gradient())
+        return super().gradient().shaped(self.problem.source, self.problem.target)
 
     @cached_property
     def on_points(self) -> Solution:
@@ -109,7 +109,8 @@ class GridSolution(Solution):
         on_map = flat("map", map, source, source.dimension)
         parts = flat("f", f, source), flat("g", g, target), on_map
         found = self.on_points.pullback(*parts, plan, tol)
-        return with_report(ImplicitGradient(*_shaped(self.problem, found)), found.linear_solve)
+        gradient = ImplicitGradient(*found.shaped(source, target))
+        return with_report(gradient, found.linear_solve)
 
     def pushforward(
         self,
@@ -127,7 +128,7 @@ class GridSolution(Solution):
         moves = flat("x", x, source, source.dimension), flat("y", y, target, source.dimension)
         changes = flat("a", a, source), flat("b", b, target)
         found = self.on_points.pushforward(*moves, *changes, tol, C)
-        of_f, of_g = shaped(source, found.f), shaped(target, found.g)
+        of_f, of_g = source.shaped(found.f), target.shaped(found.g)
         return with_report(Tangents(of_f, of_g, found.value), found.linear_solve)
 
     def hessian_vector_product(
@@ -178,11 +179,11 @@ class GridDivergence(Divergence):
     def potentials(self) -> tuple[Floats, Floats]:
         """(f_ab - f_aa, g_ab - g_bb) per pixel: the first variations of S_eps in a and b."""
         f, g = super().potentials
-        return shaped(self.xy.problem.source, f), shaped(self.xy.problem.target, g)
+        return self.xy.problem.source.shaped(f), self.xy.problem.target.shaped(g)
 
     def gradient(self) -> Gradient:
         """The gradient of S_eps: a and b in the pixels, x and y in their places."""
-        return _shaped(self.xy.problem, super().gradient())
+        return super().gradient().shaped(self.xy.problem.source, self.xy.problem.target)
 
     def hessian_vector_product(
         self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
@@ -206,7 +207,7 @@ def _hessian_product(
     dx = flat("dx", moves[0], source, source.dimension)
     dy = flat("dy", moves[1], target, source.dimension)
     found = on_points.hessian_vector_product(dx, dy, tol)
-    values = shaped(source, found.x), shaped(target, found.y)
+    values = source.shaped(found.x), target.shaped(found.y)
     return with_report(HessianProduct(*values), found.linear_solve)
 
 
@@ -218,17 +219,6 @@ def flat(name: str, value: ArrayLike | None, measure: Any, *last: int) -> Floats
     array = validation.real_array(name, value, f"a {shape} array").astype(np.float64)
     validation.shape(name, array, shape, "one number or row per pixel, in the image's shape")
     return array.reshape(-1, *last)
-
-
-def shaped(measure: Any, values: Floats) -> Floats:
-    """Values per pixel in the shape of the image."""
-    return _lattice(measure).shaped(values)
-
-
-def _shaped(problem: Problem, gradient: Gradient) -> Gradient:
-    source, target = problem.source, problem.target
-    x, y, a, b = gradient
-    return Gradient(shaped(source, x), shaped(target, y), shaped(source, a), shaped(target, b))
 
 
 def _lattice(measure: Any) -> Lattice:

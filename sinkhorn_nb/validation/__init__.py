@@ -25,6 +25,7 @@ from .digits import resolved, surely_resolved
 from .foreign import native_names, points_first, several_clouds
 from .grids import (
     image,
+    is_same_spacing,
     per_axis,
     same_spacing,
     spacing,
@@ -34,7 +35,7 @@ from .grids import (
 from .indices import indices
 from .masses import equal_masses, masses, one_mass, uniform, weights
 from .matrices import Costs, allowed, costs, is_symmetric, symmetric
-from .meaning import PLAIN, Traits, same_meaning, same_unit
+from .meaning import PLAIN, Traits, refuse_mask, same_meaning, same_unit
 from .settings import (
     at_most_one_of,
     blur,
@@ -75,6 +76,7 @@ __all__ = [
     "in_units_of_cost",
     "indices",
     "instance",
+    "is_same_spacing",
     "is_symmetric",
     "jobs",
     "levels",
@@ -92,6 +94,7 @@ __all__ = [
     "potential",
     "random_state",
     "real_array",
+    "refuse_mask",
     "resolved",
     "same_dimension",
     "same_length",

@@ -12,15 +12,22 @@ from .arrays import check_finite, converted, host_array, real_array
 
 MOST_AXES = 3
 CHANNELS = (3, 4)  # of colors, and with their opacity
+MANY = 16  # pixels along both other axes, from which numbers of any dtype may be colors, too
 LEAST_BLUR = 0.5  # in pixels: below, the plan between pixels is not that of the image
 
 
-def image(name: str, value: Any) -> tuple[Floats, float, str | None]:
+def image(name: str, value: Any, is_volume: bool = False) -> tuple[Floats, float, str | None]:
     """Convert to an array of pixels >= 0 with one to three axes; return the relative error of its
-    sum that the original dtype allows, and its unit, too.
+    sum that the original dtype allows, and its unit, too. A volume may have as many layers as
+    images have channels.
     """
     what = "an array of pixels, with one axis for each dimension"
     meaning.refuse_path(name, value, what)
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{name}: expected {what} without masked entries, got {np.ma.count_masked(value)} of "
+            f"them; pass {name}.filled(0) if masked pixels have no mass"
+        )
     raw = host_array(name, value, what)
     array = np.array(converted(name, value, raw, what), dtype=np.float64, order="C")
     if not 1 <= array.ndim <= MOST_AXES or array.size == 0:
@@ -28,12 +35,8 @@ def image(name: str, value: Any) -> tuple[Floats, float, str | None]:
             f"{name}: expected 1 to {MOST_AXES} axes with at least one pixel each, got shape "
             f"{array.shape}; pass one image, histogram or volume"
         )
-    if array.ndim == MOST_AXES and array.shape[-1] in CHANNELS and raw.dtype == np.uint8:
-        raise ValueError(
-            f"{name}: expected one number per pixel, got shape {array.shape} of uint8, which looks "
-            f"like an image with {array.shape[-1]} channels; pass one channel, {name}[..., 0], or "
-            f"their sum, {name}[..., :3].sum(axis=-1); if it is a volume, pass {name}.astype(float)"
-        )
+    if array.ndim == MOST_AXES and not is_volume:
+        _refuse_channels(name, array.shape, raw.dtype)
     check_finite(name, array)
     if (array < 0).any():
         where = [int(k) for k in np.unravel_index(np.argmin(array), array.shape)]
@@ -53,6 +56,20 @@ def image(name: str, value: Any) -> tuple[Floats, float, str | None]:
             f"{name}: expected a finite sum, got an overflow; divide the pixels by their largest"
         )
     return array, meaning.mass_rounding(raw.dtype, array.size), meaning.unit(name, value)
+
+
+def _refuse_channels(name: str, shape: tuple[int, ...], dtype: Any) -> None:
+    """Refuse three axes that may be those of an image with channels, last or first."""
+    for axis, first, colors in ((-1, "..., 0", "..., :3"), (0, "0", ":3")):
+        pixels = shape[:-1] if axis else shape[1:]
+        least = 1 if dtype == np.uint8 else MANY
+        if shape[axis] in CHANNELS and min(pixels) >= least:
+            raise ValueError(
+                f"{name}: expected one number per pixel, got shape {shape} of {dtype}, which "
+                f"looks like an image with {shape[axis]} channels; pass one channel, "
+                f"{name}[{first}], or their sum, {name}[{colors}].sum(axis={axis}); if it is a "
+                "volume, pass a spacing for each axis: spacing=(1, 1, 1)"
+            )
 
 
 def per_axis(name: str, value: Any, d: int) -> tuple[float, ...]:
@@ -87,6 +104,11 @@ def without_weights(name: str, weights: Any, kind: str) -> None:
         )
 
 
+def is_same_spacing(value: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Tell whether two grids have the same axes and pixels of the same size."""
+    return len(value) == len(other) and np.allclose(value, other, rtol=1e-9, atol=0)
+
+
 def same_spacing(
     name: str, value: tuple[float, ...], other_name: str, other: tuple[float, ...]
 ) -> None:
@@ -96,7 +118,7 @@ def same_spacing(
             f"{name}: expected a grid with {len(other)} axes like {other_name}, got {len(value)}; "
             "compare images with images and volumes with volumes"
         )
-    if not np.allclose(value, other, rtol=1e-9, atol=0):
+    if not is_same_spacing(value, other):
         raise ValueError(
             f"{name}: expected the spacing {_listed(other)} of {other_name}, got {_listed(value)}; "
             "resample one of them, such as with scipy.ndimage.zoom, or pass pixels as points: "

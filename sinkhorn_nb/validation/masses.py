@@ -12,6 +12,7 @@ from . import meaning
 from .arrays import check_finite, converted, host_array
 
 MASS_TOLERANCE = 1e-6
+REACH = "pass reach (rho for costs)"
 
 
 def uniform(name: str, value: Floats, n: int) -> None:
@@ -83,20 +84,26 @@ def equal_masses(
     other_name: str,
     other: Floats,
     rounding: float = 0.0,
-    cure: str = "pass reach (rho for costs)",
+    cure: str | None = REACH,
 ) -> None:
     """Check that both measures have the same mass, up to the rounding of their weights; the cure
-    serves measures of different masses.
+    serves measures of different masses; None if nothing does.
     """
     mass, other_mass = value.sum(), other.sum()
     if abs(mass - other_mass) > max(MASS_TOLERANCE, rounding) * max(mass, other_mass):
+        alternative = "" if cure is None else f", or {cure}"
         raise ValueError(
             f"{name}: expected the total mass of {other_name} ({other_mass:.9g}), got {mass:.9g}; "
-            f"divide each of them by its sum to compare probabilities, or {cure}"
+            f"divide each of them by its sum to compare probabilities{alternative}"
         )
 
 
-def one_mass(names: Sequence[str], weights: Sequence[Floats], roundings: Sequence[float]) -> None:
+def one_mass(
+    names: Sequence[str],
+    weights: Sequence[Floats],
+    roundings: Sequence[float],
+    cure: str | None = REACH,
+) -> None:
     """Check that any two of many measures have the same mass, up to the rounding of their
     weights.
     """
@@ -108,6 +115,5 @@ def one_mass(names: Sequence[str], weights: Sequence[Floats], roundings: Sequenc
         )
         if differ.any():
             j = int(np.argmax(differ))
-            equal_masses(
-                names[j], weights[j], names[k], weights[k], max(roundings[j], roundings[k])
-            )
+            rounding = max(roundings[j], roundings[k])
+            equal_masses(names[j], weights[j], names[k], weights[k], rounding, cure)

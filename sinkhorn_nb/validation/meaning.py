@@ -67,11 +67,13 @@ def refuse_what_numpy_misreads(name: str, value: Any, what: str) -> None:
             f"{name}: expected {what}, got a sparse {type(value).__name__}; pass {name}.toarray(), "
             "or first reduce the number of columns"
         )
-    if any(np.ma.is_masked(part) for part in _parts(value)):
-        _refuse_mask(name, value, what)
+    refuse_mask(name, value, what)
 
 
-def _refuse_mask(name: str, value: Any, what: str) -> None:
+def refuse_mask(name: str, value: Any, what: str) -> None:
+    """Refuse masked entries, whose masks numpy.asarray drops."""
+    if not any(np.ma.is_masked(part) for part in _parts(value)):
+        return
     mask = np.ma.getmaskarray(np.ma.array(value))
     rows = ".any(axis=1)" if mask.ndim == 2 else ""
     raise ValueError(

@@ -31,17 +31,18 @@ def exponentials(L, first, tops, E):
 
 @kernel
 def logarithms(sums, tops, first, out):
-    """Write the logarithms of the sums, transposed, to the columns of `out` from `first` on; tell
+    """Write the logarithms of the sums (n_out, lines) to the columns of `out` from `first` on; tell
     whether none of them underflowed.
     """
     wide_vectors()
     is_exact = True
-    for i in range(sums.shape[1]):
-        row = out[i]
-        for r in range(len(sums)):
-            total = sums[r, i]
+    for i in range(len(sums)):
+        column = sums[i]
+        row = out[i, first : first + len(tops)]
+        for r in range(len(tops)):
+            total = column[r]
             is_empty = tops[r] <= EMPTY
             if total < SMALLEST and not is_empty:
                 is_exact = False
-            row[first + r] = NOTHING if is_empty else log2(max(total, SMALLEST)) + tops[r]
+            row[r] = NOTHING if is_empty else log2(max(total, SMALLEST)) + tops[r]
     return is_exact

@@ -51,9 +51,9 @@ class Axis:
 
     @property
     def matrix(self):
-        """The kernel as an (n, n_out) matrix."""
+        """The kernel as an (n_out, n) matrix."""
         if self._matrix is None:
-            distances = np.arange(self.n_out) + self.offset - np.arange(self.n)[:, None]
+            distances = np.arange(self.n_out)[:, None] + self.offset - np.arange(self.n)
             matrix = np.exp2(-0.5 * self.c * distances**2)
             matrix[matrix < SMALLEST_ENTRY] = 0.0
             self._matrix = matrix
@@ -122,7 +122,7 @@ def _multiplied(axis, lines, first, last, out):
     exps = np.empty((last - first, axis.n))
     tops = np.empty(last - first)
     exponentials(lines, first, tops, exps)
-    return logarithms(exps @ axis.matrix, tops, first, out)
+    return logarithms(axis.matrix @ exps.T, tops, first, out)
 
 
 def logarithm(weights):
