@@ -38,7 +38,7 @@ class Moving(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What is kept of the pairs of a row with some columns."""
+    """Work space: numbers of the pairs of a row with some columns."""
 
     squares: Any
     approaches: Any  # <x_i - y_j, dx_i - dy_j>
@@ -66,7 +66,7 @@ def curvatures(own, other, kind, eps):
 
 @kernel
 def panel_curvatures(own, other, kind, eps, first, last, changes, means):
-    """Add the rows from first to last; returns whether all pairs have second derivatives."""
+    """Add the rows from first to last. Returns whether all pairs have second derivatives."""
     wide_vectors()
     m = len(other.exponents)
     scratch = Scratch(np.empty(COLUMNS), np.empty(COLUMNS), np.empty(COLUMNS), np.empty(COLUMNS))
@@ -144,7 +144,7 @@ def _add(own, other, i, j0, j1, scratch, changes, means):
 
 @kernel
 def _part(own, other, kind, i, j0, j1, scratch):
-    """Whether a pair with mass and without a slope moves apart."""
+    """Tell whether a pair with mass and without a slope moves apart."""
     for j in range(j0, j1):
         if slope(kind, scratch.squares[j - j0]) == 0.0 and other.have_mass[j]:
             for k in range(len(other.points)):
