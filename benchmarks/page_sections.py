@@ -16,6 +16,7 @@ HEADS = {
     "count": "count",
     "ms_a_pair": "ms per pair",
     "overhead_ms": "over the call with arrays, ms",
+    "passes": "passes",
     "relative_error_of_value": "error of the value",
     "relative_error": "error of the value",
     "times_scikit_learn": "times scikit-learn",

@@ -111,6 +111,8 @@ def test_forward_mode_of_maps_and_soft_operations_is_refused_with_the_cure():
             torch.func.jvp(call, (x,), (x,))
 
 
+# torch reads the grad of all inputs of what it compiles, leaves or not
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_torch_compile_breaks_the_graph_and_nothing_else():
     x, y = clouds()
 
