@@ -19,12 +19,9 @@ SUM = True
 CACHE = os.environ.get("SINKHORN_NB_CACHE", "")
 NO_CACHE = "off"
 
-# Nobody calls compiled code through a pointer; numba would make one for each function
-WITHOUT_POINTER = {"no_cfunc_wrapper": True}
-
 # Scalar functions that the kernels of all backends call; no fast-math flags: some compare with
 # infinity.
-formula = register_jitable(**WITHOUT_POINTER)
+formula = register_jitable(no_cfunc_wrapper=True)
 
 
 def kernel(function):
@@ -34,21 +31,6 @@ def kernel(function):
     return _compiled(function, SUM)
 
 
-def part(function):
-    """Compile a loop into the kernels that call it. As a kernel it would take longer, for the code
-    with which Python calls it.
-    """
-    return register_jitable(fastmath=SUM, **WITHOUT_POINTER)(function)
-
-
-def overload(function, fastmath=None):
-    """Choose the compiled code of a function by the types of its arguments, like
-    `numba.extending.overload`; it has the flags of its caller unless some are given.
-    """
-    flags = {} if fastmath is None else {"fastmath": fastmath}
-    return extending.overload(function, jit_options=flags | WITHOUT_POINTER)
-
-
 def exact_kernel(function):
     """Compile a loop like `kernel`, but with the arithmetic as it is written, so that the bits of
     each point do not depend on the others.
@@ -56,13 +38,39 @@ def exact_kernel(function):
     return _compiled(function, False)
 
 
+# Callees are compiled into their callers. Otherwise the process that compiles them links other code
+# than a process that loads them from the cache, and the last bits differ.
+OPTIONS = {"forceinline": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+# Numba compiles what a function calls once for each set of the caller's options; therefore inner
+# loops have those of overloads.
+CALLED = {"fastmath": SUM, **OPTIONS}
+
+
+def inner(function):
+    """Compile a loop like `kernel`, for calls by other kernels alone: it is no kernel by itself,
+    and has neither a wrapper for Python nor a file in the cache.
+    """
+    return register_jitable(**CALLED)(function)
+
+
+def leaf(function):
+    """Compile a loop like `inner` that makes and returns no arrays: without the code that counts
+    references, it is compiled in a fraction of the time.
+    """
+    return register_jitable(_nrt=False, **CALLED)(function)
+
+
+def overload(function, fastmath=None):
+    """Choose the code of a function by the types of its arguments, like
+    `numba.extending.overload`, without a pointer for C to each; it has the flags of its caller
+    unless some are given.
+    """
+    flags = {} if fastmath is None else {"fastmath": fastmath}
+    return extending.overload(function, jit_options=flags | {"no_cfunc_wrapper": True})
+
+
 def _compiled(function, fastmath):
-    # Callees are compiled into their callers. Otherwise the process that compiles them links other
-    # code than a process that loads them from the cache, and the last bits differ.
-    options = {
-        "nogil": True, "forceinline": True, "fastmath": fastmath, "error_model": "numpy",
-        **WITHOUT_POINTER,
-    }  # fmt: skip
+    options = {"nogil": True, "fastmath": fastmath, **OPTIONS}
     if config.DISABLE_JIT:
         return _refusing(function)
     return njit(**options)(function) if CACHE == NO_CACHE else _cached(function, options)

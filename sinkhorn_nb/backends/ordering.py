@@ -1,6 +1,6 @@
 """The compiled part of the partition: median cuts of a point cloud, level by level, in place."""
 
-from .jit import kernel, part
+from .jit import kernel, leaf
 
 
 @kernel
@@ -22,7 +22,7 @@ def median_cuts(points, order, depth):
             _select(points, order, _widest(points, start, stop), start, stop - 1, cut)
 
 
-@part
+@leaf
 def _widest(points, start, stop):
     best, largest = 0, -1.0
     for k in range(points.shape[1]):
@@ -39,7 +39,7 @@ def _widest(points, start, stop):
     return best
 
 
-@part
+@leaf
 def _select(points, order, k, low, high, cut):
     """Quickselect: afterwards no row before `cut` exceeds any row after it in coordinate k."""
     while low < high:

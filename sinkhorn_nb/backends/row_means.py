@@ -8,7 +8,7 @@ import numpy as np
 
 from .cpu.threads import run
 from .elementary import LOW64, exp2_within
-from .jit import kernel, part, wide_vectors
+from .jit import kernel, leaf, wide_vectors
 from .pointwise import scaled_cost
 
 COLUMNS = 512  # at a time: their exponents and coordinates stay in the cache of a core
@@ -71,7 +71,7 @@ def panel_means(x, y, G, cost, first, last, logs, means):
             moments[k] /= total
 
 
-@part
+@leaf
 def _exponents(x, y, G, j0, j1, row):
     """row_j = G_j + <x, y_j>; their maximum."""
     for j in range(len(row)):
@@ -87,7 +87,7 @@ def _exponents(x, y, G, j0, j1, row):
     return highest
 
 
-@part
+@leaf
 def _exponents_of_cost(x, y, G, cost, j0, j1, row):
     """row_j = G_j - cost(|x - y_j|^2); their maximum."""
     row[:] = 0.0
@@ -103,7 +103,7 @@ def _exponents_of_cost(x, y, G, cost, j0, j1, row):
     return highest
 
 
-@part
+@leaf
 def _exponentiate(top, row):
     """row_j = 2^(row_j - top); their sum."""
     for j in range(len(row)):
@@ -114,7 +114,7 @@ def _exponentiate(top, row):
     return total
 
 
-@part
+@leaf
 def _inner(a, b):
     total = 0.0
     for j in range(len(a)):

@@ -4,7 +4,7 @@ it.
 
 import numpy as np
 
-from .jit import kernel, part
+from .jit import kernel, leaf
 
 # Leading parts of the masses are multiples of its inverse, so they are summed without rounding
 EXACT = 2.0**52
@@ -69,7 +69,7 @@ def staircase(A, B):
     return rows[:count].copy(), columns[:count].copy()
 
 
-@part
+@leaf
 def _cost(x, y, p):
     return abs(x - y) ** p / p
 

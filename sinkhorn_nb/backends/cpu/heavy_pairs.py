@@ -10,7 +10,7 @@ import numpy as np
 
 from ..bit_masks import LANES, lowest_bit, positive_bits
 from ..elementary import exp2
-from ..jit import kernel, part, wide_vectors
+from ..jit import inner, kernel, leaf, wide_vectors
 from ..pointwise import exponent
 from .kernels import _columns, _rows, _same_tile, _scratch
 from .threads import run
@@ -102,7 +102,7 @@ def panel_heavy(x, y, starts, runs, first, last, theta, most, row_sums, column_s
     return rows[:n_pieces], ends[:n_pieces], columns[:count]
 
 
-@part
+@inner
 def _split(cost, xi, Fi, ai, y, G, b, theta, partial, excess):
     """Sums over the light pairs of one row of a tile, also by column. excess_j becomes p_ij
     max(a_i, b_j) - theta where this is positive, and 0 elsewhere.
@@ -124,7 +124,7 @@ def _split(cost, xi, Fi, ai, y, G, b, theta, partial, excess):
     return total, above
 
 
-@part
+@leaf
 def list_columns(excess, start, columns, count):
     """Append the columns of heavy pairs, of a padded tile, to a list; return its new length."""
     for j in range(0, len(excess), LANES):
@@ -136,7 +136,7 @@ def list_columns(excess, start, columns, count):
     return count
 
 
-@part
+@inner
 def longer(values, count, more):
     """A copy of the first values of a list, with twice the room for them and some more."""
     out = np.empty(2 * (count + more), values.dtype)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..elementary import exp2
-from ..jit import kernel, part, wide_vectors
+from ..jit import inner, kernel, leaf, wide_vectors
 from .tile_weights import row_sum, times_cost, times_inner
 from .tiles import (
     add_sums,
@@ -109,7 +109,7 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
                 maxima[i] = new
 
 
-@part
+@inner
 def log_sum(row, half):
     """max_j row_j and sum_j 2^(row_j - max). The maximum is taken by halves: LLVM does not
     vectorize a plain one.
@@ -129,7 +129,7 @@ def log_sum(row, half):
     return largest, total
 
 
-@part
+@leaf
 def larger(x, y, out):
     """out_k is the larger of x_k and y_k."""
     wide_vectors()
@@ -171,7 +171,7 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
                     out[i0 + i, n_sums + k] += product[i, k]
 
 
-@part
+@leaf
 def _same_tile(runs, first, last):
     """The end of the runs, starting with first, that lie in one tile."""
     stop = first
@@ -180,7 +180,7 @@ def _same_tile(runs, first, last):
     return stop
 
 
-@part
+@inner
 def _columns(x, s, y, t, B):
     """The columns' part of the exponents between tiles s and t, and the vector from t's center to
     s's center.
@@ -192,7 +192,7 @@ def _columns(x, s, y, t, B):
     return d
 
 
-@part
+@inner
 def _rows(x, runs, r, d, reference, A):
     """The rows' part of the exponents for a run, and the start and stop of its rows."""
     i0, i1 = runs.starts[r], runs.stops[r]
@@ -200,7 +200,7 @@ def _rows(x, runs, r, d, reference, A):
     return i0, i1
 
 
-@part
+@inner
 def _scratch(like):
     """Scratch memory for a tile of products, A, B and sums of columns."""
     dtype = like.dtype

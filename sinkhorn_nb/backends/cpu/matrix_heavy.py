@@ -5,7 +5,7 @@ from scipy.sparse import csr_array
 
 from ..elementary import exp2
 from ..heavy_pairs import HeavyPairs
-from ..jit import kernel, part, wide_vectors
+from ..jit import inner, kernel, wide_vectors
 from .heavy_pairs import (
     FIRST_ROOM,
     NOTHING,
@@ -84,7 +84,7 @@ def panel_heavy_lines(lines, first, last, sides, limits, row_sums, column_sums):
     return rows[:n_done], ends[:n_done], columns[:count]
 
 
-@part
+@inner
 def _split(costs, per_cost, Fr, ar, G, b, theta, partial, excess):
     """The sums over the light pairs of a stretch of a line, and its excess, as `_split` of
     `heavy_pairs` has them.

@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 
 from ..elementary import exp2
-from ..jit import kernel, overload, part, wide_vectors
+from ..jit import kernel, leaf, overload, wide_vectors
 from .kernels import log_sum
 from .tiles import PAD
 
@@ -86,7 +86,7 @@ def panel_self_sums(lines, first, last, F, a, sums):
         sums[i] += row_sum
 
 
-@part
+@leaf
 def _add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
     """sum_j b_j p_rj over a stretch of a line, whose terms are stored unless `terms` is None."""
     wide_vectors()
@@ -101,7 +101,7 @@ def _add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
     return total
 
 
-@part
+@leaf
 def _gathered(terms, places):
     """The sum of the terms at some places."""
     total = terms[0] - terms[0]
@@ -149,7 +149,7 @@ def panel_column_log_sums(lines, start, stop, F, maxima, sums):
         _update_log_sums(own, lines.per_cost, F[r], maxima[start:stop], sums[start:stop])
 
 
-@part
+@leaf
 def _update_log_sums(costs, per_cost, Fr, maxima, sums):
     wide_vectors()
     for j in range(len(costs)):
@@ -193,7 +193,7 @@ def panel_column_products(lines, bounds, F, G, derivative, V, out):
                 out[j0 + j, k] += product[j, k]
 
 
-@part
+@leaf
 def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
     """p of the lines r0 to r1 and the columns j0 to j1, times the costs unless `derivative` is
     None; 0 where the cost is infinite.
@@ -206,7 +206,7 @@ def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
     return tile
 
 
-@part
+@leaf
 def _fill_line(costs, per_cost, Fr, G, derivative, out):
     wide_vectors()
     for j in range(len(costs)):

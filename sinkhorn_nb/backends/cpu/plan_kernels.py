@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import kernel, overload, part, wide_vectors
+from ..jit import kernel, leaf, overload, wide_vectors
 from ..pointwise import Given, add_terms, entry, half_cost, log_root
 from .plan_selection import count_above, cut_down, invert, keep
 
@@ -177,7 +177,7 @@ def panel_draws(p, first, last, starts, targets, columns):
                 columns[head:stop] = _last_positive(p, i, squares, tile)
 
 
-@part
+@leaf
 def _last_positive(p, i, squares, tile):
     """The last column of row i whose entry is above 0; 0 if there is none."""
     for j0 in range((len(p.G) - 1) // DRAWN * DRAWN, -1, -DRAWN):
@@ -189,7 +189,7 @@ def _last_positive(p, i, squares, tile):
     return 0
 
 
-@part
+@leaf
 def _fill(p, i0, i1, j0, j1, squares, tile):
     """tile_ij = P_ij for the rows i0 to i1 and the columns j0 to j1."""
     _squares(p, i0, i1, j0, j1, squares)
@@ -197,7 +197,7 @@ def _fill(p, i0, i1, j0, j1, squares, tile):
         _exponentiate(p.cost, p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], tile[i - i0])
 
 
-@part
+@leaf
 def _squares(p, i0, i1, j0, j1, squares):
     """squares_ij = |x_i - y_j|^2, or the sum that the kind of cost depends on."""
     x, y = p.x, p.y
@@ -232,28 +232,28 @@ def _overload_copy_given(cost, i0, i1, j0, j1, sums):
     return lambda cost, i0, i1, j0, j1, sums: None
 
 
-@part
+@leaf
 def _set_squares(cost, xi, y0, y1, y2, y3, row):
     wide_vectors()
     for j in range(len(y0)):
         row[j] = add_terms(cost, 0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
 
 
-@part
+@leaf
 def _add_squares(cost, xi, y0, y1, y2, y3, row):
     wide_vectors()
     for j in range(len(y0)):
         row[j] = add_terms(cost, row[j], xi, (y0[j], y1[j], y2[j], y3[j]))
 
 
-@part
+@leaf
 def _exponentiate(cost, Fi, G, scale, highest, squares, out):
     wide_vectors()
     for j in range(len(G)):
         out[j] = entry(log_root(Fi, G[j], half_cost(cost, scale, squares[j])), highest)
 
 
-@part
+@leaf
 def _exponentiate_few(cost, xi, y0, y1, y2, y3, Fi, G, scale, highest, out):
     """The same from the points, without stored squares."""
     wide_vectors()
@@ -262,7 +262,7 @@ def _exponentiate_few(cost, xi, y0, y1, y2, y3, Fi, G, scale, highest, out):
         out[j] = entry(log_root(Fi, G[j], half_cost(cost, scale, square)), highest)
 
 
-@part
+@leaf
 def _sum_entries(cost, Fi, G, scale, highest, squares):
     wide_vectors()
     total = 0.0
@@ -271,7 +271,7 @@ def _sum_entries(cost, Fi, G, scale, highest, squares):
     return total
 
 
-@part
+@leaf
 def _sum_logs(cost, Fi, G, scale, highest, squares):
     wide_vectors()
     total = 0.0

@@ -1,9 +1,9 @@
 """Choose entries of a row of a plan: the largest ones, and those at running sums."""
 
-from ..jit import part, wide_vectors
+from ..jit import leaf, wide_vectors
 
 
-@part
+@leaf
 def count_above(row, floor):
     """Number of entries above the floor."""
     wide_vectors()
@@ -13,7 +13,7 @@ def count_above(row, floor):
     return count
 
 
-@part
+@leaf
 def keep(row, j0, floor, kept, where, count):
     """Append the entries above the floor to the candidates; return the number of candidates."""
     for j in range(len(row)):
@@ -24,7 +24,7 @@ def keep(row, j0, floor, kept, where, count):
     return count
 
 
-@part
+@leaf
 def cut_down(kept, where, count, k, scratch):
     """Keep the k largest candidates, the first of equal ones, in their order; return the least of
     them.
@@ -42,7 +42,7 @@ def cut_down(kept, where, count, k, scratch):
     return floor
 
 
-@part
+@leaf
 def kth_largest(values, count, k):
     """Hoare's selection; the values are reordered."""
     low = 0
@@ -69,7 +69,7 @@ def kth_largest(values, count, k):
     return values[k - 1]
 
 
-@part
+@leaf
 def invert(row, j0, done, after, targets, columns, head, stop):
     """Set the columns of draws from head on with targets below `after`, the sum at the tile's end;
     return the next.

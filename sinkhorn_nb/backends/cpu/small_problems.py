@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
+from numba.extending import overload
 
-from ..jit import kernel, overload
+from ..jit import kernel
 from ..normal_forms import ends_of, sizes_of
 from ..small_rules import NO_VALUE, Aim
 from .small_begin import start

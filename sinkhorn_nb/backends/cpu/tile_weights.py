@@ -3,7 +3,7 @@
 import numpy as np
 from numba import types
 
-from ..jit import SUM, overload, part, wide_vectors
+from ..jit import SUM, leaf, overload, wide_vectors
 from ..pointwise import add_terms, scaled_cost, slope
 from .tiles import point
 
@@ -64,7 +64,7 @@ def _overload_times_cost(cost, derivative, pairs, x, y):
     return multiplied
 
 
-@part
+@leaf
 def row_sum(row):
     """The sum of a row of a tile."""
     wide_vectors()
