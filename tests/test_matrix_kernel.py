@@ -1,10 +1,12 @@
 """Passes over a matrix, in both orders of memory, against dense sums."""
 
+import numba
 import numpy as np
 import pytest
 from scipy.special import logsumexp
 
 from sinkhorn_nb import Measure, Problem, validation
+from sinkhorn_nb.backends.cpu import matrix_kernels
 from sinkhorn_nb.costs import MatrixCost
 
 EPS = 0.02
@@ -145,3 +147,29 @@ def test_kernels_between_some_rows_and_columns_read_only_these(share, sides, ord
     expected = logsumexp(-part / EPS, axis=1) - np.log(part.shape[1])
     np.testing.assert_allclose(kernel.log_sums(f, g)[0], expected, atol=1e-11)
     np.testing.assert_allclose(kernel.softmin(g), -EPS * expected, atol=1e-12)
+
+
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+def line_sum(costs, G, b, terms):
+    return matrix_kernels.add_line(costs, G.dtype.type(1.5), G[0], b[0], G, b, None, terms)
+
+
+@pytest.mark.parametrize("m", [10, 20, 45])
+def test_sums_do_not_depend_on_where_arrays_lie(m):
+    """Compiled loops test whether arrays overlap, and take those for it that lie close together."""
+    values = np.random.default_rng(m).random((3, m)).astype(np.float32)
+    memory = np.zeros(1000, np.float32)
+    terms = memory[600 + matrix_kernels.APART :][:m]
+    sums = set()
+    for starts in ((0, 200, 400), (600 - m, 200, 400), (0, 600 - m, 400), (0, 200, 600 - m)):
+        arrays = [memory[start : start + m] for start in starts]
+        for array, value in zip(arrays, values, strict=True):
+            array[:] = value
+        sums.add(float(line_sum(*arrays, terms)))
+    assert len(sums) == 1
+
+
+def test_terms_have_room_of_their_own():
+    terms = matrix_kernels.room_for_terms(np.zeros(7, np.float32))
+    assert terms.shape == (7,) and terms.dtype == np.float32
+    assert terms.ctypes.data - terms.base.ctypes.data >= 256

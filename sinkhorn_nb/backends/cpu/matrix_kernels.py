@@ -10,12 +10,13 @@ import numpy as np
 from numba import types
 
 from ..elementary import exp2
-from ..jit import kernel, leaf, overload, wide_vectors
+from ..jit import inner, kernel, leaf, overload, wide_vectors
 from .kernels import log_sum
 from .tiles import PAD
 
 COLUMNS = 1024  # at a time: their numbers stay in the cache of a core
 ROWS = 64  # at a time, of products
+APART = 64  # numbers between arrays: as many as a step of a compiled loop treats
 # An infinite cost, in units of eps / log2(e)
 FORBIDDEN = 1e30
 
@@ -53,12 +54,12 @@ def panel_sums(lines, first, last, sides, clusters, row_sums, column_sums, parts
     """
     wide_vectors()
     F, a, G, b = sides
-    terms = None if parts is None else np.empty_like(G)
+    terms = None if parts is None else room_for_terms(G)
     for r in range(first, last):
         own = lines.costs[lines.rows[r]]
         for j0 in range(0, len(G), COLUMNS):
             j1 = min(j0 + COLUMNS, len(G))
-            row_sums[r] += _add_line(
+            row_sums[r] += add_line(
                 own[j0:j1], lines.per_cost, F[r], a[r], G[j0:j1], b[j0:j1],
                 stretch(column_sums, j0, j1), stretch(terms, j0, j1),
             )  # fmt: skip
@@ -80,14 +81,14 @@ def panel_self_sums(lines, first, last, F, a, sums):
         row_sum = float(a[i] * exp2((F[i] + F[i]) - scaled(own[i], lines.per_cost)))
         for j0 in range(i + 1, len(F), COLUMNS):
             j1 = min(j0 + COLUMNS, len(F))
-            row_sum += _add_line(
+            row_sum += add_line(
                 own[j0:j1], lines.per_cost, F[i], a[i], F[j0:j1], a[j0:j1], sums[j0:j1], None
             )
         sums[i] += row_sum
 
 
 @leaf
-def _add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
+def add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
     """sum_j b_j p_rj over a stretch of a line, whose terms are stored unless `terms` is None."""
     wide_vectors()
     total = per_cost - per_cost
@@ -99,6 +100,14 @@ def _add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
         if terms is not None:
             terms[j] = b[j] * p
     return total
+
+
+@inner
+def room_for_terms(G):
+    """An array like G, apart from all others: a loop that stores and sums adds in another order if
+    it stores closely behind an array that it reads.
+    """
+    return np.empty(APART + len(G), G.dtype)[APART:]
 
 
 @leaf
