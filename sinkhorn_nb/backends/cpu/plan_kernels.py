@@ -127,8 +127,9 @@ def panel_largest(p, first, last, indices, values):
                     counts[r] = k
         for r in range(i1 - i0):
             cut_down(kept[r], where[r], counts[r], k, scratch)
-            indices[i0 + r] = where[r][:k]
-            values[i0 + r] = kept[r][:k]
+            for c in range(k):  # assigned slices would bring error texts into the compiled code
+                indices[i0 + r, c] = where[r, c]
+                values[i0 + r, c] = kept[r, c]
 
 
 @kernel
@@ -147,7 +148,8 @@ def panel_draws(p, first, last, starts, targets, columns):
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
         done[:] = 0
-        heads[: i1 - i0] = starts[i0:i1]
+        for i in range(i0, i1):
+            heads[i - i0] = starts[i]
         left = starts[i1] - starts[i0]
         j0 = 0
         while left > 0 and j0 < len(p.G):

@@ -29,7 +29,8 @@ def cut_down(kept, where, count, k, scratch):
     """Keep the k largest candidates, the first of equal ones, in their order; return the least of
     them.
     """
-    scratch[:count] = kept[:count]
+    for c in range(count):
+        scratch[c] = kept[c]
     floor = kth_largest(scratch, count, k)
     ties = k - count_above(kept[:count], floor)
     size = 0
