@@ -202,7 +202,7 @@ def panel_column_products(lines, bounds, F, G, derivative, V, out):
                 out[j0 + j, k] += product[j, k]
 
 
-@leaf
+@inner
 def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
     """p of the lines r0 to r1 and the columns j0 to j1, times the costs unless `derivative` is
     None; 0 where the cost is infinite.
