@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Reported(Protocol):
-    """What all derivatives here have beside their values."""
+    """Derivatives with the report of the linear system that was solved for them."""
 
     linear_solve: LinearSolve
 

@@ -13,7 +13,7 @@ from ..costs import Cost
 
 
 class PairSettings(NamedTuple):
-    """How the pairs of a kernel are computed."""
+    """The cost, temperature, precision and backend of all pairs of a kernel."""
 
     cost: Cost
     eps: float
