@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backends.cpu.compressed_moments import bounding_box
+from ..backends.cpu.compressed_sums import bounding_box
 from ..common.array_types import Floats
 from ..common.caching import cached_property, know
 from ..costs import SQUARED_EUCLIDEAN
