@@ -183,7 +183,7 @@ class Rounds:
         """The cells of the grid, cut by the stretch of the map; their nodes, and the fine cells."""
         if before is None:
             solution = self._between_nodes.rough(nodes)
-            earlier = nodes
+            earlier: list[Nodes | None] = [None, None]
         else:
             solution = before.solutions[0]
             earlier = [part.nodes for part in before.parts]

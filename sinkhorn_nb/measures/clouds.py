@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import validation
+from ..backends.cpu.flat_rows import flat_rows
 from ..backends.normal_forms import Forms, Rows, ends_of, normal_forms
 from ..common.array_types import Booleans, Coordinates, Floats, Indices
 from ..common.caching import cached_property, know
@@ -110,17 +111,16 @@ class Clouds:
         """Make the clouds of plain arrays, or return None if any of their numbers may be wrong."""
         sizes = [x.shape[0] for x in points]
         dimensions = [x.shape[1] for x in points]
-        x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
-        uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
+        x, are_finite = flat_rows(points)
+        uniform = {n: np.broadcast_to(1 / n, n) for n in set(sizes)}
         a = np.concatenate(
             [uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)]
         )
         rows = Rows(
             x, a, ends_of(sizes), ends_of(np.multiply(sizes, dimensions)), np.array(dimensions)
         )
-        if not (np.isfinite(x).all() and 0 <= a.min() and a.max() <= LARGEST_WEIGHT):
-            return None
-        if not all(a is None for a in weights) and not np.add.reduceat(a, rows.ends[:-1]).min() > 0:
+        are_uniform = all(a is None for a in weights)
+        if not are_finite or not (are_uniform or _are_weights(a, rows.ends)):
             return None
         return cls(sizes, dimensions, rows, np.array([x.dtype == np.float32 for x in points]))
 
@@ -214,6 +214,13 @@ class Clouds:
         ):
             return False
         return validation.surely_resolved(terms.blur, self._rows.x.min(), self._rows.x.max(), dtype)
+
+
+def _are_weights(values: Floats, ends: Indices) -> bool:
+    """Whether each cloud has finite weights >= 0, not all zero."""
+    if not (0 <= values.min() and values.max() <= LARGEST_WEIGHT):
+        return False
+    return bool(np.add.reduceat(values, ends[:-1]).min() > 0)
 
 
 class CloudPairs(NamedTuple):

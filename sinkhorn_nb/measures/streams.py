@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import validation
-from ..backends.cpu.compressed_moments import UNIT, moments_of_cells
-from ..backends.cpu.compressed_sums import bounding_box
+from ..backends.cpu.compressed_moments import moments_of_cells
+from ..backends.cpu.compressed_sums import UNIT, bounding_box
 from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
 from ..common.representation import Represented
 from .moments import digits_of, legs, means_and_covariances, shifts, spreads_and_axes

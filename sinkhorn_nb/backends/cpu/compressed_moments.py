@@ -5,9 +5,9 @@ the points.
 import numpy as np
 
 from ..jit import exact_kernel
+from .compressed_sums import UNIT, over_pieces
 from .threads import count, run
 
-UNIT = 2.0**61  # the integer that stands for all the mass
 KEY_BITS = 63
 CUT_BITS = 6  # per axis, for the number of a part of a grid cell, or fewer in many dimensions
 PARENT_BITS = 21  # at least, for the number of the grid cell
@@ -30,7 +30,7 @@ def moments_by_cell(points, weights, origin, side, parents=None, cuts=None):
     owner = np.empty(n, np.int32)
     spans = _spans(n)
     keys, moments, places = _merged(_bin(points, weights, grid, owner, spans))
-    run(lambda t, start, stop: rename(places[t], owner, start, stop), spans)
+    run(lambda t, start, stop: rename(places[t], owner, owner, start, stop), spans)
     return keys, moments, owner
 
 
@@ -40,6 +40,27 @@ def moments_of_cells(points, weights, origin, side):
     grid = origin, side, *_parts(None, None, d), KEY_BITS // d
     keys, moments, _ = _merged(_bin(points, weights, grid, np.empty(0, np.int32), _spans(n)))
     return keys, moments
+
+
+def owners_in(parents, owner):
+    """The parent of the cell of each point."""
+    names = parents.astype(np.int32)
+    out = np.empty(len(owner), np.int32)
+    over_pieces(lambda start, stop: rename(names, owner, out, start, stop), len(owner))
+    return out
+
+
+def points_in(are_some, owner):
+    """The points of some of the cells, in order."""
+    if not are_some.any():
+        return np.empty(0, np.int64)
+    pieces = {}
+
+    def list_piece(start, stop):
+        pieces[start] = listed(are_some, owner, start, stop)
+
+    over_pieces(list_piece, len(owner))
+    return np.concatenate([pieces[start] for start in sorted(pieces)])
 
 
 def _spans(n):
@@ -108,10 +129,25 @@ def _enlarged(array, size):
 
 
 @exact_kernel
-def rename(names, owner, start, stop):
-    """Replace numbers by their names."""
+def rename(names, owner, out, start, stop):
+    """The names of numbers."""
     for i in range(start, stop):
-        owner[i] = names[owner[i]]
+        out[i] = names[owner[i]]
+
+
+@exact_kernel
+def listed(are_some, owner, start, stop):
+    """The points whose cells are some."""
+    n = 0
+    for i in range(start, stop):
+        n += are_some[owner[i]]
+    points = np.empty(n, np.int64)
+    n = 0
+    for i in range(start, stop):
+        if are_some[owner[i]]:
+            points[n] = i
+            n += 1
+    return points
 
 
 @exact_kernel

@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 
 from ..jit import exact_kernel
-from .compressed_moments import UNIT
 from .threads import count, run
 
+UNIT = 2.0**61  # the integer that stands for all the mass
 PIECES_PER_THREAD = 8
 ROWS = 32  # of points, whose coordinates are compared at once
 
@@ -30,7 +30,9 @@ def bounding_box(points):
 
 def weighted_mean(values, probabilities):
     """sum_i a_i v_i, by integers: the same bits for any order of the points."""
-    largest = float(largest_size(values))
+    sizes = []
+    over_pieces(lambda start, stop: sizes.append(largest_size(values, start, stop)), len(values))
+    largest = float(np.max(sizes))
     if not np.isfinite(largest):
         return float("nan")
     if largest == 0:
@@ -70,10 +72,10 @@ def ends(flat, d, start, stop):
 
 
 @exact_kernel
-def largest_size(values):
+def largest_size(values, start, stop):
     """max_i |v_i|; nan if any value is nan."""
     largest = 0.0
-    for i in range(len(values)):
+    for i in range(start, stop):
         if not abs(values[i]) <= largest:
             largest = abs(values[i])
             if largest != largest:
