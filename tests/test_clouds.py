@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from strategies import pairs
 
 import sinkhorn_nb as snb
+from sinkhorn_nb.backends.cpu import flat_rows
 from sinkhorn_nb.measures.clouds import Clouds, Named
 from sinkhorn_nb.measures.measure import Measure
 from sinkhorn_nb.problem import Problem
@@ -78,6 +79,20 @@ def test_what_is_wrong_with_one_of_many_is_named(x, a, text):
     with pytest.raises(ValueError) as caught:
         snb.sinkhorn_divergences([good, bad], [good + 1.0, good], weights, blur=0.1)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("position", [0, 57, 199])
+def test_large_arrays_are_joined_and_checked_on_all_threads(position, monkeypatch):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(40, 3)), rng.normal(size=(80, 1)).astype(np.float32)]
+    monkeypatch.setattr(flat_rows, "LARGE", 200)
+    joined, are_finite = flat_rows.flat_rows(arrays)
+    np.testing.assert_array_equal(joined, np.concatenate([own.ravel() for own in arrays]))
+    assert joined.dtype == np.float64 and are_finite
+
+    own = arrays[position // 120].ravel()
+    own[position % 120] = np.nan
+    assert not flat_rows.flat_rows([own, arrays[1 - position // 120]])[1]
 
 
 def test_no_object_is_made_for_a_pair_before_it_is_asked_for(monkeypatch):

@@ -8,8 +8,14 @@ from hypothesis import strategies as st
 import sinkhorn_nb as snb
 from sinkhorn_nb import Sinkhorn
 from sinkhorn_nb.backends.cpu import threads
-from sinkhorn_nb.backends.cpu.compressed_moments import UNIT, moments_by_cell
-from sinkhorn_nb.backends.cpu.compressed_sums import weighted_mean
+from sinkhorn_nb.backends.cpu.compressed_moments import (
+    moments_by_cell,
+    moments_of_cells,
+    owners_in,
+    points_in,
+)
+from sinkhorn_nb.backends.cpu.compressed_sums import UNIT, bounding_box, weighted_mean
+from sinkhorn_nb.backends.cpu.compressed_taylor import drawn_points
 from sinkhorn_nb.compression.cells import SPLIT, Grid, cut_cells, grid_cells, joined
 from sinkhorn_nb.compression.check import Sample, drawn_rows
 from sinkhorn_nb.compression.choice import compressed_solution
@@ -74,7 +80,7 @@ def test_moments_of_chunks_add_up_to_those_of_all_points():
     keys, moments, _ = moments_by_cell(points, weights, *grid)
     total = np.zeros_like(moments)
     for part in np.array_split(np.arange(len(points)), 7):
-        own, sums, _ = moments_by_cell(points[part], weights[part], *grid)
+        own, sums = moments_of_cells(points[part], weights[part], *grid)
         total[np.searchsorted(keys, own)] += sums
     np.testing.assert_array_equal(total, moments)
 
@@ -195,6 +201,33 @@ def test_rows_are_drawn_by_mass_and_stand_for_all(seed):
         again, grid_cells(again, grid_of(again)), cells.means + 1.0, np.ones(len(cells))
     )
     np.testing.assert_array_equal(np.sort(rows.points, axis=0), np.sort(others.points, axis=0))
+
+
+def test_the_same_points_are_drawn_on_any_number_of_threads():
+    measure = measure_of(0, 3000, 2)
+    owner = np.random.default_rng(0).integers(5, size=3000).astype(np.int32)
+    pointers = np.array([0, 40, 40, 70, 90, 90])
+    drawn = drawn_points(measure.points, measure.probabilities, owner, pointers, 90)
+    with threads.at_most(1):
+        alone = drawn_points(measure.points, measure.probabilities, owner, pointers, 90)
+    for mine, theirs in zip(drawn, alone, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert owner[drawn[0]].tolist() == [0] * 40 + [2] * 30 + [3] * 20
+    heaviest = measure.probabilities[np.isin(owner, [0, 2, 3])].sum()
+    assert drawn[1].sum() / UNIT == pytest.approx(heaviest)
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(1, 500), d=dimensions)
+def test_boxes_and_lists_of_points_are_those_of_numpy(seed, n, d):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(n, d))
+    np.testing.assert_array_equal(bounding_box(points), [points.min(axis=0), points.max(axis=0)])
+
+    owner = rng.integers(7, size=n).astype(np.int32)
+    parents = rng.integers(3, size=7)
+    are_some = rng.random(7) < 0.3
+    np.testing.assert_array_equal(owners_in(parents, owner), parents[owner])
+    np.testing.assert_array_equal(points_in(are_some, owner), np.flatnonzero(are_some[owner]))
 
 
 def test_a_far_outlier_is_always_drawn():

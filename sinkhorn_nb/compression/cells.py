@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.compressed_moments import KEY_BITS, cut_bits, moments_by_cell
+from ..backends.cpu.compressed_moments import KEY_BITS, cut_bits, moments_by_cell, owners_in
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
 from ..common.caching import cached_property
 from ..measures.measure import Measure
@@ -113,7 +113,8 @@ def joined(fine: Cells) -> tuple[Cells, Indices]:
     z = (place + 0.5 + fine.first) / SPLIT - 0.5
     corners = fine.corners[one] - fine.sides[one] * place[one]
     moments = _joined_moments(fine, z, parent, len(keys))
-    return Cells(keys, *moments, corners, fine.sides[one] * SPLIT, parent[fine.owner]), parent
+    owner = owners_in(parent, fine.owner)
+    return Cells(keys, *moments, corners, fine.sides[one] * SPLIT, owner), parent
 
 
 def _joined_moments(fine: Cells, z: Floats, parent: Indices, count: int) -> Moments:

@@ -57,16 +57,25 @@ def most_parts(side: float, resolution: float) -> float:
 
 
 def cuts(
-    grid: Grid, cells: Cells, nodes: Nodes, earlier: Nodes, there: Potential, most: float = MOST
+    grid: Grid,
+    cells: Cells,
+    nodes: Nodes,
+    earlier: Nodes | None,
+    there: Potential,
+    most: float = MOST,
 ) -> Floats:
     """(c, d) numbers of parts of each cell: by the largest stretch at nodes in it, its own and
     those solved earlier; `most` at most.
     """
-    keys = grid_keys(earlier.points, grid)
-    place = np.minimum(np.searchsorted(cells.keys, keys), len(cells) - 1)
-    is_inside = cells.keys[place] == keys
-    points = np.concatenate([nodes.points, earlier.points[is_inside]])
-    owner = np.concatenate([nodes.cell, place[is_inside]])
+    points = nodes.points
+    owner = nodes.cell
+    if earlier is not None:
+        keys = grid_keys(earlier.points, grid)
+        place = np.minimum(np.searchsorted(cells.keys, keys), len(cells) - 1)
+        is_inside = cells.keys[place] == keys
+        points = np.concatenate([points, earlier.points[is_inside]])
+        owner = np.concatenate([owner, place[is_inside]])
+
     largest = np.ones(cells.first.shape[:2])
     np.maximum.at(largest, owner, stretch(points, there))
     return _numbers(largest, most)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..backends.cpu.compressed_sums import scaled_rows, weighted_mean
+from ..backends.cpu.compressed_sums import weighted_mean
 from ..common.array_types import Floats
 from ..common.caching import cached_property
 from ..gradients import BOTH, Gradient, Sides
@@ -137,12 +137,8 @@ class CompressedDivergence(Divergence):
         problem = self.xy.problem
         require_rows(problem)
         mass, *own = self._masses
-        measures = problem.source, problem.target
-        parts = list(zip(measures, self._differences, own, strict=True))
-        on_points = [
-            scaled_rows(of.slopes(mass, own_mass), measure.probabilities, 1.0)
-            for measure, of, own_mass in parts
-        ]
+        parts = zip(self._differences, own, strict=True)
+        on_points = [of.gradient(mass, own_mass) for of, own_mass in parts]
         exact = problem.marginals.are_exact
         on_weights = self._with_value if exact else self._with_prices
         return Gradient(*on_points, *on_weights).sent(self._home)

@@ -15,6 +15,7 @@ from ..backends.cpu.compressed_pairs import monomial_sums, near_tiles
 from ..backends.cpu.compressed_taylor import taylor
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
+from ..common.caching import cached_property
 from ..costs import SQUARED_EUCLIDEAN
 from ..kernels.side import PairSettings, Side
 from ..measures.partition import Partition
@@ -74,6 +75,11 @@ class Parts:
     partners: Nodes
     places: Places
 
+    @cached_property
+    def tiles(self) -> Tiles:
+        """The means of the fine cells, in tiles."""
+        return Tiles(equal_weights(self.cells.means))
+
 
 def expand(parts: Parts, at_nodes: Extended, there: OnNodes) -> Expansion:
     """The expansions at the means of fine cells, guessed from one node of each wide cell, where
@@ -82,7 +88,7 @@ def expand(parts: Parts, at_nodes: Extended, there: OnNodes) -> Expansion:
     centers = parts.cells.means
     eps = there.eps
     guess = _guess(parts, at_nodes, there)
-    out = _expanded(centers, guess, there)
+    out = _expanded_in(parts.tiles, guess, there)
     are_wild = np.flatnonzero(~(np.abs(out.f - guess.f) < LOST * eps))
     if len(are_wild):
         again = _expanded(centers[are_wild], extended(centers[are_wild], there), there)
@@ -113,13 +119,17 @@ def _guess(parts: Parts, at_nodes: Extended, there: OnNodes) -> Extended:
 
 def _expanded(centers: Floats, guess: Extended, there: OnNodes) -> Expansion:
     """One pass of monomials in float32, about the mean image of each tile of centers."""
-    d = centers.shape[1]
+    return _expanded_in(Tiles(equal_weights(centers)), guess, there)
+
+
+def _expanded_in(mine: Tiles, guess: Extended, there: Potential) -> Expansion:
+    """The expansions at points in tiles, like `_expanded`."""
+    partition = mine.partition
+    d = partition.points.shape[1]
     eps = there.eps
     terms = _monomials(d)
     scale = math.sqrt(LOG2E / eps)
-    partition = equal_weights(centers)
     theirs = there.tiles
-    mine = Tiles(partition)
     f = partition.sort(guess.f)
     images = partition.sort(guess.map)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..backends.cpu.compressed_sums import weighted_mean
+from ..backends.cpu.compressed_sums import scaled_rows, weighted_mean
 from ..common.array_types import Coordinates, Floats, Indices
 from ..common.caching import cached_property
 from ..measures.measure import Measure
@@ -148,6 +148,13 @@ class Difference:
         weights = mass * of_own * price.ratios(change)
         more = weights - own_mass * of_own
         return more[:, None] * (own.measure.points - images) - weights[:, None] * apart
+
+    def gradient(self, mass: float, own_mass: float) -> Floats:
+        """Derivatives in the points of the difference of both values."""
+        probabilities = self._own.measure.probabilities
+        if self._own.price.rate == 0:
+            return scaled_rows(self.mended.map, probabilities, -mass)  # in one pass
+        return scaled_rows(self.slopes(mass, own_mass), probabilities, 1.0)
 
     def integral(self, mass: float, own_mass: float) -> float:
         """The part of the value that the potential against the other measure earns, times its mass,

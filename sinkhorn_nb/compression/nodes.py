@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..backends.cpu.compressed_moments import points_in
 from ..common.array_types import Booleans, Floats, Indices
 from ..common.caching import cached_property
 from ..measures.measure import Measure
@@ -78,7 +79,7 @@ def _along_axes(
 
 def _kept(cells: Cells, measure: Measure, are_few: Booleans) -> tuple[Floats, Floats, Indices]:
     """The points of the cells with few points, in an order that does not depend on the caller's."""
-    kept = np.flatnonzero(are_few[cells.owner])
+    kept = points_in(are_few, cells.owner)
     points = measure.points[kept].astype(np.float64)
     cell = cells.owner[kept]
     weights = measure.probabilities[kept]

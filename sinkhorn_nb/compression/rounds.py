@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backends.cpu.compressed_moments import bounding_box
+from ..backends.cpu.compressed_sums import bounding_box
 from ..common.array_types import Floats
 from ..common.caching import cached_property, know
 from ..costs import SQUARED_EUCLIDEAN
@@ -183,7 +183,7 @@ class Rounds:
         """The cells of the grid, cut by the stretch of the map; their nodes, and the fine cells."""
         if before is None:
             solution = self._between_nodes.rough(nodes)
-            earlier = nodes
+            earlier: list[Nodes | None] = [None, None]
         else:
             solution = before.solutions[0]
             earlier = [part.nodes for part in before.parts]

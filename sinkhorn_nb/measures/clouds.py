@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import validation
+from ..backends.cpu.flat_rows import flat_rows
 from ..backends.normal_forms import Forms, Rows, ends_of, normal_forms
 from ..common.array_types import Booleans, Coordinates, Floats, Indices
 from ..common.caching import cached_property, know
@@ -116,8 +117,8 @@ class Clouds:
         """Make the clouds of plain arrays, or return None if any of their numbers may be wrong."""
         sizes = [x.shape[0] for x in points]
         dimensions = [x.shape[1] for x in points]
-        x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
-        uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
+        x, are_finite = flat_rows(points)
+        uniform = {n: np.broadcast_to(1 / n, n) for n in set(sizes)}
         a = np.concatenate(
             [uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)]
         )
@@ -125,13 +126,9 @@ class Clouds:
         blocks = ends_of(np.multiply(sizes, dimensions))
         rows = Rows(x, a, ends, blocks, np.array(dimensions))
 
-        are_sound = 0 <= a.min() and a.max() <= LARGEST_WEIGHT
-        if not (are_sound and np.isfinite(x).all()):
+        are_uniform = all(weight is None for weight in weights)
+        if not are_finite or not (are_uniform or _are_weights(a, ends)):
             return None
-        if any(weight is not None for weight in weights):
-            masses = np.add.reduceat(a, ends[:-1])
-            if not masses.min() > 0:
-                return None
         are_short = np.array([x.dtype == np.float32 for x in points])
         return cls(sizes, dimensions, rows, are_short)
 
@@ -234,6 +231,13 @@ class Clouds:
 def _part(ends: Indices, k: int) -> slice:
     """The entries of number k in a flat array."""
     return slice(ends[k], ends[k + 1])
+
+
+def _are_weights(values: Floats, ends: Indices) -> bool:
+    """Whether each cloud has finite weights >= 0, not all zero."""
+    if not (0 <= values.min() and values.max() <= LARGEST_WEIGHT):
+        return False
+    return bool(np.add.reduceat(values, ends[:-1]).min() > 0)
 
 
 class CloudPairs(NamedTuple):

@@ -139,7 +139,7 @@ class Measure(Represented):
     @cached_property
     def probabilities(self) -> Floats:
         """a_i / mass."""
-        return self.weights / self.mass
+        return self.weights if self.mass == 1 else self.weights / self.mass
 
     @cached_property
     def centroid(self) -> Floats:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import validation
-from ..backends.cpu.compressed_moments import UNIT, bounding_box, moments_by_cell
+from ..backends.cpu.compressed_moments import moments_of_cells
+from ..backends.cpu.compressed_sums import UNIT, bounding_box
 from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
 from ..common.representation import Represented
 from .moments import (
@@ -74,16 +75,12 @@ class CellSums(Represented):
                 "points, or pass all of them as one array to a function"
             )
         origin = _origin(array, side)
-        shares = np.ones(n)
-        if weights is not None:
-            shares = validation.weights("weights", weights, n) / largest
-            if shares.max() > 1:
-                raise ValueError(
-                    f"weights: expected at most largest_weight={largest:g}, got "
-                    f"{shares.max() * largest:g}; pass the largest weight of all chunks"
-                )
         unit = OF_LARGEST / UNIT
-        keys, sums, _ = moments_by_cell(array, shares * unit, origin, side)
+        if weights is None:
+            shares = np.full(n, unit)
+        else:
+            shares = _shares(weights, n, largest) * unit
+        keys, sums = moments_of_cells(array, shares, origin, side)
         return cls(side, largest, origin, keys, sums, weights is not None)
 
     def __add__(self, other: CellSums) -> CellSums:
@@ -94,18 +91,20 @@ class CellSums(Represented):
                 f"chunk, got {other._grid}; use one side and one largest_weight, and weights in "
                 "all chunks or in none"
             )
-        keys = np.union1d(self.keys, other.keys) if self._lacks(other.keys) else self.keys
+        new = self._new(other.keys)
+        # A stable sort merges two sorted parts in one pass
+        keys = np.sort(np.append(self.keys, new), kind="stable") if len(new) else self.keys
         sums = np.zeros((len(keys), self.sums.shape[1]), np.int64)
         for own in (self, other):
             place = np.searchsorted(keys, own.keys)
             sums[place] += own.sums
         return replace(self, keys=keys, sums=sums)
 
-    def _lacks(self, keys: Indices) -> bool:
-        """Whether some keys are not here; after the first chunks, all are."""
+    def _new(self, keys: Indices) -> Indices:
+        """The keys that are not here; after the first chunks, few of them."""
         place = np.searchsorted(self.keys, keys)
         place = np.minimum(place, len(self.keys) - 1)
-        return not np.array_equal(self.keys[place], keys)
+        return keys[self.keys[place] != keys]
 
     @property
     def n_points(self) -> int:
@@ -201,6 +200,17 @@ def summed(chunks: Iterable[Any], side: float, largest_weight: float) -> CellSum
             "the largest weight of all chunks, and split points that are much heavier than others"
         )
     return total
+
+
+def _shares(weights: ArrayLike, n: int, largest: float) -> Floats:
+    """Weights as shares of the largest one."""
+    shares = validation.weights("weights", weights, n) / largest
+    if shares.max() > 1:
+        raise ValueError(
+            f"weights: expected at most largest_weight={largest:g}, got "
+            f"{shares.max() * largest:g}; pass the largest weight of all chunks"
+        )
+    return shares
 
 
 def _origin(points: Coordinates, side: float) -> Floats:

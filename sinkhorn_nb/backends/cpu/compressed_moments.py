@@ -5,14 +5,15 @@ the points.
 import numpy as np
 
 from ..jit import exact_kernel
+from .compressed_sums import UNIT, over_pieces
 from .threads import count, run
 
-UNIT = 2.0**61  # the integer that stands for all the mass
 KEY_BITS = 63
 CUT_BITS = 6  # per axis, for the number of a part of a grid cell, or fewer in many dimensions
 PARENT_BITS = 21  # at least, for the number of the grid cell
 EMPTY = -1  # key of an unused slot of a table
 FIRST_ROOM = 1 << 12  # cells in the first table of a thread
+BLOCK = 128  # points
 
 
 def moments_by_cell(points, weights, origin, side, parents=None, cuts=None):
@@ -26,28 +27,70 @@ def moments_by_cell(points, weights, origin, side, parents=None, cuts=None):
     n, d = points.shape
     bits = KEY_BITS // d if parents is None else cut_bits(d)
     grid = origin, side, *_parts(parents, cuts, d), bits
-    n_threads = count()
-    edges = [n * t // n_threads for t in range(n_threads + 1)]
     owner = np.empty(n, np.int32)
-    parts = [None] * n_threads
+    spans = _spans(n)
+    keys, moments, places = _merged(_bin(points, weights, grid, owner, spans))
+    run(lambda t, start, stop: rename(places[t], owner, owner, start, stop), spans)
+    return keys, moments, owner
 
-    def bin_part(t):
-        parts[t] = _binned(points, weights, grid, owner, edges[t], edges[t + 1])
 
-    run(bin_part, [(t,) for t in range(n_threads)])
+def moments_of_cells(points, weights, origin, side):
+    """Keys and moments like those of `moments_by_cell`, without the cell of each point."""
+    n, d = points.shape
+    grid = origin, side, *_parts(None, None, d), KEY_BITS // d
+    keys, moments, _ = _merged(_bin(points, weights, grid, np.empty(0, np.int32), _spans(n)))
+    return keys, moments
+
+
+def owners_in(parents, owner):
+    """The parent of the cell of each point."""
+    names = parents.astype(np.int32)
+    out = np.empty(len(owner), np.int32)
+    over_pieces(lambda start, stop: rename(names, owner, out, start, stop), len(owner))
+    return out
+
+
+def points_in(are_some, owner):
+    """The points of some of the cells, in order."""
+    if not are_some.any():
+        return np.empty(0, np.int64)
+    pieces = {}
+
+    def list_piece(start, stop):
+        pieces[start] = listed(are_some, owner, start, stop)
+
+    over_pieces(list_piece, len(owner))
+    return np.concatenate([pieces[start] for start in sorted(pieces)])
+
+
+def _spans(n):
+    """Number, start and stop of the points of each thread."""
+    n_threads = count()
+    return [(t, n * t // n_threads, n * (t + 1) // n_threads) for t in range(n_threads)]
+
+
+def _bin(points, weights, grid, owner, spans):
+    """Keys and moments of each span of points."""
+    parts = [None] * len(spans)
+
+    def bin_part(t, start, stop):
+        parts[t] = _binned(points, weights, grid, owner, start, stop)
+
+    run(bin_part, spans)
+    return parts
+
+
+def _merged(parts):
+    """The keys of all parts in order, the sums of their moments, and the place of each part's keys
+    among all.
+    """
     keys, places = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
     ends = np.cumsum([len(keys) for keys, _ in parts])[:-1]
     places = np.split(places.astype(np.int32), ends)
     moments = np.zeros((len(keys), parts[0][1].shape[1]), np.int64)
     for place, (_, own) in zip(places, parts, strict=True):
         moments[place] += own  # each key once in a part; np.add.at takes five times as long
-
-    def rename(t):
-        span = slice(edges[t], edges[t + 1])
-        owner[span] = places[t][owner[span]]
-
-    run(rename, [(t,) for t in range(n_threads)])
-    return keys, moments, owner
+    return keys, moments, places
 
 
 def cut_bits(d):
@@ -86,18 +129,25 @@ def _enlarged(array, size):
 
 
 @exact_kernel
-def bounding_box(points):
-    """(2, d) lowest and highest coordinates; NumPy takes ten times as long for few columns."""
-    d = points.shape[1]
-    box = np.empty((2, d))
-    for k in range(d):
-        low = high = points[0, k]
-        for i in range(len(points)):
-            low = min(low, points[i, k])
-            high = max(high, points[i, k])
-        box[0, k] = low
-        box[1, k] = high
-    return box
+def rename(names, owner, out, start, stop):
+    """The names of numbers."""
+    for i in range(start, stop):
+        out[i] = names[owner[i]]
+
+
+@exact_kernel
+def listed(are_some, owner, start, stop):
+    """The points whose cells are some."""
+    n = 0
+    for i in range(start, stop):
+        n += are_some[owner[i]]
+    points = np.empty(n, np.int64)
+    n = 0
+    for i in range(start, stop):
+        if are_some[owner[i]]:
+            points[n] = i
+            n += 1
+    return points
 
 
 @exact_kernel
@@ -139,49 +189,98 @@ def add_points(
 ):
     """Add points to the moments of their cells until the keys are full; the next point, and the
     number of cells.
+
+    Blocks of points take three loops, of which the first and the last are vectorized.
     """
-    d = points.shape[1]
-    mask = len(table) - 1
-    is_cut = len(parents) > 0
-    z = np.empty(d)
-    for i in range(start, stop):
-        p = parents[i] if is_cut else 0
-        key = np.int64(p)
-        for k in range(d):
-            t = (points[i, k] - origin[k]) / side
+    z = np.empty((points.shape[1], BLOCK))
+    numbers = np.empty(BLOCK, np.int64)
+    cells = np.empty(BLOCK, np.int32)
+    terms = np.empty((moments.shape[1], BLOCK), np.int64)
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        some = points[first:last]
+        if len(parents):
+            place_in_parts(some, origin, side, parents[first:last], cuts, bits, z, numbers)
+        else:
+            place(some, origin, side, bits, z, numbers)
+        used, are_known = find(numbers[: len(some)], table, slots, keys, used, cells)
+        if not are_known:
+            return first, used
+        if len(owner):
+            owner[first:last] = cells[: len(some)]
+        add_moments(weights[first:last], z, cells, terms, moments)
+    return stop, used
+
+
+@exact_kernel
+def place(points, origin, side, bits, z, numbers):
+    """The keys of the cells of some points, and the points' places z in them."""
+    numbers[:] = 0
+    for k in range(points.shape[1]):
+        corner = origin[k]
+        for i in range(len(points)):
+            t = (points[i, k] - corner) / side
             c = np.floor(t)
-            if is_cut:
-                t = (t - c) * cuts[p, k]
-                c = min(np.floor(t), cuts[p, k] - 1.0)  # rounding may reach the upper end
-            z[k] = t - c - 0.5
-            key = (key << bits) | np.int64(c)
+            z[k, i] = t - c - 0.5
+            numbers[i] = (numbers[i] << bits) | np.int64(c)
+
+
+@exact_kernel
+def place_in_parts(points, origin, side, parents, cuts, bits, z, numbers):
+    """The keys of the parts of cells for some points, and the points' places z in them."""
+    numbers[: len(points)] = parents
+    for k in range(points.shape[1]):
+        corner = origin[k]
+        for i in range(len(points)):
+            most = cuts[parents[i], k]
+            t = (points[i, k] - corner) / side
+            t = (t - np.floor(t)) * most
+            c = min(np.floor(t), most - 1.0)  # rounding may reach the upper end
+            z[k, i] = t - c - 0.5
+            numbers[i] = (numbers[i] << bits) | np.int64(c)
+
+
+@exact_kernel
+def find(numbers, table, slots, keys, used, cells):
+    """The cells with some keys, new ones included; the number of cells, and whether there was room
+    for all of them.
+    """
+    mask = len(table) - 1
+    for i in range(len(numbers)):
+        key = numbers[i]
         q = mixed(key) & mask
         while table[q] != key and table[q] != EMPTY:
             q = (q + 1) & mask
         if table[q] == EMPTY:
             if used == len(keys):
-                return i, used
+                return used, False
             table[q] = key
             slots[q] = used
             keys[used] = key
             used += 1
-        owner[i] = slots[q]
-        add_moments(moments[slots[q]], weights[i], z)
-    return stop, used
+        cells[i] = slots[q]
+    return used, True
 
 
 @exact_kernel
-def add_moments(row, weight, z):
-    """Add one point to the moments of its cell."""
-    if weight > 0:
-        row[0] += 1
-    w = weight * UNIT
-    row[1] += np.int64(w)
+def add_moments(weights, z, cells, terms, moments):
+    """Add points to the moments of their cells."""
+    n = len(weights)
+    for i in range(n):
+        terms[0, i] = 1 if weights[i] > 0 else 0
+        terms[1, i] = np.int64(weights[i] * UNIT)
     m = 2
     for k in range(len(z)):
-        row[m] += np.int64(w * z[k])
+        for i in range(n):
+            terms[m, i] = np.int64(weights[i] * UNIT * z[k, i])
         m += 1
     for k in range(len(z)):
         for j in range(k + 1):
-            row[m] += np.int64(w * z[k] * z[j])
+            for i in range(n):
+                terms[m, i] = np.int64(weights[i] * UNIT * z[k, i] * z[j, i])
             m += 1
+
+    for i in range(n):
+        row = moments[cells[i]]
+        for q in range(m):
+            row[q] += terms[q, i]

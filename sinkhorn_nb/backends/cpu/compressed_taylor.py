@@ -5,8 +5,8 @@ cells.
 import numpy as np
 
 from ..jit import exact_kernel, float64_as_int
-from .compressed_moments import UNIT, mixed
-from .compressed_sums import over_pieces
+from .compressed_moments import mixed
+from .compressed_sums import UNIT, over_pieces
 
 MANTISSA = (1 << 52) - 1
 
@@ -59,14 +59,14 @@ def taylor_points(points, owner, centres, quadratic, f0, T0, K2, K3, f, T, last,
 
 
 @exact_kernel
-def race(points, weights, owner, pointers, best, chosen, mass):
+def race(points, weights, owner, pointers, start, stop, best, chosen, mass):
     """Each point runs for one draw of its cell, by hashes of its coordinates; lighter points run
     slower.
 
     Draws pointers[c] to pointers[c + 1] belong to cell c. `chosen` are the winners, -1 for a draw
     without points; `mass` is the mass of all points that ran for a draw.
     """
-    for i in range(len(points)):
+    for i in range(start, stop):
         first = pointers[owner[i]]
         draws = pointers[owner[i] + 1] - first
         w = weights[i]
@@ -86,8 +86,14 @@ def drawn_points(points, weights, owner, pointers, rows):
     """The winner of each draw, -1 for none, and the mass of the points that ran for it, in units of
     1 / UNIT.
     """
-    best = np.full(rows, np.inf)
-    chosen = np.full(rows, -1)
-    mass = np.zeros(rows, np.int64)
-    race(points, weights, owner, pointers, best, chosen, mass)
-    return chosen, mass
+    races = []
+
+    def run_piece(start, stop):
+        one = np.full(rows, np.inf), np.full(rows, -1), np.zeros(rows, np.int64)
+        race(points, weights, owner, pointers, start, stop, *one)
+        races.append(one)
+
+    over_pieces(run_piece, len(points))
+    best, chosen, mass = map(np.stack, zip(*races, strict=True))
+    fastest = best.argmin(axis=0)
+    return chosen[fastest, np.arange(rows)], mass.sum(axis=0)
