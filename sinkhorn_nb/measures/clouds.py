@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import validation
 from ..backends.normal_forms import Forms, Rows, ends_of, normal_forms
-from ..common.array_types import Booleans, Coordinates, Floats, Indices
+from ..common.array_types import Coordinates, Floats, Indices
 from ..common.caching import cached_property, know
 from ..costs import Cost
 from ..terms import Terms
@@ -47,6 +47,44 @@ class Named(NamedTuple):
         return {self.x_name: self.x, self.a_name: self.a}
 
 
+class Plain(NamedTuple):
+    """Plain NumPy arrays whose numbers are right beyond doubt, in flat arrays."""
+
+    rows: Rows
+    are_short: list[bool]  # whether the points of each cloud are float32
+    is_uniform: bool  # whether all weights are uniform probabilities
+    # Of all coordinates
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, points: list[Coordinates], weights: list[Floats | None]) -> Plain | None:
+        """Check and copy plain arrays; None if any of their numbers may be wrong."""
+        sizes = [x.shape[0] for x in points]
+        x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
+        low = float(x.min())
+        high = float(x.max())
+        if not math.isfinite(high - low):  # a coordinate that is not a number makes both so
+            return None
+        uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
+        a = np.concatenate(
+            [uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)]
+        )
+        dimensions = np.array([x.shape[1] for x in points])
+        rows = Rows(x, a, ends_of(sizes), ends_of([x.size for x in points]), dimensions)
+        is_uniform = all(a is None for a in weights)
+        if not is_uniform and not _are_usual(rows):
+            return None
+        return cls(rows, [x.dtype == np.float32 for x in points], is_uniform, low, high)
+
+
+def _are_usual(rows: Rows) -> bool:
+    """Tell whether all weights are >= 0 and finite, and each cloud has some mass."""
+    a = rows.weights
+    is_usual = 0 <= a.min() and a.max() <= LARGEST_WEIGHT
+    return bool(is_usual and np.add.reduceat(a, rows.ends[:-1]).min() > 0)
+
+
 class Clouds:
     """Measures by their numbers; an array that appears several times, as one object, is one
     measure.
@@ -65,13 +103,12 @@ class Clouds:
     def __init__(
         self,
         sizes: Sequence[int],
-        dimensions: Sequence[int],
-        rows: Rows | None = None,
-        are_short: Booleans | None = None,
+        dimensions: Sequence[int] | Indices,
+        plain: Plain | None = None,
         measures: Sequence[Measure] | None = None,
     ) -> None:
         self.sizes, self.dimensions = np.array(sizes), np.array(dimensions)
-        self._rows, self._are_short = rows, are_short
+        self._plain = plain
         self._measures: list[Measure | None] = [None] * len(sizes)
         if measures is not None:
             self._measures[:] = measures
@@ -95,34 +132,16 @@ class Clouds:
         numbers = np.array([known[entry.key] for entry in listed])
         points = [entry.x for entry in distinct]
         weights = [entry.a for entry in distinct]
-        clouds = cls._plain(points, weights) if validation.are_plain(points, weights) else None
-        if clouds is None:
-            clouds = cls.of_measures([entry.measure for entry in distinct])
-        return clouds, numbers
+        plain = Plain.of(points, weights) if validation.are_plain(points, weights) else None
+        if plain is None:
+            return cls.of_measures([entry.measure for entry in distinct]), numbers
+        sizes = [x.shape[0] for x in points]
+        return cls(sizes, plain.rows.dimensions, plain), numbers
 
     @classmethod
     def of_measures(cls, measures: Sequence[Measure]) -> Clouds:
         """Make the clouds of given measures."""
         return cls([len(m) for m in measures], [m.dimension for m in measures], measures=measures)
-
-    @classmethod
-    def _plain(cls, points: list[Coordinates], weights: list[Floats | None]) -> Clouds | None:
-        """Make the clouds of plain arrays, or return None if any of their numbers may be wrong."""
-        sizes = [x.shape[0] for x in points]
-        dimensions = [x.shape[1] for x in points]
-        x = np.concatenate([x.ravel() for x in points], dtype=np.float64)
-        uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
-        a = np.concatenate(
-            [uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)]
-        )
-        rows = Rows(
-            x, a, ends_of(sizes), ends_of(np.multiply(sizes, dimensions)), np.array(dimensions)
-        )
-        if not (np.isfinite(x).all() and 0 <= a.min() and a.max() <= LARGEST_WEIGHT):
-            return None
-        if not all(a is None for a in weights) and not np.add.reduceat(a, rows.ends[:-1]).min() > 0:
-            return None
-        return cls(sizes, dimensions, rows, np.array([x.dtype == np.float32 for x in points]))
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -143,7 +162,7 @@ class Clouds:
         rows = self.rows
         span = slice(*self.rows.ends[k : k + 2])
         points = rows.x[slice(*rows.blocks[k : k + 2])].reshape(self.sizes[k], self.dimensions[k])
-        is_short = self._are_short is not None and self._are_short[k]
+        is_short = self._plain is not None and self._plain.are_short[k]
         points = points.astype(np.float32) if is_short else points
         traits = (
             validation.PLAIN._replace(short=np.dtype(np.float32)) if is_short else validation.PLAIN
@@ -154,8 +173,8 @@ class Clouds:
     @cached_property
     def rows(self) -> Rows:
         """All rows in flat arrays."""
-        if self._rows is not None:
-            return self._rows
+        if self._plain is not None:
+            return self._plain.rows
         measures = [self.measure(k) for k in range(len(self))]
         x = np.concatenate([m.points.ravel() for m in measures], dtype=np.float64)
         weights = np.concatenate([m.weights for m in measures])
@@ -166,6 +185,8 @@ class Clouds:
     @cached_property
     def masses(self) -> Floats:
         """(N,) masses; they do not depend on the order of the rows."""
+        if self._plain is not None and self._plain.is_uniform:
+            return self.sizes * (1 / self.sizes)  # the exact sums, rounded once
         if self.sizes.max() > FEW:
             spans = pairwise(self.rows.ends.tolist())
             return np.array([exact_sum(self.rows.weights[i:j]) for i, j in spans])
@@ -202,18 +223,22 @@ class Clouds:
         """Tell whether pairs of clouds and their terms are valid beyond doubt; if not, they must be
         checked one by one.
         """
-        if self._rows is None or not (self.dimensions[sources] == self.dimensions[targets]).all():
-            return False
-        masses = self.masses
-        dtype = np.float64 if self._are_short is None or not self._are_short.any() else np.float32
-        if (
-            terms.marginals.are_exact
-            and (
-                np.abs(masses[sources] - masses[targets]) > LARGEST_ROUNDING * masses[sources]
-            ).any()
+        plain = self._plain
+        if plain is None or not (
+            self.has_one_dimension or (self.dimensions[sources] == self.dimensions[targets]).all()
         ):
             return False
-        return validation.surely_resolved(terms.blur, self._rows.x.min(), self._rows.x.max(), dtype)
+        if terms.marginals.are_exact and not plain.is_uniform:
+            excess = np.abs(self.masses[sources] - self.masses[targets])
+            if (excess > LARGEST_ROUNDING * self.masses[sources]).any():
+                return False
+        dtype = np.float32 if any(plain.are_short) else np.float64
+        return validation.surely_resolved(terms.blur, plain.low, plain.high, dtype)
+
+    @cached_property
+    def has_one_dimension(self) -> bool:
+        """Whether all clouds have the same dimension."""
+        return len(set(self.dimensions.tolist())) == 1
 
 
 class CloudPairs(NamedTuple):

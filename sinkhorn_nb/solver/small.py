@@ -17,6 +17,7 @@ from ..backends.pointwise import LOG2E
 from ..backends.small_survey import Limits, Survey, survey
 from ..common.array_types import Booleans, Floats, Indices
 from ..dual import Normal
+from ..initializers import Auto
 from ..measures.clouds import CloudPairs, Clouds
 from ..problem import Problem
 from ..results.solution import Solution
@@ -45,6 +46,7 @@ LARGEST_RATE = 1e6  # eps / rho: above, nothing is transported
 MOST = 1000  # iterations: problems that take more need two-level steps
 # Of self problems, which take few iterations, so that their values are accurate beyond doubt
 SELF_TOL = 1e-7
+USUAL_START = Auto()
 
 
 def suits(solver: Sinkhorn, terms: Terms, starts: Starts | None = None) -> bool:
@@ -53,13 +55,12 @@ def suits(solver: Sinkhorn, terms: Terms, starts: Starts | None = None) -> bool:
 
     On GPUs, it serves only balanced problems with the cost |x - y|^2 / 2.
     """
-    known, usual = {"tol", "max_iter", "compression", "backend", "dtype"}, _defaults(type(solver))  # type: ignore[arg-type]  # classes have hashes
-    known = known if starts is None else {*known, "init"}
     if solver.dtype == "float32" or not (terms.are_classical or solver.backend != "cuda"):
         return False
-    return all(
-        value == usual[name] for name, value in solver._compared.items() if name not in known
-    )
+    if starts is None and solver._start != USUAL_START:
+        return False
+    usual = _unknown_settings(type(solver))  # type: ignore[arg-type]  # classes have hashes
+    return all(getattr(solver, name) == value for name, value in usual)
 
 
 def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
@@ -84,8 +85,10 @@ def _largest(is_alone: bool) -> int:
 
 
 @cache
-def _defaults(kind: type[Sinkhorn]) -> dict[str, Any]:
-    return kind()._compared
+def _unknown_settings(kind: type[Sinkhorn]) -> list[tuple[str, Any]]:
+    """The settings that the compiled solver does not have, and their defaults."""
+    known = {"init", "tol", "max_iter", "compression", "backend", "dtype"}
+    return [(name, value) for name, value in kind().get_params().items() if name not in known]
 
 
 def solve_small(

@@ -66,11 +66,12 @@ class Answers(NamedTuple):
     @classmethod
     def room(cls, n, m, max_iter):
         """Room for the answers of problems of n by m points."""
-        ends = (ends_of(n), ends_of(m))
+        u_ends = ends_of(n)
+        v_ends = u_ends if m is n else ends_of(m)
         count = len(n)
-        u = np.zeros(ends[0][-1])
-        v = np.zeros(ends[1][-1])
-        logs = np.zeros(ends[1][-1])
+        u = np.zeros(u_ends[-1])
+        v = np.zeros(v_ends[-1])
+        logs = np.zeros(v_ends[-1])
         values = np.full(count, NO_VALUE)
         gains = np.zeros(count)
         errors = np.full(count, np.inf)
@@ -80,7 +81,8 @@ class Answers(NamedTuple):
             u,
             v,
             logs,
-            *ends,
+            u_ends,
+            v_ends,
             values,
             gains,
             errors,
@@ -264,7 +266,8 @@ def solve_all(forms, problems, own, max_iter):
     `own` are the answers of each cloud with itself; None for such problems.
     """
     sizes = sizes_of(forms.ends)
-    n, m = sizes[problems.sources], sizes[problems.targets]
+    n = sizes[problems.sources]
+    m = n if problems.targets is problems.sources else sizes[problems.targets]
     answers = Answers.room(n, m, max_iter)
     pairs = np.where(problems.are_wanted, n * m, 0)
     own = answers if own is None else own

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..elementary import exp2
 from ..jit import kernel, wide_vectors
-from ..normal_forms import ends_of, sizes_of
+from ..normal_forms import sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
 from .small_problems import PAIRS_A_PANEL, panels, points_of, seen_from_origin
@@ -163,25 +163,26 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
 
 
 def _prepared(forms, problems, are_wanted, answers):
-    """A function of ranges of problems that writes their derivatives, such ranges, and where the
-    derivatives are written: two flat arrays of coordinates.
+    """A function of ranges of problems that writes their derivatives, the pairs of each problem,
+    and where the derivatives are written: two flat arrays of coordinates.
     """
-    d = forms.dimensions[problems.sources]
-    ends = [ends_of(d * sizes_of(points)) for points in (answers.u_ends, answers.v_ends)]
-    of_x = np.empty(ends[0][-1])
-    of_y = np.empty(ends[1][-1])
+    d = forms.dimensions[0]
+    x_ends = d * answers.u_ends
+    y_ends = d * answers.v_ends
+    of_x = np.empty(x_ends[-1])
+    of_y = np.empty(y_ends[-1])
     sizes = sizes_of(forms.ends)
     pairs = np.where(are_wanted, sizes[problems.sources] * sizes[problems.targets], 0)
 
     def write(first, last):
-        slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, *ends)
+        slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, x_ends, y_ends)
 
     return write, pairs, (of_x, of_y)
 
 
 def all_slopes(*groups):
     """The derivatives in both clouds' points for every problem that is wanted, of groups of forms,
-    problems, whether each is wanted, and answers.
+    problems, whether each is wanted, and answers; all clouds have the same dimension.
     """
     prepared = [_prepared(*group) for group in groups]
     if sum(pairs.sum() for _, pairs, _ in prepared) <= PAIRS_A_PANEL:
