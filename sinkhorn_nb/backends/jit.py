@@ -33,12 +33,27 @@ def exact_kernel(function):
     return _compiled(function, False)
 
 
+# Callees are compiled into their callers. Otherwise the process that compiles them links other code
+# than a process that loads them from the cache, and the last bits differ.
+OPTIONS = {"nogil": True, "forceinline": True, "error_model": "numpy"}
+
+
+def inner(function):
+    """Compile a loop like `kernel`, for calls by other kernels alone: it is no kernel by itself,
+    and has neither a wrapper for Python nor a file in the cache.
+    """
+    return register_jitable(fastmath=SUM, **OPTIONS)(function)
+
+
+def leaf(function):
+    """Compile a loop like `inner` that makes and returns no arrays: without the code that counts
+    references, it is compiled in a fraction of the time.
+    """
+    return register_jitable(fastmath=SUM, _nrt=False, **OPTIONS)(function)
+
+
 def _compiled(function, fastmath):
-    # Callees are compiled into their callers. Otherwise the process that compiles them links other
-    # code than a process that loads them from the cache, and the last bits differ.
-    options = {
-        "nogil": True, "forceinline": True, "fastmath": fastmath, "error_model": "numpy"
-    }  # fmt: skip
+    options = {"fastmath": fastmath, "no_cfunc_wrapper": True} | OPTIONS
     if config.DISABLE_JIT:
         return _refusing(function)
     try:

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ..jit import kernel
+from ..jit import inner
 from ..small_rules import are_near, levels
 from .small_costs import CITY_BLOCK, SQUARED, apply
 from .small_kernels import add, copy, fill
 
 
-@kernel
+@inner
 def _moments(profile, x, y, a, b, v):
     """The costs in bits of the distance between the means of two clouds, and of their radius.
 
@@ -42,7 +42,7 @@ def _moments(profile, x, y, a, b, v):
     return sums[0], sums[1]
 
 
-@kernel
+@inner
 def start(profile, x, y, a, b, own_v, v, plain):
     """Move v near the solution, to be tried; `plain` is where it would be without the potential of
     the second cloud with itself. Whether clouds are so near that v is worth a trial, and the levels

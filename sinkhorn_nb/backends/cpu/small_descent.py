@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import kernel, wide_vectors
+from ..jit import inner, leaf, wide_vectors
 from ..small_rules import (
     DRIFT,
     NO_VALUE,
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     is_accurate: Any  # whether the aim was reached, too
 
 
-@kernel
+@leaf
 def judge(b, logs):
     """The marginal error, the largest log of a ratio, that at tiny masses, and the gain of an exact
     update in bits.
@@ -57,7 +57,7 @@ def judge(b, logs):
     return error, furthest, unevenness, gain
 
 
-@kernel
+@leaf
 def _has_moved_far(v, reference):
     """Whether the kernel that is stored at a reference no longer serves at v."""
     moved = 0.0
@@ -66,14 +66,14 @@ def _has_moved_far(v, reference):
     return moved > DRIFT
 
 
-@kernel
+@leaf
 def _second(rates):
     if rates is None:
         return 0.0
     return rates[1]
 
 
-@kernel
+@leaf
 def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
     """Move v by the step that the ratios ask for, mixed with earlier ones; the changes seen so
     far.
@@ -98,7 +98,7 @@ def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
     return n_seen
 
 
-@kernel
+@leaf
 def keep(u, v, logs, best):
     """Copy an iterate to the best one."""
     copy(u, best[0])
@@ -116,7 +116,7 @@ class Beginning(NamedTuple):
     n_levels: Any
 
 
-@kernel
+@leaf
 def _anneal(C, a, b, rates, n_levels, u, v, K, room):
     """Move v near the solution; far clouds do not exchange mass if that has a price."""
     if rates is None:
@@ -126,7 +126,7 @@ def _anneal(C, a, b, rates, n_levels, u, v, K, room):
         anneal_priced(C, a, b, rates, n_levels, u, v, K, room)
 
 
-@kernel
+@inner
 def solve(
     C, a, b, is_self, rates, tol, max_iter, aim, beginning, u, v, K, room, mixing, best, history
 ):

@@ -9,7 +9,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ..jit import kernel
+from ..jit import inner, kernel, leaf
 from ..normal_forms import ends_of, sizes_of
 from ..small_rules import NO_VALUE, Aim
 from .small_begin import start
@@ -130,7 +130,7 @@ class Answer(NamedTuple):
     counts: Any
 
 
-@kernel
+@inner
 def points_of(forms, c):
     """The (n, d) points of a cloud, and their probabilities."""
     first = forms.ends[c]
@@ -141,7 +141,7 @@ def points_of(forms, c):
     ]
 
 
-@kernel
+@inner
 def seen_from_origin(points, others):
     """Two clouds as (n, d) points and (d, m) coordinates, from an origin near both."""
     (n, d) = points.shape
@@ -157,7 +157,7 @@ def seen_from_origin(points, others):
     return x, y
 
 
-@kernel
+@inner
 def _room(n, m):
     """Scratch for a problem of n by m."""
     z = np.empty((10, m))
@@ -166,7 +166,7 @@ def _room(n, m):
     return Room(z[0], np.empty(n), z[1], half, *rest, np.empty(n))
 
 
-@kernel
+@leaf
 def aim_of(problems, own, q):
     """The accuracy that the value of a problem must have, from the answers to the self problems."""
     c = problems.sources[q]
@@ -230,6 +230,7 @@ def solve_range(forms, problems, all_rates, own, first, last, blocks, answers):
             np.empty((MEMORY, m)),
             np.empty((MEMORY, MEMORY)),
             np.empty(MEMORY),
+            np.empty((MEMORY, MEMORY + 1)),
         )
         best_u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
         best = best_u, answers.v[v_first:v_last], answers.logs[v_first:v_last]

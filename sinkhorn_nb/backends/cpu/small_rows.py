@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import kernel
+from ..jit import kernel, leaf
 from ..normal_forms import ends_of
 
 
@@ -60,7 +60,7 @@ class RowGradients(NamedTuple):
     y_ends: Any
 
 
-@kernel
+@leaf
 def _middle(forms, pairs, q, first, second):
     """Half of <a, u> - <b, v>."""
     cross = pairs.cross
@@ -72,7 +72,7 @@ def _middle(forms, pairs, q, first, second):
     return total / 2.0
 
 
-@kernel
+@leaf
 def _write_rows(forms, rows, d, c, slopes, own_slopes, factors, on_points):
     """The derivatives in the rows of one cloud, from slices at its first point."""
     (mass, own_mass, whole) = factors

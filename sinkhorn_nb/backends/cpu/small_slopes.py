@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..elementary import exp2
-from ..jit import kernel, wide_vectors
+from ..jit import kernel, leaf, wide_vectors
 from ..normal_forms import sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
@@ -22,7 +22,7 @@ class Potentials(NamedTuple):
     of_u: Any
 
 
-@kernel
+@leaf
 def _add_slopes(profile, shares, xk, yk):
     """The sum over j of shares_j times what the derivative of the cost in x_k is proportional to.
 
@@ -39,7 +39,7 @@ def _add_slopes(profile, shares, xk, yk):
     return total
 
 
-@kernel
+@leaf
 def _add_slopes_to(profile, shares, xk, yk, out):
     """Add the same, but for the derivatives in y_k and without the sum."""
     wide_vectors()
@@ -51,7 +51,7 @@ def _add_slopes_to(profile, shares, xk, yk, out):
         out[j] += shares[j] * (yk[j] - xk)
 
 
-@kernel
+@leaf
 def _densities(log, potential, costs, densities):
     """The density of a row of the plan with respect to the product of the weights."""
     wide_vectors()
@@ -59,7 +59,7 @@ def _densities(log, potential, costs, densities):
         densities[j] = exp2(log + potential[j] - costs[j])
 
 
-@kernel
+@leaf
 def _weigh_row(weights, densities, shares):
     """Entries of a row of the plan up to a factor, and their sum."""
     wide_vectors()
@@ -68,7 +68,7 @@ def _weigh_row(weights, densities, shares):
     return total_of(shares)
 
 
-@kernel
+@leaf
 def _weigh_columns(weight, densities, shares, sums):
     """Entries of the columns in one row up to a factor for each, and their sums over rows."""
     wide_vectors()
@@ -77,7 +77,7 @@ def _weigh_columns(weight, densities, shares, sums):
         sums[j] += shares[j]
 
 
-@kernel
+@leaf
 def _multiply(factors, shares):
     for j in range(len(shares)):
         shares[j] *= factors[j]
