@@ -26,6 +26,11 @@ def kernel(function):
     return _compiled(function, SUM)
 
 
+def plain_kernel(function):
+    """Compile a loop like `kernel` that makes and returns no arrays; see `leaf`."""
+    return _compiled(function, SUM, _nrt=False)
+
+
 def exact_kernel(function):
     """Compile a loop like `kernel`, but with the arithmetic as it is written, so that the bits of
     each point do not depend on the others.
@@ -52,8 +57,15 @@ def leaf(function):
     return register_jitable(fastmath=SUM, _nrt=False, **OPTIONS)(function)
 
 
-def _compiled(function, fastmath):
-    options = {"fastmath": fastmath, "no_cfunc_wrapper": True} | OPTIONS
+def inlined(function):
+    """Copy the code of a function into the one kernel that calls it, before types are known: LLVM
+    then optimizes it once, not by itself and once more as a part of the kernel.
+    """
+    return njit(inline="always", fastmath=SUM, **OPTIONS)(function)
+
+
+def _compiled(function, fastmath, **others):
+    options = {"fastmath": fastmath, "no_cfunc_wrapper": True} | OPTIONS | others
     if config.DISABLE_JIT:
         return _refusing(function)
     try:

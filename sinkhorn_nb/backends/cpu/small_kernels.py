@@ -8,30 +8,10 @@ Sinkhorn's iteration; it is built anew once v has moved far. For a measure and i
 symmetric matrix 2^(v_i + v_j - C_ij) is enough, the entries with j <= i.
 """
 
-from typing import Any, NamedTuple
-
 from ..elementary import exp2, log2
 from ..jit import leaf, wide_vectors
 from ..small_rules import LEAST_SUM, heat, log_ratio
 from .kernels import larger
-
-
-class Room(NamedTuple):
-    """Scratch vectors: `top` and `shares` have n numbers, `half` half of m, all others m."""
-
-    base: Any
-    top: Any
-    row: Any
-    half: Any
-    reference: Any
-    residual: Any
-    plain: Any
-    last: Any
-    last_residual: Any
-    factors: Any
-    sums: Any
-    aims: Any
-    shares: Any
 
 
 @leaf

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..elementary import exp2
-from ..jit import kernel, leaf, wide_vectors
+from ..jit import inlined, kernel, leaf, wide_vectors
 from ..normal_forms import sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
-from .small_problems import PAIRS_A_PANEL, panels, points_of, seen_from_origin
+from .small_problems import PAIRS_A_PANEL, panels, points_of, see_from_origin
 from .threads import run
 
 
@@ -83,8 +83,8 @@ def _multiply(factors, shares):
         shares[j] *= factors[j]
 
 
-@kernel
-def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
+@inlined
+def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
     """Write the derivatives of the value in (n, d) and (m, d) embedded points, per probability of a
     point, in units of cost.
 
@@ -94,9 +94,11 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
     wide_vectors()
     (kx, ky) = rates
     (u, v, of_v, of_u) = potentials
-    x, y = seen_from_origin(points, others)
-    (n, d) = x.shape
-    m = y.shape[1]
+    (n, d) = points.shape
+    m = others.shape[0]
+    x = np.empty((n, d))
+    y = np.empty((d, m))
+    see_from_origin(points, others, x, y)
     costs = np.empty(m)
     factors = np.empty(m)
     densities = np.empty(m)
@@ -136,6 +138,12 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
 
 
 @kernel
+def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
+    """The same for one problem, as a kernel."""
+    _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y)
+
+
+@kernel
 def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, x_ends, y_ends):
     """The derivatives of problems first to last, in the orientation of their answers."""
     for q in range(first, last):
@@ -159,7 +167,7 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         known = Potentials(u, v, of_v, of_u)
         on_x = of_x[x_ends[q] : x_ends[q + 1]].reshape(points.shape)
         on_y = of_y[y_ends[q] : y_ends[q + 1]].reshape(others.shape)
-        write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
+        _write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
 
 
 def _prepared(forms, problems, are_wanted, answers):
