@@ -129,10 +129,12 @@ def solve_small(
     selves = selves or {}
     same = _same(everyone, sources, targets, are_equal)
     are_wanted = same == everyone if is_debiased else np.zeros(len(clouds), dtype=bool)
-    are_wanted[same[sources[are_equal]]] = True
-    are_wanted[list(selves)] = False
+    if same is not everyone:
+        are_wanted[same[sources[are_equal]]] = True
+    if selves:
+        are_wanted[list(selves)] = False
     own = _solve_own(pairs, are_wanted, solver, limits, selves, starts)
-    own_are_solved = own.are_solved[same]
+    own_are_solved = own.are_solved if same is everyone else own.are_solved[same]
 
     # The same bits for (b, a)
     are_turned = facts.relations > 0
@@ -244,9 +246,9 @@ def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None
 
 def _same(everyone: Indices, sources: Indices, targets: Indices, are_equal: Booleans) -> Indices:
     """The number of the cloud that represents each cloud: the first of equal clouds."""
-    same = everyone.copy()
     if not are_equal.any():
-        return same
+        return everyone
+    same = everyone.copy()
     np.minimum.at(
         same, np.maximum(sources, targets)[are_equal], np.minimum(sources, targets)[are_equal]
     )
@@ -278,5 +280,5 @@ def _problems(
         are_fine=facts.are_fine,
         are_wanted=are_wanted,
         starts=np.empty(0) if starts is None else np.concatenate(starts),
-        are_started=np.full(len(first), starts is not None),
+        are_started=np.array([starts is not None] * len(first)),
     )

@@ -71,9 +71,11 @@ class Answers(NamedTuple):
         u = np.zeros(u_ends[-1])
         v = np.zeros(v_ends[-1])
         logs = np.zeros(v_ends[-1])
-        values = np.full(count, NO_VALUE)
+        values = np.empty(count)
+        values.fill(NO_VALUE)  # a third of the time of numpy.full
         gains = np.zeros(count)
-        errors = np.full(count, np.inf)
+        errors = np.empty(count)
+        errors.fill(np.inf)
         counts = np.zeros((count, 3), dtype=np.int64)
         are_accurate = np.zeros(count, dtype=np.bool_)
         return cls(
@@ -243,15 +245,16 @@ def solve_all(forms, problems, own, max_iter):
     m = n if problems.targets is problems.sources else sizes[problems.targets]
     answers = Answers.room(n, m, max_iter)
     pairs = n * m * problems.are_wanted
-    most = pairs.max()
+    most = max(pairs.tolist())  # for few problems, sooner than by NumPy
     if most == 0:
         return answers
-    widest = sizes.max()
+    widest = max(sizes.tolist())
+    numbers = widest * max(forms.dimensions.tolist())
     own = answers if own is None else own
     all_rates = problems.rates if problems.rates.any() else None
 
     def task(first, last):
-        scratch = Scratch.of(most, widest, widest * forms.dimensions.max())
+        scratch = Scratch.of(most, widest, numbers)
         solve_range(forms, problems, all_rates, own, first, last, scratch, answers)
 
     run(task, panels(pairs))
@@ -264,7 +267,7 @@ def solve_all(forms, problems, own, max_iter):
 
 def panels(pairs):
     """Ranges of problems with so many pairs each, every range with work enough for a thread."""
-    if pairs.sum() <= PAIRS_A_PANEL:
+    if sum(pairs.tolist()) <= PAIRS_A_PANEL:
         return [(0, len(pairs))]
     cuts = np.flatnonzero(np.diff(np.cumsum(pairs) // PAIRS_A_PANEL)) + 1
     return list(pairwise([0, *cuts.tolist(), len(pairs)]))

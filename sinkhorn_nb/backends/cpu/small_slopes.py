@@ -180,7 +180,7 @@ def _prepared(forms, problems, are_wanted, answers):
     of_x = np.empty(x_ends[-1])
     of_y = np.empty(y_ends[-1])
     sizes = sizes_of(forms.ends)
-    pairs = np.where(are_wanted, sizes[problems.sources] * sizes[problems.targets], 0)
+    pairs = sizes[problems.sources] * sizes[problems.targets] * are_wanted
 
     def write(first, last):
         slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, x_ends, y_ends)
@@ -193,7 +193,7 @@ def all_slopes(*groups):
     problems, whether each is wanted, and answers; all clouds have the same dimension.
     """
     prepared = [_prepared(*group) for group in groups]
-    if sum(pairs.sum() for _, pairs, _ in prepared) <= PAIRS_A_PANEL:
+    if sum(sum(pairs.tolist()) for _, pairs, _ in prepared) <= PAIRS_A_PANEL:
         for write, pairs, _ in prepared:
             write(0, len(pairs))
     else:
