@@ -81,18 +81,13 @@ def test_what_is_wrong_with_one_of_many_is_named(x, a, text):
     assert text in str(caught.value)
 
 
-@pytest.mark.parametrize("position", [0, 57, 199])
-def test_large_arrays_are_joined_and_checked_on_all_threads(position, monkeypatch):
+def test_large_arrays_are_joined_on_all_threads(monkeypatch):
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(40, 3)), rng.normal(size=(80, 1)).astype(np.float32)]
     monkeypatch.setattr(flat_rows, "LARGE", 200)
-    joined, are_finite = flat_rows.flat_rows(arrays)
+    joined = flat_rows.flat_rows(arrays)
     np.testing.assert_array_equal(joined, np.concatenate([own.ravel() for own in arrays]))
-    assert joined.dtype == np.float64 and are_finite
-
-    own = arrays[position // 120].ravel()
-    own[position % 120] = np.nan
-    assert not flat_rows.flat_rows([own, arrays[1 - position // 120]])[1]
+    assert joined.dtype == np.float64
 
 
 def test_no_object_is_made_for_a_pair_before_it_is_asked_for(monkeypatch):

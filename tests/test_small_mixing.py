@@ -2,15 +2,25 @@
 
 import numpy as np
 
-from sinkhorn_nb.backends.cpu.small_mixing import MEMORY, Mixing, mix, remember
+from sinkhorn_nb.backends.cpu import small_mixing
+from sinkhorn_nb.backends.cpu.small_mixing import MEMORY, Mixing
+from sinkhorn_nb.backends.jit import kernel
+
+mix = kernel(small_mixing.mix)
+remember = kernel(small_mixing.remember)
+
+
+def memory(m):
+    """Room for mixing vectors of m numbers."""
+    square = np.zeros((MEMORY, MEMORY))
+    system = np.zeros((MEMORY, MEMORY + 1))
+    return Mixing(np.zeros((MEMORY, m)), np.zeros((MEMORY, m)), square, np.zeros(MEMORY), system)
 
 
 def test_a_difference_of_nothing_is_not_remembered():
     """It has no direction: its unit vector would be NaN."""
     m = 3
-    mixing = Mixing(
-        np.zeros((MEMORY, m)), np.zeros((MEMORY, m)), np.zeros((MEMORY, MEMORY)), np.zeros(MEMORY)
-    )
+    mixing = memory(m)
     v, residual = np.arange(3.0), np.ones(3)
     assert remember(mixing, 0, np.full(m, 1 / 3), v, residual, v - 1, residual.copy()) == 0
     assert remember(mixing, 0, np.full(m, 1 / 3), v, residual, v - 1, residual + 1) == 1
@@ -22,9 +32,7 @@ def test_mixing_solves_affine_equations_of_few_unknowns():
     rng = np.random.default_rng(0)
     m, weights = 4, np.array([0.1, 0.2, 0.3, 0.4])
     A, w = np.diag([0.2, 0.5, 0.7, 0.9]) + 0.05 * rng.normal(size=(m, m)), rng.normal(size=m)
-    mixing = Mixing(
-        np.zeros((MEMORY, m)), np.zeros((MEMORY, m)), np.zeros((MEMORY, MEMORY)), np.zeros(MEMORY)
-    )
+    mixing = memory(m)
     n_seen, last, last_residual = 0, np.zeros(m), A @ w
     for v in rng.normal(size=(m, m)):
         residual = A @ (w - v)

@@ -31,6 +31,11 @@ def kernel(function):
     return _compiled(function, SUM)
 
 
+def plain_kernel(function):
+    """Compile a loop like `kernel` that makes and returns no arrays; see `leaf`."""
+    return _compiled(function, SUM, _nrt=False)
+
+
 def exact_kernel(function):
     """Compile a loop like `kernel`, but with the arithmetic as it is written, so that the bits of
     each point do not depend on the others.
@@ -69,8 +74,15 @@ def overload(function, fastmath=None):
     return extending.overload(function, jit_options=flags | {"no_cfunc_wrapper": True})
 
 
-def _compiled(function, fastmath):
-    options = {"nogil": True, "fastmath": fastmath, **OPTIONS}
+def inlined(function):
+    """Copy the code of a function into the one kernel that calls it, before types are known: LLVM
+    then optimizes it once, not by itself and once more as a part of the kernel.
+    """
+    return njit(inline="always", **CALLED)(function)
+
+
+def _compiled(function, fastmath, **others):
+    options = {"nogil": True, "fastmath": fastmath, **OPTIONS, **others}
     if config.DISABLE_JIT:
         return _refusing(function)
     return njit(**options)(function) if CACHE == NO_CACHE else _cached(function, options)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import kernel
+from .jit import kernel, leaf
 
 # Largest relative difference of equal weights that were summed in different orders
 WEIGHT_ROUNDING = 1e-13
@@ -41,7 +41,7 @@ class Forms(NamedTuple):
 def ends_of(sizes):
     """The ends of consecutive segments of these lengths, after a first 0."""
     ends = np.zeros(len(sizes) + 1, dtype=np.int64)
-    np.cumsum(sizes, out=ends[1:])
+    np.add.accumulate(sizes, out=ends[1:])  # a quarter of the time of numpy.cumsum
     return ends
 
 
@@ -50,7 +50,7 @@ def sizes_of(ends):
     return ends[1:] - ends[:-1]
 
 
-@kernel
+@leaf
 def _compare(x, weights, i, j):
     """-1, 0 or 1: the order of two rows by their coordinates, then by their weights."""
     for k in range(x.shape[1]):
@@ -61,7 +61,7 @@ def _compare(x, weights, i, j):
     return 0
 
 
-@kernel
+@leaf
 def _sort(x, weights, order, other):
     """The increasing order of the rows, by merging; `other` is scratch."""
     n = len(order)
@@ -85,7 +85,7 @@ def _sort(x, weights, order, other):
         width *= 2
 
 
-@kernel
+@leaf
 def _equal_points(x, i, j):
     for k in range(x.shape[1]):
         if x[i, k] != x[j, k]:
@@ -93,7 +93,7 @@ def _equal_points(x, i, j):
     return True
 
 
-@kernel
+@leaf
 def _reduce(x, weights, order, other, points, a, owner):
     """Write the distinct points with mass, their probabilities and the point of each row; how many
     points there are.
@@ -127,7 +127,7 @@ def _reduce(x, weights, order, other, points, a, owner):
     return kept
 
 
-@kernel
+@leaf
 def _measure_box(points, corners):
     """Write the smallest and the largest coordinates of points."""
     for k in range(points.shape[1]):

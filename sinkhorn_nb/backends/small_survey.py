@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import kernel
+from .jit import kernel, leaf
 from .normal_forms import WEIGHT_ROUNDING
 from .small_rules import FINE
 
@@ -35,7 +35,7 @@ class Survey(NamedTuple):
     are_fine: Any  # whether no estimate of the accuracy is to be trusted at first
 
 
-@kernel
+@leaf
 def _first_difference(forms, c, e):
     """-1, 0 or 1: the order of two clouds of one size by the first number in which they differ."""
     for k in range(forms.blocks[c + 1] - forms.blocks[c]):
@@ -51,7 +51,7 @@ def _first_difference(forms, c, e):
     return 0
 
 
-@kernel
+@leaf
 def _least(forms, c):
     """The smallest probability of a point of a cloud."""
     least = forms.a[forms.ends[c]]
@@ -60,7 +60,7 @@ def _least(forms, c):
     return least
 
 
-@kernel
+@leaf
 def _diameter(forms, limits, c, e):
     """An upper bound of the distances between the points of two clouds, in the unit of the blur."""
     if limits.widest > 0.0:

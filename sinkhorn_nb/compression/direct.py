@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..backends.cpu.compressed_sums import weighted_mean
+from ..backends.cpu.compressed_sums import scaled_rows, weighted_mean
 from ..common.array_types import Coordinates, Floats
 from ..common.caching import cached_property
 from ..kernels.choice import with_points
@@ -129,9 +129,10 @@ class DirectDifference:
         """(n,) the difference of the potentials."""
         return self.cross.f - self.own.f
 
-    def slopes(self, mass: float, own_mass: float) -> Floats:
-        """Derivatives in the points of the difference of both values, per unit of probability."""
-        return mass * self.cross.slopes - own_mass * self.own.slopes
+    def gradient(self, mass: float, own_mass: float) -> Floats:
+        """Derivatives in the points of the difference of both values."""
+        slopes = mass * self.cross.slopes - own_mass * self.own.slopes
+        return scaled_rows(slopes, self.own.measure.probabilities, 1.0)
 
     def integral(self, mass: float, own_mass: float) -> float:
         """The part of the value that the potential against the other measure earns, times its mass,

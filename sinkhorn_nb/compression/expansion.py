@@ -122,7 +122,7 @@ def _expanded(centers: Floats, guess: Extended, there: OnNodes) -> Expansion:
     return _expanded_in(Tiles(equal_weights(centers)), guess, there)
 
 
-def _expanded_in(mine: Tiles, guess: Extended, there: Potential) -> Expansion:
+def _expanded_in(mine: Tiles, guess: Extended, there: OnNodes) -> Expansion:
     """The expansions at points in tiles, like `_expanded`."""
     partition = mine.partition
     d = partition.points.shape[1]

@@ -36,11 +36,11 @@ class SquaredEuclidean(Cost):
 
     def blur(self, eps: float) -> float:
         """The length sqrt(eps) of a temperature."""
-        return float(np.sqrt(eps))
+        return math.sqrt(eps)
 
     def kind(self, per_cost: float) -> tuple[float, None]:
         """The root of the factor, and the kind None, whose products need no differences."""
-        return float(np.sqrt(per_cost)), None
+        return math.sqrt(per_cost), None
 
     def block(self, x: Floats, y: Floats) -> Floats:
         """(n, m) costs between the rows of two arrays of points, from their differences."""

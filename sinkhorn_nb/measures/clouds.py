@@ -12,7 +12,7 @@ import numpy as np
 from .. import validation
 from ..backends.cpu.flat_rows import flat_rows
 from ..backends.normal_forms import Forms, Rows, ends_of, normal_forms
-from ..common.array_types import Booleans, Coordinates, Floats, Indices
+from ..common.array_types import Coordinates, Floats, Indices
 from ..common.caching import cached_property, know
 from ..costs import Cost
 from ..terms import Terms
@@ -48,6 +48,44 @@ class Named(NamedTuple):
         return {self.x_name: self.x, self.a_name: self.a}
 
 
+class Plain(NamedTuple):
+    """Plain NumPy arrays whose numbers are right beyond doubt, in flat arrays."""
+
+    rows: Rows
+    are_short: list[bool]  # whether the points of each cloud are float32
+    is_uniform: bool  # whether all weights are uniform probabilities
+    # Of all coordinates
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, points: list[Coordinates], weights: list[Floats | None]) -> Plain | None:
+        """Check and copy plain arrays; None if any of their numbers may be wrong."""
+        sizes = [x.shape[0] for x in points]
+        x = flat_rows(points)
+        low = float(x.min())
+        high = float(x.max())
+        if not math.isfinite(high - low):  # a coordinate that is not a number makes both so
+            return None
+        uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
+        a = np.concatenate(
+            [uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)]
+        )
+        dimensions = np.array([x.shape[1] for x in points])
+        rows = Rows(x, a, ends_of(sizes), ends_of([x.size for x in points]), dimensions)
+        is_uniform = all(a is None for a in weights)
+        if not is_uniform and not _are_usual(rows):
+            return None
+        return cls(rows, [x.dtype == np.float32 for x in points], is_uniform, low, high)
+
+
+def _are_usual(rows: Rows) -> bool:
+    """Tell whether all weights are >= 0 and finite, and each cloud has some mass."""
+    a = rows.weights
+    is_usual = 0 <= a.min() and a.max() <= LARGEST_WEIGHT
+    return bool(is_usual and np.add.reduceat(a, rows.ends[:-1]).min() > 0)
+
+
 class Clouds:
     """Measures by their numbers; an array that appears several times, as one object, is one
     measure.
@@ -66,15 +104,13 @@ class Clouds:
     def __init__(
         self,
         sizes: Sequence[int],
-        dimensions: Sequence[int],
-        rows: Rows | None = None,
-        are_short: Booleans | None = None,
+        dimensions: Sequence[int] | Indices,
+        plain: Plain | None = None,
         measures: Sequence[Measure] | None = None,
     ) -> None:
         self.sizes = np.array(sizes)
         self.dimensions = np.array(dimensions)
-        self._rows = rows
-        self._are_short = are_short
+        self._plain = plain
         self._measures: list[Measure | None] = [None] * len(sizes)
         if measures is not None:
             self._measures[:] = measures
@@ -98,39 +134,16 @@ class Clouds:
         numbers = np.array([known[entry.key] for entry in listed])
         points = [entry.x for entry in distinct]
         weights = [entry.a for entry in distinct]
-        clouds = None
-        if validation.are_plain(points, weights):
-            clouds = cls._plain(points, weights)
-        if clouds is None:
-            clouds = cls.of_measures([entry.measure for entry in distinct])
-        return clouds, numbers
+        plain = Plain.of(points, weights) if validation.are_plain(points, weights) else None
+        if plain is None:
+            return cls.of_measures([entry.measure for entry in distinct]), numbers
+        sizes = [x.shape[0] for x in points]
+        return cls(sizes, plain.rows.dimensions, plain), numbers
 
     @classmethod
     def of_measures(cls, measures: Sequence[Measure]) -> Clouds:
         """Make the clouds of given measures."""
-        sizes = [len(measure) for measure in measures]
-        dimensions = [measure.dimension for measure in measures]
-        return cls(sizes, dimensions, measures=measures)
-
-    @classmethod
-    def _plain(cls, points: list[Coordinates], weights: list[Floats | None]) -> Clouds | None:
-        """Make the clouds of plain arrays, or return None if any of their numbers may be wrong."""
-        sizes = [x.shape[0] for x in points]
-        dimensions = [x.shape[1] for x in points]
-        x, are_finite = flat_rows(points)
-        uniform = {n: np.broadcast_to(1 / n, n) for n in set(sizes)}
-        a = np.concatenate(
-            [uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)]
-        )
-        ends = ends_of(sizes)
-        blocks = ends_of(np.multiply(sizes, dimensions))
-        rows = Rows(x, a, ends, blocks, np.array(dimensions))
-
-        are_uniform = all(weight is None for weight in weights)
-        if not are_finite or not (are_uniform or _are_weights(a, ends)):
-            return None
-        are_short = np.array([x.dtype == np.float32 for x in points])
-        return cls(sizes, dimensions, rows, are_short)
+        return cls([len(m) for m in measures], [m.dimension for m in measures], measures=measures)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -152,7 +165,7 @@ class Clouds:
         span = _part(rows.ends, k)
         points = rows.x[_part(rows.blocks, k)].reshape(self.sizes[k], self.dimensions[k])
         traits = validation.PLAIN
-        if self._are_short is not None and self._are_short[k]:
+        if self._plain is not None and self._plain.are_short[k]:
             points = points.astype(np.float32)
             traits = traits._replace(short=np.dtype(np.float32))
 
@@ -165,24 +178,25 @@ class Clouds:
     @cached_property
     def rows(self) -> Rows:
         """All rows in flat arrays."""
-        if self._rows is not None:
-            return self._rows
+        if self._plain is not None:
+            return self._plain.rows
         measures = [self.measure(k) for k in range(len(self))]
         x = np.concatenate([m.points.ravel() for m in measures], dtype=np.float64)
         weights = np.concatenate([m.weights for m in measures])
-        ends = ends_of(self.sizes)
-        blocks = ends_of(self.sizes * self.dimensions)
-        return Rows(x, weights, ends, blocks, self.dimensions)
+        return Rows(
+            x, weights, ends_of(self.sizes), ends_of(self.sizes * self.dimensions), self.dimensions
+        )
 
     @cached_property
     def masses(self) -> Floats:
         """(N,) masses; they do not depend on the order of the rows."""
-        parts = pairwise(self.rows.ends.tolist())
-        weights = self.rows.weights
+        if self._plain is not None and self._plain.is_uniform:
+            return self.sizes * (1 / self.sizes)  # the exact sums, rounded once
         if self.sizes.max() > FEW:
-            return np.array([exact_sum(weights[i:j]) for i, j in parts])
-        numbers = weights.tolist()
-        return np.array([math.fsum(numbers[i:j]) for i, j in parts])
+            spans = pairwise(self.rows.ends.tolist())
+            return np.array([exact_sum(self.rows.weights[i:j]) for i, j in spans])
+        weights = self.rows.weights.tolist()
+        return np.array([math.fsum(weights[i:j]) for i, j in pairwise(self.rows.ends.tolist())])
 
     @cached_property
     def forms(self) -> Forms:
@@ -192,18 +206,19 @@ class Clouds:
     def normal_form(self, k: int) -> NormalForm:
         """Return the normal form of the cloud with number k."""
         forms = self.forms
-        points = forms.x[_part(forms.blocks, k)].reshape(-1, self.dimensions[k])
-        probabilities = forms.a[_part(forms.ends, k)]
-        owners = forms.owners[_part(self.rows.ends, k)]
-        return NormalForm(points, probabilities, owners)
+        span = slice(*self.forms.ends[k : k + 2])
+        points = forms.x[slice(*forms.blocks[k : k + 2])].reshape(-1, self.dimensions[k])
+        return NormalForm(points, forms.a[span], forms.owners[slice(*self.rows.ends[k : k + 2])])
 
     def places(self, cost: Cost) -> Forms:
         """The normal forms with embedded points."""
         forms = self.forms
         if cost.exponent is not None:  # a cost of differences
             return forms
-        parts = zip(pairwise(forms.blocks.tolist()), self.dimensions, strict=True)
-        flat = [cost.places(forms.x[i:j].reshape(-1, d)) for (i, j), d in parts]
+        flat = [
+            cost.places(forms.x[i:j].reshape(-1, d))
+            for (i, j), d in zip(pairwise(forms.blocks.tolist()), self.dimensions, strict=True)
+        ]
         blocks = ends_of([points.size for points in flat])
         dimensions = np.array([points.shape[1] for points in flat])
         x = np.concatenate([points.ravel() for points in flat])
@@ -213,31 +228,27 @@ class Clouds:
         """Tell whether pairs of clouds and their terms are valid beyond doubt; if not, they must be
         checked one by one.
         """
-        if self._rows is None:
+        plain = self._plain
+        if plain is None or not (
+            self.has_one_dimension or (self.dimensions[sources] == self.dimensions[targets]).all()
+        ):
             return False
-        if (self.dimensions[sources] != self.dimensions[targets]).any():
-            return False
-        if terms.marginals.are_exact:
-            masses = self.masses[sources]
-            differences = np.abs(masses - self.masses[targets])
-            if (differences > LARGEST_ROUNDING * masses).any():
+        if terms.marginals.are_exact and not plain.is_uniform:
+            excess = np.abs(self.masses[sources] - self.masses[targets])
+            if (excess > LARGEST_ROUNDING * self.masses[sources]).any():
                 return False
-        any_short = self._are_short is not None and self._are_short.any()
-        dtype = np.float32 if any_short else np.float64
-        x = self._rows.x
-        return validation.surely_resolved(terms.blur, x.min(), x.max(), dtype)
+        dtype = np.float32 if any(plain.are_short) else np.float64
+        return validation.surely_resolved(terms.blur, plain.low, plain.high, dtype)
+
+    @cached_property
+    def has_one_dimension(self) -> bool:
+        """Whether all clouds have the same dimension."""
+        return len(set(self.dimensions.tolist())) == 1
 
 
 def _part(ends: Indices, k: int) -> slice:
     """The entries of number k in a flat array."""
     return slice(ends[k], ends[k + 1])
-
-
-def _are_weights(values: Floats, ends: Indices) -> bool:
-    """Whether each cloud has finite weights >= 0, not all zero."""
-    if not (0 <= values.min() and values.max() <= LARGEST_WEIGHT):
-        return False
-    return bool(np.add.reduceat(values, ends[:-1]).min() > 0)
 
 
 class CloudPairs(NamedTuple):

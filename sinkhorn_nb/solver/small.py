@@ -17,6 +17,7 @@ from ..backends.pointwise import LOG2E
 from ..backends.small_survey import Limits, Survey, survey
 from ..common.array_types import Booleans, Floats, Indices
 from ..dual import Normal
+from ..initializers import Auto
 from ..measures.clouds import CloudPairs, Clouds
 from ..problem import Problem
 from ..results.solution import Solution
@@ -45,6 +46,7 @@ LARGEST_RATE = 1e6  # eps / rho: above, nothing is transported
 MOST = 1000  # iterations: problems that take more need two-level steps
 # Of self problems, which take few iterations, so that their values are accurate beyond doubt
 SELF_TOL = 1e-7
+USUAL_START = Auto()
 
 
 def suits(solver: Sinkhorn, terms: Terms, starts: Starts | None = None) -> bool:
@@ -53,13 +55,12 @@ def suits(solver: Sinkhorn, terms: Terms, starts: Starts | None = None) -> bool:
 
     On GPUs, it serves only balanced problems with the cost |x - y|^2 / 2.
     """
-    known, usual = {"tol", "max_iter", "compression", "backend", "dtype"}, _defaults(type(solver))  # type: ignore[arg-type]  # classes have hashes
-    known = known if starts is None else {*known, "init"}
     if solver.dtype == "float32" or not (terms.are_classical or solver.backend != "cuda"):
         return False
-    return all(
-        value == usual[name] for name, value in solver._compared.items() if name not in known
-    )
+    if starts is None and solver._start != USUAL_START:
+        return False
+    usual = _unknown_settings(type(solver))  # type: ignore[arg-type]  # classes have hashes
+    return all(getattr(solver, name) == value for name, value in usual)
 
 
 def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
@@ -84,8 +85,10 @@ def _largest(is_alone: bool) -> int:
 
 
 @cache
-def _defaults(kind: type[Sinkhorn]) -> dict[str, Any]:
-    return kind()._compared
+def _unknown_settings(kind: type[Sinkhorn]) -> list[tuple[str, Any]]:
+    """The settings that the compiled solver does not have, and their defaults."""
+    known = {"init", "tol", "max_iter", "compression", "backend", "dtype"}
+    return [(name, value) for name, value in kind().get_params().items() if name not in known]
 
 
 def solve_small(
@@ -126,10 +129,12 @@ def solve_small(
     selves = selves or {}
     same = _same(everyone, sources, targets, are_equal)
     are_wanted = same == everyone if is_debiased else np.zeros(len(clouds), dtype=bool)
-    are_wanted[same[sources[are_equal]]] = True
-    are_wanted[list(selves)] = False
+    if same is not everyone:
+        are_wanted[same[sources[are_equal]]] = True
+    if selves:
+        are_wanted[list(selves)] = False
     own = _solve_own(pairs, are_wanted, solver, limits, selves, starts)
-    own_are_solved = own.are_solved[same]
+    own_are_solved = own.are_solved if same is everyone else own.are_solved[same]
 
     # The same bits for (b, a)
     are_turned = facts.relations > 0
@@ -241,9 +246,9 @@ def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None
 
 def _same(everyone: Indices, sources: Indices, targets: Indices, are_equal: Booleans) -> Indices:
     """The number of the cloud that represents each cloud: the first of equal clouds."""
-    same = everyone.copy()
     if not are_equal.any():
-        return same
+        return everyone
+    same = everyone.copy()
     np.minimum.at(
         same, np.maximum(sources, targets)[are_equal], np.minimum(sources, targets)[are_equal]
     )
@@ -275,5 +280,5 @@ def _problems(
         are_fine=facts.are_fine,
         are_wanted=are_wanted,
         starts=np.empty(0) if starts is None else np.concatenate(starts),
-        are_started=np.full(len(first), starts is not None),
+        are_started=np.array([starts is not None] * len(first)),
     )

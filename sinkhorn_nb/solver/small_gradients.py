@@ -9,9 +9,9 @@ import numpy as np
 from ..backends.cpu.small_rows import (
     Factors,
     Pairs,
+    Potentials,
     RowGradients,
     Slopes,
-    add_constants,
     row_gradients,
 )
 from ..backends.cpu.small_slopes import all_slopes
@@ -51,16 +51,15 @@ def flat_gradients(
     )
     slopes = Slopes(on_first, on_second, of_own)
     rates = cross.problems.rates
-    answers = cross.answers, own.answers
+    known = Potentials.of(cross.answers), Potentials.of(own.answers)
     unit = terms.eps / LOG2E
-    numbers = Pairs(sources, targets, relations > 0, are_wanted, same, *answers, rates, unit)
+    numbers = Pairs(sources, targets, relations > 0, are_wanted, same, *known, rates, unit)
     factors = Factors(*scales.cross, scales.own.mass, scales.own.of_f, clouds.masses)
-    rows = row_gradients(own.forms, clouds.rows, numbers, slopes, factors)
+    rows = row_gradients(own.forms, clouds.rows, numbers, values, slopes, factors)
     d = own.forms.dimensions[0]
     x = _pulled(pairs, sources, rows.x.reshape(-1, d))
     y = _pulled(pairs, targets, rows.y.reshape(-1, d))
     if terms.marginals.are_exact:
-        add_constants(clouds.rows, numbers, values, factors, rows)
         return FlatGradients(x, y, rows.f, rows.g, rows.x_ends, rows.y_ends)
     a, b = _on_weights(pairs, rows)
     return FlatGradients(x, y, a, b, rows.x_ends, rows.y_ends)

@@ -33,14 +33,15 @@ class PairScales(NamedTuple):
         """The scales of pairs of clouds."""
         (clouds, sources, targets, terms) = pairs
         masses = clouds.masses
+        if terms.marginals.are_exact:
+            none = np.zeros(max(len(masses), len(sources)))
+            of_pairs = (masses[sources] + masses[targets]) / 2
+            return cls(Scales(of_pairs, none, none), Scales(masses, none, none))
         cross = _scales(terms.marginals, masses[sources], masses[targets], terms.eps)
         return cls(cross, _scales(terms.marginals.of_source(), masses, masses, terms.eps))
 
 
 def _scales(marginals: Marginals, first: Floats, second: Floats, eps: float) -> Scales:
-    if marginals.are_exact:
-        none = np.zeros(len(first))
-        return Scales((first + second) / 2, none, none)
     known: dict[tuple[float, float], tuple[float, float, float]] = {}
     masses = list(zip(first.tolist(), second.tolist(), strict=True))
     for pair in masses:

@@ -204,11 +204,7 @@ class SmallSolutions:
         needs a softmin.
         """
         is_inert = self._have_inert_rows[self.sources[q]] or self._have_inert_rows[self.targets[q]]
-        return not is_inert and not self.are_equal[q] and self._have_one_dimension
-
-    @cached_property
-    def _have_one_dimension(self) -> bool:
-        return bool((self.clouds.dimensions == self.clouds.dimensions[0]).all())
+        return not is_inert and not self.are_equal[q] and self.clouds.has_one_dimension
 
     @cached_property
     def _have_inert_rows(self) -> Booleans:

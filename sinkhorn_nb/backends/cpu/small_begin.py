@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from ..jit import kernel
+from ..jit import leaf
 from ..small_rules import are_near, levels
 from .small_costs import CITY_BLOCK, SQUARED, apply
 from .small_kernels import add, copy, fill
 
 
-@kernel
-def _moments(profile, x, y, a, b, v):
-    """The costs in bits of the distance between the means of two clouds, and of their radius.
+@leaf
+def _moments(profile, x, y, a, b, v, sums):
+    """Write the costs in bits of the distance between the means of two clouds, and of their radius.
 
     v moves the mean of x onto that of y for the cost |x - y|^2 / 2; for others, it is zero.
     """
-    sums = np.zeros(2)
+    fill(0.0, sums)
     fill(0.0, v)
     for k in range(x.shape[1]):
         mean_x = mean_y = square_x = square_y = 0.0
@@ -39,16 +39,16 @@ def _moments(profile, x, y, a, b, v):
     for k in range(2):
         sums[k] *= profile.scale
     apply(profile, sums)
-    return sums[0], sums[1]
 
 
-@kernel
-def start(profile, x, y, a, b, own_v, v, plain):
+@leaf
+def start(profile, x, y, a, b, own_v, v, plain, sums):
     """Move v near the solution, to be tried; `plain` is where it would be without the potential of
     the second cloud with itself. Whether clouds are so near that v is worth a trial, and the levels
     of annealing that take its place.
     """
-    distance, spread = _moments(profile, x, y, a, b, v)
+    _moments(profile, x, y, a, b, v, sums)
+    distance, spread = sums[0], sums[1]
     is_trial = are_near(distance)
     if is_trial:
         copy(v, plain)

@@ -4,7 +4,7 @@ each.
 
 from typing import Any, NamedTuple
 
-from ..jit import kernel, wide_vectors
+from ..jit import leaf, wide_vectors
 from ..pointwise import Arc, CityBlock, Distance, Power, scaled_cost, slope
 
 SQUARED, DISTANCE, POWER, ARC, CITY_BLOCK = range(5)
@@ -40,7 +40,7 @@ def profile(kind, scale, per_cost):
     return None
 
 
-@kernel
+@leaf
 def add_coordinate(profile, xk, yk, sums):
     """Add the share of one coordinate of a point and of many points to the sums on which costs
     depend.
@@ -54,7 +54,7 @@ def add_coordinate(profile, xk, yk, sums):
         sums[j] += (xk - yk[j]) * (xk - yk[j])
 
 
-@kernel
+@leaf
 def scale_sums(profile, sums):
     """The argument of the cost from sums over the coordinates."""
     wide_vectors()
@@ -62,14 +62,14 @@ def scale_sums(profile, sums):
         sums[j] *= profile.scale
 
 
-@kernel
+@leaf
 def _apply(kind, values):
     wide_vectors()
     for j in range(len(values)):
         values[j] = scaled_cost(kind, values[j])
 
 
-@kernel
+@leaf
 def apply(profile, values):
     """Replace scaled sums by the costs in bits."""
     if profile.code == DISTANCE:
@@ -80,14 +80,14 @@ def apply(profile, values):
         _apply(Arc(profile.diameter), values)
 
 
-@kernel
+@leaf
 def _apply_slope(kind, values):
     wide_vectors()
     for j in range(len(values)):
         values[j] = slope(kind, values[j])
 
 
-@kernel
+@leaf
 def apply_slope(profile, values):
     """Replace scaled sums by what the differences of two points are multiplied by in derivatives,
     apart from `to_slopes`; for costs of squared distances and of coordinates, this is 1.
@@ -100,7 +100,7 @@ def apply_slope(profile, values):
         _apply_slope(Arc(profile.diameter), values)
 
 
-@kernel
+@leaf
 def cost_block(profile, x, y, is_self, out):
     """The costs in bits between (n, d) points x and (d, m) coordinates y; of a cloud and itself,
     those with j <= i.

@@ -5,8 +5,10 @@ accurate value.
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
-from ..jit import kernel, wide_vectors
+from ..jit import inlined, leaf, wide_vectors
 from ..small_rules import (
     DRIFT,
     NO_VALUE,
@@ -41,7 +43,7 @@ class Outcome(NamedTuple):
     is_accurate: Any  # whether the aim was reached, too
 
 
-@kernel
+@leaf
 def judge(b, logs):
     """The marginal error, the largest log of a ratio, that at tiny masses, and the gain of an exact
     update in bits.
@@ -57,7 +59,7 @@ def judge(b, logs):
     return error, furthest, unevenness, gain
 
 
-@kernel
+@leaf
 def _has_moved_far(v, reference):
     """Whether the kernel that is stored at a reference no longer serves at v."""
     moved = 0.0
@@ -66,14 +68,14 @@ def _has_moved_far(v, reference):
     return moved > DRIFT
 
 
-@kernel
+@leaf
 def _second(rates):
     if rates is None:
         return 0.0
     return rates[1]
 
 
-@kernel
+@leaf
 def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
     """Move v by the step that the ratios ask for, mixed with earlier ones; the changes seen so
     far.
@@ -98,7 +100,7 @@ def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
     return n_seen
 
 
-@kernel
+@leaf
 def keep(u, v, logs, best):
     """Copy an iterate to the best one."""
     copy(u, best[0])
@@ -116,7 +118,7 @@ class Beginning(NamedTuple):
     n_levels: Any
 
 
-@kernel
+@leaf
 def _anneal(C, a, b, rates, n_levels, u, v, K, room):
     """Move v near the solution; far clouds do not exchange mass if that has a price."""
     if rates is None:
@@ -126,19 +128,31 @@ def _anneal(C, a, b, rates, n_levels, u, v, K, room):
         anneal_priced(C, a, b, rates, n_levels, u, v, K, room)
 
 
-@kernel
+def rates_of(all_rates, q):
+    """The rates of a problem; None for exact marginals."""
+
+
+@overload(rates_of)
+def _overload_rates_of(all_rates, q):
+    if isinstance(all_rates, types.NoneType):
+        return lambda all_rates, q: None
+    return lambda all_rates, q: (all_rates[q, 0], all_rates[q, 1])
+
+
+@inlined
 def solve(
-    C, a, b, is_self, rates, tol, max_iter, aim, beginning, u, v, K, room, mixing, best, history
+    C, K, a, b, is_self, all_rates, q, tol, aim, beginning, u, v, room, mixing, best, history
 ):
-    """Iterate from v to the tolerance, and to the aim; the best (u, v, logs) that was measured, and
-    the outcome.
+    """Iterate problem q from v to the tolerance, and to the aim; the best (u, v, logs) that was
+    measured, and the outcome.
 
     An iterate of lower dual than the last is given up for the plain one that it replaced.
     """
     wide_vectors()
     # Of a literal, numba compiles all that it is passed to once more
     zero, false = np.int64(0), np.bool_(False)
-    logs = np.empty(len(v))
+    rates = rates_of(all_rates, q)
+    logs = room.logs
     n_iter = zero
     n_builds = zero
     n_seen = zero
@@ -156,7 +170,7 @@ def solve(
     value, gain, last_value = 0.0, 0.0, 0.0
     next_look = first_look(C.size)
     last_error = START_ERROR
-    while n_iter < max_iter:
+    while n_iter < len(history):
         if is_far:
             n_levels = beginning.n_levels
             _anneal(C, a, b, rates, n_levels, u, v, K, room)
@@ -166,7 +180,7 @@ def solve(
             build_at(C, b, is_self, v, K, room)
             n_builds += 1
         # Without a function around both: that made iterations at n = 32 a quarter slower
-        if rates is None:
+        if all_rates is None:
             dual, serves = measure(C, a, b, is_self, u, v, logs, K, room)
             error, furthest, unevenness, possible = judge(b, logs)
         else:
@@ -184,11 +198,10 @@ def solve(
         if is_better(error, unevenness, least_error, least_unevenness, tol):
             least_error, least_unevenness = error, unevenness
             gain = possible
-            excess = 0.0
-            if rates is not None:
+            if all_rates is None:
+                excess = 0.0 if is_self else mean(b, logs)
+            else:
                 excess = -gain
-            elif not is_self:
-                excess = mean(b, logs)
             value = dual - excess  # that of the exact update
             keep(u, v, logs, best)
         n_within += error <= tol

@@ -8,54 +8,34 @@ Sinkhorn's iteration; it is built anew once v has moved far. For a measure and i
 symmetric matrix 2^(v_i + v_j - C_ij) is enough, the entries with j <= i.
 """
 
-from typing import Any, NamedTuple
-
 from ..elementary import exp2, log2
-from ..jit import kernel, wide_vectors
+from ..jit import leaf, wide_vectors
 from ..small_rules import LEAST_SUM, heat, log_ratio
 from .kernels import larger
 
 
-class Room(NamedTuple):
-    """Scratch vectors: `top` and `shares` have n numbers, `half` half of m, all others m."""
-
-    base: Any
-    top: Any
-    row: Any
-    half: Any
-    reference: Any
-    residual: Any
-    plain: Any
-    last: Any
-    last_residual: Any
-    factors: Any
-    sums: Any
-    aims: Any
-    shares: Any
-
-
-@kernel
+@leaf
 def copy(values, out):
     """Without the error texts that a slice assignment brings into the compiled code."""
     for j in range(len(values)):
         out[j] = values[j]
 
 
-@kernel
+@leaf
 def add(values, out):
     """Add one vector to another."""
     for j in range(len(values)):
         out[j] += values[j]
 
 
-@kernel
+@leaf
 def fill(value, out):
     """Set all numbers to one."""
     for j in range(len(out)):
         out[j] = value
 
 
-@kernel
+@leaf
 def _largest(values, half):
     """The largest value, by halves: LLVM leaves a plain maximum scalar."""
     wide_vectors()
@@ -68,7 +48,7 @@ def _largest(values, half):
     return half[0]
 
 
-@kernel
+@leaf
 def build(C, coolness, base, row, half, top, K):
     """K_ij = 2^(base_j - coolness C_ij - top_i), the largest entry of each row being 1."""
     wide_vectors()
@@ -82,7 +62,7 @@ def build(C, coolness, base, row, half, top, K):
             out[j] = exp2(row[j] - largest)
 
 
-@kernel
+@leaf
 def _sweep(K, weights, factors, u, top, sums):
     """u_i = -top_i - log2 sum_j K_ij factors_j, and sums_j = sum_i a_i K_ij / (that sum): both half
     steps.
@@ -102,7 +82,7 @@ def _sweep(K, weights, factors, u, top, sums):
         u[i] = -top[i] - log2(u[i])
 
 
-@kernel
+@leaf
 def row_sums(K, factors, u, top):
     """u_i = -top_i - log2 sum_j K_ij factors_j."""
     wide_vectors()
@@ -116,7 +96,7 @@ def row_sums(K, factors, u, top):
         u[i] = -top[i] - log2(u[i])
 
 
-@kernel
+@leaf
 def build_half(C, v, top, K):
     """K_ij = 2^(v_i + v_j - C_ij) for j <= i, and top_i = -v_i."""
     wide_vectors()
@@ -127,7 +107,7 @@ def build_half(C, v, top, K):
         top[i] = -mine
 
 
-@kernel
+@leaf
 def row_sums_of_half(K, factors, u, top):
     """u_i = -top_i - log2 sum_j K_ij factors_j, where K is symmetric: one half is read."""
     wide_vectors()
@@ -143,7 +123,7 @@ def row_sums_of_half(K, factors, u, top):
         u[i] = -top[i] - log2(u[i])
 
 
-@kernel
+@leaf
 def log_column(C, a, u, j):
     """log2 sum_i a_i 2^(u_i - C_ij), for any potentials."""
     largest = u[0] - C[0, j]
@@ -155,7 +135,7 @@ def log_column(C, a, u, j):
     return largest + log2(total)
 
 
-@kernel
+@leaf
 def anneal(C, a, b, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()
@@ -172,7 +152,7 @@ def anneal(C, a, b, n_levels, u, v, K, room):
                 v[j] -= warmth * (log2(room.sums[j]) - log2(b[j]))
 
 
-@kernel
+@leaf
 def total_of(values):
     """The sum of an array, which no loop of this folder takes while it stores: compiled code adds
     in another order where arrays happen to lie close together in memory, so that bits would change.
@@ -184,7 +164,7 @@ def total_of(values):
     return total
 
 
-@kernel
+@leaf
 def mean(b, values):
     """sum_j b_j values_j."""
     wide_vectors()
@@ -194,7 +174,7 @@ def mean(b, values):
     return total
 
 
-@kernel
+@leaf
 def center(b, v):
     """Subtract the mean, which u makes up for: rounding would let it drift."""
     middle = mean(b, v)
@@ -202,7 +182,7 @@ def center(b, v):
         v[j] -= middle
 
 
-@kernel
+@leaf
 def build_at(C, b, is_self, v, K, room):
     """Store the kernel at v, the new reference."""
     copy(v, room.reference)
@@ -214,7 +194,7 @@ def build_at(C, b, is_self, v, K, room):
     build(C, 1.0, room.base, room.row, room.half, room.top, K)
 
 
-@kernel
+@leaf
 def write_factors(b, is_self, v, room):
     """The factors of the columns of K for v; those of half a kernel do not include the weights."""
     wide_vectors()
@@ -225,7 +205,7 @@ def write_factors(b, is_self, v, room):
             room.factors[j] *= b[j]
 
 
-@kernel
+@leaf
 def measure(C, a, b, is_self, u, v, logs, K, room):
     """Make u exact for v; the logs of the other marginal's ratios there, the dual value, and
     whether K still serves.

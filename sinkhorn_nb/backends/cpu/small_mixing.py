@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import kernel, wide_vectors
+from ..jit import leaf, wide_vectors
 
 MEMORY = 6
 RIDGE = 1e-10  # on the Gram matrix of unit differences
@@ -19,16 +19,16 @@ class Mixing(NamedTuple):
     corrections: Any
     gram: Any
     shares: Any
+    system: Any  # (MEMORY, MEMORY + 1)
 
 
-@kernel
+@leaf
 def mix(mixing, n_known, weights, residual, v):
     """Subtract from v what undoes the residual within the span of the known changes, by Gaussian
     elimination.
     """
     wide_vectors()
-    changes, corrections, gram, shares = mixing
-    A = np.empty((MEMORY, MEMORY + 1))
+    changes, corrections, gram, shares, A = mixing
     for p in range(n_known):
         inner = 0.0
         for j in range(len(v)):
@@ -52,11 +52,11 @@ def mix(mixing, n_known, weights, residual, v):
             v[j] -= shares[p] * corrections[p, j]
 
 
-@kernel
+@leaf
 def remember(mixing, n_seen, weights, v, residual, last, last_residual):
     """Add the last change of the residual to the rings; how many have been seen."""
     wide_vectors()
-    changes, corrections, gram, _ = mixing
+    changes, corrections, gram, _, _ = mixing
     size = 0.0
     for j in range(len(v)):
         size += weights[j] * (residual[j] - last_residual[j]) * (residual[j] - last_residual[j])

@@ -7,7 +7,7 @@ to v in each iteration.
 """
 
 from ..elementary import exp2, exp2m1, log2
-from ..jit import kernel, wide_vectors
+from ..jit import leaf, wide_vectors
 from ..pointwise import LOG2E
 from ..small_rules import (
     LEAST_MASS,
@@ -35,7 +35,7 @@ from .small_kernels import (
 NEAR = 16.0  # bits above their mean up to which exponents are taken relative to the mean
 
 
-@kernel
+@leaf
 def _aims(weights, rate, potential, out):
     """Write weights 2^(-rate potential - reference); the reference, and the log2 of their sum."""
     wide_vectors()
@@ -55,13 +55,13 @@ def _aims(weights, rate, potential, out):
     return mean, log2_of_1_plus(excess)
 
 
-@kernel
+@leaf
 def _multiply(values, factor):
     for i in range(len(values)):
         values[i] *= factor
 
 
-@kernel
+@leaf
 def settle(a, b, rates, u, v, shares, aims):
     """Add the best constant to v and update u, which is T(v), exactly; write the masses of the
     rows and the aims of the columns. The mass of the plan, and the constant.
@@ -81,7 +81,7 @@ def settle(a, b, rates, u, v, shares, aims):
     return exp2(y_top + y_log - ky * shift), shift
 
 
-@kernel
+@leaf
 def _column_sums(K, rates, shares, u, shift, top, sums):
     """sums_j = sum_i K_ij 2^(u_i + shift + top_i) a_i, where `shares` are the masses of the rows
     and u their potentials.
@@ -95,7 +95,7 @@ def _column_sums(K, rates, shares, u, shift, top, sums):
             sums[j] += share * row[j]
 
 
-@kernel
+@leaf
 def _earned(weights, potential, rate):
     wide_vectors()
     total = 0.0
@@ -104,7 +104,7 @@ def _earned(weights, potential, rate):
     return total
 
 
-@kernel
+@leaf
 def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
     """Add the best constant to v and make u exact for it; the logs of the other marginal's ratios
     over their aims there, the dual value, the mass of the plan, and whether K still serves.
@@ -136,7 +136,7 @@ def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
     return dual, mass, serves
 
 
-@kernel
+@leaf
 def judge_priced(b, aims, mass, rate, logs):
     """The marginal error, the largest log of a ratio over its aim, that at tiny masses, and the
     gain of an exact update in bits.
@@ -153,7 +153,7 @@ def judge_priced(b, aims, mass, rate, logs):
     return error, furthest, unevenness, gain
 
 
-@kernel
+@leaf
 def look_priced(C, a, b, is_self, rates, u, v, logs, K, room):
     """`measure_priced` and `judge_priced`: the dual value, whether K still serves, and the
     judgement.
@@ -163,7 +163,7 @@ def look_priced(C, a, b, is_self, rates, u, v, logs, K, room):
     return dual, serves, error, furthest, unevenness, gain
 
 
-@kernel
+@leaf
 def anneal_priced(C, a, b, rates, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()

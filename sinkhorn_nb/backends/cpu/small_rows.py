@@ -4,8 +4,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import kernel
+from ..jit import kernel, leaf
 from ..normal_forms import ends_of
+
+
+class Potentials(NamedTuple):
+    """What gradients need of `Answers`: fewer arrays are sooner passed to a kernel."""
+
+    u: Any
+    v: Any
+    logs: Any
+    u_ends: Any
+    v_ends: Any
+
+    @classmethod
+    def of(cls, answers):
+        """Those of some answers."""
+        return cls(answers.u, answers.v, answers.logs, answers.u_ends, answers.v_ends)
 
 
 class Pairs(NamedTuple):
@@ -16,8 +31,8 @@ class Pairs(NamedTuple):
     are_turned: Any  # whether the problem from the target to the source was solved
     are_wanted: Any
     same: Any  # the number of the cloud that represents each cloud in self problems
-    cross: Any
-    own: Any
+    cross: Any  # Potentials
+    own: Any  # Potentials
     rates: Any  # of the first and the second cloud of each problem
     unit: Any  # the cost that is one bit
 
@@ -46,8 +61,9 @@ class Factors(NamedTuple):
 
 
 class RowGradients(NamedTuple):
-    """Derivatives in embedded points, and potentials of the pairs and of the clouds with
-    themselves, per row; each array has the rows of one pair after another.
+    """Derivatives in embedded points, and potentials of the pairs (of balanced ones: derivatives in
+    the weights) and of the clouds with themselves, per row; each array has the rows of one pair
+    after another.
     """
 
     x: Any
@@ -60,7 +76,7 @@ class RowGradients(NamedTuple):
     y_ends: Any
 
 
-@kernel
+@leaf
 def _middle(forms, pairs, q, first, second):
     """Half of <a, u> - <b, v>."""
     cross = pairs.cross
@@ -72,7 +88,7 @@ def _middle(forms, pairs, q, first, second):
     return total / 2.0
 
 
-@kernel
+@leaf
 def _write_rows(forms, rows, d, c, slopes, own_slopes, factors, on_points):
     """The derivatives in the rows of one cloud, from slices at its first point."""
     (mass, own_mass, whole) = factors
@@ -85,9 +101,35 @@ def _write_rows(forms, rows, d, c, slopes, own_slopes, factors, on_points):
             on_points[r * d + k] = share * (on_pair - own_mass * own_slopes[point * d + k])
 
 
+@leaf
+def _add_constant(rows, pairs, q, value, mass, out):
+    """Turn f into the derivative in the weights of a balanced divergence, with the constant for
+    which their pairing with the weights is the value.
+    """
+    pairing = 0.0
+    for side in range(2):
+        of_side = 0.0  # the same bits for (b, a)
+        c = pairs.targets[q] if side else pairs.sources[q]
+        start = out.y_ends[q] if side else out.x_ends[q]
+        f = out.g if side else out.f
+        own_f = out.own_g if side else out.own_f
+        for r in range(rows.ends[c + 1] - rows.ends[c]):
+            f[start + r] -= own_f[start + r]
+        for r in range(rows.ends[c + 1] - rows.ends[c]):
+            of_side += rows.weights[rows.ends[c] + r] * f[start + r]
+        pairing += of_side
+    constant = (value - pairing) / (2.0 * mass)
+    for r in range(out.x_ends[q], out.x_ends[q + 1]):
+        out.f[r] += constant
+    for r in range(out.y_ends[q], out.y_ends[q + 1]):
+        out.g[r] += constant
+
+
 @kernel
-def write_row_gradients(forms, rows, pairs, slopes, factors, out):
-    """Write the derivatives and the potentials of all pairs that are wanted."""
+def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
+    """Write the derivatives of all pairs that are wanted in the embedded points; those of balanced
+    pairs in the weights, too, and of others the potentials.
+    """
     d = forms.dimensions[0]
     cross, own, unit = pairs.cross, pairs.own, pairs.unit
     for q in range(len(pairs.sources)):
@@ -124,35 +166,12 @@ def write_row_gradients(forms, rows, pairs, slopes, factors, out):
                     potential = cross.v[j + point] - log + middle
                 f[start + r] = unit * potential - shift
                 own_f[start + r] = unit * own.u[k + point] - factors.own_shift[c]
+        if is_exact:
+            _add_constant(rows, pairs, q, values[q], factors.mass[q], out)
 
 
-@kernel
-def add_constants(rows, pairs, values, factors, out):
-    """Turn f into the derivative in the weights of balanced divergences, with the constant for
-    which their pairing with the weights is the value.
-    """
-    for q in range(len(pairs.sources)):
-        pairing = 0.0
-        for side in range(2):
-            of_side = 0.0  # the same bits for (b, a)
-            c = pairs.targets[q] if side else pairs.sources[q]
-            start = out.y_ends[q] if side else out.x_ends[q]
-            f = out.g if side else out.f
-            own_f = out.own_g if side else out.own_f
-            for r in range(rows.ends[c + 1] - rows.ends[c]):
-                f[start + r] -= own_f[start + r]
-            for r in range(rows.ends[c + 1] - rows.ends[c]):
-                of_side += rows.weights[rows.ends[c] + r] * f[start + r]
-            pairing += of_side
-        constant = (values[q] - pairing) / (2.0 * factors.mass[q])
-        for r in range(out.x_ends[q], out.x_ends[q + 1]):
-            out.f[r] += constant
-        for r in range(out.y_ends[q], out.y_ends[q + 1]):
-            out.g[r] += constant
-
-
-def row_gradients(forms, rows, pairs, slopes, factors):
-    """The derivatives and the potentials of all pairs; zeros for those that are not wanted."""
+def row_gradients(forms, rows, pairs, values, slopes, factors):
+    """What `write_row_gradients` writes; zeros for pairs that are not wanted."""
     sizes = rows.ends[1:] - rows.ends[:-1]
     ends = [ends_of(sizes[numbers]) for numbers in (pairs.sources, pairs.targets)]
     counts = [int(each[-1]) for each in ends]
@@ -160,5 +179,5 @@ def row_gradients(forms, rows, pairs, slopes, factors):
     points = (np.zeros(d * count) for count in counts)
     potentials = (np.zeros(count) for count in (*counts, *counts))
     out = RowGradients(*points, *potentials, *ends)
-    write_row_gradients(forms, rows, pairs, slopes, factors, out)
+    write_row_gradients(forms, rows, pairs, values, slopes, factors, out)
     return out

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..elementary import exp2
-from ..jit import kernel, wide_vectors
-from ..normal_forms import ends_of, sizes_of
+from ..jit import inlined, kernel, leaf, wide_vectors
+from ..normal_forms import sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
-from .small_problems import PAIRS_A_PANEL, panels, points_of, seen_from_origin
+from .small_problems import PAIRS_A_PANEL, panels, points_of, see_from_origin
 from .threads import run
 
 
@@ -22,7 +22,7 @@ class Potentials(NamedTuple):
     of_u: Any
 
 
-@kernel
+@leaf
 def _add_slopes(profile, shares, xk, yk):
     """The sum over j of shares_j times what the derivative of the cost in x_k is proportional to.
 
@@ -39,7 +39,7 @@ def _add_slopes(profile, shares, xk, yk):
     return total
 
 
-@kernel
+@leaf
 def _add_slopes_to(profile, shares, xk, yk, out):
     """Add the same, but for the derivatives in y_k and without the sum."""
     wide_vectors()
@@ -51,7 +51,7 @@ def _add_slopes_to(profile, shares, xk, yk, out):
         out[j] += shares[j] * (yk[j] - xk)
 
 
-@kernel
+@leaf
 def _densities(log, potential, costs, densities):
     """The density of a row of the plan with respect to the product of the weights."""
     wide_vectors()
@@ -59,7 +59,7 @@ def _densities(log, potential, costs, densities):
         densities[j] = exp2(log + potential[j] - costs[j])
 
 
-@kernel
+@leaf
 def _weigh_row(weights, densities, shares):
     """Entries of a row of the plan up to a factor, and their sum."""
     wide_vectors()
@@ -68,7 +68,7 @@ def _weigh_row(weights, densities, shares):
     return total_of(shares)
 
 
-@kernel
+@leaf
 def _weigh_columns(weight, densities, shares, sums):
     """Entries of the columns in one row up to a factor for each, and their sums over rows."""
     wide_vectors()
@@ -77,14 +77,14 @@ def _weigh_columns(weight, densities, shares, sums):
         sums[j] += shares[j]
 
 
-@kernel
+@leaf
 def _multiply(factors, shares):
     for j in range(len(shares)):
         shares[j] *= factors[j]
 
 
-@kernel
-def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
+@inlined
+def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
     """Write the derivatives of the value in (n, d) and (m, d) embedded points, per probability of a
     point, in units of cost.
 
@@ -94,9 +94,11 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
     wide_vectors()
     (kx, ky) = rates
     (u, v, of_v, of_u) = potentials
-    x, y = seen_from_origin(points, others)
-    (n, d) = x.shape
-    m = y.shape[1]
+    (n, d) = points.shape
+    m = others.shape[0]
+    x = np.empty((n, d))
+    y = np.empty((d, m))
+    see_from_origin(points, others, x, y)
     costs = np.empty(m)
     factors = np.empty(m)
     densities = np.empty(m)
@@ -136,6 +138,12 @@ def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x
 
 
 @kernel
+def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
+    """The same for one problem, as a kernel."""
+    _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y)
+
+
+@kernel
 def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, x_ends, y_ends):
     """The derivatives of problems first to last, in the orientation of their answers."""
     for q in range(first, last):
@@ -159,32 +167,33 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         known = Potentials(u, v, of_v, of_u)
         on_x = of_x[x_ends[q] : x_ends[q + 1]].reshape(points.shape)
         on_y = of_y[y_ends[q] : y_ends[q + 1]].reshape(others.shape)
-        write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
+        _write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
 
 
 def _prepared(forms, problems, are_wanted, answers):
-    """A function of ranges of problems that writes their derivatives, such ranges, and where the
-    derivatives are written: two flat arrays of coordinates.
+    """A function of ranges of problems that writes their derivatives, the pairs of each problem,
+    and where the derivatives are written: two flat arrays of coordinates.
     """
-    d = forms.dimensions[problems.sources]
-    ends = [ends_of(d * sizes_of(points)) for points in (answers.u_ends, answers.v_ends)]
-    of_x = np.empty(ends[0][-1])
-    of_y = np.empty(ends[1][-1])
+    d = forms.dimensions[0]
+    x_ends = d * answers.u_ends
+    y_ends = d * answers.v_ends
+    of_x = np.empty(x_ends[-1])
+    of_y = np.empty(y_ends[-1])
     sizes = sizes_of(forms.ends)
-    pairs = np.where(are_wanted, sizes[problems.sources] * sizes[problems.targets], 0)
+    pairs = sizes[problems.sources] * sizes[problems.targets] * are_wanted
 
     def write(first, last):
-        slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, *ends)
+        slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, x_ends, y_ends)
 
     return write, pairs, (of_x, of_y)
 
 
 def all_slopes(*groups):
     """The derivatives in both clouds' points for every problem that is wanted, of groups of forms,
-    problems, whether each is wanted, and answers.
+    problems, whether each is wanted, and answers; all clouds have the same dimension.
     """
     prepared = [_prepared(*group) for group in groups]
-    if sum(pairs.sum() for _, pairs, _ in prepared) <= PAIRS_A_PANEL:
+    if sum(sum(pairs.tolist()) for _, pairs, _ in prepared) <= PAIRS_A_PANEL:
         for write, pairs, _ in prepared:
             write(0, len(pairs))
     else:

@@ -1,0 +1,97 @@
+"""Memory for the work on one small problem after another. It is made in Python: kernels that make
+no arrays need no code that counts references, are compiled sooner, and take less time for few
+points.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..jit import inlined
+from .small_mixing import MEMORY, Mixing
+
+VECTORS = 2 * MEMORY + 14  # of the second cloud
+
+
+class Scratch(NamedTuple):
+    """Flat arrays that hold the largest problem."""
+
+    costs: Any
+    kernels: Any
+    rows: Any  # vectors of the first cloud
+    columns: Any  # vectors of the second cloud
+    coordinates: Any  # (2, n d) of both clouds
+    square: Any
+    system: Any
+
+    @classmethod
+    def of(cls, pairs, size, numbers):
+        """Scratch for problems with so many pairs, points in a cloud and numbers in a block of
+        coordinates.
+        """
+        return cls(
+            np.empty(pairs),
+            np.empty(pairs),
+            np.empty(4 * size),
+            np.empty(VECTORS * size),
+            np.empty((2, numbers)),
+            np.empty((MEMORY + 1, MEMORY)),
+            np.empty((MEMORY, MEMORY + 1)),
+        )
+
+
+class Room(NamedTuple):
+    """Scratch vectors: `top` and `shares` have n numbers, all others m."""
+
+    base: Any
+    top: Any
+    row: Any
+    half: Any
+    reference: Any
+    residual: Any
+    plain: Any
+    last: Any
+    last_residual: Any
+    factors: Any
+    sums: Any
+    aims: Any
+    shares: Any
+    logs: Any
+
+
+@inlined
+def room_in(scratch, n, m):
+    """The vectors of a problem of n by m: u, v, and the room around them."""
+    r = scratch.rows[: 3 * n].reshape((3, n))
+    c = scratch.columns[: VECTORS * m].reshape((VECTORS, m))
+    room = Room(
+        base=c[0],
+        top=r[0],
+        row=c[1],
+        half=c[2],
+        reference=c[3],
+        residual=c[4],
+        plain=c[5],
+        last=c[6],
+        last_residual=c[7],
+        factors=c[8],
+        sums=c[9],
+        aims=c[10],
+        shares=r[1],
+        logs=c[11],
+    )
+    return r[2], c[12], room
+
+
+@inlined
+def mixing_in(scratch, m):
+    """Room for the mixing of vectors of m numbers."""
+    c = scratch.columns[: VECTORS * m].reshape((VECTORS, m))
+    first = VECTORS - 2 * MEMORY
+    return Mixing(
+        changes=c[first : first + MEMORY],
+        corrections=c[first + MEMORY :],
+        gram=scratch.square[:MEMORY],
+        shares=scratch.square[MEMORY],
+        system=scratch.system,
+    )
