@@ -1,4 +1,4 @@
-"""What the bridges to PyTorch and JAX share: the functions that they differentiate, and batches."""
+"""The functions that the bridges to PyTorch and JAX differentiate, and their batches."""
 
 from __future__ import annotations
 

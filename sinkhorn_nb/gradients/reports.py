@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Reported(Protocol):
-    """What all derivatives here have beside their values."""
+    """The attribute that all derivatives here have beside their values."""
 
     linear_solve: LinearSolve
 

@@ -13,7 +13,7 @@ from ..costs import Cost
 
 
 class PairSettings(NamedTuple):
-    """How the pairs of a kernel are computed."""
+    """The terms and the precision by which the pairs of a kernel are computed."""
 
     cost: Cost
     eps: float

@@ -38,7 +38,7 @@ class Moving(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What is kept of the pairs of a row with some columns."""
+    """The sums that are kept of the pairs of a row with some columns."""
 
     squares: Any
     approaches: Any  # <x_i - y_j, dx_i - dy_j>
