@@ -1,5 +1,6 @@
 """Many divergences at once are the same as in single calls, for any other pairs in the call."""
 
+import math
 import pickle
 
 import numpy as np
@@ -12,6 +13,7 @@ from strategies import pairs
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.backends.cpu import small_problems
+from sinkhorn_nb.measures.clouds import Clouds, Named
 from sinkhorn_nb.solver import small
 
 TOL = 1e-9
@@ -311,3 +313,13 @@ def test_inputs_are_left_alone():
     for case, again in zip(cases, [example(n, m) for n, m in SIZES], strict=True):
         for got, expected in zip(case, again, strict=True):
             np.testing.assert_array_equal(got, expected)
+
+
+def test_uniform_weights_have_the_mass_of_their_exact_sum():
+    """One product takes the place of the sum, and must be rounded as it is."""
+    sizes = [1, 3, 10, 49, 1000]
+    points = [np.zeros((n, 1)) for n in sizes]
+    clouds, _ = Clouds.of([Named("x", x, "a", None) for x in points])
+    expected = [math.fsum([1 / n] * n) for n in sizes]
+    assert clouds.masses.tolist() == expected
+    assert clouds.masses[3] != 1.0

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
-from ..jit import inlined, leaf, wide_vectors
+from ..jit import inlined, leaf, overload, wide_vectors
 from ..small_rules import (
     DRIFT,
     NO_VALUE,
