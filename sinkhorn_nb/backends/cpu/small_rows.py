@@ -9,7 +9,7 @@ from ..normal_forms import ends_of
 
 
 class Potentials(NamedTuple):
-    """What gradients need of `Answers`: fewer arrays are sooner passed to a kernel."""
+    """The part of `Answers` that gradients need: fewer arrays are sooner passed to a kernel."""
 
     u: Any
     v: Any
@@ -19,7 +19,7 @@ class Potentials(NamedTuple):
 
     @classmethod
     def of(cls, answers):
-        """Those of some answers."""
+        """The potentials of some answers."""
         return cls(answers.u, answers.v, answers.logs, answers.u_ends, answers.v_ends)
 
 
@@ -171,7 +171,7 @@ def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
 
 
 def row_gradients(forms, rows, pairs, values, slopes, factors):
-    """What `write_row_gradients` writes; zeros for pairs that are not wanted."""
+    """The gradients that `write_row_gradients` writes; zeros for pairs that are not wanted."""
     sizes = rows.ends[1:] - rows.ends[:-1]
     ends = [ends_of(sizes[numbers]) for numbers in (pairs.sources, pairs.targets)]
     counts = [int(each[-1]) for each in ends]
