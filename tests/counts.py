@@ -4,8 +4,11 @@ from collections import Counter
 
 from sinkhorn_nb import Sinkhorn
 from sinkhorn_nb.backends.cpu.backend import CpuBackend
+from sinkhorn_nb.kernels import few_pairs
+from sinkhorn_nb.kernels import pairs as kernels_of_pairs
 from sinkhorn_nb.kernels.ledger import counting
 from sinkhorn_nb.kernels.point_cloud import GibbsKernel
+from sinkhorn_nb.kernels.side import Side
 
 
 def start_and_passes(initializer, problem):
@@ -41,6 +44,15 @@ def pairs_visited(patch):
         replace(CpuBackend, question, lambda x, F, a, y, *_: count(x, y))
     for question in ("row_sums", "log_sum_exp", "transport"):
         replace(CpuBackend, question, lambda x, F, y, *_: count(x, y))
+    for name in ("softmin_of_few", "count_of_few"):
+        question = getattr(few_pairs, name)
+
+        def asked(x, *arguments, question=question):
+            y = next(each for each in arguments if isinstance(each, Side))
+            pairs[len(x.points), len(y.points), "NumPy"] += len(x.points) * len(y.points)
+            return question(x, *arguments)
+
+        patch.setattr(kernels_of_pairs, name, asked)
     replace(CpuBackend, "self_sums", count_half)
     replace(GibbsKernel, "count_pairs", count_heavy)
     return pairs

