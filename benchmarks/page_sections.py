@@ -121,7 +121,7 @@ def suite(found):
     left_out = "; ".join(f"{name}: {why}" for name, why in skipped.items() if name not in libraries)
     text = (
         "Best times to a marginal error, by a judge that is the same for all libraries; each has 20 seconds per\n"
-        f"problem ([how](../benchmarks/suite/README.md)). Left out: {left_out or 'none'}."
+        f"problem (how: `benchmarks/suite/README.md`). Left out: {left_out or 'none'}."
     )
     return section(
         "Problems with known answers", text, table(["", "to", *libraries], lines), records
