@@ -57,10 +57,10 @@ def points_in(are_some, owner):
     pieces = {}
 
     def list_piece(start, stop):
-        pieces[start] = listed(are_some, owner, start, stop)
+        pieces[start, stop] = listed(are_some, owner, start, stop)  # empty ones share a start
 
     over_pieces(list_piece, len(owner))
-    return np.concatenate([pieces[start] for start in sorted(pieces)])
+    return np.concatenate([pieces[ends] for ends in sorted(pieces)])
 
 
 def _spans(n):
