@@ -55,8 +55,3 @@ def pivot(rows, line, column, cell, heads):
         cells.setdefault(line(row), {}).setdefault(column(row), cell(row))
     lines = [[*key, *(of.get(name, "") for name in columns)] for key, of in cells.items()]
     return table([*heads, *columns], lines)
-
-
-def times(row, ours):
-    """Seconds of a whole solve, of which a few iterations may have been timed."""
-    return ours["median_s"] * row["ours_faster"]

@@ -86,14 +86,15 @@ def drawn_points(points, weights, owner, pointers, rows):
     """The winner of each draw, -1 for none, and the mass of the points that ran for it, in units of
     1 / UNIT.
     """
-    races = []
+    races = {}
 
     def run_piece(start, stop):
         one = np.full(rows, np.inf), np.full(rows, -1), np.zeros(rows, np.int64)
         race(points, weights, owner, pointers, start, stop, *one)
-        races.append(one)
+        races[start, stop] = one
 
     over_pieces(run_piece, len(points))
-    best, chosen, mass = map(np.stack, zip(*races, strict=True))
+    in_order = [races[ends] for ends in sorted(races)]  # of equal points, the first is chosen
+    best, chosen, mass = map(np.stack, zip(*in_order, strict=True))
     fastest = best.argmin(axis=0)
     return chosen[fastest, np.arange(rows)], mass.sum(axis=0)
