@@ -11,6 +11,7 @@ Coordinates: TypeAlias = npt.NDArray[np.floating[Any]]  # float32 or float64
 Indices: TypeAlias = npt.NDArray[np.intp]
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Numbers: TypeAlias = npt.NDArray[Any]
+Pair: TypeAlias = tuple[Floats, Floats]  # arrays of the source and of the target
 
 Precision: TypeAlias = Literal["float32", "float64"]  # of the pairs
 

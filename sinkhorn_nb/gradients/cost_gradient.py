@@ -25,16 +25,19 @@ class CostGradient(Represented, LinearOperator):
     dtype = np.dtype(np.float64)
 
     def __init__(self, of: Linearization, left: Floats, right: Floats) -> None:
-        self._of, self._factors = of, (left, right)
+        self._of = of
+        self._factors = left, right
         self.shape = len(left), len(right)
 
     def _matmat(self, V: Floats) -> Floats:
         of = self._of
-        return of.source.restore(of.system.on_rows(of.target.sort(V), self._factors))
+        sums = of.system.on_rows(of.target.sort(V), self._factors)
+        return of.source.restore(sums)
 
     def _rmatmat(self, U: Floats) -> Floats:
         of = self._of
-        return of.target.restore(of.system.on_columns(of.source.sort(U), self._factors))
+        sums = of.system.on_columns(of.source.sort(U), self._factors)
+        return of.target.restore(sums)
 
     def _matvec(self, v: Floats) -> Floats:
         return self._matmat(v.reshape(-1, 1))
@@ -47,9 +50,12 @@ class CostGradient(Represented, LinearOperator):
         of = self._of
         left, right = self._factors
         f, g = of.system.potentials
-        C = of.problem.cost.block(of.source.points, of.target.points)
-        dense = np.exp((f[:, None] + g - C) / of.problem.eps) * (left @ right.T)
-        return of.source.restore(of.target.restore(dense.T).T)
+        problem = of.problem
+        C = problem.cost.block(of.source.points, of.target.points)
+        K = np.exp((f[:, None] + g - C) / problem.eps)
+        dense = K * (left @ right.T)
+        restored = of.target.restore(dense.T)
+        return of.source.restore(restored.T)
 
     def _facts(self) -> dict[str, object]:
         return dict(zip("nm", self.shape, strict=True))

@@ -9,19 +9,19 @@ pair.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
-from ..common.array_types import Floats
+from ..common.array_types import Floats, Pair
 from ..costs import CityBlock, GivenCost
 from ..costs.pair_slopes import SECOND
+from ..measures.partition import Partition
 from .linearization import Linearization
 from .pair_sums import Cloud, PairSums
 
 BY_COORDINATES = CityBlock, GivenCost
 
-Pair: TypeAlias = tuple[Floats, Floats]  # arrays of the source and of the target
 NO_SLOPES = (
     "x, y: expected a cost with known derivatives, as the points move, got a function alone; pass "
     "cost=(function, derivative)"
@@ -60,14 +60,15 @@ class CostSlopes:
         """The derivatives of sum_ij K_ij <A_i, B_j> C_ij in the points, at constant K."""
         of = self._of
         if not self._cost.has_slopes:
-            nan_x, nan_y = (np.full(points.shape, np.nan) for points in self._points)
-            return nan_x, nan_y
+            (x, y) = self._points
+            return np.full(x.shape, np.nan), np.full(y.shape, np.nan)
         if isinstance(self._cost, BY_COORDINATES):
             of.system.count_passes(2)
-            return self._pairs.slopes(factors), self._pairs.T.slopes(factors[::-1])
-        ones = np.ones((len(of.x), 1)), np.ones((len(of.y), 1))
-        rows = of.system.slopes_on_rows(np.hstack([ones[1], of.y]), factors)
-        columns = of.system.slopes_on_columns(np.hstack([ones[0], of.x]), factors)
+            pairs = self._pairs
+            return pairs.slopes(factors), pairs.T.slopes(factors[::-1])
+
+        rows = of.system.slopes_on_rows(_after_ones(of.y), factors)
+        columns = of.system.slopes_on_columns(_after_ones(of.x), factors)
         return self._pulled(
             rows[:, :1] * of.x - rows[:, 1:],
             columns[:, :1] * of.y - columns[:, 1:],
@@ -78,14 +79,26 @@ class CostSlopes:
         of = self._of
         system = of.system
         do_move = any(move.any() for move in moves)
-        if isinstance(self._cost, BY_COORDINATES) or not (do_move or of.slopes_are_one):
+        is_by_coordinates = isinstance(self._cost, BY_COORDINATES)
+        if is_by_coordinates or not (do_move or of.slopes_are_one):
             return self._changes_by_pairs(moves, on_weights, do_move)
+
         (dx, dy) = self._pushed(moves)
-        by_rows = _Products(system.on_rows, system.slopes_on_rows, of.slopes_are_one)
-        by_columns = _Products(system.on_columns, system.slopes_on_columns, of.slopes_are_one)
-        (x, y) = (of.x, dx), (of.y, dy)
-        rows, on_rows, of_x = by_rows.moments(system.c, x, y, on_weights[1])
-        columns, on_columns, of_y = by_columns.moments(system.r, y, x, on_weights[0])
+        (da, db) = on_weights
+        by_rows = _Products(
+            system.on_rows,
+            system.slopes_on_rows,
+            of.slopes_are_one,
+        )
+        by_columns = _Products(
+            system.on_columns,
+            system.slopes_on_columns,
+            of.slopes_are_one,
+        )
+        x = of.x, dx
+        y = of.y, dy
+        rows, on_rows, of_x = by_rows.moments(system.c, x, y, db)
+        columns, on_columns, of_y = by_columns.moments(system.r, y, x, da)
         return Changes(rows, columns, on_rows, on_columns, (of_x, of_y))
 
     def _changes_by_pairs(self, moves: Pair, on_weights: Pair, do_move: bool) -> Changes:
@@ -93,12 +106,17 @@ class CostSlopes:
         (da, db) = on_weights
         products = system.on_rows(db), system.on_columns(da)
         if not do_move:
-            return Changes(np.zeros(len(da)), np.zeros(len(db)), *products)
+            no_changes = np.zeros(len(da)), np.zeros(len(db))
+            return Changes(*no_changes, *products)
         if not self._cost.has_slopes:
             raise ValueError(NO_SLOPES)
+
         (dx, dy) = moves
         system.count_passes(2)
-        return Changes(self._pairs.changes(dx, dy), self._pairs.T.changes(dy, dx), *products)
+        pairs = self._pairs
+        rows = pairs.changes(dx, dy)
+        columns = pairs.T.changes(dy, dx)
+        return Changes(rows, columns, *products)
 
     def require_second(self) -> None:
         """Raise a ValueError if second derivatives of the cost are not known."""
@@ -110,58 +128,71 @@ class CostSlopes:
         potentials and the points.
         """
         system = self._of.system
-        (dx, dy) = self._pushed(moves)
+        pushed = self._pushed(moves)
         if changes.means is not None and self._of.slopes_are_one:
-            (on_x, mean_x), (on_y, mean_y) = self._of_squares(tangents, (dx, dy), changes.means)
+            of_x, of_y = self._of_squares(tangents, pushed, changes.means)
         else:
             system.count_passes(2)
             pairs = self._pairs
-            (on_x, mean_x) = pairs.curvatures(tangents, (dx, dy))
-            (on_y, mean_y) = pairs.T.curvatures(tangents[::-1], (dy, dx))
-        (r, c) = (marginal[:, None] for marginal in (system.r, system.c))
+            of_x = pairs.curvatures(tangents, pushed)
+            of_y = pairs.T.curvatures(tangents[::-1], pushed[::-1])
+
+        (on_x, mean_x) = of_x
+        (on_y, mean_y) = of_y
+        r = system.r[:, None]
+        c = system.c[:, None]
+        (x, y) = self._points
+        (dx, dy) = moves
         (on_x, on_y) = self._pulled(r * on_x, c * on_y)
-        on_x = on_x + self._cost.bent(self._points[0], r * mean_x, moves[0])
-        return on_x, on_y + self._cost.bent(self._points[1], c * mean_y, moves[1])
+        bent_x = self._cost.bent(x, r * mean_x, dx)
+        bent_y = self._cost.bent(y, c * mean_y, dy)
+        return on_x + bent_x, on_y + bent_y
 
     def _of_squares(self, tangents: Pair, moves: Pair, means: Pair) -> tuple[Pair, Pair]:
         """The changes of the means of x_i - y_j, and these means, on both sides."""
         of = self._of
         system = of.system
-        (df, dg), (dx, dy) = tangents, moves
+        eps = of.problem.eps
+        (x, y) = of.x, of.y
+        (df, dg) = tangents
+        (dx, dy) = moves
+        on_x = df - (x * dx).sum(axis=1)
+        on_y = dg - (y * dy).sum(axis=1)
         # <A_i, B_j> = df_i + dg_j - dC_ij
-        on_x = df - (of.x * dx).sum(axis=1)
-        on_y = dg - (of.y * dy).sum(axis=1)
-        A = np.column_stack([on_x, np.ones(len(on_x)), dx, of.x])
-        B = np.column_stack([np.ones(len(on_y)), on_y, of.y, dy])
+        A = np.column_stack([on_x, np.ones(len(on_x)), dx, x])
+        B = np.column_stack([np.ones(len(on_y)), on_y, y, dy])
+
         c = system.c[:, None]
         r = system.r[:, None]
-        rows = system.on_rows(np.column_stack([c, c * of.y]), (A, B))
-        columns = system.on_columns(np.column_stack([r, r * of.x]), (A, B))
+        rows = system.on_rows(np.column_stack([c, c * y]), (A, B))
+        columns = system.on_columns(np.column_stack([r, r * x]), (A, B))
         return (
-            _changes_of_means(rows, (of.x, dx), means[0], of.problem.eps),
-            _changes_of_means(columns, (of.y, dy), means[1], of.problem.eps),
+            _changes_of_means(rows, (x, dx), means[0], eps),
+            _changes_of_means(columns, (y, dy), means[1], eps),
         )
 
     @property
     def _pairs(self) -> PairSums:
         of = self._of
-        system = of.system
-        places = self._cost.places
-        (f, g) = system.potentials
-        (x, y) = self._points
-        source = Cloud("x", of.source.order, x, places(x), f, system.r)
-        target = Cloud("y", of.target.order, y, places(y), g, system.c)
+        (f, g) = of.system.potentials
+        source = self._cloud("x", of.source, f, of.system.r)
+        target = self._cloud("y", of.target, g, of.system.c)
         return PairSums(source, target, self._cost, of.problem.eps)
+
+    def _cloud(self, name: str, side: Partition, potential: Floats, marginal: Floats) -> Cloud:
+        places = self._cost.places(side.points)
+        return Cloud(name, side.order, side.points, places, potential, marginal)
 
     def _pushed(self, moves: Pair) -> Pair:
         if not self._of.problem.has_points:
             return moves
-        pushed = self._cost.pushed
-        return pushed(self._points[0], moves[0]), pushed(self._points[1], moves[1])
+        (x, y) = self._points
+        (dx, dy) = moves
+        return self._cost.pushed(x, dx), self._cost.pushed(y, dy)
 
     def _pulled(self, on_x: Floats, on_y: Floats) -> Pair:
-        pulled = self._cost.pulled
-        return pulled(self._points[0], on_x), pulled(self._points[1], on_y)
+        (x, y) = self._points
+        return self._cost.pulled(x, on_x), self._cost.pulled(y, on_y)
 
 
 class _Products(NamedTuple):
@@ -181,10 +212,12 @@ class _Products(NamedTuple):
         """Sums over the other side of dC_ij = s_ij <x_i - y_j, dx_i - dy_j> with its marginal; of
         the weights; of y_j and dy_j, times s_ij, with the marginal.
         """
-        (x, dx), (y, dy) = own, other
+        (x, dx) = own
+        (y, dy) = other
         d = x.shape[1]
         w = marginal[:, None]
-        moments = np.hstack([w * y, w * dy, w * (y * dy).sum(axis=1, keepdims=True)])
+        products = (y * dy).sum(axis=1, keepdims=True)
+        moments = np.hstack([w * y, w * dy, w * products])
         if self.slopes_are_one:
             sums = self.of_pairs(np.column_stack([moments, weights]))
             level: Floats = np.ones((len(x), 1))
@@ -193,11 +226,21 @@ class _Products(NamedTuple):
             sums = self.of_slopes(np.column_stack([moments, marginal]))
             level = sums[:, -1:]
             on_weights = self.of_pairs(weights[:, None])[:, 0]
-        costs = (level * x * dx - dx * sums[:, :d] - x * sums[:, d : 2 * d]).sum(axis=1)
+
+        of_y = sums[:, :d]
+        of_dy = sums[:, d : 2 * d]
+        costs = (level * x * dx - dx * of_y - x * of_dy).sum(axis=1)
         return costs + sums[:, -2], on_weights, sums[:, : 2 * d]
 
 
+def _after_ones(points: Floats) -> Floats:
+    """The points, after a column of ones."""
+    return np.hstack([np.ones((len(points), 1)), points])
+
+
 def _changes_of_means(sums: Floats, own: Pair, means: Floats, eps: float) -> Pair:
+    """The changes of the means of x_i - y_j along directions, and these means."""
     (x, dx) = own
     mean_y, mean_dy = np.hsplit(means, 2)
-    return (sums[:, :1] * x - sums[:, 1:]) / eps + dx - mean_dy, x - mean_y
+    by_plan = (sums[:, :1] * x - sums[:, 1:]) / eps
+    return by_plan + dx - mean_dy, x - mean_y

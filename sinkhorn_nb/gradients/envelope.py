@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backends.cpu.small_slopes import Potentials, write_slopes
 from ..backends.pointwise import LOG2E
-from ..common.array_types import Floats
+from ..common.array_types import Floats, Pair
 from ..common.caching import know
 from ..common.representation import Represented, arrays
 from ..dual import Dual, Iterate, Normal
@@ -38,8 +38,12 @@ class Gradient(NamedTuple):
 
     def shaped(self, source: Measure, target: Measure) -> Gradient:
         """The derivatives in the shapes of the measures: those of images, if they are images."""
-        points = source.shaped(self.x), target.shaped(self.y)
-        return Gradient(*points, source.shaped(self.a), target.shaped(self.b))
+        return Gradient(
+            source.shaped(self.x),
+            target.shaped(self.y),
+            source.shaped(self.a),
+            target.shaped(self.b),
+        )
 
 
 class Sides(NamedTuple):
@@ -58,7 +62,7 @@ def envelope(
     dtype: str,
     backend: str = "auto",
     sides: Sides = BOTH,
-) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+) -> tuple[Pair, Pair]:
     """The updated potentials of both sides, on which the derivatives in the weights depend, and the
     derivatives in the points, per unit of the scaled probabilities; one pass per side that is
     needed. Derivatives on the other side are NaN.
@@ -67,12 +71,15 @@ def envelope(
     r_i the marginal ratio. All arrays are in the order of the partitions.
     """
     dual = problem.dual()
-    f, g = dual.updated_rows(iterate), dual.updated_columns(iterate)
+    f = dual.updated_rows(iterate)
+    g = dual.updated_columns(iterate)
+    (x, y) = problem.coordinates
     if not problem.has_points:
-        on_x, on_y = (points.astype(np.float64) for points in problem.coordinates)
-        return (f, g), (on_x, on_y)
+        return (f, g), (x.astype(np.float64), y.astype(np.float64))
+
     kernel = with_points(problem.kernel(dtype, backend))
-    on_x, on_y = (np.full(points.shape, np.nan) for points in problem.coordinates)
+    on_x = np.full(x.shape, np.nan)
+    on_y = np.full(y.shape, np.nan)
     if sides.x or (problem.is_self and sides.y):
         on_x = kernel.mean_gradients(dual.softmin_rows(iterate), g)
         on_x = _scaled(dual.ratios_after(iterate), on_x)
@@ -80,14 +87,14 @@ def envelope(
         return (f, g), (on_x, on_x)
 
     if sides.y:
-        on_y = kernel.T.mean_gradients(dual.softmin_columns(iterate), f)
-        on_y = _scaled(dual.T.ratios_after(iterate.T), on_y)
+        of_f = dual.softmin_columns(iterate)
+        on_y = kernel.T.mean_gradients(of_f, f)
+        ratios = dual.T.ratios_after(iterate.T)
+        on_y = _scaled(ratios, on_y)
     return (f, g), (on_x, on_y)
 
 
-def envelope_of_normal_forms(
-    problem: Problem, found: Normal
-) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+def envelope_of_normal_forms(problem: Problem, found: Normal) -> tuple[Pair, Pair]:
     """The same as `envelope` for a small problem, in the order of the normal forms, by one compiled
     call.
     """
@@ -100,17 +107,26 @@ def envelope_of_normal_forms(
     of_g = dual.softmin_rows(iterate)
     of_f = dual.softmin_columns(iterate)
     per_cost = LOG2E / problem.eps
-    potentials = Potentials(*(per_cost * part for part in (iterate.f, iterate.g, of_g, of_f)))
+    potentials = Potentials(
+        per_cost * iterate.f,
+        per_cost * iterate.g,
+        per_cost * of_g,
+        per_cost * of_f,
+    )
+
     cost = problem.cost
-    forms = problem.source.normal_form, problem.target.normal_form
-    points = [cost.places(form.points) for form in forms]
-    on_x = np.empty(points[0].shape)
-    on_y = on_x if problem.is_self else np.empty(points[1].shape)
-    arguments = *points, a, b, problem.is_self, potentials, on_x, on_y
+    is_self = problem.is_self
+    x = problem.source.normal_form.points
+    y = problem.target.normal_form.points
+    places = [cost.places(x), cost.places(y)]
+    on_x = np.empty(places[0].shape)
+    on_y = on_x if is_self else np.empty(places[1].shape)
+    arguments = *places, a, b, is_self, potentials, on_x, on_y
     write_slopes(problem.terms.profile, dual.rates, *arguments)
-    on_x = cost.pulled(forms[0].points, on_x)
-    on_y = on_x if problem.is_self else cost.pulled(forms[1].points, on_y)
-    return (dual.damped_rows(of_g), dual.T.damped_rows(of_f)), (on_x, on_y)
+    on_x = cost.pulled(x, on_x)
+    on_y = on_x if is_self else cost.pulled(y, on_y)
+    updated = dual.damped_rows(of_g), dual.T.damped_rows(of_f)
+    return updated, (on_x, on_y)
 
 
 def _scaled(ratios: Floats | float, gradients: Floats) -> Floats:
@@ -128,6 +144,11 @@ def with_value(value: float, problem: Problem, gradient: Gradient) -> Gradient:
     """Choose the constant in the weights' part of the gradient such that <a, grad.a> + <b, grad.b>
     = value.
     """
-    pairing = problem.source.weights @ gradient.a + problem.target.weights @ gradient.b
-    shift = (value - pairing) / (problem.source.mass + problem.target.mass)
-    return gradient._replace(a=gradient.a + shift, b=gradient.b + shift)
+    source = problem.source
+    target = problem.target
+    pairing = source.weights @ gradient.a + target.weights @ gradient.b
+    shift = (value - pairing) / (source.mass + target.mass)
+    return gradient._replace(
+        a=gradient.a + shift,
+        b=gradient.b + shift,
+    )

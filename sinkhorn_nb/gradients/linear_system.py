@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backends.cpu.threads import single_threaded_blas
-from ..common.array_types import Floats, Indices
+from ..common.array_types import Floats, Indices, Pair
 from ..dual import Iterate
 from ..kernels.choice import with_pairs
 from ..problem import Problem
@@ -89,27 +89,29 @@ class LinearSystem:
         # may differ in rows.
         source, target = problem.source.partition, problem.target.partition
         self._kernel = problem.kernel_between(source, target, "float64", backend)
-        bounds = problem.target.partition.clusters(
-            int(np.clip(SUMS // len(problem.source), *CLUSTERS))
-        )
+        n_clusters = np.clip(SUMS // len(problem.source), *CLUSTERS)
+        bounds = target.clusters(int(n_clusters))
+
         dual = problem.dual()
         f = iterate.f
         g = dual.updated_columns(iterate)
         log_columns, log_rows, sums = self._kernel.T.cluster_sums(g, f, bounds)
         self._f = f - eps * log_rows
         self._g = g - eps * log_columns
-        self.r = _marginal(problem.source.partition.probabilities, log_rows)
-        self.c = _marginal(problem.target.partition.probabilities, log_columns)
+        self.r = _marginal(source.probabilities, log_rows)
+        self.c = _marginal(target.probabilities, log_columns)
         if sums is None:  # the parts are not known: only the constant can be deflated
             bounds = bounds[[0, -1]]
             images = np.ones((1, len(f)))
         else:
-            images = np.asarray(sums, dtype=np.float64) * np.exp(-log_rows)
-        self.lam = 1 / (1 + dual.rates[0]), 1 / (1 + dual.rates[1])
+            sums = np.asarray(sums, dtype=np.float64)
+            images = sums * np.exp(-log_rows)
+        (kx, ky) = dual.rates
+        self.lam = 1 / (1 + kx), 1 / (1 + ky)
         self._coarse = _CoarseSpace(bounds, images, self.r, self.c, self.lam)
 
     @property
-    def potentials(self) -> tuple[Floats, Floats]:
+    def potentials(self) -> Pair:
         """f and g with K_ij = exp((f_i + g_j - C_ij) / eps)."""
         return self._f, self._g
 
@@ -120,29 +122,34 @@ class LinearSystem:
 
     def count_passes(self, number: int) -> None:
         """Count passes over the pairs that others make."""
-        with_pairs(self._kernel).count_pairs(number * len(self.r) * len(self.c))
+        pairs_per_pass = len(self.r) * len(self.c)
+        with_pairs(self._kernel).count_pairs(number * pairs_per_pass)
 
-    def on_rows(self, V: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
+    def on_rows(self, V: Floats, factors: Pair | None = None) -> Floats:
         """sum_j K_ij V_j; for factors A (n, r) and B (m, r), sum_j K_ij <A_i, B_j> V_j."""
-        return _columns(V, lambda V: self._kernel.product(self._f, self._g, V, factors))
+        (f, g) = self.potentials
+        return _columns(V, lambda V: self._kernel.product(f, g, V, factors))
 
-    def on_columns(self, U: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
+    def on_columns(self, U: Floats, factors: Pair | None = None) -> Floats:
         """sum_i K_ij U_i; for factors A (n, r) and B (m, r), sum_i K_ij <A_i, B_j> U_i."""
+        (f, g) = self.potentials
         swapped = None if factors is None else factors[::-1]
-        return _columns(U, lambda U: self._kernel.T.product(self._g, self._f, U, swapped))
+        return _columns(U, lambda U: self._kernel.T.product(g, f, U, swapped))
 
-    def slopes_on_rows(self, V: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
+    def slopes_on_rows(self, V: Floats, factors: Pair | None = None) -> Floats:
         """The same as `on_rows` with K_ij times s_ij, where s_ij (x_i - y_j) is the derivative of
         the cost in x_i.
         """
         kernel = with_pairs(self._kernel)
-        return _columns(V, lambda V: kernel.slope_product(self._f, self._g, V, factors))
+        (f, g) = self.potentials
+        return _columns(V, lambda V: kernel.slope_product(f, g, V, factors))
 
-    def slopes_on_columns(self, U: Floats, factors: tuple[Floats, Floats] | None = None) -> Floats:
+    def slopes_on_columns(self, U: Floats, factors: Pair | None = None) -> Floats:
         """The same as `on_columns`."""
         kernel = with_pairs(self._kernel).T
+        (f, g) = self.potentials
         swapped = None if factors is None else factors[::-1]
-        return _columns(U, lambda U: kernel.slope_product(self._g, self._f, U, swapped))
+        return _columns(U, lambda U: kernel.slope_product(g, f, U, swapped))
 
     def solve(
         self, hf: Floats, hg: Floats, tol: float, size: float = 0.0
@@ -167,35 +174,43 @@ class LinearSystem:
         r = self.r
         c = self.c
         (lam_x, lam_y) = self.lam
-        hf, hg, damping = lam_x * hf, lam_y * hg, lam_x * lam_y
+        damping = lam_x * lam_y
+        hf = lam_x * hf
+        hg = lam_y * hg
         moments = coarse.moments(hf, hg)
         x, Wx = coarse.solve(moments)
-        residual = self._centered(hg - x - lam_y * self.on_columns(r * (hf - lam_x * Wx)))
-        size = max(size, float(np.sqrt(r @ hf**2 + c @ hg**2)))
-        scale = max(float(np.linalg.norm(moments)), self._norm(residual), ROUNDING * size, 1e-300)
+        of_df = self.on_columns(r * (hf - lam_x * Wx))
+        residual = self._centered(hg - x - lam_y * of_df)
+        scale = self._scale(hf, hg, moments, residual, size)
         best = _Best(self._norm(residual) / scale, 0, x, Wx, residual)
+
         p = Wp = np.zeros(1)
         n_iter = 0
         rho: Any = 1.0  # a number: NumPy's types take the product of two vectors for an array
         while best.error > tol and n_iter < min(MAX_ITER, best.n_iter + PATIENCE):
             q = self.on_rows(c * residual)
-            shift, image = coarse.solve(damping * (coarse.images @ (r * q)))
+            excess = damping * (coarse.images @ (r * q))
+            shift, image = coarse.solve(excess)
             z = residual + shift
             rho_before = rho
-            rho = c @ (residual * (residual + shift))
-            p = z + rho / rho_before * p
-            Wp = q + image + rho / rho_before * Wp
+            rho = c @ (residual * z)
+            beta = rho / rho_before
+            p = z + beta * p
+            Wp = q + image + beta * Wp
             curvature = c @ p**2 - damping * (r @ Wp**2)
             if not curvature > 0:
                 break
+
             step = rho / curvature
-            x, Wx = x + step * p, Wx + step * Wp
+            x = x + step * p
+            Wx = Wx + step * Wp
             change = p - damping * self.on_columns(r * Wp)
             residual = self._centered(residual - step * change)
             n_iter += 1
             error = self._norm(residual) / scale
             if error < best.error:
                 best = _Best(error, n_iter, x, Wx, residual)
+
         # Adding the residual is one more update of the columns, which includes points without mass.
         return (
             hf - lam_x * best.Wx,
@@ -203,12 +218,30 @@ class LinearSystem:
             LinearSolve(best.error, tol, n_iter, self.n_passes),
         )
 
+    def _scale(
+        self,
+        hf: Floats,
+        hg: Floats,
+        moments: Floats,
+        residual: Floats,
+        size: float,
+    ) -> float:
+        """The norm to which residuals are relative: of the right-hand side, but of its terms if
+        these cancel.
+        """
+        of_sides = np.sqrt(self.r @ hf**2 + self.c @ hg**2)
+        size = max(size, float(of_sides))
+        of_moments = float(np.linalg.norm(moments))
+        return max(of_moments, self._norm(residual), ROUNDING * size, 1e-300)
+
     def _norm(self, v: Floats) -> float:
         return float(np.sqrt(self.c @ v**2))
 
     def _centered(self, v: Floats) -> Floats:
         """Remove the constant, which the system of exact marginals leaves free."""
-        return v if self.lam != (1.0, 1.0) else v - self.c @ v / self.c.sum()
+        if self.lam != (1.0, 1.0):
+            return v
+        return v - self.c @ v / self.c.sum()
 
 
 class _CoarseSpace:
@@ -228,25 +261,31 @@ class _CoarseSpace:
         self._c = c
         self._r = r
         self._lam_y = lam[1]
-        self._owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        clusters = np.arange(len(bounds) - 1)
+        self._owner = np.repeat(clusters, np.diff(bounds))
         masses = np.add.reduceat(c, bounds[:-1])
-        self._scale = 1 / np.sqrt(np.where(masses > 0, masses, np.inf))
+        norms = np.sqrt(np.where(masses > 0, masses, np.inf))
+        self._scale = 1 / norms
         self.images = self._scale[:, None] * images  # (clusters, n)
-        values, vectors = np.linalg.eigh(
-            np.eye(len(masses)) - lam[0] * lam[1] * (self.images * r) @ self.images.T
-        )
+
+        damped = lam[0] * lam[1] * (self.images * r)
+        matrix = np.eye(len(masses)) - damped @ self.images.T
+        values, vectors = np.linalg.eigh(matrix)
         kept = values > LEAST_EIGENVALUE  # this excludes the constant
-        self._inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+        vectors = vectors[:, kept]
+        self._inverse = (vectors / values[kept]) @ vectors.T
 
     def moments(self, hf: Floats, hg: Floats) -> Floats:
         """The coarse part of hg - lamy K'r hf."""
-        own = self._scale * np.add.reduceat(self._c * hg, self._bounds[:-1])
-        return own - self._lam_y * (self.images @ (self._r * hf))
+        sums = np.add.reduceat(self._c * hg, self._bounds[:-1])
+        of_rows = self.images @ (self._r * hf)
+        return self._scale * sums - self._lam_y * of_rows
 
     def solve(self, moments: Floats) -> tuple[Floats, Floats]:
         """The coarse function x with the given moments of (I - lamx lamy K'r Kc) x, and K c x."""
         shares = self._inverse @ moments
-        return (self._scale * shares)[self._owner], shares @ self.images
+        levels = self._scale * shares
+        return levels[self._owner], shares @ self.images
 
 
 def _marginal(probabilities: Floats, log_sums: Floats) -> Floats:
@@ -255,5 +294,8 @@ def _marginal(probabilities: Floats, log_sums: Floats) -> Floats:
 
 
 def _columns(V: Floats, product: Callable[[Floats], Floats]) -> Floats:
+    """Apply a product with K to V, whose further axes are kept; sums that overflow are bounded."""
     sums = product(V.reshape(len(V), -1))
-    return np.clip(np.nan_to_num(sums, nan=LARGEST), -LARGEST, LARGEST).reshape(-1, *V.shape[1:])
+    sums = np.nan_to_num(sums, nan=LARGEST)
+    bounded = np.clip(sums, -LARGEST, LARGEST)
+    return bounded.reshape(-1, *V.shape[1:])

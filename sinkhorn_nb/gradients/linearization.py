@@ -27,26 +27,33 @@ class Linearization:
     """
 
     def __init__(self, problem: Problem, iterate: Iterate, backend: str) -> None:
-        self.problem, self.iterate = problem, iterate
-        self.source, self.target = problem.source.partition, problem.target.partition
-        self.a, self.b = self.source.probabilities, self.target.probabilities
-        x, y = self.source.points, self.target.points
+        self.problem = problem
+        self.iterate = iterate
+        self.source = problem.source.partition
+        self.target = problem.target.partition
+        self.a = self.source.probabilities
+        self.b = self.target.probabilities
+        x = self.source.points
+        y = self.target.points
         if problem.has_points:
             # The cost is a function of the distance between these points, unless its kind says more
             self.x = problem.cost.embedded(x, problem.centre)
             self.y = problem.cost.embedded(y, problem.centre)
             self.images = y - problem.centre
         else:
-            self.x, self.y = x[:, :0], y[:, :0]
+            self.x = x[:, :0]
+            self.y = y[:, :0]
             self.images = self.y
+
         # The derivative of the cost in x_i is s_ij (x_i - y_j)
-        self.slopes_are_one = problem.cost.kind(1.0)[1] is None or not problem.has_points
+        _, kind = problem.cost.kind(1.0)
+        self.slopes_are_one = kind is None or not problem.has_points
         self.system = LinearSystem(problem, iterate, backend)
         # r / a and c / b, also of points without mass
-        rates = problem.dual().rates
+        (kx, ky) = problem.dual().rates
         eps = problem.eps
-        self.row_ratios = aim(iterate.f / eps, rates[0]) if rates[0] else 1.0
-        self.column_ratios = aim(iterate.g / eps, rates[1]) if rates[1] else 1.0
+        self.row_ratios = aim(iterate.f / eps, kx) if kx else 1.0
+        self.column_ratios = aim(iterate.g / eps, ky) if ky else 1.0
         self.scaling_rates = problem.marginals.scaling_rates(eps)
 
 
@@ -61,5 +68,6 @@ def of_weights(on_probabilities: Floats, measure: Measure, on_log_mass: float) -
 def of_probabilities(tangent: Floats, measure: Measure) -> tuple[Floats, float]:
     """Tangents of the probabilities and of the log of the mass from tangents of the weights."""
     total = tangent.sum()
-    own = (tangent - measure.partition.probabilities * total) / measure.mass
+    by_total = measure.partition.probabilities * total
+    own = (tangent - by_total) / measure.mass
     return own, total / measure.mass

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from ..common.array_types import Floats
+from ..common.array_types import Floats, Pair
 from ..common.representation import Represented
 from .cost_gradient import CostGradient
 from .linearization import Linearization
@@ -21,7 +21,8 @@ class CostChanges:
     """
 
     def __init__(self, of: Linearization, dC: Floats) -> None:
-        self._of, self._changes = of, dC
+        self._of = of
+        self._changes = dC
 
     def on_rows(self, V: Floats) -> Floats:
         """sum_j K_ij dC_ij V_j."""
@@ -30,7 +31,8 @@ class CostChanges:
 
     def on_columns(self, U: Floats) -> Floats:
         """sum_i K_ij dC_ij U_i."""
-        sums: Floats = np.zeros((len(self._of.b), *U.shape[1:]))
+        m = len(self._of.b)
+        sums: Floats = np.zeros((m, *U.shape[1:]))
         for rows, block in self._blocks():
             sums += block.T @ U[rows]
         return sums
@@ -41,13 +43,15 @@ class CostChanges:
 
     def _blocks(self) -> Iterator[tuple[slice, Floats]]:
         of = self._of
-        x, y = of.source.points, of.target.points
+        (x, y) = of.source.points, of.target.points
         f, g = of.system.potentials
-        for i in range(0, len(x), max(1, ENTRIES // len(y))):
-            rows = slice(i, i + max(1, ENTRIES // len(y)))
+        size = max(1, ENTRIES // len(y))
+        for i in range(0, len(x), size):
+            rows = slice(i, i + size)
             C = of.problem.cost.block(x[rows], y)
-            dC = self._changes[np.ix_(of.source.order[rows], of.target.order)]
-            yield rows, np.exp((f[rows, None] + g - C) / of.problem.eps) * dC
+            own = np.ix_(of.source.order[rows], of.target.order)
+            K = np.exp((f[rows, None] + g - C) / of.problem.eps)
+            yield rows, K * self._changes[own]
 
 
 class PlanTangent(Represented, LinearOperator):
@@ -58,9 +62,13 @@ class PlanTangent(Represented, LinearOperator):
     dtype = np.dtype(np.float64)
 
     def __init__(
-        self, of: Linearization, factors: tuple[Floats, Floats], changes: CostChanges | None
+        self,
+        of: Linearization,
+        factors: Pair,
+        changes: CostChanges | None,
     ) -> None:
-        self._of, self._changes = of, changes
+        self._of = of
+        self._changes = changes
         self._at_these_costs = CostGradient(of, *factors)
         self.shape = self._at_these_costs.shape
 
@@ -70,25 +78,29 @@ class PlanTangent(Represented, LinearOperator):
         dense = self._at_these_costs.toarray()
         if self._changes is None:
             return dense
-        through = self._scale * of.system.r[:, None] * of.system.c * self._changes.toarray()
-        restored: Floats = dense - of.source.restore(of.target.restore(through.T).T)
-        return restored
+        (r, c) = of.system.r[:, None], of.system.c
+        by_costs = self._scale * r * c * self._changes.toarray()
+        restored = of.target.restore(by_costs.T)
+        tangent: Floats = dense - of.source.restore(restored.T)
+        return tangent
 
     def _matmat(self, V: Floats) -> Floats:
         of = self._of
         product: Floats = self._at_these_costs @ V
         if self._changes is None:
             return product
-        sums = self._changes.on_rows(of.system.c[:, None] * of.target.sort(V))
-        return product - of.source.restore(self._scale * of.system.r[:, None] * sums)
+        (r, c) = of.system.r[:, None], of.system.c[:, None]
+        sums = self._changes.on_rows(c * of.target.sort(V))
+        return product - of.source.restore(self._scale * r * sums)
 
     def _rmatmat(self, U: Floats) -> Floats:
         of = self._of
         product: Floats = self._at_these_costs.T @ U
         if self._changes is None:
             return product
-        sums = self._changes.on_columns(of.system.r[:, None] * of.source.sort(U))
-        return product - of.target.restore(self._scale * of.system.c[:, None] * sums)
+        (r, c) = of.system.r[:, None], of.system.c[:, None]
+        sums = self._changes.on_columns(r * of.source.sort(U))
+        return product - of.target.restore(self._scale * c * sums)
 
     def _matvec(self, v: Floats) -> Floats:
         return self._matmat(v.reshape(-1, 1))

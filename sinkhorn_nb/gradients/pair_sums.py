@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backends.cpu.pair_curvatures import KINDS, Moving, curvatures
 from ..backends.cpu.threads import run
-from ..common.array_types import Booleans, Floats, Indices
+from ..common.array_types import Booleans, Floats, Indices, Pair
 from ..costs import Cost, PairSlopes
 
 ENTRIES = 2**17  # of a panel's largest array: what is read again is in the cache
@@ -29,6 +29,10 @@ class Cloud(NamedTuple):
     potential: Floats
     marginal: Floats
 
+    def named(self, i: int) -> str:
+        """The name of a point in messages: the caller's array and row."""
+        return f"{self.name}[{self.order[i]}]"
+
 
 class PairSums(NamedTuple):
     """Sums over j of derivatives of C_ij, for each i. The same for each j are those of `T`."""
@@ -43,7 +47,7 @@ class PairSums(NamedTuple):
         """The sums over i for each j."""
         return self._replace(own=self.other, other=self.own)
 
-    def slopes(self, factors: tuple[Floats, Floats]) -> Floats:
+    def slopes(self, factors: Pair) -> Floats:
         """(n, D) sums of K_ij <A_i, B_j> times the derivatives of C_ij in (embedded) x_i."""
         (A, B) = factors
         sums: Floats = np.zeros(self.own.places.shape)
@@ -61,15 +65,15 @@ class PairSums(NamedTuple):
         sums: Floats = np.zeros(len(dx))
 
         def add(rows: slice) -> None:
-            along = self._slopes(rows).along(dx[rows], dy)
-            sums[rows] = np.einsum("ij,ij->i", self._shares(rows), along)
+            slopes = self._slopes(rows)
+            along = slopes.along(dx[rows], dy)
+            shares = self._shares(rows)
+            sums[rows] = np.einsum("ij,ij->i", shares, along)
 
         self._run(add)
         return sums
 
-    def curvatures(
-        self, tangents: tuple[Floats, Floats], moves: tuple[Floats, Floats]
-    ) -> tuple[Floats, Floats]:
+    def curvatures(self, tangents: Pair, moves: Pair) -> Pair:
         """(n, D) changes of the means of the derivatives in x_i under K_ij c_j, and these means,
         along directions of the potentials and the (embedded) points.
 
@@ -78,51 +82,60 @@ class PairSums(NamedTuple):
         compiled = self._compiled_curvatures(tangents, moves)
         return self._curvatures_by_blocks(tangents, moves) if compiled is None else compiled
 
-    def _curvatures_by_blocks(
-        self, tangents: tuple[Floats, Floats], moves: tuple[Floats, Floats]
-    ) -> tuple[Floats, Floats]:
-        (df, dg), (dx, dy) = tangents, moves
+    def _curvatures_by_blocks(self, tangents: Pair, moves: Pair) -> Pair:
+        (df, dg) = tangents
+        (dx, dy) = moves
         changes: Floats = np.zeros(dx.shape)
         means: Floats = np.zeros(dx.shape)
 
         def add(rows: slice) -> None:
+            move = dx[rows]
             slopes = self._slopes(rows)
             shares = self._shares(rows)
-            has_mass = (self.own.marginal[rows, None] > 0) & (shares > 0)
-            self._refuse(has_mass & slopes.kinks(dx[rows], dy), rows)
-            logs = (df[rows, None] + dg - slopes.along(dx[rows], dy)) / self.eps
+            rows_have_mass = self.own.marginal[rows, None] > 0
+            have_mass = rows_have_mass & (shares > 0)
+            self._refuse(have_mass & slopes.kinks(move, dy), rows)
+
+            along = slopes.along(move, dy)
+            logs = (df[rows, None] + dg - along) / self.eps
             on_x = slopes.on_x
-            bends = slopes.change(dx[rows], dy)
-            changes[rows] = np.einsum("kij,ij->ik", on_x * logs + bends, shares)
+            bent = on_x * logs + slopes.change(move, dy)
+            changes[rows] = np.einsum("kij,ij->ik", bent, shares)
             means[rows] = np.einsum("kij,ij->ik", on_x, shares)
 
         self._run(add)
         return changes, means
 
-    def _compiled_curvatures(
-        self, tangents: tuple[Floats, Floats], moves: tuple[Floats, Floats]
-    ) -> tuple[Floats, Floats] | None:
+    def _compiled_curvatures(self, tangents: Pair, moves: Pair) -> Pair | None:
         """The same by one compiled call; None for costs of coordinates, and where second
         derivatives may be missing.
         """
-        scale, kind = self.cost.kind(1.0)
+        _, kind = self.cost.kind(1.0)
         if not isinstance(kind, KINDS):
             return None
-        sides = [
-            Moving(
-                scale * cloud.places,
-                scale * moved,
-                cloud.potential / self.eps,
-                tangent / self.eps,
-                cloud.marginal > 0,
-            )
-            for cloud, moved, tangent in zip((self.own, self.other), moves, tangents, strict=True)
-        ]
-        own, other = sides
+        (df, dg) = tangents
+        (dx, dy) = moves
+        own = self._moving(self.own, dx, df)
+        other = self._moving(self.other, dy, dg)
         logs = np.maximum(_log(self.other.marginal), LEAST_LOG)
         other = other._replace(exponents=other.exponents + logs)
         sums = curvatures(own, other, kind, self.eps)
-        return None if sums is None else (scale * sums[0], scale * sums[1])
+        if sums is None:
+            return None
+        (scale, _) = self.cost.kind(1.0)
+        changes, means = sums
+        return scale * changes, scale * means
+
+    def _moving(self, cloud: Cloud, moves: Floats, tangent: Floats) -> Moving:
+        """One side and its direction, as compiled code takes them."""
+        (scale, _) = self.cost.kind(1.0)
+        return Moving(
+            scale * cloud.places,
+            scale * moves,
+            cloud.potential / self.eps,
+            tangent / self.eps,
+            cloud.marginal > 0,
+        )
 
     def _slopes(self, rows: slice) -> PairSlopes:
         return self.cost.slopes(self.own.places[rows], self.other.places)
@@ -133,23 +146,27 @@ class PairSums(NamedTuple):
 
     def _shares(self, rows: slice) -> Floats:
         """K_ij c_j, whose sums over j are 1."""
-        return np.exp(np.minimum(self._logs(rows) + _log(self.other.marginal), 0.0))
+        logs = self._logs(rows) + _log(self.other.marginal)
+        return np.exp(np.minimum(logs, 0.0))
 
     def _logs(self, rows: slice) -> Floats:
-        costs = self.cost.block(self.own.points[rows], self.other.points)
-        return (self.own.potential[rows, None] + self.other.potential - costs) / self.eps
+        (own, other) = self.own, self.other
+        costs = self.cost.block(own.points[rows], other.points)
+        return (own.potential[rows, None] + other.potential - costs) / self.eps
 
     def _run(self, add: Callable[[slice], None]) -> None:
         (n, d) = self.own.places.shape
-        size = max(1, ENTRIES // (max(d, 1) * len(self.other.places)))
-        run(add, [(slice(i, i + size),) for i in range(0, n, size)])
+        m = len(self.other.places)
+        size = max(1, ENTRIES // (max(d, 1) * m))
+        panels = [(slice(i, i + size),) for i in range(0, n, size)]
+        run(add, panels)
 
     def _refuse(self, kinks: Booleans, rows: slice) -> None:
         if not kinks.any():
             return
         i, j = np.argwhere(kinks)[0].tolist()
-        own = f"{self.own.name}[{self.own.order[rows.start + i]}]"
-        other = f"{self.other.name}[{self.other.order[j]}]"
+        own = self.own.named(rows.start + i)
+        other = self.other.named(j)
         raise ValueError(
             "cost: expected second derivatives at all pairs with mass, but "
             f"{self.cost.formula} has a kink at {own} and {other}; move these points alike, shift "

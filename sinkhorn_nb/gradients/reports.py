@@ -32,7 +32,8 @@ def with_report(result: Result, linear_solve: LinearSolve) -> Result:
 
 def at_home(result: Result, home: Home) -> Result:
     """The derivatives as arrays of another home, with the same attributes."""
-    moved = type(result)(*map(home.send, cast("tuple[Any, ...]", result)))
+    parts = cast("tuple[Any, ...]", result)
+    moved = type(result)(*map(home.send, parts))
     vars(moved).update(vars(result))
     return moved
 
