@@ -61,7 +61,9 @@ class CostSlopes:
         of = self._of
         if not self._cost.has_slopes:
             (x, y) = self._points
-            return np.full(x.shape, np.nan), np.full(y.shape, np.nan)
+            unknown_x = np.full(x.shape, np.nan)
+            unknown_y = np.full(y.shape, np.nan)
+            return unknown_x, unknown_y
         if isinstance(self._cost, BY_COORDINATES):
             of.system.count_passes(2)
             pairs = self._pairs

@@ -25,7 +25,8 @@ def kernel_of(
     if isinstance(x, GridOrder) and isinstance(y, GridOrder):
         return GridKernel(x, y, eps, cost, backend)
     if isinstance(cost, MatrixCost):
-        return MatrixKernel(x, y, eps, dtype, backend, cost.between_some(x.points, y.points))
+        between_these = cost.between_some(x.points, y.points)
+        return MatrixKernel(x, y, eps, dtype, backend, between_these)
     return GibbsKernel(x, y, eps, dtype, backend, cost)
 
 

@@ -38,7 +38,8 @@ def seen_from_afar(
         sums = weights.sum(axis=1)
 
         log_sums = largest + np.log(sums)
-        softmin[rows] = (there**2).sum(axis=1) / 2 - eps * log_sums
+        half_squares_there = (there**2).sum(axis=1) / 2
+        softmin[rows] = half_squares_there - eps * log_sums
         moments = weights @ offsets
         means[rows] = center + moments / sums[:, None]
     return softmin, means

@@ -37,7 +37,8 @@ def softmin_of_few(x: Side, y: Side, kind: Any, g: Floats) -> Floats:
     for _, exponents in _blocks(x, y, kind, G):
         largest = exponents.max(axis=1)
         exponents -= largest[:, None]
-        sums.append(largest + np.log2(np.exp2(exponents).sum(axis=1)))
+        rest = np.exp2(exponents).sum(axis=1)
+        sums.append(largest + np.log2(rest))
     return -np.concatenate(sums)
 
 
@@ -59,11 +60,14 @@ def _blocks(x: Side, y: Side, kind: Any, G: Floats) -> Iterator[tuple[slice, Flo
     G = np.clip(G, -LARGEST, LARGEST)
     points = x.scaled
     axes = y.scaled.T
+    is_city_block = isinstance(kind, CityBlock)
     step = max(1, PAIRS_A_BLOCK // len(G))
     for start in range(0, len(points), step):
         rows = slice(start, start + step)
-        terms: Floats = np.zeros((len(points[rows]), len(G)))
-        for xk, yk in zip(points[rows].T, axes, strict=True):
+        own = points[rows]
+        terms: Floats = np.zeros((len(own), len(G)))
+        for xk, yk in zip(own.T, axes, strict=True):
             difference = xk[:, None] - yk
-            terms += abs(difference) if isinstance(kind, CityBlock) else difference**2
-        yield rows, G - (terms / 2 if kind is None else scaled_cost(kind, terms))
+            terms += abs(difference) if is_city_block else difference**2
+        costs = terms / 2 if kind is None else scaled_cost(kind, terms)
+        yield rows, G - costs

@@ -16,11 +16,13 @@ def given_slopes(cost: Function, x: Floats, F: Floats, y: Floats, G: Floats) -> 
     """(n, 1 + d) sums of p_ij = 2^(F_i + G_j - cost), and of p_ij times the derivatives of the cost
     in x_i; these are NaN if they are not known.
     """
-    out = np.full((len(x), 1 + x.shape[1]), np.nan)
-    step = max(1, NUMBERS_A_BLOCK // (len(y) * x.shape[1]))
-    for i in range(0, len(x), step):
+    n, d = x.shape
+    out = np.full((n, 1 + d), np.nan)
+    step = max(1, NUMBERS_A_BLOCK // (len(y) * d))
+    for i in range(0, n, step):
         rows = slice(i, i + step)
-        block = PlanEntries(x[rows], F[rows], y, G, 0.5, HIGHEST, cost).dense()
+        entries = PlanEntries(x[rows], F[rows], y, G, 0.5, HIGHEST, cost)
+        block = entries.dense()
         out[rows, 0] = block.sum(axis=1)
         if cost.derivative is not None:
             on_x = derivatives(cost.derivative, x[rows], y)

@@ -15,7 +15,7 @@ from ..backends.base import ClusterSums
 from ..backends.cpu.grid_lines import NOTHING
 from ..backends.cpu.grids import logarithm
 from ..backends.pointwise import LOG2E
-from ..common.array_types import Floats, Indices
+from ..common.array_types import Floats, Indices, Pair
 from ..costs import SQUARED_EUCLIDEAN, CityBlock, Cost
 from ..measures.lattice import Lattice
 from ..measures.pixels import GridOrder
@@ -62,13 +62,15 @@ class GridKernel:
         self.eps = eps
         self.is_symmetric = x is y
         self._to_exponent = LOG2E / eps
-        self._x, self._y = x, y
+        self._x = x
+        self._y = y
         self._log_b = logarithm(y.probabilities)
-        self._log_a = self._log_b if self.is_symmetric else logarithm(x.probabilities)
+        self._log_a = self._log_b
         kind = _kind(cost, len(x.lattice.shape), backend)
         self._sums: GridSums = kind(x.lattice, y.lattice, eps)
         self._back: GridSums = self._sums
         if not self.is_symmetric:
+            self._log_a = logarithm(x.probabilities)
             self._back = kind(y.lattice, x.lattice, eps)
 
     @property
@@ -83,14 +85,18 @@ class GridKernel:
     @property
     def n_passes(self) -> float:
         """Number of passes so far; a sweep is half a pass."""
-        sides = {id(sums): sums.n_sweeps for sums in (self._sums, self._back)}
-        return sum(sides.values()) / 2
+        sweeps_of = {
+            id(self._sums): self._sums.n_sweeps,
+            id(self._back): self._back.n_sweeps,
+        }
+        return sum(sweeps_of.values()) / 2
 
     def softmin(self, g: Floats) -> Floats:
         """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps)."""
-        return -self._sums.log_sum(self._weighted(g)) / self._to_exponent
+        log_sum = self._sums.log_sum(self._weighted(g))
+        return -log_sum / self._to_exponent
 
-    def log_sums(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
+    def log_sums(self, f: Floats, g: Floats) -> Pair:
         """log sum_j b_j p_ij and log sum_i a_i p_ij, from a sweep each."""
         log_rows = self.log_row_sums(f, g)
         if self.is_symmetric and f is g:
@@ -113,20 +119,19 @@ class GridKernel:
         """
         return self._signed_sums(f, self._weighted(g), V)
 
-    def product(
-        self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
-    ) -> Floats:
+    def product(self, f: Floats, g: Floats, V: Floats, factors: Pair | None = None) -> Floats:
         """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j."""
         L = self._to_exponent * g
         if factors is None:
             return self._signed_sums(f, L, V)
-        pairs = zip(factors[0].T, factors[1].T, strict=True)
-        parts = [A[:, None] * self._signed_sums(f, L, B[:, None] * V) for A, B in pairs]
+        (A, B) = factors
+        parts = []
+        for of_rows, of_columns in zip(A.T, B.T, strict=True):
+            sums = self._signed_sums(f, L, of_columns[:, None] * V)
+            parts.append(of_rows[:, None] * sums)
         return np.sum(parts, axis=0)
 
-    def slope_product(
-        self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
-    ) -> Floats:
+    def slope_product(self, f: Floats, g: Floats, V: Floats, factors: Pair | None = None) -> Floats:
         """The same as `product`: the derivative of |x - y|^2 / 2 in x is x - y."""
         return self.product(f, g, V, factors)
 
@@ -136,11 +141,13 @@ class GridKernel:
         lattice = self._y.lattice
         log_mass = self._sums.log_sum(L)
         means = []
-        for k, (first, h) in enumerate(zip(lattice.origin, lattice.spacing, strict=True)):
+        for k, size in enumerate(lattice.shape):
             # In pixels from the one before the first, so that logarithms exist
-            places = lattice.along(k, np.log2(np.arange(1, lattice.shape[k] + 1)))
-            log_sum = self._sums.log_sum((lattice.shaped(L) + places).ravel())
-            means.append(first + h * (np.exp2(log_sum - log_mass) - 1))
+            places = np.arange(1, size + 1)
+            moment = lattice.shaped(L) + lattice.along(k, np.log2(places))
+            log_sum = self._sums.log_sum(moment.ravel())
+            pixels = np.exp2(log_sum - log_mass) - 1
+            means.append(lattice.origin[k] + lattice.spacing[k] * pixels)
         return np.stack(means, axis=1)
 
     def mean_gradients(self, f: Floats, g: Floats) -> Floats:
@@ -154,7 +161,8 @@ class GridKernel:
 
     def costs(self, f: Floats, g: Floats) -> Floats:
         """(n,) sum_j b_j p_ij C_ij."""
-        return np.exp(self.log_row_sums(f, g)) * self._sums.mean_costs(self._weighted(g))
+        sums = np.exp(self.log_row_sums(f, g))
+        return sums * self._sums.mean_costs(self._weighted(g))
 
     def mean_cost(self, a: Floats, b: Floats, largest: float) -> float:
         """sum_ij a_i b_j C_ij / sum b for weights a and b of the same sum."""
@@ -167,13 +175,15 @@ class GridKernel:
     def _signed_sums(self, f: Floats, L: Floats, V: Floats) -> Floats:
         F = self._to_exponent * f
         L = np.maximum(L, NOTHING)
-        sums = np.zeros((len(f), V.shape[1]))
+        n_columns = V.shape[1]
+        sums = np.zeros((len(f), n_columns))
         for k, column in enumerate(V.T):
             for sign in (1, -1):
                 part = np.maximum(sign * column, 0.0)
-                if part.any():
-                    log_sum = self._sums.log_sum(L + logarithm(part))
-                    sums[:, k] += sign * np.exp2(F + log_sum)
+                if not part.any():
+                    continue
+                log_sum = self._sums.log_sum(L + logarithm(part))
+                sums[:, k] += sign * np.exp2(F + log_sum)
         return sums
 
 

@@ -13,7 +13,8 @@ class DistanceSums(Counted):
 
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
         super().__init__(at, of)
-        self._convolutions = Convolutions(axes_between(at, of, eps), eps)
+        axes = axes_between(at, of, eps)
+        self._convolutions = Convolutions(axes, eps)
         self._d = len(of.shape)
 
     def log_sum(self, L: Floats) -> Floats:
@@ -32,7 +33,8 @@ class DistanceSums(Counted):
 
     def pair_cost(self, a: Floats, b: Floats) -> float:
         """sum_ij a_i b_j C_ij / sum b."""
-        return float(self._convolutions.total_cost(a, b) / b.sum())
+        total = self._convolutions.total_cost(a, b)
+        return float(total / b.sum())
 
     def _means(self, L: Floats) -> Floats:
         self.count_sweeps(1 + self._d)

@@ -36,8 +36,9 @@ class GridSums(Protocol):
 
 def axes_between(at: Lattice, of: Lattice, eps: float) -> list[Axis]:
     """The kernels along the axes, from the pixels of one lattice to those of another."""
-    offsets = (np.array(at.origin) - of.origin) / of.spacing
-    axes = zip(of.shape, at.shape, of.spacing, offsets.tolist(), strict=True)
+    shifts = np.array(at.origin) - of.origin
+    offsets = (shifts / of.spacing).tolist()
+    axes = zip(of.shape, at.shape, of.spacing, offsets, strict=True)
     return [Axis(*axis, eps) for axis in axes]
 
 
@@ -72,15 +73,26 @@ class Separable(Counted):
 
     def __init__(self, at: Lattice, of: Lattice, eps: float) -> None:
         super().__init__(at, of)
-        self._at, self._of = at, of
+        self._at = at
+        self._of = of
         self._axes = axes_between(at, of, eps)
 
     def moment(self, L: Floats, k: int, power: int) -> Floats:
         """Logarithms of the sums with the coordinate along an axis, in pixels from 1 on, to a
         power.
         """
-        places = np.log2(np.arange(1, self._of.shape[k] + 1))
-        return (self._of.shaped(L) + self._of.along(k, power * places)).ravel()
+        lattice = self._of
+        places = np.arange(1, lattice.shape[k] + 1)
+        logs = power * np.log2(places)
+        moment = lattice.shaped(L) + lattice.along(k, logs)
+        return moment.ravel()
+
+    def _places(self, k: int) -> Floats:
+        """(n,) coordinates of the x_i along an axis, in pixels from the one before the first."""
+        (origin, h) = self._of.origin[k], self._of.spacing[k]
+        places = (self._at.axis(k) - origin) / h + 1
+        everywhere = np.broadcast_to(self._at.along(k, places), self._at.shape)
+        return everywhere.ravel()
 
 
 class SquaredSums(Separable):
@@ -93,14 +105,15 @@ class SquaredSums(Separable):
     def log_sum(self, L: Floats) -> Floats:
         """(n,) logarithms of the sums, base 2; one sweep."""
         self.count_sweeps()
-        return self._sweep(L.reshape(self._of.shape)).ravel()
+        image = L.reshape(self._of.shape)
+        return self._sweep(image).ravel()
 
     def mean_gradients(self, L: Floats) -> Floats:
         """(n, d) means of x_i - y_j; d + 1 sweeps."""
         log_mass = self.log_sum(L)
         gradients = []
         for k, h in enumerate(self._of.spacing):
-            mean = np.exp2(self.log_sum(self.moment(L, k, 1)) - log_mass)
+            mean = self._mean(L, k, 1, log_mass)
             gradients.append(h * (self._places(k) - mean))
         return np.stack(gradients, axis=1)
 
@@ -110,23 +123,26 @@ class SquaredSums(Separable):
         costs = np.zeros(self._at.size)
         for k, h in enumerate(self._of.spacing):
             place = self._places(k)
-            mean = np.exp2(self.log_sum(self.moment(L, k, 1)) - log_mass)
-            square = np.exp2(self.log_sum(self.moment(L, k, 2)) - log_mass)
-            costs += h * h * (place * place / 2 - place * mean + square / 2)
+            mean = self._mean(L, k, 1, log_mass)
+            square = self._mean(L, k, 2, log_mass)
+            half_squares = place * place / 2 - place * mean + square / 2
+            costs += h * h * half_squares
         return costs
+
+    def _mean(self, L: Floats, k: int, power: int, log_mass: Floats) -> Floats:
+        """(n,) means of a power of the coordinate along an axis, in pixels from 1 on; one sweep."""
+        log_sum = self.log_sum(self.moment(L, k, power))
+        return np.exp2(log_sum - log_mass)
 
     def pair_cost(self, a: Floats, b: Floats) -> float:
         """sum_ij a_i b_j C_ij / sum b, from moments."""
-        x, y = self._at.points, self._of.points
-        center = y.mean(axis=0)
-        x, y = x - center, y - center
-        squares = a @ (x**2).sum(axis=1) + b @ (y**2).sum(axis=1)
-        return float(squares / 2 - (a @ x) @ (b @ y) / a.sum())
-
-    def _places(self, k: int) -> Floats:
-        """(n,) coordinates of the x_i along an axis, in pixels from the one before the first."""
-        place = (self._at.axis(k) - self._of.origin[k]) / self._of.spacing[k] + 1
-        return np.broadcast_to(self._at.along(k, place), self._at.shape).ravel()
+        center = self._of.points.mean(axis=0)
+        x = self._at.points - center
+        y = self._of.points - center
+        squares = a @ (x**2).sum(axis=1)
+        squares += b @ (y**2).sum(axis=1)
+        products = (a @ x) @ (b @ y)
+        return float(squares / 2 - products / a.sum())
 
 
 class CityBlockSums(Separable):
@@ -143,11 +159,11 @@ class CityBlockSums(Separable):
     def mean_gradients(self, L: Floats) -> Floats:
         """(n, d) means of the signs of x_i - y_j; 2 d + 1 sweeps."""
         log_mass = self.log_sum(L)
-        signs = [
-            np.exp2(self._one_sided(L, k, BELOW) - log_mass)
-            - np.exp2(self._one_sided(L, k, ABOVE) - log_mass)
-            for k in range(len(self._of.shape))
-        ]
+        signs = []
+        for k in range(len(self._of.shape)):
+            below = np.exp2(self._one_sided(L, k, BELOW) - log_mass)
+            above = np.exp2(self._one_sided(L, k, ABOVE) - log_mass)
+            signs.append(below - above)
         return np.stack(signs, axis=1)
 
     def mean_costs(self, L: Floats) -> Floats:
@@ -155,11 +171,11 @@ class CityBlockSums(Separable):
         log_mass = self.log_sum(L)
         costs = np.zeros(self._at.size)
         for k, h in enumerate(self._of.spacing):
-            place = (self._at.axis(k) - self._of.origin[k]) / h + 1
-            places = np.broadcast_to(self._at.along(k, place), self._at.shape).ravel()
+            places = self._places(k)
+            first_moment = self.moment(L, k, 1)
             for side in (BELOW, ABOVE):
                 mass = np.exp2(self._one_sided(L, k, side) - log_mass)
-                mean = np.exp2(self._one_sided(self.moment(L, k, 1), k, side) - log_mass)
+                mean = np.exp2(self._one_sided(first_moment, k, side) - log_mass)
                 costs += -side * h * (places * mass - mean)
         return costs
 
@@ -167,13 +183,15 @@ class CityBlockSums(Separable):
         """sum_ij a_i b_j C_ij / sum b, from the distribution functions along the axes."""
         cost = 0.0
         for k in range(len(self._of.shape)):
-            x, y = self._at.axis(k), self._of.axis(k)
-            cost += _mean_distance(x, _marginal(self._at, a, k), y, _marginal(self._of, b, k))
+            of_a = _marginal(self._at, a, k)
+            of_b = _marginal(self._of, b, k)
+            cost += _mean_distance(self._at.axis(k), of_a, self._of.axis(k), of_b)
         return cost / float(b.sum())
 
     def _one_sided(self, L: Floats, k: int | None, side: int) -> Floats:
         self.count_sweeps()
-        return self._sweep(L.reshape(self._of.shape), k, side).ravel()
+        image = L.reshape(self._of.shape)
+        return self._sweep(image, k, side).ravel()
 
 
 def terms_per_sweep(at: Lattice, of: Lattice) -> float:
@@ -183,7 +201,8 @@ def terms_per_sweep(at: Lattice, of: Lattice) -> float:
 
 def _marginal(lattice: Lattice, weights: Floats, k: int) -> Floats:
     """Sums of the weights over all axes but one."""
-    others = tuple(axis for axis in range(len(lattice.shape)) if axis != k)
+    axes = range(len(lattice.shape))
+    others = tuple(axis for axis in axes if axis != k)
     sums: Floats = lattice.shaped(weights).sum(axis=others)
     return sums
 
@@ -192,7 +211,11 @@ def _mean_distance(x: Floats, a: Floats, y: Floats, b: Floats) -> float:
     """sum_ij a_i b_j |x_i - y_j|, from the distribution functions between neighboring points."""
     places = np.concatenate([x, y])
     order = np.argsort(places, kind="stable")
-    below_a = np.cumsum(np.concatenate([a, np.zeros(len(y))])[order])[:-1]
-    below_b = np.cumsum(np.concatenate([np.zeros(len(x)), b])[order])[:-1]
-    crossing = below_a * (b.sum() - below_b) + below_b * (a.sum() - below_a)
+    of_a = np.concatenate([a, np.zeros(len(y))])
+    of_b = np.concatenate([np.zeros(len(x)), b])
+    below_a = np.cumsum(of_a[order])[:-1]
+    below_b = np.cumsum(of_b[order])[:-1]
+    above_a = a.sum() - below_a
+    above_b = b.sum() - below_b
+    crossing = below_a * above_b + below_b * above_a
     return float(np.diff(places[order]) @ crossing)

@@ -19,15 +19,19 @@ class MatrixKernel(PairKernel):
         pair has mass.
         """
         self._count(1)
-        x, y = self._x.points, self._y.points
+        x = self._x.points
+        y = self._y.points
         costs = self._kind.between(are_columns(x), are_columns(y))
-        rows, columns = indices(x), indices(y)
+        rows = indices(x)
+        columns = indices(y)
         weights = np.zeros(costs.shape[1])
         weights[columns] = b
         step = max(1, ENTRIES // len(weights))
         total = 0.0
         for start in range(0, len(rows), step):
             own = slice(start, start + step)
+            masses = a[own]
             block = np.where(weights > 0, costs[rows[own]], 0)
-            total += float(a[own] @ np.where(a[own] > 0, block @ weights, 0.0))
+            means = np.where(masses > 0, block @ weights, 0.0)
+            total += float(masses @ means)
         return total / float(b.sum())

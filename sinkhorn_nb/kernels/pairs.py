@@ -12,7 +12,7 @@ from ..backends.choice import choose
 from ..backends.cost_functions import Function
 from ..backends.pointwise import LOG2E
 from ..backends.self_check import Work
-from ..common.array_types import Booleans, Floats, Indices
+from ..common.array_types import Booleans, Floats, Indices, Pair
 from ..costs import SQUARED_EUCLIDEAN, Cost
 from ..measures.partition import Partition
 from .few_pairs import are_few, count_of_few, softmin_of_few
@@ -52,19 +52,24 @@ class PairKernel:
         backend: str = "auto",
         cost: Cost = SQUARED_EUCLIDEAN,
     ) -> None:
-        self.eps, self._cost = eps, cost
+        self.eps = eps
+        self._cost = cost
         self._to_exponent = LOG2E / eps
-        self._kind = cost.kind(self._to_exponent)[1]
-        self.dtype = dtype = "float64" if cost.has_long_pairs else dtype
+        _, self._kind = cost.kind(self._to_exponent)
+        self.dtype = "float64" if cost.has_long_pairs else dtype
         self.is_symmetric = x is y
         self._ledger = Ledger()
-        work = Work(len(x), len(y), x.points.shape[1], dtype, self.is_symmetric, self._kind)
+        n = len(x)
+        m = len(y)
+        d = x.points.shape[1]
+        work = Work(n, m, d, self.dtype, self.is_symmetric, self._kind)
         self._backend = choose(backend, work)
+
         # Near the points: their differences keep all digits
         self._origin = (x.points[0] + y.points[0]) / 2
         self._x = self._side(x)
         self._y = self._x if self.is_symmetric else self._side(y)
-        self._n_pairs = len(x) * len(y)
+        self._n_pairs = n * m
 
     def _side(self, partition: Partition) -> Side:
         places = partition.points - self._origin
@@ -77,7 +82,8 @@ class PairKernel:
     def T(self) -> Self:
         """The transposed kernel; the passes of both are counted together."""
         transposed = copy(self)
-        transposed._x, transposed._y = self._y, self._x
+        transposed._x = self._y
+        transposed._y = self._x
         return transposed
 
     @property
@@ -86,27 +92,29 @@ class PairKernel:
         return self._ledger.pairs / self._n_pairs
 
     def _count(self, passes: float) -> None:
-        self._ledger.write(passes * len(self._x.points) * len(self._y.points))
+        n = len(self._x.points)
+        m = len(self._y.points)
+        self._ledger.write(passes * n * m)
 
-    def log_sums(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
+    def log_sums(self, f: Floats, g: Floats) -> Pair:
         """log sum_j b_j p_ij and log sum_i a_i p_ij: T(g) = f - eps * the first, T(f) = g - eps *
         the second.
 
         Both come from one exponential per pair. A sum that leaves the trusted range is computed
         again by log-sum-exp.
         """
-        x, y = self._x, self._y
+        x = self._x.weighted(f)
         if self.is_symmetric and f is g:
             self._count(0.5)
-            log_rows = self._mend(
-                log(self._backend.self_sums(x.cloud, x.exponents(f), x.weights)), f, g
-            )
+            sums = self._backend.self_sums(*x)
+            log_rows = self._mend(log(sums), f, g)
             return log_rows, log_rows
+
         self._count(1)
-        rows, columns = self._backend.sums(
-            x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights
-        )
-        return self._mend(log(rows), f, g), self._mend_columns(log(columns), f, g)
+        y = self._y.weighted(g)
+        rows, columns = self._backend.sums(*x, *y)
+        log_rows = self._mend(log(rows), f, g)
+        return log_rows, self._mend_columns(log(columns), f, g)
 
     def cluster_sums(
         self, f: Floats, g: Floats, bounds: Indices
@@ -117,16 +125,16 @@ class PairKernel:
         C is None if a column sum had to be computed again, because its parts are not known.
         """
         self._count(1)
-        x, y = self._x, self._y
-        rows, C = self._backend.cluster_sums(
-            x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights, bounds
-        )
-        columns = C.columns()
-        mended = self._mend_columns(log(columns), f, g)
+        x = self._x.weighted(f)
+        y = self._y.weighted(g)
+        rows, C = self._backend.cluster_sums(*x, *y, bounds)
+        log_columns = log(C.columns())
+        are_trusted = self.T._is_trusted(log_columns).all()
+        mended = self._mend_columns(log_columns, f, g)
         return (
             self._mend(log(rows), f, g),
             mended,
-            C if self.T._is_trusted(log(columns)).all() else None,
+            C if are_trusted else None,
         )
 
     @property
@@ -141,26 +149,28 @@ class PairKernel:
         No sum is computed again: ask `are_trusted`.
         """
         self._count(1)
-        x, y = self._x, self._y
-        pairs = self._backend.heavy_pairs(
-            x.cloud, x.exponents(f), x.weights, y.cloud, y.exponents(g), y.weights, theta, most
-        )
+        x = self._x.weighted(f)
+        y = self._y.weighted(g)
+        pairs = self._backend.heavy_pairs(*x, *y, theta, most)
         if pairs is None:
             return None
+
         self.count_pairs(len(pairs.columns))
-        F, G = self._to_exponent * f, self._to_exponent * g
-        return heavy_plan(pairs, (x, F), (y, G), self._cost.kind(self._to_exponent))
+        F = self._to_exponent * f
+        G = self._to_exponent * g
+        kind = self._cost.kind(self._to_exponent)
+        return heavy_plan(pairs, (self._x, F), (self._y, G), kind)
 
     def count_heavy(self, f: Floats, g: Floats, rows: Indices, theta: float, most: int) -> float:
         """The number of heavy pairs of some rows; infinite if there are more than `most`."""
         part = self._at(rows)
         part._count(1)
-        x, y = part._x, part._y
+        (x, y) = part._x, part._y
+        f = f[rows]
         if are_few(x, y, self._kind):
-            count = count_of_few(x, f[rows], y, g, self._kind, theta)
+            count = count_of_few(x, f, y, g, self._kind, theta)
             return count if count <= most else np.inf
-        F, G = x.exponents(f[rows]), y.exponents(g)
-        found = self._backend.heavy_pairs(x.cloud, F, x.weights, y.cloud, G, y.weights, theta, most)
+        found = self._backend.heavy_pairs(*x.weighted(f), *y.weighted(g), theta, most)
         return np.inf if found is None else len(found.columns)
 
     def count_pairs(self, number: float) -> None:
@@ -169,20 +179,17 @@ class PairKernel:
 
     def are_trusted(self, log_rows: Floats, log_columns: Floats) -> bool:
         """Tell whether no sum can hide clipped pairs."""
-        are_trusted = self._is_trusted(log_rows), self.T._is_trusted(log_columns)
-        return bool(are_trusted[0].all() and are_trusted[1].all())
+        rows = self._is_trusted(log_rows)
+        columns = self.T._is_trusted(log_columns)
+        return bool(rows.all() and columns.all())
 
     def log_row_sums(self, f: Floats, g: Floats) -> Floats:
         """log sum_j b_j p_ij alone."""
         self._count(1)
-        x, y = self._x, self._y
-        return self._mend(
-            log(
-                self._backend.row_sums(x.cloud, x.exponents(f), y.cloud, y.exponents(g), y.weights)
-            ),
-            f,
-            g,
-        )
+        x = self._x.at(f)
+        y = self._y.weighted(g)
+        sums = self._backend.row_sums(*x, *y)
+        return self._mend(log(sums), f, g)
 
     def softmin(self, g: Floats, rows: Indices | None = None) -> Floats:
         """T(g)_i = -eps log sum_j b_j exp((g_j - C_ij) / eps), in the log domain, at all rows or at
@@ -192,25 +199,32 @@ class PairKernel:
         """
         if rows is not None:
             return self._at(rows).softmin(g)
-        x, y = self._x, self._y
+        (x, y) = self._x, self._y
         self._count(1)
         if are_few(x, y, self._kind):
-            return self.eps / LOG2E * softmin_of_few(x, y, self._kind, g)
-        G = y.exponents(g) + LOG2E * log(y.weights)
-        return -self.eps / LOG2E * self._backend.log_sum_exp(x.cloud, x.exponents(0.0), y.cloud, G)
+            bits = softmin_of_few(x, y, self._kind, g)
+            return self.eps / LOG2E * bits
+        (cloud, exponents, weights) = y.weighted(g)
+        G = exponents + LOG2E * log(weights)
+        log_sums = self._backend.log_sum_exp(*x.at(0.0), cloud, G)
+        return -self.eps / LOG2E * log_sums
 
     def transport(self, f: Floats, g: Floats, V: Floats) -> Floats:
         """sum_j p_ij b_j V_j for the rows V_j of an (m, k) array; small weights are as exact as
         large ones.
         """
-        return self.product(f, g + self.eps * log(self._y.weights), V)
+        return self.product(f, self._weighted(g), V)
+
+    def _weighted(self, g: Floats) -> Floats:
+        """g with the weights: eps log of b_j exp(g_j / eps)."""
+        return g + self.eps * log(self._y.weights)
 
     def product(
         self,
         f: Floats,
         g: Floats,
         V: Floats,
-        factors: tuple[Floats, Floats] | None = None,
+        factors: Pair | None = None,
         derivative: int | None = None,
     ) -> Floats:
         """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j.
@@ -220,16 +234,14 @@ class PairKernel:
         other costs than |x - y|^2 / 2.
         """
         self._count(1)
-        x, y = self._x, self._y
-        return self._backend.transport(
-            x.cloud, x.exponents(f), y.cloud, y.exponents(g), V, factors, derivative
-        )
+        x = self._x.at(f)
+        y = self._y.at(g)
+        return self._backend.transport(*x, *y, V, factors, derivative)
 
     def costs(self, f: Floats, g: Floats) -> Floats:
         """(n,) sum_j b_j p_ij C_ij, from the costs of the pairs."""
-        weighted = g + self.eps * log(self._y.weights)
         ones = np.ones((len(g), 1))
-        sums = self.product(f, weighted, ones, derivative=0)[:, 0]
+        sums = self.product(f, self._weighted(g), ones, derivative=0)[:, 0]
         return np.nan_to_num(sums) / self._to_exponent
 
     def _at_eps(self, eps: float) -> Self:
@@ -238,7 +250,8 @@ class PairKernel:
         other.eps = eps
         other._to_exponent = LOG2E / eps
         other._x = self._x.at_eps(eps)
-        other._y = other._x if self._y is self._x else self._y.at_eps(eps)
+        are_the_same = self._y is self._x
+        other._y = other._x if are_the_same else self._y.at_eps(eps)
         return other
 
     def _at(self, rows: Indices) -> Self:
@@ -254,7 +267,8 @@ class PairKernel:
     def _mend(self, log_sums: Floats, f: Floats, g: Floats) -> Floats:
         doubtful = np.flatnonzero(~self._is_trusted(log_sums))
         if len(doubtful):
-            log_sums[doubtful] = (f[doubtful] - self.softmin(g, doubtful)) / self.eps
+            softmin = self.softmin(g, doubtful)
+            log_sums[doubtful] = (f[doubtful] - softmin) / self.eps
         return log_sums
 
     def _mend_columns(self, log_sums: Floats, f: Floats, g: Floats) -> Floats:

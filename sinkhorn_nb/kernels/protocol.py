@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from ..backends.base import ClusterSums
-from ..common.array_types import Floats, Indices
+from ..common.array_types import Floats, Indices, Pair
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,7 +32,7 @@ class Kernel(Protocol):
     def n_passes(self) -> float:
         """Number of passes so far, by their share of the pairs."""
 
-    def log_sums(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
+    def log_sums(self, f: Floats, g: Floats) -> Pair:
         """log sum_j b_j p_ij and log sum_i a_i p_ij, for potentials of any size.
 
         If the kernel is symmetric and f is g, both are the same array.
@@ -56,9 +56,7 @@ class Kernel(Protocol):
     def transport(self, f: Floats, g: Floats, V: Floats) -> Floats:
         """sum_j p_ij b_j V_j for the rows V_j of an (m, k) array."""
 
-    def product(
-        self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
-    ) -> Floats:
+    def product(self, f: Floats, g: Floats, V: Floats, factors: Pair | None = None) -> Floats:
         """sum_j p_ij V_j; for factors A (n, r) and B (m, r), sum_j p_ij <A_i, B_j> V_j."""
 
     def costs(self, f: Floats, g: Floats) -> Floats:
@@ -84,9 +82,7 @@ class PointKernel(Kernel, Protocol):
     def gradient_sums(self, f: Floats, g: Floats) -> Floats:
         """(n, d) sums of b_j p_ij times the derivatives of the cost in x_i."""
 
-    def slope_product(
-        self, f: Floats, g: Floats, V: Floats, factors: tuple[Floats, Floats] | None = None
-    ) -> Floats:
+    def slope_product(self, f: Floats, g: Floats, V: Floats, factors: Pair | None = None) -> Floats:
         """`product` with p_ij times s_ij, where s_ij (x_i - y_j) is the derivative of the cost in
         x_i.
         """

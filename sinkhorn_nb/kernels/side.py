@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.base import Backend
+from ..backends.base import Backend, Cloud
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Floats, Indices
 from ..costs import Cost
@@ -51,19 +51,25 @@ class Side:
         self._to_exponent = LOG2E / settings.eps
         scale, kind = settings.cost.kind(self._to_exponent)
         self._scale = scale
-        centers: Floats = np.zeros((len(bounds) - 1, points.shape[1]))
-        offsets, self._half_squares = points, 0.0
+        n_tiles = len(bounds) - 1
+        centers: Floats = np.zeros((n_tiles, points.shape[1]))
+        offsets = points
+        self._half_squares = 0.0
         if kind is None:
             sizes = np.diff(bounds)
-            centers = np.add.reduceat(points, bounds[:-1]) / sizes[:, None]
+            sums = np.add.reduceat(points, bounds[:-1])
+            centers = sums / sizes[:, None]
             offsets = points - np.repeat(centers, sizes, axis=0)
         offsets = (offsets * scale).astype(settings.dtype)
         if kind is None:
             # The squares are those of the rounded offsets, so that the exponents belong to exact
             # costs between these.
-            self._half_squares = np.einsum("ik,ik->i", offsets, offsets, dtype=np.float64) / 2
+            squares = np.einsum("ik,ik->i", offsets, offsets, dtype=np.float64)
+            self._half_squares = squares / 2
+
         self.cloud = settings.backend.load(offsets, centers * scale, bounds, kind)
-        self.least_log_weight = float(np.log(weights[weights > 0].min(initial=1.0)))
+        positive = weights[weights > 0]
+        self.least_log_weight = float(np.log(positive.min(initial=1.0)))
 
     @property
     def scaled(self) -> Floats:
@@ -80,13 +86,31 @@ class Side:
         exponents = self.in_bits(potential) - self._half_squares
         return np.broadcast_to(exponents, len(self.points))
 
+    def at(self, potential: Floats | float) -> tuple[Cloud, Floats]:
+        """The cloud and its exponents, as a backend takes them."""
+        return self.cloud, self.exponents(potential)
+
+    def weighted(self, potential: Floats | float) -> tuple[Cloud, Floats, Floats]:
+        """The cloud, its exponents and its weights, as a backend takes them."""
+        return self.cloud, self.exponents(potential), self.weights
+
     def part(self, rows: Indices) -> Side:
         """The side with some of its points, given by increasing indices."""
         bounds = np.unique(np.searchsorted(rows, self._bounds))
-        points, weights = self.points[rows], self.weights[rows]
-        return Side(self.places[rows], points, weights, bounds, self._settings)
+        return Side(
+            self.places[rows],
+            self.points[rows],
+            self.weights[rows],
+            bounds,
+            self._settings,
+        )
 
     def at_eps(self, eps: float) -> Side:
         """The side at another temperature."""
-        settings = self._settings._replace(eps=eps)
-        return Side(self.places, self.points, self.weights, self._bounds, settings)
+        return Side(
+            self.places,
+            self.points,
+            self.weights,
+            self._bounds,
+            self._settings._replace(eps=eps),
+        )

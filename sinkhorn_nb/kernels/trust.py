@@ -17,8 +17,10 @@ def is_trusted(log_sums: Floats, least_log_weight: float, dtype: str) -> Boolean
     """Tell whether sums cannot hide a clipped pair, if each weight is zero or at least
     exp(least_log_weight).
     """
-    largest = np.minimum(np.log(TRUSTED[dtype]), np.log(CLIPPED[dtype]) + least_log_weight)
-    return (log_sums >= -np.log(TRUSTED[dtype])) & (log_sums <= largest)
+    trusted = np.log(TRUSTED[dtype])
+    clipped = np.log(CLIPPED[dtype]) + least_log_weight
+    largest = np.minimum(trusted, clipped)
+    return (log_sums >= -trusted) & (log_sums <= largest)
 
 
 def log(sums: Floats) -> Floats:
