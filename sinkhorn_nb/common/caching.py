@@ -38,7 +38,8 @@ class cached_property(Generic[Value]):
         """The value of the instance, or the property itself on the class."""
         if instance is None:
             return self
-        value = vars(instance)[self._name] = self._function(instance)
+        value = self._function(instance)
+        vars(instance)[self._name] = value
         return value
 
 

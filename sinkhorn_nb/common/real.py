@@ -123,12 +123,13 @@ class RealNumber(Real):
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The value as a float64 array without axes."""
-        # NumPy 1 does not accept None
-        return np.array(float(self), dtype=dtype, copy=copy is None or copy)
+        may_copy = copy is None or copy  # NumPy 1 does not accept None
+        return np.array(float(self), dtype=dtype, copy=may_copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         """Pass a Python float to functions of NumPy, so that the other arrays decide the
         precision.
         """
-        numbers = (float(value) if isinstance(value, RealNumber) else value for value in inputs)
-        return getattr(ufunc, method)(*numbers, **options)
+        numbers = [float(value) if isinstance(value, RealNumber) else value for value in inputs]
+        operation = getattr(ufunc, method)
+        return operation(*numbers, **options)

@@ -18,7 +18,8 @@ class Represented:
         facts = _known(self)
         if facts is None:
             return object.__repr__(self)
-        return f"{_title(self)}({', '.join(f'{name}={text}' for name, text in facts.items())})"
+        settings = [f"{name}={text}" for name, text in facts.items()]
+        return f"{_title(self)}({', '.join(settings)})"
 
     def _repr_html_(self) -> str | None:
         facts = _known(self)
@@ -39,9 +40,11 @@ class Settings:
     """A dataclass that prints one line with its settings that are not the defaults."""
 
     def __repr__(self) -> str:
-        known = fields(self)  # type: ignore[arg-type]  # of the dataclass that inherits this
-        shown = [field for field in known if field.repr and not _is_default(self, field)]
-        settings = [f"{f.name}={_setting(getattr(self, f.name))}" for f in shown]
+        settings = []
+        for field in fields(self):  # type: ignore[arg-type]  # of the dataclass that inherits this
+            if field.repr and not _is_default(self, field):
+                value = getattr(self, field.name)
+                settings.append(f"{field.name}={_setting(value)}")
         return f"{_title(self)}({', '.join(settings)})"
 
 
@@ -59,7 +62,8 @@ def array(value: Any) -> str:
 
 def arrays(named_tuple: Any) -> dict[str, object]:
     """The facts of a named tuple of arrays."""
-    return {name: array(value) for name, value in named_tuple._asdict().items()}
+    fields_of = named_tuple._asdict()
+    return {name: array(value) for name, value in fields_of.items()}
 
 
 def _known(thing: Any) -> dict[str, str] | None:
@@ -79,7 +83,8 @@ def _text(value: Any) -> str:
 
 def _is_default(thing: Any, field: Any) -> bool:
     value = getattr(thing, field.name)
-    return type(value) is type(field.default) and value == field.default
+    default = field.default
+    return type(value) is type(default) and value == default
 
 
 def _setting(value: Any) -> str:
@@ -88,4 +93,6 @@ def _setting(value: Any) -> str:
     if getattr(value, "shape", ()):
         return array(value)
     text = " ".join(repr(value).split())
-    return text if len(text) <= LONGEST_SETTING else text[: LONGEST_SETTING - 3] + "..."
+    if len(text) <= LONGEST_SETTING:
+        return text
+    return text[: LONGEST_SETTING - 3] + "..."

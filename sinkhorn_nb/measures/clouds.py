@@ -67,23 +67,37 @@ class Plain(NamedTuple):
         high = float(x.max())
         if not math.isfinite(high - low):  # a coordinate that is not a number makes both so
             return None
-        uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
-        a = np.concatenate(
-            [uniform[n] if a is None else a for n, a in zip(sizes, weights, strict=True)]
+
+        rows = Rows(
+            x,
+            _with_uniform(weights, sizes),
+            ends_of(sizes),
+            ends_of([x.size for x in points]),
+            np.array([x.shape[1] for x in points]),
         )
-        dimensions = np.array([x.shape[1] for x in points])
-        rows = Rows(x, a, ends_of(sizes), ends_of([x.size for x in points]), dimensions)
         is_uniform = all(a is None for a in weights)
         if not is_uniform and not _are_usual(rows):
             return None
-        return cls(rows, [x.dtype == np.float32 for x in points], is_uniform, low, high)
+        are_short = [x.dtype == np.float32 for x in points]
+        return cls(rows, are_short, is_uniform, low, high)
+
+
+def _with_uniform(weights: list[Floats | None], sizes: list[int]) -> Floats:
+    """All weights in one array; clouds without any get uniform probabilities."""
+    uniform = {n: np.full(n, 1 / n) for n in set(sizes)}
+    parts = []
+    for n, a in zip(sizes, weights, strict=True):
+        parts.append(uniform[n] if a is None else a)
+    return np.concatenate(parts)
 
 
 def _are_usual(rows: Rows) -> bool:
     """Tell whether all weights are >= 0 and finite, and each cloud has some mass."""
     a = rows.weights
-    is_usual = 0 <= a.min() and a.max() <= LARGEST_WEIGHT
-    return bool(is_usual and np.add.reduceat(a, rows.ends[:-1]).min() > 0)
+    if not (0 <= a.min() and a.max() <= LARGEST_WEIGHT):
+        return False
+    masses = np.add.reduceat(a, rows.ends[:-1])
+    return bool(masses.min() > 0)
 
 
 class Clouds:
@@ -134,7 +148,9 @@ class Clouds:
         numbers = np.array([known[entry.key] for entry in listed])
         points = [entry.x for entry in distinct]
         weights = [entry.a for entry in distinct]
-        plain = Plain.of(points, weights) if validation.are_plain(points, weights) else None
+        plain = None
+        if validation.are_plain(points, weights):
+            plain = Plain.of(points, weights)
         if plain is None:
             return cls.of_measures([entry.measure for entry in distinct]), numbers
         sizes = [x.shape[0] for x in points]
@@ -143,7 +159,9 @@ class Clouds:
     @classmethod
     def of_measures(cls, measures: Sequence[Measure]) -> Clouds:
         """Make the clouds of given measures."""
-        return cls([len(m) for m in measures], [m.dimension for m in measures], measures=measures)
+        sizes = [len(m) for m in measures]
+        dimensions = [m.dimension for m in measures]
+        return cls(sizes, dimensions, measures=measures)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -163,7 +181,8 @@ class Clouds:
     def _made(self, k: int) -> Measure:
         rows = self.rows
         span = _part(rows.ends, k)
-        points = rows.x[_part(rows.blocks, k)].reshape(self.sizes[k], self.dimensions[k])
+        points = rows.x[_part(rows.blocks, k)]
+        points = points.reshape(self.sizes[k], self.dimensions[k])
         traits = validation.PLAIN
         if self._plain is not None and self._plain.are_short[k]:
             points = points.astype(np.float32)
@@ -181,10 +200,13 @@ class Clouds:
         if self._plain is not None:
             return self._plain.rows
         measures = [self.measure(k) for k in range(len(self))]
-        x = np.concatenate([m.points.ravel() for m in measures], dtype=np.float64)
-        weights = np.concatenate([m.weights for m in measures])
+        points = [m.points.ravel() for m in measures]
         return Rows(
-            x, weights, ends_of(self.sizes), ends_of(self.sizes * self.dimensions), self.dimensions
+            np.concatenate(points, dtype=np.float64),
+            np.concatenate([m.weights for m in measures]),
+            ends_of(self.sizes),
+            ends_of(self.sizes * self.dimensions),
+            self.dimensions,
         )
 
     @cached_property
@@ -192,11 +214,12 @@ class Clouds:
         """(N,) masses; they do not depend on the order of the rows."""
         if self._plain is not None and self._plain.is_uniform:
             return self.sizes * (1 / self.sizes)  # the exact sums, rounded once
+        weights = self.rows.weights
+        spans = pairwise(self.rows.ends.tolist())
         if self.sizes.max() > FEW:
-            spans = pairwise(self.rows.ends.tolist())
-            return np.array([exact_sum(self.rows.weights[i:j]) for i, j in spans])
-        weights = self.rows.weights.tolist()
-        return np.array([math.fsum(weights[i:j]) for i, j in pairwise(self.rows.ends.tolist())])
+            return np.array([exact_sum(weights[i:j]) for i, j in spans])
+        numbers = weights.tolist()
+        return np.array([math.fsum(numbers[i:j]) for i, j in spans])
 
     @cached_property
     def forms(self) -> Forms:
@@ -206,39 +229,48 @@ class Clouds:
     def normal_form(self, k: int) -> NormalForm:
         """Return the normal form of the cloud with number k."""
         forms = self.forms
-        span = slice(*self.forms.ends[k : k + 2])
-        points = forms.x[slice(*forms.blocks[k : k + 2])].reshape(-1, self.dimensions[k])
-        return NormalForm(points, forms.a[span], forms.owners[slice(*self.rows.ends[k : k + 2])])
+        points = forms.x[_part(forms.blocks, k)]
+        return NormalForm(
+            points.reshape(-1, self.dimensions[k]),
+            forms.a[_part(forms.ends, k)],
+            forms.owners[_part(self.rows.ends, k)],
+        )
 
     def places(self, cost: Cost) -> Forms:
         """The normal forms with embedded points."""
         forms = self.forms
         if cost.exponent is not None:  # a cost of differences
             return forms
-        flat = [
-            cost.places(forms.x[i:j].reshape(-1, d))
-            for (i, j), d in zip(pairwise(forms.blocks.tolist()), self.dimensions, strict=True)
-        ]
-        blocks = ends_of([points.size for points in flat])
-        dimensions = np.array([points.shape[1] for points in flat])
-        x = np.concatenate([points.ravel() for points in flat])
-        return forms._replace(x=x, blocks=blocks, dimensions=dimensions)
+        embedded = []
+        for k, d in enumerate(self.dimensions):
+            points = forms.x[_part(forms.blocks, k)].reshape(-1, d)
+            embedded.append(cost.places(points))
+        return forms._replace(
+            x=np.concatenate([places.ravel() for places in embedded]),
+            blocks=ends_of([places.size for places in embedded]),
+            dimensions=np.array([places.shape[1] for places in embedded]),
+        )
 
     def surely_fit(self, sources: Indices, targets: Indices, terms: Terms) -> bool:
         """Tell whether pairs of clouds and their terms are valid beyond doubt; if not, they must be
         checked one by one.
         """
         plain = self._plain
-        if plain is None or not (
-            self.has_one_dimension or (self.dimensions[sources] == self.dimensions[targets]).all()
-        ):
+        if plain is None or not self._have_equal_dimensions(sources, targets):
             return False
         if terms.marginals.are_exact and not plain.is_uniform:
-            excess = np.abs(self.masses[sources] - self.masses[targets])
-            if (excess > LARGEST_ROUNDING * self.masses[sources]).any():
+            masses = self.masses[sources]
+            excess = np.abs(masses - self.masses[targets])
+            if (excess > LARGEST_ROUNDING * masses).any():
                 return False
         dtype = np.float32 if any(plain.are_short) else np.float64
         return validation.surely_resolved(terms.blur, plain.low, plain.high, dtype)
+
+    def _have_equal_dimensions(self, sources: Indices, targets: Indices) -> bool:
+        if self.has_one_dimension:
+            return True
+        are_equal = self.dimensions[sources] == self.dimensions[targets]
+        return bool(are_equal.all())
 
     @cached_property
     def has_one_dimension(self) -> bool:

@@ -11,6 +11,7 @@ FEW = 4096  # weights: below, a look at all of them takes as long as the sum
 
 def exact_sum(weights: Floats) -> float:
     """The exact sum, rounded once. Equal weights have it by one product, rounded likewise."""
-    if len(weights) > FEW and (weights == weights[0]).all():
-        return len(weights) * float(weights[0])
+    n = len(weights)
+    if n > FEW and (weights == weights[0]).all():
+        return n * float(weights[0])
     return math.fsum(weights.tolist())

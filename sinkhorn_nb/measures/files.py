@@ -39,7 +39,8 @@ def read(path: str | Path) -> Measure:
         With a message that begins with the path.
     """
     readers = {".npy": _npy, ".npz": _npz, ".csv": _csv}
-    reader = readers.get(Path(path).suffix.lower())
+    suffix = Path(path).suffix.lower()
+    reader = readers.get(suffix)
     if reader is None:
         raise ValueError(
             f"{path}: expected a file named .npy, .npz or .csv; save the points as one of them"
@@ -50,7 +51,8 @@ def read(path: str | Path) -> Measure:
         raise OSError(f"{path}: {error.strerror or error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path}: {error}") from error
-    measure = Measure.of(points, weights, names=(str(path), f"{path}: weights a"))
+    names = str(path), f"{path}: weights a"
+    measure = Measure.of(points, weights, names)
     return replace(measure, traits=measure.traits._replace(columns=columns))
 
 
@@ -61,15 +63,23 @@ def _npy(path: str | Path) -> _Contents:
 
 def _npz(path: str | Path) -> _Contents:
     with zipfile.ZipFile(path) as archive:
-        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        files = [name for name in archive.namelist() if name.endswith(".npy")]
+        names = [name.removesuffix(".npy") for name in files]
         if not names:
             raise ValueError(
                 "expected an archive of arrays, got none; write it with numpy.savez(path, x=points)"
             )
         first = "x" if "x" in names else names[0]
-        points = _array(io.BytesIO(archive.read(f"{first}.npy")))
         has_weights = "a" in names and first != "a"
-        return points, _array(io.BytesIO(archive.read("a.npy"))) if has_weights else None, None
+        points = _member(archive, first)
+        weights = _member(archive, "a") if has_weights else None
+        return points, weights, None
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> Numbers:
+    """Read the array with this name from an archive."""
+    content = archive.read(f"{name}.npy")
+    return _array(io.BytesIO(content))
 
 
 def _array(file: IO[bytes]) -> Numbers:

@@ -61,10 +61,11 @@ class Grid(Represented):
         weights, mass_rounding, unit = validation.image("weights", self.weights, is_volume)
         weights.setflags(write=False)
         spacing = validation.spacing("spacing", self.spacing, weights.ndim)
-        origin = 0.0 if self.origin is None else self.origin
+        first = 0.0 if self.origin is None else self.origin
+        origin = validation.per_axis("origin", first, weights.ndim)
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "spacing", spacing)
-        object.__setattr__(self, "origin", validation.per_axis("origin", origin, weights.ndim))
+        object.__setattr__(self, "origin", origin)
         traits = validation.PLAIN._replace(mass_rounding=mass_rounding, mass_unit=unit)
         object.__setattr__(self, "_traits", traits)
 
@@ -104,7 +105,8 @@ class Grid(Represented):
         return int(np.count_nonzero(self.weights))
 
     def _facts(self) -> dict[str, object]:
-        return {"shape": self.shape, "spacing": self.spacing, "mass": float(self.weights.sum())}
+        mass = float(self.weights.sum())
+        return {"shape": self.shape, "spacing": self.spacing, "mass": mass}
 
 
 def refuse_grid(name: str, value: object, expected: str, cure: str) -> None:

@@ -16,8 +16,9 @@ QUARTER = (-7 / 128, 105 / 128, 35 / 128, -5 / 128)
 
 def long_axes(*lattices: Lattice) -> tuple[int, ...]:
     """The axes along which one of the lattices has many pixels."""
-    lengths = zip(*(lattice.shape for lattice in lattices), strict=True)
-    return tuple(k for k, each in enumerate(lengths) if max(each) > SHORT)
+    shapes = [lattice.shape for lattice in lattices]
+    lengths = map(max, zip(*shapes, strict=True))
+    return tuple(k for k, longest in enumerate(lengths) if longest > SHORT)
 
 
 class Halving(NamedTuple):
@@ -65,8 +66,9 @@ class Halving(NamedTuple):
         """
         image = values.reshape(self.coarse.shape)
         for axis in self.axes:
+            n = self.fine.shape[axis]
             doubled = _doubled(np.moveaxis(image, axis, 0))
-            image = np.moveaxis(doubled[: self.fine.shape[axis]], 0, axis)
+            image = np.moveaxis(doubled[:n], 0, axis)
         return np.ascontiguousarray(image).ravel()
 
 
@@ -77,10 +79,18 @@ def _doubled(g: Floats) -> Floats:
     n = len(g)
     if n == 1:
         return np.concatenate([g, g])
-    first, last = g[:1], g[-1:]
+    (first, last) = g[:1], g[-1:]
     before = first - g[1:2]
     after = last - g[-2:-1]
-    line = np.concatenate([first + 2 * before, first + before, g, last + after, last + 2 * after])
+    line = np.concatenate(
+        [
+            first + 2 * before,
+            first + before,
+            g,
+            last + after,
+            last + 2 * after,
+        ]
+    )
 
     out = np.zeros((2 * n, *g.shape[1:]))
     for k, weight in enumerate(QUARTER):

@@ -40,7 +40,8 @@ class Lattice(NamedTuple):
     def axis(self, k: int) -> Floats:
         """Coordinates of the pixels along an axis."""
         indices = np.arange(self.shape[k], dtype=np.float64)
-        return self.origin[k] + self.spacing[k] * indices
+        offsets = self.spacing[k] * indices
+        return self.origin[k] + offsets
 
     def along(self, k: int, values: Floats) -> Floats:
         """Values for each coordinate of an axis, as an array that broadcasts against images."""
@@ -59,12 +60,14 @@ class Lattice(NamedTuple):
         """(2, d) the first and the last pixel."""
         first = np.array(self.origin)
         steps = np.array(self.shape) - 1
-        return np.stack([first, first + self.spacing * steps])
+        last = first + self.spacing * steps
+        return np.stack([first, last])
 
     @property
     def points(self) -> Floats:
         """(size, d) places of all pixels, the last axis fastest."""
-        lines = map(self.axis, range(len(self.shape)))
+        d = len(self.shape)
+        lines = map(self.axis, range(d))
         axes = np.meshgrid(*lines, indexing="ij")
         return np.stack([axis.ravel() for axis in axes], axis=1)
 

@@ -39,6 +39,12 @@ class Reduction(NamedTuple):
     measure: Measure
     owner: Indices
 
+    @property
+    def carriers(self) -> tuple[Indices, Indices]:
+        """The rows with mass, and their points."""
+        rows = np.flatnonzero(self.owner >= 0)
+        return rows, self.owner[rows]
+
 
 class Pixelated(Protocol):
     """A grid, which has weights of its own."""
@@ -80,11 +86,9 @@ class Measure(Represented):
             validation.without_weights(names[1], weights, "Grid")
             return pixels
         points, traits = validation.cloud(names[0], points)
-        weights, mass_rounding, mass_unit = validation.masses(names[1], weights, len(points))
-        points = np.array(points)  # a copy: results read it later
-        return cls(
-            points, weights, traits._replace(mass_rounding=mass_rounding, mass_unit=mass_unit)
-        )
+        weights, rounding, unit = validation.masses(names[1], weights, len(points))
+        traits = traits._replace(mass_rounding=rounding, mass_unit=unit)
+        return cls(np.array(points), weights, traits)  # a copy: results read it later
 
     @classmethod
     def from_chunks(
@@ -149,7 +153,9 @@ class Measure(Represented):
     @cached_property
     def box(self) -> Floats:
         """Corners (2, d) of the bounding box of the points with mass."""
-        carriers = self.points if self.weights.all() else self.points[self.weights > 0]
+        carriers = self.points
+        if not self.weights.all():
+            carriers = carriers[self.weights > 0]
         corners = [carriers.min(axis=0), carriers.max(axis=0)]
         return np.stack(corners).astype(np.float64)
 
@@ -177,7 +183,8 @@ class Measure(Represented):
         if (count, resolution) not in self._cells:
             bounds = self.partition.cells(count, resolution)
             centroids, masses = self.partition.centroids(bounds)
-            owner = np.repeat(np.arange(len(masses)), np.diff(bounds))
+            numbers = np.arange(len(masses))
+            owner = np.repeat(numbers, np.diff(bounds))
             self._cells[count, resolution] = Cells(Measure(centroids, masses), owner)
         return self._cells[count, resolution]
 
@@ -197,11 +204,9 @@ class Measure(Represented):
         """Rows of weight zero whose points no row with mass shares. The reduced measure does not
         have these points.
         """
-        return (
-            np.empty(0, dtype=np.intp)
-            if self._reduction is None
-            else np.flatnonzero(self._reduction.owner < 0)
-        )
+        if self._reduction is None:
+            return np.empty(0, dtype=np.intp)
+        return np.flatnonzero(self._reduction.owner < 0)
 
     def expand(self, values: Floats, at_inert: float | Floats = 0.0) -> Floats:
         """Values per row from values in the order of the reduced measure's partition; inert rows
@@ -223,8 +228,7 @@ class Measure(Represented):
         get the largest.
         """
         if self._reduction is not None:
-            carriers = np.flatnonzero(self._reduction.owner >= 0)
-            owner = self._reduction.owner[carriers]
+            carriers, owner = self._reduction.carriers
             largest = np.full(len(self.reduced), -np.inf)
             np.maximum.at(largest, owner, values[carriers])
             values = largest
@@ -235,13 +239,13 @@ class Measure(Represented):
         measure's partition.
         """
         if self._reduction is not None:
-            carriers = np.flatnonzero(self._reduction.owner >= 0)
-            owner = self._reduction.owner[carriers]
+            carriers, owner = self._reduction.carriers
             probabilities = self.probabilities[carriers]
             totals = np.bincount(owner, probabilities)
             shares = probabilities / totals[owner]
             parts = (shares * values[carriers].T).T
-            means = np.zeros((len(self.reduced), *values.shape[1:]))
+            shape = len(self.reduced), *values.shape[1:]
+            means = np.zeros(shape)
             np.add.at(means, owner, parts)
             values = means
         return self.reduced.partition.sort(values)
@@ -261,7 +265,8 @@ class Measure(Represented):
         groups = np.cumsum(is_first) - 1
         masses = self._masses_of(groups)
         carries = masses / self.mass > 0  # a weight may vanish relative to the mass
-        numbers = np.where(carries, np.cumsum(carries) - 1, -1)
+        ranks = np.cumsum(carries) - 1
+        numbers = np.where(carries, ranks, -1)
         owner = np.empty(len(points), dtype=np.intp)
         owner[self._order] = numbers[groups]
         distinct = points[starts[carries]]

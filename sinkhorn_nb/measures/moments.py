@@ -22,7 +22,8 @@ def means_and_covariances(sums: Indices, d: int) -> tuple[Floats, Floats, Floats
     second = np.empty((len(sums), d, d))
     for column, i, j in products_of(d):
         raw = sums[:, column] / safe
-        second[:, i, j] = raw - first[:, i] * first[:, j]
+        of_means = first[:, i] * first[:, j]
+        second[:, i, j] = raw - of_means
         second[:, j, i] = second[:, i, j]
     return masses, first, second
 

@@ -38,7 +38,9 @@ def first_difference(
         (mine.points, theirs.points, 0.0),
         (mine.probabilities, theirs.probabilities, WEIGHT_ROUNDING),
     ):
-        different = np.flatnonzero(np.abs(a - b).ravel() > rtol * np.maximum(a, b).ravel())
-        if len(different):
-            return a.ravel()[different[0]], b.ravel()[different[0]]
+        differ = np.abs(a - b) > rtol * np.maximum(a, b)
+        places = np.flatnonzero(differ)
+        if len(places):
+            first = places[0]
+            return a.ravel()[first], b.ravel()[first]
     return None

@@ -45,7 +45,10 @@ class Partition:
         self, points: Coordinates, probabilities: Floats, order: Indices | None = None
     ) -> None:
         points = points.astype(np.float64) + 0.0  # -0.0 is 0.0
-        self.order = canonical_order(points, probabilities) if order is None else order.copy()
+        if order is None:
+            self.order = canonical_order(points, probabilities)
+        else:
+            self.order = order.copy()
         self._depth = (len(points) - 1).bit_length()
         axes = _principal_axes(points[self.order])
         median_cuts(axes, self.order, self._depth)
@@ -68,7 +71,8 @@ class Partition:
     def tiles(self, most: int) -> Indices:
         """Bounds of the largest nodes of one level with at most `most` points."""
         count = -(-len(self) // most)
-        return _level(len(self), max(0, (count - 1).bit_length()))
+        level = max(0, (count - 1).bit_length())
+        return _level(len(self), level)
 
     @cached_property
     def radius(self) -> float:
@@ -118,7 +122,8 @@ class Partition:
         for level in range(1, self._depth):  # no node before its parent
             nodes = _nodes_at(level)
             parents = _nodes_at(level - 1)
-            keys[nodes] = np.minimum(keys[nodes], np.repeat(keys[parents], 2))
+            of_parents = np.repeat(keys[parents], 2)
+            keys[nodes] = np.minimum(keys[nodes], of_parents)
 
         _, _, sizes = self._nodes
         inner = 2**self._depth - 1
@@ -126,7 +131,8 @@ class Partition:
         chosen = np.argsort(-keys, kind="stable")[: count - 1]
         chosen = chosen[keys[chosen] > 0]
 
-        level = np.frexp(chosen + 1.0)[1] - 1
+        _, exponents = np.frexp(chosen + 1.0)
+        level = exponents - 1
         place = chosen + 1 - 2**level
         cuts = ((2 * place + 1) * n) >> (level + 1)
         return np.concatenate([[0], np.sort(cuts), [n]])
@@ -140,19 +146,21 @@ class Partition:
         w = self.probabilities[:, None]
         squares = (x**2).sum(axis=1, keepdims=True)
         moments = np.hstack([w, w * x, w * squares])
-        running = np.zeros((len(self) + 1, moments.shape[1]))
+        n, n_moments = moments.shape
+        running = np.zeros((n + 1, n_moments))
         np.cumsum(moments, axis=0, out=running[1:])
 
         levels = range(self._depth + 1)
-        bounds = [_level(len(self), level) for level in levels]
+        bounds = [_level(n, level) for level in levels]
         sums = np.concatenate([np.diff(running[b], axis=0) for b in bounds])
         sizes = np.concatenate([np.diff(b) for b in bounds])
         masses = np.maximum(sums[:, 0], 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             means = sums[:, 1:-1] / masses[:, None]
-            variances = sums[:, -1] / masses - (means**2).sum(axis=1)
-        variances = np.where(masses > 0, np.maximum(variances, 0.0), 0.0)
-        return masses, variances, sizes
+            squares_of_means = (means**2).sum(axis=1)
+            variances = sums[:, -1] / masses - squares_of_means
+        positive = np.maximum(variances, 0.0)
+        return masses, np.where(masses > 0, positive, 0.0), sizes
 
 
 def _nodes_at(level: int) -> slice:

@@ -37,7 +37,8 @@ class GridOrder(Partition):
 
     def __init__(self, lattice: Lattice, points: Floats, probabilities: Floats) -> None:
         self.lattice = lattice
-        self.points, self.probabilities = points, probabilities
+        self.points = points
+        self.probabilities = probabilities
 
     def __len__(self) -> int:
         return len(self.points)
@@ -84,7 +85,8 @@ class GridMeasure(Pixels):
     @cached_property
     def partition(self) -> GridOrder:
         """The order of the pixels."""
-        return GridOrder(self.lattice, self.points.astype(np.float64), self.probabilities)
+        points = self.points.astype(np.float64)
+        return GridOrder(self.lattice, points, self.probabilities)
 
     @property
     def reduced(self) -> GridMeasure:
@@ -104,7 +106,8 @@ class GridMeasure(Pixels):
     def halved(self, axes: tuple[int, ...]) -> GridMeasure:
         """The measure with half as many pixels along some axes."""
         halving = Halving(self.lattice, axes)
-        return GridMeasure.on(halving.coarse, halving.sums(self.weights), self.traits)
+        weights = halving.sums(self.weights)
+        return GridMeasure.on(halving.coarse, weights, self.traits)
 
     def equals(self, other: Measure) -> bool:
         """Tell whether the other measure has the same pixels with the same masses."""
@@ -112,7 +115,9 @@ class GridMeasure(Pixels):
             return True
         if not isinstance(other, GridMeasure) or self.lattice != other.lattice:
             return False
-        return self._mass_ratio(other) <= WEIGHT_ROUNDING and not self._differs(other).any()
+        if self._mass_ratio(other) > WEIGHT_ROUNDING:
+            return False
+        return not self._differs(other).any()
 
     def precedes(self, other: Measure) -> bool:
         """A total order of grids: by their lattices, then by the first pixel that differs."""
@@ -121,9 +126,12 @@ class GridMeasure(Pixels):
             return self.lattice < other.lattice
         differs = self._differs(other)
         first = int(np.argmax(differs))
-        return bool(differs[first] and self.probabilities[first] < other.probabilities[first])
+        is_less = self.probabilities[first] < other.probabilities[first]
+        return bool(differs[first] and is_less)
 
     def _differs(self, other: Measure) -> Booleans:
-        mine, theirs = self.probabilities, other.probabilities
-        differs: Booleans = np.abs(mine - theirs) > WEIGHT_ROUNDING * np.maximum(mine, theirs)
+        mine = self.probabilities
+        theirs = other.probabilities
+        rounding = WEIGHT_ROUNDING * np.maximum(mine, theirs)
+        differs: Booleans = np.abs(mine - theirs) > rounding
         return differs

@@ -92,9 +92,12 @@ class CellSums(Represented):
                 "all chunks or in none"
             )
         new = self._new(other.keys)
-        # A stable sort merges two sorted parts in one pass
-        keys = np.sort(np.append(self.keys, new), kind="stable") if len(new) else self.keys
-        sums = np.zeros((len(keys), self.sums.shape[1]), np.int64)
+        keys = self.keys
+        if len(new):
+            # A stable sort merges two sorted parts in one pass
+            keys = np.sort(np.append(keys, new), kind="stable")
+        n_moments = self.sums.shape[1]
+        sums = np.zeros((len(keys), n_moments), np.int64)
         for own in (self, other):
             place = np.searchsorted(keys, own.keys)
             sums[place] += own.sums
@@ -102,8 +105,9 @@ class CellSums(Represented):
 
     def _new(self, keys: Indices) -> Indices:
         """The keys that are not here; after the first chunks, few of them."""
+        last = len(self.keys) - 1
         place = np.searchsorted(self.keys, keys)
-        place = np.minimum(place, len(self.keys) - 1)
+        place = np.minimum(place, last)
         return keys[self.keys[place] != keys]
 
     @property
@@ -135,15 +139,19 @@ class CellSums(Represented):
         mass = moved[:, 1]
         first = moved[:, 2 : 2 + d]
         for column, i, j in products_of(d):
-            crossed = places[:, i] * first[:, j] + places[:, j] * first[:, i]
-            squared = places[:, i] * places[:, j]
+            (along_i, along_j) = places[:, i], places[:, j]
+            crossed = along_i * first[:, j] + along_j * first[:, i]
+            squared = along_i * along_j
             moved[:, column] += crossed + squared * mass
             moved[:, column] /= 4
-        moved[:, 2 : 2 + d] = (first + places * mass[:, None]) / 2
+        moved_first = first + places * mass[:, None]
+        moved[:, 2 : 2 + d] = moved_first / 2
+
         wide = (digits // 2 << shifts(bits, d)).sum(axis=1)
         keys, place = np.unique(wide, return_inverse=True)
         rounded = np.rint(moved).astype(np.int64)
-        sums = np.zeros((len(keys), moved.shape[1]), np.int64)
+        n_moments = moved.shape[1]
+        sums = np.zeros((len(keys), n_moments), np.int64)
         np.add.at(sums, place, rounded)
         return replace(self, side=2 * self.side, keys=keys, sums=sums)
 
@@ -165,11 +173,12 @@ class CellSums(Represented):
         weights = []
         for k in range(d + 1):
             rows = n_axes == k
-            offsets = self.side * legs(spreads[rows], axes[rows], k)
-            nodes = centers[rows, None] + offsets
+            offsets = legs(spreads[rows], axes[rows], k)
+            nodes = centers[rows, None] + self.side * offsets
             count = offsets.shape[1]
+            shares = masses[rows] / count
             points.append(nodes.reshape(-1, d))
-            weights.append(np.repeat(masses[rows] / count, count))
+            weights.append(np.repeat(shares, count))
         return np.concatenate(points), np.concatenate(weights)
 
     @property
@@ -217,10 +226,10 @@ def _origin(points: Coordinates, side: float) -> Floats:
     """The corner of a grid about 0 whose cells the keys can number; the same for all chunks."""
     d = points.shape[1]
     half = 2.0 ** min(63 // d - 1, MOST_BITS)
-    box = bounding_box(points)
-    if np.abs(box).max() >= half * side:
+    largest = np.abs(bounding_box(points)).max()
+    if largest >= half * side:
         raise ValueError(
-            f"side: expected coordinates within {half:.3g} cells of 0, got {np.abs(box).max():.6g} "
+            f"side: expected coordinates within {half:.3g} cells of 0, got {largest:.6g} "
             f"at side={side:g}; shift the points, or pass a larger side"
         )
     return np.full(d, -half * side)

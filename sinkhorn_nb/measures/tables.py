@@ -38,7 +38,7 @@ def parse(text: str) -> Table:
         )
     width = len(_fields(rows[0]))
     n_labels = 0 if header is None else _n_labels(header, width)
-    if n_labels and any(len(_fields(row)) != width for row in rows):
+    if n_labels and not _have_width(rows, width):
         raise ValueError(
             f"expected {width} columns in every row, as in the first; complete the others"
         )
@@ -47,12 +47,21 @@ def parse(text: str) -> Table:
     except ValueError:
         _refuse_fields(text.splitlines(), header is not None, n_labels)
         raise
-    names = None if header is None else tuple(header[-numbers.shape[1] :])
-    return Table(numbers, names if names != tuple(map(str, range(numbers.shape[1]))) else None)
+    if header is None:
+        return Table(numbers, None)
+    n_columns = numbers.shape[1]
+    names = tuple(header[-n_columns:])
+    defaults = tuple(map(str, range(n_columns)))
+    return Table(numbers, None if names == defaults else names)
 
 
 def _fields(line: str) -> list[str]:
-    return [field.strip() for field in next(csv.reader([line], skipinitialspace=True))]
+    fields = next(csv.reader([line], skipinitialspace=True))
+    return [field.strip() for field in fields]
+
+
+def _have_width(rows: list[str], width: int) -> bool:
+    return all(len(_fields(row)) == width for row in rows)
 
 
 def _header(lines: list[str]) -> list[str] | None:
@@ -80,25 +89,27 @@ def _missing_name(first: list[str]) -> int | None:
     None.
     """
     names = first[1:]
-    is_index = (
-        first[0] == ""
-        and names
-        and (all(map(str.isdigit, names)) or not all(map(_is_number, names)))
-    )
-    return next(
-        (k for k, field in enumerate(first) if field in MISSING and not (k == 0 and is_index)), None
-    )
+    are_names = all(map(str.isdigit, names)) or not all(map(_is_number, names))
+    is_index = first[0] == "" and len(names) > 0 and are_names
+    for k, field in enumerate(first):
+        if k == 0 and is_index:
+            continue
+        if field in MISSING:
+            return k
+    return None
 
 
 def _refuse_fields(lines: list[str], has_header: bool, n_labels: int) -> None:
     """Raise an error that names the first field below the header that is not a number, if there is
     one.
     """
-    numbered = [(k, line) for k, line in enumerate(lines, 1) if line.strip()][has_header:]
-    for k, line in numbered:
-        for column, field in enumerate(_fields(line)[n_labels:], n_labels):
+    numbered = [(k, line) for k, line in enumerate(lines, 1) if line.strip()]
+    for k, line in numbered[has_header:]:
+        numbers = _fields(line)[n_labels:]
+        for column, field in enumerate(numbers, n_labels):
             if not _is_number(field):
-                raise ValueError(_other_separator(field, k, line) or _no_number(field, k, column))
+                message = _other_separator(field, k, line)
+                raise ValueError(message or _no_number(field, k, column))
 
 
 def _no_number(field: str, k: int, column: int) -> str:
@@ -113,7 +124,8 @@ def _other_separator(field: str, k: int, line: str) -> str | None:
     """Return the message for numbers that are separated by another character, or None."""
     for mark in SEPARATORS:
         parts = field.split(mark)
-        if len(parts) > 1 and all(part == "" or _is_number(part) for part in parts):
+        are_numbers = all(part == "" or _is_number(part) for part in parts)
+        if len(parts) > 1 and are_numbers:
             decimals = "write decimal points for the commas, then " if "," in line else ""
             cure = f"{decimals}replace each by a comma"
             return f"expected commas between numbers, got {mark!r} in line {k}, {line!r}; {cure}"
