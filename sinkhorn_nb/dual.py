@@ -65,7 +65,12 @@ class Normal(NamedTuple):
     @property
     def T(self) -> Normal:
         """The iterate of the transposed problem."""
-        return Normal(self.iterate.T, self.b, self.a, is_turned=not self.is_turned)
+        return Normal(
+            self.iterate.T,
+            self.b,
+            self.a,
+            is_turned=not self.is_turned,
+        )
 
 
 class Dual:
@@ -105,25 +110,22 @@ class Dual:
 
     def after_rows(self, iterate: Iterate) -> float:
         """The dual value after an exact update of f."""
-        kx, ky = self.rates
-        return self._after(self.a, self.b, iterate, kx, ky)
+        if self.marginals.are_exact:
+            earned = self.a @ iterate.f + self.b @ iterate.g
+            gained = self.a @ iterate.log_rows
+            return float(earned - self.eps * gained)
+        (kx, ky) = self.rates
+        before = iterate.f / self.eps
+        u = before - _residual(before, iterate.log_rows, kx)
+        v = iterate.g / self.eps
+        earned = self.a @ phi(u, kx)
+        earned += self.b @ phi(v, ky)
+        plan = self.a @ aim(u, kx)
+        return float(self.eps * (earned - plan + 1))
 
     def after_columns(self, iterate: Iterate) -> float:
         """The dual value after an exact update of g."""
         return self.T.after_rows(iterate.T)
-
-    def _after(self, a: Floats, b: Floats, iterate: Iterate, kx: float, ky: float) -> float:
-        if self.marginals.are_exact:
-            earned = a @ iterate.f + b @ iterate.g
-            gained = a @ iterate.log_rows
-            return float(earned - self.eps * gained)
-        before = iterate.f / self.eps
-        u = before - _residual(before, iterate.log_rows, kx)
-        v = iterate.g / self.eps
-        earned = a @ phi(u, kx)
-        earned += b @ phi(v, ky)
-        plan = a @ aim(u, kx)
-        return float(self.eps * (earned - plan + 1))
 
     def semi_dual(self, f: Floats, softmin: Floats) -> float:
         """The dual value at f and the exact update of g, from the softmin T(f)."""
@@ -248,9 +250,8 @@ class Dual:
             c = float(means[0] - means[1]) / 2
         else:
             kx, ky = self.rates
-            log_aims = -kx / self.eps * f, -ky / self.eps * g
-            of_f = _log_mean(self.a, log_aims[0])
-            of_g = _log_mean(self.b, log_aims[1])
+            of_f = _log_mean(self.a, -kx / self.eps * f)
+            of_g = _log_mean(self.b, -ky / self.eps * g)
             c = self.eps / (kx + ky) * (of_g - of_f)
         return f - c, g + c
 

@@ -288,8 +288,10 @@ def entropic_ot(
     solver = usual(solver)
     terms = terms_of(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
     if isinstance(x, Grid) or isinstance(y, Grid):
-        return grid_transport(*two_grids(x, y, a, b), terms, solver)
+        grids = two_grids(x, y, a, b)
+        return grid_transport(*grids, terms, solver)
     source = Measure.of(x, a, ("x", "a"))
     target = Measure.of(y, b, ("y", "b"))
     home = validation.home(x=x, y=y, a=a, b=b)
-    return solver.solve(between(source, target, terms)).at(home)
+    solution = solver.solve(between(source, target, terms))
+    return solution.at(home)

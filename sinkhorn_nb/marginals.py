@@ -91,24 +91,31 @@ class Marginals:
         """The derivatives of OT_eps in the weights of both measures, from the potentials of the
         measures and up to a constant, eps (mass of the other measure - 1).
         """
-        return _weight_gradient(f, self.source, eps), _weight_gradient(g, self.target, eps)
+        on_a = _weight_gradient(f, self.source, eps)
+        on_b = _weight_gradient(g, self.target, eps)
+        return on_a, on_b
 
     def weight_curvatures(
         self, f: Floats, g: Floats, eps: float
     ) -> tuple[Floats | float, Floats | float]:
         """The derivatives of `weight_gradients` in the potentials."""
-        rates = self.rates(eps)
-        return (1 + rates[0]) * self.slope(f), (1 + rates[1]) * self.T.slope(g)
+        (kx, ky) = self.rates(eps)
+        of_source = (1 + kx) * self.slope(f)
+        of_target = (1 + ky) * self.T.slope(g)
+        return of_source, of_target
 
     def earned_beyond(self, f: Floats, change: Floats, eps: float) -> Floats:
         """E(f + change) - E(f), without the rounding of large terms, where E(f) = (rho + eps) (1 -
         exp(-f / rho)), or f, is a weight gradient of the source.
         """
-        return _weight_gradient(change, self.source, eps) * self.slope(f)
+        earned = _weight_gradient(change, self.source, eps)
+        return earned * self.slope(f)
 
     def slope(self, f: Floats) -> Floats | float:
         """exp(-f / rho), or 1."""
-        return 1.0 if math.isinf(self.source) else np.exp(-f / self.source)
+        if math.isinf(self.source):
+            return 1.0
+        return np.exp(-f / self.source)
 
     def scaling(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
         """The scaling from the problem between probabilities, where the masses drop out."""
@@ -116,7 +123,8 @@ class Marginals:
             mass = (source_mass + target_mass) / 2
             log_mass = float(np.log(mass))
             shift = eps / 2 * log_mass
-            return Scaling(mass, shift, shift, eps * mass * (mass - 1 - log_mass))
+            constant = eps * mass * (mass - 1 - log_mass)
+            return Scaling(mass, shift, shift, constant)
         if math.isinf(self.source):
             return self._with_exact_source(source_mass, target_mass, eps)
         if math.isinf(self.target):
@@ -126,7 +134,8 @@ class Marginals:
     def scaling_rates(self, eps: float) -> ScalingRates:
         """The derivatives of `scaling` in the logs of both masses, which they do not depend on."""
         if self.are_exact:
-            return ScalingRates((0.5, 0.5), (eps / 4, eps / 4), (eps / 4, eps / 4))
+            quarter = eps / 4
+            return ScalingRates((0.5, 0.5), (quarter, quarter), (quarter, quarter))
         if math.isinf(self.target):
             return self.T.scaling_rates(eps).T
         y = self.target
@@ -134,40 +143,46 @@ class Marginals:
             return ScalingRates((1.0, 0.0), (-y, eps + y), (y, -y))
         x = self.source
         total = eps + (self.source + self.target)
-        on_source = (-y / total, (y + eps) / total)
-        on_target = ((x + eps) / total, -x / total)
-        log_mass = 1 + on_source[0], on_source[1]
-        return ScalingRates(
-            log_mass,
-            (x * on_source[0], x * on_source[1]),
-            (y * on_target[0], y * on_target[1]),
-        )
+        # Of the logs of the factors of both sides, in those of the source's and the target's mass
+        (xx, xy) = -y / total, (y + eps) / total
+        (yx, yy) = (x + eps) / total, -x / total
+        return ScalingRates((1 + xx, xy), (x * xx, x * xy), (y * yx, y * yy))
 
     def _with_exact_source(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
-        ratio = math.log(source_mass) - math.log(target_mass)
+        log_target = math.log(target_mass)
+        ratio = math.log(source_mass) - log_target
         of_g = self.target * ratio
-        of_f = eps * math.log(target_mass) - of_g
+        of_f = eps * log_target - of_g
         on_target = -self.target * target_mass * math.expm1(ratio)
-        constant = -source_mass * of_f + on_target + eps * source_mass * (target_mass - 1)
+        on_mass = eps * source_mass * (target_mass - 1)
+        constant = -source_mass * of_f + on_target + on_mass
         return Scaling(source_mass, of_f, of_g, constant)
 
     def _with_two_prices(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
-        total = eps + (self.source + self.target)
-        ratio = math.log(target_mass) - math.log(source_mass)
-        on_source = (self.target * ratio + eps * math.log(target_mass)) / total
-        on_target = (eps * math.log(source_mass) - self.source * ratio) / total
-        # Equal up to rounding; the transposed problem has the same bits
-        mass = math.sqrt(source_mass * math.exp(on_source))
-        mass *= math.sqrt(target_mass * math.exp(on_target))
+        (x, y) = self.source, self.target
+        total = eps + (x + y)
+        log_source = math.log(source_mass)
+        log_target = math.log(target_mass)
+        ratio = log_target - log_source
+        on_source = (y * ratio + eps * log_target) / total
+        on_target = (eps * log_source - x * ratio) / total
+        # Both masses are equal up to rounding; the transposed problem has the same bits
+        of_rows = source_mass * math.exp(on_source)
+        of_columns = target_mass * math.exp(on_target)
+        mass = math.sqrt(of_rows) * math.sqrt(of_columns)
 
-        prices = self.source * source_mass * math.expm1(on_source)
-        prices += self.target * target_mass * math.expm1(on_target)
-        constant = eps * (source_mass * target_mass - mass) - prices
-        return Scaling(mass, self.source * on_source, self.target * on_target, constant)
+        prices = x * source_mass * math.expm1(on_source)
+        prices += y * target_mass * math.expm1(on_target)
+        excess = source_mass * target_mass - mass
+        constant = eps * excess - prices
+        return Scaling(mass, x * on_source, y * on_target, constant)
 
 
 def _weight_gradient(f: Floats, rho: float, eps: float) -> Floats:
-    return f if math.isinf(rho) else -(rho + eps) * np.expm1(-f / rho)
+    """(rho + eps) (1 - exp(-f / rho)), or f for an exact marginal."""
+    if math.isinf(rho):
+        return f
+    return -(rho + eps) * np.expm1(-f / rho)
 
 
 BALANCED = Marginals()

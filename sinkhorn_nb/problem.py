@@ -47,17 +47,17 @@ class Problem(Represented):
     marginals: Marginals = BALANCED
 
     def __post_init__(self) -> None:
-        if not (type(self.eps) is float and 0.0 < self.eps < math.inf):
+        is_temperature = type(self.eps) is float and 0.0 < self.eps < math.inf
+        if not is_temperature:
             validation.positive("eps", self.eps)
-        if self.source is self.target:
+        (source, target) = self.source, self.target
+        if source is target:
             return
-        validation.same_dimension("target", self.target.points, "source", self.source.points)
+        validation.same_dimension("target", target.points, "source", source.points)
         if not self.marginals.are_exact:
             return
-        rounding = max(self.source.traits.mass_rounding, self.target.traits.mass_rounding)
-        validation.equal_masses(
-            "target", self.target.weights, "source", self.source.weights, rounding
-        )
+        rounding = max(source.traits.mass_rounding, target.traits.mass_rounding)
+        validation.equal_masses("target", target.weights, "source", source.weights, rounding)
 
     @property
     def terms(self) -> Terms:
@@ -85,21 +85,32 @@ class Problem(Represented):
         """The dual problem between probabilities, in the order of the partitions, at the problem's
         temperature unless another is given.
         """
-        a, b = self.source.partition.probabilities, self.target.partition.probabilities
-        return Dual(a, b, self.eps if eps is None else eps, self.marginals)
+        a = self.source.partition.probabilities
+        b = self.target.partition.probabilities
+        return Dual(a, b, self._own_unless(eps), self.marginals)
+
+    def _own_unless(self, eps: float | None) -> float:
+        """The problem's temperature, unless another is given."""
+        return self.eps if eps is None else eps
 
     @property
     def T(self) -> Problem:
         """The problem with source and target exchanged."""
-        return replace(self, source=self.target, target=self.source, marginals=self.marginals.T)
+        return replace(
+            self,
+            source=self.target,
+            target=self.source,
+            marginals=self.marginals.T,
+        )
 
     @property
     def reduced(self) -> Problem:
         """The same problem between distinct points with positive weights. The solver solves this
         problem.
         """
-        is_reduced = self.source.reduced is self.source and self.target.reduced is self.target
-        return self if is_reduced else self._reduced
+        source_is_reduced = self.source.reduced is self.source
+        target_is_reduced = self.target.reduced is self.target
+        return self if source_is_reduced and target_is_reduced else self._reduced
 
     @cached_property
     def _reduced(self) -> Problem:
@@ -108,7 +119,9 @@ class Problem(Represented):
     @cached_property
     def is_self(self) -> bool:
         """Whether source and target are the same measure, so that one potential serves both."""
-        return self.marginals == self.marginals.T and self.source.equals(self.target)
+        if self.marginals != self.marginals.T:
+            return False
+        return self.source.equals(self.target)
 
     @cached_property
     def centre(self) -> Floats:
@@ -118,7 +131,9 @@ class Problem(Represented):
     @property
     def origin(self) -> Floats:
         """(d,) point near the data, which does not depend on the order of the rows."""
-        return (self.source.partition.points[0] + self.target.partition.points[0]) / 2
+        first_of_source = self.source.partition.points[0]
+        first_of_target = self.target.partition.points[0]
+        return (first_of_source + first_of_target) / 2
 
     @property
     def has_points(self) -> bool:
@@ -140,8 +155,8 @@ class Problem(Represented):
         """(n, d) and (m, d) points in which results are differentiated; (n, 0) and (m, 0) if there
         are none.
         """
-        sides = self.source.points, self.target.points
-        return sides if self.has_points else (sides[0][:, :0], sides[1][:, :0])
+        (x, y) = self.source.points, self.target.points
+        return (x, y) if self.has_points else (x[:, :0], y[:, :0])
 
     @cached_property
     def diameter(self) -> float:
@@ -156,9 +171,11 @@ class Problem(Represented):
         quarter of the largest cost is about that of the pairs that matter.
         """
         if self.cost != SQUARED_EUCLIDEAN:
-            return ROUNDING * (1 + self.cost.bound(self.diameter) / 4 / self.eps)
-        radii = self.source.partition.radius, self.target.partition.radius
-        return ROUNDING * (1 + radii[0] * radii[1] / self.eps)
+            largest = self.cost.bound(self.diameter)
+            return ROUNDING * (1 + largest / 4 / self.eps)
+        of_source = self.source.partition.radius
+        of_target = self.target.partition.radius
+        return ROUNDING * (1 + of_source * of_target / self.eps)
 
     @property
     def rough_dtype(self) -> Precision:
@@ -169,7 +186,7 @@ class Problem(Represented):
         """The same problem between other measures, at the same temperature unless another is
         given; cost and marginals stay.
         """
-        return replace(self, source=source, target=target, eps=self.eps if eps is None else eps)
+        return replace(self, source=source, target=target, eps=self._own_unless(eps))
 
     def kernel(self, dtype: str, backend: str = "auto", eps: float | None = None) -> Kernel:
         """The Gibbs kernel between the two measures, at the problem's temperature unless another is
@@ -188,11 +205,12 @@ class Problem(Represented):
         eps: float | None = None,
     ) -> Kernel:
         """The Gibbs kernel of the same cost between the points of two other partitions."""
-        return kernel_of(x, y, self.eps if eps is None else eps, dtype, backend, self.cost)
+        return kernel_of(x, y, self._own_unless(eps), dtype, backend, self.cost)
 
     def passes(self, ledger: Ledger) -> float:
         """The pairs of a ledger, in passes of the problem's kernel."""
-        return ledger.pairs / pairs_per_pass(self.source.partition, self.target.partition)
+        per_pass = pairs_per_pass(self.source.partition, self.target.partition)
+        return ledger.pairs / per_pass
 
     def on_source(self) -> Problem:
         """OT_eps(a, a)."""
@@ -203,7 +221,9 @@ class Problem(Represented):
         return replace(self, source=self.target, marginals=self.marginals.of_target())
 
     def _facts(self) -> dict[str, object]:
-        facts: dict[str, object] = {"n": len(self.source), "m": len(self.target)}
+        facts: dict[str, object] = {}
+        facts["n"] = len(self.source)
+        facts["m"] = len(self.target)
         if self.has_points:
             facts["d"] = self.source.dimension
         return facts | self._temperature

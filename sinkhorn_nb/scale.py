@@ -61,4 +61,6 @@ def suggest_blur(
 
 
 def _measure(x: ArrayLike | Grid, names: tuple[str, str]) -> Measure:
-    return x.on_points if isinstance(x, Grid) else Measure.of(x, names=names)
+    if isinstance(x, Grid):
+        return x.on_points
+    return Measure.of(x, names=names)

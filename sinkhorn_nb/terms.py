@@ -70,7 +70,8 @@ def terms_of(
     validation.one_of("blur", blur, "eps", eps, "a length in the unit of the points")
     validation.at_most_one_of("reach", reach, "rho", rho)
     if eps is None:
-        eps = validation.in_units_of_cost("blur", validation.blur(blur), kind.eps)
+        length = validation.blur(blur)
+        eps = validation.in_units_of_cost("blur", length, kind.eps)
     else:
         eps = validation.positive("eps", eps)
     if reach is not None:
@@ -138,7 +139,9 @@ def _marginals(rho: Price, eps: float) -> Marginals:
 
 def _price_of(reach: float, cost: Cost) -> float:
     """The price rho of a reach; None is infinite."""
-    return reach if math.isinf(reach) else validation.in_units_of_cost("reach", reach, cost.eps)
+    if math.isinf(reach):
+        return reach
+    return validation.in_units_of_cost("reach", reach, cost.eps)
 
 
 def _prices(name: str, price: Price) -> tuple[float, float]:
@@ -153,8 +156,9 @@ def _prices(name: str, price: Price) -> tuple[float, float]:
             f"{name}: expected a number, or a pair for the source and the target, got "
             f"{len(price)} numbers; pass (r_x, r_y), with None for an exact side"
         )
-    source, target = (
-        math.inf if side is None else validation.positive(f"{name}[{k}]", side)
-        for k, side in enumerate(price)
-    )
-    return source, target
+    (source, target) = price
+    return _price(f"{name}[0]", source), _price(f"{name}[1]", target)
+
+
+def _price(name: str, price: float | None) -> float:
+    return math.inf if price is None else validation.positive(name, price)
