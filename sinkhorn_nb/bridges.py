@@ -39,13 +39,10 @@ def solve_all(
     is uniform weights.
     """
     none: Any = [None] * len(clouds[0])
-    (x, y) = map(_shared, clouds)
-    (a, b) = (none if each is None else _shared(each) for each in weights)
+    sides = *map(_shared, clouds), *(none if each is None else _shared(each) for each in weights)
     if kind == "divergence" and len(none) > 1:
-        return functional.sinkhorn_divergences(x, y, a, b, **options)
-    solve = SOLVE[kind]
-    problems = zip(x, y, a, b, strict=True)
-    return [solve(*problem, **options) for problem in problems]
+        return functional.sinkhorn_divergences(*sides, **options)
+    return [SOLVE[kind](*each, **options) for each in zip(*sides, strict=True)]
 
 
 def values_of(results: Sequence[Any]) -> list[float]:
@@ -60,7 +57,6 @@ def _shared(parts: Sequence[Any]) -> Any:
     once. The libraries repeat an argument that belongs to all problems of a batch.
     """
     first, *others = parts
-    for part in others:
-        if not (isinstance(part, np.ndarray) and np.array_equal(first, part)):
-            return parts
-    return [first] * len(parts)
+    if all(isinstance(part, np.ndarray) and np.array_equal(first, part) for part in others):
+        return [first] * len(parts)
+    return parts

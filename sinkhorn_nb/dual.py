@@ -136,7 +136,8 @@ class Dual:
         u = f / self.eps
         v = g / self.eps
         on_rows = self.a @ phi(u, kx)
-        on_columns = self.b @ (phi(v, ky) - aim(v, ky))
+        earned = phi(v, ky) - aim(v, ky)
+        on_columns = self.b @ earned
         return float(self.eps * (on_rows + on_columns + 1))
 
     def updated_rows(self, iterate: Iterate, share: float = 1.0) -> Floats:
@@ -246,19 +247,23 @@ class Dual:
         For exact marginals all c are equally good: then <a, f> = <b, g>.
         """
         if self.marginals.are_exact:
-            means = self.a @ f, self.b @ g
-            c = float(means[0] - means[1]) / 2
+            mean_f = self.a @ f
+            mean_g = self.b @ g
+            c = float(mean_f - mean_g) / 2
         else:
             kx, ky = self.rates
-            of_f = _log_mean(self.a, -kx / self.eps * f)
-            of_g = _log_mean(self.b, -ky / self.eps * g)
+            log_aims_x = -kx / self.eps * f
+            log_aims_y = -ky / self.eps * g
+            of_f = _log_mean(self.a, log_aims_x)
+            of_g = _log_mean(self.b, log_aims_y)
             c = self.eps / (kx + ky) * (of_g - of_f)
         return f - c, g + c
 
     def completed(self, iterate: Iterate, is_self: bool) -> Iterate:
         """The iterate with the best constant between its potentials."""
         if is_self:
-            return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
+            (f, _, log_rows, _) = iterate
+            return Iterate(f, f, log_rows, log_rows)
         f, g = self.balanced(iterate.f, iterate.g)
         return iterate._replace(f=f, g=g)
 

@@ -110,8 +110,11 @@ def sinkhorn_divergence(
     terms = terms_with_one_price(blur=blur, eps=eps, p=p, cost=cost, reach=reach, rho=rho)
     if isinstance(x, Grid) or isinstance(y, Grid):
         known = {"self_x": self_x, "self_y": self_y}
-        return grid_divergence(*two_grids(x, y, a, b), terms, solver, known)
-    pair, homes = compared([Named("x", x, "a", a)], [Named("y", y, "b", b)], terms)
+        grids = two_grids(x, y, a, b)
+        return grid_divergence(*grids, terms, solver, known)
+    source = Named("x", x, "a", a)
+    target = Named("y", y, "b", b)
+    pair, homes = compared([source], [target], terms)
     selves = known_selves(pair, {"self_x": self_x, "self_y": self_y})
     return diverge_alone(pair, solver, homes[0], selves)
 

@@ -92,7 +92,9 @@ class Anderson:
     _fallback: Floats | None
 
     def __init__(self, method: Method, dual: Dual, is_self: bool, dtype: str) -> None:
-        self._method, self._dual, self._is_self = method, dual, is_self
+        self._method = method
+        self._dual = dual
+        self._is_self = is_self
         self._n = len(dual.a)
         self._mixing = Mixing(self._joined(dual.a, dual.b))
         self._slack = dual.eps * DUAL_ROUNDING[dtype]
@@ -110,7 +112,8 @@ class Anderson:
         z = self._joined(iterate.f, iterate.g)
         dual = self.value(iterate)
         if self._n_done == 0:
-            if self._fallback is not None and not dual >= self._best_dual - self._slack:
+            has_dropped = not dual >= self._best_dual - self._slack
+            if self._fallback is not None and has_dropped:
                 fallback = self._fallback
                 self._forget()
                 self.n_rejected += 1
@@ -122,7 +125,9 @@ class Anderson:
         self._n_done = (self._n_done + 1) % self._method.period
         if self._n_done or not self._is_near:
             return plain
-        return self._parted(self._mixed(self._joined(*self._centered(*plain))))
+        f, g = self._centered(*plain)
+        mixed = self._mixed(self._joined(f, g))
+        return self._parted(mixed)
 
     def value(self, iterate: Iterate) -> float:
         """The dual value after the exact update of the next side; the step of the method is at

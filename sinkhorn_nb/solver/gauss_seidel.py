@@ -32,8 +32,11 @@ class GaussSeidel:
         of_g = kernel.softmin(g)
         f = dual.damped_rows(of_g)
         of_f = kernel.T.softmin(f)
-        g = np.where(dual.b > 0, g, dual.T.damped_rows(of_f))
-        return Iterate(f, g, (f - of_g) / dual.eps, (g - of_f) / dual.eps)
+        updated = dual.T.damped_rows(of_f)
+        g = np.where(dual.b > 0, g, updated)
+        log_rows = (f - of_g) / dual.eps
+        log_columns = (g - of_f) / dual.eps
+        return Iterate(f, g, log_rows, log_columns)
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return f and the exact update of g."""

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backends.cpu.exchange_system import ExchangeSystem
-from ..common.array_types import Floats
+from ..common.array_types import Floats, Pair
 from ..dual import aim, phi
 from ..kernels.heavy_plan import HeavyPlan
 
@@ -55,14 +55,14 @@ class Minorant:
         kx and ky; 0 for exact marginals.
     """
 
-    def __init__(
-        self, plan: HeavyPlan, aims: tuple[Floats, Floats], rates: tuple[float, float]
-    ) -> None:
+    def __init__(self, plan: HeavyPlan, aims: Pair, rates: tuple[float, float]) -> None:
         self.pairs = plan.pairs
-        self.light = tuple(
-            np.maximum(sums, LEAST) for sums in (plan.light_rows, plan.light_columns)
+        self.light = (
+            np.maximum(plan.light_rows, LEAST),
+            np.maximum(plan.light_columns, LEAST),
         )
-        self.aims, self.rates = aims, rates
+        self.aims = aims
+        self.rates = rates
         self.n_sweeps = 0
 
     def row_products(self, t: Floats) -> Floats:
@@ -73,28 +73,38 @@ class Minorant:
 
     def best_rows(self, k: Floats) -> Floats:
         """The best s for k = P e^t: the root of k e^s + R e^(2 s) = A e^(-kx s)."""
-        A, R = self.aims[0], self.light[0]
-        root = np.hypot(k, 2 * np.sqrt(A) * np.sqrt(R))  # A R may be 1e-500
-        s: Floats = np.log(2 * A / (k + root))
+        A = self.aims[0]
+        R = self.light[0]
         rate = self.rates[0]
+        mean = np.sqrt(A) * np.sqrt(R)  # A R may be 1e-500
+        root = np.hypot(k, 2 * mean)
+        s: Floats = np.log(2 * A / (k + root))
         if rate == 0:
             return s
+
         log_A = np.log(A)
         for _ in range(SCALAR_STEPS):  # Newton for a convex function, from above from step 2 on
-            heavy, light = k * np.exp(s), R * np.exp(2 * s)
+            heavy = k * np.exp(s)
+            light = R * np.exp(2 * s)
             total = heavy + light
             value = np.log(total) + rate * s - log_A
-            s = s - value / ((heavy + 2 * light) / total + rate)
+            slope = (heavy + 2 * light) / total + rate
+            s = s - value / slope
             if np.abs(value).max() <= ROUNDING:
                 break
         return s
 
     def value(self, s: Floats, t: Floats, k: Floats) -> float:
         """The bound in units of eps, up to a constant."""
-        (A, B), (R, C), (kx, ky) = self.aims, self.light, self.rates
-        earned = A @ phi(s, kx) + B @ phi(t, ky)
-        light = R @ np.exp(2 * s) + C @ np.exp(2 * t)
-        return float(earned - np.exp(s) @ k - light / 2)
+        (A, B) = self.aims
+        (R, C) = self.light
+        (kx, ky) = self.rates
+        earned = A @ phi(s, kx)
+        earned += B @ phi(t, ky)
+        light = R @ np.exp(2 * s)
+        light += C @ np.exp(2 * t)
+        heavy = np.exp(s) @ k
+        return float(earned - heavy - light / 2)
 
     def column_sums(self, s: Floats, t: Floats) -> Floats:
         """The columns' sums of the heavy pairs after the moves."""
@@ -105,19 +115,24 @@ class Minorant:
     def gradient(self, t: Floats, columns: Floats) -> Floats:
         """The derivative in t at the best s."""
         aims: Floats = self.aims[1] * aim(t, self.rates[1])
-        return aims - columns - self.light[1] * np.exp(2 * t)
+        light = self.light[1] * np.exp(2 * t)
+        return aims - columns - light
 
     def system(self, s: Floats, t: Floats, k: Floats, columns: Floats) -> ExchangeSystem:
         """The Newton system in t."""
         grounds = self._ground(0, s), self._ground(1, t)
         scales = np.exp(s), np.exp(t)
-        diagonals = scales[0] * k + grounds[0], columns + grounds[1]
+        rows = scales[0] * k
+        diagonals = rows + grounds[0], columns + grounds[1]
         return ExchangeSystem(self.pairs, scales, diagonals, grounds)
 
     def _ground(self, side: int, move: Floats) -> Floats:
-        rate, A = self.rates[side], self.aims[side]
+        """The diagonal's part that is not of heavy pairs, on the rows (0) or the columns (1)."""
+        rate = self.rates[side]
+        A = self.aims[side]
         own = rate * A * aim(move, rate) if rate != 0 else 0.0
-        ground: Floats = 2 * self.light[side] * np.exp(2 * move) + own + RIDGE * A
+        light = 2 * self.light[side] * np.exp(2 * move)
+        ground: Floats = light + own + RIDGE * A
         return ground
 
 
@@ -147,27 +162,34 @@ class Maximizer:
             gradient = bound.gradient(t, columns)
             if np.abs(gradient).sum() <= tol:
                 break
-            step = self._step(bound.system(s, t, k, columns), gradient)
+            system = bound.system(s, t, k, columns)
+            step = self._step(system, gradient)
+            least = value - ROUNDING * (1 + abs(value))
             for _ in range(MOST_HALVINGS):
                 new_t = t + step
                 new_k = bound.row_products(new_t)
                 new_s = bound.best_rows(new_k)
                 new_value = bound.value(new_s, new_t, new_k)
-                if new_value >= value - ROUNDING * (1 + abs(value)):
+                if new_value >= least:
                     break
                 step = BACKTRACK * step
             else:
                 break
-            t, k, s, value = new_t, new_k, new_s, new_value
+            t = new_t
+            k = new_k
+            s = new_s
+            value = new_value
         return Maximum(s, t, bound.n_sweeps)
 
     def _step(self, system: ExchangeSystem, gradient: Floats) -> Floats:
         """An approximate Newton step, clipped entry by entry."""
         goal = REDUCTION * float(np.abs(gradient).sum())
-        step, residual = np.zeros(len(gradient)), gradient.copy()
+        step = np.zeros(len(gradient))
+        residual = gradient.copy()
         left = MOST_ITERATIONS
         if not self._uses_factors:
-            left -= system.descend(step, residual, goal, FIRST_ITERATIONS, system.jacobi())
+            jacobi = system.jacobi()
+            left -= system.descend(step, residual, goal, FIRST_ITERATIONS, jacobi)
             self._uses_factors = np.abs(residual).sum() > goal
         elif self._factors is not None:
             left -= system.descend(step, residual, goal, RENEWED, self._factors)

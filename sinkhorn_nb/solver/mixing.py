@@ -38,7 +38,8 @@ class Mixing:
         """The next iterate, from an iterate and the one that the iteration makes of it."""
         residual = after - start
         if self._last is not None:
-            self._remember(start - self._last[0], residual - self._last[1])
+            last_start, last_residual = self._last
+            self._remember(start - last_start, residual - last_residual)
         self._last = (start, residual)
         mixed = self._mix(after, self._weights * residual)
         return mixed if np.isfinite(mixed).all() else after
@@ -52,14 +53,16 @@ class Mixing:
         self._changes[slot] = change / size
         self._corrections[slot] = (move + change) / size
         n = min(self._n_seen, MEMORY)
-        inner = self._changes[:n] @ (self._weights * self._changes[slot])
-        self._gram[slot, :n] = self._gram[:n, slot] = inner
+        weighted = self._weights * self._changes[slot]
+        inner = self._changes[:n] @ weighted
+        self._gram[slot, :n] = inner
+        self._gram[:n, slot] = inner
 
     def _mix(self, target: Floats, weighted_residual: Floats) -> Floats:
         n = min(self._n_seen, MEMORY)
         if n == 0:
             return target
-        shares = np.linalg.solve(
-            self._gram[:n, :n] + RIDGE * np.eye(n), self._changes[:n] @ weighted_residual
-        )
+        gram = self._gram[:n, :n] + RIDGE * np.eye(n)
+        products = self._changes[:n] @ weighted_residual
+        shares = np.linalg.solve(gram, products)
         return target - shares @ self._corrections[:n]

@@ -41,10 +41,12 @@ class SparseStep:
         Largest number of heavy pairs.
     """
 
-    period, updates_rows = 1, True
+    period = 1
+    updates_rows = True
 
     def __init__(self, dual: Dual, tol: float, most_pairs: int) -> None:
-        self._dual, self._tol = dual, tol
+        self._dual = dual
+        self._tol = tol
         self._most_pairs = most_pairs
         self._theta = theta(tol)
         self._plan: HeavyPlan | None = None
@@ -62,16 +64,18 @@ class SparseStep:
         if self._plan is not None:
             rows, columns = self._plan.sums()
             # Ratios to masses of 1e-270 may be no finite numbers
-            logs = log(rows) - np.log(self._dual.a), log(columns) - np.log(self._dual.b)
-            if kernel.are_trusted(*logs):
-                return Iterate(f, g, *logs)
+            log_rows = log(rows) - np.log(self._dual.a)
+            log_columns = log(columns) - np.log(self._dual.b)
+            if kernel.are_trusted(log_rows, log_columns):
+                return Iterate(f, g, log_rows, log_columns)
         self._plan = None
         return Iterate(f, g, *kernel.log_sums(f, g))
 
     def next(self, iterate: Iterate, error: float) -> tuple[Floats, Floats]:
         """Return the potentials after the step."""
         dual = self._dual
-        f, g = dual.updated_rows(iterate), iterate.g
+        f = dual.updated_rows(iterate)
+        g = iterate.g
         if self._plan is None:
             return f, g
         eps = dual.eps
@@ -79,6 +83,7 @@ class SparseStep:
         if bound is None:
             self._plan = None
             return f, g
+
         # Within the tolerance a step is asked for because of tiny masses
         left = SHARE_LEFT * self._tol if error > self._tol else 0.0
         goal = max(SHARE_OF_ERROR * min(error, 1.0), left)
@@ -91,15 +96,20 @@ class SparseStep:
         at prices far below the temperature.
         """
         dual = self._dual
-        (kx, ky), eps = dual.rates, dual.eps
+        eps = dual.eps
+        (kx, ky) = dual.rates
         with np.errstate(over="ignore"):
             factors = np.exp((f - before) / eps)
-        aims = dual.a * aim(f / eps, kx), dual.b * aim(g / eps, ky)
-        if not all((np.isfinite(values) & (values > 0)).all() for values in (factors, *aims)):
-            return None
-        return Minorant(plan.scaled_rows(factors), aims, dual.rates)
+        on_rows = dual.a * aim(f / eps, kx)
+        on_columns = dual.b * aim(g / eps, ky)
+        for values in (factors, on_rows, on_columns):
+            are_usual = np.isfinite(values) & (values > 0)
+            if not are_usual.all():
+                return None
+        return Minorant(plan.scaled_rows(factors), (on_rows, on_columns), dual.rates)
 
 
 def theta(tol: float) -> float:
     """The share of the smaller of both masses from which a pair is heavy."""
-    return float(np.clip(SHARE_OF_TOL * tol, LEAST_THETA, LARGEST_THETA))
+    share = np.clip(SHARE_OF_TOL * tol, LEAST_THETA, LARGEST_THETA)
+    return float(share)

@@ -59,19 +59,27 @@ class Tail:
     """
 
     def __init__(
-        self, problem: Problem, dual: Dual, tol: float, plain: Callable[[], Anderson]
+        self,
+        problem: Problem,
+        dual: Dual,
+        tol: float,
+        plain: Callable[[], Anderson],
     ) -> None:
-        n, m = len(dual.a), len(dual.b)
-        self._dual, self._tol, self._plain = dual, tol, plain
+        self._dual = dual
+        self._tol = tol
+        self._plain = plain
+        self._n = len(dual.a)
+        self._m = len(dual.b)
         # An entry of a matrix takes as long as a pair of points in the plane
         d = problem.source.dimension if problem.cost.has_points else PLANE
         per_point = MOST_PAIRS if d <= HIGH_DIM else MOST_PAIRS_HIGH
-        self._most_pairs = max(FEW_PAIRS, per_point * (n + m))
+        self._most_pairs = max(FEW_PAIRS, per_point * (self._n + self._m))
         solving = SOLVING_LOOSE if tol > LOOSE else SOLVING
         self._solving = solving * (2 + FLAT_DIMENSIONS) / (d + FLAT_DIMENSIONS)
         self._method: Anderson | SparseStep = plain()
         self._errors: list[float] = []
-        self._is_resolved = problem.cost.bound(problem.diameter) <= LARGEST_EXPONENT * dual.eps
+        largest_cost = problem.cost.bound(problem.diameter)
+        self._is_resolved = largest_cost <= LARGEST_EXPONENT * dual.eps
         self._lister: PairKernel | None = None
         # Potentials that were far from the solution at the last temperature are so at this one, too
         self._is_annealed = dual.eps > problem.eps
@@ -116,10 +124,11 @@ class Tail:
         to need fewer passes, or half of those made so far.
         """
         n_done = len(self._errors)
-        if n_done == FAR_AFTER and error > FAR and max(self._dual.rates) <= NEARLY_EXACT:
+        may_be_far = error > FAR and max(self._dual.rates) <= NEARLY_EXACT
+        if n_done == FAR_AFTER and may_be_far:
             share = self._heavy_share(kernel, iterate)
-            n, m = len(self._dual.a), len(self._dual.b)
-            self.is_far = share * n * m < SCARCE * (n + m)
+            n_heavy = share * self._n * self._m
+            self.is_far = n_heavy < SCARCE * (self._n + self._m)
         if n_done != self._due:
             return
         self._due = ceil(LATER * n_done)
@@ -128,28 +137,26 @@ class Tail:
             left = max(left, LEAST_ANNEALED)
         if left <= COLLECTING:
             return
-        share = self._heavy_share(kernel, iterate)
-        cost = self._caution * (COLLECTING + self._solving * share)
-        if share * self._n_pairs <= self._most_pairs and (
-            left > cost or (n_done > cost and left > cost / 2)
-        ):
-            self._start()
 
-    @property
-    def _n_pairs(self) -> int:
-        return len(self._dual.a) * len(self._dual.b)
+        share = self._heavy_share(kernel, iterate)
+        n_pairs = self._n * self._m
+        cost = self._caution * (COLLECTING + self._solving * share)
+        is_worth_it = left > cost or (n_done > cost and left > cost / 2)
+        if share * n_pairs <= self._most_pairs and is_worth_it:
+            self._start()
 
     def _heavy_share(self, kernel: PairKernel, iterate: Iterate) -> float:
         """The share of heavy pairs in a sample of rows, once these are exact; infinite if the plan
         has too many.
         """
-        n = len(self._dual.a)
+        n = self._n
         size = max(1, min(SAMPLE, int(LEAST_SHARE * n)))
-        rows = np.arange(0, n, -(-n // size))
+        step = -(-n // size)
+        rows = np.arange(0, n, step)
         f = self._dual.updated_rows(iterate)
         most = int(self._most_pairs * len(rows) / n)
         found = kernel.count_heavy(f, iterate.g, rows, theta(self._tol), most)
-        return found / (len(rows) * len(self._dual.b))
+        return found / (len(rows) * self._m)
 
     def _start(self) -> None:
         self._begun = len(self._errors)
@@ -161,8 +168,11 @@ class Tail:
         self._method = self._plain()
 
     def _is_stuck(self) -> bool:
-        recent = self._errors[self._begun :][-TRIAL - 1 :]
-        return len(recent) > TRIAL and min(recent[1:]) > recent[0] / LEAST_GAIN
+        since = self._errors[self._begun :]
+        if len(since) <= TRIAL:
+            return False
+        before, *after = since[-TRIAL - 1 :]
+        return min(after) > before / LEAST_GAIN
 
 
 def expected_iterations(errors: Sequence[float], tol: float) -> float:
@@ -175,9 +185,11 @@ def expected_iterations(errors: Sequence[float], tol: float) -> float:
     if len(errors) < FIRST_LOOK:
         return 0.0
     half = max(2, len(errors) // 2)
-    last, before = min(errors[-2:]), min(errors[-2 - half : -half])
+    last = min(errors[-2:])
+    before = min(errors[-2 - half : -half])
     if last == 0:  # of a plan without mass
         return 0.0
     if not last < before:
         return inf
-    return max(0.0, log(last / tol) / log(before / last) * half)
+    halves = log(last / tol) / log(before / last)
+    return max(0.0, halves * half)

@@ -41,7 +41,8 @@ class TwoLevel:
     than the blur, and the shifts exchange mass between clusters.
     """
 
-    period, is_exact = 2, False
+    period = 2
+    is_exact = False
 
     def __init__(self, problem: Problem, dual: Dual) -> None:
         self._dual = dual
@@ -80,17 +81,22 @@ class TwoLevel:
         largest_rise = (f - iterate.f).max()
         if dual.rates[0] != 0 and largest_rise > LARGEST_SHIFT * dual.eps:
             return f, iterate.g
-        game = Exchange.of(self._sums, iterate, dual, shifted)
-        shifts, log_sums = best_shifts(game, SHARE * min(error, 1.0))
+        exchange = Exchange.of(self._sums, iterate, dual, shifted)
+        shifts, log_sums = best_shifts(exchange, SHARE * min(error, 1.0))
         f = dual.updated_rows(iterate._replace(log_rows=log_sums))
-        return f, iterate.g + dual.eps * shifts[shifted.owner]
+        moves = dual.eps * shifts[shifted.owner]
+        return f, iterate.g + moves
 
 
 class _Clusters:
+    """The clusters of one side: their bounds, the cluster of each point, and their masses."""
+
     def __init__(self, partition: Partition) -> None:
-        self.bounds = partition.clusters(FEW if len(partition) < LARGE else MANY)
+        count = FEW if len(partition) < LARGE else MANY
+        self.bounds = partition.clusters(count)
         sizes = np.diff(self.bounds)
-        self.owner = np.repeat(np.arange(len(sizes)), sizes)
+        numbers = np.arange(len(sizes))
+        self.owner = np.repeat(numbers, sizes)
         self.masses = self.sums(partition.probabilities)
 
     def sums(self, values: Floats) -> Floats:
@@ -130,7 +136,8 @@ class Exchange(NamedTuple):
         masses = shifted.masses
         if ky != 0:
             logs = np.minimum(-ky / dual.eps * iterate.g, LARGEST_AIM)
-            masses = shifted.sums(dual.b * np.exp(logs))
+            aims = dual.b * np.exp(logs)
+            masses = shifted.sums(aims)
         return cls(sums, dual.a, dual.rates, u, masses)
 
     def value(self, t: Floats) -> tuple[float, Floats, Floats]:
@@ -145,7 +152,8 @@ class Exchange(NamedTuple):
             s = -(log_total + kx * self.u) / (1 + kx)
             updated = self.u + s
             on_rows = phi(updated, kx) - aim(updated, kx)
-            value = self.masses @ phi(t, ky) + self.a @ on_rows
+            value = self.masses @ phi(t, ky)
+            value += self.a @ on_rows
             return float(value), total, self.a * np.exp(s)
 
 
@@ -154,22 +162,27 @@ def best_shifts(exchange: Exchange, tol: float) -> tuple[Floats, Floats]:
 
     Newton's method starts from 0 and stops at a gradient of l1 norm tol.
     """
-    sums, masses = exchange.sums, exchange.masses
+    sums = exchange.sums
+    masses = exchange.masses
+    rates = exchange.rates
     t: Floats = np.zeros(len(masses))
     rounding = ROUNDING[sums.dtype.name]
     value, total, scales = exchange.value(t)
     for _ in range(MOST_STEPS):
         shares = np.exp(t) * sums.shares(scales)
-        aims = masses * aim(t, exchange.rates[1])
+        aims = masses * aim(t, rates[1])
         gradient = aims - shares
         if np.abs(gradient).sum() <= tol:
             break
+
         overlaps = _overlaps(t, exchange, scales)
-        step = _newton_step(gradient, shares, overlaps, aims, exchange.rates)
-        step = np.clip(t + step, -LARGEST_SHIFT, LARGEST_SHIFT) - t
+        step = _newton_step(gradient, shares, overlaps, aims, rates)
+        bounded = np.clip(t + step, -LARGEST_SHIFT, LARGEST_SHIFT)
+        step = bounded - t
+        least = value - rounding * (1 + abs(value))
         for _ in range(MOST_HALVINGS):
             new_value, new_total, new_scales = exchange.value(t + step)
-            if new_value >= value - rounding * (1 + abs(value)):
+            if new_value >= least:
                 break
             step = BACKTRACK * step
         else:
@@ -192,14 +205,20 @@ def _overlaps(t: Floats, exchange: Exchange, scales: Floats) -> Numbers:
     groups = sums.grouped(scales, size)
     groups *= factors[:, None]
     masses = groups.sum(axis=0)
-    groups /= np.sqrt(np.where(masses > 0, masses, 1.0))
+    safe = np.where(masses > 0, masses, 1.0)
+    groups /= np.sqrt(safe)
     groups[groups < SMALLEST[sums.dtype.name]] = 0.0
     return groups @ groups.T
 
 
 def _newton_step(
-    gradient: Floats, shares: Floats, overlaps: Numbers, aims: Floats, rates: tuple[float, float]
+    gradient: Floats,
+    shares: Floats,
+    overlaps: Numbers,
+    aims: Floats,
+    rates: tuple[float, float],
 ) -> Floats:
+    """The step of Newton's method for the clusters' shifts, clipped entry by entry."""
     kx, ky = rates
     if kx == ky == 0:  # a common shift changes nothing
         hessian = np.diag(shares) - overlaps
@@ -207,7 +226,8 @@ def _newton_step(
     else:
         own = np.diag(shares + ky * aims)
         hessian = own - overlaps / (1 + kx)
-    ridge = RIDGE[overlaps.dtype.name] * (shares + aims) + 1e-300
+    share = RIDGE[overlaps.dtype.name]
+    ridge = share * (shares + aims) + 1e-300
     hessian[np.diag_indices_from(hessian)] += ridge
     step = np.linalg.solve(hessian, gradient)
     if kx == ky == 0:
