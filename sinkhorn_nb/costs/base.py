@@ -22,6 +22,13 @@ class Cloud(Protocol):
         """(2, d) lowest and highest corners."""
 
 
+def joint_box(source: Cloud, target: Cloud) -> tuple[Floats, Floats]:
+    """The lowest and the highest corner of the bounding box of two clouds."""
+    (low_x, high_x) = source.box
+    (low_y, high_y) = target.box
+    return np.minimum(low_x, low_y), np.maximum(high_x, high_y)
+
+
 class Cost(Protocol):
     """A cost between points, as a function of a sum over the coordinates of embedded points.
 

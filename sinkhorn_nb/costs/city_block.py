@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backends.pointwise import CityBlock as Kind
 from ..common.array_types import Floats
-from .base import Cloud, Cost
+from .base import Cloud, Cost, joint_box
 from .pair_slopes import CitySlopes, PairSlopes, differences
 
 
@@ -50,7 +50,8 @@ class CityBlock(Cost):
 
     def block(self, x: Floats, y: Floats) -> Floats:
         """(n, m) costs between the rows of two arrays of points, from their differences."""
-        costs: Floats = np.abs(x[:, None, :] - y[None, :, :]).sum(axis=2)
+        apart = np.abs(x[:, None, :] - y[None, :, :])
+        costs: Floats = apart.sum(axis=2)
         return costs
 
     def slopes(self, x: Floats, y: Floats) -> PairSlopes:
@@ -59,8 +60,8 @@ class CityBlock(Cost):
 
     def diameter(self, source: Cloud, target: Cloud) -> float:
         """The sum of the sides of the bounding box of the two clouds."""
-        low = np.minimum(source.box[0], target.box[0])
-        return float((np.maximum(source.box[1], target.box[1]) - low).sum())
+        low, high = joint_box(source, target)
+        return float((high - low).sum())
 
     def bound(self, diameter: float) -> float:
         """An upper bound of the cost, the diameter."""

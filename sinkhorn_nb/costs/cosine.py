@@ -43,7 +43,8 @@ class Cosine(Cost):
         largest = np.abs(points).max(axis=1, keepdims=True)
         scaled = points / np.where(largest > 0, largest, 1.0)
         norms = np.linalg.norm(scaled, axis=1, keepdims=True)
-        units: Floats = scaled / np.where(norms > 0, norms, 1.0)  # a centroid may be zero
+        safe = np.where(norms > 0, norms, 1.0)  # a centroid may be zero
+        units: Floats = scaled / safe
         return units
 
     def places(self, points: Floats) -> Floats:
@@ -59,7 +60,8 @@ class Cosine(Cost):
         """The parts of the derivatives along the sphere, over the lengths of the points."""
         units = self.embedded(points, points[0])
         along = _inner(units, gradients) * units
-        pulled: Floats = (gradients - along) / np.linalg.norm(points, axis=1, keepdims=True)
+        lengths = np.linalg.norm(points, axis=1, keepdims=True)
+        pulled: Floats = (gradients - along) / lengths
         return pulled
 
     def pushed(self, points: Floats, moves: Floats) -> Floats:
@@ -73,7 +75,8 @@ class Cosine(Cost):
         slopes = self.pulled(points, gradients)
         lengths = np.linalg.norm(points, axis=1, keepdims=True)
         stretch = _inner(units, moves)
-        change = _inner(turns, gradients) * units + _inner(units, gradients) * turns
+        change = _inner(turns, gradients) * units
+        change += _inner(units, gradients) * turns
         bent: Floats = -(change + slopes * stretch) / lengths
         return bent
 
@@ -85,7 +88,8 @@ class Cosine(Cost):
         """(n, m) costs between the rows of two arrays of points, from their differences."""
         u = self.embedded(x, x[0])
         v = self.embedded(y, y[0])
-        costs: Floats = ((u[:, None, :] - v[None, :, :]) ** 2).sum(axis=2) / 2
+        apart = u[:, None, :] - v[None, :, :]
+        costs: Floats = (apart**2).sum(axis=2) / 2
         return costs
 
     def diameter(self, source: Cloud, target: Cloud) -> float:

@@ -70,8 +70,10 @@ class GivenCost(Cost):
             cost_functions.check_derivative(self.derivative, sample, sample)
         costs = self.block(sample, sample)
         differences = np.abs(costs - costs.T)
-        if differences.max() > SYMMETRY * np.abs(costs).max():
-            i, j = np.unravel_index(int(differences.argmax()), costs.shape)
+        largest_cost = np.abs(costs).max()
+        if differences.max() > SYMMETRY * largest_cost:
+            place = int(differences.argmax())
+            i, j = np.unravel_index(place, costs.shape)
             raise ValueError(
                 f"cost: expected a symmetric function, got {costs[i, j]:.6g} and {costs[j, i]:.6g} "
                 f"for the same two points of {name} in both orders; pass c(x, y) + c(y, x), or "
@@ -105,7 +107,8 @@ class GivenCost(Cost):
     def diameter(self, source: Cloud, target: Cloud) -> float:
         """The largest cost, in size, between samples of both clouds."""
         sample = np.vstack([_sample(source.points), _sample(target.points)])
-        return float(np.abs(self.block(sample, sample)).max())
+        costs = self.block(sample, sample)
+        return float(np.abs(costs).max())
 
     def bound(self, diameter: float) -> float:
         """Twice the largest cost between samples."""
@@ -113,4 +116,5 @@ class GivenCost(Cost):
 
 
 def _sample(points: Coordinates) -> Floats:
-    return points[:: -(-len(points) // SAMPLE)].astype(np.float64)
+    step = -(-len(points) // SAMPLE)
+    return points[::step].astype(np.float64)

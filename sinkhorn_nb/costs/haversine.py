@@ -43,7 +43,8 @@ class Haversine(Cost):
                 f'{name}: expected columns (latitude, longitude) for cost="haversine", got '
                 f"{points.shape[1]} columns; pass an (n, 2) array in radians"
             )
-        largest = float(np.abs(points[:, 0]).max())
+        latitudes = np.abs(points[:, 0])
+        largest = float(latitudes.max())
         if largest > POLE:
             raise ValueError(
                 f'{name}: expected latitudes from -pi/2 to pi/2 for cost="haversine", got one of '
@@ -56,7 +57,11 @@ class Haversine(Cost):
         latitudes, longitudes = points.T
         radii = np.cos(latitudes)
         return np.column_stack(
-            [radii * np.cos(longitudes), radii * np.sin(longitudes), np.sin(latitudes)]
+            [
+                radii * np.cos(longitudes),
+                radii * np.sin(longitudes),
+                np.sin(latitudes),
+            ]
         )
 
     def places(self, points: Floats) -> Floats:
@@ -71,24 +76,30 @@ class Haversine(Cost):
     def pulled(self, points: Floats, gradients: Floats) -> Floats:
         """The derivatives in latitude and longitude."""
         axes = _Axes.at(points)
-        north, east = (np.einsum("ik,ik->i", axis, gradients) for axis in axes[1:])
-        return np.column_stack([north, np.cos(points[:, 0]) * east])
+        radii = np.cos(points[:, 0])
+        on_north = _along(axes.north, gradients)
+        on_east = _along(axes.east, gradients)
+        return np.column_stack([on_north, radii * on_east])
 
     def pushed(self, points: Floats, moves: Floats) -> Floats:
         """Velocities on the sphere, from those of latitude and longitude."""
-        latitudes = points[:, :1]
         axes = _Axes.at(points)
-        return moves[:, :1] * axes.north + np.cos(latitudes) * moves[:, 1:] * axes.east
+        radii = np.cos(points[:, :1])
+        to_north = moves[:, :1] * axes.north
+        to_east = radii * moves[:, 1:] * axes.east
+        return to_north + to_east
 
     def bent(self, points: Floats, gradients: Floats, moves: Floats) -> Floats:
         """The change of `pulled` as north and east turn."""
+        up, north, east = (_along(axis, gradients) for axis in _Axes.at(points))
+        (to_north, to_east) = moves.T
         latitudes = points[:, 0]
-        up, north, east = (np.einsum("ik,ik->i", axis, gradients) for axis in _Axes.at(points))
-        (on_north, on_east) = moves.T
-        cosines, sines = np.cos(latitudes), np.sin(latitudes)
+        cosines = np.cos(latitudes)
+        sines = np.sin(latitudes)
         outward = cosines * up - sines * north
-        bent_north = -on_north * up - sines * on_east * east
-        bent_east = -sines * on_north * east - cosines * on_east * outward
+        turned_east = sines * to_east
+        bent_north = -to_north * up - turned_east * east
+        bent_east = -sines * to_north * east - cosines * to_east * outward
         return np.column_stack([bent_north, bent_east])
 
     def slopes(self, x: Floats, y: Floats) -> PairSlopes:
@@ -103,7 +114,8 @@ class Haversine(Cost):
         """(n, m) costs between the rows of two arrays of points, from their differences."""
         u = self.embedded(x, x[0])
         v = self.embedded(y, y[0])
-        chords = np.linalg.norm(u[:, None, :] - v[None, :, :], axis=2)
+        apart = u[:, None, :] - v[None, :, :]
+        chords = np.linalg.norm(apart, axis=2)
         return 2 * np.arcsin(np.minimum(chords / 2, 1.0))
 
     def diameter(self, source: Cloud, target: Cloud) -> float:
@@ -124,10 +136,23 @@ class _Axes(NamedTuple):
 
     @classmethod
     def at(cls, points: Floats) -> _Axes:
+        """The axes at points; all that depends on the longitude alone lies in the equator."""
         (latitudes, longitudes) = points.T
         zeros = np.zeros(len(points))
-        outward = np.column_stack([np.cos(longitudes), np.sin(longitudes), zeros])
-        east = np.column_stack([-np.sin(longitudes), np.cos(longitudes), zeros])
+        along = np.cos(longitudes)
+        across = np.sin(longitudes)
+        outward = np.column_stack([along, across, zeros])
+        east = np.column_stack([-across, along, zeros])
+
         pole = np.array([0.0, 0.0, 1.0])
-        cosines, sines = np.cos(latitudes)[:, None], np.sin(latitudes)[:, None]
-        return cls(cosines * outward + sines * pole, cosines * pole - sines * outward, east)
+        cosines = np.cos(latitudes)[:, None]
+        sines = np.sin(latitudes)[:, None]
+        up = cosines * outward + sines * pole
+        north = cosines * pole - sines * outward
+        return cls(up, north, east)
+
+
+def _along(axis: Floats, vectors: Floats) -> Floats:
+    """(n,) parts of vectors along unit vectors."""
+    parts: Floats = np.einsum("ik,ik->i", axis, vectors)
+    return parts

@@ -78,20 +78,23 @@ class MatrixCost(Cost):
     def rows(self) -> Coordinates:
         """(n, SAMPLE + 1) points of the rows."""
         n, m = self.costs.shape
-        return self._points(self.costs[:, _sample(m)], np.arange(n))
+        sampled = self.costs[:, _sample(m)]
+        return self._points(sampled, np.arange(n))
 
     def columns(self) -> Coordinates:
         """(m, SAMPLE + 1) points of the columns."""
         n, m = self.costs.shape
-        return self._points(self.costs[_sample(n)].T, ~np.arange(m))
+        sampled = self.costs[_sample(n)].T
+        return self._points(sampled, ~np.arange(m))
 
     def _points(self, costs: Numbers, labels: Indices) -> Coordinates:
         """Sampled costs, less their mean, which only changes a potential, and the labels."""
         low, high = self.span
         finite = np.minimum(costs, high)
         centered = finite - finite.mean(axis=1, keepdims=True)
-        points: Coordinates = np.zeros((len(costs), SAMPLE + 1), self.costs.dtype)
-        points[:, : centered.shape[1]] = centered / max(high - low, 1e-30)
+        n, n_sampled = centered.shape
+        points: Coordinates = np.zeros((n, SAMPLE + 1), self.costs.dtype)
+        points[:, :n_sampled] = centered / max(high - low, 1e-30)
         points[:, SAMPLE] = UNIT * labels
         return points
 
@@ -105,7 +108,8 @@ class MatrixCost(Cost):
 
     def embedded(self, points: Floats, origin: Floats) -> Floats:
         """(n, 1) labels of rows or columns, as in `backends.tables`."""
-        labels: Floats = np.rint(points[:, SAMPLE:] / UNIT)
+        last = points[:, SAMPLE:]
+        labels: Floats = np.rint(last / UNIT)
         if self.chosen is None:
             return labels
         places = np.searchsorted(self.chosen, labels)
@@ -116,18 +120,27 @@ class MatrixCost(Cost):
         """The cost with a copy of the entries between the points x and y if these are few, so that
         passes need not read the others; otherwise the cost itself.
         """
-        u, v = self.embedded(x, x[0]), self.embedded(y, y[0])
-        matrix = self.kind(1.0)[1].between(are_columns(u), are_columns(v))
-        if max(len(x) / matrix.shape[0], len(y) / matrix.shape[1]) > FEW:
+        u = self._labels(x)
+        v = self._labels(y)
+        (_, table) = self.kind(1.0)
+        matrix = table.between(are_columns(u), are_columns(v))
+        n, m = matrix.shape
+        if max(len(x) / n, len(y) / m) > FEW:
             return self
+
         chosen = np.unique(np.concatenate([u, v]))
-        rows, columns = chosen[chosen >= 0].astype(np.intp), ~chosen[chosen < 0].astype(np.intp)
+        rows = chosen[chosen >= 0].astype(np.intp)
+        negative = chosen[chosen < 0].astype(np.intp)
+        columns = ~negative[::-1]
         if are_columns(u) == are_columns(v):
-            only = columns[::-1] if are_columns(u) else rows
+            only = columns if are_columns(u) else rows
             block = np.ascontiguousarray(matrix[np.ix_(only, only)])
             return replace(self, costs=block, of_rows=block, of_columns=block, chosen=chosen)
-        block = self.costs[np.ix_(rows, columns[::-1])]
+        block = self.costs[np.ix_(rows, columns)]
         return replace(self, costs=block, of_rows=None, of_columns=None, chosen=chosen)
+
+    def _labels(self, points: Floats) -> Floats:
+        return self.embedded(points, points[0])
 
     def kind(self, per_cost: float) -> tuple[float, Table]:
         """The matrix and the factor."""
@@ -135,8 +148,10 @@ class MatrixCost(Cost):
 
     def block(self, x: Floats, y: Floats) -> Floats:
         """(n, m) costs between the points of rows and columns, in any order."""
-        x, y = self.embedded(x, x[0]), self.embedded(y, y[0])
-        costs: Floats = self.kind(1.0)[1].given(x, 0, len(x), y).costs
+        u = self._labels(x)
+        v = self._labels(y)
+        (_, table) = self.kind(1.0)
+        costs: Floats = table.given(u, 0, len(u), v).costs
         return costs
 
     def diameter(self, source: Cloud, target: Cloud) -> float:
@@ -151,4 +166,5 @@ class MatrixCost(Cost):
 def _sample(size: int) -> Indices:
     """At most SAMPLE indices, from evenly spaced places."""
     count = min(SAMPLE, size)
-    return (2 * np.arange(count) + 1) * size // (2 * count)
+    middles = 2 * np.arange(count) + 1
+    return middles * size // (2 * count)

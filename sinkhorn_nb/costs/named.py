@@ -29,7 +29,9 @@ def cost_of(p: float = 2, cost: Any = None) -> Cost:
             raise TypeError(
                 f"p: expected no exponent beside cost={cost!r}, got {p!r}; pass p or cost"
             )
-        return _given(cost) if not isinstance(cost, str) else NAMED[_known(cost)]
+        if isinstance(cost, str):
+            return NAMED[validation.choice("cost", cost, tuple(NAMED))]
+        return _given(cost)
     if exponent < 1:
         raise ValueError(
             f"p: expected an exponent of at least 1 in the cost |x - y|^p / p, got {p!r}; pass p=1 "
@@ -38,12 +40,9 @@ def cost_of(p: float = 2, cost: Any = None) -> Cost:
     return SQUARED_EUCLIDEAN if exponent == 2 else PowerOfDistance(exponent)
 
 
-def _known(name: str) -> str:
-    return validation.choice("cost", name, tuple(NAMED))
-
-
 def _given(cost: Any) -> Cost:
-    functions = cost if isinstance(cost, tuple) and len(cost) == 2 else (cost,)
+    is_pair = isinstance(cost, tuple) and len(cost) == 2
+    functions = cost if is_pair else (cost,)
     if not all(map(is_compiled, functions)):
         raise TypeError(
             f"cost: expected one of {', '.join(map(repr, NAMED))}, a function c(xi, yj) compiled "

@@ -65,7 +65,8 @@ class RadialSlopes:
     def change(self, dx: Floats, dy: Floats) -> Floats:
         """(d, n, m) changes of the derivatives."""
         moves = differences(dx, dy)
-        return self.slope * moves + self.bend * self._approach(moves) * self.differences
+        turns = self.bend * self._approach(moves)
+        return self.slope * moves + turns * self.differences
 
     def kinks(self, dx: Floats, dy: Floats) -> Booleans:
         """(n, m) rough pairs whose points move apart."""
@@ -86,7 +87,8 @@ class CitySlopes:
 
     def along(self, dx: Floats, dy: Floats) -> Floats:
         """(n, m) changes of the cost."""
-        changes: Floats = np.einsum("kij,kij->ij", self.on_x, differences(dx, dy))
+        moves = differences(dx, dy)
+        changes: Floats = np.einsum("kij,kij->ij", self.on_x, moves)
         return changes
 
     def change(self, dx: Floats, dy: Floats) -> Floats:
@@ -95,7 +97,8 @@ class CitySlopes:
 
     def kinks(self, dx: Floats, dy: Floats) -> Booleans:
         """(n, m) pairs that part in a coordinate in which they agree."""
-        kinks: Booleans = ((self.on_x == 0) & (differences(dx, dy) != 0)).any(axis=0)
+        parting = differences(dx, dy) != 0
+        kinks: Booleans = ((self.on_x == 0) & parting).any(axis=0)
         return kinks
 
 
@@ -132,7 +135,8 @@ def power_slopes(x: Floats, y: Floats, p: float) -> RadialSlopes:
     s, are_equal = _squares(apart)
     slope = 1 / np.sqrt(s) if p == 1 else s ** (p / 2 - 1)  # a power takes 20 times as long
     slope[are_equal] = 0.0
-    return RadialSlopes(apart, slope, (p - 2) * slope / s, are_equal & (p < 2))
+    bend = (p - 2) * slope / s
+    return RadialSlopes(apart, slope, bend, are_equal & (p < 2))
 
 
 def arc_slopes(u: Floats, v: Floats) -> RadialSlopes:
@@ -143,7 +147,8 @@ def arc_slopes(u: Floats, v: Floats) -> RadialSlopes:
     are_rough = are_equal | (product <= 0)
     product = np.where(are_rough, 1.0, product)
     slope = np.where(are_rough, 0.0, 1 / np.sqrt(product))
-    return RadialSlopes(apart, slope, -(1 - s / 2) * slope / product, are_rough)
+    bend = -(1 - s / 2) * slope / product
+    return RadialSlopes(apart, slope, bend, are_rough)
 
 
 def _squares(apart: Floats) -> tuple[Floats, Booleans]:

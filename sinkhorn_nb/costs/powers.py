@@ -52,12 +52,14 @@ class PowerOfDistance(Cost):
 
     def kind(self, per_cost: float) -> tuple[float, Distance | Power]:
         """The scale at which the cost times a factor is |x - y|^p, and the kind."""
-        scale = float((per_cost / self.p) ** (1 / self.p))
-        return scale, Distance() if self.p == 1 else Power(self.p / 2)
+        p = self.p
+        scale = float((per_cost / p) ** (1 / p))
+        return scale, Distance() if p == 1 else Power(p / 2)
 
     def block(self, x: Floats, y: Floats) -> Floats:
         """(n, m) costs between the rows of two arrays of points, from their differences."""
-        distances = np.linalg.norm(x[:, None, :] - y[None, :, :], axis=2)
+        apart = x[:, None, :] - y[None, :, :]
+        distances = np.linalg.norm(apart, axis=2)
         costs: Floats = distances**self.p / self.p
         return costs
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..common.array_types import Floats
-from .base import Cloud, Cost
+from .base import Cloud, Cost, joint_box
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,8 @@ class SquaredEuclidean(Cost):
 
     def diameter(self, source: Cloud, target: Cloud) -> float:
         """The diagonal of the bounding box of the two clouds."""
-        low = np.minimum(source.box[0], target.box[0])
-        high = np.maximum(source.box[1], target.box[1])
-        # Math.dist does not overflow when it squares lengths
+        low, high = joint_box(source, target)
+        # math.dist does not overflow when it squares lengths
         return math.dist(low.tolist(), high.tolist())
 
     def bound(self, diameter: float) -> float:

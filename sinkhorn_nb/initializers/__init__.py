@@ -79,4 +79,5 @@ def _is_divergence(init: object) -> TypeGuard[Divergence]:
     """Tell whether an object is a divergence, whose class lies above this layer, by its three
     solutions.
     """
-    return all(isinstance(getattr(init, name, None), Solution) for name in ("xy", "xx", "yy"))
+    parts = [getattr(init, name, None) for name in ("xy", "xx", "yy")]
+    return all(isinstance(part, Solution) for part in parts)

@@ -30,8 +30,7 @@ class Annealed(Initializer):
         """Compute the start; it takes a few passes for each halving of the blur."""
         if problem.is_self or problem.blur >= WARM_BLUR * problem.diameter:
             return Zeros()(problem, solver)
-        warmer = problem.between(
-            problem.source, problem.target, problem.cost.eps(2.0) * problem.eps
-        )
+        eps = problem.cost.eps(2.0) * problem.eps
+        warmer = problem.between(problem.source, problem.target, eps)
         solution = sketch(solver, warmer, self, TOL, MAX_ITER)
         return Start(solution.iterate.f, solution.iterate.g)

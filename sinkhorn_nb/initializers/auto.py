@@ -58,9 +58,11 @@ class Auto(Initializer):
 def _candidates(problem: Problem) -> Iterator[Initializer]:
     d = problem.source.dimension
     n = min(len(problem.source), len(problem.target))
-    yield Sorting() if d == 1 and Sorting().serves(problem) else Coarse()
+    is_on_line = d == 1 and Sorting().serves(problem)
+    yield Sorting() if is_on_line else Coarse()
     yield Zeros()
-    if d <= max(AXES, AXES_PER_POINT * n) and Gaussian().serves(problem):
+    most_axes = max(AXES, AXES_PER_POINT * n)
+    if d <= most_axes and Gaussian().serves(problem):
         yield Gaussian()
 
 
@@ -70,20 +72,21 @@ class _Sample:
     """
 
     def __init__(self, problem: Problem, solver: Sinkhorn) -> None:
-        self._rows, x = strata(problem.source.partition)
-        _, y = strata(problem.target.partition)
-        probabilities = x.partition.probabilities, y.partition.probabilities
-        self._source = x.partition
-        self._dual = Dual(*probabilities, problem.eps, problem.marginals)
-        dtype = problem.rough_dtype
-        self._kernel = problem.kernel_between(y.partition, x.partition, dtype, solver.backend)
+        self._rows, source = strata(problem.source.partition)
+        _, target = strata(problem.target.partition)
+        x = source.partition
+        y = target.partition
+        self._source = x
+        self._dual = Dual(x.probabilities, y.probabilities, problem.eps, problem.marginals)
+        self._kernel = problem.kernel_between(y, x, problem.rough_dtype, solver.backend)
 
     def semi_dual(self, start: Start) -> float:
         """The semi-dual value of f between the samples, in units of cost."""
         if not start.is_finite:
             return -np.inf
         f = self._source.sort(start.f[self._rows])
-        return self._dual.semi_dual(f, self._kernel.softmin(f))
+        softmin = self._kernel.softmin(f)
+        return self._dual.semi_dual(f, softmin)
 
 
 def strata(partition: Partition) -> tuple[Indices, Measure]:
@@ -94,6 +97,5 @@ def strata(partition: Partition) -> tuple[Indices, Measure]:
     count = max(1, min(SAMPLE, int(SHARE * n)))
     bounds = np.arange(count + 1) * n // count
     rows = (bounds[:-1] + bounds[1:]) // 2
-    return rows, Measure(
-        partition.points[rows], np.add.reduceat(partition.probabilities, bounds[:-1])
-    )
+    masses = np.add.reduceat(partition.probabilities, bounds[:-1])
+    return rows, Measure(partition.points[rows], masses)

@@ -26,11 +26,15 @@ class Start(NamedTuple):
     @property
     def is_finite(self) -> bool:
         """Whether all potentials are finite; far outliers may leave the range of float32."""
-        return bool(np.isfinite(self.f).all() and np.isfinite(self.g).all())
+        f_is_finite = np.isfinite(self.f).all()
+        g_is_finite = np.isfinite(self.g).all()
+        return bool(f_is_finite and g_is_finite)
 
     def or_zeros(self) -> Start:
         """The start or, unless it is finite, zeros."""
-        return self if self.is_finite else Start(np.zeros_like(self.f), np.zeros_like(self.g))
+        if self.is_finite:
+            return self
+        return Start(np.zeros_like(self.f), np.zeros_like(self.g))
 
 
 class Initializer(ABC):
@@ -81,4 +85,5 @@ def extended(solution: Solution, partition: Partition, backend: str) -> Floats:
     problem = solution.problem
     known = problem.reduced.target.partition
     kernel = problem.kernel_between(partition, known, problem.rough_dtype, backend)
-    return problem.reduced.dual().damped_rows(kernel.softmin(solution.iterate.g))
+    softmin = kernel.softmin(solution.iterate.g)
+    return problem.reduced.dual().damped_rows(softmin)

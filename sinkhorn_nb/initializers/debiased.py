@@ -56,31 +56,36 @@ class Debiased(Initializer):
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start, after passes over sampled rows and columns."""
-        source, target = problem.source.partition, problem.target.partition
-        means = [side.probabilities @ side.points for side in (source, target)]
-        shift = means[1] - means[0]
+        source = problem.source.partition
+        target = problem.target.partition
+        source_mean = source.probabilities @ source.points
+        target_mean = target.probabilities @ target.points
+        shift = target_mean - source_mean
         if problem.cost != SQUARED_EUCLIDEAN:  # translations have no simple potentials
             shift = np.zeros(len(shift))
         # Twice the divergence is at least as large as the squared shift
-        if not problem.marginals.are_exact or shift @ shift > problem.eps:
+        squared = shift @ shift
+        if not problem.marginals.are_exact or squared > problem.eps:
             return self.otherwise(problem, solver)
-        f = self.f - (source.points - means[0]) @ shift + shift @ shift / 4
-        g = self.g + (target.points - means[1]) @ shift + shift @ shift / 4
+
+        f = self.f - (source.points - source_mean) @ shift + squared / 4
+        g = self.g + (target.points - target_mean) @ shift + squared / 4
         if isinstance(problem.source, GridMeasure):
             return self._between_grids(problem, solver, f, g)
         backend = solver.backend
-        is_near = _is_near(problem, source, f, target, g, backend) and _is_near(
-            problem, target, g, source, f, backend
-        )
-        return Start(f, g) if is_near else self.otherwise(problem, solver)
+        for side in (source, f, target, g), (target, g, source, f):
+            if not _is_near(problem, *side, backend):
+                return self.otherwise(problem, solver)
+        return Start(f, g)
 
     def _between_grids(self, problem: Problem, solver: Sinkhorn, f: Floats, g: Floats) -> Start:
         kernel = problem.kernel("float64", solver.backend)
         dual = problem.dual()
-        iterate = Iterate(f, g, *kernel.log_sums(f, g))
-        sides = (dual.a, iterate.log_rows), (dual.b, iterate.log_columns)
-        largest = max(np.abs(logs[masses > 0]).max() for masses, logs in sides)
-        is_near = dual.error(iterate) <= NEAR and largest <= LARGEST_LOG
+        log_rows, log_columns = kernel.log_sums(f, g)
+        iterate = Iterate(f, g, log_rows, log_columns)
+        of_rows = np.abs(log_rows[dual.a > 0]).max()
+        of_columns = np.abs(log_columns[dual.b > 0]).max()
+        is_near = dual.error(iterate) <= NEAR and max(of_rows, of_columns) <= LARGEST_LOG
         return Start(f, g) if is_near else self.otherwise(problem, solver)
 
 
@@ -88,8 +93,11 @@ def _is_near(
     problem: Problem, x: Partition, f: Floats, y: Partition, g: Floats, backend: str
 ) -> bool:
     """Tell whether the marginals of a sample of rows are nearly exact."""
-    rows, sample = strata(x)
-    kernel = problem.kernel_between(sample.partition, y, problem.rough_dtype, backend)
-    log_sums = kernel.log_row_sums(sample.partition.sort(f[rows]), g)
-    error = sample.partition.probabilities @ np.abs(np.expm1(np.minimum(log_sums, LARGEST_LOG)))
-    return bool(error <= NEAR and np.abs(log_sums).max() <= LARGEST_LOG)
+    rows, measure = strata(x)
+    sample = measure.partition
+    kernel = problem.kernel_between(sample, y, problem.rough_dtype, backend)
+    log_sums = kernel.log_row_sums(sample.sort(f[rows]), g)
+    missing = np.expm1(np.minimum(log_sums, LARGEST_LOG))
+    error = sample.probabilities @ np.abs(missing)
+    largest = np.abs(log_sums).max()
+    return bool(error <= NEAR and largest <= LARGEST_LOG)

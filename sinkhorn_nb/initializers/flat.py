@@ -28,9 +28,13 @@ class Flat(Initializer):
         largest = problem.cost.bound(problem.diameter)
         eps = min(problem.eps, HOT * largest)  # at a higher one, squares may vanish
         kernel = problem.kernel("float64", solver.backend, eps)
-        sides = np.zeros(len(problem.source)), np.zeros(len(problem.target))
-        f = kernel.costs(*sides)
-        g = f if problem.is_self else kernel.T.costs(*sides[::-1])
-        level = float(problem.source.partition.probabilities @ f) / 2
-        f = f - level
-        return Start(f, f if problem.is_self else g - level)
+        no_f = np.zeros(len(problem.source))
+        no_g = np.zeros(len(problem.target))
+        f = kernel.costs(no_f, no_g)
+        a = problem.source.partition.probabilities
+        level = float(a @ f) / 2
+        if problem.is_self:
+            f = f - level
+            return Start(f, f)
+        g = kernel.T.costs(no_g, no_f)
+        return Start(f - level, g - level)

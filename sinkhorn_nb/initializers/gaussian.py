@@ -64,24 +64,33 @@ class Gaussian(Initializer):
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start, without a pass."""
+        eps = problem.eps
         with single_threaded_blas():  # the same bits on any number of free threads
             source = _Moments(problem.source.partition, problem.blur)
-            target = source if problem.is_self else _Moments(problem.target.partition, problem.blur)
+            target = source
+            if not problem.is_self:
+                target = _Moments(problem.target.partition, problem.blur)
             # S1 = R1'R1 and S2 = R2'R2: with R1 R2' = U diag(s) V', M = R2'V diag(q) V'R2 needs no
             # inverse, and with R1 and U it is the matrix of the transposed problem.
             U, s, Vt = np.linalg.svd(source.root @ target.root.T)
-            f = problem.eps * self._potential(source, target, Vt.T, s)
-            g = f if problem.is_self else problem.eps * self._potential(target, source, U, s)
+            f = eps * self._potential(source, target, Vt.T, s)
+            if problem.is_self:
+                return Start(f, f)
+            g = eps * self._potential(target, source, U, s)
         return Start(f, g)
 
     def _potential(self, here: _Moments, there: _Moments, axes: Floats, s: Floats) -> Floats:
         """(|u|^2 - u'Mu) / 2 + <u, m1 - m2> at u = x - m1, plus half of the constant of f + g."""
+        u = here.points
+        n_missing = len(axes) - len(s)
+        shares = self._shares(np.pad(s, (0, n_missing)))
+        coordinates = u @ (there.root.T @ axes)
+        mapped = coordinates**2 @ shares
+        quadratic = ((u**2).sum(axis=1) - mapped) / 2
+
         shift = (here.mean - there.mean) / here.blur
-        mapped = (here.points @ (there.root.T @ axes)) ** 2 @ self._shares(
-            np.pad(s, (0, len(axes) - len(s)))
-        )
-        quadratic = ((here.points**2).sum(axis=1) - mapped) / 2
-        return quadratic + here.points @ shift + (shift @ shift + self._log_det(s)) / 4
+        constant = (shift @ shift + self._log_det(s)) / 4
+        return quadratic + u @ shift + constant
 
     def _shares(self, s: Floats) -> Floats:
         """The q of M with s^2 q^2 + q = 1; in the unregularized limit s q = 1 for s > 0, and q = 0
@@ -89,14 +98,19 @@ class Gaussian(Initializer):
         """
         if self.entropic:
             return 1 / (np.hypot(s, 0.5) + 0.5)
-        significant = s > s.max() * len(s) * np.finfo(float).eps
+        rounding = s.max() * len(s) * np.finfo(float).eps
+        significant = s > rounding
         return significant / np.where(significant, s, 1.0)
 
     def _log_det(self, s: Floats) -> float:
         """log det(I + M S1), accurate for small s too; times eps it vanishes in the unregularized
         limit.
         """
-        return np.log1p(s * (s / (np.hypot(s, 0.5) + 0.5))).sum() if self.entropic else 0.0
+        if not self.entropic:
+            return 0.0
+        root = np.hypot(s, 0.5) + 0.5
+        logs = np.log1p(s * (s / root))
+        return float(logs.sum())
 
 
 class _Moments:
@@ -106,5 +120,6 @@ class _Moments:
         self.blur = blur
         self.mean = partition.probabilities @ partition.points
         self.points = (partition.points - self.mean) / blur
-        scaled = np.sqrt(partition.probabilities)[:, None] * self.points
+        roots = np.sqrt(partition.probabilities)
+        scaled = roots[:, None] * self.points
         self.root: Floats = np.linalg.qr(scaled, mode="r")  # type: ignore[assignment]  # typed as if with Q

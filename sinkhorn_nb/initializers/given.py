@@ -38,9 +38,8 @@ class Potentials(Settings, Initializer):
 
     def __post_init__(self) -> None:
         for name in ("f", "g"):
-            object.__setattr__(
-                self, name, validation.potential(f"init: {name}", getattr(self, name))
-            )
+            checked = validation.potential(f"init: {name}", getattr(self, name))
+            object.__setattr__(self, name, checked)
 
     @property
     def T(self) -> Potentials:
@@ -53,9 +52,9 @@ class Potentials(Settings, Initializer):
             return Coarse()
         source, target = problem.source, problem.target
         scaling = problem.scaling
-        f = source.collapse(_per_row("init: f", self.f, source)) + scaling.of_f
-        g = target.collapse(_per_row("init: g", self.g, target)) + scaling.of_g
-        return Sorted(f, g)
+        f = source.collapse(_per_row("init: f", self.f, source))
+        g = target.collapse(_per_row("init: g", self.g, target))
+        return Sorted(f + scaling.of_f, g + scaling.of_g)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Return the potentials, without a pass over the pairs."""
@@ -126,7 +125,9 @@ class Warm(Settings, Initializer):
             return Coarse()
         x = Track.of(known.source, problem.source)
         if problem.is_self:
-            f = None if x is None else of_self(x, self.solution, problem.source, problem.eps)
+            f = None
+            if x is not None:
+                f = of_self(x, self.solution, problem.source, problem.eps)
             return Extended(self.solution, f, f)
         y = Track.of(known.target, problem.target)
         f = None if x is None else x.carried(self.solution)
@@ -159,27 +160,32 @@ class Extended(Initializer):
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; each extension is a pass between new and old points."""
-        f = _at(self.solution, self.f, problem.source, solver.backend)
+        backend = solver.backend
+        f = _at(self.solution, self.f, problem.source, backend)
         if problem.is_self:
             return Start(f, f)
-        return Start(f, _at(self.solution.T, self.g, problem.target, solver.backend))
+        g = _at(self.solution.T, self.g, problem.target, backend)
+        return Start(f, g)
 
 
 def by_index(known: Solution, problem: Problem) -> Initializer:
     """The start of a reduced problem between indices; each index keeps its potential."""
-    sizes = len(problem.source), len(problem.target)
+    n = len(problem.source)
+    m = len(problem.target)
     old = known.problem
-    if old.has_points or (len(old.source), len(old.target)) != sizes:
+    old_sizes = len(old.source), len(old.target)
+    if old.has_points or old_sizes != (n, m):
         raise ValueError(
-            f"init: solution: expected a solution for a {sizes[0]} x {sizes[1]} matrix of costs, "
+            f"init: solution: expected a solution for a {n} x {m} matrix of costs, "
             f'got {old!r}; pass init="auto", or potentials (f, g)'
         )
     if old.is_self != problem.is_self:
         return Coarse()
+    (f, g) = known.on_host.f, known.on_host.g
     if problem.is_self:
-        f = problem.source.collapse(known.on_host.f) + problem.scaling.of_f
-        return Sorted(f, f)
-    return Potentials(known.on_host.f, known.on_host.g).reduced(problem)
+        own = problem.source.collapse(f) + problem.scaling.of_f
+        return Sorted(own, own)
+    return Potentials(f, g).reduced(problem)
 
 
 def _at(solution: Solution, f: Floats | None, measure: Measure, backend: str) -> Floats:

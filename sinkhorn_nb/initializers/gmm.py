@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .. import validation
-from ..common.array_types import Floats
+from ..common.array_types import Floats, Pair
 from ..common.representation import Settings
 from ..costs import SQUARED_EUCLIDEAN
 from ..kernels.point_cloud import GibbsKernel
@@ -97,16 +97,21 @@ class GMM(Settings, Initializer):
         """Compute the start in a small share of a pass, unless there are nearly as many components
         as points.
         """
-        is_self, eps = problem.is_self, problem.eps
+        is_self = problem.is_self
+        eps = problem.eps
         source = self._components(problem.source, None if is_self else self.source, "source")
-        target = source if is_self else self._components(problem.target, self.target, "target")
+        target = source
+        if not is_self:
+            target = self._components(problem.target, self.target, "target")
         between = _between(source, target, eps, solver)
 
-        f = self._read_out(problem.source.partition, source, target, between, eps)
+        x = problem.source.partition
+        f = self._read_out(x, source, target, between, eps)
         if is_self:
             return Start(f, f)
-        between = between[::-1]
-        return Start(f, self._read_out(problem.target.partition, target, source, between, eps))
+        y = problem.target.partition
+        g = self._read_out(y, target, source, between[::-1], eps)
+        return Start(f, g)
 
     def _components(self, measure: Measure, mixture: Any, name: str) -> Components:
         if mixture is None:
@@ -120,7 +125,7 @@ class GMM(Settings, Initializer):
         partition: Partition,
         here: Components,
         there: Components,
-        between: tuple[Floats, Floats],
+        between: Pair,
         eps: float,
     ) -> Floats:
         """f at the points of a partition, from the (f, g) of the components of both sides."""
@@ -129,26 +134,38 @@ class GMM(Settings, Initializer):
             return here.posteriors(partition.points) @ f
         means = Measure(there.means, there.weights).partition
         kernel = GibbsKernel(partition, means, eps, "float64", "cpu")  # too few pairs for a device
-        return kernel.softmin(means.sort(g - there.traces / 2))
+        potential = means.sort(g - there.traces / 2)
+        return kernel.softmin(potential)
 
 
-def _between(
-    source: Components, target: Components, eps: float, solver: Sinkhorn
-) -> tuple[Floats, Floats]:
+def _between(source: Components, target: Components, eps: float, solver: Sinkhorn) -> Pair:
     """Potentials of the problem between the components.
 
     The costs are |m_k - m_l|^2 / 2 + (tr S_k + tr S_l) / 2 - F_kl. Like any matrix, F = p q' for
     some p_k, q_l. Up to terms that depend on k or l alone, these are the costs between the points
     (m_k, p_k) and (m_l, q_l), for which the solver is made. The terms go into the potentials.
     """
-    U, s, Vt = np.linalg.svd(source.fidelities(target), full_matrices=False)
-    sides = (source, U * np.sqrt(s)), (target, Vt.T * np.sqrt(s))
-    mine, theirs = (Measure(np.hstack([c.means, p]), c.weights) for c, p in sides)
-    problem = Problem(mine, theirs, eps)
+    fidelities = source.fidelities(target)
+    U, s, Vt = np.linalg.svd(fidelities, full_matrices=False)
+    roots = np.sqrt(s)
+    p = U * roots
+    q = Vt.T * roots
+    problem = Problem(_with_coordinates(source, p), _with_coordinates(target, q), eps)
     solution = sketch(solver, problem, Coarse(), TOL, MAX_ITER, "float64")
-    own = [(c.traces - (p**2).sum(axis=1)) / 2 for c, p in sides]
-    f = solution.f + own[0]
-    g = solution.g + own[1]
+    f = solution.f + _own_costs(source, p)
+    g = solution.g + _own_costs(target, q)
     if source is target:
         f = g = (f + g) / 2
     return f, g
+
+
+def _with_coordinates(components: Components, p: Floats) -> Measure:
+    """The measure of the points (m_k, p_k)."""
+    points = np.hstack([components.means, p])
+    return Measure(points, components.weights)
+
+
+def _own_costs(components: Components, p: Floats) -> Floats:
+    """The terms of the costs that depend on one component alone: (tr S_k - |p_k|^2) / 2."""
+    squares = (p**2).sum(axis=1)
+    return (components.traces - squares) / 2

@@ -31,16 +31,21 @@ def fit(partition: Partition, n_components: int, covariance_type: str, random_st
     from sklearn.mixture import GaussianMixture
 
     carriers = partition.probabilities > 0
-    points, weights = partition.points[carriers], partition.probabilities[carriers]
+    points = partition.points[carriers]
+    weights = partition.probabilities[carriers]
     mean = weights @ points
     points = points - mean
-    scale = np.sqrt(weights @ (points**2).mean(axis=1)) or NOTHING
+    variance = weights @ (points**2).mean(axis=1)
+    scale = np.sqrt(variance) or NOTHING
     points /= scale
-    n_components = min(n_components, len(np.unique(points, axis=0)))
+
+    n_different = len(np.unique(points, axis=0))
+    n_components = min(n_components, n_different)
     centers, _ = kmeans_plusplus(
         points, n_components, sample_weight=weights, random_state=random_state
     )
-    shares = np.eye(n_components)[cKDTree(centers).query(points)[1]]
+    _, nearest = cKDTree(centers).query(points)
+    shares = np.eye(n_components)[nearest]
     mixture = GaussianMixture(n_components, covariance_type=covariance_type)
     improve(mixture, points, weights, shares)
     mixture.means_ = mean + scale * mixture.means_
@@ -58,12 +63,14 @@ def improve(
     max_iter: int = MAX_ITER,
 ) -> None:
     """Run expectation maximization from (n, K) shares of the points in the components."""
-    n_steps, moved = 0, 1.0
+    n_steps = 0
+    moved = 1.0
     while moved > tol and n_steps < max_iter:
         maximize(mixture, points, weights[:, None] * shares)
         before = shares
         shares = mixture.predict_proba(points)
-        moved = weights @ np.abs(shares - before).sum(axis=1) / 2
+        changes = np.abs(shares - before).sum(axis=1)
+        moved = weights @ changes / 2
         n_steps += 1
         count_pairs(shares.size)
 
@@ -73,39 +80,44 @@ def maximize(mixture: Any, points: Floats, masses: Floats) -> None:
     with sum 1.
     """
     totals = masses.sum(axis=0) + np.finfo(float).tiny
+    shares = (masses / totals).T
     mixture.weights_ = totals / totals.sum()
-    mixture.means_ = (masses / totals).T @ points
+    mixture.means_ = shares @ points
     kind = mixture.covariance_type
-    identity = np.eye(points.shape[1])
-    moments = _variances if kind in ("diag", "spherical") else _covariances
-    each = [
-        moments(points - m, w) for m, w in zip(mixture.means_, (masses / totals).T, strict=True)
-    ]
-    # In the unit of each component if that is larger: next to an outlier's variance the others
-    # would be rounding.
-    sizes = [
-        max(1.0, (np.trace(m) if moments is _covariances else m.sum()) / points.shape[1])
-        for m in each
-    ]
-    unit = identity if moments is _covariances else 1.0
+    is_diagonal = kind in ("diag", "spherical")
+    moments = _variances if is_diagonal else _covariances
     spreads = np.stack(
-        [m + REGULARIZATION * size * unit for m, size in zip(each, sizes, strict=True)]
+        [moments(points - mean, w) for mean, w in zip(mixture.means_, shares, strict=True)]
     )
     if kind == "tied":
         spreads = np.tensordot(mixture.weights_, spreads, 1)
     mixture.covariances_ = spreads.mean(axis=1) if kind == "spherical" else spreads
-    if moments is _covariances:
-        mixture.precisions_cholesky_ = np.linalg.inv(np.linalg.cholesky(spreads)).swapaxes(-1, -2)
-    else:
+    if is_diagonal:
         mixture.precisions_cholesky_ = 1 / np.sqrt(mixture.covariances_)
+    else:
+        roots = np.linalg.cholesky(spreads)
+        mixture.precisions_cholesky_ = np.linalg.inv(roots).swapaxes(-1, -2)
 
 
 def _covariances(points: Floats, weights: Floats) -> Floats:
-    return (weights[:, None] * points).T @ points
+    """The regularized covariance matrix of points with mean 0."""
+    d = points.shape[1]
+    moments = (weights[:, None] * points).T @ points
+    return moments + _added(np.trace(moments) / d) * np.eye(d)
 
 
 def _variances(points: Floats, weights: Floats) -> Floats:
-    return weights @ points**2
+    """The regularized variances along the axes of points with mean 0."""
+    d = points.shape[1]
+    moments = weights @ points**2
+    return moments + _added(moments.sum() / d)
+
+
+def _added(variance: float) -> float:
+    """The variance added to a component, in its own unit if that is larger than that of all points:
+    next to an outlier's variance the others would be rounding.
+    """
+    return REGULARIZATION * max(1.0, variance)
 
 
 class Components:
@@ -120,7 +132,8 @@ class Components:
         self.is_diagonal = mixture.covariance_type in ("diag", "spherical")
         if self.is_diagonal:
             variances = covariances.reshape(size, -1)
-            self._deviations = np.sqrt(np.broadcast_to(variances, (size, d)))
+            along_axes = np.broadcast_to(variances, (size, d))
+            self._deviations = np.sqrt(along_axes)
             self.traces = (self._deviations**2).sum(axis=1)
         else:
             self._covariances = np.broadcast_to(covariances, (size, d, d))
@@ -142,13 +155,18 @@ class Components:
         """
         if self.is_diagonal and others.is_diagonal:
             return self._deviations @ others._deviations.T
-        roots, other_roots = self._roots(), others._roots()
-        return np.array(
-            [[np.linalg.svd(R.T @ L, compute_uv=False).sum() for L in other_roots] for R in roots]
-        )
+        other_roots = others._roots()
+        fidelities = [[_fidelity(R, L) for L in other_roots] for R in self._roots()]
+        return np.array(fidelities)
 
     def _roots(self) -> Sequence[Floats] | Floats:
         """L with S = L L', one per component."""
         if self.is_diagonal:
             return [np.diag(deviations) for deviations in self._deviations]
         return np.linalg.cholesky(self._covariances)
+
+
+def _fidelity(R: Floats, L: Floats) -> float:
+    """tr ((R R')^(1/2) L L' (R R')^(1/2))^(1/2), the sum of the singular values of R'L."""
+    singular_values = np.linalg.svd(R.T @ L, compute_uv=False)
+    return float(singular_values.sum())

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..common.array_types import Floats
+from ..common.array_types import Floats, Pair
 from ..measures.measure import Measure
 from ..results.solution import Solution
 from .tracks import Track, variance
@@ -28,28 +28,37 @@ def of_self(track: Track, solution: Solution, measure: Measure, eps: float) -> F
     """
     f = track.carried(solution)
     n, d = track.after.shape
-    count = min(CLUSTERS, n // (POINTS_PER_PARAMETER * (d + 1)))
-    if not track.has_moved or count < 1 or eps > WIDE * variance(track.after, track.probabilities):
+    most = n // (POINTS_PER_PARAMETER * (d + 1))
+    count = min(CLUSTERS, most)
+    if not track.has_moved or count < 1:
         return f
+    if eps > WIDE * variance(track.after, track.probabilities):
+        return f
+
     bounds = measure.reduced.partition.clusters(count)
-    volumes = [_log_volume(track.before[i:j], track.after[i:j]) for i, j in pairwise(bounds)]
-    return f + eps / 2 * np.repeat(volumes, np.diff(bounds))
+    volumes = []
+    for i, j in pairwise(bounds):
+        volumes.append(_log_volume(track.before[i:j], track.after[i:j]))
+    per_point = np.repeat(volumes, np.diff(bounds))
+    return f + eps / 2 * per_point
 
 
 def _log_volume(before: Floats, after: Floats) -> float:
     """Logarithm of the change of volume under the linear map that fits the moves of some points."""
     before = before - before.mean(axis=0)
     after = after - after.mean(axis=0)
-    moves = np.linalg.lstsq(before, after - before, rcond=1e-6)[0]
-    return np.clip(np.linalg.slogdet(np.eye(len(moves)) + moves)[1], -LARGEST_LOG, LARGEST_LOG)
+    moves, *_ = np.linalg.lstsq(before, after - before, rcond=1e-6)
+    linear_map = np.eye(len(moves)) + moves
+    _, log_volume = np.linalg.slogdet(linear_map)
+    return np.clip(log_volume, -LARGEST_LOG, LARGEST_LOG)
 
 
-def translated(x: Track, f: Floats, y: Track, g: Floats) -> tuple[Floats, Floats]:
+def translated(x: Track, f: Floats, y: Track, g: Floats) -> Pair:
     """The potentials between two measures, which are exact if each measure has been translated."""
     return _moved(x, f, y, g, lambda points, move, potential: 0.0)
 
 
-def along_geodesic(x: Track, f: Floats, y: Track, g: Floats) -> tuple[Floats, Floats]:
+def along_geodesic(x: Track, f: Floats, y: Track, g: Floats) -> Pair:
     """The debiased potentials f_ab - f_aa and g_ab - g_bb between two measures.
 
     Without regularization they are exact if the points have gone some share of their way to the
@@ -60,8 +69,12 @@ def along_geodesic(x: Track, f: Floats, y: Track, g: Floats) -> tuple[Floats, Fl
 
 
 def _moved(
-    x: Track, f: Floats, y: Track, g: Floats, share: Callable[[Floats, Floats, Floats], float]
-) -> tuple[Floats, Floats]:
+    x: Track,
+    f: Floats,
+    y: Track,
+    g: Floats,
+    share: Callable[[Floats, Floats, Floats], float],
+) -> Pair:
     """Potentials between two measures, each of which has gone some share of the way to the other.
 
     Translations do not change the potentials between the centered measures, which have f + g = C on
@@ -72,14 +85,18 @@ def _moved(
     y_before, y_after, y_mean, new_y_mean = y.centered()
     f = f - _linear(x_before, x_mean - y_mean)
     g = g - _linear(y_before, y_mean - x_mean)
-    s = share(x_before, x_after - x_before, f)
-    t = share(y_before, y_after - y_before, g)
+
+    x_moves = x_after - x_before
+    y_moves = y_after - y_before
+    s = share(x_before, x_moves, f)
+    t = share(y_before, y_moves, g)
     rest = max(1 - s - t, 0.0)
-    f = rest * (f - _lost(x_after - x_before, s))
-    g = rest * (g - _lost(y_after - y_before, t))
-    return f + _linear(x_after, new_x_mean - new_y_mean), g + _linear(
-        y_after, new_y_mean - new_x_mean
-    )
+    f = rest * (f - _lost(x_moves, s))
+    g = rest * (g - _lost(y_moves, t))
+
+    f = f + _linear(x_after, new_x_mean - new_y_mean)
+    g = g + _linear(y_after, new_y_mean - new_x_mean)
+    return f, g
 
 
 def _linear(points: Floats, shift: Floats) -> Floats:
@@ -89,7 +106,9 @@ def _linear(points: Floats, shift: Floats) -> Floats:
 
 def _lost(moves: Floats, share: float) -> Floats | float:
     """share * C = |move|^2 / (2 share), where C is |move / share|^2 / 2."""
-    return (moves**2).sum(axis=1) / (2 * share) if share else 0.0
+    if share == 0:
+        return 0.0
+    return (moves**2).sum(axis=1) / (2 * share)
 
 
 def _share(points: Floats, moves: Floats, potential: Floats) -> float:
@@ -101,13 +120,16 @@ def _share(points: Floats, moves: Floats, potential: Floats) -> float:
     """
     steps = np.diff(points, axis=0)
     differences = np.diff(potential)
-    along = np.einsum("ik,ik->i", (moves[1:] + moves[:-1]) / 2, steps)
+    mean_moves = (moves[1:] + moves[:-1]) / 2
+    along = np.einsum("ik,ik->i", mean_moves, steps)
     squares = np.einsum("ik,ik->i", steps, steps)
     # Equal points may separate
-    weights = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
-    product, size, total = (
-        weights @ part for part in (along * differences, differences**2, along**2)
-    )
+    weights = np.zeros_like(squares)
+    np.divide(1.0, squares, out=weights, where=squares > 0)
+
+    product = weights @ (along * differences)
+    size = weights @ differences**2
+    total = weights @ along**2
     if not product**2 >= LEAST_FIT * size * total > 0:
         return 0.0
     return float(np.clip(-product / size, -1.0, 1.0))

@@ -43,15 +43,21 @@ class Pyramid(Initializer):
         if not axes:
             return Zeros()(problem, solver)
 
-        of_f, of_g = Halving(source.lattice, axes), Halving(target.lattice, axes)
-        eps = max(problem.eps, problem.cost.eps(LEAST_BLUR * of_f.pixel))
+        of_f = Halving(source.lattice, axes)
+        of_g = Halving(target.lattice, axes)
+        least = problem.cost.eps(LEAST_BLUR * of_f.pixel)
+        eps = max(problem.eps, least)
         coarse = problem.between(source.halved(axes), target.halved(axes), eps)
         solution = sketch(solver, coarse, self, solver.tol, MAX_ITER, "float64")
-        return Start(of_f.refined(solution.iterate.f), of_g.refined(solution.iterate.g))
+        f = of_f.refined(solution.iterate.f)
+        g = of_g.refined(solution.iterate.g)
+        return Start(f, g)
 
 
 def _half_of_softmin(problem: Problem, solver: Sinkhorn) -> Start:
     """T(0) / 2, nearly the self potential of a density that hardly changes within a blur."""
     kernel = problem.kernel("float64", solver.backend)
-    f = problem.dual().damped_rows(kernel.softmin(np.zeros(len(problem.source)))) / 2
+    zeros = np.zeros(len(problem.source))
+    softmin = kernel.softmin(zeros)
+    f = problem.dual().damped_rows(softmin) / 2
     return Start(f, f)

@@ -66,9 +66,10 @@ class Resumed(Settings, Initializer):
         if not problem.has_points:
             return _of_same_indices((self.xx, self.yy), problem)
         self._check(problem)
-        return Warm(min((self.xx, self.yy), key=lambda known: _distance(known, problem))).reduced(
-            problem
-        )
+        to_xx = _distance(self.xx, problem)
+        to_yy = _distance(self.yy, problem)
+        nearer = self.yy if to_yy < to_xx else self.xx
+        return Warm(nearer).reduced(problem)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start; it takes passes only if the points do not correspond to the earlier
@@ -93,8 +94,10 @@ class Resumed(Settings, Initializer):
         g = y.carried(self.xy.T) - y.carried(self.yy)
         if problem.cost == SQUARED_EUCLIDEAN:
             f, g = along_geodesic(x, f, y, g)
-        own_f = of_self(x, self.xx, problem.source, problem.eps) if xx is None else updated(xx)
-        own_g = of_self(y, self.yy, problem.target, problem.eps) if yy is None else updated(yy)
+
+        eps = problem.eps
+        own_f = of_self(x, self.xx, problem.source, eps) if xx is None else updated(xx)
+        own_g = of_self(y, self.yy, problem.target, eps) if yy is None else updated(yy)
         return Sorted(own_f + f, own_g + g)
 
     def _check(self, problem: Problem) -> None:
@@ -123,7 +126,8 @@ def _of_same_indices(candidates: tuple[Solution, ...], problem: Problem) -> Init
     """The start of a self problem between indices, from the self solution of the same side."""
     labels = problem.source.points[:, -1]
     for known in candidates:
-        if np.array_equal(known.problem.source.points[:, -1], labels):
+        its_labels = known.problem.source.points[:, -1]
+        if np.array_equal(its_labels, labels):
             return by_index(known, problem)
     return Coarse()
 
@@ -132,7 +136,10 @@ def _distance(known: Solution, problem: Problem) -> tuple[int, float]:
     """Order known measures by their mean square move to another; if rows do not correspond, by the
     means alone.
     """
-    track = Track.of(known.problem.source, problem.source)
+    old = known.problem.source
+    new = problem.source
+    track = Track.of(old, new)
     if track is not None:
         return 0, track.length
-    return 1, float(np.sum((known.problem.source.centroid - problem.source.centroid) ** 2))
+    shift = old.centroid - new.centroid
+    return 1, float(np.sum(shift**2))

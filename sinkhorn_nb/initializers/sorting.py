@@ -56,9 +56,14 @@ class Sorting(Initializer):
         exponent = problem.cost.exponent
         if problem.is_self:
             return Zeros()(problem, solver)
-        source, target = _Line(problem.source.partition), _Line(problem.target.partition)
+        source = _Line(problem.source.partition)
+        target = _Line(problem.target.partition)
         f, g = midpoint_dual(
-            source.points, source.probabilities, target.points, target.probabilities, exponent
+            source.points,
+            source.probabilities,
+            target.points,
+            target.probabilities,
+            exponent,
         )
         return Start(source.restore(f), target.restore(g))
 
@@ -101,14 +106,19 @@ class DualSort(Initializer):
             validation.uniform("init: DualSort", measure.weights, len(problem.source))
         if problem.is_self:
             return Zeros()(problem, solver)
-        source, target = _Line(problem.source.partition), _Line(problem.target.partition)
-        f: Floats = np.zeros(len(source.points))
+        source = _Line(problem.source.partition)
+        target = _Line(problem.target.partition)
+        n = len(source.points)
+        m = len(target.points)
+        f: Floats = np.zeros(n)
         for _ in range(self.n_sweeps):
             f = dual_sort_sweep(source.points, target.points, f, exponent)
-        count_pairs(self.n_sweeps * len(f) * len(target.points))
+        count_pairs(self.n_sweeps * n * m)
+
         f = source.restore(f)
         kernel = problem.kernel(problem.rough_dtype, solver.backend).T
-        g = problem.dual().T.damped_rows(kernel.softmin(f))
+        softmin = kernel.softmin(f)
+        g = problem.dual().T.damped_rows(softmin)
         return Start(f, g)
 
 

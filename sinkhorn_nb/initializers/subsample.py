@@ -77,22 +77,27 @@ class Subsample(Initializer):
         """Compute the start; clouds of at most 256 points, or `size`, start from a higher
         temperature, or from zero.
         """
-        n, m = len(problem.source), len(problem.target)
-        if min(n, m) <= max(LEAST, self.size or 0):
+        n_least = min(len(problem.source), len(problem.target))
+        if n_least <= max(LEAST, self.size or 0):
             return Annealed()(problem, solver)
+
+        x = problem.source.partition
+        y = problem.target.partition
         rng = np.random.default_rng(self.random_state)
-        source = draw(problem.source.partition, self.size or n // REDUCTION, rng)
-        target = (
-            source
-            if problem.is_self
-            else draw(problem.target.partition, self.size or m // REDUCTION, rng)
-        )
+        source = draw(x, self._count(x), rng)
+        target = source if problem.is_self else draw(y, self._count(y), rng)
+        sampled = problem.between(source, target)
         level = replace(self, size=None, random_state=rng)
-        solution = sketch(solver, problem.between(source, target), level, TOL, MAX_ITER)
-        f = extended(solution, problem.source.partition, solver.backend)
+        solution = sketch(solver, sampled, level, TOL, MAX_ITER)
+        f = extended(solution, x, solver.backend)
         if problem.is_self:
             return Start(f, f)
-        return Start(f, extended(solution.T, problem.target.partition, solver.backend))
+        g = extended(solution.T, y, solver.backend)
+        return Start(f, g)
+
+    def _count(self, partition: Partition) -> int:
+        """Number of points drawn from one side."""
+        return self.size or len(partition) // REDUCTION
 
 
 def draw(partition: Partition, count: int, rng: np.random.Generator) -> Measure:
@@ -100,13 +105,15 @@ def draw(partition: Partition, count: int, rng: np.random.Generator) -> Measure:
     mass of the run.
     """
     heavy = np.flatnonzero(partition.probabilities)
-    count = min(count, len(heavy))
-    bounds = np.arange(count + 1) * len(heavy) // count
-    sums = np.concatenate([[0.0], np.cumsum(partition.probabilities[heavy])])
+    probabilities = partition.probabilities[heavy]
+    n = len(heavy)
+    count = min(count, n)
+    bounds = np.arange(count + 1) * n // count
+    sums = np.concatenate([[0.0], np.cumsum(probabilities)])
     starts = sums[bounds]
-    drawn = np.searchsorted(
-        sums[1:], starts[:-1] + rng.uniform(size=count) * np.diff(starts), side="right"
-    )
-    drawn = np.clip(drawn, bounds[:-1], bounds[1:] - 1)  # in spite of rounding in the sums
-    masses = np.add.reduceat(partition.probabilities[heavy], bounds[:-1])
+    places = starts[:-1] + rng.uniform(size=count) * np.diff(starts)
+    drawn = np.searchsorted(sums[1:], places, side="right")
+    last = bounds[1:] - 1
+    drawn = np.clip(drawn, bounds[:-1], last)  # in spite of rounding in the sums
+    masses = np.add.reduceat(probabilities, bounds[:-1])
     return Measure(partition.points[heavy[drawn]], masses)

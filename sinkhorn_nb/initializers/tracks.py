@@ -49,19 +49,27 @@ class Track(NamedTuple):
     @property
     def length(self) -> float:
         """The mean squared length of the moves."""
-        return float(self.probabilities @ ((self.after - self.before) ** 2).sum(axis=1))
+        moves = self.after - self.before
+        squares = (moves**2).sum(axis=1)
+        return float(self.probabilities @ squares)
 
     def carried(self, solution: Solution) -> Floats:
         """The potential f of a solution at the points before the move, after the step that its
         errors imply.
         """
         f = updated(solution)
-        return f if self.measure is None else self.measure.collapse(solution._extension.at_rows(f))
+        if self.measure is None:
+            return f
+        per_row = solution._extension.at_rows(f)
+        return self.measure.collapse(per_row)
 
     def centered(self) -> tuple[Floats, Floats, Floats, Floats]:
         """The points before and after the move, relative to their means, and the two means."""
-        means = self.probabilities @ self.before, self.probabilities @ self.after
-        return self.before - means[0], self.after - means[1], *means
+        mean_before = self.probabilities @ self.before
+        mean_after = self.probabilities @ self.after
+        before = self.before - mean_before
+        after = self.after - mean_after
+        return before, after, mean_before, mean_after
 
 
 def updated(solution: Solution) -> Floats:
@@ -71,18 +79,24 @@ def updated(solution: Solution) -> Floats:
     if solution.problem.is_self:
         return dual.updated_rows(iterate, self_step(dual.rates[0]))
     rows, columns = dual.residuals(iterate)
-    is_next = dual.a @ np.abs(rows) >= dual.b @ np.abs(columns)
-    return dual.updated_rows(iterate) if is_next else iterate.f
+    on_rows = dual.a @ np.abs(rows)
+    on_columns = dual.b @ np.abs(columns)
+    return dual.updated_rows(iterate) if on_rows >= on_columns else iterate.f
 
 
 def variance(points: Floats, probabilities: Floats) -> float:
     """The mean squared distance from the mean."""
-    return float(probabilities @ ((points - probabilities @ points) ** 2).sum(axis=1))
+    centered = points - probabilities @ points
+    squares = (centered**2).sum(axis=1)
+    return float(probabilities @ squares)
 
 
 def have_same_rows(old: Measure, new: Measure) -> bool:
     """Tell whether the rows of two measures are the same points in other places."""
     if old.points.shape != new.points.shape:
         return False
-    before, after = (measure.points.astype(np.float64) for measure in (old, new))
-    return variance(after - before, new.probabilities) <= FAR * variance(before, new.probabilities)
+    before = old.points.astype(np.float64)
+    after = new.points.astype(np.float64)
+    of_moves = variance(after - before, new.probabilities)
+    of_points = variance(before, new.probabilities)
+    return of_moves <= FAR * of_points

@@ -21,4 +21,6 @@ class Zeros(Initializer):
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Return the start, without a pass."""
         f = np.zeros(len(problem.source))
-        return Start(f, f if problem.is_self else np.zeros(len(problem.target)))
+        if problem.is_self:
+            return Start(f, f)
+        return Start(f, np.zeros(len(problem.target)))
