@@ -65,12 +65,7 @@ class Normal(NamedTuple):
     @property
     def T(self) -> Normal:
         """The iterate of the transposed problem."""
-        return Normal(
-            self.iterate.T,
-            self.b,
-            self.a,
-            is_turned=not self.is_turned,
-        )
+        return Normal(self.iterate.T, self.b, self.a, is_turned=not self.is_turned)
 
 
 class Dual:
@@ -262,8 +257,7 @@ class Dual:
     def completed(self, iterate: Iterate, is_self: bool) -> Iterate:
         """The iterate with the best constant between its potentials."""
         if is_self:
-            (f, _, log_rows, _) = iterate
-            return Iterate(f, f, log_rows, log_rows)
+            return Iterate(iterate.f, iterate.f, iterate.log_rows, iterate.log_rows)
         f, g = self.balanced(iterate.f, iterate.g)
         return iterate._replace(f=f, g=g)
 

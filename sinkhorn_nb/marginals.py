@@ -144,8 +144,10 @@ class Marginals:
         x = self.source
         total = eps + (self.source + self.target)
         # Of the logs of the factors of both sides, in those of the source's and the target's mass
-        (xx, xy) = -y / total, (y + eps) / total
-        (yx, yy) = (x + eps) / total, -x / total
+        xx = -y / total
+        xy = (y + eps) / total
+        yx = (x + eps) / total
+        yy = -x / total
         return ScalingRates((1 + xx, xy), (x * xx, x * xy), (y * yx, y * yy))
 
     def _with_exact_source(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
@@ -159,7 +161,8 @@ class Marginals:
         return Scaling(source_mass, of_f, of_g, constant)
 
     def _with_two_prices(self, source_mass: float, target_mass: float, eps: float) -> Scaling:
-        (x, y) = self.source, self.target
+        x = self.source
+        y = self.target
         total = eps + (x + y)
         log_source = math.log(source_mass)
         log_target = math.log(target_mass)

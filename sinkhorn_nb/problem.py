@@ -50,7 +50,8 @@ class Problem(Represented):
         is_temperature = type(self.eps) is float and 0.0 < self.eps < math.inf
         if not is_temperature:
             validation.positive("eps", self.eps)
-        (source, target) = self.source, self.target
+        source = self.source
+        target = self.target
         if source is target:
             return
         validation.same_dimension("target", target.points, "source", source.points)
@@ -155,7 +156,8 @@ class Problem(Represented):
         """(n, d) and (m, d) points in which results are differentiated; (n, 0) and (m, 0) if there
         are none.
         """
-        (x, y) = self.source.points, self.target.points
+        x = self.source.points
+        y = self.target.points
         return (x, y) if self.has_points else (x[:, :0], y[:, :0])
 
     @cached_property

@@ -155,7 +155,8 @@ class CostSlopes:
         of = self._of
         system = of.system
         eps = of.problem.eps
-        (x, y) = of.x, of.y
+        x = of.x
+        y = of.y
         (df, dg) = tangents
         (dx, dy) = moves
         on_x = df - (x * dx).sum(axis=1)

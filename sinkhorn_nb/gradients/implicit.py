@@ -58,7 +58,8 @@ class _Cotangent:
         of = self._of
         eps = of.problem.eps
         system = of.system
-        (r, c) = system.r, system.c
+        r = system.r
+        c = system.c
         U = of.problem.mass * U
         rU = r[:, None] * U
         cV = c[:, None] * V
@@ -111,7 +112,8 @@ class _Cotangent:
             np.column_stack([system.c, v]),
         )
         factors = np.hstack(self.left), np.hstack(self.right)
-        on_x, on_y = of.x, of.y
+        on_x = of.x
+        on_y = of.y
         if of.problem.has_points:
             on_x, on_y = CostSlopes(of).on_points(factors)
             on_y = on_y + self.y
@@ -130,7 +132,8 @@ class _Cotangent:
     def _on_weights(self, on_a: Floats, on_b: Floats) -> tuple[Floats, Floats]:
         """The derivatives in the weights, in the caller's order, from K v and K'u."""
         of = self._of
-        (source, target) = of.problem.source, of.problem.target
+        source = of.problem.source
+        target = of.problem.target
         eps = of.problem.eps
         on_a = self.a - eps * of.row_ratios * on_a
         on_b = self.b - eps * of.column_ratios * on_b

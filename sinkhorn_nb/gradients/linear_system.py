@@ -87,7 +87,8 @@ class LinearSystem:
         eps = problem.eps
         # All rows are included, repeated ones too, because their derivatives differ. Equal measures
         # may differ in rows.
-        source, target = problem.source.partition, problem.target.partition
+        source = problem.source.partition
+        target = problem.target.partition
         self._kernel = problem.kernel_between(source, target, "float64", backend)
         n_clusters = np.clip(SUMS // len(problem.source), *CLUSTERS)
         bounds = target.clusters(int(n_clusters))

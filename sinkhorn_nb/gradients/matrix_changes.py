@@ -43,7 +43,8 @@ class CostChanges:
 
     def _blocks(self) -> Iterator[tuple[slice, Floats]]:
         of = self._of
-        (x, y) = of.source.points, of.target.points
+        x = of.source.points
+        y = of.target.points
         f, g = of.system.potentials
         size = max(1, ENTRIES // len(y))
         for i in range(0, len(x), size):
@@ -78,7 +79,8 @@ class PlanTangent(Represented, LinearOperator):
         dense = self._at_these_costs.toarray()
         if self._changes is None:
             return dense
-        (r, c) = of.system.r[:, None], of.system.c
+        r = of.system.r[:, None]
+        c = of.system.c
         by_costs = self._scale * r * c * self._changes.toarray()
         restored = of.target.restore(by_costs.T)
         tangent: Floats = dense - of.source.restore(restored.T)
@@ -89,7 +91,8 @@ class PlanTangent(Represented, LinearOperator):
         product: Floats = self._at_these_costs @ V
         if self._changes is None:
             return product
-        (r, c) = of.system.r[:, None], of.system.c[:, None]
+        r = of.system.r[:, None]
+        c = of.system.c[:, None]
         sums = self._changes.on_rows(c * of.target.sort(V))
         return product - of.source.restore(self._scale * r * sums)
 
@@ -98,7 +101,8 @@ class PlanTangent(Represented, LinearOperator):
         product: Floats = self._at_these_costs.T @ U
         if self._changes is None:
             return product
-        (r, c) = of.system.r[:, None], of.system.c[:, None]
+        r = of.system.r[:, None]
+        c = of.system.c[:, None]
         sums = self._changes.on_columns(r * of.source.sort(U))
         return product - of.target.restore(self._scale * c * sums)
 

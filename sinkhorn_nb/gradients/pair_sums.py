@@ -150,7 +150,8 @@ class PairSums(NamedTuple):
         return np.exp(np.minimum(logs, 0.0))
 
     def _logs(self, rows: slice) -> Floats:
-        (own, other) = self.own, self.other
+        own = self.own
+        other = self.other
         costs = self.cost.block(own.points[rows], other.points)
         return (own.potential[rows, None] + other.potential - costs) / self.eps
 

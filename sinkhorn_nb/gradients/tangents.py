@@ -47,7 +47,8 @@ class Direction(NamedTuple):
 def pushforward(of: Linearization, direction: Direction, tol: float) -> Tangents:
     """Derivatives of potentials and value along a direction."""
     problem = of.problem
-    (source, target) = of.source, of.target
+    source = of.source
+    target = of.target
     system = of.system
     da, log_mass_a = of_probabilities(source.sort(direction.a), problem.source)
     db, log_mass_b = of_probabilities(target.sort(direction.b), problem.target)
@@ -66,7 +67,8 @@ def pushforward(of: Linearization, direction: Direction, tol: float) -> Tangents
     constant = 0.0
     if problem.marginals.are_exact:
         (f, g, *_) = of.iterate
-        (a, b) = of.a, of.b
+        a = of.a
+        b = of.b
         constant = float(b @ dg + db @ g - a @ df - da @ f) / 2
     rates = of.scaling_rates
     on_costs = float(problem.mass * (system.r @ changes.rows))
@@ -87,7 +89,8 @@ def pushforward(of: Linearization, direction: Direction, tol: float) -> Tangents
 def _factors_of_plan(of: Linearization, on_weights: Pair, tangents: Pair, log_mass: float) -> Pair:
     """A and B such that K_ij <A_i, B_j> is the change of the plan at the same costs."""
     eps = of.problem.eps
-    (r, c) = of.system.r, of.system.c
+    r = of.system.r
+    c = of.system.c
     (da, db) = on_weights
     (df, dg) = tangents
     of_rows = da + r * (df / eps + log_mass)
@@ -113,7 +116,8 @@ def _change_of_weights(of: Linearization, da: Floats, db: Floats, log_masses: Fl
 
     f = f - scaling.of_f
     g = g - scaling.of_g
-    (ma, mb) = problem.source.mass, problem.target.mass
+    ma = problem.source.mass
+    mb = problem.target.mass
     on_a, on_b = problem.marginals.weight_gradients(f, g, eps)
     on_a = on_a + eps * (mb - 1)
     on_b = on_b + eps * (ma - 1)

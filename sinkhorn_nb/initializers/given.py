@@ -50,7 +50,8 @@ class Potentials(Settings, Initializer):
         """The potentials between probabilities of one row for each distinct point."""
         if problem.is_self:
             return Coarse()
-        source, target = problem.source, problem.target
+        source = problem.source
+        target = problem.target
         scaling = problem.scaling
         f = source.collapse(_per_row("init: f", self.f, source))
         g = target.collapse(_per_row("init: g", self.g, target))
@@ -181,7 +182,8 @@ def by_index(known: Solution, problem: Problem) -> Initializer:
         )
     if old.is_self != problem.is_self:
         return Coarse()
-    (f, g) = known.on_host.f, known.on_host.g
+    f = known.on_host.f
+    g = known.on_host.g
     if problem.is_self:
         own = problem.source.collapse(f) + problem.scaling.of_f
         return Sorted(own, own)

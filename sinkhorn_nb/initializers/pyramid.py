@@ -34,7 +34,8 @@ class Pyramid(Initializer):
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start."""
-        source, target = problem.source, problem.target
+        source = problem.source
+        target = problem.target
         assert isinstance(source, GridMeasure)
         assert isinstance(target, GridMeasure)
         if problem.is_self:

@@ -77,9 +77,12 @@ class GridKernel:
     def T(self) -> Self:
         """The transposed kernel; the passes of both are counted together."""
         transposed = copy(self)
-        transposed._x, transposed._y = self._y, self._x
-        transposed._log_a, transposed._log_b = self._log_b, self._log_a
-        transposed._sums, transposed._back = self._back, self._sums
+        transposed._x = self._y
+        transposed._y = self._x
+        transposed._log_a = self._log_b
+        transposed._log_b = self._log_a
+        transposed._sums = self._back
+        transposed._back = self._sums
         return transposed
 
     @property

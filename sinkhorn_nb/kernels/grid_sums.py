@@ -89,7 +89,8 @@ class Separable(Counted):
 
     def _places(self, k: int) -> Floats:
         """(n,) coordinates of the x_i along an axis, in pixels from the one before the first."""
-        (origin, h) = self._of.origin[k], self._of.spacing[k]
+        origin = self._of.origin[k]
+        h = self._of.spacing[k]
         places = (self._at.axis(k) - origin) / h + 1
         everywhere = np.broadcast_to(self._at.along(k, places), self._at.shape)
         return everywhere.ravel()

@@ -68,7 +68,8 @@ def heavy_plan(
         entries = *rows, *columns, 0.25, HIGHEST / 2, cost
         values = pair_values(entries, found.starts, found.columns)
 
-    (source, target) = x[0], y[0]
+    source = x[0]
+    target = y[0]
     m = len(columns.half_logs)
     return HeavyPlan(
         SparseRows(found.starts, found.columns, values, m),

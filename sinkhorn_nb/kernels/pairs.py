@@ -165,7 +165,8 @@ class PairKernel:
         """The number of heavy pairs of some rows; infinite if there are more than `most`."""
         part = self._at(rows)
         part._count(1)
-        (x, y) = part._x, part._y
+        x = part._x
+        y = part._y
         f = f[rows]
         if are_few(x, y, self._kind):
             count = count_of_few(x, f, y, g, self._kind, theta)
@@ -199,7 +200,8 @@ class PairKernel:
         """
         if rows is not None:
             return self._at(rows).softmin(g)
-        (x, y) = self._x, self._y
+        x = self._x
+        y = self._y
         self._count(1)
         if are_few(x, y, self._kind):
             bits = softmin_of_few(x, y, self._kind, g)

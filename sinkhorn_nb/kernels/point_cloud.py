@@ -64,7 +64,8 @@ class GibbsKernel(PairKernel):
         if self._kind is not None:
             slopes = self._slopes(f, g)[:, 1:]
             return self._pulled(slopes)
-        (x, y) = self._x.points, self._y.points
+        x = self._x.points
+        y = self._y.points
         center = y.mean(axis=0)
         moments = _with_ones(y - center)
         sums = self.transport(f, g, moments)
@@ -94,7 +95,8 @@ class GibbsKernel(PairKernel):
 
         center = y.mean(axis=0)
         moments = self._slope_sums(f, weighted, _with_ones(y - center))
-        (sums, levels) = moments[:, :1], moments[:, 1:2]
+        sums = moments[:, :1]
+        levels = moments[:, 1:2]
         slopes = (x - center) * levels - moments[:, 2:]
         return np.hstack([sums, self._per_slope * slopes])
 
@@ -146,7 +148,8 @@ class GibbsKernel(PairKernel):
             sums = flat.product(no_f, no_g, b[:, None], derivative=0)[:, 0]
             mean = a @ sums / b.sum() / flat._to_exponent
             return float(mean) * (1 + 2 * FLAT)
-        (x, y) = self._x.points, self._y.points
+        x = self._x.points
+        y = self._y.points
         squares = a @ (x**2).sum(axis=1)
         squares += b @ (y**2).sum(axis=1)
         products = (a @ x) @ (b @ y)

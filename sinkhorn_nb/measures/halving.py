@@ -79,7 +79,8 @@ def _doubled(g: Floats) -> Floats:
     n = len(g)
     if n == 1:
         return np.concatenate([g, g])
-    (first, last) = g[:1], g[-1:]
+    first = g[:1]
+    last = g[-1:]
     before = first - g[1:2]
     after = last - g[-2:-1]
     line = np.concatenate(

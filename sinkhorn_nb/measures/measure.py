@@ -17,6 +17,7 @@ from ..common.representation import Represented
 from .exact_sums import exact_sum
 from .normal_form import NormalForm, first_difference
 from .partition import Partition, canonical_order
+from .repeats import are_first, masses_of
 from .streams import summed
 
 QUERIES = 1000  # points whose nearest neighbors are searched
@@ -254,16 +255,12 @@ class Measure(Represented):
     def _reduction(self) -> Reduction | None:
         """The reduced measure, or None if every row is a distinct point with mass."""
         points = self.points[self._order]
-        is_first = np.ones(len(points), dtype=bool)
-        is_tied = points[1:, 0] == points[:-1, 0]
-        tied = np.flatnonzero(is_tied) + 1
-        differ = points[tied] != points[tied - 1]
-        is_first[tied] = differ.any(axis=1)
+        is_first = are_first(points)
         if is_first.all() and self.probabilities.all():
             return None
         starts = np.flatnonzero(is_first)
         groups = np.cumsum(is_first) - 1
-        masses = self._masses_of(groups)
+        masses = masses_of(self.weights[self._order], groups)
         carries = masses / self.mass > 0  # a weight may vanish relative to the mass
         ranks = np.cumsum(carries) - 1
         numbers = np.where(carries, ranks, -1)
@@ -271,19 +268,6 @@ class Measure(Represented):
         owner[self._order] = numbers[groups]
         distinct = points[starts[carries]]
         return Reduction(Measure(distinct, masses[carries], self.traits), owner)
-
-    def _masses_of(self, groups: Indices) -> Floats:
-        """Sums of the weights of groups of consecutive rows; weights of zero in between do not
-        change a bit.
-        """
-        weights = self.weights[self._order]
-        positive = np.flatnonzero(weights)
-        owners = groups[positive]
-        starts = np.flatnonzero(np.diff(owners, prepend=-1))
-        sums = np.add.reduceat(weights[positive], starts)
-        masses = np.zeros(groups[-1] + 1)
-        masses[owners[starts]] = sums
-        return masses
 
     @cached_property
     def normal_form(self) -> NormalForm:
@@ -319,7 +303,8 @@ class Measure(Represented):
         """
         if self is other:
             return True
-        mine, theirs = self.reduced, other.reduced
+        mine = self.reduced
+        theirs = other.reduced
         return (
             len(mine) == len(theirs)
             and self._mass_ratio(other) <= WEIGHT_ROUNDING

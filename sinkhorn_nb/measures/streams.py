@@ -139,7 +139,8 @@ class CellSums(Represented):
         mass = moved[:, 1]
         first = moved[:, 2 : 2 + d]
         for column, i, j in products_of(d):
-            (along_i, along_j) = places[:, i], places[:, j]
+            along_i = places[:, i]
+            along_j = places[:, j]
             crossed = along_i * first[:, j] + along_j * first[:, i]
             squared = along_i * along_j
             moved[:, column] += crossed + squared * mass

@@ -40,7 +40,9 @@ class Symmetric:
     once.
     """
 
-    period, updates_rows, is_exact = 1, True, False
+    period = 1
+    updates_rows = True
+    is_exact = False
 
     def __init__(self, dual: Dual, is_self: bool) -> None:
         self._dual = dual
@@ -61,7 +63,8 @@ class Symmetric:
 class Alternating:
     """Sinkhorn's iteration: one potential becomes the softmin of the other."""
 
-    period, is_exact = 2, False
+    period = 2
+    is_exact = False
 
     def __init__(self, dual: Dual) -> None:
         self._dual = dual
