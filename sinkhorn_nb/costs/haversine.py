@@ -136,7 +136,7 @@ class _Axes(NamedTuple):
 
     @classmethod
     def at(cls, points: Floats) -> _Axes:
-        """The axes at points; all that depends on the longitude alone lies in the equator."""
+        """The axes at points, from the pole and the two directions in the plane of the equator."""
         (latitudes, longitudes) = points.T
         zeros = np.zeros(len(points))
         along = np.cos(longitudes)

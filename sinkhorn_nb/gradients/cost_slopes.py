@@ -212,8 +212,8 @@ class _Products(NamedTuple):
         other: Pair,
         weights: Floats,
     ) -> tuple[Floats, Floats, Floats]:
-        """Sums over the other side of dC_ij = s_ij <x_i - y_j, dx_i - dy_j> with its marginal; of
-        the weights; of y_j and dy_j, times s_ij, with the marginal.
+        """Three sums over the other side: of dC_ij = s_ij <x_i - y_j, dx_i - dy_j> under its
+        marginal, of its weights, and of s_ij (y_j, dy_j) under its marginal.
         """
         (x, dx) = own
         (y, dy) = other

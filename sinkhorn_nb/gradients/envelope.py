@@ -134,8 +134,8 @@ def _scaled(ratios: Floats | float, gradients: Floats) -> Floats:
 
 
 def pull(measure: Measure, mass: float, on_points: Floats) -> Floats:
-    """The derivative of the value in the points of a measure, from that per unit of the scaled
-    probabilities.
+    """The derivative of the value in the points of a measure, from the derivative per unit of the
+    scaled probabilities.
     """
     return (mass * measure.probabilities)[:, None] * on_points
 

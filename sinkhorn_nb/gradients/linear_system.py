@@ -146,7 +146,7 @@ class LinearSystem:
         return _columns(V, lambda V: kernel.slope_product(f, g, V, factors))
 
     def slopes_on_columns(self, U: Floats, factors: Pair | None = None) -> Floats:
-        """The same as `on_columns`."""
+        """The same as `on_columns` with K_ij times s_ij."""
         kernel = with_pairs(self._kernel).T
         (f, g) = self.potentials
         swapped = None if factors is None else factors[::-1]

@@ -35,7 +35,7 @@ class Cloud(NamedTuple):
 
 
 class PairSums(NamedTuple):
-    """Sums over j of derivatives of C_ij, for each i. The same for each j are those of `T`."""
+    """Sums over j of derivatives of C_ij, for each i. `T` has the sums over i, for each j."""
 
     own: Cloud
     other: Cloud

@@ -31,8 +31,8 @@ def kernel_of(
 
 
 def pairs_per_pass(x: Partition, y: Partition) -> float:
-    """The number that one pass of the kernel between two partitions writes to its ledger: that of
-    pairs or, between grids, of the terms of two sweeps.
+    """The number that one pass of the kernel between two partitions writes to its ledger: the
+    number of pairs or, between grids, the number of terms of two sweeps.
     """
     if isinstance(x, GridOrder) and isinstance(y, GridOrder):
         return 2 * terms_per_sweep(x.lattice, y.lattice)
@@ -40,14 +40,18 @@ def pairs_per_pass(x: Partition, y: Partition) -> float:
 
 
 def with_points(kernel: Kernel) -> PointKernel:
-    """The kernel itself, for what needs points: their means, and derivatives in them."""
+    """The kernel itself, if it has points, whose means or derivatives are asked for; otherwise a
+    ValueError is raised.
+    """
     if isinstance(kernel, (GibbsKernel, GridKernel)):
         return kernel
     raise ValueError(NO_POINTS)
 
 
 def with_pairs(kernel: Kernel) -> GibbsKernel:
-    """The kernel itself, for derivatives of solutions, which need the pairs of points."""
+    """The kernel itself, if it has pairs of points, which derivatives of solutions need; otherwise
+    a ValueError is raised.
+    """
     if isinstance(kernel, GibbsKernel):
         return kernel
     raise ValueError(NO_POINTS)

@@ -56,7 +56,7 @@ def count_of_few(x: Side, f: Floats, y: Side, g: Floats, kind: Any, theta: float
 
 
 def _blocks(x: Side, y: Side, kind: Any, G: Floats) -> Iterator[tuple[slice, Floats]]:
-    """G_j minus the cost in bits, for some rows after the others."""
+    """G_j minus the cost in bits, for one block of rows after another."""
     G = np.clip(G, -LARGEST, LARGEST)
     points = x.scaled
     axes = y.scaled.T

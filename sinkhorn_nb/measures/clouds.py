@@ -34,7 +34,7 @@ class Named(NamedTuple):
 
     @property
     def key(self) -> tuple[int, int]:
-        """The same for entries of the same two objects."""
+        """A key that is the same for entries of the same two objects."""
         return id(self.x), id(self.a)
 
     @property

@@ -44,11 +44,11 @@ class GridOrder(Partition):
         return len(self.points)
 
     def sort(self, values: Floats) -> Floats:
-        """The values, whose order is the caller's."""
+        """The values themselves: this order is the caller's."""
         return values
 
     def restore(self, values: Floats) -> Floats:
-        """The values, whose order is the caller's."""
+        """The values themselves: this order is the caller's."""
         return values
 
 

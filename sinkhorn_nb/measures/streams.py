@@ -64,7 +64,7 @@ class CellSums(Represented):
         side: float,
         largest_weight: float = 1.0,
     ) -> CellSums:
-        """The sums over some points; without weights, each point has the same one."""
+        """The sums over some points; without weights, all points weigh the same."""
         side = validation.positive("side", side)
         largest = validation.positive("largest_weight", largest_weight)
         array, _ = validation.cloud("points", points)
@@ -117,7 +117,7 @@ class CellSums(Represented):
 
     @property
     def mass_rounding(self) -> float:
-        """The relative error of the mass by rounding of the weights."""
+        """The relative error that rounding of the weights makes in the mass."""
         return 1 / (self._mean_share * OF_LARGEST)
 
     @property

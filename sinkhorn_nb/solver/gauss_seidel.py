@@ -13,8 +13,8 @@ from .acceleration import Anderson
 
 
 class GaussSeidel:
-    """g becomes the softmin of f, which was the softmin of g: with exact sums of both sides apart,
-    a pass makes what takes `Alternating` two.
+    """g becomes the softmin of f, which was the softmin of g. Because the sums of the two sides are
+    made one after the other, one pass does the work of two passes of `Alternating`.
     """
 
     period = 1
