@@ -10,7 +10,7 @@ FEW = 4096  # weights: below, a look at all of them takes as long as the sum
 
 
 def exact_sum(weights: Floats) -> float:
-    """The exact sum, rounded once. For equal weights it is a product, which is rounded once, too."""
+    """The exact sum, rounded once; for equal weights this is a product, which is rounded alike."""
     n = len(weights)
     if n > FEW and (weights == weights[0]).all():
         return n * float(weights[0])
