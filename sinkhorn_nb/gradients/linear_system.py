@@ -105,8 +105,8 @@ class LinearSystem:
             bounds = bounds[[0, -1]]
             images = np.ones((1, len(f)))
         else:
-            sums = np.asarray(sums, dtype=np.float64)
-            images = sums * np.exp(-log_rows)
+            by_cluster = np.asarray(sums, dtype=np.float64)
+            images = by_cluster * np.exp(-log_rows)
         (kx, ky) = dual.rates
         self.lam = 1 / (1 + kx), 1 / (1 + ky)
         self._coarse = _CoarseSpace(bounds, images, self.r, self.c, self.lam)
