@@ -128,7 +128,7 @@ class Partition:
         _, _, sizes = self._nodes
         inner = 2**self._depth - 1
         keys = np.where(sizes[:inner] > 1, keys[:inner], 0.0)
-        chosen = np.argsort(-keys, kind="stable")[: count - 1]
+        chosen = _largest(keys, count - 1)
         chosen = chosen[keys[chosen] > 0]
 
         _, exponents = np.frexp(chosen + 1.0)
@@ -161,6 +161,16 @@ class Partition:
             variances = sums[:, -1] / masses - squares_of_means
         positive = np.maximum(variances, 0.0)
         return masses, np.where(masses > 0, positive, 0.0), sizes
+
+
+def _largest(values: Floats, count: int) -> Indices:
+    """The indices of the largest values in falling order; of equal values, the first ones."""
+    candidates = np.arange(len(values))
+    if 0 < count < len(values):
+        least = np.partition(values, -count)[-count]
+        candidates = np.flatnonzero(values >= least)
+    order = np.argsort(-values[candidates], kind="stable")
+    return candidates[order[:count]]
 
 
 def _nodes_at(level: int) -> slice:
