@@ -16,6 +16,8 @@ MADE = {"generated", "gallery", "_build"}  # by Sphinx
 HEADLESS = re.compile(r"(Of|What|That|Those|As|For|From|To|By|With|In|On|Where|How)\b")
 SOURCES = sorted(Path(snb.__file__).parent.rglob("*.py"))
 PAGES = sorted(path for path in DOCS.rglob("*.rst") if not MADE & set(path.parts))
+TUTORIALS = [path for path in PAGES if path.parent.name == "tutorials" and path.stem != "index"]
+PICTURE = re.compile(r"^\.\. (?:image|figure):: (\S+)", re.MULTILINE)
 
 
 def text(path):
@@ -44,9 +46,27 @@ def test_every_example_has_a_title_and_a_picture_and_names_what_exists(path):
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
 def test_pictures_of_pages_exist(path):
-    for target in re.findall(r"^\.\. (?:image|figure):: (\S+)", text(path), re.MULTILINE):
+    for target in PICTURE.findall(text(path)):
         here = DOCS / target[1:] if target.startswith("/") else path.parent / target
         assert here.exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_pages_name_what_exists(path):
+    """Tables and blocks of code, too, which no doctest runs."""
+    for name in re.findall(r"\bsnb\.(\w+)", text(path)):
+        assert hasattr(snb, name), name
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_tutorials_show_a_picture_before_their_first_section(path):
+    introduction, *_ = re.split(r"^-+$", text(path), flags=re.MULTILINE)
+    assert PICTURE.search(introduction)
+
+
+def test_every_example_is_shown_on_a_page():
+    shown = {Path(target).stem for path in PAGES for target in PICTURE.findall(text(path))}
+    assert {path.stem for path in EXAMPLES} - shown == set()
 
 
 def test_every_page_is_reached_from_an_index():
