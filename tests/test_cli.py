@@ -71,6 +71,13 @@ def test_json_is_one_object_with_the_library_s_numbers(capsys, files, clouds):
     )
 
 
+def test_mass_may_be_left_over(capsys, files, clouds):
+    code, out, _ = run(capsys, "divergence", *files, "--blur", "0.5", "--reach", "1", "--json")
+    facts = json.loads(out)
+    assert (code, facts["reach"]) == (0, 1.0)
+    assert facts["value"] == snb.sinkhorn_divergence(*clouds, blur=0.5, reach=1.0).value
+
+
 def test_text_has_a_line_a_fact(capsys, files, clouds):
     code, out, _ = run(capsys, "divergence", *files, "--blur", "0.5")
     facts = {line[:16].strip(): line[16:].strip() for line in out.splitlines()}
@@ -165,6 +172,7 @@ def test_an_archive_of_no_arrays(capsys, tmp_path, files):
         (["--blur", "nan"], "blur: expected a length > 0"),
         (["--blur", "1", "--tol", "0"], "tol: expected"),
         (["--blur", "1", "--max-iter", "0"], "max_iter: expected"),
+        (["--blur", "1", "--reach", "-1"], "reach: expected"),
         (["--blur", "wide"], "argument --blur: invalid float value: 'wide'"),
         ([], "the following arguments are required: --blur"),
     ],

@@ -15,6 +15,7 @@ import sinkhorn_nb
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("sinkhorn_nb", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "CITATION.cff")
+ALSO = ("MANIFEST.in", "CHANGELOG.md", "CONTRIBUTING.md", "tests")
 BUILD = (
     "from setuptools import build_meta; build_meta.build_sdist('dist'); "
     "build_meta.build_wheel('dist')"
@@ -30,7 +31,7 @@ def dist(tmp_path_factory):
     if tuple(map(int, setuptools.__version__.split(".")[:2])) < (70, 1):
         pytest.importorskip("wheel", reason="setuptools makes wheels by itself since 70.1")
     folder = tmp_path_factory.mktemp("release")
-    for part in PARTS:
+    for part in PARTS + ALSO:
         if (ROOT / part).is_dir():
             without_caches = shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
             shutil.copytree(ROOT / part, folder / part, ignore=without_caches)
@@ -78,6 +79,9 @@ def test_the_source_distribution_can_be_built_again(dist):
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"setup.cfg", "pyproject.toml", "README.md", "LICENSE"} <= names
     assert {"sinkhorn_nb/py.typed", "sinkhorn_nb/backends/cpu/__init__.py"} <= names
+    assert {"CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md"} <= names
+    tests = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/**/*.py")}
+    assert tests <= names
 
 
 def test_the_citation_has_the_version_of_the_package():

@@ -99,6 +99,11 @@ def _parser() -> _Parser:
         "--blur", type=float, required=True, help="a length in the unit of the points"
     )
     command.add_argument(
+        "--reach",
+        type=float,
+        help="a length: mass that is farther is rather left over; default: all is transported",
+    )
+    command.add_argument(
         "--tol", type=float, default=Sinkhorn.tol, help="marginal error, default: %(default)s"
     )
     command.add_argument(
@@ -155,10 +160,9 @@ def _divergence(options: argparse.Namespace) -> int:
     source, target = files.read(options.A), files.read(options.B)
     names = options.A, options.B, f"{options.A}: weights a", f"{options.B}: weights a"
     solver = Sinkhorn(tol=options.tol, max_iter=options.max_iter)
+    terms = terms_of(blur=options.blur, reach=options.reach)
     start = time.perf_counter()
-    result = _with_warnings(
-        lambda: diverge(between(source, target, terms_of(blur=options.blur), names), solver)
-    )
+    result = _with_warnings(lambda: diverge(between(source, target, terms, names), solver))
     facts = {
         "value": result.value,
         "converged": result.converged,
@@ -166,6 +170,7 @@ def _divergence(options: argparse.Namespace) -> int:
         "n_iter": result.n_iter,
         "n_passes": result.n_passes,
         "blur": options.blur,
+        "reach": options.reach,
         "tol": options.tol,
         "n": len(source),
         "m": len(target),
@@ -216,6 +221,8 @@ def _table(facts: dict[str, object]) -> str:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return "none"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 

@@ -45,6 +45,7 @@ def plot_convergence(
     for tol in {solution.tol for solution in solutions.values()}:
         ax.axhline(tol, color=GREY, linestyle="--", zorder=0)
     ax.set(xlabel="iteration", ylabel="marginal error")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylim(top=min(ax.get_ylim()[1], HIGHEST))
     ax.legend(frameon=False)
     return ax
