@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backends.cpu.compressed_moments import KEY_BITS, cut_bits, moments_by_cell, owners_in
-from ..common.array_types import Coordinates, Floats, Indices, Numbers
+from ..common.array_types import Booleans, Coordinates, Floats, Indices, Numbers
 from ..common.caching import cached_property
 from ..measures.measure import Measure
 from ..measures.moments import digits_of, means_and_covariances, shifts
@@ -79,23 +79,29 @@ def can_tell(extent: float, side: float, d: int) -> bool:
 def grid_cells(measure: Measure, grid: Grid) -> Cells:
     """The cells of a grid that hold points of a measure."""
     points = ordinary(measure.points)
+    weights = measure.probabilities
+    keys, sums, owner = moments_by_cell(points, weights, grid.origin, grid.side)
+
     d = measure.dimension
-    keys, sums, owner = moments_by_cell(points, measure.probabilities, grid.origin, grid.side)
-    corners = grid.origin + grid.side * digits_of(keys, KEY_BITS // d, d)
-    return Cells(keys, *_moments(sums, d), corners, np.full((len(keys), d), grid.side), owner)
+    digits = digits_of(keys, KEY_BITS // d, d)
+    corners = grid.origin + grid.side * digits
+    sides = np.full((len(keys), d), grid.side)
+    return Cells(keys, *_moments(sums, d), corners, sides, owner)
 
 
 def cut_cells(measure: Measure, grid: Grid, cells: Cells, cuts: Floats) -> Cells:
     """The cells of a grid, each cut into cuts[c, k] equal parts along axis k."""
     points = ordinary(measure.points)
-    d = measure.dimension
     keys, sums, owner = moments_by_cell(
         points, measure.probabilities, grid.origin, grid.side, cells.owner, cuts
     )
+
+    d = measure.dimension
     bits = cut_bits(d)
     parent = keys >> (bits * d)
+    digits = digits_of(keys, bits, d)
     sides = grid.side / cuts[parent]
-    corners = cells.corners[parent] + sides * digits_of(keys, bits, d)
+    corners = cells.corners[parent] + sides * digits
     return Cells(keys, *_moments(sums, d), corners, sides, owner)
 
 
@@ -106,15 +112,18 @@ def joined(fine: Cells) -> tuple[Cells, Indices]:
     d = fine.first.shape[1]
     bits = cut_bits(d)
     digits = digits_of(fine.keys, bits, d)
-    wide = (fine.keys >> (bits * d)) << (bits * d)
-    wide = wide + (digits // SPLIT << shifts(bits, d)).sum(axis=1)
+    of_grid = (fine.keys >> (bits * d)) << (bits * d)
+    wide_digits = digits // SPLIT
+    wide = of_grid + (wide_digits << shifts(bits, d)).sum(axis=1)
     keys, one, parent = np.unique(wide, return_index=True, return_inverse=True)
+
     place = digits % SPLIT
     z = (place + 0.5 + fine.first) / SPLIT - 0.5
-    corners = fine.corners[one] - fine.sides[one] * place[one]
     moments = _joined_moments(fine, z, parent, len(keys))
+    sides = fine.sides[one]
+    corners = fine.corners[one] - sides * place[one]
     owner = owners_in(parent, fine.owner)
-    return Cells(keys, *moments, corners, fine.sides[one] * SPLIT, owner), parent
+    return Cells(keys, *moments, corners, sides * SPLIT, owner), parent
 
 
 def _joined_moments(fine: Cells, z: Floats, parent: Indices, count: int) -> Moments:
@@ -126,10 +135,14 @@ def _joined_moments(fine: Cells, z: Floats, parent: Indices, count: int) -> Mome
         return np.add.reduceat(values[order], starts)
 
     masses = total(fine.masses)
-    shares = fine.masses / np.where(masses > 0, masses, 1.0)[parent]
+    positive = np.where(masses > 0, masses, 1.0)
+    shares = fine.masses / positive[parent]
     first = total(shares[:, None] * z)
+
     z = z - first[parent]
-    second = total(shares[:, None, None] * (fine.second / SPLIT**2 + z[:, :, None] * z[:, None, :]))
+    within = fine.second / SPLIT**2
+    between = z[:, :, None] * z[:, None, :]
+    second = total(shares[:, None, None] * (within + between))
     return Moments(total(fine.counts), masses, first, second)
 
 
@@ -148,5 +161,15 @@ def ordinary(points: Coordinates) -> Coordinates:
 def grid_keys(points: Floats, grid: Grid) -> Indices:
     """The keys of the grid cells of some points."""
     d = points.shape[1]
-    digits = np.floor((points - grid.origin) / grid.side).astype(np.int64)
+    lengths = (points - grid.origin) / grid.side
+    digits = np.floor(lengths).astype(np.int64)
     return (digits << shifts(KEY_BITS // d, d)).sum(axis=1)
+
+
+def looked_up(keys: Indices, known: Indices) -> tuple[Indices, Booleans]:
+    """The place of each key among the known keys, which are sorted, and whether it is one of
+    them.
+    """
+    places = np.searchsorted(known, keys)
+    places = np.minimum(places, len(known) - 1)
+    return places, known[places] == keys

@@ -69,12 +69,13 @@ class Sample(NamedTuple):
         """An estimate of the marginal error from above: three standard errors above the mean of
         |excess|, relative to the mass of the plan.
         """
+        if not self.mass > 0:
+            return math.inf
         sizes = np.abs(self.excess)
         mean = self.shares @ sizes
         deviation = math.sqrt(variance(sizes, self.shares))
-        if not self.mass > 0:
-            return math.inf
-        return (1 + HIDDEN) * float(mean + DEVIATIONS * deviation) / self.mass + ROUNDING
+        largest = float(mean + DEVIATIONS * deviation)
+        return (1 + HIDDEN) * largest / self.mass + ROUNDING
 
     @property
     def gain(self) -> float:
@@ -107,26 +108,35 @@ def drawn_rows(
     count : int
     """
     chances = cells.masses * _chances(cells, images, ratios)
-    heights = (np.arange(count) + np.random.default_rng(SEED).random(count)) / count
+    offsets = np.random.default_rng(SEED).random(count)
+    heights = (np.arange(count) + offsets) / count
     running = np.cumsum(chances)
-    cell = np.minimum(np.searchsorted(running, heights * running[-1]), len(cells) - 1)
+    cell = np.searchsorted(running, heights * running[-1])
+    cell = np.minimum(cell, len(cells) - 1)
     pointers = np.searchsorted(cell, np.arange(len(cells) + 1))
 
-    chosen, mass = drawn_points(measure.points, measure.probabilities, cells.owner, pointers, count)
+    weights = measure.probabilities
+    chosen, mass = drawn_points(measure.points, weights, cells.owner, pointers, count)
     densities = cells.masses / np.where(chances > 0, chances, 1.0)
     shares = _shares(cell, pointers, mass) * densities[cell]
+
     is_drawn = chosen >= 0
-    points, shares = chosen[is_drawn], shares[is_drawn]
-    return Rows(measure.points[points], cells.owner[points], shares / shares.sum())
+    chosen = chosen[is_drawn]
+    shares = shares[is_drawn]
+    points = measure.points[chosen]
+    return Rows(points, cells.owner[chosen], shares / shares.sum())
 
 
 def _chances(cells: Cells, images: Floats, ratios: Floats) -> Floats:
     """The chances to be drawn per mass, up to a factor."""
     ratios = np.where(np.isfinite(ratios), ratios, 0.0)
     moved = cells.masses @ ratios
-    by_mass = (1 + ratios / moved) / 4 if moved > 0 else np.full(len(cells), 0.5)
+    by_mass = np.full(len(cells), 0.5)
+    if moved > 0:
+        by_mass = (1 + ratios / moved) / 4
 
-    costs = ratios * ((images - cells.means) ** 2).sum(axis=1)
+    squares = (images - cells.means) ** 2
+    costs = ratios * squares.sum(axis=1)
     costs[~np.isfinite(costs)] = 0.0
     cost = cells.masses @ costs
     return by_mass + 0.5 * costs / cost if cost > 0 else by_mass
@@ -139,7 +149,8 @@ def _shares(cell: Indices, pointers: Indices, mass: Indices) -> Floats:
     first = pointers[cell]
     starts, where = np.unique(first, return_inverse=True)
     field = np.add.reduceat(mass, starts)[where]
-    return mass / np.maximum(field, 1) * np.diff(pointers)[cell]
+    counts = np.diff(pointers)[cell]
+    return mass / np.maximum(field, 1) * counts
 
 
 class Checked(NamedTuple):
@@ -153,6 +164,15 @@ class Checked(NamedTuple):
     nodes: Floats
     node_cells: Indices
     node_partition: Partition
+
+    def at_rows(self, expansion: Expansion) -> Floats:
+        """The potential of an expansion at the rows."""
+        points, owner, _ = self.rows
+        return expansion.at(points, owner, self.centers, 1.0)[0].f
+
+    def at_nodes(self, expansion: Expansion) -> Floats:
+        """The potential of an expansion at the nodes."""
+        return expansion.at(self.nodes, self.node_cells, self.centers, 1.0)[0].f
 
 
 def to_check(
@@ -177,14 +197,14 @@ def sampled(
     side and of the other one.
     """
     (mine, theirs), (price, of_other) = expansions, prices
-    x, y = here.row_partition, there.node_partition
-    rows = here.rows
-    f = price.potential(mine.at(rows.points, rows.owner, here.centers, 1.0)[0].f)
-    g = of_other.potential(theirs.at(there.nodes, there.node_cells, there.centers, 1.0)[0].f)
+    f = price.potential(here.at_rows(mine))
+    g = of_other.potential(there.at_nodes(theirs))
 
+    x = here.row_partition
+    y = there.node_partition
     kernel = GibbsKernel(x, y, price.eps, PAIRS, "cpu")
-    logs = x.restore(kernel.log_row_sums(x.sort(f), y.sort(g)))
-    return sample_of(logs, f, rows.shares, prices)
+    logs = kernel.log_row_sums(x.sort(f), y.sort(g))
+    return sample_of(x.restore(logs), f, here.rows.shares, prices)
 
 
 def sample_of(logs: Floats, f: Floats, shares: Floats, prices: tuple[Price, Price]) -> Sample:

@@ -47,11 +47,9 @@ def compressed_divergence(
     found, report = compressed(problem, solver, is_debiased=True)
     if not found:
         return None, report
-    parts = solutions(found, solver)
-    divergence = CompressedDivergence(*(replace(solution, home=home) for solution in parts))
-    if (lost := lost_in_error(problem, solver, divergence.value, divergence.value_error)) is None:
-        return divergence, report
-    return None, lost
+    divergence = CompressedDivergence(*_at_home(found, solver, home))
+    lost = lost_in_error(problem, solver, divergence.value, divergence.value_error)
+    return (divergence, report) if lost is None else (None, lost)
 
 
 def compressed_hausdorff(
@@ -68,10 +66,16 @@ def compressed_hausdorff(
     if not found:
         return None, report
     divergence = Hausdorff(found, solver)
-    if (lost := lost_in_error(problem, solver, *divergence.estimate)) is not None:
+    lost = lost_in_error(problem, solver, *divergence.estimate)
+    if lost is not None:
         return None, lost
-    _, xx, yy = (replace(solution, home=home) for solution in solutions(found, solver))
+    _, xx, yy = _at_home(found, solver, home)
     return (xx, yy, divergence), report
+
+
+def _at_home(found: Compressed, solver: Sinkhorn, home: Home) -> list[CompressedSolution]:
+    """The solutions of a divergence's problems, whose results are arrays of the caller's kind."""
+    return [replace(solution, home=home) for solution in solutions(found, solver)]
 
 
 def lost_in_error(
@@ -118,11 +122,12 @@ def _tried(
         found = Rounds(problem, solver, is_debiased, kappa).run()
     if isinstance(found, Compression):
         return None, found
-    error, report = found.marginal_error, found.report
-    if kappa is None and not error <= solver.tol and not problem.resolution:
-        reason = f"{report.reason}, which left a marginal error of {error:.1e}"
+    error = found.marginal_error
+    may_refuse = kappa is None and not problem.resolution
+    if may_refuse and not error <= solver.tol:
+        reason = f"{found.report.reason}, which left a marginal error of {error:.1e}"
         return None, Compression.none(reason)
-    return found, report
+    return found, found.report
 
 
 def _against(problem: Problem, solver: Sinkhorn) -> str | None:

@@ -54,8 +54,8 @@ def extended_to_cells(
     cross, *selves = solutions
     potentials = [Potential(side) for side in (cross, cross.T, *selves)]
     expansions = [
-        expand(parts[OWN[k]], potential.at_nodes, potentials[OPPOSITE[k]])
-        for k, potential in enumerate(potentials)
+        expand(parts[own], potential.at_nodes, potentials[opposite])
+        for own, opposite, potential in zip(OWN, OPPOSITE, potentials, strict=False)
     ]
     return potentials, expansions
 
@@ -69,11 +69,12 @@ def halves_of(
 ) -> list[Half]:
     """The potentials at all points, of all problems."""
     halves = []
-    for k, expansion in enumerate(expansions):
-        own = OWN[k]
-        there = potentials[OPPOSITE[k]]
+    for own, opposite, expansion in zip(OWN, OPPOSITE, expansions, strict=False):
         part = parts[own]
-        halves.append(Half(measures[own], part.cells, expansion, there, part.places, prices[own]))
+        there = potentials[opposite]
+        price = prices[own]
+        half = Half(measures[own], part.cells, expansion, there, part.places, price)
+        halves.append(half)
     return halves
 
 
@@ -81,7 +82,8 @@ def checked_directly(halves: list[DirectHalf], cells: list[Cells], count: int) -
     """The marginals of all problems in rows drawn from both measures, summed over all points."""
     rows = [rows_of(halves[side], cells[side], count) for side in (0, 1)]
     return [
-        sampled_directly(rows[OWN[k]], half, halves[OPPOSITE[k]]) for k, half in enumerate(halves)
+        sampled_directly(rows[own], half, halves[opposite])
+        for own, opposite, half in zip(OWN, OPPOSITE, halves, strict=False)
     ]
 
 
@@ -111,10 +113,12 @@ def checked(
     sides = drawn(measures, parts, expansions, prices, count)
     return [
         sampled(
-            sides[OWN[k]],
-            sides[PARTNER[k]],
-            (expansion, expansions[OPPOSITE[k]]),
-            (prices[OWN[k]], prices[PARTNER[k]]),
+            sides[own],
+            sides[partner],
+            (expansion, expansions[opposite]),
+            (prices[own], prices[partner]),
         )
-        for k, expansion in enumerate(expansions)
+        for own, partner, opposite, expansion in zip(
+            OWN, PARTNER, OPPOSITE, expansions, strict=False
+        )
     ]

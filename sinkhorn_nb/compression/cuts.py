@@ -10,7 +10,7 @@ import numpy as np
 from ..backends.cpu.compressed_moments import cut_bits
 from ..common.array_types import Floats, Indices
 from ..measures.measure import Measure
-from .cells import SPLIT, Cells, Grid, cut_cells, grid_keys, joined
+from .cells import SPLIT, Cells, Grid, cut_cells, grid_keys, joined, looked_up
 from .nodes import Nodes
 from .potentials import Potential, stretch
 
@@ -53,7 +53,8 @@ def most_parts(side: float, resolution: float) -> float:
     """
     if resolution == 0:
         return MOST
-    return min(MOST, max(1.0, math.floor(side / (2 * resolution) + ROUNDING)))
+    fitting = math.floor(side / (2 * resolution) + ROUNDING)
+    return min(MOST, max(1.0, fitting))
 
 
 def cuts(
@@ -71,10 +72,9 @@ def cuts(
     owner = nodes.cell
     if earlier is not None:
         keys = grid_keys(earlier.points, grid)
-        place = np.minimum(np.searchsorted(cells.keys, keys), len(cells) - 1)
-        is_inside = cells.keys[place] == keys
+        cell, is_inside = looked_up(keys, cells.keys)
         points = np.concatenate([points, earlier.points[is_inside]])
-        owner = np.concatenate([owner, place[is_inside]])
+        owner = np.concatenate([owner, cell[is_inside]])
 
     largest = np.ones(cells.first.shape[:2])
     np.maximum.at(largest, owner, stretch(points, there))
@@ -87,12 +87,17 @@ def missed(made: Cut, nodes: Nodes, there: Potential, most: float) -> Floats:
     """
     d = made.numbers.shape[1]
     cell = made.parts.keys >> (cut_bits(d) * d)
+    owner = cell[nodes.cell]
     largest = np.ones_like(made.numbers)
-    np.maximum.at(largest, cell[nodes.cell], stretch(nodes.points, there))
+    np.maximum.at(largest, owner, stretch(nodes.points, there))
     needed = _numbers(largest, most)
-    return np.where(needed >= MISSED * made.numbers, needed, made.numbers)
+    are_many = needed >= MISSED * made.numbers
+    return np.where(are_many, needed, made.numbers)
 
 
 def _numbers(stretches: Floats, most: float) -> Floats:
-    most = min(most, 2 ** cut_bits(stretches.shape[1]) // SPLIT)
-    return np.minimum(np.ceil(OF_ROOT * np.sqrt(stretches)), most)
+    """Numbers of parts by stretches, at most `most` and no more than keys can number."""
+    d = stretches.shape[1]
+    countable = 2 ** cut_bits(d) // SPLIT
+    parts = np.ceil(OF_ROOT * np.sqrt(stretches))
+    return np.minimum(parts, min(most, countable))

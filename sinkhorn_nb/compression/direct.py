@@ -79,7 +79,8 @@ class DirectHalf:
         """(n, d) means of the other measure's nodes."""
         partition = self.measure.partition
         kernel = with_points(self.kernel(partition))
-        return partition.restore(kernel.barycenters(self._softmin, self.on_nodes.iterate.g))
+        images = kernel.barycenters(self._softmin, self.on_nodes.iterate.g)
+        return partition.restore(images)
 
     @cached_property
     def slopes(self) -> Floats:
@@ -91,8 +92,9 @@ class DirectHalf:
         """
         step = STEP * self.on_nodes.problem.blur
         axes = step * np.eye(self.measure.dimension)
-        columns = [self._softmin_at(axis) - self._softmin_at(-axis) for axis in axes]
-        return self.price.ratios(self.f)[:, None] * np.column_stack(columns) / (2 * step)
+        changes = [self._softmin_at(axis) - self._softmin_at(-axis) for axis in axes]
+        ratios = self.price.ratios(self.f)
+        return ratios[:, None] * np.column_stack(changes) / (2 * step)
 
     def _softmin_at(self, offset: Floats) -> Floats:
         """The softmin at the points, moved by an offset."""
@@ -138,9 +140,10 @@ class DirectDifference:
         """The part of the value that the potential against the other measure earns, times its mass,
         minus the same for the own one.
         """
-        earned = self.own.price.earned_beyond(self.own.f, self.f)
-        value = mass * weighted_mean(earned, self.own.measure.probabilities)
-        return value + (mass - own_mass) * self.own.integral
+        own = self.own
+        earned = own.price.earned_beyond(own.f, self.f)
+        value = mass * weighted_mean(earned, own.measure.probabilities)
+        return value + (mass - own_mass) * own.integral
 
 
 def direct_halves(
@@ -156,21 +159,26 @@ def direct_halves(
         first = DirectHalf(measures[0], cross, prices[0])
         second = DirectHalf(measures[1], cross, prices[1])
         return [first, second, first, second]
-    return [DirectHalf(measures[k % 2], side, prices[k % 2]) for k, side in enumerate(sides)]
+    both = zip(measures * 2, sides, prices * 2, strict=False)
+    return [DirectHalf(measure, side, price) for measure, side, price in both]
 
 
 def rows_of(half: DirectHalf, cells: Cells, count: int = ROWS) -> Rows:
     """Rows of a measure, drawn like those of `Half`."""
     on_nodes = half.on_nodes
+    images = on_nodes.map(cells.means)
     ratios = half.price.ratios(on_nodes.potential(cells.means))
-    return drawn_rows(half.measure, cells, on_nodes.map(cells.means), ratios, count)
+    return drawn_rows(half.measure, cells, images, ratios, count)
 
 
 def sampled_directly(rows: Rows, half: DirectHalf, opposite: DirectHalf) -> Sample:
     """The marginal ratios in rows of one side, summed over all points of the other side."""
-    x, y = Partition(rows.points, rows.shares), opposite.measure.partition
+    x = Partition(rows.points, rows.shares)
+    y = opposite.measure.partition
     f = half.price.potential(half.softmin(x))
-    kernel = half.on_nodes.problem.kernel_between(x, y, PAIRS, half.on_nodes.backend)
+
+    on_nodes = half.on_nodes
+    kernel = on_nodes.problem.kernel_between(x, y, PAIRS, on_nodes.backend)
     logs = kernel.log_row_sums(f, y.sort(opposite.f))
     both = x.restore(logs), x.restore(f)
     return sample_of(*both, rows.shares, (half.price, opposite.price))

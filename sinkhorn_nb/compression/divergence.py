@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..backends.cpu.compressed_sums import weighted_mean
 from ..common.array_types import Floats
 from ..common.caching import cached_property
 from ..gradients import BOTH, Gradient, Sides
@@ -13,6 +12,7 @@ from ..results.divergence import Divergence, difference, of_masses
 from .check import DEVIATIONS, HIDDEN, variance
 from .direct import DirectDifference, DirectHalf
 from .halves import Difference, Half
+from .pairing import paired_with_value
 from .solution import GAINS, AnyHalf, CompressedSolution, require_rows, rounding, with_value_error
 
 
@@ -67,7 +67,8 @@ class CompressedDivergence(Divergence):
         xy, xx, yy = (solution.found.on_nodes._dual for solution in self._compressed)
         if own == [mass, mass]:
             return max(mass * (xy - (xx + yy) / 2), 0.0)
-        value = mass * xy - (own[0] * xx + own[1] * yy) / 2
+        of_selves = own[0] * xx + own[1] * yy
+        value = mass * xy - of_selves / 2
         return max(value + of_masses(self.xy.problem, *own), 0.0)
 
     @property
@@ -85,21 +86,24 @@ class CompressedDivergence(Divergence):
 
         The same rows are drawn for xy and xx: most of their errors cancel.
         """
-        problem, xy = self.xy.problem, self.xy.found
+        problem = self.xy.problem
+        samples = self.xy.found.samples
         mass, *masses = self._masses
         value = of_masses(problem, *masses)
         squared = correction = 0.0
-        gain = mass * max(sample.gain for sample in xy.samples)
+        gain = mass * max(sample.gain for sample in samples)
         for side, own in enumerate((self.xx, self.yy)):
-            sample = xy.samples[side]
+            own_mass = masses[side]
+            sample = samples[side]
             of_own = own.found.samples[0]
-            excess = (mass * sample.excess - masses[side] * of_own.excess) / 2
-            value += self._differences[side].integral(mass, masses[side])
+            excess = (mass * sample.excess - own_mass * of_own.excess) / 2
+            value += self._differences[side].integral(mass, own_mass)
             correction += float(sample.shares @ excess)
             squared += variance(excess, sample.shares)
-            gain += masses[side] * of_own.gain / 2
+            gain += own_mass * of_own.gain / 2
 
-        error = DEVIATIONS * math.sqrt(squared) + GAINS * gain + HIDDEN * abs(correction)
+        deviation = math.sqrt(squared)
+        error = DEVIATIONS * deviation + GAINS * gain + HIDDEN * abs(correction)
         value -= problem.eps * correction
         return value, problem.eps * error + rounding(problem, value)
 
@@ -111,8 +115,9 @@ class CompressedDivergence(Divergence):
     @cached_property
     def gap(self) -> float:
         """A certified bound, |value - S_eps| <= gap, by full passes over the pairs of points."""
-        of_parts = self.xy.gap + (self.xx.gap + self.yy.gap) / 2
-        return abs(self.value - difference(self.xy, self.xx, self.yy)) + of_parts
+        of_selves = (self.xx.gap + self.yy.gap) / 2
+        certified = difference(self.xy, self.xx, self.yy)
+        return abs(self.value - certified) + (self.xy.gap + of_selves)
 
     def _facts(self) -> dict[str, object]:
         return with_value_error(super()._facts(), self.value_error)
@@ -145,15 +150,9 @@ class CompressedDivergence(Divergence):
 
     @property
     def _with_value(self) -> list[Floats]:
-        """Derivatives in the weights whose means add up to the value, by sums that do not depend
-        on the order of the points.
-        """
-        problem = self.xy.problem
-        measures = problem.source, problem.target
-        parts = list(zip(measures, self._differences, strict=True))
-        paired = sum(m.mass * weighted_mean(of.mended.f, m.probabilities) for m, of in parts)
-        shift = (self.value - paired) / sum(measure.mass for measure in measures)
-        return [of.mended.f + shift for _, of in parts]
+        """Derivatives in the weights whose means add up to the value."""
+        potentials = [of.mended.f for of in self._differences]
+        return paired_with_value(self.xy.problem, potentials, self.value)
 
     @property
     def _with_prices(self) -> list[Floats]:
@@ -168,15 +167,15 @@ class CompressedDivergence(Divergence):
     @property
     def _changes(self) -> list[Floats]:
         """f_ab - f_aa and g_ab - g_bb."""
-        xy = self.xy.problem.scaling
-        if self.xy.problem.marginals.are_exact or self.xy.problem.is_self:
-            return [of.mended.f for of in self._differences]
+        problem = self.xy.problem
+        potentials = [of.mended.f for of in self._differences]
+        if problem.marginals.are_exact or problem.is_self:
+            return potentials
         shifts = (
-            self.xx.problem.scaling.of_f - xy.of_f,
-            self.yy.problem.scaling.of_f - xy.of_g,
+            self.xx.problem.scaling.of_f - problem.scaling.of_f,
+            self.yy.problem.scaling.of_f - problem.scaling.of_g,
         )
-        pairs = zip(self._differences, shifts, strict=True)
-        return [of.mended.f + shift for of, shift in pairs]
+        return [f + shift for f, shift in zip(potentials, shifts, strict=True)]
 
     @property
     def _compressed(self) -> tuple[CompressedSolution, CompressedSolution, CompressedSolution]:

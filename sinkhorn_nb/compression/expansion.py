@@ -89,9 +89,11 @@ def expand(parts: Parts, at_nodes: Extended, there: OnNodes) -> Expansion:
     eps = there.eps
     guess = _guess(parts, at_nodes, there)
     out = _expanded_in(parts.tiles, guess, there)
-    are_wild = np.flatnonzero(~(np.abs(out.f - guess.f) < LOST * eps))
+    is_near = np.abs(out.f - guess.f) < LOST * eps
+    are_wild = np.flatnonzero(~is_near)
     if len(are_wild):
-        again = _expanded(centers[are_wild], extended(centers[are_wild], there), there)
+        wild = centers[are_wild]
+        again = _expanded(wild, extended(wild, there), there)
         for values, new in zip(out, again, strict=True):
             values[are_wild] = new
     return out
@@ -103,17 +105,22 @@ def _guess(parts: Parts, at_nodes: Extended, there: OnNodes) -> Extended:
     """
     centers = parts.cells.means
     nodes = parts.nodes
-    first = np.full(max(parts.parent.max(), nodes.cell.max()) + 1, -1)
-    first[nodes.cell[::-1]] = np.arange(len(nodes))[::-1]
+    n_wide = max(parts.parent.max(), nodes.cell.max()) + 1
+    first = np.full(n_wide, -1)
+    backwards = np.arange(len(nodes))[::-1]
+    first[nodes.cell[backwards]] = backwards  # the first node of a cell is written last
     node = first[parts.parent]
     are_lost = np.flatnonzero(node < 0)
-    if len(are_lost):
-        node[are_lost] = cKDTree(nodes.points).query(centers[are_lost])[1]
+    lost = centers[are_lost]
+    if len(lost):
+        _, node[are_lost] = cKDTree(nodes.points).query(lost)
+
+    points = nodes.points[node]
     images = at_nodes.map[node]
-    offsets = centers - nodes.points[node]
-    f = at_nodes.f[node] + np.einsum("ik,ik->i", nodes.points[node] - images, offsets)
-    if len(are_lost):
-        f[are_lost], images[are_lost] = extended(centers[are_lost], there)
+    slopes = points - images
+    f = at_nodes.f[node] + np.einsum("ik,ik->i", slopes, centers - points)
+    if len(lost):
+        f[are_lost], images[are_lost] = extended(lost, there)
     return Extended(f, images)
 
 
@@ -136,18 +143,19 @@ def _expanded_in(mine: Tiles, guess: Extended, there: OnNodes) -> Expansion:
     x_tiles = mine.above(f, partition.points - images)
     y_tiles = theirs.above(there.f, there.partition.points - there.map)
     near = near_tiles(x_tiles, y_tiles, FAR * eps)
-    tile_images = mine.mean(images)
-    x, y = _side(mine, eps), _side(theirs, eps)
+    origins = mine.mean(images) * scale
+    x = _side(mine, eps)
+    y = _side(theirs, eps)
     rows = (x.cloud, x.exponents(f))
     columns = (y.cloud, y.exponents(there.f), y.weights)
-    sums = monomial_sums(*rows, *columns, near, tile_images * scale, _grown(terms))
+    sums = monomial_sums(*rows, *columns, near, origins, _grown(terms))
 
     with np.errstate(all="ignore"):  # sums that are lost are made again
         f = f - eps * np.log(sums[:, 0])
         means = dict(zip(terms, (sums / sums[:, :1]).T, strict=True))
     second, third = _cumulants(means, d)
     images = np.stack([means[k,] for k in range(d)], axis=1)
-    images = (np.repeat(tile_images * scale, mine.sizes, axis=0) + images) / scale
+    images = (np.repeat(origins, mine.sizes, axis=0) + images) / scale
     # second / (scale^2 eps) and third / (scale^3 eps^2), in floats for points of any size
     second = second / LOG2E
     third = third / (LOG2E**1.5 * math.sqrt(eps))
@@ -172,10 +180,11 @@ def _monomials(d: int) -> list[tuple[int, ...]]:
 
 def _grown(terms: list[tuple[int, ...]]) -> Indices:
     """(len(terms), 2) numbers of the monomial from which each one grows, and of the coordinate that
-    it adds.
+    it adds; zeros for the first one, which is 1.
     """
     place = {term: q for q, term in enumerate(terms)}
-    return np.array([(place[term[:-1]], term[-1]) if term else (0, 0) for term in terms])
+    grown = [(place[term[:-1]], term[-1]) for term in terms[1:]]
+    return np.array([(0, 0), *grown])
 
 
 def _cumulants(means: dict[tuple[int, ...], Floats], d: int) -> tuple[Floats, Floats]:
@@ -184,8 +193,9 @@ def _cumulants(means: dict[tuple[int, ...], Floats], d: int) -> tuple[Floats, Fl
     second = np.empty((count, d, d))
     third = np.empty((count, d, d, d))
     for i, j in combinations_with_replacement(range(d), 2):
-        second[:, i, j] = means[i, j] - means[i,] * means[j,]
-        second[:, j, i] = second[:, i, j]
+        covariance = means[i, j] - means[i,] * means[j,]
+        second[:, i, j] = covariance
+        second[:, j, i] = covariance
     for i, j, k in combinations_with_replacement(range(d), 3):
         u = means[i,]
         v = means[j,]

@@ -67,7 +67,9 @@ class Half:
         """Derivatives of the value in the points, per unit of their probabilities."""
         f, images = self.mended
         slopes = self.measure.points - images
-        return slopes if self.price.rate == 0 else self.price.ratios(f)[:, None] * slopes
+        if self.price.rate == 0:
+            return slopes
+        return self.price.ratios(f)[:, None] * slopes
 
     @cached_property
     def _at_points(self) -> tuple[Extended, np.ndarray]:
@@ -95,12 +97,14 @@ class Half:
         """Side of the cells of a stream, as a share of the smallest cell that has nodes; 0 if all
         points are there.
         """
-        return self.measure.traits.resolution / float(SPLIT * self.cells.sides.min())
+        smallest = float(SPLIT * self.cells.sides.min())
+        return self.measure.traits.resolution / smallest
 
     @cached_property
     def integral(self) -> float:
         """The mean of what the potential earns."""
-        return weighted_mean(self.price.earned(self.smooth.f), self.measure.probabilities)
+        earned = self.price.earned(self.smooth.f)
+        return weighted_mean(earned, self.measure.probabilities)
 
 
 class Difference:
@@ -129,8 +133,9 @@ class Difference:
         where = _wild(squares, price.eps)
         if len(where):
             points = measure.points[where]
-            exact, of_own = extended(points, cross.there), extended(points, own.there)
-            difference = Extended(exact.f - of_own.f, exact.map - of_own.map)
+            of_cross = extended(points, cross.there)
+            of_own = extended(points, own.there)
+            difference = Extended(of_cross.f - of_own.f, of_cross.map - of_own.map)
             self.mended = _replaced(self.smooth, where, _damped(difference, price))
 
     def slopes(self, mass: float, own_mass: float) -> Floats:
@@ -140,14 +145,16 @@ class Difference:
         minus the same for the own one.
         """
         own, price = self._own, self._own.price
-        (change, apart) = self.mended
+        change, apart = self.mended
         if price.rate == 0:
             return -mass * apart
+
         f, images = own.mended
+        own_slopes = own.measure.points - images
         of_own = price.ratios(f)
         weights = mass * of_own * price.ratios(change)
         more = weights - own_mass * of_own
-        return more[:, None] * (own.measure.points - images) - weights[:, None] * apart
+        return more[:, None] * own_slopes - weights[:, None] * apart
 
     def gradient(self, mass: float, own_mass: float) -> Floats:
         """Derivatives in the points of the difference of both values."""
@@ -166,7 +173,9 @@ class Difference:
         else:
             earned = price.earned_beyond(own.smooth.f, self.smooth.f)
         value = mass * weighted_mean(earned, own.measure.probabilities)
-        return value if mass == own_mass else value + (mass - own_mass) * own.integral
+        if mass == own_mass:
+            return value
+        return value + (mass - own_mass) * own.integral
 
 
 def _damped(softmin: Extended, price: Price) -> Extended:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..backends.cpu.compressed_sums import weighted_mean
+from ..common.array_types import Floats
 from ..common.caching import cached_property
 from ..kernels.point_cloud import GibbsKernel
 from ..measures.partition import Partition
@@ -45,6 +46,11 @@ class _Part(NamedTuple):
     on_nodes: float
     felt: float
 
+    @property
+    def left(self) -> float:
+        """The errors that an exact update leaves, and those that it does not know."""
+        return LEFT * abs(self.correction) + self.felt
+
 
 @dataclass(frozen=True, eq=False)
 class Hausdorff:
@@ -74,12 +80,14 @@ class Hausdorff:
             return Estimate(0.0, 0.0)
         measures = problem.source, problem.target
         rows = drawn(measures, found.parts, found.expansions, prices(problem))
-        parts = [_part(self.sides[k], rows[k], rows[1 - k]) for k in (0, 1)]
+        source, target = self.sides
+        parts = _part(source, *rows), _part(target, *rows[::-1])
 
         value = sum(part.value + part.correction for part in parts)
+        on_nodes = sum(part.on_nodes for part in parts)
         error = DEVIATIONS * math.hypot(*(part.deviation for part in parts))
-        error += sum(LEFT * abs(part.correction) + part.felt for part in parts)
-        error += hidden(self._coarseness, value - sum(part.on_nodes for part in parts))
+        error += sum(part.left for part in parts)
+        error += hidden(self._coarseness, value - on_nodes)
         return Estimate(max(value, 0.0), error + rounding(problem, value))
 
     @property
@@ -95,16 +103,17 @@ def _part(side: OneSide, rows: Checked, others: Checked) -> _Part:
     expansions = side.extension, side.other.expansion
     of_other = sampled(rows, others, expansions, (softmin, price))
 
-    updates = [price.potential(-price.eps * sample.residuals) for sample in (of_own, of_other)]
     f = price.eps * of_own.potentials
     g = price.potential(price.eps * of_other.potentials)
-    corrections = side.earned_beyond(side.other, g, updates[1])
-    corrections = corrections - side.earned_beyond(own, f, updates[0])
+    update_of_f = price.potential(-price.eps * of_own.residuals)
+    update_of_g = price.potential(-price.eps * of_other.residuals)
+    corrections = side.earned_beyond(side.other, g, update_of_g)
+    corrections = corrections - side.earned_beyond(own, f, update_of_f)
     shares = of_own.shares
+    correction = float(shares @ corrections)
     deviation = math.sqrt(variance(corrections, shares))
 
     scale = side.measure.mass / 2
-    correction = float(shares @ corrections)
     felt = _felt(side, rows, others)
     earned = _earned(side), correction, deviation, _earned_by_nodes(side), felt
     return _Part(*(scale * value for value in earned))
@@ -122,7 +131,8 @@ def _earned_by_nodes(side: OneSide) -> float:
     """The mean of E(g) - E(f) at the nodes."""
     f = side.price.potential(side.own.potential.at_nodes.f)
     g = side.price.potential(side.at_nodes.f)
-    earned = side.earned_beyond(side.own, f, g - f + side.shift)
+    change = g - f + side.shift
+    earned = side.earned_beyond(side.own, f, change)
     return float(side.own.nodes.weights @ earned)
 
 
@@ -131,24 +141,36 @@ def _felt(side: OneSide, rows: Checked, others: Checked) -> float:
     on which g depends: far from this measure these are few, and hold little of its mass.
     """
     price, theirs = side.price, side.other.expansion
-    eps, x, y = price.eps, rows.row_partition, others.node_partition
-    there = theirs.at(others.nodes, others.node_cells, others.centers, 1.0)[0].f
-    here = side.extension.at(rows.rows.points, rows.rows.owner, rows.centers, 1.0)[0].f
-    ratios = side.factors[0] * price.ratios(price.potential(here))
+    there = price.potential(others.at_nodes(theirs))
+    here = rows.at_rows(side.extension)
+    factor, _ = side.factors
+    ratios = factor * price.ratios(price.potential(here))
 
-    kernel = GibbsKernel(x, y, eps, PAIRS, "cpu")
-    f, g = x.sort(here), y.sort(price.potential(there))
-    sums = kernel.T.transport(g, f, x.sort(ratios)[:, None])[:, 0]
-    shares = y.restore(np.nan_to_num(sums * y.probabilities))
-    total = float(shares.sum())
+    x = rows.row_partition
+    y = others.node_partition
+    kernel = GibbsKernel(x, y, price.eps, PAIRS, "cpu")
+    columns = x.sort(ratios)[:, None]
+    sums = kernel.T.transport(y.sort(there), x.sort(here), columns)[:, 0]
+    felt = y.restore(np.nan_to_num(sums * y.probabilities))
+    total = float(felt.sum())
     if not total > 0:
         return 0.0
 
-    heights = (np.arange(ROWS) + 0.5) / ROWS * total
-    drawn_nodes = np.minimum(np.searchsorted(np.cumsum(shares), heights), len(shares) - 1)
-    chosen, counts = np.unique(drawn_nodes, return_counts=True)
-    few = Rows(others.nodes[chosen], others.node_cells[chosen], counts / ROWS)
-    nodes = others._replace(rows=few, row_partition=Partition(few.points, few.shares))
+    nodes = _with_nodes_drawn(others, felt, total)
     residuals = sampled(nodes, others, (theirs, theirs), (price, price)).residuals
-    mean = abs(float(few.shares @ residuals))
-    return eps * total * (mean + DEVIATIONS * math.sqrt(variance(residuals, few.shares)))
+    shares = nodes.rows.shares
+    mean = abs(float(shares @ residuals))
+    deviation = math.sqrt(variance(residuals, shares))
+    return price.eps * total * (mean + DEVIATIONS * deviation)
+
+
+def _with_nodes_drawn(side: Checked, masses: Floats, total: float) -> Checked:
+    """The side with some of its nodes as rows, drawn by masses of this total."""
+    heights = (np.arange(ROWS) + 0.5) / ROWS * total
+    places = np.searchsorted(np.cumsum(masses), heights)
+    places = np.minimum(places, len(masses) - 1)
+    chosen, counts = np.unique(places, return_counts=True)
+
+    points = side.nodes[chosen]
+    rows = Rows(points, side.node_cells[chosen], counts / ROWS)
+    return side._replace(rows=rows, row_partition=Partition(points, rows.shares))

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.cpu.compressed_sums import scaled_rows, weighted_mean
+from ..backends.cpu.compressed_sums import scaled_rows
 from ..backends.cpu.threads import single_threaded_blas
 from ..common.array_types import Floats
 from ..dual import self_step
@@ -31,6 +31,7 @@ from .expansion import expand
 from .halves import Difference
 from .hausdorff import Hausdorff
 from .one_side import OneSide
+from .pairing import paired_with_value
 from .potentials import PAIRS, OnNodes, extended
 from .price import Price
 from .rounds import Rounds
@@ -79,11 +80,13 @@ def gradient_of(of: Hausdorff, tol: float) -> ImplicitGradient:
     ]
     on_weights = [part.values for part in parts]
     if problem.marginals.are_exact:
-        on_weights = _paired(of, on_weights)
+        on_weights = paired_with_value(problem, on_weights, of.estimate.value)
+
     reports = [part.report for part in parts]
-    passes = sum(report.n_passes for report in reports)
     worst = max(reports, key=lambda report: report.residual)
-    report = worst._replace(n_passes=passes / (len(measures[0]) * len(measures[1])))
+    n_pairs = sum(report.n_passes for report in reports)
+    pairs_per_pass = len(problem.source) * len(problem.target)
+    report = worst._replace(n_passes=n_pairs / pairs_per_pass)
     return with_report(ImplicitGradient(*on_points, *on_weights), report)
 
 
@@ -97,34 +100,25 @@ def _finer(of: Hausdorff) -> Hausdorff:
     return of if isinstance(found, Compression) else Hausdorff(found, of.solver)
 
 
-def _paired(of: Hausdorff, values: list[Floats]) -> list[Floats]:
-    """Derivatives in the weights whose pairing with these is the value, by sums that do not depend
-    on the order of the points.
-    """
-    problem = of.found.problem
-    measures = problem.source, problem.target
-    pairs = list(zip(measures, values, strict=True))
-    paired = sum(m.mass * weighted_mean(own, m.probabilities) for m, own in pairs)
-    shift = (of.estimate.value - paired) / sum(m.mass for m in measures)
-    return [own + shift for own in values]
-
-
 def _variation(side: OneSide, tol: float) -> _Variation:
     """The first variation in the measure of one side."""
     eps, price = side.price.eps, side.price
     lam = float(price.potential(np.ones(1))[0])
     of_b, u, report = _solved(side, lam, tol)
-    R, slopes_of_R = _implicit(side, _densities(side, of_b, lam * u))
+    densities = _densities(side, of_b, lam * u)
+    R, slopes_of_R = _implicit(side, densities)
 
     of_other, of_own = side.factors
     f, images = side.halves[1].mended
     change = side.difference.mended.f + side.shift
+    earned = side.earned_beyond(side.own, f, change)
     r = of_own * price.ratios(f)
-    values = side.earned_beyond(side.own, f, change) / 2 + eps / 2 * r * R
+    values = earned / 2 + eps / 2 * r * R
 
-    points = side.measure.points
-    slopes_of_r = -lam * price.rate / eps * (points - images)  # of log r
-    implicit = eps / 2 * r[:, None] * (slopes_of_R + R[:, None] * slopes_of_r)
+    slopes_of_f = side.measure.points - images
+    slopes_of_log_r = -lam * price.rate / eps * slopes_of_f
+    along_both = slopes_of_R + R[:, None] * slopes_of_log_r
+    implicit = eps / 2 * r[:, None] * along_both
     slopes = side.difference.slopes(of_other, of_own) / 2 + implicit
     return _Variation(values, slopes, report)
 
@@ -144,20 +138,28 @@ def _solved(side: OneSide, lam: float, tol: float) -> tuple[OnNodes, Floats, Lin
     cross = GibbsKernel(a.partition, nodes_b, a.eps, PAIRS, "cpu")
     kernel = GibbsKernel(a.partition, a.partition, a.eps, PAIRS, "cpu")
     ones = np.ones((len(nodes_b), 1))
-    right = 1 / lam + ratio * cross.transport(a.softmin, f_at_b, ones)[:, 0]
-    size = float(np.sqrt(weights @ right**2))
+    W = cross.transport(a.softmin, f_at_b, ones)[:, 0]
+    right = 1 / lam + ratio * W
+    size = _norm(right, weights)
 
     u = right / (1 + lam)
     residual, n_iter = np.inf, 0
     while residual > tol and n_iter < MAX_ITER:
         means = kernel.transport(a.softmin, a.f, u[:, None])[:, 0]
         missed = right - u - lam * means
-        residual = float(np.sqrt(weights @ missed**2)) / size
+        residual = _norm(missed, weights) / size
         u = u + self_step(1 / lam - 1) * missed
         n_iter += 1
 
-    n_pairs = len(a.f) * (len(ones) + n_iter * len(a.f))
-    return of_b.times(np.log(ratio)), u, LinearSolve(residual, tol, n_iter, n_pairs)
+    n_nodes = len(a.f)
+    n_pairs = n_nodes * (len(ones) + n_iter * n_nodes)
+    report = LinearSolve(residual, tol, n_iter, n_pairs)
+    return of_b.times(np.log(ratio)), u, report
+
+
+def _norm(values: Floats, weights: Floats) -> float:
+    """The root of the mean square."""
+    return float(np.sqrt(weights @ values**2))
 
 
 def _densities(side: OneSide, of_b: OnNodes, of_a: Floats) -> list[_Density]:
@@ -168,7 +170,8 @@ def _densities(side: OneSide, of_b: OnNodes, of_a: Floats) -> list[_Density]:
     for sign in (1.0, -1.0):
         has_sign = sign * of_a > 0
         if has_sign.any():
-            densities.append(_Density(sign, a.times(np.where(has_sign, logs, math.log(LEAST)))))
+            own_logs = np.where(has_sign, logs, math.log(LEAST))
+            densities.append(_Density(sign, a.times(own_logs)))
     return densities
 
 
@@ -182,8 +185,10 @@ def _implicit(side: OneSide, densities: list[_Density]) -> tuple[Floats, Floats]
     for sign, potential in densities:
         at_nodes = extended(own.nodes.points, potential)
         expansion = expand(own.parts, at_nodes, potential)
-        ratio = Difference(side.half(expansion, potential, undamped), below).mended
-        part = sign * np.exp(np.minimum(-ratio.f / eps, LARGEST_LOG))
+        above = side.half(expansion, potential, undamped)
+        ratio = Difference(above, below).mended
+        log_part = np.minimum(-ratio.f / eps, LARGEST_LOG)
+        part = sign * np.exp(log_part)
         R += part
         slopes += part[:, None] * ratio.map / eps
     return R, slopes

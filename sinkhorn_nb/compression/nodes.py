@@ -42,11 +42,12 @@ def nodes_of(cells: Cells, measure: Measure) -> Nodes:
     d = cells.first.shape[1]
     spreads, axes, n_axes = spreads_and_axes(cells.second)
     are_few = cells.counts <= np.maximum(2 * n_axes, 1)
-    parts = [
-        _along_axes(cells, spreads, axes, np.flatnonzero((n_axes == k) & ~are_few), k)
-        for k in range(d + 1)
-    ]
+    parts = []
+    for k in range(d + 1):
+        which = np.flatnonzero((n_axes == k) & ~are_few)
+        parts.append(_along_axes(cells, spreads, axes, which, k))
     parts.append(_kept(cells, measure, are_few))
+
     points, weights, cell = (np.concatenate(part) for part in zip(*parts, strict=True))
     has_mass = weights > 0
     weights = weights[has_mass] / math.fsum(weights[has_mass])
@@ -72,7 +73,8 @@ def _along_axes(
     d = cells.first.shape[1]
     z = legs(spreads[which], axes[which], k)
     count = z.shape[1]
-    points = cells.means[which, None] + z * cells.sides[which, None]
+    offsets = z * cells.sides[which, None]
+    points = cells.means[which, None] + offsets
     weights = np.repeat(cells.masses[which] / count, count)
     return points.reshape(-1, d), weights, np.repeat(which, count)
 
@@ -81,7 +83,7 @@ def _kept(cells: Cells, measure: Measure, are_few: Booleans) -> tuple[Floats, Fl
     """The points of the cells with few points, in an order that does not depend on the caller's."""
     kept = points_in(are_few, cells.owner)
     points = measure.points[kept].astype(np.float64)
-    cell = cells.owner[kept]
+    cell = cells.owner[kept].astype(np.intp)
     weights = measure.probabilities[kept]
     order = np.lexsort([weights, *points.T, cell])
-    return points[order], weights[order], cell[order].astype(np.intp)
+    return points[order], weights[order], cell[order]

@@ -41,12 +41,9 @@ class OneSide:
 
     def __init__(self, found: Compressed, side: int) -> None:
         problem = found.problem
-        selves = problem.on_source(), problem.on_target()
-        both = [
-            Own(found.parts[k], found.potentials[2 + k], found.expansions[2 + k],
-                selves[k].scaling.of_f)
-            for k in (0, 1)
-        ]  # fmt: skip
+        shifts = problem.on_source().scaling.of_f, problem.on_target().scaling.of_f
+        of_selves = found.potentials[2:], found.expansions[2:]
+        both = [Own(*own) for own in zip(found.parts, *of_selves, shifts, strict=True)]
         self.own = both[side]
         self.other = both[1 - side]
         self.measure: Measure = (problem.source, problem.target)[side]
@@ -98,4 +95,6 @@ class OneSide:
     def factors(self) -> tuple[float, float]:
         """Factors of the marginal ratios exp(-f / rho) of both potentials, by their shifts."""
         rate = self.price.rate / self.price.eps
-        return float(np.exp(rate * self.other.shift)), float(np.exp(rate * self.own.shift))
+        of_other = float(np.exp(rate * self.other.shift))
+        of_own = float(np.exp(rate * self.own.shift))
+        return of_other, of_own

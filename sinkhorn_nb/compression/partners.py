@@ -25,9 +25,10 @@ def partners(measure: Measure, grid: Grid, cells: Cells, fine: Cells, cuts: Floa
     cuts : (c, d) array
         The numbers of parts per axis in `fine`.
     """
-    if len(fine) > FEW or SPLIT * cuts.max() >= 2 ** cut_bits(measure.dimension):
+    countable = 2 ** cut_bits(measure.dimension)
+    if len(fine) > FEW or SPLIT * cuts.max() >= countable:
         return nodes_of(fine, measure)
     finer = cut_cells(measure, grid, cells, SPLIT * cuts)
     nodes = nodes_of(finer, measure)
-    (_, parent) = joined(finer)
+    _, parent = joined(finer)
     return replace(nodes, cell=parent[nodes.cell])

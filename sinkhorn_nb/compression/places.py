@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backends.cpu.compressed_moments import moments_by_cell
 from ..common.array_types import Coordinates, Floats, Indices, Numbers
-from .cells import Cells, Grid, ordinary
+from .cells import Cells, Grid, looked_up, ordinary
 
 NOWHERE = -1
 
@@ -34,9 +34,10 @@ class Places(NamedTuple):
         owner = np.full(len(points), NOWHERE)
         inside = _inside(points, fine)
         parents = self._found(points[inside], self.keys)
-        inside = inside[parents != NOWHERE]
-        parents = parents[parents != NOWHERE]
-        owner[inside] = self._found(points[inside], fine.keys, parents.astype(np.int32), self.cuts)
+        is_found = parents != NOWHERE
+        inside = inside[is_found]
+        parents = parents[is_found].astype(np.int32)
+        owner[inside] = self._found(points[inside], fine.keys, parents, self.cuts)
         return owner
 
     def _found(self, points: Coordinates, known: Indices, *cut: Numbers) -> Indices:
@@ -45,12 +46,13 @@ class Places(NamedTuple):
             return np.empty(0, np.int64)
         no_mass = np.zeros(len(points))
         keys, _, owner = moments_by_cell(ordinary(points), no_mass, *self.grid, *cut)
-        place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-        return np.where(known[place] == keys, place, NOWHERE)[owner]
+        places, are_known = looked_up(keys, known)
+        return np.where(are_known, places, NOWHERE)[owner]
 
 
 def _inside(points: Coordinates, cells: Cells) -> Indices:
     """The points in the box of all cells; keys are numbers of cells only there."""
     low = cells.corners.min(axis=0)
     high = (cells.corners + cells.sides).max(axis=0)
-    return np.flatnonzero(((points >= low) & (points < high)).all(axis=1))
+    is_within = (points >= low) & (points < high)
+    return np.flatnonzero(is_within.all(axis=1))

@@ -40,7 +40,8 @@ class OnNodes:
 
     def times(self, logs: Floats) -> OnNodes:
         """The potential whose softmin weighs the nodes by other densities."""
-        return OnNodes(self.partition, self.eps, self.f + self.eps * logs, self.map)
+        f = self.f + self.eps * logs
+        return OnNodes(self.partition, self.eps, f, self.map)
 
 
 class Potential(OnNodes):
@@ -88,8 +89,10 @@ class Tiles:
         """Centers, half widths, h and s of tiles with f <= h + <s, x - center> at their points."""
         s = self.mean(slopes)
         owner = np.repeat(np.arange(len(s)), self.sizes)
-        along = np.einsum("ik,ik->i", s[owner], self.partition.points - self.centers[owner])
-        return self.centers, self.half_widths, np.maximum.reduceat(f - along, self.bounds[:-1]), s
+        offsets = self.partition.points - self.centers[owner]
+        along = np.einsum("ik,ik->i", s[owner], offsets)
+        h = np.maximum.reduceat(f - along, self.bounds[:-1])
+        return self.centers, self.half_widths, h, s
 
 
 class Extended(NamedTuple):
@@ -101,7 +104,8 @@ class Extended(NamedTuple):
 
 def equal_weights(points: Coordinates) -> Partition:
     """A partition of points whose weights do not matter."""
-    return Partition(points, np.full(len(points), 1 / len(points)))
+    count = len(points)
+    return Partition(points, np.full(count, 1 / count))
 
 
 def extended(points: Coordinates, there: OnNodes) -> Extended:
@@ -109,7 +113,8 @@ def extended(points: Coordinates, there: OnNodes) -> Extended:
     partition = equal_weights(points)
     kernel = GibbsKernel(partition, there.partition, there.eps, PAIRS, "cpu")
     f = kernel.softmin(there.f)
-    return Extended(partition.restore(f), partition.restore(kernel.barycenters(f, there.f)))
+    images = kernel.barycenters(f, there.f)
+    return Extended(partition.restore(f), partition.restore(images))
 
 
 def stretch(points: Floats, there: Potential) -> Floats:
@@ -117,7 +122,11 @@ def stretch(points: Floats, there: Potential) -> Floats:
     partition = equal_weights(points)
     kernel = GibbsKernel(partition, there.partition, there.eps, PAIRS, "cpu")
     partners = there.partition.points - there.partition.points.mean(axis=0)
-    powers = np.hstack([np.ones((len(partners), 1)), partners, partners**2])
-    sums = kernel.transport(kernel.softmin(there.f), there.f, powers)
+    ones = np.ones((len(partners), 1))
+    powers = np.hstack([ones, partners, partners**2])
+    softmin = kernel.softmin(there.f)
+    sums = kernel.transport(softmin, there.f, powers)
+
     means, squares = np.split(sums[:, 1:] / sums[:, :1], 2, axis=1)
-    return partition.restore(np.nan_to_num(np.maximum(squares - means**2, 0) / there.eps))
+    variances = np.maximum(squares - means**2, 0)
+    return partition.restore(np.nan_to_num(variances / there.eps))

@@ -27,7 +27,9 @@ class Price(NamedTuple):
         """The side's part of the dual value per mass, less half of the plan that goes with it:
         (rho + eps / 2) (1 - exp(-f / rho)), and f for an exact marginal.
         """
-        return f if self.rate == 0 else self._factor * phi(f / self.eps, self.rate)
+        if self.rate == 0:
+            return f
+        return self._factor * phi(f / self.eps, self.rate)
 
     def earned_beyond(self, f: Floats, change: Floats) -> Floats:
         """earned(f + change) - earned(f), without the rounding of large terms."""

@@ -80,10 +80,12 @@ class Rounds:
     def run(self) -> Compressed | Compression:
         """The compressed solution, or a report that tells why there is none."""
         problem = self.problem
+        tol = self.solver.tol
         kappa = self._first_kappa
         before: Compressed | None = None
         for number in range(1 if self.kappa else MOST_ROUNDS):
-            if not can_tell(self.extent, kappa * problem.blur, problem.source.dimension):
+            side = kappa * problem.blur
+            if not can_tell(self.extent, side, problem.source.dimension):
                 return Compression.none("the cells of the grid are too many for their numbers")
             make = self._round if self._is_smooth else self._direct_round
             found = make(kappa, before, number + 1)
@@ -93,9 +95,10 @@ class Rounds:
             before = found
             error = found.marginal_error
             is_finest = kappa <= self._finest_kappa
-            if error <= self.solver.tol or is_finest or not self._is_solved(found):
+            if error <= tol or is_finest or not self._is_solved(found):
                 break
-            smaller = kappa * max(0.5, 0.9 * (self.solver.tol / error) ** (1 / ORDER))
+            factor = 0.9 * (tol / error) ** (1 / ORDER)
+            smaller = kappa * max(0.5, factor)
             kappa = max(smaller, self._finest_kappa)
         assert before is not None
         return before
@@ -121,10 +124,12 @@ class Rounds:
 
         solutions = self._between_nodes.solutions(nodes, before.solutions if before else [])
         potentials, expansions = extended_to_cells(parts, solutions)
+        measures = self._measures
         both = prices(self.problem)
-        samples = self._sampled(lambda n: checked(self._measures, parts, expansions, both, n))
-        halves = halves_of(self._measures, parts, potentials, expansions, both)
-        report = Compression.of(kappa, (len(nodes[0]), len(nodes[1])), number)
+        samples = self._sampled(lambda n: checked(measures, parts, expansions, both, n))
+        halves = halves_of(measures, parts, potentials, expansions, both)
+
+        report = _report(kappa, nodes, number)
         problem = know(self.problem, is_self=are_equal)
         found = problem, solutions, parts, potentials, expansions, samples, report
         return Compressed(*found, halves)
@@ -146,7 +151,7 @@ class Rounds:
         problem = know(self.problem, is_self=are_equal)
         halves = direct_halves(problem, solutions, prices(problem))
         samples = self._sampled(lambda n: checked_directly(halves, cells, n))
-        report = Compression.of(kappa, (len(nodes[0]), len(nodes[1])), number)
+        report = _report(kappa, nodes, number)
         return Compressed(problem, solutions, [], [], [], samples, report, halves)
 
     def _sampled(self, check: Callable[[int], list[Sample]]) -> list[Sample]:
@@ -164,13 +169,18 @@ class Rounds:
         marginals = self.problem.marginals
         if marginals != marginals.T or not np.array_equal(x.keys, y.keys):
             return False
-        near = np.allclose(x.masses, y.masses, *CLOSE) and np.allclose(x.first, y.first, *CLOSE)
-        return near and self.problem.source.equals(self.problem.target)
+        masses_agree = np.allclose(x.masses, y.masses, *CLOSE)
+        means_agree = np.allclose(x.first, y.first, *CLOSE)
+        if not (masses_agree and means_agree):
+            return False
+        return self.problem.source.equals(self.problem.target)
 
     def _nodes(self, cells: list[Cells], are_equal: bool) -> list[Nodes]:
         """The nodes of both measures; equal measures have the same, so that S_eps is 0."""
         of_source = nodes_of(cells[0], self.problem.source)
-        return [of_source, of_source if are_equal else nodes_of(cells[1], self.problem.target)]
+        if are_equal:
+            return [of_source, of_source]
+        return [of_source, nodes_of(cells[1], self.problem.target)]
 
     def _parts(
         self,
@@ -190,12 +200,13 @@ class Rounds:
         there = Potential(solution.T), Potential(solution)
         most = [most_parts(grid.side, measure.traits.resolution) for measure in self._measures]
 
-        both = (0, 1)
-        numbers = [cuts(grid, cells[k], nodes[k], earlier[k], there[k], most[k]) for k in both]
+        sides = zip(cells, nodes, earlier, there, most, strict=True)
+        numbers = [cuts(grid, *side) for side in sides]
         made, new = self._cut(grid, cells, numbers, are_equal)
-        if len(new[0]) * len(new[1]) > WORTH * sum(map(len, self._measures)):
-            numbers = [missed(made[k], new[k], there[k], most[k]) for k in both]
-            if any((numbers[k] > made[k].numbers).any() for k in both):
+        if len(new[0]) * len(new[1]) > WORTH * self._n_points:
+            numbers = [missed(*side) for side in zip(made, new, there, most, strict=True)]
+            pairs = zip(numbers, made, strict=True)
+            if any((needed > own.numbers).any() for needed, own in pairs):
                 made, new = self._cut(grid, cells, numbers, are_equal)
 
         parts = []
@@ -203,7 +214,8 @@ class Rounds:
             halved = SPLIT * own.numbers
             others = partners(measure, grid, of, own.fine, halved)
             places = Places(grid, of.keys, halved)
-            parts.append(Parts(own.fine, own_nodes, own.parent, others, places))
+            part = Parts(own.fine, own_nodes, own.parent, others, places)
+            parts.append(part)
         return parts
 
     def _cut(
@@ -231,7 +243,7 @@ class Rounds:
 
     def _share(self, nodes: list[Nodes]) -> float:
         """The number of nodes, as a share of the points."""
-        return sum(map(len, nodes)) / sum(map(len, self._measures))
+        return sum(map(len, nodes)) / self._n_points
 
     def _work(self, nodes: list[Nodes]) -> float:
         """The work of a round, as a share of that of a plain solve with its gradient."""
@@ -265,10 +277,15 @@ class Rounds:
     def _measures(self) -> tuple[Measure, Measure]:
         return self.problem.source, self.problem.target
 
+    @property
+    def _n_points(self) -> int:
+        return sum(map(len, self._measures))
+
     @cached_property
     def _corners(self) -> tuple[Floats, Floats]:
         """The bounding box of all points, those without mass included."""
-        boxes = np.stack([bounding_box(ordinary(measure.points)) for measure in self._measures])
+        points = [ordinary(measure.points) for measure in self._measures]
+        boxes = np.stack(list(map(bounding_box, points)))
         return boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
 
     @property
@@ -288,7 +305,8 @@ class Rounds:
         at_one = AT_ONE if self._is_smooth else AT_ONE_WITH_KINK
         expected = (self.solver.tol / at_one) ** (1 / ORDER)
         expected = min(max(expected, LEAST_KAPPA), LARGEST_KAPPA)
-        expected = min(expected, max(self.extent / self.problem.blur, 1e-6) / FEWEST)
+        width = max(self.extent / self.problem.blur, 1e-6)
+        expected = min(expected, width / FEWEST)
         return max(expected, self._finest_kappa)
 
     @property
@@ -297,6 +315,11 @@ class Rounds:
         half the size tell the error, and points would not tell more.
         """
         return 2 * self.problem.resolution / self.problem.blur
+
+
+def _report(kappa: float, nodes: list[Nodes], n_rounds: int) -> Compression:
+    of_source, of_target = map(len, nodes)
+    return Compression.of(kappa, (of_source, of_target), n_rounds)
 
 
 def _worst(samples: list[Sample]) -> float:

@@ -47,7 +47,8 @@ class Expanded(NamedTuple):
     @property
     def n_pairs(self) -> int:
         """Number of pairs of points."""
-        return len(self.halves[0].measure) * len(self.halves[1].measure)
+        of_source, of_target = (len(half.measure) for half in self.halves)
+        return of_source * of_target
 
     def hidden(self, change: float) -> float:
         """The error that the cells of a stream hide, if nodes of wider cells change a value by
@@ -89,12 +90,10 @@ class CompressedSolution(Solution):
         """The potentials of the points, with marginal ratios from one full pass in float32."""
         problem = self.problem
         require_rows(problem)
-        solved = self.problem.reduced
         f = problem.source.collapse(self._f)
-        g = problem.target.collapse(self._g)
-        if self.problem.is_self:
-            g = f
-        return Iterate(f, g, *solved.kernel("float32", self.backend).log_sums(f, g))
+        g = f if problem.is_self else problem.target.collapse(self._g)
+        kernel = problem.reduced.kernel("float32", self.backend)
+        return Iterate(f, g, *kernel.log_sums(f, g))
 
     @cached_property
     def marginal_error(self) -> float:
@@ -106,11 +105,14 @@ class CompressedSolution(Solution):
         """A bound of |value - OT_eps|, by three standard errors and the gain of an exact update."""
         problem = self.problem
         samples = self.found.samples
-        # Rows of a self problem are the same on both sides
-        spread = sum(math.sqrt(variance(own.excess, own.shares)) for own in samples) / 2
+        variances = [variance(sample.excess, sample.shares) for sample in samples]
+        # Rows of a self problem are the same on both sides: their errors add up
+        deviation = sum(map(math.sqrt, variances)) / 2
         gain = max(sample.gain for sample in samples)
-        error = DEVIATIONS * spread + GAINS * gain + HIDDEN * abs(self._correction)
-        error = problem.mass * problem.eps * error + rounding(problem, self._transported)
+        error = DEVIATIONS * deviation + GAINS * gain + HIDDEN * abs(self._correction)
+        error = problem.mass * problem.eps * error
+        error += rounding(problem, self._transported)
+
         change = self._transported - problem.mass * self.found.on_nodes._dual
         return error + self.found.hidden(change)
 
@@ -119,7 +121,8 @@ class CompressedSolution(Solution):
         """The mean of the excess on both sides, which is what the dual value loses, in units of
         eps.
         """
-        return sum(float(sample.shares @ sample.excess) for sample in self.found.samples) / 2
+        samples = self.found.samples
+        return sum(float(sample.shares @ sample.excess) for sample in samples) / 2
 
     @cached_property
     def _dual(self) -> float:
@@ -176,7 +179,8 @@ class CompressedSolution(Solution):
         return self.home.send(self._at_new(x_new).map)
 
     def _at_new(self, x_new: ArrayLike) -> Extended:
-        return self.found.halves[0].at_new(self._new(x_new), self.found.on_nodes)
+        half = self.found.halves[0]
+        return half.at_new(self._new(x_new), self.found.on_nodes)
 
     def _pulled(self, sides: Sides) -> Gradient:
         require_rows(self.problem)
@@ -219,7 +223,8 @@ def rounding(problem: Problem, value: float) -> float:
     """The error of a value by the rounding of sums over nodes, and of the weights of a stream."""
     sides = problem.source.traits, problem.target.traits
     of_mass = max(traits.mass_rounding if traits.resolution else 0.0 for traits in sides)
-    return ROUNDING[0] * problem.mass * problem.eps + (ROUNDING[1] + of_mass) * abs(value)
+    of_eps, of_value = ROUNDING
+    return of_eps * problem.mass * problem.eps + (of_value + of_mass) * abs(value)
 
 
 def solutions(compressed: Compressed, solver: Sinkhorn) -> list[CompressedSolution]:
@@ -227,8 +232,9 @@ def solutions(compressed: Compressed, solver: Sinkhorn) -> list[CompressedSoluti
     problem = compressed.problem
     halves = compressed.halves
     problems = problem, problem.on_source(), problem.on_target()
+    samples = compressed.samples
     found = [
-        Expanded(on_nodes, (halves[i], halves[j]), (compressed.samples[i], compressed.samples[j]))
+        Expanded(on_nodes, (halves[i], halves[j]), (samples[i], samples[j]))
         for on_nodes, (i, j) in zip(compressed.solutions, SIDES, strict=False)
     ]
     return [
