@@ -71,14 +71,17 @@ def listed(
 ) -> list[Named]:
     """Return the points and weights of each measure, with their names."""
     clouds = validation.sequence(name, clouds, each)
-    weights = (
-        [None] * len(clouds)
-        if weights is None
-        else validation.sequence(weights_name, weights, each)
-    )
+    if weights is None:
+        weights = [None] * len(clouds)
+    else:
+        weights = validation.sequence(weights_name, weights, each)
     validation.same_length(weights_name, weights, name, clouds, each)
-    pairs = enumerate(zip(clouds, weights, strict=True))
-    return [Named(f"{name}[{k}]", x, f"{weights_name}[{k}]", own) for k, (x, own) in pairs]
+
+    named = []
+    for k, (x, own) in enumerate(zip(clouds, weights, strict=True)):
+        entry = Named(f"{name}[{k}]", x, f"{weights_name}[{k}]", own)
+        named.append(entry)
+    return named
 
 
 def compared(
@@ -86,16 +89,19 @@ def compared(
 ) -> tuple[CloudPairs, list[Home]]:
     """Return the pairs of clouds, and the home of each pair."""
     clouds, numbers = Clouds.of(sources + targets)
+    terms = with_divergence(terms)
     count = len(sources)
-    pairs = CloudPairs(clouds, numbers[:count], numbers[count:], with_divergence(terms))
+    pairs = CloudPairs(clouds, numbers[:count], numbers[count:], terms)
     is_anywhere = terms.cost.exponent is not None  # the cost is defined at all points
     if is_anywhere and clouds.surely_fit(pairs.sources, pairs.targets, terms):
         return pairs, [HOST] * count
+
     homes = []
     for x, y, i, j in zip(sources, targets, pairs.sources, pairs.targets, strict=True):
         names = x.x_name, y.x_name, x.a_name, y.a_name
         arrays = x.x, y.x, x.a, y.a
-        homes.append(validation.home(**dict(zip(names, arrays, strict=True))))
+        home = validation.home(**dict(zip(names, arrays, strict=True)))
+        homes.append(home)
         between(clouds.measure(i), clouds.measure(j), terms, names)
     return pairs, homes
 
@@ -125,7 +131,8 @@ def check_self(name: str, known: object, own: Measure, terms: Terms) -> None:
             f".{own_name}"
         )
     problem = validation.instance(name, known, Solution).problem
-    if not (problem.is_self and problem.source.equals(own) and problem.terms == terms):
+    has_same_terms = problem.terms == terms
+    if not (problem.is_self and has_same_terms and problem.source.equals(own)):
         raise ValueError(
             f"{name}: expected the self solution of these points, weights and blur, got one of "
             "another problem; "

@@ -150,13 +150,14 @@ def sinkhorn_barycenter(
     shares = shares / shares.sum()
     validation.choice("debiased", debiased, (False, True))
     solver = usual(solver)
-    is_free = support is None and not any(isinstance(each, Grid) for each in listed)
+    are_grids = any(isinstance(each, Grid) for each in listed)
+    is_free = support is None and not are_grids
     tol = (FREE_TOL if is_free else FIXED_TOL) if tol is None else validation.positive("tol", tol)
     steps = (FREE_STEPS if is_free else FIXED_STEPS) if max_iter is None else max_iter
     steps = validation.count("max_iter", steps)
     effort = Effort(tol, steps, solver.backend, solver.progress)
 
-    if any(isinstance(each, Grid) for each in listed):
+    if are_grids:
         _only_for_clouds(n_points=n_points, support=support)
         return grid_barycenter(listed, shares, blur, debiased, effort)
     clouds = _clouds(listed)
@@ -179,7 +180,8 @@ def sinkhorn_barycenter(
     )
     count = validation.count("n_points", n_points)
     start = first_points(clouds, shares, count, blur, rng)
-    rest = FreeSupport(clouds, shares, blur, solver, debiased).run(start, tol, steps)
+    descent = FreeSupport(clouds, shares, blur, solver, debiased)
+    rest = descent.run(start, tol, steps)
     equal = np.full(count, clouds[0].mass / count)
     return Barycenter(rest.points, equal, converged=rest.converged, history=rest.history)
 

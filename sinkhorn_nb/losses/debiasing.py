@@ -41,8 +41,8 @@ def solve_debiased(
     """
     if problem.is_self:
         return [xx, xx, yy]
-    xy = near(watch.over(problem), xx, yy).attempt(problem)
-    return sharpened(solver, xy, xx, yy)
+    cross = near(watch.over(problem), xx, yy)
+    return sharpened(solver, cross.attempt(problem), xx, yy)
 
 
 def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> list[Solution]:
@@ -55,13 +55,15 @@ def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> lis
     if xy.problem.is_self or not all(s.converged for s in solutions):
         return solutions
     is_plain = solver.acceleration != "auto"
-    if _is_far_below_the_start(solver, difference(*solutions)):
+    if is_far_below_the_start(solver, difference(*solutions)):
         start = Debiased(xx.iterate.f, yy.iterate.f, otherwise=_from(xy))
         solutions[0] = _continued(solver, xy, start, SHARPENING * xy.marginal_error)
+
     is_fine = xy.problem.blur < FINE * xy.problem.diameter
     amplification = PLAIN if is_plain else TWO_LEVEL
     gains = sum(map(_gain, solutions))
-    if not is_fine and difference(*solutions) >= SAFETY * amplification * gains:
+    largest_error = SAFETY * amplification * gains
+    if not is_fine and difference(*solutions) >= largest_error:
         return solutions
 
     largest_change = LARGEST_PLAIN_CHANGE if is_plain else LARGEST_CHANGE
@@ -75,7 +77,8 @@ def sharpened(solver: Sinkhorn, xy: Solution, xx: Solution, yy: Solution) -> lis
             break  # no further progress
 
         changed = zip(solutions, before, strict=True)
-        change = sum(abs(new._transported - old._transported) for new, old in changed)
+        changes = [abs(new._transported - old._transported) for new, old in changed]
+        change = sum(changes)
         value = difference(*solutions)
         gains = sum(map(_gain, solutions))
         has_settled = change <= largest_change * value and SAFETY * gains <= value
@@ -91,7 +94,7 @@ def _from(solution: Solution) -> Initializer:
     return Sorted(solution.iterate.f, solution.iterate.g)
 
 
-def _is_far_below_the_start(solver: Sinkhorn, value: float) -> bool:
+def is_far_below_the_start(solver: Sinkhorn, value: float) -> bool:
     """Tell whether errors of an earlier divergence at small masses, which no bound shows, may be
     too large here.
     """
@@ -165,20 +168,26 @@ def unchanged(solver: Sinkhorn, problem: Problem) -> Solution | None:
     if not isinstance(solver._start, Resumed) or solver.certify:
         return None
     for known in (solver._start.xx, solver._start.yy):
-        is_known = known.problem.terms == problem.terms and known.problem.source.equals(
-            problem.source
-        )
-        has_pairs = known.dtype == (solver.dtype or known.dtype) and (
-            known.dtype == "float64" or problem.source.points.dtype == np.float32
-        )
-        if (
-            is_known
-            and has_pairs
-            and known.converged
-            and known.marginal_error <= value_tol(problem, solver)
-        ):
+        if _is_of(known, problem) and _is_accurate(known, problem, solver):
             settings: dict[str, Any] = {"tol": solver.tol, "backend": solver.backend}
             return known._with(
                 problem=problem, solve_passes=0.0, history=known.history[:0], **settings
             )
     return None
+
+
+def _is_of(known: Solution, problem: Problem) -> bool:
+    """Tell whether a self solution is that of this self problem."""
+    has_same_terms = known.problem.terms == problem.terms
+    return has_same_terms and known.problem.source.equals(problem.source)
+
+
+def _is_accurate(known: Solution, problem: Problem, solver: Sinkhorn) -> bool:
+    """Tell whether the pairs have the precision, and the marginals the error, that the solver
+    requires.
+    """
+    if solver.dtype is not None and known.dtype != solver.dtype:
+        return False
+    if known.dtype != "float64" and problem.source.points.dtype != np.float32:
+        return False
+    return known.converged and known.marginal_error <= value_tol(problem, solver)

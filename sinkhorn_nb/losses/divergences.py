@@ -104,7 +104,9 @@ class Divergences(Represented, Sequence[Divergence]):
         gradients = [self._pairs.gradient(q) for q in self._numbers.tolist()]
         parts = [list(part) for part in zip(*gradients, strict=True)] or [[], [], [], []]
         make = cast("type[Gradients]", Gradient)
-        return make(*map(np.stack, parts)) if self._is_stacked and gradients else make(*parts)
+        if self._is_stacked and gradients:
+            return make(*map(np.stack, parts))
+        return make(*parts)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The values."""
@@ -147,8 +149,9 @@ def diverge_all(
 def diverge(problem: Problem, solver: Sinkhorn, home: Home = HOST) -> Divergence:
     """The divergence of a problem's measures."""
     clouds = Clouds.of_measures([problem.source, problem.target])
-    (source, target) = np.arange(2)[:, None]
-    return diverge_alone(CloudPairs(clouds, source, target, problem.terms), solver, home)
+    source, target = np.arange(2)[:, None]
+    pair = CloudPairs(clouds, source, target, problem.terms)
+    return diverge_alone(pair, solver, home)
 
 
 def diverge_alone(
@@ -168,4 +171,5 @@ def _report(pairs: SolvedPairs, watch: Watch, given: list[Solution]) -> None:
     if not converged.all():
         errors = np.where(converged, -1.0, pairs.array("marginal_error", np.float64))
         worst = pairs.divergence(int(np.argmax(errors)))
-        reported([solution for solution in worst._solutions if solution not in given], watch)
+        own = [solution for solution in worst._solutions if solution not in given]
+        reported(own, watch)

@@ -95,7 +95,8 @@ class FixedSupport:
 
     def start(self) -> State:
         """Potentials that are zero."""
-        return State(np.zeros((len(self._kernels) + 1, len(self._masses))))
+        shape = len(self._kernels) + 1, len(self._masses)
+        return State(np.zeros(shape))
 
     def run(self, state: State, effort: Effort) -> Found:
         """Iterate until the error is within the tolerance, or as often as the effort allows."""
@@ -111,22 +112,26 @@ class FixedSupport:
         mixing: Mixing | None = None
         while True:
             density, after = self._next(state)
-            errors.append(self._error(state, after, density))
+            error = self._error(state, after, density)
+            errors.append(error)
             if tell is not None:
                 tell()
-            if errors[-1] <= tol or len(errors) == max_iter:
-                return Found(density, after, errors, errors[-1] <= tol)
-            if mixing is not None and not errors[-1] <= LARGEST_RISE * best[0]:
-                state = best[1]
+            if error <= tol or len(errors) == max_iter:
+                return Found(density, after, errors, error <= tol)
+
+            least_error, best_state = best
+            if mixing is not None and not error <= LARGEST_RISE * least_error:
+                state = best_state
                 best = np.inf, state
                 mixing = None
                 continue
-            if errors[-1] < best[0]:
-                best = errors[-1], after
-            if errors[-1] < START_ERROR:
+            if error < least_error:
+                best = error, after
+            if error < START_ERROR:
                 mixing = mixing or Mixing(self._weights(density))
-                mixed = mixing.mixed(state.potentials.ravel(), after.potentials.ravel())
-                after = State(mixed.reshape(after.potentials.shape))
+                potentials = after.potentials
+                mixed = mixing.mixed(state.potentials.ravel(), potentials.ravel())
+                after = State(mixed.reshape(potentials.shape))
             state = after
 
     def _next(self, state: State) -> tuple[Floats, State]:
@@ -142,7 +147,8 @@ class FixedSupport:
         if self._own is not None:
             own = (own + log_density + self._own.softmin(own)) / 2
         density = np.exp(log_density / self._eps)
-        return density, State(np.stack([*(log_density + t for t in softmins), own]))
+        potentials = [log_density + softmin for softmin in softmins]
+        return density, State(np.stack([*potentials, own]))
 
     def _error(self, state: State, after: State, density: Floats) -> float:
         """The distance of the marginals of the plans from the barycenter, as a share of its mass;
@@ -153,14 +159,21 @@ class FixedSupport:
         for share, f, new in zip(self._shares, state.f, after.f, strict=True):
             # The plan of f has this marginal ratio, because new = eps log(density) + T(g)
             log_ratio = np.minimum((f - new) / self._eps, LARGEST_LOG)
-            error += share * float(masses @ np.abs(np.expm1(log_ratio)))
-        change = np.clip((after.own - state.own) / self._eps, -LARGEST_LOG, LARGEST_LOG)
-        error = max(error, 2 * float(masses @ np.abs(np.expm1(change))))
+            error += share * _missed(log_ratio, masses)
+        change = (after.own - state.own) / self._eps
+        change = np.clip(change, -LARGEST_LOG, LARGEST_LOG)
+        error = max(error, 2 * _missed(change, masses))
         return error / float(masses.sum())
 
     def _weights(self, density: Floats) -> Floats:
         masses = self._masses * density
-        return np.tile(masses / masses.sum(), len(self._kernels) + 1)
+        shares = masses / masses.sum()
+        return np.tile(shares, len(self._kernels) + 1)
+
+
+def _missed(log_ratio: Floats, masses: Floats) -> float:
+    """The mass by which ratios differ from 1, in total."""
+    return float(masses @ np.abs(np.expm1(log_ratio)))
 
 
 def run_on_points(
@@ -174,7 +187,8 @@ def run_on_points(
     """The density on the distinct points of a support, in the order of their partition."""
     chosen = np.flatnonzero(shares)
     points = support.reduced
-    problems = [Problem(points, _probability(clouds[k].reduced), blur**2) for k in chosen]
+    measures = [_probability(clouds[k].reduced) for k in chosen]
+    problems = [Problem(points, measure, blur**2) for measure in measures]
     kernels = [problem.kernel("float64", effort.backend) for problem in problems]
     own = problems[0].on_source().kernel("float64", effort.backend) if debiased else None
     descent = FixedSupport(kernels, own, shares[chosen], points.partition.probabilities)

@@ -56,7 +56,8 @@ class FreeSupport:
         with bar:
             while True:
                 step = self._step(x)
-                history.append(float(np.sqrt((step**2).sum(axis=1).mean())) / spread)
+                mean_square = (step**2).sum(axis=1).mean()
+                history.append(float(np.sqrt(mean_square)) / spread)
                 rests = history[-1] <= tol
                 if rests or len(history) == max_iter:
                     break
@@ -76,7 +77,8 @@ class FreeSupport:
         for k, target in enumerate(targets):
             known = self._plans[k]
             solver = self._solver if known is None else replace(self._solver, init=known)
-            self._plans[k] = solver.attempt(Problem(cloud, target, self._blur**2))
+            problem = Problem(cloud, target, self._blur**2)
+            self._plans[k] = solver.attempt(problem)
         images = [plan.map() for plan in self._solved()]
         here = images.pop() if self._debiased else x
         return np.tensordot(self._shares, images, axes=1) - here
@@ -88,10 +90,13 @@ class FreeSupport:
         return np.full(count, self._clouds[0].mass / count)
 
     def _spread(self) -> float:
-        squares = [
-            cloud.probabilities @ ((cloud.points - cloud.centroid) ** 2) for cloud in self._clouds
-        ]
-        return float(np.sqrt(np.sum(squares) / len(squares))) or self._blur
+        """The root of the measures' mean variance; the blur if each is a single point."""
+        variances = []
+        for cloud in self._clouds:
+            offsets = cloud.points - cloud.centroid
+            variances.append(cloud.probabilities @ offsets**2)
+        variance = np.sum(variances) / len(variances)
+        return float(np.sqrt(variance)) or self._blur
 
     def _report(self, rests: bool, moved: float, tol: float) -> None:
         failed = [plan for plan in self._solved() if not plan.converged]
@@ -117,9 +122,15 @@ class _Momentum:
         last = self._last
         length = float(np.linalg.norm(step))
         self._last = x, length
-        if last is None or length < SLOW * last[1] or (step * (x - last[0])).sum() <= 0:
+        if last is None:
             return x + step
-        return x + step + INERTIA * (x - last[0])
+
+        before, last_length = last
+        movement = x - before
+        points_uphill = (step * movement).sum() <= 0
+        if points_uphill or length < SLOW * last_length:
+            return x + step
+        return x + step + INERTIA * movement
 
 
 def first_points(
@@ -128,6 +139,8 @@ def first_points(
     """Draw points from the measures, moved to their common mean; all distinct."""
     mean = shares @ np.array([cloud.centroid for cloud in clouds])
     moved = np.concatenate([cloud.points - cloud.centroid + mean for cloud in clouds])
-    probabilities = [w * cloud.probabilities for w, cloud in zip(shares, clouds, strict=True)]
-    chosen = rng.choice(len(moved), count, p=np.concatenate(probabilities))
-    return moved[chosen] + 0.1 * blur * rng.normal(size=(count, moved.shape[1]))
+    pairs = zip(shares, clouds, strict=True)
+    probabilities = np.concatenate([share * cloud.probabilities for share, cloud in pairs])
+    chosen = rng.choice(len(moved), count, p=probabilities)
+    offsets = rng.normal(size=(count, moved.shape[1]))
+    return moved[chosen] + 0.1 * blur * offsets

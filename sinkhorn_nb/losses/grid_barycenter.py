@@ -108,7 +108,8 @@ def _refined(state: State, halving: Halving, eps_before: float, eps: float) -> S
     """
     potentials = np.stack([halving.refined(values) for values in state.potentials])
     d = len(halving.fine.shape)
-    return State(potentials - eps * d / 4 * np.log(eps / eps_before))
+    change = eps * d / 4 * np.log(eps / eps_before)
+    return State(potentials - change)
 
 
 def _same_pixels(listed: list[Any]) -> list[Grid]:

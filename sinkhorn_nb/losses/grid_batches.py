@@ -45,7 +45,9 @@ def grid_divergences(
         names = source.x_name, target.x_name
         found[q] = pairs.divergence(source.x, target.x, names)
     pairs.report()
-    return Divergences(SolvedPairs(None, found, [HOST] * len(found)), np.arange(len(found)))
+    count = len(found)
+    solved = SolvedPairs(None, found, [HOST] * count)
+    return Divergences(solved, np.arange(count))
 
 
 def grid_table(
@@ -59,9 +61,11 @@ def grid_table(
     with bar:
         for i, (x_name, x, *_) in enumerate(rows):
             for j, (y_name, y, *_) in enumerate(columns):
-                key = min(id(x), id(y)), max(id(x), id(y))
+                first, second = sorted((id(x), id(y)))
+                key = first, second
                 if x is not y and key not in known:
-                    known[key] = float(pairs.divergence(x, y, (x_name, y_name)))
+                    divergence = pairs.divergence(x, y, (x_name, y_name))
+                    known[key] = float(divergence)
                 value[i, j] = known.get(key, 0.0)
                 if progress:
                     bar.update()

@@ -17,6 +17,7 @@ from ..interop.arrays import HOST
 from ..kernels.grid import has_grid_kernel
 from ..measures.clouds import CloudPairs, Clouds
 from ..measures.grid import Grid
+from ..measures.measure import Measure
 from ..measures.pixels import GridMeasure, Pixels
 from ..problem import Problem
 from ..results.grid_results import GridDivergence, GridSolution
@@ -51,9 +52,11 @@ def two_grids(x: Any, y: Any, a: Any, b: Any) -> tuple[Grid, Grid]:
 
 def grid_problem(x: Grid, y: Grid, terms: Terms, names: tuple[str, str] = ("x", "y")) -> Problem:
     """The problem between two grids: between all pixels, or between those with mass as points."""
-    validation.same_spacing(names[1], y.lattice.spacing, names[0], x.lattice.spacing)
+    x_name, y_name = names
+    validation.same_spacing(y_name, y.lattice.spacing, x_name, x.lattice.spacing)
     if terms.cost.has_length:
-        validation.wide_as_a_pixel(terms.blur, max(x.lattice.pixel, y.lattice.pixel))
+        pixel = max(x.lattice.pixel, y.lattice.pixel)
+        validation.wide_as_a_pixel(terms.blur, pixel)
     source, target = cheaper_measures(x, y, terms)
     return between(source, target, terms, names + names)
 
@@ -62,7 +65,8 @@ def cheaper_measures(x: Grid, y: Grid, terms: Terms) -> tuple[Pixels, Pixels]:
     """All pixels of two grids with the same spacing, or those with mass as points: where this is
     cheaper, and for costs without sums along the axes.
     """
-    is_possible = has_grid_kernel(terms.cost, len(x.shape), terms.blur, _diagonal(x, y))
+    d = len(x.shape)
+    is_possible = has_grid_kernel(terms.cost, d, terms.blur, _diagonal(x, y))
     as_points = not is_possible or _are_sparse(x, y, terms)
     source, target = (grid.on_points if as_points else grid.on_grid for grid in (x, y))
     return source, source if x is y else target
@@ -75,17 +79,22 @@ def _diagonal(x: Grid, y: Grid) -> float:
 
 def _are_sparse(x: Grid, y: Grid, terms: Terms) -> bool:
     n_pairs = x.n_filled * y.n_filled
+    if terms.are_classical and n_pairs <= FEW_PAIRS:
+        return True
     work = (x.lattice.work + y.lattice.work) / 2
-    return n_pairs < PAIRS_PER_TERM * work or (terms.are_classical and n_pairs <= FEW_PAIRS)
+    return n_pairs < PAIRS_PER_TERM * work
 
 
 def grid_transport(x: Grid, y: Grid, terms: Terms, solver: Sinkhorn) -> GridSolution:
     """Entropic transport between two grids."""
     problem = grid_problem(x, y, terms)
     if not _is_on_grid(problem):
-        return GridSolution.of_solution(_between_points(solver).solve(problem))
+        solution = _between_points(solver).solve(problem)
+        return GridSolution.of_solution(solution)
     watch = Watch(_started(solver, problem))
-    return GridSolution.of_solution(reported([watch.over(problem).attempt(problem)], watch)[0])
+    attempt = watch.over(problem).attempt(problem)
+    (solution,) = reported([attempt], watch)
+    return GridSolution.of_solution(solution)
 
 
 def grid_selves(problem: Problem, solver: Sinkhorn) -> list[GridSolution]:
@@ -98,8 +107,11 @@ def grid_selves(problem: Problem, solver: Sinkhorn) -> list[GridSolution]:
         found = reported(attempts, watch)
     else:
         found = solve(_between_points(solver), distinct)
-    xx, *others = map(GridSolution.of_solution, found)
-    return [xx, others[0] if others else GridSolution.of_solution(xx.of(selves[1]))]
+    solutions = list(map(GridSolution.of_solution, found))
+    if len(solutions) == 1:
+        of_target = solutions[0].of(selves[1])
+        solutions.append(GridSolution.of_solution(of_target))
+    return solutions
 
 
 class GridPairs:
@@ -129,12 +141,12 @@ class GridPairs:
         solve = self._between_all if _is_on_grid(problem) else self._between_few
         with single_threaded_blas():
             found = solve(x, y, problem)
+        failed = [solution for solution in found if not solution.converged]
         given = [id(solution) for solution in self._given]
-        self._failed += [s for s in found if not s.converged and id(s) not in given]
+        self._failed += [solution for solution in failed if id(solution) not in given]
         problems = problem, problem.on_source(), problem.on_target()
-        return GridDivergence.of_solutions(
-            *(solution.of(own) for solution, own in zip(found, problems, strict=True))
-        )
+        pairs = zip(found, problems, strict=True)
+        return GridDivergence.of_solutions(*(solution.of(own) for solution, own in pairs))
 
     def report(self) -> None:
         """Warn once, if any solution did not converge."""
@@ -145,7 +157,8 @@ class GridPairs:
         xx = self._of_itself(x, problem.on_source())
         yy = xx if problem.is_self else self._of_itself(y, problem.on_target())
         cross = _started(self._solver, problem)
-        watch = Watch(cross, self._watch._say if not self._watch.has_warned else _in_silence)
+        say = _in_silence if self._watch.has_warned else self._watch._say
+        watch = Watch(cross, say)
         solutions = solve_debiased(problem, cross, watch, xx, yy)
         self._watch.has_warned |= watch.has_warned
         return solutions
@@ -164,9 +177,14 @@ class GridPairs:
         source, target = np.arange(2)[:, None]
         pair = CloudPairs(clouds, source, target, problem.terms)
         keys = (id(x), False), (id(y), False)
-        selves = {k: self._own[key][1] for k, key in enumerate(keys) if key in self._own}
+        selves = {}
+        for k, key in enumerate(keys):
+            if key in self._own:
+                _, selves[k] = self._own[key]
+
         solver = _between_points(self._solver)
-        found = solve_pairs(pair, solver, self._watch, [HOST], selves).divergence(0)
+        solved = solve_pairs(pair, solver, self._watch, [HOST], selves)
+        found = solved.divergence(0)
         self._own.setdefault(keys[0], (x, found.xx))
         self._own.setdefault(keys[1], (y, found.yy))
         return [found.xy, found.xx, found.yy]
@@ -210,8 +228,8 @@ def _started(solver: Sinkhorn, problem: Problem) -> Sinkhorn:
 def _start(start: Initializer, problem: Problem) -> Initializer:
     if isinstance(start, Resumed):
         earlier = start.xy, start.xx, start.yy
-        known = next((s for s in earlier if _are_same_pixels(s.problem, problem)), start.xy)
-        start = Warm(known)
+        suitable = [own for own in earlier if _are_same_pixels(own.problem, problem)]
+        start = Warm(suitable[0] if suitable else start.xy)
     if isinstance(start, Warm):
         known = start.solution
         if not _are_same_pixels(known.problem, problem):
@@ -231,8 +249,11 @@ def _are_same_pixels(known: Problem, problem: Problem) -> bool:
     """Tell whether potentials of one problem are potentials of the other, pixel by pixel."""
     if known.is_self != problem.is_self:
         return False
-    pairs = (known.source, problem.source), (known.target, problem.target)
-    return all(
-        isinstance(old, GridMeasure) and isinstance(new, GridMeasure) and old.lattice == new.lattice
-        for old, new in pairs
-    )
+    have_same_source = _have_one_lattice(known.source, problem.source)
+    return have_same_source and _have_one_lattice(known.target, problem.target)
+
+
+def _have_one_lattice(old: Measure, new: Measure) -> bool:
+    if isinstance(old, GridMeasure) and isinstance(new, GridMeasure):
+        return old.lattice == new.lattice
+    return False

@@ -85,9 +85,10 @@ class HausdorffDivergence(Represented, RealNumber):
         """Sweeps over the n x m pairs, with two for the value."""
         if self.xx.found is self.yy.found:
             return self.xx.n_passes
-        sizes = [len(solution.problem.source.reduced) for solution in (self.xx, self.yy)]
-        pairs = [s.n_passes * n**2 for s, n in zip((self.xx, self.yy), sizes, strict=True)]
-        return sum(pairs) / (sizes[0] * sizes[1]) + 2
+        n = len(self.xx.problem.source.reduced)
+        m = len(self.yy.problem.source.reduced)
+        n_pairs = self.xx.n_passes * n**2 + self.yy.n_passes * m**2
+        return n_pairs / (n * m) + 2
 
     @property
     def marginal_error(self) -> float:
@@ -118,8 +119,9 @@ class HausdorffDivergence(Represented, RealNumber):
         tol = validation.positive("tol", tol)
         xx, yy = _between_points(self.xx), _between_points(self.yy)
         found = warned(gradient_of(self.value, xx, yy, tol))
-        shaped = ImplicitGradient(*found.shaped(xx.problem.source, yy.problem.source))
-        return at_home(with_report(shaped, found.linear_solve), self.xx.home)
+        shaped = found.shaped(xx.problem.source, yy.problem.source)
+        gradient = with_report(ImplicitGradient(*shaped), found.linear_solve)
+        return at_home(gradient, self.xx.home)
 
     def _facts(self) -> dict[str, object]:
         facts = self.xx._facts() | {
@@ -158,10 +160,10 @@ class CompressedHausdorffDivergence(HausdorffDivergence):
     @property
     def n_passes(self) -> float:
         """Sweeps over the n x m pairs of points; those over nodes count by their share."""
-        selves = self.xx, self.yy
-        sizes = [len(solution.problem.source) for solution in selves]
-        pairs = sum(s.n_passes * n**2 for s, n in zip(selves, sizes, strict=True))
-        return pairs / (sizes[0] * sizes[1])
+        n = len(self.xx.problem.source)
+        m = len(self.yy.problem.source)
+        n_pairs = self.xx.n_passes * n**2 + self.yy.n_passes * m**2
+        return n_pairs / (n * m)
 
     def gradient(self, tol: float = LINEAR_TOL) -> ImplicitGradient:
         """The gradient of H_eps, like `HausdorffDivergence.gradient`; the linear systems are solved
@@ -186,12 +188,14 @@ def _pairing(own: Solution, other: Solution) -> float:
     source = problem.source
     target = other.problem.reduced.source
     kernel = problem.between(source, target).kernel("float64", own.backend)
-    at_other = problem.dual().damped_rows(kernel.softmin(other.iterate.f))
+    softmin = kernel.softmin(other.iterate.f)
+    at_other = problem.dual().damped_rows(softmin)
 
-    scalings = own.problem.scaling, other.problem.scaling
+    own_shift = own.problem.scaling.of_f
+    shift = own_shift - other.problem.scaling.of_f
     f = problem.dual().updated_rows(own.iterate)
-    change = at_other - f + (scalings[0].of_f - scalings[1].of_f)
-    earned = problem.marginals.earned_beyond(f - scalings[0].of_f, change, eps)
+    change = at_other - f + shift
+    earned = problem.marginals.earned_beyond(f - own_shift, change, eps)
     return float(source.mass * (source.partition.probabilities @ earned))
 
 
@@ -281,12 +285,16 @@ def hausdorff_divergence(
     if isinstance(x, Grid) and isinstance(y, Grid):
         problem = grid_problem(*two_grids(x, y, a, b), terms)
         return HausdorffDivergence(*grid_selves(problem, stricter))
-    pair, (home,) = compared([Named("x", x, "a", a)], [Named("y", y, "b", b)], terms)
+
+    sources = [Named("x", x, "a", a)]
+    targets = [Named("y", y, "b", b)]
+    pair, (home,) = compared(sources, targets, terms)
     numbers = int(pair.sources[0]), int(pair.targets[0])
     source, target = (pair.clouds.measure(k) for k in numbers)
     large, report = compressed_hausdorff(Problem(source, target, *terms), solver, home)
     if large is not None:
         return CompressedHausdorffDivergence(*large)
+
     selves = [Problem(source, source, *terms), Problem(target, target, *terms)]
     are_equal = source.equals(target)
     found = solve(stricter, selves[:1] if are_equal else selves)

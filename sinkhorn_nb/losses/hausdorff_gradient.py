@@ -61,7 +61,8 @@ def _parts(own: Solution, other: Solution, tol: float) -> _Parts:
     y = other.problem.source.partition
     ma = problem.source.mass
     mb = other.problem.source.mass
-    (of_f, of_g) = (s.problem.scaling.of_f for s in (own, other))
+    of_f = problem.scaling.of_f
+    of_g = other.problem.scaling.of_f
     dual = problem.dual()
     lam = 1 / (1 + dual.rates[0])
     f = x.sort(own._f)
@@ -73,20 +74,23 @@ def _parts(own: Solution, other: Solution, tol: float) -> _Parts:
     at_y = dual.damped_rows(softmin) - of_f
     pulls = mb / 2 * _slope(problem, at_y) * np.ones(len(y))
     pulled = y.probabilities * pulls
-    sums = _finite(kernel.product(f, softmin, pulled[:, None])[:, 0])
-    own_slope = ma / 2 * _slope(problem, potential)
-    on_f = -x.probabilities * (lam * sums + own_slope)
+    sums = kernel.product(f, softmin, pulled[:, None])[:, 0]
+    sums = _finite(sums)
+    own_pulls = ma / 2 * _slope(problem, potential)
+    on_f = -x.probabilities * (lam * sums + own_pulls)
     through = own.pullback(f=x.restore(on_f), tol=tol)
 
     log_pulls = np.log(np.maximum(pulls, LEAST))
-    slopes = kernel.mean_gradients(f, softmin + eps * log_pulls)
-    on_x = (lam * x.probabilities * sums)[:, None] * slopes
-    on_y = (lam * pulled)[:, None] * kernel.T.mean_gradients(softmin, f)
+    slopes_at_x = kernel.mean_gradients(f, softmin + eps * log_pulls)
+    slopes_at_y = kernel.T.mean_gradients(softmin, f)
+    on_x = (lam * x.probabilities * sums)[:, None] * slopes_at_x
+    on_y = (lam * pulled)[:, None] * slopes_at_y
 
     at_x = dual.damped_rows(kernel.softmin(g)) - of_g
     earned = problem.marginals.earned_beyond(potential, at_x - potential, eps)
     on_a = earned / 2 - lam * eps / ma * sums
-    passes = len(x) / len(y) * through.linear_solve.n_passes + kernel.n_passes
+    share = len(x) / len(y)  # of the pairs of this self problem in the pairs of x and y
+    passes = share * through.linear_solve.n_passes + kernel.n_passes
     return _Parts(
         x.restore(on_x) + through.x + through.y,
         x.restore(on_a) + through.a + through.b,

@@ -63,8 +63,9 @@ def effort(points: Floats, n_labelings: int, blur: float) -> Effort:
 
 def rounding(values: Floats, blur: float, dtype: str) -> float:
     """A bound of the difference between the values of equal labelings."""
-    scale = max(blur**2, float(np.abs(values).max()))
-    return (1e-6 if dtype == "float32" else 1e-12) * scale
+    largest = float(np.abs(values).max())
+    relative = 1e-6 if dtype == "float32" else 1e-12
+    return relative * max(blur**2, largest)
 
 
 def sinkhorn_values(points: Floats, labels: Booleans, blur: float, how: Effort) -> Values:
@@ -126,8 +127,9 @@ class _Cross:
     def step(self, u: Floats) -> _Step:
         """Update v exactly, then u; the dual value is the one after both."""
         a, b = self._a, self._b
-        v = -self._logs(a * np.exp(u), ~self._sides)
-        u_next = -self._logs(b * np.exp(v), self._sides)
+        sides = self._sides
+        v = -self._logs(a * np.exp(u), ~sides)
+        u_next = -self._logs(b * np.exp(v), sides)
 
         dual = _totals(a, u_next) + _totals(b, v)
         missed = np.abs(np.expm1(u - u_next))

@@ -93,7 +93,8 @@ def entropic_ot_matrix(
     cost = MatrixCost(costs.matrix, costs.span, costs.has_forbidden, of_rows)
     terms = terms_in_units_of_cost(cost, eps, rho)
     problem = _between(cost, weights, terms, is_self)
-    return usual(solver).solve(problem).at(validation.home(C=C, a=a, b=b))
+    solution = usual(solver).solve(problem)
+    return solution.at(validation.home(C=C, a=a, b=b))
 
 
 @validation.native_names
@@ -176,9 +177,11 @@ def sinkhorn_divergence_matrix(
         np.array_equal(cross.matrix, own.matrix) for own in selves
     )
     every = [cross, *selves]
-    span = min(costs.span[0] for costs in every), max(costs.span[1] for costs in every)
+    least = min(low for low, _ in (costs.span for costs in every))
+    largest = max(high for _, high in (costs.span for costs in every))
     has_forbidden = any(costs.has_forbidden for costs in every)
-    cost = MatrixCost(cross.matrix, span, has_forbidden, *(own.matrix for own in selves))
+    matrices = [own.matrix for own in selves]
+    cost = MatrixCost(cross.matrix, (least, largest), has_forbidden, *matrices)
     terms = terms_in_units_of_cost(cost, eps, rho)
     problem = _between(cost, weights, terms, is_self, "C_xy")
     for name, own, side in zip(("C_xx", "C_yy"), selves, weights, strict=True):
@@ -199,7 +202,8 @@ class _Weights(NamedTuple):
     def of(cls, name: str, value: ArrayLike | None, size: int) -> _Weights:
         """Check the weights; None gives uniform probabilities."""
         values, rounding, unit = validation.masses(name, value, size)
-        return cls(name, values, validation.PLAIN._replace(mass_rounding=rounding, mass_unit=unit))
+        traits = validation.PLAIN._replace(mass_rounding=rounding, mass_unit=unit)
+        return cls(name, values, traits)
 
     def are(self, other: _Weights) -> bool:
         """Whether the weights are those of another side."""

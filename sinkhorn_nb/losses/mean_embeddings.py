@@ -25,7 +25,8 @@ def embedding_values(points: Floats, labels: Booleans, blur: float | None) -> Fl
     """
     size = len(points)
     n = labels[0].sum()
-    w = np.where(labels.T, 1 / n, -1 / (size - n))
+    m = size - n
+    w = np.where(labels.T, 1 / n, -1 / m)
     z = points - points.mean(axis=0)
     half_squares = (z**2).sum(axis=1) / 2
     blocks = spans(size, ROWS)
@@ -39,8 +40,9 @@ def embedding_values(points: Floats, labels: Booleans, blur: float | None) -> Fl
         k = _kernel(np.maximum(costs, 0.0), blur)
         parts[number] = np.einsum("ij,ij->j", w[rows], k @ w) / 2
 
+    tasks = [(number, *block) for number, block in enumerate(blocks)]
     with single_threaded_blas():
-        run(task, [(number, *block) for number, block in enumerate(blocks)])
+        run(task, tasks)
     return parts.sum(axis=0)
 
 

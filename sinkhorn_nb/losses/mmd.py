@@ -69,7 +69,9 @@ class MMD(Represented, RealNumber):
         source, target = self.problem.source, self.problem.target
         on_x, on_y = (potential.values for potential in self._potentials)
         # Exact sums do not depend on the order of the rows
-        return max(math.fsum(source.weights * on_x) - math.fsum(target.weights * on_y), 0.0) / 2
+        of_source = math.fsum(source.weights * on_x)
+        of_target = math.fsum(target.weights * on_y)
+        return max(of_source - of_target, 0.0) / 2
 
     def __float__(self) -> float:
         return self.value
@@ -96,7 +98,9 @@ class MMD(Represented, RealNumber):
     @cached_property
     def _potentials(self) -> tuple[_Potential, _Potential]:
         with single_threaded_blas():
-            return self._at(self.problem.source), self._at(self.problem.target)
+            on_x = self._at(self.problem.source)
+            on_y = self._at(self.problem.target)
+        return on_x, on_y
 
     def _at(self, measure: Measure) -> _Potential:
         """The potential of source - target at the points of a measure, also where it has no
@@ -106,24 +110,32 @@ class MMD(Represented, RealNumber):
         of_source = self._sums(query.reduced, self.problem.source)
         of_target = self._sums(query.reduced, self.problem.target)
         values = query.expand(of_source.values - of_target.values)
-        return _Potential(values, query.expand(of_source.slopes - of_target.slopes))
+        slopes = query.expand(of_source.slopes - of_target.slopes)
+        return _Potential(values, slopes)
 
     def _sums(self, query: Measure, measure: Measure) -> _Potential:
         """Sums over a measure at distinct points."""
         reduced = measure.reduced
-        f, g = np.zeros(len(query)), np.zeros(len(reduced))
         kernel = with_points(
             self.problem.kernel_between(query.partition, reduced.partition, "float64")
         )
+        f = np.zeros(len(query))
+        g = np.zeros(len(reduced))
         slopes = measure.mass * kernel.gradient_sums(f, g)
         if self.kernel == "energy":
-            return _Potential(-measure.mass * kernel.costs(f, g), -slopes)
-        sums = kernel.transport(f, g, np.ones((len(g), 1)))[:, 0]
+            costs = kernel.costs(f, g)
+            return _Potential(-measure.mass * costs, -slopes)
+        ones = np.ones((len(reduced), 1))
+        sums = kernel.transport(f, g, ones)[:, 0]
         return _Potential(measure.mass * sums, -slopes / self.problem.eps)
 
     def _facts(self) -> dict[str, object]:
-        sizes: dict[str, object] = {"n": len(self.problem.source), "m": len(self.problem.target)}
-        return {"value": self.value, "kernel": self.kernel} | sizes
+        return {
+            "value": self.value,
+            "kernel": self.kernel,
+            "n": len(self.problem.source),
+            "m": len(self.problem.target),
+        }
 
 
 def mmd(

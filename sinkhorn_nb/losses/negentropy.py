@@ -80,12 +80,12 @@ class Negentropy(Represented, RealNumber):
         """
         found = self.solution.gradient()
         # Both parts are derivatives in the same arrays
-        return NegentropyGradient(-(found.x + found.y) / 2, -(found.a + found.b) / 2)
+        on_points = found.x + found.y
+        on_weights = found.a + found.b
+        return NegentropyGradient(-on_points / 2, -on_weights / 2)
 
     def _facts(self) -> dict[str, object]:
-        return {"value": self.value} | {
-            name: fact for name, fact in self.solution._facts().items() if name != "value"
-        }
+        return self.solution._facts() | {"value": self.value}
 
 
 @validation.native_names
@@ -169,4 +169,5 @@ def sinkhorn_negentropy(
         return Negentropy(grid_transport(x, x, terms, solver))
     measure = Measure.of(x, a, ("x", "a"))
     problem: Problem = between(measure, measure, terms, ("x", "x", "a", "a"))
-    return Negentropy(solve(solver, [problem])[0].at(validation.home(x=x, a=a)))
+    (solution,) = solve(solver, [problem])
+    return Negentropy(solution.at(validation.home(x=x, a=a)))

@@ -157,14 +157,17 @@ def _table(rows: list[Named], columns: list[Named], terms: Terms, effort: Effort
     first, second = np.split(np.array(numbers), [len(rows)])
     low = np.minimum.outer(first, second)
     high = np.maximum.outer(first, second)
-    codes, places = np.unique(low * len(named) + high, return_inverse=True)
-    pairs = np.stack(np.divmod(codes, len(named)), axis=1)
+    count = len(named)
+    codes, places = np.unique(low * count + high, return_inverse=True)
+    pairs = np.stack(np.divmod(codes, count), axis=1)
+
     is_pair = pairs[:, 0] < pairs[:, 1]
     value = np.zeros(len(codes))
     if is_pair.any():
         names = [x for x, _, _ in named]
         measures = [measure for _, _, measure in named]
-        value[is_pair] = evaluate(measures, pairs[is_pair], names, terms, effort)
+        pairs = pairs[is_pair]
+        value[is_pair] = evaluate(measures, pairs, names, terms, effort)
     return value[places].reshape(low.shape)
 
 
@@ -174,11 +177,13 @@ def _numbered(clouds: list[Named]) -> tuple[list[int], list[_NamedMeasure]]:
     """
     numbers: dict[tuple[int, int], int] = {}
     named: list[_NamedMeasure] = []
+    arrays: dict[str, object] = {}
     for cloud in clouds:
+        arrays.update(cloud.arrays)
         if cloud.key not in numbers:
             numbers[cloud.key] = len(named)
             named.append((cloud.x_name, cloud.a_name, cloud.measure))
-    validation.home(**{name: array for cloud in clouds for name, array in cloud.arrays.items()})
+    validation.home(**arrays)
     return [numbers[cloud.key] for cloud in clouds], named
 
 
@@ -187,9 +192,11 @@ def _check(named: list[_NamedMeasure], terms: Terms) -> None:
     x_name, a_name, first = named[0]
     meanings: dict[object, tuple[str, validation.Traits]] = {}
     for name, weights_name, measure in named:
+        traits = measure.traits
         validation.same_dimension(name, measure.points, x_name, first.points)
-        validation.same_unit(weights_name, measure.traits.mass_unit, a_name, first.traits.mass_unit)
-        meanings.setdefault((measure.traits.columns, measure.traits.unit), (name, measure.traits))
+        validation.same_unit(weights_name, traits.mass_unit, a_name, first.traits.mass_unit)
+        meaning = traits.columns, traits.unit
+        meanings.setdefault(meaning, (name, traits))
     for (other_name, other), (name, traits) in combinations(meanings.values(), 2):
         validation.same_meaning(name, traits, other_name, other)
     if terms.marginals.are_exact:
@@ -199,7 +206,8 @@ def _check(named: list[_NamedMeasure], terms: Terms) -> None:
         validation.one_mass(names, weights, roundings)
     with_divergence(terms)
     if terms.cost.has_length:
-        blur = validation.blur(terms.blur, *(measure.points for _, _, measure in named))
+        points = [measure.points for _, _, measure in named]
+        blur = validation.blur(terms.blur, *points)
         validation.resolved(blur, *((name, measure) for name, _, measure in named))
     for name, _, measure in named:
         terms.cost.check(name, measure.points)

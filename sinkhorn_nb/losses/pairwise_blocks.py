@@ -4,7 +4,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from math import isqrt
@@ -69,9 +69,7 @@ def _compared_with_themselves(
 ) -> list[Solution | None]:
     """The self solutions of the clouds with these numbers, by number."""
     chunks = _chunks(numbers, sizes, effort.n_jobs)
-    tasks = (
-        (chunk, Parcel([measures[k] for k in chunk]), terms, effort.solver) for chunk in chunks
-    )
+    tasks = ((chunk, _sent(measures, chunk), terms, effort.solver) for chunk in chunks)
     selves: list[Solution | None] = [None] * len(measures)
     for chunk, solutions in _done(
         _solve, tasks, "clouds with themselves", len(numbers), effort, report
@@ -113,7 +111,12 @@ def _task(
 ) -> tuple[Indices, Indices, Parcel, Sinkhorn]:
     """The clouds that a block needs, and its pairs by their numbers among these."""
     needed, local = np.unique(pairs, return_inverse=True)
-    return block, local.reshape(pairs.shape), Parcel([selves[k] for k in needed]), solver
+    return block, local.reshape(pairs.shape), _sent(selves, needed), solver
+
+
+def _sent(objects: Sequence[object], numbers: Indices) -> Parcel:
+    """The objects with these numbers, for a job."""
+    return Parcel([objects[k] for k in numbers])
 
 
 def _compare(
@@ -126,20 +129,24 @@ def _compare(
 
 def _chunks(numbers: Indices, sizes: Indices, n_jobs: int | None) -> list[Indices]:
     """Numbers of clouds, grouped by task."""
-    longest = _most(len(numbers), np.mean(sizes[numbers] ** 2.0), n_jobs)
-    return [numbers[first : first + longest] for first in range(0, len(numbers), longest)]
+    count = len(numbers)
+    longest = _most(count, np.mean(sizes[numbers] ** 2.0), n_jobs)
+    return [numbers[first : first + longest] for first in range(0, count, longest)]
 
 
 def _blocks(pairs: Indices, sizes: Indices, n_jobs: int | None) -> list[Indices]:
     """Rows of `pairs`, grouped by task. A task is a square of the table, because its pairs have few
     clouds.
     """
-    most = _most(len(pairs), np.mean(sizes[pairs[:, 0]] * sizes[pairs[:, 1]]), n_jobs)
-    edge = isqrt(most) if most < len(pairs) else len(sizes)
+    count = len(pairs)
+    work = np.mean(sizes[pairs].prod(axis=1))
+    most = _most(count, work, n_jobs)
+    edge = isqrt(most) if most < count else len(sizes)
     squares = pairs // edge
     order = np.lexsort(squares.T)
-    cuts = np.flatnonzero(np.diff(squares[order], axis=0).any(axis=1)) + 1
-    return np.split(order, cuts)
+    steps = np.diff(squares[order], axis=0)
+    ends = np.flatnonzero(steps.any(axis=1)) + 1
+    return np.split(order, ends)
 
 
 def _most(count: int, work: float, n_jobs: int | None) -> int:
@@ -171,9 +178,8 @@ class _Report:
         self._n_failed += int(np.count_nonzero(~found.converged))
         if found.failure is not None:
             failure = found.failure._replace(row=block[found.failure.row])
-            self._worst = max(
-                self._worst or failure, failure, key=lambda f: (f.marginal_error, -f.row)
-            )
+            both = self._worst or failure, failure
+            self._worst = max(both, key=lambda own: (own.marginal_error, -own.row))
 
     def close(self, pairs: Indices, names: list[str]) -> None:
         """Warn if any pair has not converged."""

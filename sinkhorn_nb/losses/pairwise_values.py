@@ -58,11 +58,11 @@ def values(
     """
     measures = [own.problem.source for own in selves]
     terms = selves[0].problem.terms
-    solved = _solved(
-        measures, pairs[:, 0], pairs[:, 1], terms, solver, say, dict(enumerate(selves))
-    )
+    sources, targets = pairs.T
+    solved = _solved(measures, sources, targets, terms, solver, say, dict(enumerate(selves)))
     converged = solved.array("converged", np.bool_)
-    failed = [_failure(row, solved.divergence(row)) for row in np.flatnonzero(~converged).tolist()]
+    rows = np.flatnonzero(~converged).tolist()
+    failed = [_failure(row, solved.divergence(row)) for row in rows]
     worst = max(failed, key=lambda failure: failure.marginal_error, default=None)
     return Values(solved.array("value", np.float64), converged, worst)
 
@@ -77,7 +77,8 @@ def _solved(
     selves: dict[int, Solution] | None = None,
 ) -> SolvedPairs:
     pairs = CloudPairs(Clouds.of_measures(measures), sources, targets, terms)
-    return solve_pairs(pairs, solver, Watch(solver, say), [HOST] * len(sources), selves)
+    homes = [HOST] * len(sources)
+    return solve_pairs(pairs, solver, Watch(solver, say), homes, selves)
 
 
 def _failure(row: int, divergence: Divergence) -> Failure:

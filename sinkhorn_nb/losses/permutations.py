@@ -27,10 +27,12 @@ def share_as_large(values: Floats, rounding: float = 0.0) -> Floats:
     Values that differ by the rounding count as equal, so that rounding never makes a p-value too
     small.
     """
-    ascending = np.sort(values)
-    return (len(values) - np.searchsorted(ascending, values - rounding)) / len(values)
+    count = len(values)
+    n_smaller = np.searchsorted(np.sort(values), values - rounding)
+    return (count - n_smaller) / count
 
 
 def share_as_small(values: Floats) -> Floats:
     """The share of all values that are as small, for each value."""
-    return np.searchsorted(np.sort(values), values, side="right") / len(values)
+    n_as_small = np.searchsorted(np.sort(values), values, side="right")
+    return n_as_small / len(values)

@@ -46,7 +46,8 @@ class SoftValues(Represented, ABC):
         The derivatives belong to the converged values and are right up to the marginal error. A
         warning is given if their linear system was not solved (see `Solution.pullback`).
         """
-        return self._send(self._pullback(validation.like("cotangent", cotangent, self._values)))
+        checked = validation.like("cotangent", cotangent, self._values)
+        return self._send(self._pullback(checked))
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """The values, on the host."""
@@ -60,9 +61,8 @@ class SoftValues(Represented, ABC):
     def _facts(self) -> dict[str, object]:
         """The facts do not include the values, which would take a pass."""
         facts = self.solution._facts()
-        return {"shape": self._shape} | {
-            name: facts[name] for name in ("converged", "marginal_error", "blur")
-        }
+        names = "converged", "marginal_error", "blur"
+        return {"shape": self._shape} | {name: facts[name] for name in names}
 
     @property
     @abstractmethod
@@ -97,10 +97,14 @@ class _Grid:
         ordered = source.partition.points[:, 0]
         weights = source.partition.probabilities
         self.mean = float(weights @ ordered)
-        deviation = float(np.sqrt(weights @ (ordered - self.mean) ** 2))
+        variance = weights @ (ordered - self.mean) ** 2
+        deviation = float(np.sqrt(variance))
         self.scale = deviation or 1.0
-        self._slope = self.weights * (x - self.mean) / self.scale * (deviation > 0)
-        self.unit = WIDTH * ((np.arange(len(x)) + 0.5) / len(x) - 0.5)
+        slope = self.weights * (x - self.mean) / self.scale
+        self._slope = slope * (deviation > 0)
+        count = len(x)
+        levels = (np.arange(count) + 0.5) / count
+        self.unit = WIDTH * (levels - 0.5)
 
     @property
     def points(self) -> Floats:
@@ -110,9 +114,9 @@ class _Grid:
         """The gradient with respect to x from derivatives with respect to the points, the mean and
         the scale.
         """
-        return self.weights * (on_points.sum() + on_mean) + self._slope * (
-            on_points @ self.unit + on_scale
-        )
+        on_mean = on_points.sum() + on_mean
+        on_scale = on_points @ self.unit + on_scale
+        return self.weights * on_mean + self._slope * on_scale
 
 
 class _SoftSort(SoftValues):
@@ -128,21 +132,29 @@ class _SoftSort(SoftValues):
 class _SoftRank(SoftValues):
     @cached_property
     def _values(self) -> Floats:
-        return self._middle + (self._on_host.map()[:, 0] - self._grid.mean) / self._step
+        images = self._on_host.map()[:, 0]
+        return self._middle + (images - self._grid.mean) / self._step
 
     def _pullback(self, cotangent: Floats) -> Floats:
         gradient = self._on_host.pullback(map=cotangent[:, None] / self._step)
         on_mean = -float(cotangent.sum()) / self._step
-        on_scale = -float(cotangent @ (self._values - self._middle)) / self._grid.scale
-        return gradient.x[:, 0] + self._grid.pull(gradient.y[:, 0], on_mean, on_scale)
+        offsets = self._values - self._middle
+        on_scale = -float(cotangent @ offsets) / self._grid.scale
+        through_grid = self._grid.pull(gradient.y[:, 0], on_mean, on_scale)
+        return gradient.x[:, 0] + through_grid
+
+    @property
+    def _count(self) -> int:
+        return len(self.solution.problem.source)
 
     @property
     def _middle(self) -> float:
-        return (len(self.solution.problem.source) + 1) / 2
+        return (self._count + 1) / 2
 
     @property
     def _step(self) -> float:
-        return self._grid.scale * WIDTH / len(self.solution.problem.source)
+        """The distance of neighbors on the grid."""
+        return self._grid.scale * WIDTH / self._count
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,9 +169,10 @@ class _SoftQuantile(SoftValues):
         return low + share * values[self._above]
 
     def _pullback(self, cotangent: Floats) -> Floats:
+        share = self._share
         on_sorted = np.zeros_like(self._sorted._values)
-        np.add.at(on_sorted, self._below, (1 - self._share) * cotangent)
-        np.add.at(on_sorted, self._above, self._share * cotangent)
+        np.add.at(on_sorted, self._below, (1 - share) * cotangent)
+        np.add.at(on_sorted, self._above, share * cotangent)
         return self._sorted._pullback(on_sorted)
 
     @cached_property
@@ -319,10 +332,14 @@ def _to_grid(
 ) -> Solution:
     home = validation.home(x=x, weights=weights)
     validation.vector("x", x)
-    # Keeps its dtype
-    source = Measure.of(validation.host_array("x", x)[:, None], weights, names=("x", "weights"))
-    target = Measure(_Grid(source).points[:, None], np.full(len(source), source.mass / len(source)))
+    points = validation.host_array("x", x)[:, None]  # it keeps its dtype
+    source = Measure.of(points, weights, names=("x", "weights"))
+    count = len(source)
+    equal = np.full(count, source.mass / count)
+    target = Measure(_Grid(source).points[:, None], equal)
+
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, ("x", source))
     plain = replace(usual(solver), compression=None)  # ranks need each point's own potential
-    return plain.solve(Problem(source, target, blur**2)).at(home)
+    solution = plain.solve(Problem(source, target, blur**2))
+    return solution.at(home)

@@ -18,13 +18,13 @@ from ..interop.arrays import Home
 from ..measures.clouds import CloudPairs
 from ..problem import Problem
 from ..results.compression import LEAST_POINTS, SMALL, Compression
-from ..results.divergence import Divergence, assembled, difference
+from ..results.divergence import Divergence, assembled
 from ..results.outlook import Watch
 from ..results.solution import Solution
 from ..solver import Sinkhorn, any_small, carried, solve_small, suits
 from ..solver.small_gradients import FlatGradients
 from ..solver.small_solutions import SmallSolutions
-from .debiasing import FAR_BELOW, solve_debiased, unchanged
+from .debiasing import is_far_below_the_start, solve_debiased, unchanged
 from .small_divergence import SmallDivergence
 
 
@@ -57,13 +57,15 @@ class SolvedPairs:
             return self._others[q]
         made = self._made.get(q)
         if made is None:
-            made = self._made[q] = SmallDivergence.at(self, q, self._homes[q])
+            made = SmallDivergence.at(self, q, self._homes[q])
+            self._made[q] = made
         return made
 
     def assembled(self, q: int, home: Home) -> Divergence:
         """The divergence of a small pair, made of its solutions."""
         assert self._small is not None
-        return assembled(self._small.problem(q), *self._small.solutions(q), home)
+        problem = self._small.problem(q)
+        return assembled(problem, *self._small.solutions(q), home)
 
     def gradient(self, q: int, home: Home | None = None) -> Gradient:
         """The gradient of a divergence, as arrays of the points' home or of another."""
@@ -76,8 +78,9 @@ class SolvedPairs:
         flat = self._flat_gradients
         of_x = slice(*flat.x_ends[q : q + 2])
         of_y = slice(*flat.y_ends[q : q + 2])
-        parts = flat.x[of_x], flat.y[of_y], flat.a[of_x], flat.b[of_y]
-        return Gradient(*parts).sent(home)
+        on_points = flat.x[of_x], flat.y[of_y]
+        on_weights = flat.a[of_x], flat.b[of_y]
+        return Gradient(*on_points, *on_weights).sent(home)
 
     def number(self, name: str, q: int) -> Any:
         """An attribute of the divergence of a small pair."""
@@ -122,47 +125,61 @@ def solve_pairs(
     -------
     SolvedPairs
     """
-    clouds, sources, targets, terms = pairs
     own = dict(selves or {})
     others, reports = _compressed(pairs, solver, homes, own)
-    if len(others) == len(sources):
+    left = list(range(len(pairs.sources)))
+    if len(others) == len(left):
         return SolvedPairs(None, others, homes)
     is_warm = isinstance(solver._start, Resumed)
     small = _solve_small(pairs, solver, selves) if any_small(pairs, is_warm) else None
+    if small is not None:
+        left = np.flatnonzero(~small.are_solved).tolist()
 
     def of_itself(k: int) -> Solution:
         if k not in own:
             known = None if small is None else small.solved_self(k)
-            measure = clouds.measure(k)
-            problem = Problem(measure, measure, *terms)
+            problem = _self_problem(pairs, k)
             own[k] = known or unchanged(solver, problem) or solver.attempt(problem)
         return own[k]
 
-    left = range(len(sources)) if small is None else np.flatnonzero(~small.are_solved).tolist()
     for q in left:
         if q in others:
             continue
-        i, j = int(sources[q]), int(targets[q])
-        problem = Problem(clouds.measure(i), clouds.measure(j), *terms)
-        xy, xx, yy = solve_debiased(problem, solver, watch, of_itself(i), of_itself(j))
-        if small is not None and xy is not xx:
-            xy = xy._with(solve_passes=xy.solve_passes + small.passes_spent(q))
+        problem = _cross_problem(pairs, q)
+        xx = of_itself(int(pairs.sources[q]))
+        yy = of_itself(int(pairs.targets[q]))
+        xy, xx, yy = solve_debiased(problem, solver, watch, xx, yy)
         if xy is not xx:
-            xy = xy._with(compression=reports[q])
+            spent = 0.0 if small is None else small.passes_spent(q)
+            passes = xy.solve_passes + spent
+            xy = xy._with(solve_passes=passes, compression=reports[q])
         others[q] = assembled(problem, xy, xx, yy, homes[q])
     return SolvedPairs(small, others, homes)
+
+
+def _cross_problem(pairs: CloudPairs, q: int) -> Problem:
+    """The problem between the two clouds of a pair."""
+    source = pairs.clouds.measure(int(pairs.sources[q]))
+    target = pairs.clouds.measure(int(pairs.targets[q]))
+    return Problem(source, target, *pairs.terms)
+
+
+def _self_problem(pairs: CloudPairs, k: int) -> Problem:
+    """The problem of a cloud with itself."""
+    measure = pairs.clouds.measure(k)
+    return Problem(measure, measure, *pairs.terms)
 
 
 def _compressed(
     pairs: CloudPairs, solver: Sinkhorn, homes: list[Home], selves: dict[int, Solution]
 ) -> tuple[dict[int, Divergence], dict[int, Compression]]:
     """The divergences of large pairs that were solved between nodes, and reports of all others."""
-    clouds, sources, targets, terms = pairs
+    clouds = pairs.clouds
     others: dict[int, Divergence] = {}
     reports: dict[int, Compression] = {}
     is_free = all(isinstance(known, CompressedSolution) for known in selves.values())
-    for q in range(len(sources)):
-        i, j = int(sources[q]), int(targets[q])
+    numbers = zip(pairs.sources.tolist(), pairs.targets.tolist(), strict=True)
+    for q, (i, j) in enumerate(numbers):
         is_small = clouds.sizes[i] + clouds.sizes[j] <= LEAST_POINTS
         are_streams = clouds.is_stream(i) or clouds.is_stream(j)
         if is_small and not are_streams and solver.compression == "auto":
@@ -170,10 +187,9 @@ def _compressed(
         elif not is_free:
             reports[q] = Compression.none("a self solution of a plain solve was given")
             if are_streams:
-                problem = Problem(clouds.measure(i), clouds.measure(j), *terms)
-                require_all_points(problem, reports[q].reason)
+                require_all_points(_cross_problem(pairs, q), reports[q].reason)
         else:
-            problem = Problem(clouds.measure(i), clouds.measure(j), *terms)
+            problem = _cross_problem(pairs, q)
             divergence, reports[q] = compressed_divergence(problem, solver, homes[q])
             if divergence is not None:
                 others[q] = divergence
@@ -192,21 +208,12 @@ def _solve_small(
     if isinstance(earlier, Resumed) and len(sources) == 1:
         numbers = sources[0], targets[0]
         starts = carried(earlier, clouds, numbers)
-        found = {
-            k: unchanged(solver, Problem(clouds.measure(k), clouds.measure(k), *terms))
-            for k in numbers
-        }
+        found = {k: unchanged(solver, _self_problem(pairs, k)) for k in numbers}
         selves = {k: own for k, own in found.items() if own is not None} | (selves or {})
     if not suits(solver, terms, starts):
         return None
     is_warm = isinstance(earlier, Resumed)
     small = solve_small(pairs, solver, is_warm, selves, starts)
-    # Far below the earlier divergence, its errors at small masses, which no bound shows, may be too
-    # large.
-    if (
-        starts is not None
-        and isinstance(earlier, Resumed)
-        and small.value[0] < difference(earlier.xy, earlier.xx, earlier.yy) / FAR_BELOW
-    ):
+    if starts is not None and is_far_below_the_start(solver, small.value[0]):
         small = solve_small(pairs, solver, is_warm, selves)
     return small

@@ -160,15 +160,15 @@ class _Table:
 
 def _tested(tables: list[_Table]) -> TwoSampleTest:
     shares = np.array([share_as_large(table.value, table.rounding) for table in tables])
+    pvalues = shares[:, 0]
     converged = all(table.converged for table in tables)
     if len(tables) == 1:
         values = tables[0].value
-        return TwoSampleTest(
-            float(values[0]), float(shares[0, 0]), values[1:], shares[:, 0], converged
-        )
-    smallest = shares.min(axis=0)
-    pvalue = float(share_as_small(smallest)[0])
-    return TwoSampleTest(float(smallest[0]), pvalue, smallest[1:], shares[:, 0], converged)
+        pvalue = float(pvalues[0])
+    else:
+        values = shares.min(axis=0)
+        pvalue = float(share_as_small(values)[0])
+    return TwoSampleTest(float(values[0]), pvalue, values[1:], pvalues, converged)
 
 
 def _pooled(x: ArrayLike, y: ArrayLike) -> tuple[Floats, int]:
@@ -202,7 +202,8 @@ def _values(
     if statistic == "sinkhorn" and blur is not None:
         return _sinkhorn_table(z, labels, blur, n_jobs)
     value = embedding_values(z, labels, blur)
-    return _Table(value, 1e-12 * float(np.abs(value).max()), True)
+    largest = float(np.abs(value).max())
+    return _Table(value, 1e-12 * largest, True)
 
 
 def _checked(value: ArrayLike, count: int) -> Floats:
@@ -212,16 +213,18 @@ def _checked(value: ArrayLike, count: int) -> Floats:
 
 
 def _sinkhorn_table(z: Floats, labels: Booleans, blur: float, n_jobs: int | None) -> _Table:
-    how = effort(z, len(labels), blur)
-    value = np.empty(len(labels))
-    converged = np.empty(len(labels), dtype=bool)
-    lost = np.empty(len(labels), dtype=bool)
-    tasks = ((rows, z, labels[rows], blur, how) for rows in _shares(len(labels), n_jobs))
+    count = len(labels)
+    how = effort(z, count, blur)
+    value = np.empty(count)
+    converged = np.empty(count, dtype=bool)
+    lost = np.empty(count, dtype=bool)
+    tasks = ((rows, z, labels[rows], blur, how) for rows in _shares(count, n_jobs))
 
     for parcel in spread(_solve, tasks, n_jobs):
         rows, value[rows], converged[rows], lost[rows] = parcel.contents
     for k in np.flatnonzero(lost):  # of sides that are far apart relative to the blur
-        value[k], converged[k] = _divergence(z[labels[k]], z[~labels[k]], blur)
+        is_first = labels[k]
+        value[k], converged[k] = _divergence(z[is_first], z[~is_first], blur)
     return _Table(value, rounding(value, blur, how.dtype), bool(converged.all()))
 
 
@@ -243,7 +246,8 @@ def _solve(
 def _divergence(x: Floats, y: Floats, blur: float) -> tuple[float, bool]:
     """S_eps by the usual solver, which works with logarithms, and whether it converged."""
     clouds, _ = Clouds.of([Named("x", x, "a", None), Named("y", y, "b", None)])
-    pair = CloudPairs(clouds, np.array([0]), np.array([1]), Terms(blur**2))
+    source, target = np.arange(2)[:, None]
+    pair = CloudPairs(clouds, source, target, Terms(blur**2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the result says it
         found = diverge_alone(pair, DEFAULT, HOST)

@@ -153,7 +153,8 @@ def wasserstein_bounds(
     diameter = cost.diameter(source, target)
     if not diameter > 0:  # all mass is in one point
         return WassersteinBounds(0.0, 0.0, True, 0.0, 0.0)
-    problem = between(source, target, Terms(cost.eps(FIRST_BLUR * diameter), cost))
+    eps = cost.eps(FIRST_BLUR * diameter)
+    problem = between(source, target, Terms(eps, cost))
     with counting() as ledger:
         bounds = _bounds(problem.reduced, problem.mass, rtol, solver, ledger)
     if not bounds.converged:
@@ -181,13 +182,15 @@ def _bounds(
     while True:
         solution = replace(solver, tol=tol, max_iter=MAX_ITER, **settings).attempt(problem)
         f, g, *_ = solution.iterate
-        value = max(float(a @ f + b @ g), lower)
+        dual = float(a @ f + b @ g)
+        value = max(dual, lower)
         ratio = rtol * value / problem.eps
 
         if problem.eps < NEAR * max(rtol, FINE) * value:
             low = lower_bound(problem, g, solver.backend)
             high = upper_bound(problem, f, g, solver.backend)
-            lower, upper = max(lower, low), min(upper, high)
+            lower = max(lower, low)
+            upper = min(upper, high)
             gaps.append(high - low)
             ratio = rtol * upper / gaps[-1]
             is_done = upper - lower <= rtol * upper
@@ -196,7 +199,8 @@ def _bounds(
                 bounds = mass * lower, mass * upper
                 n_passes = problem.passes(ledger)
                 return WassersteinBounds(*bounds, is_done, problem.blur, n_passes)
-        tol = float(np.clip(SHARE_OF_GAP * rtol * value / largest, LEAST_TOL, LARGEST_TOL))
-        eps = problem.eps * float(np.clip(ratio / 2, LEAST_RATIO, LARGEST_RATIO))
-        problem = problem.between(problem.source, problem.target, eps)
+        missing = SHARE_OF_GAP * rtol * value / largest
+        tol = float(np.clip(missing, LEAST_TOL, LARGEST_TOL))
+        factor = float(np.clip(ratio / 2, LEAST_RATIO, LARGEST_RATIO))
+        problem = problem.between(problem.source, problem.target, factor * problem.eps)
         settings["init"] = Sorted(f, g)
