@@ -34,7 +34,8 @@ def plot_cloud(
     """
     x, y = _on_page(points, heights)
     colormap = None if isinstance(colors, str) else COLORMAP
-    ax.scatter(x, y, s=area_of_a_point(len(points)), c=colors, cmap=colormap, linewidths=0)
+    area = area_of_a_point(len(points))
+    ax.scatter(x, y, s=area, c=colors, cmap=colormap, linewidths=0)
     _bare(ax, points)
 
 
@@ -95,7 +96,8 @@ def descent(divergence: Divergence) -> Floats:
     """(n, d) displacements -grad_{x_i} S / a_i; zero where a_i is zero."""
     a = divergence.xy.problem.source.weights[:, None]
     gradient = divergence.on_host.gradient().x.reshape(len(a), -1)  # a grid's has its shape
-    return -np.divide(gradient, a, out=np.zeros_like(gradient), where=a > 0)
+    still = np.zeros_like(gradient)
+    return -np.divide(gradient, a, out=still, where=a > 0)
 
 
 def heights_of(measure: Measure) -> Numbers:
@@ -114,7 +116,9 @@ def _on_page(points: Coordinates, heights: Floats | None) -> tuple[Numbers, Numb
     """The two coordinates that are shown."""
     if points.shape[1] > 1:
         return points[:, 0], points[:, 1]
-    return points[:, 0], levels(points, np.ones(len(points))) if heights is None else heights
+    if heights is None:
+        heights = levels(points, np.ones(len(points)))
+    return points[:, 0], heights
 
 
 def _bare(ax: Axes, points: Coordinates) -> None:

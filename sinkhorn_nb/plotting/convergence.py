@@ -40,13 +40,15 @@ def plot_convergence(
     for k, (name, solution) in enumerate(solutions.items()):
         errors = solution.history if solution.n_iter else np.array([solution.marginal_error])
         label = f"{name}: {solution.n_passes:.3g} passes".removeprefix(": ")
-        ax.semilogy(errors, color=SERIES[k % len(SERIES)], marker="o", markersize=3, label=label)
+        color = SERIES[k % len(SERIES)]
+        ax.semilogy(errors, color=color, marker="o", markersize=3, label=label)
 
     for tol in {solution.tol for solution in solutions.values()}:
         ax.axhline(tol, color=GREY, linestyle="--", zorder=0)
     ax.set(xlabel="iteration", ylabel="marginal error")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_ylim(top=min(ax.get_ylim()[1], HIGHEST))
+    _, top = ax.get_ylim()
+    ax.set_ylim(top=min(top, HIGHEST))
     ax.legend(frameon=False)
     return ax
 

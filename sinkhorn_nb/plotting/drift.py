@@ -69,7 +69,8 @@ def plot_features(detector: SinkhornDriftDetector, *, ax: Axes | None = None) ->
     names = getattr(detector, "feature_names_in_", np.arange(len(shares)))
     largest = np.argsort(shares)[::-1][:MOST_FEATURES][::-1]
     ax = axes_or_new(ax)
-    ax.barh([str(names[k]) for k in largest], shares[largest], color=INK)
+    labels = [str(names[k]) for k in largest]
+    ax.barh(labels, shares[largest], color=INK)
     ax.set(xlabel="share of the divergence")
     ax.set_title("features", color=INK)
     return ax

@@ -61,9 +61,8 @@ def plot_motion(divergence: Divergence, times: Sequence[float] = (1 / 3, 2 / 3, 
 
     _frame(axes, np.concatenate([source.box, target.box])[:, :2])
     frames = [f"t = {Fraction(t).limit_denominator(100)}" for t in times]
-    for ax, title in zip(
-        axes, ["source $x$", r"$-\nabla_x S\,/\,a$", *frames, "target $y$"], strict=True
-    ):
+    titles = ["source $x$", r"$-\nabla_x S\,/\,a$", *frames, "target $y$"]
+    for ax, title in zip(axes, titles, strict=True):
         ax.set_title(title, color=INK)
     return figure
 
@@ -72,8 +71,12 @@ def _frame(axes: Any, corners: Floats) -> None:
     """Set limits that all axes share, around the corners; for points on a line the heights go from
     0 to 1.
     """
-    low, high = corners.min(axis=0), corners.max(axis=0)
+    low = corners.min(axis=0)
+    high = corners.max(axis=0)
     margin = MARGIN * ((high - low).max() or 1.0)
-    bottom, top = (low[1] - margin, high[1] + margin) if len(low) > 1 else (-MARGIN, 1 + MARGIN)
+    widths = low[0] - margin, high[0] + margin
+    heights = -MARGIN, 1 + MARGIN
+    if len(low) > 1:
+        heights = low[1] - margin, high[1] + margin
     for ax in axes:
-        ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(bottom, top))
+        ax.set(xlim=widths, ylim=heights)

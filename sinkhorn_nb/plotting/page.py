@@ -26,7 +26,8 @@ class Page(NamedTuple):
 
     def place(self, points: Coordinates) -> Floats:
         """(k, n) coordinates of points on the page."""
-        return self.directions.T @ (np.asarray(points, dtype=np.float64) - self.center).T
+        offsets = np.asarray(points, dtype=np.float64) - self.center
+        return self.directions.T @ offsets.T
 
     def turn(self, vectors: Coordinates) -> Floats:
         """(k, n) coordinates of displacements on the page."""
@@ -50,16 +51,23 @@ def page_of(measures: Sequence[Measure], ax: Axes) -> Page:
     d = measures[0].dimension
     n_shown = 3 if has_depth(ax) else 2
     if d <= n_shown:
-        return Page(np.zeros(d), np.eye(d), tuple(f"$x_{k + 1}$" for k in range(d)))
+        names = tuple(f"$x_{k + 1}$" for k in range(d))
+        return Page(np.zeros(d), np.eye(d), names)
 
     points = np.concatenate([measure.points for measure in measures]).astype(np.float64)
-    shares = np.concatenate([measure.probabilities for measure in measures]) / len(measures)
+    probabilities = np.concatenate([measure.probabilities for measure in measures])
+    shares = probabilities / len(measures)
     center = shares @ points
-    centered = points - center
-    _, directions = np.linalg.eigh(centered.T @ (shares[:, None] * centered))
+    offsets = points - center
+    covariance = offsets.T @ (shares[:, None] * offsets)
+    _, directions = np.linalg.eigh(covariance)
     components = directions[:, ::-1][:, :n_shown]
-    signs = np.sign(components[np.abs(components).argmax(axis=0), np.arange(n_shown)])
-    return Page(center, components * signs, tuple(f"PC {k + 1}" for k in range(n_shown)))
+
+    # Of the two signs of a component, the one with which its largest entry is positive
+    largest = np.abs(components).argmax(axis=0)
+    signs = np.sign(components[largest, np.arange(n_shown)])
+    names = tuple(f"PC {k + 1}" for k in range(n_shown))
+    return Page(center, components * signs, names)
 
 
 def scatter(ax: Axes, places: Floats, **look: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..common.array_types import Floats
+from ..common.array_types import Coordinates, Floats, Numbers
 from .canvas import axes_or_new
 from .clouds import descent, heights_of
 from .page import label, page_of, scatter
@@ -62,8 +62,8 @@ def plot_plan(
     rows, columns = solution.sample(n_lines, random_state=random_state)
 
     if source.dimension == 1:
-        x = np.stack([source.points[:, 0], np.ones(len(source))])
-        y = np.stack([target.points[:, 0], np.zeros(len(target))])
+        x = _on_line(source.points, np.ones(len(source)))
+        y = _on_line(target.points, np.zeros(len(target)))
         ax.set(yticks=[0, 1], yticklabels=["target", "source"], xlabel="$x_1$")
     else:
         page = page_of([source, target], ax)
@@ -121,9 +121,15 @@ def plot_divergence(divergence: Divergence, *, ax: Axes | None = None, n_arrows:
     matplotlib.axes.Axes
     """
     problem = divergence.xy.problem
-    ax = _arrows(problem.source, problem.target, descent(divergence), n_arrows, ax)
+    displacement = descent(divergence)
+    ax = _arrows(problem.source, problem.target, displacement, n_arrows, ax)
     ax.set_title(f"S = {divergence.value:.3g}", color=INK)
     return ax
+
+
+def _on_line(points: Coordinates, heights: Numbers) -> Numbers:
+    """(2, n) places of points on a line, at these heights."""
+    return np.stack([points[:, 0], heights])
 
 
 def _image(solution: Solution, ax: Axes) -> Axes:
@@ -140,8 +146,9 @@ def _image(solution: Solution, ax: Axes) -> Axes:
 def _groups(n: int) -> Floats:
     """(n, k) indicators of k groups of neighboring indices."""
     count = min(n, FINEST)
+    indices = np.arange(n)
     groups = np.zeros((n, count))
-    groups[np.arange(n), np.arange(n) * count // n] = 1.0
+    groups[indices, indices * count // n] = 1.0
     return groups
 
 
@@ -151,9 +158,9 @@ def _arrows(
     """Scatter two clouds, and draw displacements of some points of the first one, to scale."""
     ax = axes_or_new(ax, source.dimension)
     if source.dimension == 1:
-        x = np.stack([source.points[:, 0], heights_of(source)])
-        y = np.stack([target.points[:, 0], heights_of(target)])
-        moved = np.stack([displacement[:, 0], np.zeros(len(source))])
+        x = _on_line(source.points, heights_of(source))
+        y = _on_line(target.points, heights_of(target))
+        moved = _on_line(displacement, np.zeros(len(source)))
         ax.set(xlabel="$x_1$", ylabel="share of the mass to the left")
     else:
         page = page_of([source, target], ax)

@@ -95,10 +95,11 @@ def _rounded(
         _, log_columns = kernel.log_sums(f, g)
     log_x, log_y, rows, columns = scaled_down(kernel, f, g, log_columns)
     # Taken out of f and g, because sums of rows and of columns differ by their rounding
-    means = a @ f, b @ g
-    level = means[0] + means[1]
-    f = f - means[0]
-    g = g - means[1]
+    mean_f = a @ f
+    mean_g = b @ g
+    level = mean_f + mean_g
+    f = f - mean_f
+    g = g - mean_g
     scaled = (a @ rows) * level
     scaled += a * rows @ (f + eps * log_x)
     scaled += b * columns @ (g + eps * log_y)
@@ -168,7 +169,8 @@ def _relative_entropy(masses: Floats, weights: Floats) -> float:
     """sum_i m_i log(m_i / w_i) over the points with weight."""
     is_heavy = weights > 0
     m = masses[is_heavy]
-    return float(xlogy(m, m / weights[is_heavy]).sum())
+    w = weights[is_heavy]
+    return float(xlogy(m, m / w).sum())
 
 
 def cost_of_product(problem: Problem, kernel: Kernel, da: Floats, db: Floats) -> float:

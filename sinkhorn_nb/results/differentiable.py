@@ -84,9 +84,11 @@ def pullback(
         problem.require_points()
     map = _cotangent("map", map, problem.coordinates[0])
     if plan is not None:
-        plan = validation.factors("plan", plan, len(problem.source), len(problem.target))
+        sizes = len(problem.source), len(problem.target)
+        plan = validation.factors("plan", plan, *sizes)
+    linearized = _linearized(solution)
     with single_threaded_blas():  # idle threads of BLAS spin on the cores that the passes need
-        pulled = implicit.pullback(_linearized(solution), f, g, map, plan, tol)
+        pulled = implicit.pullback(linearized, f, g, map, plan, tol)
     return at_home(warned(pulled), solution.home)
 
 
@@ -182,7 +184,8 @@ def hessian_vector_product(
     Cost: six passes and two for each iteration of the linear solver. See `pullback`. Two of the
     passes are slower for other costs than |x - y|^2 / 2, and run on the CPU.
     """
-    return at_home(warned(hessian_of(solution, dx, dy, tol)), solution.home)
+    product = hessian_of(solution, dx, dy, tol)
+    return at_home(warned(product), solution.home)
 
 
 def hessian_of(
@@ -207,4 +210,6 @@ def _cotangent(name: str, value: ArrayLike | None, like: Numbers) -> Floats | No
 
 
 def _direction(name: str, value: ArrayLike | None, like: Numbers) -> Floats:
-    return np.zeros(like.shape) if value is None else validation.like(name, value, like)
+    if value is None:
+        return np.zeros(like.shape)
+    return validation.like(name, value, like)

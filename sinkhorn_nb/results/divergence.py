@@ -16,6 +16,7 @@ from ..interop.arrays import HOST, Home
 from ..problem import Problem
 from .compression import Compression
 from .differentiable import hessian_of
+from .facts import facts_of
 from .solution import Solution
 from .status import warned
 
@@ -62,7 +63,8 @@ class Divergence(Represented, RealNumber):
         """A certified bound, |value - S_eps| <= gap. It takes the passes of `Solution.gap` for all
         three problems.
         """
-        return max(self.xy.gap, (self.xx.gap + self.yy.gap) / 2)
+        of_selves = (self.xx.gap + self.yy.gap) / 2
+        return max(self.xy.gap, of_selves)
 
     @property
     def converged(self) -> bool:
@@ -77,8 +79,8 @@ class Divergence(Represented, RealNumber):
     @property
     def n_passes(self) -> float:
         """Sweeps over the n x m pairs; the sweeps of each solution count by its number of pairs."""
-        pairs = [(id(s.found), s.n_passes * s.found.n_pairs) for s in self._solutions]
-        return sum(dict(pairs).values()) / self.xy.found.n_pairs
+        n_pairs = {id(own.found): own.n_passes * own.found.n_pairs for own in self._solutions}
+        return sum(n_pairs.values()) / self.xy.found.n_pairs
 
     @property
     def marginal_error(self) -> float:
@@ -96,7 +98,8 @@ class Divergence(Represented, RealNumber):
         if self._home == HOST:
             return self
         on_host = {id(solution): solution.on_host for solution in self._solutions}
-        return type(self)(*(on_host[id(solution)] for solution in self._solutions))
+        solutions = [on_host[id(solution)] for solution in self._solutions]
+        return type(self)(*solutions)
 
     @property
     def potentials(self) -> tuple[Floats, Floats]:
@@ -155,9 +158,16 @@ class Divergence(Represented, RealNumber):
     def _gradient_in(self, sides: Sides) -> Gradient:
         """The gradient, without the points of a side that is not needed; they have NaN."""
         cross = self.xy._pulled(sides)
-        on_x = cross if self.xx is self.xy else self.xx._pulled(Sides(sides.x, sides.x))
-        on_y = on_x if self.yy is self.xx else self.yy._pulled(Sides(sides.y, sides.y))
-        gradient = Gradient(cross.x - on_x.x, cross.y - on_y.y, cross.a - on_x.a, cross.b - on_y.b)
+        of_source = cross
+        if self.xx is not self.xy:
+            of_source = self.xx._pulled(Sides(sides.x, sides.x))
+        of_target = of_source
+        if self.yy is not self.xx:
+            of_target = self.yy._pulled(Sides(sides.y, sides.y))
+
+        on_points = cross.x - of_source.x, cross.y - of_target.y
+        on_weights = cross.a - of_source.a, cross.b - of_target.b
+        gradient = Gradient(*on_points, *on_weights)
         if self.xy.problem.marginals.are_exact:
             gradient = with_value(self.value, self.xy.problem, gradient)
         return gradient.sent(self._home)
@@ -201,29 +211,24 @@ class Divergence(Represented, RealNumber):
         cross = hessian_of(self.xy, dx, dy, tol)
         on_x = hessian_of(self.xx, dx, dx, tol)
         on_y = hessian_of(self.yy, dy, dy, tol)
-        solves = [part.linear_solve for part in (cross, on_x, on_y)]
-        pairs = [
-            s.n_passes * of.found.n_pairs for s, of in zip(solves, self._solutions, strict=True)
-        ]
-        report = LinearSolve(
-            max(s.residual for s in solves),
-            tol,
-            max(s.n_iter for s in solves),
-            sum(pairs) / self.xy.found.n_pairs,
-        )
         # The halves are equal up to the marginal error
-        of_self = ((on_x.x + on_x.y) / 2, (on_y.x + on_y.y) / 2)
-        product = HessianProduct(cross.x - of_self[0], cross.y - of_self[1])
+        of_source = (on_x.x + on_x.y) / 2
+        of_target = (on_y.x + on_y.y) / 2
+        product = HessianProduct(cross.x - of_source, cross.y - of_target)
+
+        solves = [part.linear_solve for part in (cross, on_x, on_y)]
+        parts = zip(solves, self._solutions, strict=True)
+        n_pairs = sum(solve.n_passes * own.found.n_pairs for solve, own in parts)
+        report = LinearSolve(
+            max(solve.residual for solve in solves),
+            tol,
+            max(solve.n_iter for solve in solves),
+            n_pairs / self.xy.found.n_pairs,
+        )
         return at_home(warned(with_report(product, report)), self._home)
 
     def _facts(self) -> dict[str, object]:
-        outcome = {
-            "value": self.value,
-            "converged": self.converged,
-            "marginal_error": f"{self.marginal_error:.2g}",
-        }
-        facts = outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.xy.problem._facts()
-        return facts if self._home == HOST else facts | {"arrays": self._home}
+        return facts_of(self, self.xy.problem, self._home)
 
     @property
     def _home(self) -> Home:
@@ -239,8 +244,10 @@ def assembled(
 ) -> Divergence:
     """The divergence of a problem from three solutions, whose measures may have other rows."""
     new_xy = _for_rows_of(problem, xy).at(home)
-    new_xx = _for_rows_of(problem.on_source(), new_xy if xx is xy else xx).at(home)
-    new_yy = _for_rows_of(problem.on_target(), new_xx if yy is xx else yy).at(home)
+    of_source = new_xy if xx is xy else xx
+    new_xx = _for_rows_of(problem.on_source(), of_source).at(home)
+    of_target = new_xx if yy is xx else yy
+    new_yy = _for_rows_of(problem.on_target(), of_target).at(home)
     return Divergence(new_xy, new_xx, new_yy)
 
 
@@ -260,7 +267,8 @@ def difference(xy: Solution, xx: Solution, yy: Solution) -> float:
     (sqrt(M_aa) - sqrt(M_bb))^2 for the scales M of the self problems. Errors of nearly equal values
     may make the difference negative.
     """
-    value = xy._transported - (xx._transported + yy._transported) / 2
+    of_selves = (xx._transported + yy._transported) / 2
+    value = xy._transported - of_selves
     return value + of_masses(xy.problem, xx.problem.mass, yy.problem.mass)
 
 

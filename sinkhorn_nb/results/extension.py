@@ -42,9 +42,11 @@ class Extension:
         potential = np.empty(len(points))
         if len(near):
             query, kernel = self._kernel_from(points[near])
-            potential[near] = query.expand(dual.damped_rows(kernel.softmin(self._g)))
+            softmin = kernel.softmin(self._g)
+            potential[near] = query.expand(dual.damped_rows(softmin))
         if len(far):
-            potential[far] = dual.damped_rows(self._seen_from_afar(points[far])[0])
+            softmin, _ = self._seen_from_afar(points[far])
+            potential[far] = dual.damped_rows(softmin)
         return potential
 
     def images(self, points: Coordinates) -> Floats:
@@ -53,11 +55,11 @@ class Extension:
         images = np.empty(points.shape)
         if len(near):
             query, kernel = self._kernel_from(points[near])
-            images[near] = query.expand(
-                with_points(kernel).barycenters(kernel.softmin(self._g), self._g)
-            )
+            softmin = kernel.softmin(self._g)
+            means = with_points(kernel).barycenters(softmin, self._g)
+            images[near] = query.expand(means)
         if len(far):
-            images[far] = self._seen_from_afar(points[far])[1]
+            _, images[far] = self._seen_from_afar(points[far])
         return images
 
     def _near_and_far(self, points: Coordinates) -> tuple[Indices, Indices]:
@@ -80,22 +82,26 @@ class Extension:
         """The source's potential per row of the caller, from that of the points. Rows without mass
         have T(g).
         """
-        source = self._problem.source
-        return source.expand(
-            f, self.potential(source.points[source.inert]) if len(source.inert) else 0.0
-        )
+        inert = self._inert_points
+        at_inert = self.potential(inert) if len(inert) else 0.0
+        return self._problem.source.expand(f, at_inert)
 
     def images_of_rows(self, f: Floats) -> Floats:
         """The barycentric images of the caller's rows, in one pass, because f is T(g) at the
         points.
         """
         problem = self._problem
-        source = self._problem.source
         kernel = with_points(problem.reduced.kernel("float64", self._backend))
         images = kernel.barycenters(f, self._g)
-        return source.expand(
-            images, self.images(source.points[source.inert]) if len(source.inert) else 0.0
-        )
+        inert = self._inert_points
+        at_inert = self.images(inert) if len(inert) else 0.0
+        return problem.source.expand(images, at_inert)
+
+    @property
+    def _inert_points(self) -> Coordinates:
+        """The points of the source's rows without mass."""
+        source = self._problem.source
+        return source.points[source.inert]
 
     def _kernel_from(self, points: Coordinates) -> tuple[Measure, Kernel]:
         problem = self._problem
@@ -123,12 +129,13 @@ def new_points(name: str, points: ArrayLike, problem: Problem) -> Coordinates:
 def iterate_of_normal_forms(problem: Problem, known: Iterate) -> Iterate:
     """Convert an iterate from the order of the normal forms to the order of the partitions."""
     source, target = problem.source, problem.target
-    f, log_rows = source.from_normal_form(known.f), source.from_normal_form(known.log_rows)
+    f = source.from_normal_form(known.f)
+    log_rows = source.from_normal_form(known.log_rows)
     if known.g is known.f:
         return Iterate(f, f, log_rows, log_rows)
-    return Iterate(
-        f, target.from_normal_form(known.g), log_rows, target.from_normal_form(known.log_columns)
-    )
+    g = target.from_normal_form(known.g)
+    log_columns = target.from_normal_form(known.log_columns)
+    return Iterate(f, g, log_rows, log_columns)
 
 
 def iterate_of_rows(problem: Problem, iterate: Iterate, f: Floats, g: Floats) -> Iterate:
@@ -138,9 +145,9 @@ def iterate_of_rows(problem: Problem, iterate: Iterate, f: Floats, g: Floats) ->
     """
     if problem.reduced is problem:
         return iterate
-    sides = (problem.source, f, iterate.log_rows), (problem.target, g, iterate.log_columns)
-    potentials = [measure.partition.sort(potential) for measure, potential, _ in sides]
-    ratios = [
-        measure.partition.sort(measure.expand(np.asarray(logs))) for measure, _, logs in sides
-    ]
-    return Iterate(*potentials, *ratios)
+    source, target = problem.source, problem.target
+    log_rows = source.expand(np.asarray(iterate.log_rows))
+    log_columns = target.expand(np.asarray(iterate.log_columns))
+    on_source = [source.partition.sort(values) for values in (f, log_rows)]
+    on_target = [target.partition.sort(values) for values in (g, log_columns)]
+    return Iterate(on_source[0], on_target[0], on_source[1], on_target[1])

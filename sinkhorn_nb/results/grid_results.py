@@ -38,7 +38,7 @@ class GridSolution(Solution):
     @classmethod
     def of_solution(cls, solution: Solution) -> GridSolution:
         """The same solution with arrays in the shapes of the images."""
-        return cls(**{field.name: getattr(solution, field.name) for field in fields(solution)})
+        return cls(**_fields_of(solution))
 
     @property
     def method(self) -> str:
@@ -67,7 +67,9 @@ class GridSolution(Solution):
 
     def potential(self, x_new: ArrayLike) -> Floats:
         """f at new points, like `Solution.potential`."""
-        return super().potential(x_new) if self._is_plain else self.on_points.potential(x_new)
+        if self._is_plain:
+            return super().potential(x_new)
+        return self.on_points.potential(x_new)
 
     def map(self, x_new: ArrayLike | None = None) -> Floats:
         """The barycentric map of all pixels, with one more axis for coordinates, or of new points,
@@ -75,24 +77,30 @@ class GridSolution(Solution):
         """
         if x_new is None:
             return self.problem.source.shaped(super().map())
-        return super().map(x_new) if self._is_plain else self.on_points.map(x_new)
+        if self._is_plain:
+            return super().map(x_new)
+        return self.on_points.map(x_new)
 
     def gradient(self) -> Gradient:
         """The gradient of the value: a and b in the pixels, x and y in their places."""
-        return super().gradient().shaped(self.problem.source, self.problem.target)
+        gradient = super().gradient()
+        return gradient.shaped(self.problem.source, self.problem.target)
 
     @cached_property
     def on_points(self) -> Solution:
         """The solution between the pixels as points, with flat arrays."""
-        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        known = _fields_of(self)
         if self._is_plain:
             return Solution(**known)
-        source, target = map(_as_points, (self.problem.source, self.problem.target))
-        problem = self.problem.between(source, target)
+
+        source = _as_points(self.problem.source)
+        target = _as_points(self.problem.target)
         f, g, log_rows, log_columns = self.iterate
         potentials = source.collapse(f), target.collapse(g)
-        iterate = Iterate(*potentials, source.collapse(log_rows), target.collapse(log_columns))
-        return Solution(**{**known, "problem": problem, "found": iterate})
+        logs = source.collapse(log_rows), target.collapse(log_columns)
+        problem = self.problem.between(source, target)
+        iterate = Iterate(*potentials, *logs)
+        return Solution(**known | {"problem": problem, "found": iterate})
 
     def pullback(
         self,
@@ -125,11 +133,12 @@ class GridSolution(Solution):
         all pairs of pixels.
         """
         source, target = self.problem.source, self.problem.target
-        moves = flat("x", x, source, source.dimension), flat("y", y, target, source.dimension)
+        d = source.dimension
+        moves = flat("x", x, source, d), flat("y", y, target, d)
         changes = flat("a", a, source), flat("b", b, target)
         found = self.on_points.pushforward(*moves, *changes, tol, C)
-        of_f, of_g = source.shaped(found.f), target.shaped(found.g)
-        return with_report(Tangents(of_f, of_g, found.value), found.linear_solve)
+        potentials = source.shaped(found.f), target.shaped(found.g)
+        return with_report(Tangents(*potentials, found.value), found.linear_solve)
 
     def hessian_vector_product(
         self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
@@ -179,11 +188,13 @@ class GridDivergence(Divergence):
     def potentials(self) -> tuple[Floats, Floats]:
         """(f_ab - f_aa, g_ab - g_bb) per pixel: the first variations of S_eps in a and b."""
         f, g = super().potentials
-        return self.xy.problem.source.shaped(f), self.xy.problem.target.shaped(g)
+        problem = self.xy.problem
+        return problem.source.shaped(f), problem.target.shaped(g)
 
     def gradient(self) -> Gradient:
         """The gradient of S_eps: a and b in the pixels, x and y in their places."""
-        return super().gradient().shaped(self.xy.problem.source, self.xy.problem.target)
+        gradient = super().gradient()
+        return gradient.shaped(self.xy.problem.source, self.xy.problem.target)
 
     def hessian_vector_product(
         self, dx: ArrayLike | None = None, dy: ArrayLike | None = None, tol: float = LINEAR_TOL
@@ -219,6 +230,10 @@ def flat(name: str, value: ArrayLike | None, measure: Any, *last: int) -> Floats
     array = validation.real_array(name, value, f"a {shape} array").astype(np.float64)
     validation.shape(name, array, shape, "one number or row per pixel, in the image's shape")
     return array.reshape(-1, *last)
+
+
+def _fields_of(solution: Solution) -> dict[str, Any]:
+    return {field.name: getattr(solution, field.name) for field in fields(solution)}
 
 
 def _lattice(measure: Any) -> Lattice:

@@ -37,18 +37,22 @@ def advice(problem: Problem) -> str | None:
     diameter = problem.diameter
     if not problem.has_points:
         return _advice_on_costs(problem.eps, diameter)
+    n_iter = expected_iterations(problem)
     if 0 < problem.blur < FINEST * diameter:
         reason = f"{problem.blur / diameter:.1e} of the diameter {diameter:.3g}{_widest(problem)}"
-    elif expected_iterations(problem) > MANY and problem.blur < (spacing := _spacing(problem)):
+    else:
+        if not n_iter > MANY:
+            return None
+        spacing = _spacing(problem)
+        if not problem.blur < spacing:
+            return None
         reason = (
             f"below {spacing:.3g}, the distance of neighboring points (the diameter is "
             f"{diameter:.3g})"
         )
-    else:
-        return None
     return (
-        f"the blur {problem.blur:.3g} is {reason}: expect some {expected_iterations(problem):.0e} "
-        f"iterations; {_rescale(problem)}try blur={USUAL * diameter:.3g}, 5 % of the diameter"
+        f"the blur {problem.blur:.3g} is {reason}: expect some {n_iter:.0e} iterations; "
+        f"{_rescale(problem)}try blur={USUAL * diameter:.3g}, 5 % of the diameter"
     )
 
 
@@ -86,7 +90,8 @@ class Watch:
     """
 
     def __init__(self, solver: Sinkhorn, say: Callable[[str], object] = warn) -> None:
-        self._solver, self._say, self.has_warned = solver, say, False
+        self._solver, self._say = solver, say
+        self.has_warned = False
 
     def over(self, problem: Problem) -> Sinkhorn:
         """The solver of a problem, with a callback that watches it."""
@@ -128,7 +133,8 @@ def _spacing(problem: Problem) -> float:
 
 
 def _extents(problem: Problem) -> Floats:
-    return np.ptp(np.concatenate([problem.source.box, problem.target.box]), axis=0)
+    corners = np.concatenate([problem.source.box, problem.target.box])
+    return np.ptp(corners, axis=0)
 
 
 def _widest(problem: Problem) -> str:
@@ -146,12 +152,9 @@ def _widest(problem: Problem) -> str:
 
 
 def _rescale(problem: Problem) -> str:
-    is_mixed = _have_different_units(_extents(problem))
-    return (
-        "divide each column by a scale of its own, such as its standard deviation, or "
-        if is_mixed
-        else ""
-    )
+    if not _have_different_units(_extents(problem)):
+        return ""
+    return "divide each column by a scale of its own, such as its standard deviation, or "
 
 
 def _have_different_units(extents: Floats) -> bool:

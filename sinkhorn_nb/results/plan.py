@@ -77,7 +77,8 @@ class Plan(Represented, LinearOperator):
     def __post_init__(self) -> None:
         f = validation.like("f", self.f, self.problem.source.weights)
         g = validation.like("g", self.g, self.problem.target.weights)
-        self.__dict__.update(f=f, g=g, backend=validation.choice("backend", self.backend, NAMES))
+        backend = validation.choice("backend", self.backend, NAMES)
+        self.__dict__.update(f=f, g=g, backend=backend)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -151,11 +152,14 @@ class Plan(Represented, LinearOperator):
         u = validation.entry(u)
         if np.isscalar(u):
             return super().__rmatmul__(u)
-        return self._send(self.T._matmat(validation.host_array("u", u).T).T)
+        columns = validation.host_array("u", u).T
+        return self._send(self.T._matmat(columns).T)
 
     def _matmat(self, v: ArrayLike) -> Floats:
-        v = validation.matrix("v", v, self.shape[1])
-        return self._transport(v.reshape(len(v), -1)).reshape(self.shape[0], *v.shape[1:])
+        n, m = self.shape
+        v = validation.matrix("v", v, m)
+        products = self._transport(v.reshape(m, -1))
+        return products.reshape(n, *v.shape[1:])
 
     def _matvec(self, v: ArrayLike) -> Floats:
         return self._matmat(v)
@@ -169,8 +173,10 @@ class Plan(Represented, LinearOperator):
     def _transport(self, V: Floats) -> Floats:
         """sum_j P_ij V_j for the rows V_j of an (m, k) array."""
         rows, columns = self._points
-        sums = self._kernel.transport(rows.potential, columns.potential, columns.average(V))
-        return rows.expand(np.clip(np.nan_to_num(sums, nan=LARGEST_SUM), -LARGEST_SUM, LARGEST_SUM))
+        means = columns.average(V)
+        sums = self._kernel.transport(rows.potential, columns.potential, means)
+        sums = np.nan_to_num(sums, nan=LARGEST_SUM)
+        return rows.expand(np.clip(sums, -LARGEST_SUM, LARGEST_SUM))
 
     @overload
     def sum(self, axis: None = None, *, out: None = None) -> float: ...
@@ -192,8 +198,9 @@ class Plan(Represented, LinearOperator):
         if axis in (0, -2):
             return self.T.sum(axis=1)
         rows, columns = self._points
-        log_sums = self._kernel.log_row_sums(rows.potential, columns.potential)
-        sums = rows.expand(np.exp(np.minimum(log_sums, LARGEST_LOG)))
+        log_ratios = self._kernel.log_row_sums(rows.potential, columns.potential)
+        ratios = np.exp(np.minimum(log_ratios, LARGEST_LOG))
+        sums = rows.expand(ratios)
         return float(sums.sum()) if axis is None else self._send(sums)
 
     def block(self, rows: ArrayLike | slice, cols: ArrayLike | slice) -> Floats:
@@ -205,7 +212,8 @@ class Plan(Represented, LinearOperator):
 
     def row(self, i: int) -> Floats:
         """Row i as a dense (m,) array."""
-        return self._send(self._entries(validation.indices("i", [i], self.shape[0])).dense()[0])
+        chosen = validation.indices("i", [i], self.shape[0])
+        return self._send(self._entries(chosen).dense()[0])
 
     def toarray(self, max_entries: int = MAX_ENTRIES) -> Floats:
         """The dense (n, m) plan. Like `numpy.asarray(plan)`, it is refused above max_entries
@@ -315,7 +323,9 @@ class Plan(Represented, LinearOperator):
     @property
     def _points(self) -> list[PlanPoints]:
         """The distinct points of both sides."""
-        return [PlanPoints(self.f, self.problem), PlanPoints(self.g, self.problem.T)]
+        rows = PlanPoints(self.f, self.problem)
+        columns = PlanPoints(self.g, self.problem.T)
+        return [rows, columns]
 
     def _send(self, values: Result) -> Result:
         return self.home.send(values)

@@ -28,10 +28,12 @@ class PlanPoints:
     """
 
     def __init__(self, potential: Floats, problem: Problem) -> None:
-        self._measure = measure = problem.source
+        measure = problem.source
+        self._measure = measure
         potential = potential + problem.scaling.of_f
         largest = measure.collapse(potential)
-        factors = np.exp(np.minimum((potential - measure.expand(largest)) / problem.eps, 0.0))
+        log_factors = (potential - measure.expand(largest)) / problem.eps
+        factors = np.exp(np.minimum(log_factors, 0.0))
         means = measure.average(factors)
         self.potential = largest + problem.eps * np.log(means)
         self._factors = factors / measure.expand(means, at_inert=1.0)

@@ -10,6 +10,7 @@ from ..backends.plan_entries import PlanEntries
 from ..backends.pointwise import LOG2E
 from ..common.array_types import Floats, Indices
 from ..costs import SQUARED_EUCLIDEAN
+from ..measures.measure import Measure
 from ..problem import Problem
 
 Chosen: TypeAlias = Indices | slice
@@ -30,24 +31,32 @@ def entries(
     """P_ij / 2^unit_i for potentials f and g in units of cost, by exponents that are clipped at the
     highest.
     """
-    source, target, eps = problem.source, problem.target, problem.eps
-    x, y = (
-        measure.points[chosen].astype(np.float64)
-        for measure, chosen in ((source, rows), (target, cols))
-    )
-    F = _log2_factors(source.weights[rows], f[rows] / eps) - log2_unit
-    G = _log2_factors(target.weights[cols], g[cols] / eps)
-    scale, kind = problem.cost.kind(LOG2E / eps)
+    eps = problem.eps
+    points, F = _chosen(problem.source, f, rows, eps)
+    partners, G = _chosen(problem.target, g, cols, eps)
+    F = F - log2_unit
     if problem.cost == SQUARED_EUCLIDEAN:
         # A power of 2 changes no digit, and keeps squares in range
-        power = int(np.frexp(problem.blur)[1])
-        per_square = LOG2E / 2 / np.ldexp(eps, -2 * power)
-        return PlanEntries(np.ldexp(x, -power), F, np.ldexp(y, -power), G, per_square, highest)
-    x, y = (scale * problem.cost.embedded(points, problem.origin) for points in (x, y))
+        _, power = np.frexp(problem.blur)
+        per_square = LOG2E / 2 / np.ldexp(eps, -2 * int(power))
+        x = np.ldexp(points, -int(power))
+        y = np.ldexp(partners, -int(power))
+        return PlanEntries(x, F, y, G, per_square, highest)
+
+    scale, kind = problem.cost.kind(LOG2E / eps)
+    x = scale * problem.cost.embedded(points, problem.origin)
+    y = scale * problem.cost.embedded(partners, problem.origin)
     return PlanEntries(x, F, y, G, 0.5, highest, kind)
+
+
+def _chosen(measure: Measure, potential: Floats, rows: Chosen, eps: float) -> tuple[Floats, Floats]:
+    """Some points of a measure, and log2 (a_i exp(f_i / eps)) there."""
+    points = measure.points[rows].astype(np.float64)
+    return points, _log2_factors(measure.weights[rows], potential[rows] / eps)
 
 
 def _log2_factors(weights: Floats, potentials: Floats) -> Floats:
     """log2 (a_i exp(f_i / eps)), -inf for weights of zero."""
     with np.errstate(divide="ignore"):
-        return np.where(weights > 0, np.log2(weights) + LOG2E * potentials, -np.inf)
+        logs = np.log2(weights) + LOG2E * potentials
+    return np.where(weights > 0, logs, -np.inf)

@@ -39,8 +39,10 @@ def draw(
     `conditional(rows)` returns the `PlanEntries` of some rows, each divided by its sum.
     """
     u, v = rng.random((2, k))
-    heads = np.cumsum(np.exp(log_sums - log_sums.max()))
+    shares = np.exp(log_sums - log_sums.max())
+    heads = np.cumsum(shares)
     rows = np.searchsorted(heads, heads[-1] * u, side="right")
+
     order = np.lexsort((v, rows))
     drawn, counts = np.unique(rows, return_counts=True)
     starts = np.concatenate([[0], np.cumsum(counts)])
@@ -57,16 +59,18 @@ def normalized_entropy(
 
     `row_logs` are the sums of P_ij log2 P_ij over each row.
     """
-    most = min(
-        _entropy(measure.reduced.probabilities) for measure in (problem.source, problem.target)
-    )
+    of_source = _entropy(problem.source.reduced.probabilities)
+    of_target = _entropy(problem.target.reduced.probabilities)
+    most = min(of_source, of_target)
     if most == 0:
         return 0.0
     total = row_sums.sum()
-    joint = np.log(total) - np.log(2) * row_logs.sum() / total
+    weighted_logs = np.log(2) * row_logs.sum()
+    joint = np.log(total) - weighted_logs / total
     information = _entropy(row_sums) + _entropy(column_sums) - joint
     return float(np.clip(1 - information / most, 0, 1))
 
 
 def _entropy(masses: Floats) -> float:
+    """The entropy of masses, as shares of their sum."""
     return entr(masses / masses.sum()).sum()

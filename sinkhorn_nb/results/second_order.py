@@ -20,17 +20,16 @@ def hessian_product(
     """
     if isinstance(result, Solution):
         product = _of_solution(result, direction, tol)
-        return (
-            product
-            if result.problem.marginals.are_exact
-            else _with_masses(product, result, direction)
-        )
+        if result.problem.marginals.are_exact:
+            return product
+        return _with_masses(product, result, direction)
+
     # The terms of the masses cancel
     cross = _of_solution(result.xy, direction, tol)
     dx, dy, da, db = direction
+    # Both sides of a self problem move together, and the problem counts by half.
     on_x = _of_solution(result.xx, Gradient(dx, dx, da, da), tol)
     on_y = _of_solution(result.yy, Gradient(dy, dy, db, db), tol)
-    # Both sides of a self problem move together, and the problem counts by half.
     return Gradient(
         cross.x - (on_x.x + on_x.y) / 2,
         cross.y - (on_y.x + on_y.y) / 2,
@@ -55,16 +54,20 @@ def _of_solution(solution: Solution, direction: Gradient, tol: float) -> Gradien
     if dx.any() or dy.any():
         on_x, on_y = solution.hessian_vector_product(dx, dy, tol)
         moved = solution.pushforward(x=dx, y=dy, tol=tol)
-        on_a, on_b = of_f * moved.f, of_g * moved.g
+        on_a = of_f * moved.f
+        on_b = of_g * moved.g
     if da.any() or db.any():
         pulled = solution.pullback(f=of_f * da, g=of_g * db, tol=tol)
-        on_x, on_y = on_x + pulled.x, on_y + pulled.y
-        on_a, on_b = on_a + pulled.a, on_b + pulled.b
+        on_x = on_x + pulled.x
+        on_y = on_y + pulled.y
+        on_a = on_a + pulled.a
+        on_b = on_b + pulled.b
     return Gradient(on_x, on_y, on_a, on_b)
 
 
 def _with_masses(product: Gradient, solution: Solution, direction: Gradient) -> Gradient:
     """The product, with the change of eps times the mass of the other measure."""
     eps = solution.problem.eps
-    change_of_a, change_of_b = (float(np.sum(part)) for part in direction[2:])
-    return product._replace(a=product.a + eps * change_of_b, b=product.b + eps * change_of_a)
+    on_a = product.a + eps * float(np.sum(direction.b))
+    on_b = product.b + eps * float(np.sum(direction.a))
+    return product._replace(a=on_a, b=on_b)

@@ -18,6 +18,7 @@ from . import differentiable
 from .certificate import Certificate, certify
 from .compression import SMALL, Compression
 from .extension import Extension, iterate_of_normal_forms, iterate_of_rows, new_points
+from .facts import facts_of
 from .matching import matching
 from .outlook import advice
 from .plan import Plan, with_log_rows
@@ -115,16 +116,18 @@ class Solution(Represented):
         """
         value, bounds = self._transported, self._certificate
         mass = self.problem.mass
-        return max(mass * bounds.primal_value - value, value - mass * bounds.dual_value, 0.0)
+        below = mass * bounds.primal_value - value
+        above = value - mass * bounds.dual_value
+        return max(below, above, 0.0)
 
     @property
     def n_passes(self) -> float:
         """Sweeps over the n x m pairs: the start, the iterations, repeated rows, and the gap once
         it was computed.
         """
-        return self.solve_passes + (
-            self._certificate.n_passes if "_certificate" in vars(self) else 0.0
-        )
+        if "_certificate" in vars(self):
+            return self.solve_passes + self._certificate.n_passes
+        return self.solve_passes
 
     @cached_property
     def _certificate(self) -> Certificate:
@@ -205,8 +208,10 @@ class Solution(Represented):
     @cached_property
     def transport_cost(self) -> float:
         """<P, C>; it takes one pass."""
-        costs = self._solved.kernel("float64", self.backend).costs(self.iterate.f, self.iterate.g)
-        return float(self.problem.mass * self._solved.source.partition.probabilities @ costs)
+        kernel = self._solved.kernel("float64", self.backend)
+        costs = kernel.costs(self.iterate.f, self.iterate.g)
+        probabilities = self._solved.source.partition.probabilities
+        return float(self.problem.mass * probabilities @ costs)
 
     def potential(self, x_new: ArrayLike) -> Floats:
         """f at new points: the softmin T(g)(x) = -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps),
@@ -222,8 +227,8 @@ class Solution(Represented):
         -------
         (q,) float64 array
         """
-        f = self._extension.potential(self._new(x_new)) - self.problem.scaling.of_f
-        return self.home.send(f)
+        f = self._extension.potential(self._new(x_new))
+        return self.home.send(f - self.problem.scaling.of_f)
 
     def potential_back(self, y_new: ArrayLike) -> Floats:
         """g at new points, like `potential`."""
@@ -244,7 +249,8 @@ class Solution(Represented):
             the source points.
         """
         if x_new is not None:
-            return self.home.send(self._extension.images(self._new(x_new)))
+            images = self._extension.images(self._new(x_new))
+            return self.home.send(images)
         f = self._solved.dual().softmin_rows(self.iterate)
         return self.home.send(self._extension.images_of_rows(f))
 
@@ -280,13 +286,7 @@ class Solution(Represented):
         return value_gradient(self, sides)
 
     def _facts(self) -> dict[str, object]:
-        outcome = {
-            "value": self.value,
-            "converged": self.converged,
-            "marginal_error": f"{self.marginal_error:.2g}",
-        }
-        facts = outcome | {"n_passes": f"{self.n_passes:.4g}"} | self.problem._facts()
-        return facts if self.home == HOST else facts | {"arrays": self.home}
+        return facts_of(self, self.problem, self.home)
 
     @cached_property
     def _transported(self) -> float:

@@ -78,9 +78,8 @@ def warn(message: str) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
         depth = depth + 1
-    warnings.warn(
-        message, import_module(".warning", __package__).ConvergenceWarning, stacklevel=depth
-    )
+    category = import_module(".warning", __package__).ConvergenceWarning
+    warnings.warn(message, category, stacklevel=depth)
 
 
 def warned(result: Result) -> Result:
@@ -95,9 +94,8 @@ def _cure(n_iter: int, least: Floats, tol: float, dtype: str) -> str:
         return "use Sinkhorn(dtype=None) or float64 points"
     if _stalls(least):
         return "use a larger blur or tol, or a larger max_iter"
-    return (
-        f"try Sinkhorn(max_iter={_iterations_needed(n_iter, least, tol)}), or a larger blur or tol"
-    )
+    needed = _iterations_needed(n_iter, least, tol)
+    return f"try Sinkhorn(max_iter={needed}), or a larger blur or tol"
 
 
 def is_too_slow(errors: Sequence[float], tol: float, max_iter: int) -> bool:
@@ -105,16 +103,18 @@ def is_too_slow(errors: Sequence[float], tol: float, max_iter: int) -> bool:
     tell nothing.
     """
     least = np.minimum.accumulate(errors)
-    return (
-        len(least) < FEW or _stalls(least) or _iterations_needed(len(least), least, tol) > max_iter
-    )
+    n_iter = len(least)
+    if n_iter < FEW or _stalls(least):
+        return True
+    return _iterations_needed(n_iter, least, tol) > max_iter
 
 
 def _stalls(least: Floats) -> bool:
     """Tell whether the least error of the last half is hardly below the least error of the first
     half.
     """
-    return len(least) > 20 and least[-1] > 0.9 * least[len(least) // 2]
+    count = len(least)
+    return count > 20 and least[-1] > 0.9 * least[count // 2]
 
 
 def _iterations_needed(n_iter: int, least: Floats, tol: float) -> int:
@@ -122,11 +122,11 @@ def _iterations_needed(n_iter: int, least: Floats, tol: float) -> int:
     many.
     """
     n = len(least)
-    half = len(least) // 2
+    half = n // 2
     if n < FEW or not 0 < least[-1] < least[half]:
         needed = 4 * n_iter
     else:
-        needed = n_iter + 4 / 3 * (n - 1 - half) * np.log(least[-1] / tol) / np.log(
-            least[half] / least[-1]
-        )
+        missing = np.log(least[-1] / tol)
+        decay = np.log(least[half] / least[-1])
+        needed = n_iter + 4 / 3 * (n - 1 - half) * missing / decay
     return int(np.ceil(needed / 100) * 100)

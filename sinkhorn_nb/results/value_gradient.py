@@ -19,11 +19,14 @@ def value_gradient(solution: Solution, sides: Sides) -> Gradient:
     source, target = problem.source, problem.target
     if isinstance(found, Normal):
         (f, g), (on_x, on_y) = envelope_of_normal_forms(problem, found)
-        on_x, on_y = source.normal_form.expand(on_x), target.normal_form.expand(on_y)
+        on_x = source.normal_form.expand(on_x)
+        on_y = target.normal_form.expand(on_y)
     else:
         settings = solution.dtype, solution.backend, sides
         (f, g), (on_x, on_y) = envelope(problem.reduced, solution.iterate, *settings)
-        on_x, on_y = source.expand(on_x), target.expand(on_y)
+        on_x = source.expand(on_x)
+        on_y = target.expand(on_y)
+
     scaling = problem.scaling
     on_x = pull(source, scaling.mass, on_x)
     on_y = pull(target, scaling.mass, on_y)
@@ -31,5 +34,6 @@ def value_gradient(solution: Solution, sides: Sides) -> Gradient:
     g = solution._per_row(g, is_source=False)
     if problem.marginals.are_exact:
         return Gradient(on_x, on_y, f, g)
-    f, g = f - scaling.of_f, g - scaling.of_g
-    return Gradient(on_x, on_y, *problem.marginals.weight_gradients(f, g, problem.eps))
+    potentials = f - scaling.of_f, g - scaling.of_g
+    on_weights = problem.marginals.weight_gradients(*potentials, problem.eps)
+    return Gradient(on_x, on_y, *on_weights)
