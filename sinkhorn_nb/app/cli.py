@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # Python flushes stdout once more when it exits: send this output to the null device.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -157,12 +158,15 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _divergence(options: argparse.Namespace) -> int:
-    source, target = files.read(options.A), files.read(options.B)
+    source = files.read(options.A)
+    target = files.read(options.B)
     names = options.A, options.B, f"{options.A}: weights a", f"{options.B}: weights a"
     solver = Sinkhorn(tol=options.tol, max_iter=options.max_iter)
-    terms = terms_of(blur=options.blur, reach=options.reach)
+
     start = time.perf_counter()
-    result = _with_warnings(lambda: diverge(between(source, target, terms, names), solver))
+    terms = terms_of(blur=options.blur, reach=options.reach)
+    problem = between(source, target, terms, names)
+    result = _with_warnings(lambda: diverge(problem, solver))
     facts = {
         "value": result.value,
         "converged": result.converged,
@@ -213,9 +217,9 @@ def _warmup(options: argparse.Namespace) -> int:
 
 def _table(facts: dict[str, object]) -> str:
     width = max(map(len, facts)) + 2
-    return "\n".join(
-        f"{name.replace('_', ' '):<{width}}{_text(value)}" for name, value in facts.items()
-    )
+    titles = [name.replace("_", " ").ljust(width) for name in facts]
+    texts = map(_text, facts.values())
+    return "\n".join(title + text for title, text in zip(titles, texts, strict=True))
 
 
 def _text(value: object) -> str:

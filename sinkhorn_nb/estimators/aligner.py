@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
@@ -19,6 +19,8 @@ from ..terms import Terms
 from .base import SinkhornEstimator, cloud, divergence_terms
 from .labels import is_source_row
 from .maps import Potential
+
+Learned: TypeAlias = tuple[Coordinates, Floats, Floats]  # points, weights and a potential
 
 NAMES = "X", "reference", "sample_weight", "weights of reference"
 
@@ -180,7 +182,7 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         X = self._new_points(X)
         onto = self.reference_points_, self.reference_weights_, self.reference_potential_
         own = self.source_points_, self.source_weights_, self.source_self_potential_
-        moved = self._moved(X, Potential(*onto, self._terms), Potential(*own, self._terms))
+        moved = self._moved(X, onto, own)
         if sample_domain is not None:
             stays = ~is_source_row(sample_domain, len(X))
             moved[stays] = X[stays]
@@ -221,8 +223,7 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         check_is_fitted(self)
         onto = self.source_points_, self.source_weights_, self.source_potential_
         own = self.reference_points_, self.reference_weights_, self.reference_self_potential_
-        X = self._new_points(X)
-        return self._moved(X, Potential(*onto, self._terms), Potential(*own, self._terms))
+        return self._moved(self._new_points(X), onto, own)
 
     def score(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
@@ -242,7 +243,8 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
         """
         moved = cloud(self._new_points(self.transform(X)), sample_weight)
         reference = Measure(self.reference_points_, self.reference_weights_)
-        return -float(diverge(between(moved, reference, self._terms, NAMES), self._solver()))
+        problem = between(moved, reference, self._terms, NAMES)
+        return -float(diverge(problem, self._solver()))
 
     @property
     def _terms(self) -> Terms:
@@ -271,23 +273,32 @@ class EntropicAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator)
             )
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         weights = validation.weights("sample_weight", weights, len(X))
-        return cloud(X[is_source], weights[is_source]), cloud(X[~is_source], weights[~is_source])
+        source = cloud(X[is_source], weights[is_source])
+        target = cloud(X[~is_source], weights[~is_source])
+        return source, target
 
     def _learn(self, source: Measure, target: Measure, solved: Divergence) -> None:
-        self.source_points_, self.source_weights_ = source.points, source.weights
-        self.reference_points_, self.reference_weights_ = target.points, target.weights
-        self.source_potential_, self.reference_potential_ = solved.xy.f, solved.xy.g
-        self.source_self_potential_, self.reference_self_potential_ = solved.xx.f, solved.yy.f
+        self.source_points_ = source.points
+        self.source_weights_ = source.weights
+        self.source_potential_ = solved.xy.f
+        self.source_self_potential_ = solved.xx.f
+        self.reference_points_ = target.points
+        self.reference_weights_ = target.weights
+        self.reference_potential_ = solved.xy.g
+        self.reference_self_potential_ = solved.yy.f
         self.divergence_ = solved.value
         self.converged_ = solved.converged
         self.n_iter_ = max(1, solved.n_iter)
 
-    def _moved(self, X: Coordinates, onto: Potential, own: Potential) -> Numbers:
+    def _moved(self, X: Coordinates, onto: Learned, own: Learned) -> Numbers:
+        """The rows moved onto a side, from their own side."""
+        there = Potential(*onto, self._terms)
+        here = Potential(*own, self._terms)
         images: Floats
         if not self.debiased:
-            images = onto.images(X)
+            images = there.images(X)
         elif np.isinf(self.reach_):
-            images = X + (onto.images(X) - own.images(X))
+            images = X + (there.images(X) - here.images(X))
         else:
-            images = X + (onto.displacements(X) - own.displacements(X))
+            images = X + (there.displacements(X) - here.displacements(X))
         return images.astype(X.dtype)

@@ -82,7 +82,8 @@ class SinkhornEstimator(BaseEstimator):
                 f"{name}: expected the features {list(known)} of X, got {list(names)}; pass the "
                 "same columns in the same order"
             )
-        return cloud(measure.points, measure.weights if isinstance(measure, Pixels) else None)
+        weights = measure.weights if isinstance(measure, Pixels) else None
+        return cloud(measure.points, weights)
 
     def _length(self, *measures: Measure) -> float:
         """The blur: the given length, or a share of the root-mean-square distance in the pooled
@@ -116,11 +117,10 @@ def cloud(X: Coordinates, sample_weight: ArrayLike | None = None) -> Measure:
     Integer weights and repeated rows give the same bits, because their sums are exact before the
     division by the mass.
     """
-    weights = (
-        np.ones(len(X))
-        if sample_weight is None
-        else validation.weights("sample_weight", sample_weight, len(X))
-    )
+    if sample_weight is None:
+        weights = np.ones(len(X))
+    else:
+        weights = validation.weights("sample_weight", sample_weight, len(X))
     measure = Measure(np.ascontiguousarray(X), weights).reduced
     order = np.lexsort(measure.points.T[::-1])
     weights = measure.weights[order]
@@ -133,8 +133,12 @@ def automatic_blur(*measures: Measure) -> float:
     """
     masses = [measure.mass for measure in measures]
     center = np.average([measure.centroid for measure in measures], axis=0, weights=masses)
-    spreads = [m.probabilities @ ((m.points - center) ** 2).sum(axis=1) for m in measures]
-    distance = math.sqrt(2 * float(np.average(spreads, weights=masses)))
+    variances = []
+    for measure in measures:
+        squares = ((measure.points - center) ** 2).sum(axis=1)
+        variances.append(measure.probabilities @ squares)
+    variance = float(np.average(variances, weights=masses))
+    distance = math.sqrt(2 * variance)
     if distance <= 1e-12 * float(np.abs(center).max(initial=0.0)):
         raise ValueError(
             'blur: expected at least two different points for blur="auto", got n_samples = 1 after '

@@ -155,7 +155,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
 
         self.blur_ = self._length(cloud(points, weights))
         self.batches_ = np.unique(labels[weights > 0])
-        if len(self.batches_) == 1 and (self.batch is not None or sample_domain is not None):
+        has_labels = self.batch is not None or sample_domain is not None
+        if has_labels and len(self.batches_) == 1:
             raise ValueError(
                 f"batch: expected at least two batches, got the label {self.batches_[0]!r} only; "
                 "pass data of several batches"
@@ -189,7 +190,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
         """
         check_is_fitted(self)
         points, labels = self._split(X, sample_domain, self._new_points)
-        places = np.searchsorted(self.batches_, labels).clip(max=len(self.batches_) - 1)
+        last = len(self.batches_) - 1
+        places = np.searchsorted(self.batches_, labels).clip(max=last)
         unknown = self.batches_[places] != labels
         if unknown.any():
             raise ValueError(
@@ -241,7 +243,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
                 "the two out"
             )
         labels = None
-        if isinstance(self.batch, str) and hasattr(X, "assign") and self.batch in X.columns:
+        is_frame = isinstance(self.batch, str) and hasattr(X, "assign")
+        if is_frame and self.batch in X.columns:
             # Words, which no array of numbers can hold
             labels = comparable_labels("batch", X[self.batch].to_numpy())
             X = X.assign(**{self.batch: np.zeros(len(X))})
@@ -268,13 +271,14 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
             return chosen, clouds[chosen]
         if isinstance(self.reference, str) and self.reference == "barycenter":
             return None, self._barycenter(clouds, masses, rng)
-        found = [k for k, label in enumerate(self.batches_.tolist()) if label == self.reference]
-        if not found:
+        known = self.batches_.tolist()
+        if self.reference not in known:
             raise ValueError(
-                'reference: expected "largest", "barycenter" or one of the labels '
-                f"{self.batches_.tolist()}, got {self.reference!r}; pass one of them"
+                f'reference: expected "largest", "barycenter" or one of the labels {known}, got '
+                f"{self.reference!r}; pass one of them"
             )
-        return found[0], clouds[found[0]]
+        chosen = known.index(self.reference)
+        return chosen, clouds[chosen]
 
     def _barycenter(
         self, clouds: list[Measure], masses: Floats, rng: np.random.RandomState

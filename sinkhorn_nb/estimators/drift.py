@@ -204,7 +204,8 @@ class SinkhornDriftDetector(SinkhornEstimator):
         """
         check_is_fitted(self)
         size = len(self.reference_points_) if self.window is None else self.window
-        self.window_ = np.concatenate([self.window_, self._new_points(X)])[-size:]
+        rows = np.concatenate([self.window_, self._new_points(X)])
+        self.window_ = rows[-size:]
         return self._tested(self.window_)
 
     def score(self, X: ArrayLike, y: object = None) -> float:
@@ -221,7 +222,8 @@ class SinkhornDriftDetector(SinkhornEstimator):
         float
         """
         check_is_fitted(self)
-        return -self._divergence(self._new_points(X))[0]
+        value, _ = self._divergence(self._new_points(X))
+        return -value
 
     def plot(self) -> Figure:
         """Draw the latest test: the statistic among those of random labelings, and the features.
@@ -259,7 +261,10 @@ class SinkhornDriftDetector(SinkhornEstimator):
         """
         source = Measure.of(X)
         target = Measure.of(self.reference_points_)
-        solved = diverge(between(source, target, Terms(self.blur_**2), NAMES), self._solver())
+        problem = between(source, target, Terms(self.blur_**2), NAMES)
+        solved = diverge(problem, self._solver())
         squares = solved.gradient().x ** 2
         total = squares.sum()
-        return solved.value, solved.value * squares / total if total > 0 else squares
+        if total > 0:
+            return solved.value, solved.value * squares / total
+        return solved.value, squares

@@ -209,8 +209,9 @@ class SinkhornKMeans(
         single_price("reach", self.reach)
         reach = None if self.reach is None else validation.positive("reach", self.reach)
         terms = terms_of(blur=self.blur_, reach=(None, reach))
-        length = np.sqrt(2 * points.probabilities @ ((points.points - points.centroid) ** 2))
-        smallest = self.tol * float(np.linalg.norm(length))
+        offsets = points.points - points.centroid
+        distances = np.sqrt(2 * points.probabilities @ (offsets**2))  # of two points, per feature
+        smallest = self.tol * float(np.linalg.norm(distances))
         self.converged_ = False
         for n_iter in range(1, self.max_iter + 1):
             target = Measure(centers, self.cluster_masses_)
@@ -218,7 +219,8 @@ class SinkhornKMeans(
             # centers.
             solved = solver.attempt(between(points, target, terms, NAMES))
             means = solved.map_back()
-            moved = np.sqrt(self.cluster_masses_ @ ((means - centers) ** 2).sum(axis=1))
+            squares = ((means - centers) ** 2).sum(axis=1)
+            moved = np.sqrt(self.cluster_masses_ @ squares)
             self.cluster_centers_ = centers
             self.potential_ = solved.g
             self.n_iter_ = n_iter
@@ -239,9 +241,8 @@ class SinkhornKMeans(
             sample_weight=points.weights,
             random_state=rng,
         )
-        return centers[
-            np.arange(self.n_clusters) % count
-        ]  # of fewer points, some are several centers
+        # Of fewer points than clusters, some are several centers
+        return centers[np.arange(self.n_clusters) % count]
 
     def _labels(self, X: Coordinates) -> Indices:
         return self._logits(X).argmax(axis=1)
@@ -251,7 +252,8 @@ class SinkhornKMeans(
         origin = self.cluster_masses_ @ self.cluster_centers_
         centers = self.cluster_centers_ - origin
         points = X - origin
-        logits = np.tile(self.potential_ - (centers**2).sum(axis=1) / 2, (len(X), 1))
+        half_squares = (centers**2).sum(axis=1) / 2
+        logits = np.tile(self.potential_ - half_squares, (len(X), 1))
         for k in range(X.shape[1]):  # a product of matrices has other bits in other company
             logits += points[:, k, None] * centers[:, k]
         return logits / self.blur_**2 + np.log(self.cluster_masses_)

@@ -41,11 +41,13 @@ class Potential(NamedTuple):
 
     def images(self, x: Coordinates) -> Floats:
         """The means of the points under the conditional plan at x, row by row."""
-        return self._extended(x)[1]
+        _, images = self._extended(x)
+        return images
 
     def softmin(self, x: Coordinates) -> Floats:
         """-eps log sum_j b_j exp((g_j - C(x, y_j)) / eps), row by row."""
-        return self._extended(x)[0]
+        softmin, _ = self._extended(x)
+        return softmin
 
     def displacements(self, x: Coordinates) -> Floats:
         """r (T(x) - x) for the images T(x) and the ratios r of the marginal at x, row by row: minus
@@ -63,13 +65,14 @@ class Potential(NamedTuple):
         scale, kind = self.terms.cost.kind(LOG2E / eps)
         x = np.ascontiguousarray((x - center) * scale)
         y = (self.points - center) * scale
+        columns = np.ascontiguousarray(y.T)
         G = LOG2E * (self.values / eps + np.log(self.weights))
         if kind is not None:
-            x = x.clip(-FURTHEST, FURTHEST)
-            logs, means = softmax_means(x, np.ascontiguousarray(y.T), G, kind)
+            logs, means = softmax_means(x.clip(-FURTHEST, FURTHEST), columns, G, kind)
             return -logs * (eps / LOG2E), center + means / scale
 
         # |x|^2 / 2 cancels in the means, and would cost far queries all digits
         G -= (y**2).sum(axis=1) / 2
-        logs, means = softmax_means(x, np.ascontiguousarray(y.T), G)
-        return ((x**2).sum(axis=1) / 2 - logs) / scale**2, center + means / scale
+        logs, means = softmax_means(x, columns, G)
+        half_squares = (x**2).sum(axis=1) / 2
+        return (half_squares - logs) / scale**2, center + means / scale

@@ -169,7 +169,8 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
         X = self._new_points(X)
         points = self._scaled(self.reference_points_)
         onto = Potential(points, self.reference_weights_, self.reference_potential_, self._terms)
-        ranks = self.reference_mean_ + (onto.images(X) - self.mean_) / self.scale_
+        images = onto.images(X)
+        ranks = self.reference_mean_ + (images - self.mean_) / self.scale_
         return ranks.astype(X.dtype)
 
     def inverse_transform(self, X: ArrayLike) -> Numbers:
@@ -187,8 +188,9 @@ class EntropicQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, Sinkho
         """
         check_is_fitted(self)
         X = self._new_points(X)
-        own = self.source_points_, self.source_weights_, self.source_potential_
-        return Potential(*own, self._terms).images(self._scaled(X)).astype(X.dtype)
+        learned = self.source_points_, self.source_weights_, self.source_potential_
+        own = Potential(*learned, self._terms)
+        return own.images(self._scaled(X)).astype(X.dtype)
 
     @property
     def _terms(self) -> Terms:
@@ -218,7 +220,8 @@ def even_points(count: int, d: int, rng: np.random.RandomState) -> Floats:
     ratio = 2.0
     for _ in range(64):  # the root of r^(d + 1) = r + 1, the golden ratio for d = 1
         ratio = (1 + ratio) ** (1 / (d + 1))
-    points = (rng.uniform(size=d) + steps * ratio ** -np.arange(1.0, d + 1)) % 1.0
+    strides = ratio ** -np.arange(1.0, d + 1)
+    points = (rng.uniform(size=d) + steps * strides) % 1.0
     return np.clip(points, 1e-9, 1 - 1e-9)
 
 

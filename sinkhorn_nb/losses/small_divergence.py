@@ -41,7 +41,7 @@ class SmallDivergence(Divergence):
 
     @cached_property
     def _whole(self) -> Divergence:
-        (pairs, q) = self._place
+        pairs, q = self._place
         return pairs.assembled(q, self._home)
 
     @cached_property  # type: ignore[misc]  # a field
@@ -101,9 +101,9 @@ class SmallDivergence(Divergence):
 
     def gradient(self) -> Gradient:
         """The gradient of S_eps; see `Divergence.gradient`."""
-        (pairs, q) = self._place
+        pairs, q = self._place
         return pairs.gradient(q, self._home)
 
     def _number(self, name: str) -> Any:
-        (pairs, q) = self._place
+        pairs, q = self._place
         return pairs.number(name, q)

@@ -52,7 +52,7 @@ def plot_potentials(result: Solution | Divergence, *, ax: Axes | None = None) ->
         return ax
 
     page = page_of([source, target], ax)
-    largest = np.abs(np.concatenate([f, g])).max()
+    largest = max(np.abs(values).max() for values in (f, g))
     for measure, values, marker in ((source, f, "o"), (target, g, "s")):
         colors = {"c": values, "cmap": DIVERGING, "vmin": -largest, "vmax": largest}
         drawn = scatter(ax, page.place(measure.points), marker=marker, **colors)

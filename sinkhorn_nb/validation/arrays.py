@@ -104,7 +104,8 @@ def converted(name: str, value: Any, array: Numbers, what: str) -> Numbers:
         )
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{expected} dtype {array.dtype}; convert it to float")
-    return array.astype(np.float32 if meaning.is_short(array.dtype) else np.float64, copy=False)
+    dtype = np.float32 if meaning.is_short(array.dtype) else np.float64
+    return array.astype(dtype, copy=False)
 
 
 def _no_number(value: Any, array: Numbers) -> str:
@@ -312,8 +313,7 @@ def factors(name: str, value: Any, n: int, m: int) -> tuple[Floats, Floats]:
             f"{name}: expected a pair of ({n}, k) and ({m}, k) arrays, got {value!r}; pass (U, V) "
             "for U V'"
         )
-    U, V = (
-        matrix(f"{name}[{k}]", value[k], size).reshape(size, -1) for k, size in enumerate((n, m))
-    )
+    U = matrix(f"{name}[0]", value[0], n).reshape(n, -1)
+    V = matrix(f"{name}[1]", value[1], m).reshape(m, -1)
     shape(f"{name}[1]", V, (m, U.shape[1]), f"as many columns as {name}[0]")
     return U, V

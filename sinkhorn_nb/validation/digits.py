@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..common.array_types import Floats
-
 if TYPE_CHECKING:
     from ..measures.measure import Measure
 
@@ -47,9 +45,8 @@ def surely_resolved(blur: float, low: float, high: float, dtype: Any) -> bool:
     `resolved`.
     """
     largest = max(abs(low), abs(high))
-    return (
-        high - low <= LARGEST_EXTENT * blur and float(np.spacing(dtype(largest))) <= COARSEST * blur
-    )
+    spacing = float(np.spacing(dtype(largest)))
+    return high - low <= LARGEST_EXTENT * blur and spacing <= COARSEST * blur
 
 
 def _check_rounding(blur: float, name: str, measure: Measure) -> None:
@@ -82,36 +79,34 @@ def _extreme(column: int, sides: tuple[tuple[str, Measure], ...]) -> tuple[str, 
     """Find the side, row and coordinate farthest from the median of a column; among equally far
     ones, the largest.
     """
-    middle = np.median(
-        np.concatenate([measure.points[measure.weights > 0, column] for _, measure in sides])
-    )
-    ends = [
-        (name, int(row), float(measure.points[row, column]))
-        for name, measure in sides
-        for row in _ends(np.where(measure.weights > 0, measure.points[:, column], np.nan))
-    ]
+    heavy = [measure.points[measure.weights > 0, column] for _, measure in sides]
+    middle = np.median(np.concatenate(heavy))
+    ends = []
+    for name, measure in sides:
+        coordinates = measure.points[:, column]
+        with_mass = np.where(measure.weights > 0, coordinates, np.nan)
+        for row in (int(np.nanargmin(with_mass)), int(np.nanargmax(with_mass))):
+            ends.append((name, row, float(coordinates[row])))
+
     farthest = max(abs(coordinate - middle) for *_, coordinate in ends)
-    return max(
-        (end for end in ends if abs(end[2] - middle) > 0.9 * farthest), key=lambda end: abs(end[2])
-    )
-
-
-def _ends(values: Floats) -> tuple[np.intp, np.intp]:
-    return np.nanargmin(values), np.nanargmax(values)
+    far = [end for end in ends if abs(end[2] - middle) > 0.9 * farthest]
+    return max(far, key=lambda end: abs(end[2]))
 
 
 def _check_spacing(blur: float, name: str, measure: Measure) -> None:
     """Check the distance from the origin, because centers of tiles and starts are rounded as
     coarsely as the points.
     """
-    largest = np.abs(measure.box).max(axis=0)
-    column = int(np.argmax(largest))
-    dtype = np.dtype(float) if measure.traits.short is None else measure.traits.short
-    spacing = float(np.spacing(largest[column].astype(dtype)))
+    traits = measure.traits
+    extremes = np.abs(measure.box).max(axis=0)
+    column = int(np.argmax(extremes))
+    largest = extremes[column]
+    dtype = np.dtype(float) if traits.short is None else traits.short
+    spacing = float(np.spacing(largest.astype(dtype)))
     if spacing > COARSEST * blur:
+        cure = ORIGIN if traits.short is None else f"{UNROUNDED}{name}.astype(float)"
         raise ValueError(
             f"{name}: expected coordinates that {dtype} tells apart at a distance of the blur "
-            f"{blur:.3g}, got {largest[column]:.3g} in {measure.traits.column(column)}, where its "
-            f"numbers are {spacing:.3g} apart; "
-            f"{ORIGIN if measure.traits.short is None else f'{UNROUNDED}{name}.astype(float)'}"
+            f"{blur:.3g}, got {largest:.3g} in {traits.column(column)}, where its numbers are "
+            f"{spacing:.3g} apart; {cure}"
         )

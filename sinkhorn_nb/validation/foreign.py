@@ -63,7 +63,8 @@ def native_names(function: Callable[P, R]) -> Callable[P, R]:
     TypeError with its translation.
     """
     own = inspect.signature(function).parameters
-    n_required = sum(p.default is p.empty and p.kind is not p.KEYWORD_ONLY for p in own.values())
+    required = [parameter for parameter in own.values() if parameter.default is parameter.empty]
+    n_required = sum(parameter.kind is not parameter.KEYWORD_ONLY for parameter in required)
     takes_blur = "blur" in own
     of_costs = set() if takes_blur else IN_UNITS_OF_COST.keys()
     foreign = {*TEMPERATURES, *OPTIONS, *OTHERS, *of_costs} - own.keys()
@@ -75,8 +76,9 @@ def native_names(function: Callable[P, R]) -> Callable[P, R]:
                 f"{name}: expected a keyword of {function.__name__}, got a keyword of another "
                 f"function; {_translation(name, kwargs[name], takes_blur)}"
             )
-        # Python names those it does not know
-        if takes_blur and not kwargs.keys() & {"blur", "eps"} and kwargs.keys() <= own.keys():
+        has_temperature = not takes_blur or kwargs.keys() & {"blur", "eps"}
+        are_known = kwargs.keys() <= own.keys()  # Python names those that are not
+        if are_known and not has_temperature:
             raise TypeError(_missing_blur(function.__name__, args[n_required:]))
         return function(*args, **kwargs)
 

@@ -39,10 +39,11 @@ def image(name: str, value: Any, is_volume: bool = False) -> tuple[Floats, float
         _refuse_channels(name, array.shape, raw.dtype)
     check_finite(name, array)
     if (array < 0).any():
-        where = [int(k) for k in np.unravel_index(np.argmin(array), array.shape)]
+        place = np.unravel_index(np.argmin(array), array.shape)
+        where = [int(k) for k in place]
         raise ValueError(
-            f"{name}: expected pixels >= 0, got {array[tuple(where)]} at index {where}; clip "
-            "negative pixels, or compare positive and negative parts apart"
+            f"{name}: expected pixels >= 0, got {array[place]} at index {where}; clip negative "
+            "pixels, or compare positive and negative parts apart"
         )
     if not array.any():
         raise ValueError(
@@ -55,7 +56,8 @@ def image(name: str, value: Any, is_volume: bool = False) -> tuple[Floats, float
         raise ValueError(
             f"{name}: expected a finite sum, got an overflow; divide the pixels by their largest"
         )
-    return array, meaning.mass_rounding(raw.dtype, array.size), meaning.unit(name, value)
+    rounding = meaning.mass_rounding(raw.dtype, array.size)
+    return array, rounding, meaning.unit(name, value)
 
 
 def _refuse_channels(name: str, shape: tuple[int, ...], dtype: Any) -> None:
@@ -106,7 +108,9 @@ def without_weights(name: str, weights: Any, kind: str) -> None:
 
 def is_same_spacing(value: tuple[float, ...], other: tuple[float, ...]) -> bool:
     """Tell whether two grids have the same axes and pixels of the same size."""
-    return len(value) == len(other) and np.allclose(value, other, rtol=1e-9, atol=0)
+    if len(value) != len(other):
+        return False
+    return np.allclose(value, other, rtol=1e-9, atol=0)
 
 
 def same_spacing(

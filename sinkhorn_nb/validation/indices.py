@@ -16,7 +16,8 @@ def indices(name: str, value: Any, size: int) -> Indices:
     """
     if not isinstance(value, slice):
         value = host_array(name, value)
-        value = value.astype(np.intp) if value.size == 0 and value.dtype != bool else value
+        if value.size == 0 and value.dtype != bool:  # NumPy's empty list is one of floats
+            value = value.astype(np.intp)
     try:
         chosen = np.arange(size)[value]
         problem = f"an index of {chosen.ndim} dimensions" if chosen.ndim > 1 else None

@@ -67,7 +67,8 @@ def masses(name: str, value: Any, n: int) -> tuple[Floats, float, str | None]:
         raise ValueError(
             f"{name}: expected a finite sum, got an overflow; divide the weights by their largest"
         )
-    return array, meaning.mass_rounding(raw.dtype, n), meaning.unit(name, value)
+    rounding = meaning.mass_rounding(raw.dtype, n)
+    return array, rounding, meaning.unit(name, value)
 
 
 def _cure_of_shape(shape: tuple[int, ...], n: int) -> str:
@@ -90,7 +91,8 @@ def equal_masses(
     serves measures of different masses; None if nothing does.
     """
     mass, other_mass = value.sum(), other.sum()
-    if abs(mass - other_mass) > max(MASS_TOLERANCE, rounding) * max(mass, other_mass):
+    tolerated = max(MASS_TOLERANCE, rounding) * max(mass, other_mass)
+    if abs(mass - other_mass) > tolerated:
         alternative = "" if cure is None else f", or {cure}"
         raise ValueError(
             f"{name}: expected the total mass of {other_name} ({other_mass:.9g}), got {mass:.9g}; "
@@ -110,9 +112,8 @@ def one_mass(
     masses = np.array([own.sum() for own in weights])
     tolerances = np.maximum(MASS_TOLERANCE, roundings)
     for k, mass in enumerate(masses):
-        differ = np.abs(masses - mass) > np.maximum(tolerances, tolerances[k]) * np.maximum(
-            masses, mass
-        )
+        tolerated = np.maximum(tolerances, tolerances[k]) * np.maximum(masses, mass)
+        differ = np.abs(masses - mass) > tolerated
         if differ.any():
             j = int(np.argmax(differ))
             rounding = max(roundings[j], roundings[k])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +44,8 @@ def costs(name: str, value: Any, symmetric_size: int | None = None) -> Costs:
     # Kernels are compiled once, for files that are mapped read-only, too
     C = np.asarray(C).view()
     C.flags.writeable = False
-    low, high = float(C.min()), float(C.max())
+    low = float(C.min())
+    high = float(C.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         return _with_forbidden(name, C)
     return Costs(C, (low, high), False)
@@ -57,8 +59,9 @@ def _with_forbidden(name: str, C: Numbers) -> Costs:
         if wrong.any():
             _refuse(name, C)
         finite = block < np.inf
+        largest = block.max(initial=-np.inf, where=finite)
         low = min(low, float(block.min()))
-        high = max(high, float(block.max(initial=-np.inf, where=finite)))
+        high = max(high, float(largest))
     return Costs(C, (low, high), True)
 
 
@@ -97,11 +100,11 @@ def _all_allowed(name: str, what: str, weights: str, fine: Booleans) -> None:
 def is_symmetric(C: Numbers) -> bool:
     """Tell whether a matrix is its transpose."""
     n, m = C.shape
-    return n == m and all(
-        np.array_equal(C[i : i + BLOCK, j : j + BLOCK], C[j : j + BLOCK, i : i + BLOCK].T)
-        for i in range(0, n, BLOCK)
-        for j in range(0, i + 1, BLOCK)
-    )
+    if n != m:
+        return False
+    blocks = [slice(first, first + BLOCK) for first in range(0, n, BLOCK)]
+    pairs = combinations_with_replacement(blocks, 2)
+    return all(np.array_equal(C[i, j], C[j, i].T) for i, j in pairs)
 
 
 def symmetric(name: str, C: Numbers) -> Numbers:

@@ -99,8 +99,9 @@ def columns(value: Any, d: int) -> Names | None:
         names = tuple(names)
     except TypeError:
         return None
-    named = all(isinstance(name, (str, tuple, int, float, np.generic)) for name in names)
-    return names if named and len(names) == d else None
+    kinds = str, tuple, int, float, np.generic
+    are_names = all(isinstance(name, kinds) for name in names)
+    return names if are_names and len(names) == d else None
 
 
 def unit(name: str, value: Any) -> str | None:
@@ -153,26 +154,30 @@ def rounding(array: Numbers) -> float:
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
         return _error_of_integers(array)
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        return float(np.abs(array - array.astype(np.float64)).max(initial=0))
+        errors = np.abs(array - array.astype(np.float64))
+        return float(errors.max(initial=0))
     return 0.0
 
 
 def _error_of_integers(array: Numbers) -> float:
-    if array.size == 0 or max(int(array.max()), -int(array.min())) <= 2**53:
+    if array.size == 0:
+        return 0.0
+    largest = max(int(array.max()), -int(array.min()))
+    if largest <= 2**53:
         return 0.0
     number = array.astype(np.float64)
     with np.errstate(invalid="ignore"):  # 2.0**63 is beyond int64
         changed = number.astype(array.dtype) != array
-    return float(np.spacing(np.abs(number[changed])).max(initial=0)) / 2
+    spacings = np.spacing(np.abs(number[changed]))
+    return float(spacings.max(initial=0)) / 2
 
 
 def _error(number: Any) -> float:
     try:
-        return (
-            0.0
-            if float(number) == number
-            else float(abs(Fraction(number) - Fraction(float(number))))
-        )
+        rounded = float(number)
+        if rounded == number:
+            return 0.0
+        return float(abs(Fraction(number) - Fraction(rounded)))
     # Infinite, or not a number: other checks refuse it
     except (OverflowError, TypeError, ValueError):
         return 0.0
@@ -187,14 +192,17 @@ def mass_rounding(dtype: np.dtype[Any], n: int) -> float:
     """
     if not is_short(dtype):
         return 0.0
-    return min(4 * float(np.finfo(dtype).eps) * np.sqrt(n), 0.01)
+    eps = float(np.finfo(dtype).eps)
+    return min(4 * eps * np.sqrt(n), 0.01)
 
 
 def same_meaning(name: str, traits: Traits, other_name: str, other: Traits) -> None:
     """Check that two clouds have the same unit, and the same columns in the same order."""
     same_unit(name, traits.unit, other_name, other.unit)
     own, others = traits.columns, other.columns
-    if own is None or others is None or own == others or _is_by_position(own, others):
+    if own is None or others is None:
+        return
+    if own == others or _is_by_position(own, others):
         return
     known = _listed(others)
     if sorted(map(str, own)) == sorted(map(str, others)):
@@ -223,9 +231,8 @@ def _is_by_position(names: Names, others: Names) -> bool:
     with texts.
     """
     default = tuple(range(len(names)))
-    return default in (names, others) and not all(
-        isinstance(name, Integral) for name in names + others
-    )
+    are_numbers = all(isinstance(name, Integral) for name in names + others)
+    return default in (names, others) and not are_numbers
 
 
 def _in(text: str | None) -> str:
@@ -233,6 +240,7 @@ def _in(text: str | None) -> str:
 
 
 def _listed(names: Names, most: int = 8) -> str:
-    return (
-        "[" + ", ".join([*map(repr, names[:most]), *(["..."] if len(names) > most else [])]) + "]"
-    )
+    shown = [repr(name) for name in names[:most]]
+    if len(names) > most:
+        shown.append("...")
+    return f"[{', '.join(shown)}]"

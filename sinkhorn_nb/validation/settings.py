@@ -22,12 +22,19 @@ LEAST_PRICE, LARGEST_PRICE = 1e-200, 1e20
 
 def entry(value: Any) -> Any:
     """Return the entry of an array without axes, of any library, and any other value as it is."""
-    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return value.item()
+    return value
 
 
 def _scalar(name: str, value: Any) -> Any:
     number_without_unit(name, value)
     return entry(value)
+
+
+def _is_integer(value: object) -> bool:
+    """Tell whether a value is an integer, which booleans are not."""
+    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
 
 
 def _real(name: str, value: Any, what: str) -> float:
@@ -51,7 +58,8 @@ def blur(value: Any, *clouds: Numbers) -> float:
             "diameter"
         )
     size = max((float(np.abs(cloud).max()) for cloud in clouds), default=0.0)
-    if not (0 < number * number < math.inf) or size > LARGEST_RATIO * number:
+    has_square = 0 < number * number < math.inf
+    if not has_square or size > LARGEST_RATIO * number:
         raise ValueError(
             f"blur: expected a length comparable with the points (largest coordinate {size:.3g}), "
             f"got {value!r}; rescale the points or change blur"
@@ -87,8 +95,10 @@ def comparable_prices(name: str, prices: Sequence[float], eps: float) -> None:
     """Check that prices of the marginals are neither far below the temperature nor so far above it
     that they are those of exact marginals.
     """
+    least = LEAST_PRICE * eps
+    largest = LARGEST_PRICE * eps
     for price in prices:
-        if not (math.isinf(price) or LEAST_PRICE * eps <= price <= LARGEST_PRICE * eps):
+        if not (math.isinf(price) or least <= price <= largest):
             raise ValueError(
                 f"{name}: expected a price from {LEAST_PRICE} to {LARGEST_PRICE} temperatures eps, "
                 f"got {price / eps:.3g} of them; pass None for exact marginals, or another {name}"
@@ -108,7 +118,7 @@ def share(name: str, value: Any) -> float:
 def count(name: str, value: Any, least: int = 1) -> int:
     """Check an integer >= `least`."""
     value = _scalar(name, value)
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+    if not _is_integer(value):
         raise TypeError(f"{name}: expected an integer >= {least}, got {value!r}; pass an int")
     if value < least:
         raise ValueError(f"{name}: expected an integer >= {least}, got {value}; pass a larger one")
@@ -120,10 +130,8 @@ def jobs(name: str, value: Any) -> int | None:
     if value is None:
         return None
     value = _scalar(name, value)
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value == 0:
-        kind = (
-            ValueError if isinstance(value, Integral) and not isinstance(value, bool) else TypeError
-        )
+    if not _is_integer(value) or value == 0:
+        kind = ValueError if _is_integer(value) else TypeError
         raise kind(
             f"{name}: expected None or an integer other than 0, got {value!r}; pass None for this "
             "process, -1 for a process on every core"
@@ -135,7 +143,7 @@ def random_state(name: str, value: Any, generator: type) -> Any:
     """Check a random state: None, an integer >= 0 or a generator of the given kind."""
     if value is None or isinstance(value, generator):
         return value
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+    if not _is_integer(value):
         raise TypeError(
             f"{name}: expected None, an integer or a numpy.random.{generator.__name__}, got "
             f"{value!r}; pass an integer for draws that can be repeated"
@@ -145,9 +153,11 @@ def random_state(name: str, value: Any, generator: type) -> Any:
 
 def choice(name: str, value: T, options: Sequence[object]) -> T:
     """Check that a value equals one of the options."""
-    if not any(
-        value is option or (isinstance(value, str) and value == option) for option in options
-    ):
+    if isinstance(value, str):
+        is_known = value in options
+    else:  # 1 is not True, and arrays have no equality
+        is_known = any(value is option for option in options)
+    if not is_known:
         known = ", ".join(map(repr, options))
         raise ValueError(f"{name}: expected one of {known}, got {value!r}; choose one of them")
     return value
@@ -168,7 +178,8 @@ def fitted_mixture(name: str, value: Any) -> Any:
     scikit-learn.
     """
     learned = ("weights_", "means_", "covariances_", "covariance_type", "predict_proba")
-    if value is not None and not all(hasattr(value, attribute) for attribute in learned):
+    is_fitted = all(hasattr(value, attribute) for attribute in learned)
+    if value is not None and not is_fitted:
         raise TypeError(
             f"{name}: expected a fitted sklearn.mixture.GaussianMixture, got {value!r}; call its "
             "fit(points) first"
