@@ -17,8 +17,7 @@ from ..problem import Problem
 from ..results.solution import Solution
 from ..solver import Sinkhorn
 from .arguments import usual
-
-WIDTH = np.sqrt(12)  # of the interval on which the uniform distribution has variance 1
+from .even_grid import EvenGrid
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,42 +80,8 @@ class SoftValues(Represented, ABC):
         return self.solution.home.send(values)
 
     @cached_property
-    def _grid(self) -> _Grid:
-        return _Grid(self.solution.problem.source)
-
-
-class _Grid:
-    """Evenly spaced numbers, as many as x has, with its mean and standard deviation (1 if all are
-    equal).
-    """
-
-    def __init__(self, source: Measure) -> None:
-        self.weights = source.probabilities
-        x = source.points[:, 0]
-        # Same bits for any order
-        ordered = source.partition.points[:, 0]
-        weights = source.partition.probabilities
-        self.mean = float(weights @ ordered)
-        variance = weights @ (ordered - self.mean) ** 2
-        deviation = float(np.sqrt(variance))
-        self.scale = deviation or 1.0
-        slope = self.weights * (x - self.mean) / self.scale
-        self._slope = slope * (deviation > 0)
-        count = len(x)
-        levels = (np.arange(count) + 0.5) / count
-        self.unit = WIDTH * (levels - 0.5)
-
-    @property
-    def points(self) -> Floats:
-        return self.mean + self.scale * self.unit
-
-    def pull(self, on_points: Floats, on_mean: float = 0.0, on_scale: float = 0.0) -> Floats:
-        """The gradient with respect to x from derivatives with respect to the points, the mean and
-        the scale.
-        """
-        on_mean = on_points.sum() + on_mean
-        on_scale = on_points @ self.unit + on_scale
-        return self.weights * on_mean + self._slope * on_scale
+    def _grid(self) -> EvenGrid:
+        return EvenGrid(self.solution.problem.source)
 
 
 class _SoftSort(SoftValues):
@@ -133,28 +98,21 @@ class _SoftRank(SoftValues):
     @cached_property
     def _values(self) -> Floats:
         images = self._on_host.map()[:, 0]
-        return self._middle + (images - self._grid.mean) / self._step
+        return self._middle + (images - self._grid.mean) / self._grid.step
 
     def _pullback(self, cotangent: Floats) -> Floats:
-        gradient = self._on_host.pullback(map=cotangent[:, None] / self._step)
-        on_mean = -float(cotangent.sum()) / self._step
+        grid = self._grid
+        gradient = self._on_host.pullback(map=cotangent[:, None] / grid.step)
+        on_mean = -float(cotangent.sum()) / grid.step
         offsets = self._values - self._middle
-        on_scale = -float(cotangent @ offsets) / self._grid.scale
-        through_grid = self._grid.pull(gradient.y[:, 0], on_mean, on_scale)
+        on_scale = -float(cotangent @ offsets) / grid.scale
+        through_grid = grid.pull(gradient.y[:, 0], on_mean, on_scale)
         return gradient.x[:, 0] + through_grid
 
     @property
-    def _count(self) -> int:
-        return len(self.solution.problem.source)
-
-    @property
     def _middle(self) -> float:
-        return (self._count + 1) / 2
-
-    @property
-    def _step(self) -> float:
-        """The distance of neighbors on the grid."""
-        return self._grid.scale * WIDTH / self._count
+        """The mean rank."""
+        return (len(self.solution.problem.source) + 1) / 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -336,7 +294,7 @@ def _to_grid(
     source = Measure.of(points, weights, names=("x", "weights"))
     count = len(source)
     equal = np.full(count, source.mass / count)
-    target = Measure(_Grid(source).points[:, None], equal)
+    target = Measure(EvenGrid(source).points[:, None], equal)
 
     blur = validation.blur(blur, source.points, target.points)
     validation.resolved(blur, ("x", source))
