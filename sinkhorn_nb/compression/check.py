@@ -102,7 +102,7 @@ def drawn_rows(
     measure : Measure
     cells : Cells
     images : (c, d) array
-        Of the means of the cells.
+        Images of the means of the cells.
     ratios : (c,) array
         Shares of the mass that are transported, 1 for exact marginals.
     count : int
@@ -208,12 +208,13 @@ def sampled(
 
 
 def sample_of(logs: Floats, f: Floats, shares: Floats, prices: tuple[Price, Price]) -> Sample:
-    """The sample of rows from logs of their marginal ratios, potentials and shares; the prices are
-    those of their own side and of the other one.
+    """The sample of rows from logs of their marginal ratios, potentials and shares. The first price
+    belongs to their side, the second one to the other side.
     """
     price, of_other = prices
     u = f / price.eps
+    residuals = logs + price.rate * u
     are_exact = price.rate == of_other.rate == 0
     ratios = np.exp(np.minimum(logs, LARGEST_LOG))
     mass = 1.0 if are_exact else float(shares @ ratios)
-    return Sample(logs + price.rate * u, u, shares, price.rate, mass)
+    return Sample(residuals, u, shares, price.rate, mass)

@@ -101,7 +101,7 @@ def compressed(
 
 
 def require_all_points(problem: Problem, reason: str) -> None:
-    """Refuse the plain solve of a stream: nobody knows what its cells would hide."""
+    """Refuse the plain solve of a stream: it does not tell what the cells hide."""
     if problem.resolution:
         raise ValueError(
             "chunks: expected a problem that is solved between nodes, which tells what the cells "
@@ -166,7 +166,7 @@ def _far(blur: float) -> str:
 
 
 def _unusual(solver: Sinkhorn) -> str | None:
-    """The first setting that asks for what only a plain solve does."""
+    """The first setting that only a plain solve can follow."""
     for name, usual in USUAL.items():
         if getattr(solver, name) != usual:
             return f"{name}={getattr(solver, name)!r}"

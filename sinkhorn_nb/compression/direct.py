@@ -35,9 +35,9 @@ class DirectHalf:
     ----------
     measure : Measure
     on_nodes : Solution
-        The solution between nodes; those of its source stand for the measure.
+        The solution between nodes; the nodes of its source stand for the measure.
     price : Price
-        Of the measure's marginal.
+        The price of the measure's marginal.
     """
 
     measure: Measure

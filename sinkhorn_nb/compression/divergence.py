@@ -35,8 +35,8 @@ class CompressedDivergence(Divergence):
 
     @cached_property
     def value(self) -> float:
-        """S_eps from the potentials of all points, or that of the nodes where the difference is
-        lost in its error.
+        """S_eps from the potentials of all points, or S_eps between the nodes if the difference of
+        the two is below its error.
         """
         return self._estimate[0]
 
@@ -47,7 +47,7 @@ class CompressedDivergence(Divergence):
 
     @cached_property
     def _estimate(self) -> tuple[float, float]:
-        """The value and its error. The nodes' S_eps is a divergence itself, and thus never
+        """The value and its error. S_eps between the nodes is a divergence, too, so it is never
         negative.
         """
         if self.xy.problem.is_self:

@@ -31,13 +31,13 @@ class Half:
     cells : Cells
         Its fine cells.
     expansion : Expansion
-        At the means of the cells.
+        The expansion at the means of the cells.
     there : OnNodes
         The potential of the partner's nodes.
     places : Places
         Finds the cells of new points.
     price : Price
-        Of the measure's marginal.
+        The price of the measure's marginal.
     """
 
     measure: Measure

@@ -1,14 +1,14 @@
 """The gradient of the Hausdorff divergence of compressed measures.
 
-The first variation of H_eps in the measure a, with the potential f of its own self problem and the
-softmin g of that of the other measure b, is
+The first variation of H_eps in the measure a is, with the potential f of its own self problem and
+the softmin g at a of the potential of the other measure b,
 
     h = (E(g) - E(f)) / 2 + eps r R / 2,  r = exp(-f / rho),  R = lam K u - (b / a) W,
 
 where K averages over partners x' of x under the plan of the self problem, W(x) is the sum over b of
 exp((f(x) + f(y) - C(x, y)) / eps) / r(x) between probabilities, b / a is the ratio of the masses,
 lam = rho / (rho + eps), and u = 1 / lam - R. It follows by the implicit function theorem from f =
-lam T(f), and its derivative in a point is that of H_eps, per unit of mass.
+lam T(f). Its derivative in a point is the derivative of H_eps, per unit of mass.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class _Variation(NamedTuple):
 
 
 class _Density(NamedTuple):
-    """A signed measure on nodes of a or of b, as a potential and a sign: the terms of R are sums of
-    exp((f(x) + potential - C) / eps), over those of the self problem.
+    """A signed measure on nodes of a or of b, as a potential and a sign. A term of R is the sum of
+    exp((potential - C) / eps) over the nodes, divided by the same sum of the self problem.
     """
 
     sign: float

@@ -46,10 +46,11 @@ class NodeSolver:
         return self._solution(self._between(nodes), ROUGH)
 
     def solutions(self, nodes: list[Nodes], before: list[Solution]) -> list[Solution]:
-        """The solution of the problem and, for a divergence, those of the two self problems; they
-        start from those of an earlier round, if there was one.
+        """The solution of the problem and, for a divergence, the solutions of the two self
+        problems. They start from the solutions of an earlier round, if there was one.
         """
-        tol = min(max(FINER * self.solver.tol, LEAST_TOL), LARGEST_TOL)
+        tol = FINER * self.solver.tol
+        tol = min(max(tol, LEAST_TOL), LARGEST_TOL)
         starts = [solver_start(self.solver, start) for start in before]
         starts += [solver_start(self.solver, None)] * (3 - len(starts))
 

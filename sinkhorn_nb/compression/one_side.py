@@ -32,8 +32,8 @@ class Own(NamedTuple):
 
 
 class OneSide:
-    """A measure a with the potential f of its own self problem, and g of that of the other measure
-    b, which is extended to a by a softmin.
+    """A measure a with the potential f of its own self problem and the potential g of the other
+    measure's self problem, which is extended to a by a softmin.
 
     All potentials are those between probabilities; the potentials between the measures are lower by
     the shifts of the two self problems.

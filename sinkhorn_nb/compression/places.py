@@ -20,7 +20,7 @@ class Places(NamedTuple):
     ----------
     grid : Grid
     keys : (c,) int64 array
-        Of the cells of the grid.
+        Keys of the cells of the grid.
     cuts : (c, d) array
         Numbers of parts along the axes.
     """

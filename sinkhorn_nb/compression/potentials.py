@@ -27,7 +27,7 @@ class OnNodes:
     f : (k,) array
         The potential.
     map : (k, d) array
-        About the slopes of the potential, subtracted from the nodes.
+        The nodes minus the slopes of the potential, approximately.
     tiles : Tiles
     """
 
@@ -109,7 +109,7 @@ def equal_weights(points: Coordinates) -> Partition:
 
 
 def extended(points: Coordinates, there: OnNodes) -> Extended:
-    """The softmin of a potential and the map at points, whatever the potential."""
+    """The softmin of any potential and its map at points."""
     partition = equal_weights(points)
     kernel = GibbsKernel(partition, there.partition, there.eps, PAIRS, "cpu")
     f = kernel.softmin(there.f)

@@ -38,7 +38,7 @@ AnyHalf = Half | DirectHalf
 
 
 class Expanded(NamedTuple):
-    """Potentials of a problem as expansions in cells; it takes the place of an `Iterate`."""
+    """The potentials of a problem as expansions in cells, in place of an `Iterate`."""
 
     on_nodes: Solution
     halves: tuple[AnyHalf, AnyHalf]

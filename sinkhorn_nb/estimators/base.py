@@ -99,7 +99,7 @@ class SinkhornEstimator(BaseEstimator):
 
 
 def _refuse_what_is_no_table(X: Any) -> None:
-    """Refuse what scikit-learn's own checks take for a table of numbers."""
+    """Refuse objects that scikit-learn's own checks take for a table of numbers."""
     what = "an (n_samples, n_features) array"
     refuse_grid("X", X, what, CURE_FOR_PIXELS)
     validation.refuse_mask("X", X, what)

@@ -177,7 +177,7 @@ def unchanged(solver: Sinkhorn, problem: Problem) -> Solution | None:
 
 
 def _is_of(known: Solution, problem: Problem) -> bool:
-    """Tell whether a self solution is that of this self problem."""
+    """Tell whether a self solution solves this self problem."""
     has_same_terms = known.problem.terms == problem.terms
     return has_same_terms and known.problem.source.equals(problem.source)
 

@@ -60,7 +60,7 @@ class HausdorffDivergence(Represented, RealNumber):
 
     @cached_property
     def value(self) -> float:
-        """H_eps, from two softmins. Its error is that of the potentials' difference."""
+        """H_eps, from two softmins. Its error is the error of the potentials' difference."""
         if self.xx.found is self.yy.found:  # equal measures, which may have other rows
             return 0.0
         on_x = _pairing(self.xx, self.yy)

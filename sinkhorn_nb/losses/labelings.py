@@ -48,7 +48,7 @@ class Values(NamedTuple):
 
 
 def effort(points: Floats, n_labelings: int, blur: float) -> Effort:
-    """Choose by the size of the whole test, so that all labelings are treated alike.
+    """Choose by the size of the whole test, so that all labelings are treated in the same way.
 
     float32 is taken where it saves much time; not at large blurs, where values are small
     differences of sums near 1.

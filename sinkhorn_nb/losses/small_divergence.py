@@ -1,5 +1,5 @@
-"""The divergence of a small pair: its numbers come from flat arrays, its solutions are made when
-asked for.
+"""The divergence of a small pair: its numbers come from flat arrays, and its solutions are made at
+their first use.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ class Extension:
         return images
 
     def _near_and_far(self, points: Coordinates) -> tuple[Indices, Indices]:
-        """The rows of points near the target, and those of points from where squared distances lose
-        the differences.
+        """The rows of points near the target, and the rows of points so far away that squared
+        distances lose the differences.
         """
         problem = self._problem
         if not isinstance(problem.cost, SquaredEuclidean):
@@ -79,8 +79,8 @@ class Extension:
         return seen_from_afar(points, y.points, y.probabilities, self._g, problem.eps)
 
     def at_rows(self, f: Floats) -> Floats:
-        """The source's potential per row of the caller, from that of the points. Rows without mass
-        have T(g).
+        """The source's potential per row of the caller, from the potential of the points. Rows
+        without mass have T(g).
         """
         inert = self._inert_points
         at_inert = self.potential(inert) if len(inert) else 0.0

@@ -93,7 +93,7 @@ def in_units_of_cost(name: str, length: float, convert: Callable[[float], float]
 
 def comparable_prices(name: str, prices: Sequence[float], eps: float) -> None:
     """Check that prices of the marginals are neither far below the temperature nor so far above it
-    that they are those of exact marginals.
+    that the marginals are exact.
     """
     least = LEAST_PRICE * eps
     largest = LARGEST_PRICE * eps
