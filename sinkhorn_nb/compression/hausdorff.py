@@ -48,7 +48,7 @@ class _Part(NamedTuple):
 
     @property
     def left(self) -> float:
-        """The errors that an exact update leaves, and those that it does not know."""
+        """The error that the correction may leave, and the one from the nodes that g feels."""
         return LEFT * abs(self.correction) + self.felt
 
 
