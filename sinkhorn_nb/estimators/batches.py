@@ -243,8 +243,7 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
                 "the two out"
             )
         labels = None
-        is_frame = isinstance(self.batch, str) and hasattr(X, "assign")
-        if is_frame and self.batch in X.columns:
+        if isinstance(self.batch, str) and _has_column(X, self.batch):
             # Words, which no array of numbers can hold
             labels = comparable_labels("batch", X[self.batch].to_numpy())
             X = X.assign(**{self.batch: np.zeros(len(X))})
@@ -313,3 +312,8 @@ class BatchAligner(OneToOneFeatureMixin, TransformerMixin, SinkhornEstimator):
         weights = np.concatenate([own.weights, reference.weights])
         domain = np.repeat([1, -1], [len(own), len(reference)])
         return aligner.fit(points, sample_weight=weights, sample_domain=domain)
+
+
+def _has_column(X: Any, name: str) -> bool:
+    """Tell whether X is a data frame with a column of this name."""
+    return hasattr(X, "assign") and name in X.columns
