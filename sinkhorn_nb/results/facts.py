@@ -9,7 +9,7 @@ from ..problem import Problem
 
 
 class Outcome(Protocol):
-    """What a solve has reached."""
+    """The numbers that a solve has reached."""
 
     @property
     def value(self) -> float:
