@@ -46,7 +46,7 @@ def plot_convergence(
     for tol in {solution.tol for solution in solutions.values()}:
         ax.axhline(tol, color=GREY, linestyle="--", zorder=0)
     ax.set(xlabel="iteration", ylabel="marginal error")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     _, top = ax.get_ylim()
     ax.set_ylim(top=min(top, HIGHEST))
     ax.legend(frameon=False)
