@@ -282,5 +282,5 @@ def test_potentials_of_the_target_alone_start_a_solve_where_it_ended(turn, how):
     found = entropic_ot(x, y, a, b, blur=0.4, solver=Sinkhorn(tol=1e-10), **how)
     solver = Sinkhorn(tol=1e-6, init=OfTarget(found.g))
     again = entropic_ot(x, y, a, b, blur=0.4, solver=solver, **how)
-    assert again.n_iter == 1
+    assert again.n_iter <= 2  # one in each precision
     np.testing.assert_allclose(again.f, found.f, atol=1e-5)
