@@ -123,6 +123,12 @@ def test_there_may_be_more_clusters_than_distinct_points():
     np.testing.assert_allclose(np.sort(found.cluster_centers_[:, 0]), [0, 0, 1, 1], atol=1e-6)
 
 
+def test_equal_points_are_a_cloud_without_extent():
+    found = SinkhornKMeans(2, blur=0.1, random_state=0).fit(np.ones((5, 2)))
+    assert found.converged_
+    np.testing.assert_allclose(found.cluster_centers_, 1.0)
+
+
 def test_iterations_that_run_out_are_reported():
     found = SinkhornKMeans(3, max_iter=1, random_state=0).fit(X)
     assert found.n_iter_ == 1 and not found.converged_

@@ -215,7 +215,7 @@ class SinkhornKMeans(
         single_price("reach", self.reach)
         reach = None if self.reach is None else validation.positive("reach", self.reach)
         terms = terms_of(blur=self.blur_, reach=(None, reach))
-        distance = _rms_distance(points)
+        distance = _rms_distance(points) or self.blur_  # of equal points
         momentum = Momentum()
         start = solver._start
         plan_tol = max(ROUGH, self.tol)
