@@ -12,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.estimators import SinkhornKMeans
+from sinkhorn_nb.kernels.ledger import counting
 
 X, TRUTH = make_blobs(300, 3, centers=3, cluster_std=0.8, random_state=0)
 UNEVEN = np.concatenate([X[TRUTH == 0], X[TRUTH == 1][:30]])
@@ -89,6 +90,18 @@ def test_rows_on_their_own_have_the_same_bits_and_far_rows_are_assigned():
     assert np.isfinite(alone).all()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_of_the_centers_take_few_passes(seed):
+    x = np.random.default_rng(seed).normal(size=(600, 3))
+    with counting() as ledger:
+        found = SinkhornKMeans(8, random_state=0).fit(x)
+    assert found.converged_
+    assert ledger.pairs <= 12 * found.n_iter_ * 8 * len(x)
+    found.set_params(tol=1e-6).fit(x)  # from rough plans to exact ones
+    assert found.converged_
+    np.testing.assert_allclose(found.transform(x).mean(axis=0), 1 / 8, atol=1e-6)
+
+
 def test_weights_are_repeated_rows_to_the_bit():
     weights = np.random.default_rng(0).integers(0, 4, len(X))
     weighted = SinkhornKMeans(3, random_state=0).fit(X, sample_weight=weights)
@@ -108,6 +121,12 @@ def test_float32_names_of_features_and_saved_state():
 def test_there_may_be_more_clusters_than_distinct_points():
     found = SinkhornKMeans(4, blur=0.1, random_state=0).fit(np.repeat([[0.0], [1.0]], 10, axis=0))
     np.testing.assert_allclose(np.sort(found.cluster_centers_[:, 0]), [0, 0, 1, 1], atol=1e-6)
+
+
+def test_equal_points_are_a_cloud_without_extent():
+    found = SinkhornKMeans(2, blur=0.1, random_state=0).fit(np.ones((5, 2)))
+    assert found.converged_
+    np.testing.assert_allclose(found.cluster_centers_, 1.0)
 
 
 def test_iterations_that_run_out_are_reported():

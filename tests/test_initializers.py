@@ -14,6 +14,7 @@ from sinkhorn_nb import (
     sinkhorn_divergence,
 )
 from sinkhorn_nb.initializers import Coarse, Zeros
+from sinkhorn_nb.initializers.one_sided import OfTarget
 
 TOL = 1e-9
 
@@ -270,3 +271,16 @@ def test_a_coarse_problem_has_a_cell_at_least(n, m):
     x, y = uniform(n)[0], uniform(m)[1]
     f, g, _ = start(x, y, blur=0.01, initializer=Coarse(least=2))
     assert np.isfinite(f).all() and np.isfinite(g).all()
+
+
+@pytest.mark.parametrize("turn", [False, True])
+@pytest.mark.parametrize("how", [{}, {"reach": 1.0}])
+def test_potentials_of_the_target_alone_start_a_solve_where_it_ended(turn, how):
+    x, y, a, b = example(90, 60, zeros=10)
+    if turn:
+        x, y, a, b = y, x, b, a
+    found = entropic_ot(x, y, a, b, blur=0.4, solver=Sinkhorn(tol=1e-10), **how)
+    solver = Sinkhorn(tol=1e-6, init=OfTarget(found.g))
+    again = entropic_ot(x, y, a, b, blur=0.4, solver=solver, **how)
+    assert again.n_iter <= 2  # one in each precision
+    np.testing.assert_allclose(again.f, found.f, atol=1e-5)

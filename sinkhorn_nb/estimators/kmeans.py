@@ -14,7 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import validation
 from ..common.array_types import ArrayLike, Coordinates, Floats, Indices, Numbers
+from ..initializers.base import sketch
+from ..initializers.one_sided import OfTarget
 from ..losses.arguments import between
+from ..losses.momentum import Momentum
 from ..measures.measure import Measure
 from ..results.status import warn
 from ..solver import Sinkhorn
@@ -22,6 +25,9 @@ from ..terms import single_price, terms_of
 from .base import SinkhornEstimator, cloud
 
 NAMES = "X", "the centers", "sample_weight", "masses"
+# Marginal errors of plans: the first ones are rough, later ones are as exact as the centers have
+# come to rest, and those below EXACT are within the tolerance.
+ROUGH, EXACT = 0.03, 1e-3
 
 
 class SinkhornKMeans(
@@ -209,26 +215,34 @@ class SinkhornKMeans(
         single_price("reach", self.reach)
         reach = None if self.reach is None else validation.positive("reach", self.reach)
         terms = terms_of(blur=self.blur_, reach=(None, reach))
-        offsets = points.points - points.centroid
-        distances = np.sqrt(2 * points.probabilities @ (offsets**2))  # of two points, per feature
-        smallest = self.tol * float(np.linalg.norm(distances))
+        distance = _rms_distance(points) or self.blur_  # of equal points
+        momentum = Momentum()
+        start = solver._start
+        plan_tol = max(ROUGH, self.tol)
         self.converged_ = False
         for n_iter in range(1, self.max_iter + 1):
-            target = Measure(centers, self.cluster_masses_)
+            problem = between(points, Measure(centers, self.cluster_masses_), terms, NAMES)
+            is_rough = plan_tol > self.tol and n_iter < self.max_iter
             # Without the early warning about neighboring points, which does not hold for few
             # centers.
-            solved = solver.attempt(between(points, target, terms, NAMES))
-            means = solved.map_back()
-            squares = ((means - centers) ** 2).sum(axis=1)
-            moved = np.sqrt(self.cluster_masses_ @ squares)
+            if is_rough:
+                solved = sketch(solver, problem, start, plan_tol, solver.max_iter)
+            else:
+                solved = replace(solver, init=start).attempt(problem)
+            steps = solved.map_back() - centers
             self.cluster_centers_ = centers
             self.potential_ = solved.g
             self.n_iter_ = n_iter
-            if moved <= smallest:
+            moved = np.sqrt(self.cluster_masses_ @ (steps**2).sum(axis=1)) / distance
+            if moved <= self.tol and not is_rough:
                 self.converged_ = solved.converged
                 break
-            centers = means
-            solver = replace(solver, init=(solved.f, solved.g))
+            plan_tol = min(moved, ROUGH) if moved > max(self.tol, EXACT) else self.tol
+            last, centers = centers, momentum.next(centers, steps)
+            moves = centers - last
+            # Of the plan's mean costs to the centers, which are quadratic
+            gains = (moves * (steps - moves / 2)).sum(axis=1)
+            start = OfTarget(solved.g - gains)
         if not solved.converged:
             warn(solved.message)
 
@@ -257,3 +271,9 @@ class SinkhornKMeans(
         for k in range(X.shape[1]):  # a product of matrices has other bits in other company
             logits += points[:, k, None] * centers[:, k]
         return logits / self.blur_**2 + np.log(self.cluster_masses_)
+
+
+def _rms_distance(points: Measure) -> float:
+    """The root-mean-square distance of two random points."""
+    variances = points.probabilities @ (points.points - points.centroid) ** 2
+    return float(np.sqrt(2 * variances.sum()))

@@ -16,10 +16,7 @@ from ..results.solution import Solution
 from ..results.status import warn
 from ..solver import Sinkhorn
 from ..solver.progress import counter
-
-# Share of the last movement that is added to a step if the steps shrink by less than SLOW. Anderson
-# mixing took as many steps and ended at stationary points that are not minima.
-INERTIA, SLOW = 0.7, 0.6
+from .momentum import Momentum
 
 
 class Rest(NamedTuple):
@@ -50,7 +47,7 @@ class FreeSupport:
     def run(self, x: Floats, tol: float, max_iter: int) -> Rest:
         """Move the points until they rest."""
         history = []
-        momentum = _Momentum()
+        momentum = Momentum()
         spread = self._spread()
         bar: Any = counter("steps", max_iter) if self._shows_progress else nullcontext()
         with bar:
@@ -107,30 +104,6 @@ class FreeSupport:
             )
         elif failed:
             warn(max(failed, key=lambda plan: plan.marginal_error).message)
-
-
-class _Momentum:
-    """Polyak's heavy ball: a share of the last movement is added where steps hardly get shorter,
-    unless it points uphill.
-    """
-
-    def __init__(self) -> None:
-        self._last: tuple[Floats, float] | None = None
-
-    def next(self, x: Floats, step: Floats) -> Floats:
-        """The next points, from these, their step and the points before."""
-        last = self._last
-        length = float(np.linalg.norm(step))
-        self._last = x, length
-        if last is None:
-            return x + step
-
-        before, last_length = last
-        movement = x - before
-        points_uphill = (step * movement).sum() <= 0
-        if points_uphill or length < SLOW * last_length:
-            return x + step
-        return x + step + INERTIA * movement
 
 
 def first_points(
