@@ -13,6 +13,7 @@ from sinkhorn_nb.backends.cpu.small_scratch import borrow, give_back
 def waiting(monkeypatch):
     scratches = []
     monkeypatch.setattr(small_scratch, "_waiting", scratches)
+    monkeypatch.setattr(small_scratch, "LEAST_KEPT", 0)
     return scratches
 
 
@@ -45,13 +46,22 @@ def test_no_more_than_the_limit_is_kept(monkeypatch, waiting):
     assert len(waiting) == 1
 
 
-def test_what_other_problems_left_changes_no_bit():
+def test_small_scratch_is_left_to_the_allocator(monkeypatch, waiting):
+    first = borrow(100, 10, 30)
+    monkeypatch.setattr(small_scratch, "LEAST_KEPT", 100)
+    give_back(first)
+    assert waiting == []
+    waiting.append(first)
+    assert borrow(100, 10, 30) is not first
+
+
+def test_what_other_problems_left_changes_no_bit(waiting):
     x, y = cloud(31, 2), cloud(23, 2, shift=0.5)
     expected = sinkhorn_divergence(x, y, blur=0.1)
     sinkhorn_divergence(cloud(60, 3), cloud(70, 3), blur=0.1)
-    for scratch in small_scratch._waiting:
-        for array in scratch:
-            array.fill(np.nan)
+    assert len(waiting) == 1
+    for array in waiting[0]:
+        array.fill(np.nan)
     again = sinkhorn_divergence(x, y, blur=0.1)
     assert again.value == expected.value
     np.testing.assert_array_equal(again.xy.f, expected.xy.f)

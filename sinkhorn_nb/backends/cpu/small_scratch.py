@@ -11,9 +11,10 @@ from ..jit import inlined
 from .small_mixing import MEMORY, Mixing
 
 VECTORS = 2 * MEMORY + 14  # of the second cloud
-# Bytes that wait for the next problems, at most. The system clears fresh memory page by page, which
-# took a fourth of the time of a divergence between 1024 points.
-MOST_KEPT = 2**26
+# Scratch for more pairs than this waits for the next problems, up to so many bytes in all. The system
+# clears fresh memory page by page, which took a fourth of the time of a divergence between 1024
+# points. Smaller arrays are reused by the allocator.
+LEAST_KEPT, MOST_KEPT = 2**18, 2**26
 
 
 class Scratch(NamedTuple):
@@ -61,7 +62,7 @@ _waiting: list[Scratch] = []  # one thread alone takes each: `list.pop` is atomi
 
 def borrow(pairs, size, numbers):
     """Scratch for problems of this size: of earlier ones, or new. What is too small is freed."""
-    while _waiting:
+    while _waiting and pairs > LEAST_KEPT:
         try:
             scratch = _waiting.pop()
         except IndexError:  # another thread took the last one
@@ -72,9 +73,9 @@ def borrow(pairs, size, numbers):
 
 
 def give_back(scratch):
-    """Keep scratch for the next problems, unless too much is kept already."""
+    """Keep large scratch for the next problems, unless too much is kept already."""
     kept = sum(other.n_bytes for other in _waiting)
-    if kept + scratch.n_bytes <= MOST_KEPT:
+    if len(scratch.costs) > LEAST_KEPT and kept + scratch.n_bytes <= MOST_KEPT:
         _waiting.append(scratch)
 
 
