@@ -11,9 +11,9 @@ from ..jit import inlined
 from .small_mixing import MEMORY, Mixing
 
 VECTORS = 2 * MEMORY + 14  # of the second cloud
-# Scratch for more pairs than this waits for the next problems, up to so many bytes in all. The system
-# clears fresh memory page by page, which took a fourth of the time of a divergence between 1024
-# points. Smaller arrays are reused by the allocator.
+# Scratch for more pairs than this waits for the next problems, up to so many bytes in all: the
+# system clears fresh memory page by page, which took a fourth of the time of a divergence between
+# 1024 points. The allocator itself reuses smaller arrays.
 LEAST_KEPT, MOST_KEPT = 2**18, 2**26
 
 
