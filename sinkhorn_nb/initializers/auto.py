@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from ..solver.sinkhorn import Sinkhorn
 
 # Points of each measure on which starts are compared: at most this number, and at most this share
-# of all points.
+# of many points. Few points are all compared: a fourth of 31 took zeros for a better start than
+# annealed potentials, and 127 iterations instead of 5.
 SAMPLE = 256
 SHARE = 1 / 4
+FEW = 256
 # Largest dimension in which the Gaussian start is tried: this number, or this share of the number
 # of points if that is larger. At d = 784 its matrices take as long as the whole solve of 5000
 # points.
@@ -94,7 +96,7 @@ def strata(partition: Partition) -> tuple[Indices, Measure]:
     its run.
     """
     n = len(partition)
-    count = max(1, min(SAMPLE, int(SHARE * n)))
+    count = n if n <= FEW else min(SAMPLE, int(SHARE * n))
     bounds = np.arange(count + 1) * n // count
     rows = (bounds[:-1] + bounds[1:]) // 2
     masses = np.add.reduceat(partition.probabilities, bounds[:-1])

@@ -15,7 +15,7 @@ from .small_costs import cost_block
 from .small_descent import Beginning, solve
 from .small_kernels import copy, fill
 from .small_mixing import MEMORY
-from .small_scratch import Scratch, mixing_in, room_in
+from .small_scratch import borrow, give_back, mixing_in, room_in
 from .threads import run
 
 PAIRS_A_PANEL = 2**17  # fewer are not worth a thread's start
@@ -254,8 +254,9 @@ def solve_all(forms, problems, own, max_iter):
     all_rates = problems.rates if problems.rates.any() else None
 
     def task(first, last):
-        scratch = Scratch.of(most, widest, numbers)
+        scratch = borrow(most, widest, numbers)
         solve_range(forms, problems, all_rates, own, first, last, scratch, answers)
+        give_back(scratch)
 
     run(task, panels(pairs))
     if answers.histories.size <= FEW:

@@ -11,6 +11,10 @@ from ..jit import inlined
 from .small_mixing import MEMORY, Mixing
 
 VECTORS = 2 * MEMORY + 14  # of the second cloud
+# Scratch for more pairs than this waits for the next problems, up to so many bytes in all: the
+# system clears fresh memory page by page, which took a fourth of the time of a divergence between
+# 1024 points. The allocator itself reuses smaller arrays.
+LEAST_KEPT, MOST_KEPT = 2**18, 2**26
 
 
 class Scratch(NamedTuple):
@@ -38,6 +42,41 @@ class Scratch(NamedTuple):
             np.empty((MEMORY + 1, MEMORY)),
             np.empty((MEMORY, MEMORY + 1)),
         )
+
+    def holds(self, pairs, size, numbers):
+        """Whether there is room for problems of this size."""
+        return (
+            len(self.costs) >= pairs
+            and len(self.rows) >= 4 * size
+            and self.coordinates.shape[1] >= numbers
+        )
+
+    @property
+    def n_bytes(self):
+        """The size of all arrays."""
+        return sum(array.nbytes for array in self)
+
+
+_waiting: list[Scratch] = []  # one thread alone takes each: `list.pop` is atomic
+
+
+def borrow(pairs, size, numbers):
+    """Scratch for problems of this size: of earlier ones, or new. What is too small is freed."""
+    while _waiting and pairs > LEAST_KEPT:
+        try:
+            scratch = _waiting.pop()
+        except IndexError:  # another thread took the last one
+            break
+        if scratch.holds(pairs, size, numbers):
+            return scratch
+    return Scratch.of(pairs, size, numbers)
+
+
+def give_back(scratch):
+    """Keep large scratch for the next problems, unless too much is kept already."""
+    kept = sum(other.n_bytes for other in _waiting)
+    if len(scratch.costs) > LEAST_KEPT and kept + scratch.n_bytes <= MOST_KEPT:
+        _waiting.append(scratch)
 
 
 class Room(NamedTuple):
