@@ -25,12 +25,13 @@ def arrays(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:
 def like(tensor: Tensor, parts: Sequence[Any]) -> Tensor:
     """The parts one after another, with the type and the device of a tensor."""
     if any(isinstance(part, Tensor) for part in parts):
-        return torch.cat([torch.as_tensor(part) for part in parts]).to(tensor)
+        return torch.cat(list(map(torch.as_tensor, parts))).to(tensor)
     flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
     # NumPy converts in less time. Potentials are read-only, so they are copied.
     flat = np.require(flat, SHARED.get(tensor.dtype), ["C", "W"])
     shared = torch.from_numpy(flat)
-    return shared if tensor.is_cpu and shared.dtype == tensor.dtype else shared.to(tensor)
+    is_alike = tensor.is_cpu and shared.dtype == tensor.dtype
+    return shared if is_alike else shared.to(tensor)
 
 
 def checked(**tensors: Tensor | None) -> None:
