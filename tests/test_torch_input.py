@@ -135,9 +135,10 @@ def test_weights_of_16_bits_are_probabilities_up_to_their_rounding(dtype):
     assert narrow[0].grad.dtype == dtype
     with pytest.raises(ValueError, match="b: expected the total mass of a"):
         snt.sinkhorn_divergence(x, y, narrow[0], 2 * narrow[1], blur=0.5)
-    masses = snt.sinkhorn_divergence(x, y, *narrow, blur=0.5, reach=1.0)
-    wide = snt.sinkhorn_divergence(x, y, *(w.float() for w in narrow), blur=0.5, reach=1.0)
-    assert masses.item() == wide.item()
+    for unbalanced in ({"reach": 1.0}, {"rho": 1.0}):
+        masses = snt.sinkhorn_divergence(x, y, *narrow, blur=0.5, **unbalanced)
+        wide = snt.sinkhorn_divergence(x, y, *(w.float() for w in narrow), blur=0.5, **unbalanced)
+        assert masses.item() == wide.item()
 
 
 def test_autocast_changes_nothing():

@@ -14,7 +14,6 @@ from .. import validation
 from ..bridges import LARGEST_ROUNDING, conserves_mass
 from .host import Settings
 
-POINTS = ("x", "y")
 WEIGHTS = ("a", "b")
 NARROW = (jnp.float16, jnp.bfloat16)
 
@@ -97,29 +96,30 @@ def _checked(x: Any, y: Any, a: Any, b: Any) -> list[Any]:
     """Arrays of a common type that fit each other."""
     arrays = of_common_type(x=x, y=y, a=a, b=b)
     x, y, a, b = arrays
-    for name, points in zip(POINTS, (x, y), strict=True):
-        _check_axes(name, points, 2)
-        if not points.size:
-            raise ValueError(
-                f"{name}: expected at least one point and one coordinate, got shape "
-                f"{points.shape}; pass data"
-            )
+    _check_points("x", x)
+    _check_points("y", y)
     validation.same_dimension("y", y, "x", x)
-
-    for name, weights, points in zip(WEIGHTS, (a, b), (x, y), strict=True):
-        if weights is None:
-            continue
-        _check_axes(name, weights, 1)
-        if len(weights) != len(points):
-            raise ValueError(
-                f"{name}: expected {len(points)} weights, one per point, got {len(weights)}; pass "
-                "None for uniform weights"
-            )
+    _check_weights("a", a, x)
+    _check_weights("b", b, y)
     return arrays
 
 
-def _check_axes(name: str, array: Any, count: int) -> None:
-    if array.ndim != count:
+def _check_points(name: str, points: Any) -> None:
+    if points.ndim != 2:
         raise ValueError(
-            f"{name}: expected {count} axes, got shape {array.shape}; use jax.vmap for batches"
+            f"{name}: expected points (n, d), got shape {points.shape}; use jax.vmap for batches, "
+            f"and {name}[:, None] for points on a line"
+        )
+    if not points.size:
+        raise ValueError(
+            f"{name}: expected at least one point and one coordinate, got shape {points.shape}; "
+            "pass data"
+        )
+
+
+def _check_weights(name: str, weights: Any, points: Any) -> None:
+    if weights is not None and weights.shape != points.shape[:1]:
+        raise ValueError(
+            f"{name}: expected {len(points)} weights, one per point, got shape {weights.shape}; "
+            "pass None for uniform weights, and use jax.vmap for batches"
         )
