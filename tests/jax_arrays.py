@@ -29,11 +29,12 @@ def logits(n=7, m=6):
     return rng.normal(size=n), rng.normal(size=m)
 
 
-def of_logits(function):
+def of_logits(function, **how):
     """The function of points and logits of weights, at a tight tolerance."""
+    options = {"blur": 0.7, "solver": EXACT} | how
 
     def value(x, y, u, v):
-        return function(x, y, jax.nn.softmax(u), jax.nn.softmax(v), blur=0.7, solver=EXACT)
+        return function(x, y, jax.nn.softmax(u), jax.nn.softmax(v), **options)
 
     return value
 

@@ -31,19 +31,22 @@ def test_two_derivatives_are_those_of_finite_differences(kind):
     check_grads(of_logits(FUNCTIONS[kind]), inputs, order=2, atol=2e-3, rtol=2e-3, eps=1e-5)
 
 
-def test_two_derivatives_of_an_unbalanced_divergence_with_distances_as_costs():
+@pytest.mark.parametrize(("kind", "p"), [("divergence", 1), ("transport", 2)])
+def test_two_derivatives_of_unbalanced_values(kind, p):
     def value(x, y, u, v):
-        how = {"p": 1, "blur": 0.7, "reach": 1.0, "solver": EXACT}
-        return snj.sinkhorn_divergence(x, y, jnp.exp(u), jnp.exp(v), **how)
+        how = {"p": p, "blur": 0.7, "reach": 1.0, "solver": EXACT}
+        return FUNCTIONS[kind](x, y, jnp.exp(u), jnp.exp(v), **how)
 
     inputs = (*clouds(), *logits())
     check_grads(value, inputs, order=2, atol=2e-3, rtol=2e-3, eps=1e-5)
 
 
 @pytest.mark.parametrize("function", [snj.entropic_potentials, snj.entropic_map])
-def test_one_derivative_of_potentials_and_maps(function):
+@pytest.mark.parametrize("reach", [None, 1.0])
+def test_one_derivative_of_potentials_and_maps(function, reach):
+    value = of_logits(function, reach=reach)
     inputs = (*clouds(), *logits())
-    check_grads(of_logits(function), inputs, order=1, modes=["rev"], atol=2e-3, rtol=2e-3, eps=1e-5)
+    check_grads(value, inputs, order=1, modes=["rev"], atol=2e-3, rtol=2e-3, eps=1e-5)
 
 
 def test_transforms_agree():

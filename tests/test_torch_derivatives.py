@@ -25,17 +25,17 @@ def test_first_and_second_derivatives_are_those_of_finite_differences(kind):
 
 
 @pytest.mark.parametrize("function", [snt.entropic_potentials, snt.entropic_map])
-def test_derivatives_of_potentials_and_maps_are_those_of_finite_differences(function):
-    assert torch.autograd.gradcheck(
-        of_logits(function), arguments(), eps=1e-5, atol=2e-4, rtol=1e-3
-    )
+@pytest.mark.parametrize("reach", [None, 1.0])
+def test_derivatives_of_potentials_and_maps_are_those_of_finite_differences(function, reach):
+    value = of_logits(function, reach=reach)
+    assert torch.autograd.gradcheck(value, arguments(), eps=1e-5, atol=2e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("p", [1, 2])
-def test_unbalanced_derivatives_are_those_of_finite_differences(p):
+@pytest.mark.parametrize(("kind", "p"), [("divergence", 1), ("divergence", 2), ("transport", 2)])
+def test_unbalanced_derivatives_are_those_of_finite_differences(kind, p):
     def value(x, y, u, v):
         masses = torch.exp(u), torch.exp(v)
-        return snt.sinkhorn_divergence(x, y, *masses, p=p, blur=0.7, reach=1.0, solver=EXACT)
+        return FUNCTIONS[kind](x, y, *masses, p=p, blur=0.7, reach=1.0, solver=EXACT)
 
     assert torch.autograd.gradcheck(value, arguments(), eps=1e-5, atol=1e-6)
     assert torch.autograd.gradgradcheck(value, arguments(), eps=1e-5, atol=2e-4, rtol=2e-3)
