@@ -136,6 +136,7 @@ def test_vmap_of_soft_operations(function):
         return function(x, blur=0.5, solver=EXACT)
 
     values = torch.vmap(value)(rows)
+    torch.testing.assert_close(torch.vmap(value, in_dims=1)(rows.T), values)
     jacobians = torch.vmap(torch.func.jacrev(value))(rows)
     for k in range(2):
         torch.testing.assert_close(values[k], value(rows[k]))

@@ -45,6 +45,10 @@ def test_narrow_types_are_computed_in_float32(dtype):
             lambda x, y: snt.sinkhorn_divergence(x.to("meta"), y.to("meta"), blur=1.0),
             "x: expected a tensor on cpu or cuda, got one on meta; pass x.cpu",
         ),
+        (
+            lambda x, y: snt.entropic_ot(x, y, None, y[:, 0].to("meta"), blur=1.0),
+            "b: expected a tensor on cpu, like x, got one on meta; pass b.to",
+        ),
         (lambda x, y: snt.entropic_ot(x, y, x[:3, 0], blur=1.0), "a: expected 7 weights"),
         (
             lambda x, y: snt.SamplesLoss("energy", potentials=True),
