@@ -66,8 +66,8 @@ def of_common_type(**given: Any) -> list[Any]:
 
 def _real(name: str, given: Any) -> jax.Array:
     try:
-        if given is None:
-            raise TypeError("no array")
+        if given is None or hasattr(given, "todense"):  # JAX would read sparse arrays row by row
+            raise TypeError("expected a dense array")
         array = jnp.asarray(given)
     except (TypeError, ValueError) as error:
         raise TypeError(
