@@ -45,6 +45,12 @@ def test_narrow_types_are_computed_in_float32(dtype):
             lambda x, y: snt.sinkhorn_divergence(x.to("meta"), y.to("meta"), blur=1.0),
             "x: expected a tensor on cpu or cuda, got one on meta; pass x.cpu",
         ),
+        (lambda x, y: snt.entropic_ot(x, None, blur=1.0), "y: expected a torch.Tensor, got None"),
+        (lambda x, y: snt.entropic_map(None, y, blur=1.0), "x: expected a torch.Tensor, got None"),
+        (
+            lambda x, y: snt.entropic_ot(x, y, blur=1.0, warm_start=True),
+            r"warm_start: expected a WarmStart, got bool; pass the same WarmStart\(\)",
+        ),
         (
             lambda x, y: snt.entropic_ot(x, y, None, y[:, 0].to("meta"), blur=1.0),
             "b: expected a tensor on cpu, like x, got one on meta; pass b.to",

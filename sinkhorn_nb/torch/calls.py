@@ -41,7 +41,8 @@ class Call(NamedTuple):
             raise ValueError(f"y: expected {len(n)} clouds like x, got {len(m)}; pass as many")
         on_a = None if a is None else _weights("a", a, x, n)
         on_b = None if b is None else _weights("b", b, y, m)
-        checked(x=on_x, y=on_y, a=on_a, b=on_b)
+        given = {"x": on_x, "y": on_y, "a": on_a, "b": on_b}
+        checked(**{name: tensor for name, tensor in given.items() if tensor is not None})
         readable("x", on_x)
         on_a = UNIFORM if on_a is None else on_a
         on_b = UNIFORM if on_b is None else on_b

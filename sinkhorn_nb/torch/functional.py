@@ -143,6 +143,11 @@ def solved(
     """The value, or the values of several pairs of clouds."""
     call = Call.of(x, y, a, b)
     if start is not None:
+        if not isinstance(start, WarmStart):
+            raise TypeError(
+                f"warm_start: expected a WarmStart, got {type(start).__name__}; pass the same "
+                "WarmStart() to all calls of a loop"
+            )
         options = start.options(kind, x, y, options)
     values, results = call.apply(Value, kind, options)
     if start is not None:

@@ -34,10 +34,9 @@ def like(tensor: Tensor, parts: Sequence[Any]) -> Tensor:
     return shared if is_alike else shared.to(tensor)
 
 
-def checked(**tensors: Tensor | None) -> None:
+def checked(**tensors: Tensor) -> None:
     """Check that all arguments are dense real tensors on one device."""
-    given = {name: value for name, value in tensors.items() if value is not None}
-    for name, value in given.items():
+    for name, value in tensors.items():
         if not isinstance(value, Tensor):
             raise TypeError(
                 f"{name}: expected a torch.Tensor, got {type(value).__name__}; pass "
@@ -53,7 +52,7 @@ def checked(**tensors: Tensor | None) -> None:
                 f"{name}: expected a tensor of real floating-point numbers, got {value.dtype}; "
                 f"pass {name}.to(torch.float32)"
             )
-    (first, known), *others = given.items()
+    (first, known), *others = tensors.items()
     for name, value in others:
         if value.device != known.device:
             raise TypeError(
