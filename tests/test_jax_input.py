@@ -38,10 +38,10 @@ REFUSED = {
     "x: expected an array of real numbers, got BCOO": lambda x, y: divergence(
         sparse.BCOO((x[0], np.zeros((2, 2), int)), shape=x.shape), y
     ),
-    "blur: expected a number that is known": lambda x, y: jax.jit(
+    "blur: expected a value that is known": lambda x, y: jax.jit(
         lambda blur: divergence(x, y, blur=blur)
     )(0.5),
-    "q: expected a number that is known": lambda x, y: jax.jit(
+    "q: expected a value that is known": lambda x, y: jax.jit(
         lambda q: snj.soft_quantile(x[:, 0], q, blur=0.5)
     )(0.5),
     r"blur: expected a value that can be hashed, .* got ArrayImpl .*; pass a": lambda x, y: (

@@ -48,8 +48,8 @@ def require_known(options: dict[str, Any]) -> None:
     for name, value in options.items():
         if isinstance(value, jax.core.Tracer):
             raise TypeError(
-                f"{name}: expected a number that is known when the function is traced, got a "
-                f"traced array; make {name} a Python number, static for jax.jit"
+                f"{name}: expected a value that is known when the function is traced, got a traced "
+                "array; pass a Python value, which is static for jax.jit"
             )
 
 
