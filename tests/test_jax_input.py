@@ -18,15 +18,19 @@ pytestmark = pytest.mark.usefixtures("wide")
 def test_narrow_types_and_integers_are_computed_in_float32():
     x, y = clouds()
     expected = float(snb.sinkhorn_divergence(x, y, blur=0.5))
-    found = snj.sinkhorn_divergence(jnp.asarray(x, jnp.bfloat16), y.astype(np.float32), blur=0.5)
+    narrow = (jnp.asarray(cloud, jnp.bfloat16) for cloud in (x, y))
+    found = snj.sinkhorn_divergence(*narrow, blur=0.5)
     assert float(found) == pytest.approx(expected, rel=2e-2)
     whole = snj.sinkhorn_divergence(jnp.arange(4)[:, None], jnp.arange(3)[:, None] + 2, blur=0.5)
     assert float(whole) > 0
+    assert found.dtype == whole.dtype == jnp.float32
 
 
 REFUSED = {
     "x: expected points .* got shape .* use jax.vmap": lambda x, y: divergence(x[0], y),
     "a: expected 7 weights, one per point, got shape": lambda x, y: divergence(x, y, x),
+    "y: expected points": lambda x, y: divergence(x, y[0]),
+    "y: expected at least one point": lambda x, y: compiled(x, y[:0]),
     "x: expected at least one point": lambda x, y: compiled(x[:0], y),
     "y: expected points in dimension 2 like x, got dimension": lambda x, y: compiled(x, y[:, :1]),
     "b: expected 6 weights, one per point, got shape": lambda x, y: compiled(x, y, None, x[:, 0]),
@@ -81,6 +85,11 @@ def test_weights_of_16_bits_are_probabilities_up_to_their_rounding():
         )(*narrow)
         assert float(value) == pytest.approx(exact, rel=2e-2)
         assert slope.dtype == dtype
+    masses = [
+        snj.sinkhorn_divergence(x, y, *weights, blur=0.5, reach=1.0)
+        for weights in (narrow, [each.astype(jnp.float32) for each in narrow])
+    ]
+    assert masses[0] == masses[1]
     with pytest.raises(Exception, match="b: expected the total mass of a"):
         snj.sinkhorn_divergence(x, y, narrow[0], 2 * narrow[1], blur=0.5)
 

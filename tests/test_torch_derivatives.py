@@ -126,17 +126,29 @@ def test_third_derivatives_raise():
         torch.func.jacfwd(torch.func.hessian(value))(x.detach())
 
 
-@pytest.mark.parametrize("second", [torch.func.jacrev, torch.func.jacfwd])
-def test_second_derivatives_of_potentials_maps_and_soft_operations_raise(second):
-    x, y = clouds()
-    for call, message in (
-        (lambda x: snt.entropic_potentials(x, y, blur=0.7)[0], "third derivatives: .* or one of"),
-        (lambda x: snt.entropic_map(x, y, blur=0.7), "third derivatives: .* or one of"),
-        (lambda x: snt.soft_sort(x[:, 0], blur=0.7), "second derivatives: expected one"),
+X, Y = clouds()
+ONCE = {
+    "potentials": (lambda x: snt.entropic_potentials(x, Y, blur=0.7)[0], "third .* or one of"),
+    "map": (lambda x: snt.entropic_map(x, Y, blur=0.7), "third derivatives: .* or one of"),
+    "sort": (lambda x: snt.soft_sort(x[:, 0], blur=0.7), "second derivatives: expected one"),
+}
+
+
+@pytest.mark.parametrize("kind", ONCE)
+def test_second_derivatives_of_potentials_maps_and_soft_operations_raise(kind):
+    function, message = ONCE[kind]
+    factors = torch.ones_like(function(X))
+
+    def gradient(x, factors):
+        return torch.func.grad(lambda x: (factors * function(x)).sum())(x)
+
+    for jacobian in (
+        torch.func.jacrev(gradient),
+        torch.func.jacrev(gradient, argnums=1),
+        torch.func.jacfwd(gradient, argnums=1),
     ):
-        gradient = torch.func.grad(lambda x, call=call: (call(x) ** 2).sum())
         with pytest.raises(NotImplementedError, match=message):
-            second(gradient)(x)
+            jacobian(X, factors)
 
 
 @pytest.mark.parametrize("function", [HessianProduct, Pushforward])

@@ -113,8 +113,7 @@ class Derivative(Function):
         """The products of the Hessians with the tangents."""
         primals = ctx.saved_tensors
         moves = filled(tangents[:N_PRIMALS], primals)
-        job = ctx.job.needing([True] * N_PRIMALS)
-        return HessianProduct.apply(*primals, *moves, ctx.results, job)
+        return HessianProduct.apply(*primals, *moves, ctx.results, ctx.job)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
