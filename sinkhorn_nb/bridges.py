@@ -46,7 +46,7 @@ def solve_all(
     is uniform weights.
     """
     count = len(clouds[0])
-    uniform = [None] * count
+    uniform: Any = [None] * count
     sides = [uniform if side is None else _shared(side) for side in (*clouds, *weights)]
     if kind == "divergence" and count > 1:
         return functional.sinkhorn_divergences(*sides, **options)

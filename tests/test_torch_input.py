@@ -1,5 +1,7 @@
 """Tensors of narrow types are computed in float32, and unfit ones are refused with the cure."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -165,3 +167,11 @@ def test_uniform_weights_of_inference_mode_are_of_use_later():
         snt.sinkhorn_divergence(x, y, blur=0.5)
     snt.sinkhorn_divergence(x.requires_grad_(), y, blur=0.5).backward()
     assert x.grad.abs().sum() > 0
+
+
+def test_uniform_weights_may_be_made_in_inference_mode():
+    spec = importlib.util.find_spec("sinkhorn_nb.torch.calls")
+    module = importlib.util.module_from_spec(spec)
+    with torch.inference_mode():
+        spec.loader.exec_module(module)
+    assert not module.UNIFORM.is_inference()
