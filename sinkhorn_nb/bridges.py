@@ -19,6 +19,7 @@ SOLVE: dict[str, Callable[..., Any]] = {
     "mmd": mmd,
 }
 TWICE = ("divergence", "transport")  # have second derivatives
+LARGEST_ROUNDING = 0.01  # of the sum of weights of 16 bits
 SECOND = (
     "second derivatives: expected one derivative of a Hausdorff divergence or a kernel norm, got "
     "one more; "
@@ -27,6 +28,12 @@ THIRD = (
     "third derivatives: expected at most two derivatives of a value, or one of potentials, maps "
     "and soft sorts, got one more; "
 )
+
+
+def conserves_mass(kind: str, options: dict[str, Any]) -> bool:
+    """Whether the weights of both sides must have the same sum."""
+    is_unbalanced = any(options.get(name) is not None for name in ("reach", "rho"))
+    return kind != "mmd" and not is_unbalanced
 
 
 def solve_all(
@@ -38,11 +45,13 @@ def solve_all(
     """The result of each problem between the k-th clouds of two lists, with lists of weights; None
     is uniform weights.
     """
-    none: Any = [None] * len(clouds[0])
-    sides = *map(_shared, clouds), *(none if each is None else _shared(each) for each in weights)
-    if kind == "divergence" and len(none) > 1:
+    count = len(clouds[0])
+    uniform: Any = [None] * count
+    sides = [uniform if side is None else _shared(side) for side in (*clouds, *weights)]
+    if kind == "divergence" and count > 1:
         return functional.sinkhorn_divergences(*sides, **options)
-    return [SOLVE[kind](*each, **options) for each in zip(*sides, strict=True)]
+    solve = SOLVE[kind]
+    return [solve(*each, **options) for each in zip(*sides, strict=True)]
 
 
 def values_of(results: Sequence[Any]) -> list[float]:
@@ -57,6 +66,5 @@ def _shared(parts: Sequence[Any]) -> Any:
     once. The libraries repeat an argument that belongs to all problems of a batch.
     """
     first, *others = parts
-    if all(isinstance(part, np.ndarray) and np.array_equal(first, part) for part in others):
-        return [first] * len(parts)
-    return parts
+    are_equal = all(isinstance(each, np.ndarray) and np.array_equal(first, each) for each in others)
+    return [first] * len(parts) if are_equal else parts

@@ -21,11 +21,12 @@ def weights(n=7, m=6, seed=1):
     return torch.tensor(rng.normal(size=n)), torch.tensor(rng.normal(size=m))
 
 
-def of_logits(function):
+def of_logits(function, **how):
     """The function of points and logits of weights, at a tight tolerance."""
+    options = {"blur": 0.7, "solver": EXACT} | how
 
     def value(x, y, u, v):
-        return function(x, y, torch.softmax(u, 0), torch.softmax(v, 0), blur=0.7, solver=EXACT)
+        return function(x, y, torch.softmax(u, 0), torch.softmax(v, 0), **options)
 
     return value
 

@@ -13,7 +13,7 @@ from tensors import FUNCTIONS, clouds, weights  # noqa: E402
 import sinkhorn_nb as snb  # noqa: E402
 import sinkhorn_nb.torch as snt  # noqa: E402
 from sinkhorn_nb.results.one_sided import gradient_in  # noqa: E402
-from sinkhorn_nb.torch import jobs  # noqa: E402
+from sinkhorn_nb.torch import jobs, tensors  # noqa: E402
 
 
 @pytest.mark.parametrize("kind", FUNCTIONS)
@@ -55,6 +55,15 @@ def test_tensors_in_other_layouts_give_the_same_values():
     assert not turned.is_contiguous()
     assert snt.sinkhorn_divergence(turned, y, blur=0.5).item() == expected.item()
     assert snt.sinkhorn_divergence(x, x, blur=0.5).item() == 0.0
+
+
+def test_tensors_on_the_cpu_are_not_copied():
+    x, _ = clouds()
+    (array,) = tensors.arrays(x.requires_grad_(), [len(x)])
+    assert array.__array_interface__["data"][0] == x.data_ptr()
+    assert tensors.like(x, [array]).data_ptr() == x.data_ptr()
+    parts = tensors.arrays(x, [3, 4])
+    assert parts[1].__array_interface__["data"][0] == x[3:].data_ptr()
 
 
 @pytest.fixture

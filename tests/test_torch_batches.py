@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tensors import EXACT, clouds  # noqa: E402
+from torch.utils._pytree import tree_leaves  # noqa: E402
 
 import sinkhorn_nb as snb  # noqa: E402
 import sinkhorn_nb.torch as snt  # noqa: E402
@@ -44,6 +45,8 @@ def test_vmap_solves_a_batch_and_differentiates_each_element():
         return snt.sinkhorn_divergence(x, y, blur=0.7, solver=EXACT)
 
     values = torch.vmap(value, in_dims=(0, None))(x, y)
+    of_columns = torch.vmap(value, in_dims=(1, None))(x.movedim(0, 1), y)
+    torch.testing.assert_close(of_columns, values)
     gradients = torch.vmap(torch.func.grad(value), in_dims=(0, None))(x, y)
     hessians = torch.vmap(torch.func.hessian(value), in_dims=(0, None))(x, y)
     for k in range(3):
@@ -53,6 +56,21 @@ def test_vmap_solves_a_batch_and_differentiates_each_element():
         )
         expected = torch.func.hessian(value)(x[k], y)
         torch.testing.assert_close(hessians[k], expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("function", [snt.entropic_potentials, snt.entropic_map])
+def test_vmap_of_potentials_and_maps_and_their_derivatives(function):
+    xs = torch.stack([clouds(seed=k)[0] for k in range(2)])
+    y = clouds()[1]
+
+    def of_x(x):
+        return function(x, y, blur=0.7, solver=EXACT)
+
+    for each in (of_x, torch.func.jacrev(of_x)):
+        batch = tree_leaves(torch.vmap(each)(xs))
+        single = tree_leaves(each(xs[1]))
+        for parts, part in zip(batch, single, strict=True):
+            torch.testing.assert_close(parts[1], part, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("function", [snt.entropic_ot, snt.hausdorff_divergence, snt.mmd])
@@ -104,10 +122,17 @@ def test_gradients_of_each_value_of_a_batch():
 def test_vmap_of_gradients_without_grad_mode():
     x = torch.stack([clouds(seed=k)[0] for k in range(3)])
     y = clouds()[1]
-    gradient = torch.func.grad(lambda x: snt.sinkhorn_divergence(x, y, blur=0.5, solver=EXACT))
+
+    def gradient(x):
+        value, pull = torch.func.vjp(of_x, x)
+        return pull(torch.ones_like(value))[0]
+
+    def of_x(x):
+        return snt.sinkhorn_divergence(x, y, blur=0.5, solver=EXACT)
+
     with torch.no_grad():
         found = torch.vmap(gradient)(x)
-    torch.testing.assert_close(found[2], gradient(x[2]), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(found[2], torch.func.grad(of_x)(x[2]), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("function", [snt.soft_sort, snt.soft_rank])
@@ -118,6 +143,7 @@ def test_vmap_of_soft_operations(function):
         return function(x, blur=0.5, solver=EXACT)
 
     values = torch.vmap(value)(rows)
+    torch.testing.assert_close(torch.vmap(value, in_dims=1)(rows.T), values)
     jacobians = torch.vmap(torch.func.jacrev(value))(rows)
     for k in range(2):
         torch.testing.assert_close(values[k], value(rows[k]))

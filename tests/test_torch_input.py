@@ -1,5 +1,7 @@
 """Tensors of narrow types are computed in float32, and unfit ones are refused with the cure."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,16 @@ def test_narrow_types_are_computed_in_float32(dtype):
         (
             lambda x, y: snt.sinkhorn_divergence(x.to("meta"), y.to("meta"), blur=1.0),
             "x: expected a tensor on cpu or cuda, got one on meta; pass x.cpu",
+        ),
+        (lambda x, y: snt.entropic_ot(x, None, blur=1.0), "y: expected a torch.Tensor, got None"),
+        (lambda x, y: snt.entropic_map(None, y, blur=1.0), "x: expected a torch.Tensor, got None"),
+        (
+            lambda x, y: snt.entropic_ot(x, y, blur=1.0, warm_start=True),
+            r"warm_start: expected a WarmStart, got bool; pass the same WarmStart\(\)",
+        ),
+        (
+            lambda x, y: snt.entropic_ot(x, y, None, y[:, 0].to("meta"), blur=1.0),
+            "b: expected a tensor on cpu, like x, got one on meta; pass b.to",
         ),
         (lambda x, y: snt.entropic_ot(x, y, x[:3, 0], blur=1.0), "a: expected 7 weights"),
         (
@@ -135,9 +147,10 @@ def test_weights_of_16_bits_are_probabilities_up_to_their_rounding(dtype):
     assert narrow[0].grad.dtype == dtype
     with pytest.raises(ValueError, match="b: expected the total mass of a"):
         snt.sinkhorn_divergence(x, y, narrow[0], 2 * narrow[1], blur=0.5)
-    masses = snt.sinkhorn_divergence(x, y, *narrow, blur=0.5, reach=1.0)
-    wide = snt.sinkhorn_divergence(x, y, *(w.float() for w in narrow), blur=0.5, reach=1.0)
-    assert masses.item() == wide.item()
+    for unbalanced in ({"reach": 1.0}, {"rho": 1.0}):
+        masses = snt.sinkhorn_divergence(x, y, *narrow, blur=0.5, **unbalanced)
+        wide = snt.sinkhorn_divergence(x, y, *(w.float() for w in narrow), blur=0.5, **unbalanced)
+        assert masses.item() == wide.item()
 
 
 def test_autocast_changes_nothing():
@@ -154,3 +167,11 @@ def test_uniform_weights_of_inference_mode_are_of_use_later():
         snt.sinkhorn_divergence(x, y, blur=0.5)
     snt.sinkhorn_divergence(x.requires_grad_(), y, blur=0.5).backward()
     assert x.grad.abs().sum() > 0
+
+
+def test_uniform_weights_may_be_made_in_inference_mode():
+    spec = importlib.util.find_spec("sinkhorn_nb.torch.calls")
+    module = importlib.util.module_from_spec(spec)
+    with torch.inference_mode():
+        spec.loader.exec_module(module)
+    assert not module.UNIFORM.is_inference()

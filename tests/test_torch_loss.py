@@ -92,6 +92,36 @@ def test_a_function_starts_from_the_last_solution_of_its_place(function):
     assert start.result is None
 
 
+def test_a_start_belongs_to_one_function_and_to_clouds_of_one_size():
+    x, y = clouds(n=60, m=50)
+    start = snt.WarmStart()
+    for function, m in (
+        (snt.entropic_ot, 50),
+        (snt.entropic_ot, 49),
+        (snt.sinkhorn_divergence, 49),
+        (snt.entropic_ot, 49),
+    ):
+        value = function(x, y[:m], blur=0.3, warm_start=start)
+        cold = function(x, y[:m], blur=0.3)
+        assert value.item() == cold.item()
+
+
+def test_a_loss_converges_to_its_tolerance():
+    loss = snt.SamplesLoss(blur=0.3, tol=1e-9, warm_start=True)
+    loss(*clouds(n=60, m=50))
+    assert loss.start.result.marginal_error <= 1e-9
+    loss = snt.SamplesLoss(blur=0.3, warm_start=True)
+    loss(*clouds(n=60, m=50))
+    assert loss.start.result.marginal_error > 1e-9
+
+
+@pytest.mark.parametrize("how", [{"p": 1}, {"reach": 1.0}], ids=str)
+def test_a_hausdorff_loss_has_the_exponent_and_the_reach_of_the_others(how):
+    x, y = clouds()
+    expected = snb.hausdorff_divergence(x.numpy(), y.numpy(), blur=0.7, **how)
+    assert snt.SamplesLoss("hausdorff", blur=0.7, **how)(x, y).item() == float(expected)
+
+
 @pytest.mark.parametrize("loss", ["hausdorff", "energy", "gaussian", "laplacian"])
 def test_other_losses_have_the_values_and_gradients_of_arrays(loss):
     x, y = clouds()

@@ -34,10 +34,18 @@ class Settings(NamedTuple):
 
 
 class Solved(NamedTuple):
-    """The results of a batch of problems, and the axes of the batch."""
+    """The results of a batch of problems, the axes of the batch, and the type of its arrays."""
 
     results: Sequence[Any]
     axes: tuple[int, ...]
+    dtype: Any
+
+    def joined(self, parts: Sequence[Any]) -> Numbers:
+        """One array with a part for each problem."""
+        if not self.axes:
+            return parts[0].astype(self.dtype)
+        stacked = np.stack(parts, dtype=self.dtype, casting="unsafe")
+        return stacked.reshape(*self.axes, *stacked.shape[1:])
 
 
 class _Memory:
@@ -48,9 +56,10 @@ class _Memory:
 
     def solve(self, settings: Settings, primals: Primals) -> Solved:
         """Solve a batch of problems, unless it is the last one."""
-        last = self._last
-        if last is not None and last[0] == settings and _are_equal(last[1], primals):
-            return last[2]
+        if self._last is not None:
+            of_settings, of_primals, solved = self._last
+            if of_settings == settings and all(map(_are_equal, of_primals, primals)):
+                return solved
         solved = _solve(settings, primals)
         known = [None if array is None else array.copy() for array in primals]
         self._last = settings, known, solved
@@ -64,11 +73,11 @@ def value_and_gradient(settings: Settings, needs: Needs, *arrays: Any) -> tuple[
     """The value of each problem, and its derivatives in those of x, y, a and b that are needed."""
     primals = _on_host(arrays)
     solved = _memory.solve(settings, primals)
-    values = np.array(values_of(solved.results), primals[0].dtype)
+    values = np.array(values_of(solved.results), solved.dtype)
     values = values.reshape(solved.axes)
     if not any(needs):
         return (values,)
-    sides = Sides(needs[0], needs[1])
+    sides = Sides(*needs[:2])
     gradients = [gradient_in(result, sides) for result in solved.results]
     return values, *_stacked(gradients, primals, solved, needs)
 
@@ -80,53 +89,58 @@ def products(settings: Settings, sides: Needs, *arrays: Any) -> tuple[Numbers, .
     moves = iter(arrays[N_PRIMALS:])
     tangents = [next(moves) if is_moving else None for is_moving in sides]
     directions = _directions(tangents, primals, solved)
-    found = [hessian_product(*each) for each in zip(solved.results, directions, strict=True)]
+    found = list(map(hessian_product, solved.results, directions))
     return _stacked(found, primals, solved, sides)
 
 
 def outputs(settings: Settings, read: Callable[[Any], tuple[Any, ...]], *arrays: Any) -> Any:
     """Arrays of each result, such as its potentials."""
-    primals = _on_host(arrays)
-    solved = _memory.solve(settings, primals)
-    parts = zip(*(read(result) for result in solved.results), strict=True)
-    return tuple(_joined(part, solved, primals[0].dtype) for part in parts)
+    solved = _memory.solve(settings, _on_host(arrays))
+    parts = zip(*map(read, solved.results), strict=True)
+    return tuple(map(solved.joined, parts))
 
 
-def pulled(settings: Settings, name: str, *arrays: Any) -> tuple[Numbers, ...]:
-    """The gradients of scalars that depend on potentials or on the map."""
+def pulled(settings: Settings, names: tuple[str, ...], *arrays: Any) -> tuple[Numbers, ...]:
+    """The gradients of scalars that depend on quantities of the results, by the scalars'
+    derivatives in these.
+    """
     primals = _on_host(arrays[:N_PRIMALS])
     solved = _memory.solve(settings, primals)
-    cotangents = [
-        _flat(np.asarray(array, dtype=np.float64), len(solved.axes)) for array in arrays[N_PRIMALS:]
-    ]
+    wide = [np.asarray(array, dtype=np.float64) for array in arrays[N_PRIMALS:]]
+    cotangents = [_flat(array, solved.axes) for array in wide]
     found = []
     for result, *each in zip(solved.results, *cotangents, strict=True):
-        known = {"map": each[0]} if name == "map" else {"f": each[0], "g": each[1]}
+        known = dict(zip(names, each, strict=True))
         found.append(Gradient(*result.pullback(**known)))
     return _stacked(found, primals, solved, (True,) * N_PRIMALS)
 
 
 def soft_values(settings: Settings, x: Any) -> Numbers:
     """The values of a soft operation for each row of numbers."""
-    rows = np.asarray(x).reshape(-1, np.shape(x)[-1])
-    found = np.stack([_soft(settings, row).values.reshape(-1) for row in rows])
-    return found.reshape(*np.shape(x)[:-1], -1).astype(rows.dtype)
+    x = np.asarray(x)
+    *axes, n = x.shape
+    rows = x.reshape(-1, n)
+    found = np.stack([_soft(settings, row).values.ravel() for row in rows])
+    return found.reshape(*axes, -1).astype(x.dtype)
 
 
 def soft_pulled(settings: Settings, x: Any, cotangents: Any) -> Numbers:
     """The gradients of scalars that depend on the values of a soft operation."""
     x = np.asarray(x)
-    rows = x.reshape(-1, x.shape[-1])
-    pulls = np.asarray(cotangents, dtype=np.float64).reshape(len(rows), -1)
+    *axes, n = x.shape
+    rows = x.reshape(-1, n)
+    on_rows = _flat(np.asarray(cotangents, dtype=np.float64), axes)
     found = []
-    for row, pull in zip(rows, pulls, strict=True):
+    for row, cotangent in zip(rows, on_rows, strict=True):
         soft_of_row = _soft(settings, row)
-        found.append(soft_of_row.pullback(pull.reshape(soft_of_row.values.shape)))
+        on_values = cotangent.reshape(soft_of_row.values.shape)
+        found.append(soft_of_row.pullback(on_values))
     return np.stack(found).reshape(x.shape).astype(x.dtype)
 
 
 def _soft(settings: Settings, row: Numbers) -> soft.SoftValues:
-    return SOFT[settings.kind](row, **dict(settings.options))
+    operation = SOFT[settings.kind]
+    return operation(row, **dict(settings.options))
 
 
 def _on_host(arrays: Sequence[Any]) -> Primals:
@@ -135,26 +149,30 @@ def _on_host(arrays: Sequence[Any]) -> Primals:
 
 def _solve(settings: Settings, primals: Primals) -> Solved:
     axes = primals[0].shape[:-2]
-    x, y, a, b = (None if each is None else list(_flat(each, len(axes))) for each in primals)
-    return Solved(solve_all(settings.kind, (x, y), (a, b), dict(settings.options)), axes)
+    x, y, a, b = (None if each is None else list(_flat(each, axes)) for each in primals)
+    options = dict(settings.options)
+    results = solve_all(settings.kind, (x, y), (a, b), options)
+    return Solved(results, axes, primals[0].dtype)
 
 
-def _flat(array: Numbers, n_axes: int) -> Numbers:
-    count = math.prod(array.shape[:n_axes])
-    return np.ascontiguousarray(array).reshape(count, *array.shape[n_axes:])
+def _flat(array: Numbers, axes: Sequence[int]) -> Numbers:
+    """The arrays of all problems, one after another."""
+    count = math.prod(axes)
+    own = array.shape[len(axes) :]
+    return np.ascontiguousarray(array).reshape(count, *own)
 
 
 def _directions(tangents: Sequence[Any], primals: Primals, solved: Solved) -> list[Gradient]:
     """The directions of each problem; missing ones are zero."""
-    x, y = (points.shape for points in primals[:2])
-    shapes = x[-2:], y[-2:], x[-2:-1], y[-2:-1]
+    on_x, on_y = (points.shape[-2:] for points in primals[:2])
     count = len(solved.results)
-    parts = [
-        np.zeros((count, *shape))
-        if tangent is None
-        else np.asarray(tangent, dtype=np.float64).reshape(count, *shape)
-        for tangent, shape in zip(tangents, shapes, strict=True)
-    ]
+    parts = []
+    for tangent, shape in zip(tangents, (on_x, on_y, on_x[:1], on_y[:1]), strict=True):
+        if tangent is None:
+            part = np.zeros((count, *shape))
+        else:
+            part = _flat(np.asarray(tangent, dtype=np.float64), solved.axes)
+        parts.append(part)
     return [Gradient(*each) for each in zip(*parts, strict=True)]
 
 
@@ -166,21 +184,14 @@ def _stacked(
     """
     parts = zip(*gradients, strict=True)
     return tuple(
-        None if primal is None else _joined(part, solved, primal.dtype)
+        None if primal is None else solved.joined(part)
         for part, primal, is_needed in zip(parts, primals, needs, strict=True)
         if is_needed
     )
 
 
-def _joined(part: Sequence[Any], solved: Solved, dtype: Any) -> Numbers:
-    if not solved.axes:
-        return part[0].astype(dtype)
-    stacked = np.stack(part, dtype=dtype, casting="unsafe")
-    return stacked.reshape(*solved.axes, *stacked.shape[1:])
-
-
-def _are_equal(known: Primals, primals: Primals) -> bool:
-    return all(
-        new is None if old is None else np.array_equal(old, new)
-        for old, new in zip(known, primals, strict=True)
-    )
+def _are_equal(old: Any, new: Any) -> bool:
+    """Whether arrays have the same numbers of the same type: float32 is solved less accurately."""
+    if old is None or new is None:
+        return old is new
+    return old.dtype == new.dtype and np.array_equal(old, new)

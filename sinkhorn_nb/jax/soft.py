@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from . import host
-from .callbacks import callback, last, like, of_common_type, settings_of
+from .callbacks import callback, last, like
+from .calls import of_common_type, require_known, settings_of
 from .host import Settings
 
 
@@ -38,10 +39,10 @@ def soft_quantile(x: Any, q: Any, **options: Any) -> Any:
     """Quantiles of x, smoothed, as `sinkhorn_nb.soft_quantile`, with a derivative in x in reverse
     mode. The levels q are static.
     """
-    settings_of("quantile", {"q": q})  # a traced q is refused
+    require_known({"q": q})
     levels = np.asarray(q, dtype=np.float64)
-    known = {"q": tuple(levels.ravel().tolist())}
-    return _soft(settings_of("quantile", options | known), _numbers(x)).reshape(levels.shape)
+    settings = settings_of("quantile", options | {"q": tuple(levels.flat)})
+    return _soft(settings, _numbers(x)).reshape(levels.shape)
 
 
 def _numbers(x: Any) -> jax.Array:
@@ -50,6 +51,8 @@ def _numbers(x: Any) -> jax.Array:
         raise ValueError(
             f"x: expected numbers (n,), got shape {numbers.shape}; use jax.vmap for batches"
         )
+    if not numbers.size:
+        raise ValueError("x: expected at least one number, got none; pass data")
     return numbers
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .. import bridges
+from ..gradients import Gradient
 from ..results.second_order import hessian_product
 from .jobs import Job, Results
 
@@ -59,7 +60,8 @@ class Value(Function):
         if are_own and not torch.is_grad_enabled():  # there will be no further derivative
             parts = job.joined(job.gradients(ctx.results), primals)
         else:
-            parts = needed(ctx, Derivative.apply(*primals, ctx.results, job))
+            derivative = Derivative.apply(*primals, ctx.results, job)
+            parts = needed(ctx, derivative)
         return *job.scaled(parts, grad), None
 
     @staticmethod
@@ -68,15 +70,16 @@ class Value(Function):
         primals = ctx.saved_tensors
         parts = Derivative.apply(*primals, ctx.results, ctx.job)
         moves = filled(tangents[:N_PRIMALS], primals)
-        return ctx.job.sums([p * t for p, t in zip(parts, moves, strict=True)]), None
+        return ctx.job.inner_products(parts, moves), None
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
         """Solve all problems of a batch together."""
         *primals, job = arguments
-        flat = flattened(primals, in_dims, info.batch_size)
-        values, results = Value.apply(*flat, job.repeated(info.batch_size, with_results=True))
-        return (values.reshape(info.batch_size, *job.shape), results), (0, None)
+        count = info.batch_size
+        flat = flattened(primals, in_dims, count)
+        values, results = Value.apply(*flat, job.repeated(count, with_results=True))
+        return (values.reshape(count, *job.shape), results), (0, None)
 
 
 @with_signature
@@ -88,8 +91,7 @@ class Derivative(Function):
         x: Tensor, y: Tensor, a: Tensor, b: Tensor, results: Results, job: Job
     ) -> tuple[Tensor, ...]:
         """Read the gradients."""
-        primals = x, y, a, b
-        return tuple(filled(job.joined(job.gradients(results), primals), primals))
+        return like_primals((x, y, a, b), job.gradients(results), job)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -101,8 +103,9 @@ class Derivative(Function):
     @staticmethod
     def backward(ctx: Any, *directions: Tensor) -> tuple[Any, ...]:
         """The products of the symmetric Hessians with the directions."""
+        primals = ctx.saved_tensors
         job = ctx.job.needing(ctx.needs_input_grad)
-        parts = HessianProduct.apply(*ctx.saved_tensors, *directions, ctx.results, job)
+        parts = HessianProduct.apply(*primals, *directions, ctx.results, job)
         return *needed(ctx, parts), None, None
 
     @staticmethod
@@ -110,8 +113,7 @@ class Derivative(Function):
         """The products of the Hessians with the tangents."""
         primals = ctx.saved_tensors
         moves = filled(tangents[:N_PRIMALS], primals)
-        job = ctx.job.needing([True] * N_PRIMALS)
-        return HessianProduct.apply(*primals, *moves, ctx.results, job)
+        return HessianProduct.apply(*primals, *moves, ctx.results, ctx.job)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
@@ -131,11 +133,10 @@ class HessianProduct(Function):
             raise NotImplementedError(SECOND)
         directions = job.split(*tensors[N_PRIMALS:])
         products = [
-            hessian_product(results[k], direction)
+            hessian_product(results[k].on_host, direction)
             for k, direction in zip(job.which, directions, strict=True)
         ]
-        primals = tensors[:N_PRIMALS]
-        return tuple(filled(job.joined(products, primals), primals))
+        return like_primals(tensors[:N_PRIMALS], products, job)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -180,6 +181,13 @@ def filled(tangents: Sequence[Tensor | None], primals: Sequence[Tensor]) -> list
     ]
 
 
+def like_primals(
+    primals: Sequence[Tensor], gradients: Sequence[Gradient], job: Job
+) -> tuple[Tensor, ...]:
+    """Flat tensors of gradients, with zeros where they are not needed."""
+    return tuple(filled(job.joined(gradients, primals), primals))
+
+
 def flattened(tensors: Sequence[Tensor], in_dims: Any, count: int) -> list[Tensor]:
     """The rows of all elements of a batch, one element after another."""
     flat = []
@@ -188,7 +196,7 @@ def flattened(tensors: Sequence[Tensor], in_dims: Any, count: int) -> list[Tenso
             batch = tensor.expand(count, *tensor.shape)
         else:
             batch = tensor.movedim(dim, 0)
-        flat.append(batch.reshape(batch.shape[0] * batch.shape[1], *batch.shape[2:]))
+        flat.append(batch.flatten(0, 1))
     return flat
 
 
@@ -204,6 +212,7 @@ def batched(
     count = info.batch_size
     with_results = any(dim is not None for dim in in_dims[:N_PRIMALS])
     flat = flattened(tensors, in_dims, count)
-    parts = function.apply(*flat, *static, job.repeated(count, with_results))
-    rows = [part.reshape(count, len(part) // count, *part.shape[1:]) for part in parts]
-    return tuple(rows), (0,) * len(parts)
+    repeated = job.repeated(count, with_results)
+    parts = function.apply(*flat, *static, repeated)
+    rows = [part.unflatten(0, (count, len(part) // count)) for part in parts]
+    return tuple(rows), (0,) * len(rows)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import validation
+from ..bridges import LARGEST_ROUNDING, conserves_mass
 from .jobs import Job
 from .tensors import checked, readable, without_derivatives
 
@@ -16,7 +17,6 @@ Clouds: TypeAlias = Tensor | Sequence[Tensor]
 Weights: TypeAlias = Tensor | Sequence[Tensor] | None
 
 NARROW = torch.float16, torch.bfloat16
-LARGEST_ROUNDING = 0.01  # of the sum of weights of 16 bits
 
 with torch.inference_mode(False):  # else it could not be saved for a backward pass
     UNIFORM = torch.zeros(0, device="cpu")  # weights that are not given; made once, to save time
@@ -41,21 +41,22 @@ class Call(NamedTuple):
             raise ValueError(f"y: expected {len(n)} clouds like x, got {len(m)}; pass as many")
         on_a = None if a is None else _weights("a", a, x, n)
         on_b = None if b is None else _weights("b", b, y, m)
-        checked(x=on_x, y=on_y, a=on_a, b=on_b)
+        given = {"x": on_x, "y": on_y, "a": on_a, "b": on_b}
+        checked(**{name: tensor for name, tensor in given.items() if tensor is not None})
         readable("x", on_x)
         on_a = UNIFORM if on_a is None else on_a
         on_b = UNIFORM if on_b is None else on_b
-        return cls(on_x, on_y, on_a, on_b, (n, m), isinstance(x, Tensor) and x.dim() == 2)
+        is_single = isinstance(x, Tensor) and x.dim() == 2
+        return cls(on_x, on_y, on_a, on_b, (n, m), is_single)
 
     def apply(self, function: Any, kind: str, options: dict[str, Any]) -> Any:
         """Apply a function of flat tensors."""
         without_derivatives(options)
         weights = self.a, self.b
-        if kind != "mmd" and options.get("reach") is None and options.get("rho") is None:
+        if conserves_mass(kind, options):
             weights = tuple(map(_probabilities, weights, self.sizes))
-        return function.apply(
-            self.x, self.y, *weights, Job.of(kind, self.sizes, options, self.is_single)
-        )
+        job = Job.of(kind, self.sizes, options, self.is_single)
+        return function.apply(self.x, self.y, *weights, job)
 
 
 def _points(name: str, clouds: Clouds) -> tuple[Tensor, Sequence[int]]:
@@ -64,8 +65,8 @@ def _points(name: str, clouds: Clouds) -> tuple[Tensor, Sequence[int]]:
     points: Any = clouds
     checked(**{name: points})
     if points.dim() == 3:
-        count, size, dimension = points.shape
-        return points.reshape(count * size, dimension), (size,) * count
+        count, size, _ = points.shape
+        return points.flatten(0, 1), (size,) * count
     _check_axes(name, points)
     return points, (points.shape[0],)
 
@@ -77,7 +78,8 @@ def _listed(name: str, clouds: Sequence[Tensor]) -> tuple[Tensor, Sequence[int]]
     for k, cloud in enumerate(clouds):
         _check_axes(f"{name}[{k}]", cloud)
         validation.same_dimension(f"{name}[{k}]", cloud, f"{name}[0]", clouds[0])
-    return torch.cat(list(clouds)), tuple(len(cloud) for cloud in clouds)
+    sizes = tuple(map(len, clouds))
+    return torch.cat(list(clouds)), sizes
 
 
 def _check_axes(name: str, points: Tensor) -> None:
@@ -98,12 +100,12 @@ def _weights(
         parts = {name: weights}
         shapes = [clouds.shape[:-1]] if isinstance(clouds, Tensor) else []
     checked(**parts)
-    if [part.shape for part in parts.values()] != shapes:
+    found = [part.shape for part in parts.values()]
+    if found != shapes:
         expected = list(sizes) if len(sizes) > 1 else sizes[0]
-        found = [tuple(part.shape) for part in parts.values()]
         raise ValueError(
-            f"{name}: expected {expected} weights, one per point, got {found}; pass weights in "
-            "the shape of the points, or None for uniform weights"
+            f"{name}: expected {expected} weights, one per point, got {list(map(tuple, found))}; "
+            "pass weights in the shape of the points, or None for uniform weights"
         )
     flat = [part.reshape(-1) for part in parts.values()]
     return flat[0] if len(flat) == 1 else torch.cat(flat)
@@ -113,7 +115,11 @@ def _probabilities(weights: Tensor, sizes: Sequence[int]) -> Tensor:
     """Weights of 16 bits whose sums are 1 up to their rounding, as probabilities of 32 bits."""
     if weights.dtype not in NARROW or not len(weights):
         return weights
-    parts = [part.float() for part in weights.split(list(sizes))]
-    sums = [part.sum() for part in parts]
-    ones = [torch.where((total - 1).abs() <= LARGEST_ROUNDING, total, 1.0) for total in sums]
-    return torch.cat([part / one for part, one in zip(parts, ones, strict=True)])
+    parts = weights.float().split(list(sizes))
+    return torch.cat([_normalized(part) for part in parts])
+
+
+def _normalized(weights: Tensor) -> Tensor:
+    total = weights.sum()
+    is_one = (total - 1).abs() <= LARGEST_ROUNDING
+    return weights / torch.where(is_one, total, 1.0)

@@ -113,7 +113,8 @@ def entropic_potentials(
     tensors by implicit differentiation.
     """
     checked(x=x, y=y)
-    f, g, _ = Call.of(x, y, a, b).apply(Potentials, "transport", options)
+    call = Call.of(x, y, a, b)
+    f, g, _ = call.apply(Potentials, "transport", options)
     return f.reshape(x.shape[:-1]), g.reshape(y.shape[:-1])
 
 
@@ -125,7 +126,8 @@ def entropic_map(
     derivative in all tensors by implicit differentiation.
     """
     checked(x=x, y=y)
-    images, _ = Call.of(x, y, a, b).apply(Map, "transport", options)
+    call = Call.of(x, y, a, b)
+    images, _ = call.apply(Map, "transport", options)
     return images.reshape(x.shape)
 
 
@@ -141,6 +143,11 @@ def solved(
     """The value, or the values of several pairs of clouds."""
     call = Call.of(x, y, a, b)
     if start is not None:
+        if not isinstance(start, WarmStart):
+            raise TypeError(
+                f"warm_start: expected a WarmStart, got {type(start).__name__}; pass the same "
+                "WarmStart() to all calls of a loop"
+            )
         options = start.options(kind, x, y, options)
     values, results = call.apply(Value, kind, options)
     if start is not None:

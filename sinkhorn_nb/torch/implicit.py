@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.autograd import Function
 
 from ..gradients import Gradient
-from .autograd import N_PRIMALS, REVERSE, THIRD, batched, filled, flattened, needed
+from .autograd import (
+    N_PRIMALS,
+    REVERSE,
+    THIRD,
+    batched,
+    filled,
+    flattened,
+    like_primals,
+    needed,
+)
 from .jobs import Job, Results
 from .tensors import arrays, like
 
@@ -22,7 +32,7 @@ class Potentials(Function):
     ) -> tuple[Tensor, Tensor, Results]:
         """Solve the problems."""
         results = job.solve(x, y, a, b)
-        return like(x, [each.f for each in results]), like(y, [each.g for each in results]), results
+        return *_flat_potentials(results, x, y), results
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -35,7 +45,8 @@ class Potentials(Function):
     @staticmethod
     def backward(ctx: Any, df: Tensor, dg: Tensor, _: Any) -> tuple[Any, ...]:
         """The gradient of <df, f> + <dg, g>."""
-        parts = Pullback.apply(*ctx.saved_tensors, df, dg, "potentials", ctx.results, ctx.job)
+        primals = ctx.saved_tensors
+        parts = Pullback.apply(*primals, df, dg, "potentials", ctx.results, ctx.job)
         return *needed(ctx, parts), None
 
     @staticmethod
@@ -49,10 +60,11 @@ class Potentials(Function):
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
         """Solve all problems of a batch together."""
         *primals, job = arguments
-        flat = flattened(primals, in_dims, info.batch_size)
-        f, g, results = Potentials.apply(*flat, job.repeated(info.batch_size, with_results=True))
-        shape = info.batch_size, -1
-        return (f.reshape(shape), g.reshape(shape), results), (0, 0, None)
+        count = info.batch_size
+        flat = flattened(primals, in_dims, count)
+        f, g, results = Potentials.apply(*flat, job.repeated(count, with_results=True))
+        rows = f.reshape(count, -1), g.reshape(count, -1)
+        return (*rows, results), (0, 0, None)
 
 
 class Map(Function):
@@ -69,9 +81,9 @@ class Map(Function):
     @staticmethod
     def backward(ctx: Any, images: Tensor, _: Any) -> tuple[Any, ...]:
         """The gradient of <images, map>."""
-        parts = Pullback.apply(
-            *ctx.saved_tensors, images, images.new_zeros(0), "map", ctx.results, ctx.job
-        )
+        primals = ctx.saved_tensors
+        nothing = images.new_zeros(0)
+        parts = Pullback.apply(*primals, images, nothing, "map", ctx.results, ctx.job)
         return *needed(ctx, parts), None
 
     @staticmethod
@@ -83,9 +95,18 @@ class Map(Function):
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
         """Solve all problems of a batch together."""
         *primals, job = arguments
-        flat = flattened(primals, in_dims, info.batch_size)
-        images, results = Map.apply(*flat, job.repeated(info.batch_size, with_results=True))
-        return (images.reshape(info.batch_size, -1, images.shape[-1]), results), (0, None)
+        count = info.batch_size
+        flat = flattened(primals, in_dims, count)
+        images, results = Map.apply(*flat, job.repeated(count, with_results=True))
+        rows = images.reshape(count, -1, images.shape[-1])
+        return (rows, results), (0, None)
+
+
+def _flat_potentials(results: Sequence[Any], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The potentials of all results, or their tangents, one after another."""
+    f = [result.f for result in results]
+    g = [result.g for result in results]
+    return like(x, f), like(y, g)
 
 
 class _Last(Function):
@@ -115,16 +136,17 @@ class Pullback(_Last):
         *tensors, kind, results, job = arguments
         first, second = tensors[N_PRIMALS:]
         on_x = arrays(first, job.n)
-        on_y = arrays(second, job.m) if len(second) else None
+        if kind == "map":
+            cotangents = [{"map": each} for each in on_x]
+        else:
+            on_y = arrays(second, job.m)
+            cotangents = [{"f": f, "g": g} for f, g in zip(on_x, on_y, strict=True)]
+
         pulled = []
-        for q, k in enumerate(job.which):
-            if kind == "map":
-                found = results[k].pullback(map=on_x[q])
-            else:
-                found = results[k].pullback(f=on_x[q], g=on_y[q] if on_y is not None else None)
+        for k, each in zip(job.which, cotangents, strict=True):
+            found = results[k].pullback(**each)
             pulled.append(Gradient(*found))
-        primals = tensors[:N_PRIMALS]
-        return tuple(filled(job.joined(pulled, primals), primals))
+        return like_primals(tensors[:N_PRIMALS], pulled, job)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
@@ -139,10 +161,12 @@ class Pushforward(_Last):
     def forward(*arguments: Any) -> tuple[Tensor, Tensor]:
         """Solve a linear system per problem."""
         *tensors, results, job = arguments
-        moves = job.split(*tensors[N_PRIMALS:])
-        found = [results[k].pushforward(*move) for k, move in zip(job.which, moves, strict=True)]
         x, y = tensors[:2]
-        return like(x, [each.f for each in found]), like(y, [each.g for each in found])
+        moves = job.split(*tensors[N_PRIMALS:])
+        found = [
+            results[k].on_host.pushforward(*move) for k, move in zip(job.which, moves, strict=True)
+        ]
+        return _flat_potentials(found, x, y)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:

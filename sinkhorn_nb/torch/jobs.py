@@ -56,7 +56,9 @@ class Job(NamedTuple):
     ) -> Job:
         """A job whose problems have a result each."""
         n, m = map(tuple, sizes)
-        return cls(kind, n, m, options, tuple(range(len(n))), len(n), is_single)
+        count = len(n)
+        which = tuple(range(count))
+        return cls(kind, n, m, options, which, count, is_single)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,12 +67,13 @@ class Job(NamedTuple):
 
     def repeated(self, count: int, with_results: bool) -> Job:
         """The job several times, with other results each time, or with the same ones."""
-        n_results = self.n_results if with_results else 0
+        step = self.n_results if with_results else 0
+        which = tuple(k + r * step for r in range(count) for k in self.which)
         return self._replace(
             n=self.n * count,
             m=self.m * count,
-            which=tuple(k + r * n_results for r in range(count) for k in self.which),
-            n_results=max(n_results * count, self.n_results),
+            which=which,
+            n_results=max(step * count, self.n_results),
             is_single=False,
         )
 
@@ -87,7 +90,8 @@ class Job(NamedTuple):
 
     def gradients(self, results: Results) -> list[Gradient]:
         """The gradient of each problem, in the points that are needed."""
-        if isinstance(results, Divergences) and len(results) == len(self.which):
+        is_all = len(results) == len(self.which)
+        if isinstance(results, Divergences) and is_all:
             parts = results.gradient()
             return [Gradient(*each) for each in zip(*parts, strict=True)]
         sides = Sides(*self.needs[:2])
@@ -97,9 +101,8 @@ class Job(NamedTuple):
         """Tangents of each problem as float64 arrays on the host; empty ones are zero."""
         a = a if len(a) else a.new_zeros(sum(self.n))
         b = b if len(b) else b.new_zeros(sum(self.m))
-        parts = [arrays(t, sizes) for t, sizes in zip((x, y, a, b), self._sizes(), strict=True)]
-        wide = [[np.asarray(each, dtype=np.float64) for each in part] for part in parts]
-        return [Gradient(*each) for each in zip(*wide, strict=True)]
+        parts = map(_on_host, (x, y, a, b), self._sizes())
+        return [Gradient(*each) for each in zip(*parts, strict=True)]
 
     def joined(
         self, gradients: Sequence[Gradient], tensors: Sequence[Tensor]
@@ -115,18 +118,22 @@ class Job(NamedTuple):
 
     def scaled(self, parts: Sequence[Tensor | None], factors: Tensor) -> list[Tensor | None]:
         """The rows of each problem times a number; parts that are not needed are None."""
-        return [
-            None if part is None else part * self._per_row(factors, part, sizes)
-            for part, sizes in zip(parts, self._sizes(), strict=True)
-        ]
+        scaled: list[Tensor | None] = []
+        for part, sizes in zip(parts, self._sizes(), strict=True):
+            if part is None:
+                scaled.append(None)
+            else:
+                scaled.append(part * self._per_row(factors, part, sizes))
+        return scaled
 
-    def sums(self, products: Sequence[Tensor]) -> Tensor:
-        """The sum of the entries of each problem, over all flat tensors."""
+    def inner_products(self, parts: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+        """The sum of products of the entries of each problem, over all flat tensors."""
         total: Any = 0.0
-        for product, sizes in zip(products, self._sizes(), strict=True):
-            if len(product):
-                rows = product.reshape(len(product), -1).sum(dim=1)
-                total = total + torch.stack([part.sum() for part in rows.split(list(sizes))])
+        for part, other, sizes in zip(parts, others, self._sizes(), strict=True):
+            if len(part):
+                per_row = (part * other).reshape(len(part), -1).sum(dim=1)
+                sums = [rows.sum() for rows in per_row.split(list(sizes))]
+                total = total + torch.stack(sums)
         return total.reshape(self.shape)
 
     def _sizes(self) -> tuple[tuple[int, ...], ...]:
@@ -137,5 +144,12 @@ class Job(NamedTuple):
         if self.is_single:
             return factors
         # NumPy starts no threads for so little
-        rows = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes)).to(part.device)
-        return factors.to(part)[rows].reshape(-1, *[1] * (part.dim() - 1))
+        numbers = np.repeat(np.arange(len(sizes)), sizes)
+        which = torch.from_numpy(numbers).to(part.device)
+        ones = (1,) * (part.dim() - 1)
+        return factors.to(part)[which].reshape(-1, *ones)
+
+
+def _on_host(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:
+    """Parts of a flat tensor as float64 arrays."""
+    return [np.asarray(part, dtype=np.float64) for part in arrays(tensor.cpu(), sizes)]

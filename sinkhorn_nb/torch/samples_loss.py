@@ -116,8 +116,8 @@ class SamplesLoss(torch.nn.Module):
             length = None if self.loss == "energy" else self.blur
             return mmd(x, y, a, b, kernel=self.loss, blur=length)
 
-        options: dict[str, Any] = {"blur": self.blur, "p": self.p, "solver": self.solver}
-        options["reach"] = self.reach
+        options: dict[str, Any] = {"blur": self.blur, "p": self.p, "reach": self.reach}
+        options["solver"] = self.solver
         if self.loss == "hausdorff":
             return hausdorff_divergence(x, y, a, b, **options)
         if self.potentials:
@@ -152,5 +152,5 @@ def _arguments(clouds: tuple[Tensor, ...]) -> tuple[Any, Any, Any, Any]:
 def _flat(weights: Any, points: Any) -> Any:
     if not (isinstance(weights, Tensor) and isinstance(points, Tensor)):
         return weights
-    is_column = weights.dim() == points.dim() and weights.shape[-1] == 1
-    return weights.squeeze(-1) if is_column else weights
+    has_column = weights.dim() == points.dim()
+    return weights.squeeze(-1) if has_column else weights

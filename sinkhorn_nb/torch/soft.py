@@ -13,13 +13,19 @@ from ..losses import soft
 from .autograd import REVERSE
 from .tensors import arrays, checked, like, readable, without_derivatives
 
+SECOND = (
+    "second derivatives: expected one derivative of a soft operation, got one more; detach() its "
+    "gradient"
+)
+
 
 class _Values(Function):
     """The values of a soft operation, with one derivative."""
 
     @staticmethod
     def forward(x: Tensor, operation: Callable[..., Any], options: dict[str, Any]) -> Any:
-        found = operation(arrays(x, [len(x)])[0], **options)
+        (numbers,) = arrays(x, [len(x)])
+        found = operation(numbers, **options)
         return like(x, [found.values.reshape(-1)]), found
 
     @staticmethod
@@ -37,7 +43,8 @@ class _Values(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: Tensor, *settings: Any) -> tuple[Any, Any]:
-        found = [_Values.apply(row, *settings) for row in x.movedim(in_dims[0], 0)]
+        rows = x.movedim(in_dims[0], 0)
+        found = [_Values.apply(row, *settings) for row in rows]
         values, results = zip(*found, strict=True)
         return (torch.stack(values), results), (0, None)
 
@@ -47,8 +54,9 @@ class _Pullback(Function):
 
     @staticmethod
     def forward(x: Tensor, grad: Tensor, found: Any) -> Tensor:
-        cotangent = arrays(grad, [len(grad)])[0].reshape(found.values.shape)
-        return like(x, [found.pullback(cotangent)])
+        (cotangent,) = arrays(grad, [len(grad)])
+        pulled = found.pullback(cotangent.reshape(found.values.shape))
+        return like(x, [pulled])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -67,10 +75,11 @@ class _Pullback(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        raise NotImplementedError(
-            "second derivatives: expected one derivative of a soft operation, got one more; "
-            "detach() its gradient"
-        )
+        raise NotImplementedError(SECOND)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        raise NotImplementedError(SECOND)
 
 
 def _call(operation: Callable[..., Any], x: Tensor, options: dict[str, Any]) -> Tensor:
@@ -100,6 +109,5 @@ def soft_rank(x: Tensor, **options: Any) -> Tensor:
 @torch.compiler.disable
 def soft_quantile(x: Tensor, q: Any, **options: Any) -> Tensor:
     """Quantiles of x, smoothed, as `sinkhorn_nb.soft_quantile`, with a derivative in x."""
-    without_derivatives({"q": q})
-    values = _call(lambda numbers, **known: soft.soft_quantile(numbers, q, **known), x, options)
+    values = _call(soft.soft_quantile, x, {"q": q} | options)
     return values if torch.as_tensor(q).dim() else values[0]

@@ -25,18 +25,18 @@ def arrays(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:
 def like(tensor: Tensor, parts: Sequence[Any]) -> Tensor:
     """The parts one after another, with the type and the device of a tensor."""
     if any(isinstance(part, Tensor) for part in parts):
-        return torch.cat([torch.as_tensor(part) for part in parts]).to(tensor)
+        return torch.cat(list(map(torch.as_tensor, parts))).to(tensor)
     flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
     # NumPy converts in less time. Potentials are read-only, so they are copied.
     flat = np.require(flat, SHARED.get(tensor.dtype), ["C", "W"])
     shared = torch.from_numpy(flat)
-    return shared if tensor.is_cpu and shared.dtype == tensor.dtype else shared.to(tensor)
+    is_alike = tensor.is_cpu and shared.dtype == tensor.dtype
+    return shared if is_alike else shared.to(tensor)
 
 
-def checked(**tensors: Tensor | None) -> None:
+def checked(**tensors: Tensor) -> None:
     """Check that all arguments are dense real tensors on one device."""
-    given = {name: value for name, value in tensors.items() if value is not None}
-    for name, value in given.items():
+    for name, value in tensors.items():
         if not isinstance(value, Tensor):
             raise TypeError(
                 f"{name}: expected a torch.Tensor, got {type(value).__name__}; pass "
@@ -52,7 +52,7 @@ def checked(**tensors: Tensor | None) -> None:
                 f"{name}: expected a tensor of real floating-point numbers, got {value.dtype}; "
                 f"pass {name}.to(torch.float32)"
             )
-    (first, known), *others = given.items()
+    (first, known), *others = tensors.items()
     for name, value in others:
         if value.device != known.device:
             raise TypeError(

@@ -42,7 +42,8 @@ class WarmStart:
 
     def options(self, kind: str, x: Any, y: Any, given: dict[str, Any]) -> dict[str, Any]:
         """The options of a call, with the last result as the start if it belongs to such points."""
-        if self.result is None or self._of != _key(kind, x, y):
+        is_known = self._of == _key(kind, x, y)
+        if self.result is None or not is_known:
             return given
         solver = given.get("solver") or Sinkhorn()
         return given | {"solver": replace(solver, init=self.result)}
@@ -56,4 +57,5 @@ class WarmStart:
 
 def _key(kind: str, x: Any, y: Any) -> Any:
     """The same for calls of one function with points of the same shapes."""
-    return kind, *(tuple(each.shape) if isinstance(each, Tensor) else None for each in (x, y))
+    shapes = (each.shape if isinstance(each, Tensor) else None for each in (x, y))
+    return kind, *shapes
