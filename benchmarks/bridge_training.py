@@ -12,6 +12,8 @@ CASES = {"the same points in each step": False, "new points in each step": True}
 
 def rows(steps=STEPS):
     """Passes and milliseconds of a step, and the value at the end."""
+    for is_warm in (True, False):  # compiles
+        trained(2, False, is_warm)
     for case, is_new in CASES.items():
         for is_warm in (True, False):
             passes, seconds, value = trained(steps, is_new, is_warm)
