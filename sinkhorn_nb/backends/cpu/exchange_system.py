@@ -57,7 +57,10 @@ class ExchangeSystem:
         pairs = self._pairs
         n_vertices = sum(pairs.shape) + 1
         size = len(pairs) + n_vertices - 1
-        edges = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size)
+        left = np.empty(size, np.int32)
+        right = np.empty(size, np.int32)
+        weights = np.empty(size)
+        edges = left, right, weights
         grounds = [ground.copy() for ground in self._grounds]
         count = _list_edges(*pairs.fields, *self._scales, *self._diagonals, *grounds, thin, *edges)
         return factorize(n_vertices, *(values[:count] for values in edges))
@@ -100,7 +103,8 @@ def _list_edges(
     for i in range(n + m):
         left[count] = i
         right[count] = n + m
-        weights[count] = ground_rows[i] if i < n else ground_columns[i - n]
+        ground = ground_rows[i] if i < n else ground_columns[i - n]
+        weights[count] = ground
         count += 1
     return count
 
@@ -159,7 +163,12 @@ class Vectors(NamedTuple):
 @kernel
 def vectors(n, m):
     """Work space for n rows and m columns."""
-    return Vectors(np.empty(m), np.zeros(m), np.empty(m), np.empty(n + m + 1))
+    return Vectors(
+        z=np.empty(m),
+        direction=np.zeros(m),
+        scaled=np.empty(m),
+        vertices=np.empty(n + m + 1),
+    )
 
 
 @kernel
@@ -190,7 +199,8 @@ def advance(parts, scales, diagonal, product, work, x, residual):
         for j in range(len(x)):
             image[j] += parts[p, j]
     for j in range(len(x)):
-        image[j] = diagonal[j] * direction[j] - scales[j] * image[j]
+        own = diagonal[j] * direction[j]
+        image[j] = own - scales[j] * image[j]
     curvature = np.dot(direction, image)
     if curvature <= 0:  # by rounding
         return False

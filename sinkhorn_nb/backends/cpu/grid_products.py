@@ -44,5 +44,6 @@ def logarithms(sums, tops, first, out):
             is_empty = tops[r] <= EMPTY
             if total < SMALLEST and not is_empty:
                 is_exact = False
-            row[r] = NOTHING if is_empty else log2(max(total, SMALLEST)) + tops[r]
+            log_sum = log2(max(total, SMALLEST)) + tops[r]
+            row[r] = NOTHING if is_empty else log_sum
     return is_exact

@@ -28,7 +28,8 @@ def recursive_lines(L, first, last, c, offset, side, out):
     below = np.empty((n, LINES))
     above = np.empty((n, LINES))
     for start in range(first, last, LINES):
-        size = min(LINES, last - start)
+        stop = min(start + LINES, last)
+        size = stop - start
         below[:] = NOTHING
         for j in range(n):
             for r in range(size):
@@ -39,7 +40,8 @@ def recursive_lines(L, first, last, c, offset, side, out):
         for j in range(n - 2, -1, -1):
             _accumulate(above[j], above[j + 1], c)
         for i in range(out.shape[0]):
-            _write(below, above, i + offset, c, side, out[i, start : start + size])
+            row = out[i, start:stop]
+            _write(below, above, i + offset, c, side, row)
 
 
 @kernel
@@ -52,7 +54,8 @@ def _accumulate(sums, before, c):
 def _log_of_sum(a, b):
     """log2(2^a + 2^b)."""
     top = max(a, b)
-    return top + log2(1.0 + exp2_within(max(min(a, b) - top, LOWEST)))
+    difference = max(min(a, b) - top, LOWEST)
+    return top + log2(1.0 + exp2_within(difference))
 
 
 @kernel
@@ -70,5 +73,6 @@ def _write(below, above, x, c, side, out):
         if side <= 0 and last >= 0:
             total = below[last, r] - c * (x - last)
         if side >= 0 and next_one < n:
-            total = _log_of_sum(total, above[next_one, r] - c * (next_one - x))
+            beyond = above[next_one, r] - c * (next_one - x)
+            total = _log_of_sum(total, beyond)
         out[r] = max(total, NOTHING)

@@ -38,7 +38,8 @@ def cut_down(kept, where, count, k, scratch):
         tied = kept[c] == floor and ties > 0
         ties -= tied
         if tied or kept[c] > floor:
-            kept[size], where[size] = kept[c], where[c]
+            kept[size] = kept[c]
+            where[size] = where[c]
             size += 1
     return floor
 
@@ -75,7 +76,8 @@ def invert(row, j0, done, after, targets, columns, head, stop):
     """Set the columns of draws from head on with targets below `after`, the sum at the tile's end;
     return the next.
     """
-    j, column = 0, j0
+    j = 0
+    column = j0
     while head < stop and targets[head] < after:
         while j < len(row) and done <= targets[head]:
             if row[j] > 0:

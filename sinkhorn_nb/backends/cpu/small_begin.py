@@ -26,16 +26,18 @@ def _moments(profile, x, y, a, b, v, sums):
             square_x += a[i] * (x[i, k] - mean_x) ** 2
         for j in range(len(b)):
             square_y += b[j] * (y[k, j] - mean_y) ** 2
+        move = mean_y - mean_x
         square = max(square_x, square_y)
         if profile.code == CITY_BLOCK:
-            sums[0] += abs(mean_y - mean_x)
+            sums[0] += abs(move)
             sums[1] += np.sqrt(square)
         else:
-            sums[0] += (mean_y - mean_x) ** 2
+            sums[0] += move**2
             sums[1] += square
         if profile.code == SQUARED:
+            slope = 2.0 * profile.scale * move
             for j in range(len(b)):
-                v[j] += 2.0 * profile.scale * (mean_y - mean_x) * (y[k, j] - mean_y)
+                v[j] += slope * (y[k, j] - mean_y)
     for k in range(2):
         sums[k] *= profile.scale
     apply(profile, sums)

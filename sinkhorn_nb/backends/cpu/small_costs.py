@@ -51,7 +51,8 @@ def add_coordinate(profile, xk, yk, sums):
             sums[j] += abs(xk - yk[j])
         return
     for j in range(len(sums)):
-        sums[j] += (xk - yk[j]) * (xk - yk[j])
+        difference = xk - yk[j]
+        sums[j] += difference * difference
 
 
 @leaf

@@ -40,7 +40,8 @@ def _largest(values, half):
     """The largest value, by halves: LLVM leaves a plain maximum scalar."""
     wide_vectors()
     size = (len(values) + 1) // 2
-    larger(values[:size], values[len(values) - size :], half)
+    rest = len(values) - size
+    larger(values[:size], values[rest:], half)
     while size > 1:
         k = (size + 1) // 2
         larger(half[:k], half[size - k : size], half)
@@ -53,13 +54,22 @@ def build(C, coolness, base, row, half, top, K):
     """K_ij = 2^(base_j - coolness C_ij - top_i), the largest entry of each row being 1."""
     wide_vectors()
     for i in range(C.shape[0]):
-        costs, out = C[i], K[i]
+        costs = C[i]
+        out = K[i]
         for j in range(len(base)):
             row[j] = base[j] - coolness * costs[j]
         largest = _largest(row, half)
         top[i] = largest
         for j in range(len(base)):
             out[j] = exp2(row[j] - largest)
+
+
+@leaf
+def _to_potentials(u, top):
+    """Turn sums in u, whose terms were divided by 2^top, into minus their log2."""
+    wide_vectors()
+    for i in range(len(u)):
+        u[i] = -top[i] - log2(u[i])
 
 
 @leaf
@@ -78,8 +88,7 @@ def _sweep(K, weights, factors, u, top, sums):
         for j in range(len(factors)):
             sums[j] += share * row[j]
         u[i] = total
-    for i in range(len(u)):
-        u[i] = -top[i] - log2(u[i])
+    _to_potentials(u, top)
 
 
 @leaf
@@ -92,8 +101,7 @@ def row_sums(K, factors, u, top):
         for j in range(len(factors)):
             total += row[j] * factors[j]
         u[i] = total
-    for i in range(len(u)):
-        u[i] = -top[i] - log2(u[i])
+    _to_potentials(u, top)
 
 
 @leaf
@@ -101,7 +109,9 @@ def build_half(C, v, top, K):
     """K_ij = 2^(v_i + v_j - C_ij) for j <= i, and top_i = -v_i."""
     wide_vectors()
     for i in range(len(v)):
-        costs, out, mine = C[i], K[i], v[i]
+        costs = C[i]
+        out = K[i]
+        mine = v[i]
         for j in range(i + 1):
             out[j] = exp2(mine + v[j] - costs[j])
         top[i] = -mine
@@ -112,15 +122,15 @@ def row_sums_of_half(K, factors, u, top):
     """u_i = -top_i - log2 sum_j K_ij factors_j, where K is symmetric: one half is read."""
     wide_vectors()
     for i in range(len(u)):
-        row, mine = K[i], factors[i]
+        row = K[i]
+        mine = factors[i]
         total = row[i] * mine
         for j in range(i):
             total += row[j] * factors[j]
         for j in range(i):
             u[j] += mine * row[j]
         u[i] = total
-    for i in range(len(u)):
-        u[i] = -top[i] - log2(u[i])
+    _to_potentials(u, top)
 
 
 @leaf
@@ -131,7 +141,8 @@ def log_column(C, a, u, j):
         largest = max(largest, u[i] - C[i, j])
     total = 0.0
     for i in range(len(u)):
-        total += a[i] * exp2(u[i] - C[i, j] - largest)
+        exponent = u[i] - C[i, j]
+        total += a[i] * exp2(exponent - largest)
     return largest + log2(total)
 
 
@@ -139,17 +150,21 @@ def log_column(C, a, u, j):
 def anneal(C, a, b, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()
+    base = room.base
+    sums = room.sums
     for level in range(n_levels, 0, -1):
         warmth = heat(level)
         for j in range(len(v)):
-            room.base[j] = v[j] / warmth + log2(b[j])
-        build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
+            scaled = v[j] / warmth
+            base[j] = scaled + log2(b[j])
+        build(C, 1.0 / warmth, base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
-        _sweep(K, a, room.factors, u, room.top, room.sums)
+        _sweep(K, a, room.factors, u, room.top, sums)
         # K holds b_j; a column that nobody sees waits for the last temperature
         for j in range(len(v)):
-            if room.sums[j] > LEAST_SUM:
-                v[j] -= warmth * (log2(room.sums[j]) - log2(b[j]))
+            if sums[j] > LEAST_SUM:
+                log = log2(sums[j]) - log2(b[j])
+                v[j] -= warmth * log
 
 
 @leaf
@@ -189,20 +204,23 @@ def build_at(C, b, is_self, v, K, room):
     if is_self:
         build_half(C, v, room.top, K)
         return
+    base = room.base
     for j in range(len(v)):
-        room.base[j] = v[j] + log2(b[j])
-    build(C, 1.0, room.base, room.row, room.half, room.top, K)
+        base[j] = v[j] + log2(b[j])
+    build(C, 1.0, base, room.row, room.half, room.top, K)
 
 
 @leaf
 def write_factors(b, is_self, v, room):
     """The factors of the columns of K for v; those of half a kernel do not include the weights."""
     wide_vectors()
+    factors = room.factors
+    reference = room.reference
     for j in range(len(v)):
-        room.factors[j] = exp2(v[j] - room.reference[j])
+        factors[j] = exp2(v[j] - reference[j])
     if is_self:
         for j in range(len(v)):
-            room.factors[j] *= b[j]
+            factors[j] *= b[j]
 
 
 @leaf
@@ -217,13 +235,16 @@ def measure(C, a, b, is_self, u, v, logs, K, room):
         for j in range(len(v)):
             logs[j] = v[j] - u[j]
         return 2.0 * mean(b, v) - mean(b, logs), True
-    _sweep(K, a, room.factors, u, room.top, room.sums)
+    sums = room.sums
+    reference = room.reference
+    _sweep(K, a, room.factors, u, room.top, sums)
     for j in range(len(v)):
-        logs[j] = log_ratio(room.sums[j], v[j] - room.reference[j], b[j])
+        moved = v[j] - reference[j]
+        logs[j] = log_ratio(sums[j], moved, b[j])
     dual = mean(a, u) + mean(b, v)
     serves = True
     for j in range(len(v)):
-        if not room.sums[j] > LEAST_SUM:
+        if not sums[j] > LEAST_SUM:
             logs[j] = v[j] + log_column(C, a, u, j)
             serves = False
     return dual, serves

@@ -59,17 +59,22 @@ def remember(mixing, n_seen, weights, v, residual, last, last_residual):
     changes, corrections, gram, _, _ = mixing
     size = 0.0
     for j in range(len(v)):
-        size += weights[j] * (residual[j] - last_residual[j]) * (residual[j] - last_residual[j])
+        change = residual[j] - last_residual[j]
+        size += weights[j] * change * change
     size = np.sqrt(size)
     if not size > 0:
         return n_seen
     slot = n_seen % MEMORY
     for j in range(len(v)):
-        changes[slot, j] = (residual[j] - last_residual[j]) / size
-        corrections[slot, j] = (v[j] - last[j] + residual[j] - last_residual[j]) / size
+        change = residual[j] - last_residual[j]
+        move = v[j] - last[j]
+        correction = move + residual[j] - last_residual[j]
+        changes[slot, j] = change / size
+        corrections[slot, j] = correction / size
     for p in range(min(n_seen + 1, MEMORY)):
         inner = 0.0
         for j in range(len(v)):
-            inner += changes[p, j] * changes[slot, j] * weights[j]
+            product = changes[p, j] * changes[slot, j]
+            inner += product * weights[j]
         gram[p, slot] = gram[slot, p] = inner
     return n_seen + 1

@@ -39,17 +39,20 @@ NEAR = 16.0  # bits above their mean up to which exponents are taken relative to
 def _aims(weights, rate, potential, out):
     """Write weights 2^(-rate potential - reference); the reference, and the log2 of their sum."""
     wide_vectors()
-    mean, top = 0.0, -rate * potential[0]
+    mean = 0.0
+    top = -rate * potential[0]
     for i in range(len(potential)):
         mean -= weights[i] * rate * potential[i]
         top = max(top, -rate * potential[i])
     if top > mean + NEAR:
         for i in range(len(potential)):
-            out[i] = weights[i] * exp2(-rate * potential[i] - top)
+            exponent = -rate * potential[i] - top
+            out[i] = weights[i] * exp2(exponent)
         return top, log2(total_of(out))
     # For a small rate, this keeps the digits of the small logarithm
     for i in range(len(potential)):
-        out[i] = weights[i] * exp2m1(-rate * potential[i] - mean)
+        exponent = -rate * potential[i] - mean
+        out[i] = weights[i] * exp2m1(exponent)
     excess = total_of(out)
     add(weights, out)
     return mean, log2_of_1_plus(excess)
@@ -71,7 +74,8 @@ def settle(a, b, rates, u, v, shares, aims):
     damping = 1.0 / (1.0 + kx)
     x_top, x_log = _aims(a, kx * damping, u, shares)
     y_top, y_log = _aims(b, ky, v, aims)
-    shift = ((y_top - x_top) + (y_log - x_log)) / (ky + kx * damping)
+    excess = (y_top - x_top) + (y_log - x_log)
+    shift = excess / (ky + kx * damping)
     for i in range(len(u)):
         u[i] = damping * (u[i] - shift)
     for j in range(len(v)):
@@ -88,9 +92,11 @@ def _column_sums(K, rates, shares, u, shift, top, sums):
     """
     wide_vectors()
     fill(0.0, sums)
+    factor = 1.0 + rates[0]
     for i in range(K.shape[0]):
         row = K[i]
-        share = shares[i] * exp2((1.0 + rates[0]) * u[i] + shift + top[i])
+        exponent = factor * u[i] + shift + top[i]
+        share = shares[i] * exp2(exponent)
         for j in range(len(sums)):
             sums[j] += share * row[j]
 
@@ -111,28 +117,36 @@ def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
     """
     wide_vectors()
     (kx, ky) = rates
+    aims = room.aims
     write_factors(b, is_self, v, room)
     if is_self:
         row_sums_of_half(K, room.factors, u, room.top)
         mass = 0.0
         for j in range(len(v)):
-            mass += b[j] * exp2(v[j] - u[j])
+            density = exp2(v[j] - u[j])
+            mass += b[j] * density
         for j in range(len(v)):
-            logs[j] = v[j] - u[j] + ky * v[j]
-            room.aims[j] = b[j] * exp2(-ky * v[j])
+            log = v[j] - u[j]
+            logs[j] = log + ky * v[j]
+            share = exp2(-ky * v[j])
+            aims[j] = b[j] * share
             u[j] /= 1.0 + kx
         return 2.0 * _earned(b, v, ky) - LOG2E * (mass - 1.0), mass, True
+    sums = room.sums
+    reference = room.reference
     row_sums(K, room.factors, u, room.top)
     serves = True
-    mass, shift = settle(a, b, rates, u, v, room.shares, room.aims)
-    _column_sums(K, rates, room.shares, u, shift, room.top, room.sums)
+    mass, shift = settle(a, b, rates, u, v, room.shares, aims)
+    _column_sums(K, rates, room.shares, u, shift, room.top, sums)
     for j in range(len(v)):
-        moved = v[j] - room.reference[j] - shift
-        logs[j] = log_ratio(room.sums[j], moved, b[j]) + ky * v[j]
-        if not room.sums[j] > LEAST_SUM:
-            logs[j] = v[j] + log_column(C, a, u, j) + ky * v[j]
+        moved = v[j] - reference[j] - shift
+        log = log_ratio(sums[j], moved, b[j])
+        if not sums[j] > LEAST_SUM:
+            log = v[j] + log_column(C, a, u, j)
             serves = False
-    dual = _earned(a, u, kx) + _earned(b, v, ky) - LOG2E * (mass - 1.0)
+        logs[j] = log + ky * v[j]
+    earnings = _earned(a, u, kx) + _earned(b, v, ky)
+    dual = earnings - LOG2E * (mass - 1.0)
     return dual, mass, serves
 
 
@@ -167,20 +181,26 @@ def look_priced(C, a, b, is_self, rates, u, v, logs, K, room):
 def anneal_priced(C, a, b, rates, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()
+    base = room.base
+    shares = room.shares
+    sums = room.sums
     for level in range(n_levels, 0, -1):
         warmth = heat(level)
-        rates_here = (warmth * rates[0], warmth * rates[1])
+        kx = warmth * rates[0]
+        ky = warmth * rates[1]
+        rates_here = (kx, ky)
         for j in range(len(v)):
             v[j] /= warmth
-            room.base[j] = v[j] + log2(b[j])
-        build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
+            base[j] = v[j] + log2(b[j])
+        build(C, 1.0 / warmth, base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
         row_sums(K, room.factors, u, room.top)
-        shift = settle(a, b, rates_here, u, v, room.shares, room.aims)[1]
-        _column_sums(K, rates_here, room.shares, u, shift, room.top, room.sums)
+        _, shift = settle(a, b, rates_here, u, v, shares, room.aims)
+        _column_sums(K, rates_here, shares, u, shift, room.top, sums)
         # K holds b_j; a column that nobody sees waits for the last temperature
         for j in range(len(v)):
-            if room.sums[j] > LEAST_SUM:
-                log = log2(room.sums[j]) - log2(b[j]) + rates_here[1] * v[j]
-                v[j] -= log / (1.0 + rates_here[1])
+            if sums[j] > LEAST_SUM:
+                ratio = log2(sums[j]) - log2(b[j])
+                log = ratio + ky * v[j]
+                v[j] -= log / (1.0 + ky)
             v[j] *= warmth

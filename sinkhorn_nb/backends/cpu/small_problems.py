@@ -94,26 +94,31 @@ class Answers(NamedTuple):
 
     def of(self, q):
         """The answer to one problem, apart from its history."""
-        u = slice(*self.u_ends[q : q + 2])
-        v = slice(*self.v_ends[q : q + 2])
-        numbers = self.values[q], self.gains[q], self.errors[q], self.counts[q].copy()
-        return Answer(self.u[u].copy(), self.v[v].copy(), self.logs[v].copy(), *numbers)
+        in_u = slice(*self.u_ends[q : q + 2])
+        in_v = slice(*self.v_ends[q : q + 2])
+        return Answer(
+            u=self.u[in_u].copy(),
+            v=self.v[in_v].copy(),
+            logs=self.logs[in_v].copy(),
+            value=self.values[q],
+            gain=self.gains[q],
+            error=self.errors[q],
+            counts=self.counts[q].copy(),
+        )
 
     def put(self, q, answer, is_free):
         """Write the answer to one problem, which is accurate; it may count as found without an
         iteration.
         """
-        u = slice(*self.u_ends[q : q + 2])
-        v = slice(*self.v_ends[q : q + 2])
-        (
-            self.u[u],
-            self.v[v],
-            self.logs[v],
-            self.values[q],
-            self.gains[q],
-            self.errors[q],
-            self.counts[q],
-        ) = answer
+        in_u = slice(*self.u_ends[q : q + 2])
+        in_v = slice(*self.v_ends[q : q + 2])
+        self.u[in_u] = answer.u
+        self.v[in_v] = answer.v
+        self.logs[in_v] = answer.logs
+        self.values[q] = answer.value
+        self.gains[q] = answer.gain
+        self.errors[q] = answer.error
+        self.counts[q] = answer.counts
         self.are_accurate[q] = True
         if is_free:
             self.counts[q] = 0
@@ -137,9 +142,10 @@ def points_of(forms, c):
     first = forms.ends[c]
     last = forms.ends[c + 1]
     d = forms.dimensions[c]
-    return forms.x[forms.blocks[c] : forms.blocks[c + 1]].reshape((last - first, d)), forms.a[
-        first:last
-    ]
+    x_first = forms.blocks[c]
+    x_last = forms.blocks[c + 1]
+    points = forms.x[x_first:x_last].reshape((last - first, d))
+    return points, forms.a[first:last]
 
 
 @leaf
@@ -162,8 +168,12 @@ def aim_of(problems, own, q):
     e = problems.targets[q]
     on_source = problems.shares[q, 0]
     on_target = problems.shares[q, 1]
-    base = on_source * own.values[c] + on_target * own.values[e] - problems.constants[q]
-    return Aim(base, on_source * own.gains[c] + on_target * own.gains[e], problems.are_fine[q])
+    source_value = on_source * own.values[c]
+    target_value = on_target * own.values[e]
+    source_gain = on_source * own.gains[c]
+    target_gain = on_target * own.gains[e]
+    base = source_value + target_value - problems.constants[q]
+    return Aim(base, source_gain + target_gain, problems.are_fine[q])
 
 
 @plain_kernel
@@ -269,5 +279,6 @@ def panels(pairs):
     """Ranges of problems with so many pairs each, every range with work enough for a thread."""
     if sum(pairs.tolist()) <= PAIRS_A_PANEL:
         return [(0, len(pairs))]
-    cuts = np.flatnonzero(np.diff(np.cumsum(pairs) // PAIRS_A_PANEL)) + 1
+    numbers = np.cumsum(pairs) // PAIRS_A_PANEL
+    cuts = np.flatnonzero(np.diff(numbers)) + 1
     return list(pairwise([0, *cuts.tolist(), len(pairs)]))

@@ -32,7 +32,9 @@ def _add_slopes(profile, shares, xk, yk):
     total = 0.0
     if profile.code == CITY_BLOCK:
         for j in range(len(yk)):
-            total += shares[j] if xk > yk[j] else -shares[j] if xk < yk[j] else 0.0
+            share = shares[j]
+            place = yk[j]
+            total += share if xk > place else -share if xk < place else 0.0
         return total
     for j in range(len(yk)):
         total += shares[j] * (xk - yk[j])
@@ -45,7 +47,9 @@ def _add_slopes_to(profile, shares, xk, yk, out):
     wide_vectors()
     if profile.code == CITY_BLOCK:
         for j in range(len(yk)):
-            out[j] += shares[j] if yk[j] > xk else -shares[j] if yk[j] < xk else 0.0
+            share = shares[j]
+            place = yk[j]
+            out[j] += share if place > xk else -share if place < xk else 0.0
         return
     for j in range(len(yk)):
         out[j] += shares[j] * (yk[j] - xk)
@@ -119,9 +123,11 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
         total = _weigh_row(b, densities, shares)
         if not is_plain:
             _multiply(factors, shares)
-        factor = profile.to_slopes * exp2(-kx / (1.0 + kx) * of_v[i]) / total
+        log_ratio = -kx / (1.0 + kx) * of_v[i]
+        factor = profile.to_slopes * exp2(log_ratio) / total
         for k in range(d):
-            on_x[i, k] = factor * _add_slopes(profile, shares, x[i, k], y[k])
+            slope_sum = _add_slopes(profile, shares, x[i, k], y[k])
+            on_x[i, k] = factor * slope_sum
         if not is_self:
             if kx + ky > 0.0:  # otherwise, all densities of a column change by one factor
                 _densities(u[i], of_u, costs, densities)
@@ -132,7 +138,8 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
                 _add_slopes_to(profile, shares, x[i, k], y[k], on_columns[k])
     if not is_self:
         for j in range(m):
-            factor = profile.to_slopes * exp2(-ky / (1.0 + ky) * of_u[j]) / sums[j]
+            log_ratio = -ky / (1.0 + ky) * of_u[j]
+            factor = profile.to_slopes * exp2(log_ratio) / sums[j]
             for k in range(d):
                 on_y[j, k] = factor * on_columns[k, j]
 
@@ -153,17 +160,22 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         e = problems.targets[q]
         (points, a) = points_of(forms, c)
         (others, b) = points_of(forms, e)
+        u_first = answers.u_ends[q]
+        u_last = answers.u_ends[q + 1]
         v_first = answers.v_ends[q]
         v_last = answers.v_ends[q + 1]
-        u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
+        u = answers.u[u_first:u_last]
         v = answers.v[v_first:v_last]
-        rates = (problems.rates[q, 0], problems.rates[q, 1])
+        kx = problems.rates[q, 0]
+        ky = problems.rates[q, 1]
+        rates = (kx, ky)
         of_v = np.empty(len(u))
         of_u = np.empty(len(v))
         for i in range(len(u)):
-            of_v[i] = (1.0 + rates[0]) * u[i]
+            of_v[i] = (1.0 + kx) * u[i]
         for j in range(len(v)):
-            of_u[j] = (1.0 + rates[1]) * v[j] - answers.logs[v_first + j]
+            log = answers.logs[v_first + j]
+            of_u[j] = (1.0 + ky) * v[j] - log
         known = Potentials(u, v, of_v, of_u)
         on_x = of_x[x_ends[q] : x_ends[q + 1]].reshape(points.shape)
         on_y = of_y[y_ends[q] : y_ends[q + 1]].reshape(others.shape)
@@ -193,7 +205,8 @@ def all_slopes(*groups):
     problems, whether each is wanted, and answers; all clouds have the same dimension.
     """
     prepared = [_prepared(*group) for group in groups]
-    if sum(sum(pairs.tolist()) for _, pairs, _ in prepared) <= PAIRS_A_PANEL:
+    n_pairs = sum(sum(pairs.tolist()) for _, pairs, _ in prepared)
+    if n_pairs <= PAIRS_A_PANEL:
         for write, pairs, _ in prepared:
             write(0, len(pairs))
     else:
