@@ -47,7 +47,8 @@ class CpuCloud:
         self.cost = cost
 
         is_high = d > REGISTER_DIM or isinstance(cost, Function)
-        rows = np.zeros((self.size, _width(d, cost)), self.dtype)
+        width = _width(d, cost)
+        rows = np.zeros((self.size, width), self.dtype)
         rows[self._slots, :d] = offsets
         if isinstance(cost, Function):  # may not be defined at zero
             owners = np.zeros(self.size, np.int64)
@@ -65,7 +66,9 @@ class CpuCloud:
         finite = np.clip(exponents, INERT, -INERT)
         exponents = self.pad(finite, INERT, np.float64)
         references = np.maximum.reduceat(exponents, self.bounds[:-1])
-        weights = np.zeros(self.size, self.dtype) if weights is None else self.pad(weights)
+        if weights is None:
+            weights = np.zeros(self.n)
+        weights = self.pad(weights)
         return Side(
             self.points, self.centres, self.bounds, exponents, references, weights, self.cost
         )
@@ -262,7 +265,8 @@ class CpuBackend:
                 cpu_kernels.panel_log_sum_exp(x_part, y_side, runs, *ends, maxima, sums)
 
         self._run(x, task, panels(costs))
-        return x.cut(maxima) + np.log2(x.cut(sums))
+        log_sums = np.log2(x.cut(sums))
+        return x.cut(maxima) + log_sums
 
     def transport(self, x, F, y, G, V, factors, derivative=None):
         return self._products(x, F, y, G, V, factors, derivative, 0)

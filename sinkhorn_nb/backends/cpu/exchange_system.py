@@ -92,7 +92,8 @@ def _list_edges(
         for k in range(starts[i], starts[i + 1]):
             j = columns[k]
             weight = es[i] * values[k] * et[j]
-            if weight > thin * min(Dr[i], Dc[j]):
+            lighter = min(Dr[i], Dc[j])
+            if weight > thin * lighter:
                 left[count] = i
                 right[count] = n + j
                 weights[count] = weight

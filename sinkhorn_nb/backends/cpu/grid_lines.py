@@ -58,8 +58,9 @@ def tilted_lines(L, first, last, c, offset, table, out):
 @kernel
 def _group_maxima(line, highest):
     for q in range(len(highest)):
-        top = line[q * GROUP]
-        for j in range(q * GROUP, (q + 1) * GROUP):
+        first = q * GROUP
+        top = line[first]
+        for j in range(first, first + GROUP):
             top = max(top, line[j])
         highest[q] = top
 
@@ -120,7 +121,8 @@ def _near_best(line, highest, center, c):
             at = q
     top = -1e300
     star = 0
-    for j in range(at * GROUP, (at + 1) * GROUP):
+    first = at * GROUP
+    for j in range(first, first + GROUP):
         x = center - j
         rho = line[j] - 0.5 * c * x * x
         if rho > top:

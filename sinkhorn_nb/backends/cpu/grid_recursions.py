@@ -33,7 +33,8 @@ def recursive_lines(L, first, last, c, offset, side, out):
         below[:] = NOTHING
         for j in range(n):
             for r in range(size):
-                below[j, r] = max(L[start + r, j], NOTHING)
+                log = max(L[start + r, j], NOTHING)
+                below[j, r] = log
         above[:] = below
         for j in range(1, n):
             _accumulate(below[j], below[j - 1], c)
@@ -47,7 +48,8 @@ def recursive_lines(L, first, last, c, offset, side, out):
 @kernel
 def _accumulate(sums, before, c):
     for r in range(LINES):
-        sums[r] = _log_of_sum(sums[r], before[r] - c)
+        from_before = before[r] - c
+        sums[r] = _log_of_sum(sums[r], from_before)
 
 
 @kernel

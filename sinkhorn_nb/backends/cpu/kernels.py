@@ -91,11 +91,12 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
     by tile.
     """
     wide_vectors()
+    dtype = y.weights.dtype
     scratch, zeros, B, half = _scratch(y.weights)
     A = np.empty(ROWS)
     for k in range(len(zeros)):
         zeros[k] = 0
-    exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
+    exponents = np.empty(ROWS * COLUMNS, dtype=dtype)
     for r in range(first, last):
         own = runs.tiles[r]
         for t in range(len(y.bounds) - 1):
@@ -154,8 +155,9 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
     If `out` has one more column than V, the first is the sum of p_ij alone.
     """
     wide_vectors()
+    dtype = y.weights.dtype
     scratch, A, B, _ = _scratch(y.weights)
-    exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
+    exponents = np.empty(ROWS * COLUMNS, dtype=dtype)
     n_sums = out.shape[1] - V.shape[1]
     for r in range(first, last):
         own = runs.tiles[r]

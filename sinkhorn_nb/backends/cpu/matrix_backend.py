@@ -45,15 +45,19 @@ class MatrixSide(NamedTuple):
     def copied_lines_to(self, other):
         """The lines of a few rows of this side, where those in memory belong to the other side."""
         own = self.costs_to(other)[self.indices]
-        return Lines(np.ascontiguousarray(own), np.arange(len(own)), self.per_cost)
+        copies = np.ascontiguousarray(own)
+        rows = np.arange(len(copies))
+        return Lines(copies, rows, self.per_cost)
 
     def exponents(self, F):
         """F in the precision of the pairs, without infinite numbers."""
-        return np.clip(F, INERT, -INERT).astype(self.dtype)
+        finite = np.clip(F, INERT, -INERT)
+        return finite.astype(self.dtype)
 
     def spread(self, values, size, filling=0.0):
         """Values in the order of a line of the matrix, of this size."""
-        out = np.full((size, *values.shape[1:]), filling, self.dtype)
+        shape = size, *values.shape[1:]
+        out = np.full(shape, filling, self.dtype)
         out[self.indices] = values
         return out
 

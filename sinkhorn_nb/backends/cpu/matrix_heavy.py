@@ -99,7 +99,8 @@ def _split(costs, per_cost, Fr, ar, G, b, theta, partial, excess):
     above = zero
     for j in range(len(costs)):
         cost = scaled(costs[j], per_cost)
-        p = exp2((Fr + G[j]) - cost)
+        exponent = (Fr + G[j]) - cost
+        p = exp2(exponent)
         larger = max(ar, b[j])
         more = max(p * larger - theta, zero)
         light = zero if more > zero else p

@@ -90,7 +90,8 @@ def panel_self_sums(lines, first, last, F, a, sums):
         Fi = F[i]
         ai = a[i]
         cost = scaled(own[i], per_cost)
-        row_sum = float(ai * exp2((Fi + Fi) - cost))
+        p = exp2((Fi + Fi) - cost)
+        row_sum = float(ai * p)
         for j0 in range(i + 1, len(F), COLUMNS):
             j1 = min(j0 + COLUMNS, len(F))
             row_sum += add_line(
@@ -108,7 +109,8 @@ def add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
     total = per_cost - per_cost
     for j in range(len(costs)):
         cost = scaled(costs[j], per_cost)
-        p = exp2((Fr + G[j]) - cost)
+        exponent = (Fr + G[j]) - cost
+        p = exp2(exponent)
         total += b[j] * p
         if column_sums is not None:
             column_sums[j] += ar * p
@@ -244,6 +246,7 @@ def _fill_line(costs, per_cost, Fr, G, derivative, out):
     wide_vectors()
     for j in range(len(costs)):
         cost = scaled(costs[j], per_cost)
-        p = exp2((Fr + G[j]) - cost)
+        exponent = (Fr + G[j]) - cost
+        p = exp2(exponent)
         p = p if cost < FORBIDDEN else p - p
         out[j] = p if derivative is None else p * cost

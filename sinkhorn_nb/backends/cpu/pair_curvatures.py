@@ -104,7 +104,8 @@ def _meet(own, other, i, j0, j1, scratch):
         for j in range(j1 - j0):
             difference = x - y[j]
             squares[j] += difference * difference
-            approaches[j] += difference * (dx - dy[j])
+            move = dx - dy[j]
+            approaches[j] += difference * move
 
 
 @kernel

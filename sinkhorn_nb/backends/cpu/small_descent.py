@@ -63,7 +63,8 @@ def _has_moved_far(v, reference):
     """Whether the kernel that is stored at a reference no longer serves at v."""
     moved = 0.0
     for j in range(len(v)):
-        moved = max(moved, abs(v[j] - reference[j]))
+        own_move = abs(v[j] - reference[j])
+        moved = max(moved, own_move)
     return moved > DRIFT
 
 

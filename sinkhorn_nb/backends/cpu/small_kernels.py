@@ -57,7 +57,8 @@ def build(C, coolness, base, row, half, top, K):
         costs = C[i]
         out = K[i]
         for j in range(len(base)):
-            row[j] = base[j] - coolness * costs[j]
+            cost = coolness * costs[j]
+            row[j] = base[j] - cost
         largest = _largest(row, half)
         top[i] = largest
         for j in range(len(base)):
@@ -69,7 +70,8 @@ def _to_potentials(u, top):
     """Turn sums in u, whose terms were divided by 2^top, into minus their log2."""
     wide_vectors()
     for i in range(len(u)):
-        u[i] = -top[i] - log2(u[i])
+        log = log2(u[i])
+        u[i] = -top[i] - log
 
 
 @leaf
@@ -138,11 +140,13 @@ def log_column(C, a, u, j):
     """log2 sum_i a_i 2^(u_i - C_ij), for any potentials."""
     largest = u[0] - C[0, j]
     for i in range(1, len(u)):
-        largest = max(largest, u[i] - C[i, j])
+        exponent = u[i] - C[i, j]
+        largest = max(largest, exponent)
     total = 0.0
     for i in range(len(u)):
         exponent = u[i] - C[i, j]
-        total += a[i] * exp2(exponent - largest)
+        term = exp2(exponent - largest)
+        total += a[i] * term
     return largest + log2(total)
 
 
@@ -155,16 +159,16 @@ def anneal(C, a, b, n_levels, u, v, K, room):
     for level in range(n_levels, 0, -1):
         warmth = heat(level)
         for j in range(len(v)):
-            scaled = v[j] / warmth
-            base[j] = scaled + log2(b[j])
+            log = log2(b[j])
+            base[j] = v[j] / warmth + log
         build(C, 1.0 / warmth, base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
         _sweep(K, a, room.factors, u, room.top, sums)
         # K holds b_j; a column that nobody sees waits for the last temperature
         for j in range(len(v)):
             if sums[j] > LEAST_SUM:
-                log = log2(sums[j]) - log2(b[j])
-                v[j] -= warmth * log
+                excess = log2(sums[j]) - log2(b[j])
+                v[j] -= warmth * excess
 
 
 @leaf
@@ -206,7 +210,8 @@ def build_at(C, b, is_self, v, K, room):
         return
     base = room.base
     for j in range(len(v)):
-        base[j] = v[j] + log2(b[j])
+        log = log2(b[j])
+        base[j] = v[j] + log
     build(C, 1.0, base, room.row, room.half, room.top, K)
 
 
@@ -217,7 +222,8 @@ def write_factors(b, is_self, v, room):
     factors = room.factors
     reference = room.reference
     for j in range(len(v)):
-        factors[j] = exp2(v[j] - reference[j])
+        moved = v[j] - reference[j]
+        factors[j] = exp2(moved)
     if is_self:
         for j in range(len(v)):
             factors[j] *= b[j]

@@ -46,13 +46,13 @@ def _aims(weights, rate, potential, out):
         top = max(top, -rate * potential[i])
     if top > mean + NEAR:
         for i in range(len(potential)):
-            exponent = -rate * potential[i] - top
-            out[i] = weights[i] * exp2(exponent)
+            share = exp2(-rate * potential[i] - top)
+            out[i] = weights[i] * share
         return top, log2(total_of(out))
     # For a small rate, this keeps the digits of the small logarithm
     for i in range(len(potential)):
-        exponent = -rate * potential[i] - mean
-        out[i] = weights[i] * exp2m1(exponent)
+        change = exp2m1(-rate * potential[i] - mean)
+        out[i] = weights[i] * change
     excess = total_of(out)
     add(weights, out)
     return mean, log2_of_1_plus(excess)
@@ -106,7 +106,8 @@ def _earned(weights, potential, rate):
     wide_vectors()
     total = 0.0
     for i in range(len(weights)):
-        total += weights[i] * earned(potential[i], rate)
+        per_mass = earned(potential[i], rate)
+        total += weights[i] * per_mass
     return total
 
 
@@ -191,7 +192,8 @@ def anneal_priced(C, a, b, rates, n_levels, u, v, K, room):
         rates_here = (kx, ky)
         for j in range(len(v)):
             v[j] /= warmth
-            base[j] = v[j] + log2(b[j])
+            log = log2(b[j])
+        base[j] = v[j] + log
         build(C, 1.0 / warmth, base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
         row_sums(K, room.factors, u, room.top)

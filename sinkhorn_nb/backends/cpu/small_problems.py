@@ -141,10 +141,11 @@ def points_of(forms, c):
     """The (n, d) points of a cloud, and their probabilities."""
     first = forms.ends[c]
     last = forms.ends[c + 1]
+    n = last - first
     d = forms.dimensions[c]
     x_first = forms.blocks[c]
     x_last = forms.blocks[c + 1]
-    points = forms.x[x_first:x_last].reshape((last - first, d))
+    points = forms.x[x_first:x_last].reshape((n, d))
     return points, forms.a[first:last]
 
 

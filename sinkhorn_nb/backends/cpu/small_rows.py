@@ -99,7 +99,8 @@ def _write_rows(forms, rows, d, c, slopes, own_slopes, factors, on_points):
     """The derivatives in the rows of one cloud, from slices at its first point."""
     (mass, own_mass, whole) = factors
     start = rows.ends[c]
-    for r in range(rows.ends[c + 1] - start):
+    n_rows = rows.ends[c + 1] - start
+    for r in range(n_rows):
         point = max(forms.owners[start + r], 0)
         share = rows.weights[start + r] / whole
         for k in range(d):
@@ -170,8 +171,9 @@ def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
             on_own = slopes.own[k * d :]
             own_shift = factors.own_shift[c]
             first_row = rows.ends[c]
+            n_rows = rows.ends[c + 1] - first_row
             _write_rows(forms, rows, d, c, on_pair, on_own, scales, on_points[start * d :])
-            for r in range(rows.ends[c + 1] - first_row):
+            for r in range(n_rows):
                 point = max(forms.owners[first_row + r], 0)
                 if is_first:
                     potential = cross.u[i + point] - middle

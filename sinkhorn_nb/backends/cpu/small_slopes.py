@@ -37,7 +37,8 @@ def _add_slopes(profile, shares, xk, yk):
             total += share if xk > place else -share if xk < place else 0.0
         return total
     for j in range(len(yk)):
-        total += shares[j] * (xk - yk[j])
+        difference = xk - yk[j]
+        total += shares[j] * difference
     return total
 
 
@@ -52,7 +53,8 @@ def _add_slopes_to(profile, shares, xk, yk, out):
             out[j] += share if place > xk else -share if place < xk else 0.0
         return
     for j in range(len(yk)):
-        out[j] += shares[j] * (yk[j] - xk)
+        difference = yk[j] - xk
+        out[j] += shares[j] * difference
 
 
 @leaf

@@ -92,8 +92,11 @@ def panel_product(starts, columns, values, x, first, last, out):
     """out_i = sum_j P_ij x_j for the rows from first to last."""
     for i in range(first, last):
         total = 0.0
-        for k in range(starts[i], starts[i + 1]):
-            total += values[k] * x[columns[k]]
+        start = starts[i]
+        stop = starts[i + 1]
+        for k in range(start, stop):
+            xj = x[columns[k]]
+            total += values[k] * xj
         out[i] = total
 
 
@@ -102,8 +105,11 @@ def panel_left_product(starts, columns, values, y, first, last, out):
     """out_j += sum_i P_ij y_i over the rows from first to last."""
     for i in range(first, last):
         yi = y[i]
-        for k in range(starts[i], starts[i + 1]):
-            out[columns[k]] += values[k] * yi
+        start = starts[i]
+        stop = starts[i + 1]
+        for k in range(start, stop):
+            j = columns[k]
+            out[j] += values[k] * yi
 
 
 @kernel
@@ -111,9 +117,12 @@ def panel_left_product_of_squares(starts, columns, values, y, first, last, out):
     """out_j += sum_i P_ij^2 y_i over the rows from first to last."""
     for i in range(first, last):
         yi = y[i]
-        for k in range(starts[i], starts[i + 1]):
+        start = starts[i]
+        stop = starts[i + 1]
+        for k in range(start, stop):
+            j = columns[k]
             value = values[k]
-            out[columns[k]] += value * value * yi
+            out[j] += value * value * yi
 
 
 @kernel
@@ -123,8 +132,12 @@ def panel_product_twice(starts, columns, values, x, weights, first, last, out):
         out[j] = 0.0
     for i in range(first, last):
         total = 0.0
-        for k in range(starts[i], starts[i + 1]):
-            total += values[k] * x[columns[k]]
+        start = starts[i]
+        stop = starts[i + 1]
+        for k in range(start, stop):
+            xj = x[columns[k]]
+            total += values[k] * xj
         total *= weights[i]
-        for k in range(starts[i], starts[i + 1]):
-            out[columns[k]] += values[k] * total
+        for k in range(start, stop):
+            j = columns[k]
+            out[j] += values[k] * total

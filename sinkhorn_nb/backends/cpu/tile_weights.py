@@ -36,7 +36,9 @@ def _overload_times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
         n_rows = i1 - i0
         n_columns = j1 - j0
         inner = scratch[: n_rows * n_columns].reshape(n_rows, n_columns)
-        np.dot(A[i0:i1], B[j0:j1].T, inner)
+        left = A[i0:i1]
+        right = B[j0:j1]
+        np.dot(left, right.T, inner)
         for i in range(pairs.shape[0]):
             for j in range(pairs.shape[1]):
                 pairs[i, j] *= inner[i, j]

@@ -87,14 +87,18 @@ def _overload_tile(cost, x, y, i0, i1, j0, j1, scratch):
         n_rows = i1 - i0
         n_columns = j1 - j0
         out = scratch[: n_rows * n_columns].reshape(n_rows, n_columns)
-        np.dot(x[i0:i1], y[j0:j1].T, out)
+        x_rows = x[i0:i1]
+        y_rows = y[j0:j1]
+        np.dot(x_rows, y_rows.T, out)
         return out, None
 
     def differences(cost, x, y, i0, i1, j0, j1, scratch):
         n_rows = i1 - i0
         n_columns = j1 - j0
         out = scratch[: n_rows * n_columns].reshape(n_rows, n_columns)
-        sum_terms(cost, x[i0:i1], y[j0:j1], out)
+        x_rows = x[i0:i1]
+        y_rows = y[j0:j1]
+        sum_terms(cost, x_rows, y_rows, out)
         return out, None
 
     if getattr(cost, "instance_class", None) is Given:
@@ -124,7 +128,8 @@ def _overload_sum_terms(cost, x, y, out):
                 xi = (x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3])
                 for j in range(len(row)):
                     before = row[j] if k > 0 else row.dtype.type(0)
-                    row[j] = add_terms(cost, before, xi, point(columns, j))
+                    yj = point(columns, j)
+                    row[j] = add_terms(cost, before, xi, yj)
 
     return sums
 
