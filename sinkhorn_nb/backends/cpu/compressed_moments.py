@@ -119,6 +119,7 @@ def _binned(points, weights, grid, owner, start, stop):
     n_moments = 2 + d + d * (d + 1) // 2
     keys = np.empty(0, np.int64)
     moments = np.empty((0, n_moments), np.int64)
+
     i = start
     used = 0
     room = FIRST_ROOM
@@ -230,10 +231,11 @@ def add_points(
 @exact_kernel
 def place(points, origin, side, bits, z, numbers):
     """The keys of the cells of some points, and the points' places z in them."""
+    n = len(points)
     numbers[:] = 0
     for k in range(points.shape[1]):
         corner = origin[k]
-        for i in range(len(points)):
+        for i in range(n):
             t = (points[i, k] - corner) / side
             c = np.floor(t)
             z[k, i] = t - c - 0.5
@@ -244,10 +246,11 @@ def place(points, origin, side, bits, z, numbers):
 @exact_kernel
 def place_in_parts(points, origin, side, parents, cuts, bits, z, numbers):
     """The keys of the parts of cells for some points, and the points' places z in them."""
-    numbers[: len(points)] = parents
+    n = len(points)
+    numbers[:n] = parents
     for k in range(points.shape[1]):
         corner = origin[k]
-        for i in range(len(points)):
+        for i in range(n):
             most = cuts[parents[i], k]
             t = (points[i, k] - corner) / side
             t = (t - np.floor(t)) * most

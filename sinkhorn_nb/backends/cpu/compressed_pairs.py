@@ -57,6 +57,7 @@ def near_tiles(x_tiles, y_tiles, least):
     n_y = len(cy)
     pointers = np.zeros(n_x + 1, np.int64)
     seen = np.empty(n_x * n_y, np.int32)
+
     n = 0
     for k in range(n_x):
         for t in range(n_y):
@@ -90,6 +91,7 @@ def panel_monomials(x, y, runs, first, last, pointers, seen, centres, grown, axi
     n_terms = len(grown)
     exponents = np.empty(ROWS * COLUMNS, dtype=dtype)
     room = np.empty(n_terms * COLUMNS, dtype=dtype)
+
     while first < last:
         stop = _same_tile(runs, first, last)
         own = runs.tiles[first]

@@ -40,8 +40,10 @@ def taylor_points(points, owner, centres, quadratic, f0, T0, K2, K3, f, T, last,
         s = owner[i]
         value = f0[s]
         size = 0.0
+
         for k in range(d):
             z[k] = points[i, k] - centres[s, k]
+
         for k in range(d):
             two = 0.0
             three = 0.0

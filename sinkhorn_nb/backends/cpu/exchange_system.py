@@ -101,6 +101,7 @@ def _list_edges(
             else:
                 ground_rows[i] += weight
                 ground_columns[j] += weight
+
     for i in range(n + m):
         left[count] = i
         right[count] = n + m
@@ -134,14 +135,15 @@ def conjugate_gradients(pairs, weights, scales, diagonal, preconditioner, x, res
     """Conjugate gradients for diagonal - scales P' weights P scales; returns the number of
     iterations.
     """
+    m = len(x)
     starts, columns, values = pairs
     n = len(weights)
-    work = vectors(n, len(x))
-    parts = np.empty((1, len(x)))
+    work = vectors(n, m)
+    parts = np.empty((1, m))
     before = 0.0
     for count in range(most):
         size = 0.0
-        for j in range(len(x)):
+        for j in range(m):
             size += abs(residual[j])
         if size <= goal:
             return count
@@ -178,10 +180,11 @@ def find_direction(preconditioner, residual, scales, before, work):
     which was `before` in the last iteration, or 0 if there was none.
     """
     z, direction, scaled, vertices = work
+    m = len(z)
     precondition(preconditioner, residual, vertices, z)
     product = np.dot(residual, z)
     share = product / before if before > 0 else 0.0
-    for j in range(len(z)):
+    for j in range(m):
         direction[j] = z[j] + share * direction[j]
         scaled[j] = scales[j] * direction[j]
     return product
@@ -192,21 +195,24 @@ def advance(parts, scales, diagonal, product, work, x, residual):
     """Improve x along the direction, whose products with P' weights P are the sum of the parts;
     returns whether this was possible.
     """
+    m = len(x)
     direction = work.direction
     image = work.z
-    for j in range(len(x)):
+    for j in range(m):
         image[j] = 0.0
     for p in range(len(parts)):
-        for j in range(len(x)):
+        for j in range(m):
             image[j] += parts[p, j]
-    for j in range(len(x)):
+    for j in range(m):
         own = diagonal[j] * direction[j]
         image[j] = own - scales[j] * image[j]
+
     curvature = np.dot(direction, image)
     if curvature <= 0:  # by rounding
         return False
+
     step = product / curvature
-    for j in range(len(x)):
+    for j in range(m):
         x[j] += step * direction[j]
         residual[j] -= step * image[j]
     return True

@@ -41,6 +41,7 @@ def tilted_lines(L, first, last, c, offset, table, out):
     highest = np.empty(len(line) // GROUP)
     powers = np.zeros(len(line))
     sums = np.empty((LINES, padded(n_out)))
+
     for start in range(first, last, LINES):
         stop = min(start + LINES, last)
         for row in range(start, stop):

@@ -35,11 +35,12 @@ def logarithms(sums, tops, first, out):
     whether none of them underflowed.
     """
     wide_vectors()
+    n_lines = len(tops)
     is_exact = True
     for i in range(len(sums)):
         column = sums[i]
-        row = out[i, first : first + len(tops)]
-        for r in range(len(tops)):
+        row = out[i, first : first + n_lines]
+        for r in range(n_lines):
             total = column[r]
             is_empty = tops[r] <= EMPTY
             if total < SMALLEST and not is_empty:

@@ -71,6 +71,7 @@ def panel_heavy(x, y, starts, runs, first, last, theta, most, row_sums, column_s
     columns = np.empty(FIRST_ROOM, np.int32)
     n_pieces = 0
     count = 0
+
     while first < last and count <= most:
         stop = _same_tile(runs, first, last)
         own = runs.tiles[first]
@@ -85,6 +86,7 @@ def panel_heavy(x, y, starts, runs, first, last, theta, most, row_sums, column_s
             for r in range(first, stop):
                 i0, i1 = _rows(x, runs, r, d, reference, A)
                 x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
+
                 for j in range(size):
                     partial[j] = 0
                 for i in range(i1 - i0):

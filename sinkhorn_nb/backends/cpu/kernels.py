@@ -57,6 +57,7 @@ def panel_sums(x, y, is_half, runs, first, last, row_sums, column_sums):
     """
     wide_vectors()
     scratch, A, B, partial = _scratch(y.weights)
+
     while first < last:
         stop = _same_tile(runs, first, last)
         own = runs.tiles[first]
@@ -97,6 +98,7 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
     for k in range(len(zeros)):
         zeros[k] = 0
     exponents = np.empty(ROWS * COLUMNS, dtype=dtype)
+
     for r in range(first, last):
         own = runs.tiles[r]
         for t in range(len(y.bounds) - 1):
@@ -159,6 +161,7 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
     scratch, A, B, _ = _scratch(y.weights)
     exponents = np.empty(ROWS * COLUMNS, dtype=dtype)
     n_sums = out.shape[1] - V.shape[1]
+
     for r in range(first, last):
         own = runs.tiles[r]
         for t in range(len(y.bounds) - 1):
@@ -172,11 +175,13 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
             pairs = flat.reshape(n_rows, n_columns)
             x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
             fill(x.cost, x_tile, A, y_tile, B, pairs)
+
             for j in range(len(flat)):
                 flat[j] = exp2(flat[j])
             if n_sums:
                 for i in range(n_rows):
                     out[i0 + i, 0] += row_sum(pairs[i])
+
             times_cost(x.cost, derivative, pairs, x_tile, y_tile)
             times_inner(pairs, left, i0, i1, right, j0, j1, scratch)
             product = np.dot(pairs, V[j0:j1])

@@ -65,6 +65,7 @@ def factorize(n, left, right, weights):
     pivots = np.zeros(n)
     found = np.empty(n_halves + 1, np.int64)
     places = np.full(n, -1, np.int64)
+
     least = 0
     filled = 0
     for step in range(n - 1):
@@ -73,6 +74,7 @@ def factorize(n, left, right, weights):
         _remove(queue, i)
         queue.degrees[i] = -1
         order[step] = i
+
         count = _neighbors(graph, queue, i, found, places)
         if filled + count > len(others):
             others = _longer(others, filled, count)
@@ -217,6 +219,7 @@ def _eliminate(graph, queue, i, found, state, others, fractions):
         weights[k] = graph.weights[found[k]]
     ranks = np.argsort(weights)
     running = np.cumsum(weights[ranks])
+
     scale = 1.0
     rest = running[-1]
     for k in range(count - 1):
@@ -235,6 +238,7 @@ def _eliminate(graph, queue, i, found, state, others, fractions):
         fractions[k] = fraction
         scale *= 1 - fraction
         rest *= (1 - fraction) ** 2
+
     last = found[ranks[count - 1]]
     others[count - 1] = graph.others[last]
     fractions[count - 1] = 1.0
@@ -290,10 +294,12 @@ def solve_factored(factors, y):
                 value *= 1 - fractions[k]
             y[others[last]] += value
             y[order[step]] = value
+
     for i in range(ground):
         if pivots[i] > 0:
             y[i] /= pivots[i]
     y[ground] = 0.0
+
     for step in range(ground - 1, -1, -1):
         first = starts[step]
         last = starts[step + 1] - 1

@@ -55,6 +55,7 @@ def panel_heavy_lines(lines, first, last, sides, limits, row_sums, column_sums):
     """
     wide_vectors()
     F, a, G, b = sides
+    m = len(G)
     theta, most = limits
     excess = np.empty(COLUMNS, dtype=G.dtype)
     rows = np.empty(last - first, np.int32)
@@ -62,14 +63,15 @@ def panel_heavy_lines(lines, first, last, sides, limits, row_sums, column_sums):
     columns = np.empty(FIRST_ROOM, np.int32)
     n_done = 0
     count = 0
+
     for r in range(first, last):
         if count > most:
             break
         own = lines.costs[lines.rows[r]]
         Fr = F[r]
         ar = a[r]
-        for j0 in range(0, len(G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(G))
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             row_sum, above = _split(
                 own[j0:j1], lines.per_cost, Fr, ar,
                 G[j0:j1], b[j0:j1], theta,

@@ -58,13 +58,14 @@ def panel_sums(lines, first, last, sides, clusters, row_sums, column_sums, parts
     """
     wide_vectors()
     F, a, G, b = sides
+    m = len(G)
     terms = None if parts is None else room_for_terms(G)
     for r in range(first, last):
         own = lines.costs[lines.rows[r]]
         Fr = F[r]
         ar = a[r]
-        for j0 in range(0, len(G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(G))
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             row_sums[r] += add_line(
                 own[j0:j1], lines.per_cost, Fr, ar,
                 G[j0:j1], b[j0:j1],
@@ -83,6 +84,7 @@ def panel_self_sums(lines, first, last, F, a, sums):
     each pair serves both.
     """
     wide_vectors()
+    n = len(F)
     per_cost = lines.per_cost
     for r in range(first, last):
         i = lines.rows[r]
@@ -92,8 +94,8 @@ def panel_self_sums(lines, first, last, F, a, sums):
         cost = scaled(own[i], per_cost)
         p = exp2((Fi + Fi) - cost)
         row_sum = float(ai * p)
-        for j0 in range(i + 1, len(F), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(F))
+        for j0 in range(i + 1, n, COLUMNS):
+            j1 = min(j0 + COLUMNS, n)
             row_sum += add_line(
                 own[j0:j1], per_cost, Fi, ai,
                 F[j0:j1], a[j0:j1],
@@ -152,15 +154,16 @@ def _overload_stretch(values, start, stop):
 def panel_log_sums(lines, first, last, G, maxima, sums):
     """maxima_r = max_j (G_j - cost), and sums_r = sum_j 2^(G_j - cost - maxima_r)."""
     wide_vectors()
-    padded_size = -(-len(G) // PAD) * PAD
+    m = len(G)
+    padded_size = -(-m // PAD) * PAD
     terms = np.empty(padded_size, dtype=G.dtype)
     half = np.empty_like(terms)
-    for j in range(len(G), len(terms)):
+    for j in range(m, len(terms)):
         terms[j] = -2 * FORBIDDEN
     for r in range(first, last):
         own = lines.costs[lines.rows[r]]
         per_cost = lines.per_cost
-        for j in range(len(G)):
+        for j in range(m):
             cost = scaled(own[j], per_cost)
             terms[j] = G[j] - cost
         maxima[r], sums[r] = log_sum(terms, half)
@@ -197,12 +200,13 @@ def panel_products(lines, bounds, F, G, derivative, V, out):
     `derivative` is None.
     """
     wide_vectors()
+    m = len(G)
     first, last = bounds
     scratch = np.empty(ROWS * COLUMNS, dtype=G.dtype)
     for r0 in range(first, last, ROWS):
         r1 = min(r0 + ROWS, last)
-        for j0 in range(0, len(G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(G))
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             tile = _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch)
             product = np.dot(tile, V[j0:j1])
             for r in range(r1 - r0):
@@ -214,10 +218,11 @@ def panel_products(lines, bounds, F, G, derivative, V, out):
 def panel_column_products(lines, bounds, F, G, derivative, V, out):
     """out_j = sum_r p_rj V_r for the columns j within bounds, at most COLUMNS."""
     wide_vectors()
+    n = len(lines.rows)
     j0, j1 = bounds
     scratch = np.empty(ROWS * COLUMNS, dtype=G.dtype)
-    for r0 in range(0, len(lines.rows), ROWS):
-        r1 = min(r0 + ROWS, len(lines.rows))
+    for r0 in range(0, n, ROWS):
+        r1 = min(r0 + ROWS, n)
         tile = _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch)
         product = np.dot(tile.T, V[r0:r1])
         for j in range(j1 - j0):

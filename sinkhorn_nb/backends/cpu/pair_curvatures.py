@@ -91,9 +91,10 @@ def panel_curvatures(own, other, kind, eps, first, last, changes, means):
 @kernel
 def _meet(own, other, i, j0, j1, scratch):
     """The squared distances of a row's pairs, and how they approach."""
+    size = j1 - j0
     squares = scratch.squares
     approaches = scratch.approaches
-    for j in range(j1 - j0):
+    for j in range(size):
         squares[j] = 0.0
         approaches[j] = 0.0
     for k in range(len(other.points)):
@@ -101,7 +102,7 @@ def _meet(own, other, i, j0, j1, scratch):
         dx = own.moves[i, k]
         y = other.points[k][j0:j1]
         dy = other.moves[k][j0:j1]
-        for j in range(j1 - j0):
+        for j in range(size):
             difference = x - y[j]
             squares[j] += difference * difference
             move = dx - dy[j]

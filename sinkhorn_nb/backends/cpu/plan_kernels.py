@@ -63,6 +63,7 @@ def panel_entries(p, first, last, out):
                     out[i][j0:j1],
                 )
         return
+
     squares = np.empty((ROWS, COLUMNS))
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
@@ -119,6 +120,7 @@ def panel_largest(p, first, last, indices, values):
     kept = np.empty((ROWS, room))
     where = np.empty((ROWS, room), np.int64)
     scratch = np.empty(room)
+
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
         counts[:] = 0
@@ -138,6 +140,7 @@ def panel_largest(p, first, last, indices, values):
                     floors[r] = cut_down(own_kept, own_where, count, k, scratch)
                     count = k
                 counts[r] = count
+
         for r in range(i1 - i0):
             cut_down(kept[r], where[r], counts[r], k, scratch)
             for c in range(k):  # assigned slices would bring error texts into the compiled code
@@ -161,12 +164,14 @@ def panel_draws(p, first, last, starts, targets, columns):
     highest = p.highest
     done = np.empty(ROWS)
     heads = np.empty(ROWS, np.int64)
+
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
         done[:] = 0
         for i in range(i0, i1):
             heads[i - i0] = starts[i]
         left = starts[i1] - starts[i0]
+
         j0 = 0
         while left > 0 and j0 < m:
             j1 = min(j0 + DRAWN, m)
@@ -190,6 +195,7 @@ def panel_draws(p, first, last, starts, targets, columns):
                         heads[r] = next_head
                     done[r] = after
             j0 = j1
+
         for i in range(i0, i1):
             head = heads[i - i0]
             stop = starts[i + 1]

@@ -46,11 +46,12 @@ def add_coordinate(profile, xk, yk, sums):
     depend.
     """
     wide_vectors()
+    m = len(sums)
     if profile.code == CITY_BLOCK:
-        for j in range(len(sums)):
+        for j in range(m):
             sums[j] += abs(xk - yk[j])
         return
-    for j in range(len(sums)):
+    for j in range(m):
         difference = xk - yk[j]
         sums[j] += difference * difference
 

@@ -48,12 +48,13 @@ def judge(b, logs):
     update in bits.
     """
     wide_vectors()
-    error, furthest, unevenness, gain = 0.0, 0.0, 0.0, 0.0
-    for j in range(len(logs)):
+    m = len(logs)
+    error = furthest = unevenness = gain = 0.0
+    for j in range(m):
         error += share_of_error(b[j], logs[j])
         gain += share_of_gain(b[j], logs[j])
         furthest = max(furthest, abs(logs[j]))
-        if is_tiny(b[j], len(logs)):
+        if is_tiny(b[j], m):
             unevenness = max(unevenness, abs(logs[j]))
     return error, furthest, unevenness, gain
 
@@ -81,15 +82,16 @@ def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
     far.
     """
     wide_vectors()
+    m = len(v)
     rate = _second(rates)
     step = (self_share(rate, not is_mixed) if is_self else 1.0) / (1.0 + rate)
-    for j in range(len(v)):
+    for j in range(m):
         room.residual[j] = -step * logs[j]
     if is_mixed and has_last:
         n_seen = remember(mixing, n_seen, b, v, room.residual, room.last, room.last_residual)
     copy(v, room.last)
     copy(room.residual, room.last_residual)
-    for j in range(len(v)):
+    for j in range(m):
         v[j] += room.residual[j]
     copy(v, room.plain)
     if is_mixed and n_seen > 0:
@@ -167,7 +169,7 @@ def solve(
     best_dual = NO_VALUE
     least_error = -NO_VALUE
     least_unevenness = -NO_VALUE
-    value, gain, last_value = 0.0, 0.0, 0.0
+    value = gain = last_value = 0.0
     next_look = first_look(C.size)
     last_error = START_ERROR
     while n_iter < len(history):

@@ -39,8 +39,9 @@ def fill(value, out):
 def _largest(values, half):
     """The largest value, by halves: LLVM leaves a plain maximum scalar."""
     wide_vectors()
-    size = (len(values) + 1) // 2
-    rest = len(values) - size
+    n = len(values)
+    size = (n + 1) // 2
+    rest = n - size
     larger(values[:size], values[rest:], half)
     while size > 1:
         k = (size + 1) // 2
@@ -53,15 +54,16 @@ def _largest(values, half):
 def build(C, coolness, base, row, half, top, K):
     """K_ij = 2^(base_j - coolness C_ij - top_i), the largest entry of each row being 1."""
     wide_vectors()
+    m = len(base)
     for i in range(C.shape[0]):
         costs = C[i]
         out = K[i]
-        for j in range(len(base)):
+        for j in range(m):
             cost = coolness * costs[j]
             row[j] = base[j] - cost
         largest = _largest(row, half)
         top[i] = largest
-        for j in range(len(base)):
+        for j in range(m):
             out[j] = exp2(row[j] - largest)
 
 
@@ -80,14 +82,15 @@ def _sweep(K, weights, factors, u, top, sums):
     steps.
     """
     wide_vectors()
+    m = len(factors)
     fill(0.0, sums)
     for i in range(K.shape[0]):
         row = K[i]
         total = 0.0
-        for j in range(len(factors)):
+        for j in range(m):
             total += row[j] * factors[j]
         share = weights[i] / total
-        for j in range(len(factors)):
+        for j in range(m):
             sums[j] += share * row[j]
         u[i] = total
     _to_potentials(u, top)
@@ -138,12 +141,13 @@ def row_sums_of_half(K, factors, u, top):
 @leaf
 def log_column(C, a, u, j):
     """log2 sum_i a_i 2^(u_i - C_ij), for any potentials."""
+    n = len(u)
     largest = u[0] - C[0, j]
-    for i in range(1, len(u)):
+    for i in range(1, n):
         exponent = u[i] - C[i, j]
         largest = max(largest, exponent)
     total = 0.0
-    for i in range(len(u)):
+    for i in range(n):
         exponent = u[i] - C[i, j]
         term = exp2(exponent - largest)
         total += a[i] * term
@@ -154,18 +158,21 @@ def log_column(C, a, u, j):
 def anneal(C, a, b, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()
+    m = len(v)
     base = room.base
     sums = room.sums
     for level in range(n_levels, 0, -1):
         warmth = heat(level)
-        for j in range(len(v)):
+        for j in range(m):
             log = log2(b[j])
             base[j] = v[j] / warmth + log
+
         build(C, 1.0 / warmth, base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
         _sweep(K, a, room.factors, u, room.top, sums)
+
         # K holds b_j; a column that nobody sees waits for the last temperature
-        for j in range(len(v)):
+        for j in range(m):
             if sums[j] > LEAST_SUM:
                 excess = log2(sums[j]) - log2(b[j])
                 v[j] -= warmth * excess
@@ -219,13 +226,14 @@ def build_at(C, b, is_self, v, K, room):
 def write_factors(b, is_self, v, room):
     """The factors of the columns of K for v; those of half a kernel do not include the weights."""
     wide_vectors()
+    m = len(v)
     factors = room.factors
     reference = room.reference
-    for j in range(len(v)):
+    for j in range(m):
         moved = v[j] - reference[j]
         factors[j] = exp2(moved)
     if is_self:
-        for j in range(len(v)):
+        for j in range(m):
             factors[j] *= b[j]
 
 
@@ -235,21 +243,24 @@ def measure(C, a, b, is_self, u, v, logs, K, room):
     whether K still serves.
     """
     wide_vectors()
+    m = len(v)
     write_factors(b, is_self, v, room)
     if is_self:
         row_sums_of_half(K, room.factors, u, room.top)
-        for j in range(len(v)):
+        for j in range(m):
             logs[j] = v[j] - u[j]
         return 2.0 * mean(b, v) - mean(b, logs), True
+
     sums = room.sums
     reference = room.reference
     _sweep(K, a, room.factors, u, room.top, sums)
-    for j in range(len(v)):
+    for j in range(m):
         moved = v[j] - reference[j]
         logs[j] = log_ratio(sums[j], moved, b[j])
+
     dual = mean(a, u) + mean(b, v)
     serves = True
-    for j in range(len(v)):
+    for j in range(m):
         if not sums[j] > LEAST_SUM:
             logs[j] = v[j] + log_column(C, a, u, j)
             serves = False

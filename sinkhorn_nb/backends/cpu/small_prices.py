@@ -39,18 +39,19 @@ NEAR = 16.0  # bits above their mean up to which exponents are taken relative to
 def _aims(weights, rate, potential, out):
     """Write weights 2^(-rate potential - reference); the reference, and the log2 of their sum."""
     wide_vectors()
+    n = len(potential)
     mean = 0.0
     top = -rate * potential[0]
-    for i in range(len(potential)):
+    for i in range(n):
         mean -= weights[i] * rate * potential[i]
         top = max(top, -rate * potential[i])
     if top > mean + NEAR:
-        for i in range(len(potential)):
+        for i in range(n):
             share = exp2(-rate * potential[i] - top)
             out[i] = weights[i] * share
         return top, log2(total_of(out))
     # For a small rate, this keeps the digits of the small logarithm
-    for i in range(len(potential)):
+    for i in range(n):
         change = exp2m1(-rate * potential[i] - mean)
         out[i] = weights[i] * change
     excess = total_of(out)
@@ -117,35 +118,38 @@ def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
     over their aims there, the dual value, the mass of the plan, and whether K still serves.
     """
     wide_vectors()
+    m = len(v)
     (kx, ky) = rates
     aims = room.aims
     write_factors(b, is_self, v, room)
     if is_self:
         row_sums_of_half(K, room.factors, u, room.top)
         mass = 0.0
-        for j in range(len(v)):
+        for j in range(m):
             density = exp2(v[j] - u[j])
             mass += b[j] * density
-        for j in range(len(v)):
+        for j in range(m):
             log = v[j] - u[j]
             logs[j] = log + ky * v[j]
             share = exp2(-ky * v[j])
             aims[j] = b[j] * share
             u[j] /= 1.0 + kx
         return 2.0 * _earned(b, v, ky) - LOG2E * (mass - 1.0), mass, True
+
     sums = room.sums
     reference = room.reference
     row_sums(K, room.factors, u, room.top)
     serves = True
     mass, shift = settle(a, b, rates, u, v, room.shares, aims)
     _column_sums(K, rates, room.shares, u, shift, room.top, sums)
-    for j in range(len(v)):
+    for j in range(m):
         moved = v[j] - reference[j] - shift
         log = log_ratio(sums[j], moved, b[j])
         if not sums[j] > LEAST_SUM:
             log = v[j] + log_column(C, a, u, j)
             serves = False
         logs[j] = log + ky * v[j]
+
     earnings = _earned(a, u, kx) + _earned(b, v, ky)
     dual = earnings - LOG2E * (mass - 1.0)
     return dual, mass, serves
@@ -157,12 +161,13 @@ def judge_priced(b, aims, mass, rate, logs):
     gain of an exact update in bits.
     """
     wide_vectors()
-    error, furthest, unevenness, gain = 0.0, 0.0, 0.0, 0.0
-    for j in range(len(logs)):
+    m = len(logs)
+    error = furthest = unevenness = gain = 0.0
+    for j in range(m):
         error += share_of_priced_error(aims[j], logs[j])
         gain += share_of_priced_gain(aims[j], logs[j], rate)
         furthest = max(furthest, abs(logs[j]))
-        if is_tiny(b[j], len(logs)):
+        if is_tiny(b[j], m):
             unevenness = max(unevenness, abs(logs[j]))
     error = error / mass if mass > LEAST_MASS else -NO_VALUE
     return error, furthest, unevenness, gain
@@ -182,6 +187,7 @@ def look_priced(C, a, b, is_self, rates, u, v, logs, K, room):
 def anneal_priced(C, a, b, rates, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()
+    m = len(v)
     base = room.base
     shares = room.shares
     sums = room.sums
@@ -190,17 +196,19 @@ def anneal_priced(C, a, b, rates, n_levels, u, v, K, room):
         kx = warmth * rates[0]
         ky = warmth * rates[1]
         rates_here = (kx, ky)
-        for j in range(len(v)):
+        for j in range(m):
             v[j] /= warmth
-            log = log2(b[j])
-        base[j] = v[j] + log
+            log_weight = log2(b[j])
+            base[j] = v[j] + log_weight
+
         build(C, 1.0 / warmth, base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
         row_sums(K, room.factors, u, room.top)
         _, shift = settle(a, b, rates_here, u, v, shares, room.aims)
         _column_sums(K, rates_here, shares, u, shift, room.top, sums)
+
         # K holds b_j; a column that nobody sees waits for the last temperature
-        for j in range(len(v)):
+        for j in range(m):
             if sums[j] > LEAST_SUM:
                 ratio = log2(sums[j]) - log2(b[j])
                 log = ratio + ky * v[j]

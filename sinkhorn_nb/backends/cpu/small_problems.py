@@ -71,6 +71,7 @@ class Answers(NamedTuple):
         u = np.zeros(u_ends[-1])
         v = np.zeros(v_ends[-1])
         logs = np.zeros(v_ends[-1])
+
         values = np.empty(count)
         values.fill(NO_VALUE)  # a third of the time of numpy.full
         gains = np.zeros(count)
@@ -78,6 +79,7 @@ class Answers(NamedTuple):
         errors.fill(np.inf)
         counts = np.zeros((count, 3), dtype=np.int64)
         are_accurate = np.zeros(count, dtype=np.bool_)
+
         return cls(
             u,
             v,
@@ -193,6 +195,7 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
         (points, a) = points_of(forms, c)
         (others, b) = points_of(forms, e)
         n, m = len(a), len(b)
+
         x = scratch.coordinates[0, : points.size].reshape(points.shape)
         y = scratch.coordinates[1, : others.size].reshape((points.shape[1], m))
         see_from_origin(points, others, x, y)
@@ -201,6 +204,7 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
         cost_block(problems.profile, x, y, is_self, C)
         u, v, room = room_in(scratch, n, m)
         fill(0.0, v)
+
         beginning = Beginning(False, False, 0)
         v_first = answers.v_ends[q]
         v_last = answers.v_ends[q + 1]
@@ -215,6 +219,7 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
                 problems.profile, x, y, a, b, own_v, v, room.plain, scratch.square[MEMORY, :2]
             )
             beginning = Beginning(is_trial, not is_trial, n_levels)
+
         mixing = mixing_in(scratch, m)
         best_u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
         best = best_u, answers.v[v_first:v_last], answers.logs[v_first:v_last]
@@ -237,6 +242,7 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
             best,
             history,
         )
+
         answers.values[q] = outcome.value
         answers.gains[q] = outcome.gain
         answers.errors[q] = outcome.error

@@ -143,7 +143,9 @@ def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
     pairs in the weights, too, and of others the potentials.
     """
     d = forms.dimensions[0]
-    cross, own, unit = pairs.cross, pairs.own, pairs.unit
+    cross = pairs.cross
+    own = pairs.own
+    unit = pairs.unit
     for q in range(len(pairs.sources)):
         if not pairs.are_wanted[q]:
             continue
@@ -157,6 +159,7 @@ def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
         first = target if turned else source
         second = source if turned else target
         middle = _middle(forms, pairs, q, first, second) if is_exact else 0.0
+
         for side in range(2):
             c = target if side else source
             start = out.y_ends[q] if side else out.x_ends[q]
@@ -173,6 +176,7 @@ def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
             first_row = rows.ends[c]
             n_rows = rows.ends[c + 1] - first_row
             _write_rows(forms, rows, d, c, on_pair, on_own, scales, on_points[start * d :])
+
             for r in range(n_rows):
                 point = max(forms.owners[first_row + r], 0)
                 if is_first:

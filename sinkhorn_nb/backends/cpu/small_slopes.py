@@ -29,14 +29,15 @@ def _add_slopes(profile, shares, xk, yk):
     The shares include the slopes of the cost.
     """
     wide_vectors()
+    m = len(yk)
     total = 0.0
     if profile.code == CITY_BLOCK:
-        for j in range(len(yk)):
+        for j in range(m):
             share = shares[j]
             place = yk[j]
             total += share if xk > place else -share if xk < place else 0.0
         return total
-    for j in range(len(yk)):
+    for j in range(m):
         difference = xk - yk[j]
         total += shares[j] * difference
     return total
@@ -46,13 +47,14 @@ def _add_slopes(profile, shares, xk, yk):
 def _add_slopes_to(profile, shares, xk, yk, out):
     """Add the same, but for the derivatives in y_k and without the sum."""
     wide_vectors()
+    m = len(yk)
     if profile.code == CITY_BLOCK:
-        for j in range(len(yk)):
+        for j in range(m):
             share = shares[j]
             place = yk[j]
             out[j] += share if place > xk else -share if place < xk else 0.0
         return
-    for j in range(len(yk)):
+    for j in range(m):
         difference = yk[j] - xk
         out[j] += shares[j] * difference
 
@@ -102,6 +104,7 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
     (u, v, of_v, of_u) = potentials
     (n, d) = points.shape
     m = others.shape[0]
+
     x = np.empty((n, d))
     y = np.empty((d, m))
     see_from_origin(points, others, x, y)
@@ -112,6 +115,7 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
     is_plain = profile.code == SQUARED or profile.code == CITY_BLOCK
     sums = np.zeros(m)
     on_columns = np.zeros((d, m))
+
     for i in range(n):
         fill(0.0, costs)
         for k in range(d):
@@ -121,6 +125,7 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
             copy(costs, factors)
             apply(profile, costs)
             apply_slope(profile, factors)
+
         _densities(of_v[i], v, costs, densities)
         total = _weigh_row(b, densities, shares)
         if not is_plain:
@@ -130,6 +135,7 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
         for k in range(d):
             slope_sum = _add_slopes(profile, shares, x[i, k], y[k])
             on_x[i, k] = factor * slope_sum
+
         if not is_self:
             if kx + ky > 0.0:  # otherwise, all densities of a column change by one factor
                 _densities(u[i], of_u, costs, densities)
@@ -138,6 +144,7 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
                 _multiply(factors, shares)
             for k in range(d):
                 _add_slopes_to(profile, shares, x[i, k], y[k], on_columns[k])
+
     if not is_self:
         for j in range(m):
             log_ratio = -ky / (1.0 + ky) * of_u[j]
@@ -162,6 +169,7 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         e = problems.targets[q]
         (points, a) = points_of(forms, c)
         (others, b) = points_of(forms, e)
+
         u_first = answers.u_ends[q]
         u_last = answers.u_ends[q + 1]
         v_first = answers.v_ends[q]
@@ -171,6 +179,7 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         kx = problems.rates[q, 0]
         ky = problems.rates[q, 1]
         rates = (kx, ky)
+
         of_v = np.empty(len(u))
         of_u = np.empty(len(v))
         for i in range(len(u)):
@@ -179,6 +188,7 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
             log = answers.logs[v_first + j]
             of_u[j] = (1.0 + ky) * v[j] - log
         known = Potentials(u, v, of_v, of_u)
+
         on_x = of_x[x_ends[q] : x_ends[q + 1]].reshape(points.shape)
         on_y = of_y[y_ends[q] : y_ends[q + 1]].reshape(others.shape)
         _write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
