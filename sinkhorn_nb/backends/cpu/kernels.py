@@ -69,18 +69,21 @@ def panel_sums(x, y, is_half, runs, first, last, row_sums, column_sums):
             d = _columns(x, own, y, t, B)
             for r in range(first, stop):
                 i0, i1 = _rows(x, runs, r, d, reference, A)
-                group = runs.groups[r]
+                F = A[: i1 - i0]
+                a = x.weights[i0:i1]
+                of_rows = row_sums[i0:i1]
+                of_group = column_sums[runs.groups[r]]
                 j0 = i0 if is_diagonal else start
                 while j0 < end:
                     is_square = is_diagonal and j0 == i0
                     j1 = i1 if is_square else end
                     sums_end = j0 if is_square else j1
+                    G = B[j0 - start : j1 - start]
+                    b = y.weights[j0:j1]
                     x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
                     add_sums(
-                        x.cost, x_tile, A[: i1 - i0], x.weights[i0:i1],
-                        y_tile, B[j0 - start : j1 - start], y.weights[j0:j1],
-                        partial[: j1 - j0],
-                        row_sums[i0:i1], column_sums[group, j0:sums_end],
+                        x.cost, x_tile, F, a, y_tile, G, b,
+                        partial[: j1 - j0], of_rows, of_group[j0:sums_end],
                     )  # fmt: skip
                     j0 = j1
         first = stop
@@ -104,8 +107,9 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
         for t in range(len(y.bounds) - 1):
             j0 = y.bounds[t]
             j1 = y.bounds[t + 1]
+            reference = y.references[t]
             d = _columns(x, own, y, t, B)
-            i0, i1 = _rows(x, runs, r, d, y.references[t], A)
+            i0, i1 = _rows(x, runs, r, d, reference, A)
             n_rows = i1 - i0
             n_columns = j1 - j0
             out = exponents[: n_rows * n_columns].reshape(n_rows, n_columns)
@@ -167,8 +171,9 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
         for t in range(len(y.bounds) - 1):
             j0 = y.bounds[t]
             j1 = y.bounds[t + 1]
+            reference = y.references[t]
             d = _columns(x, own, y, t, B)
-            i0, i1 = _rows(x, runs, r, d, y.references[t], A)
+            i0, i1 = _rows(x, runs, r, d, reference, A)
             n_rows = i1 - i0
             n_columns = j1 - j0
             flat = exponents[: n_rows * n_columns]

@@ -139,16 +139,19 @@ class Answer(NamedTuple):
 
 
 @inlined
+def part_of(values, ends, q):
+    """The numbers of one problem or cloud, from an array that holds all of them."""
+    first = ends[q]
+    last = ends[q + 1]
+    return values[first:last]
+
+
+@inlined
 def points_of(forms, c):
     """The (n, d) points of a cloud, and their probabilities."""
-    first = forms.ends[c]
-    last = forms.ends[c + 1]
-    n = last - first
-    d = forms.dimensions[c]
-    x_first = forms.blocks[c]
-    x_last = forms.blocks[c + 1]
-    points = forms.x[x_first:x_last].reshape((n, d))
-    return points, forms.a[first:last]
+    a = part_of(forms.a, forms.ends, c)
+    block = part_of(forms.x, forms.blocks, c)
+    return block.reshape((len(a), forms.dimensions[c])), a
 
 
 @leaf
@@ -206,23 +209,23 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
         fill(0.0, v)
 
         beginning = Beginning(False, False, 0)
-        v_first = answers.v_ends[q]
-        v_last = answers.v_ends[q + 1]
         aim = Aim(NO_VALUE, 0.0, False)
         if not is_self:
             aim = aim_of(problems, own, q)
         if problems.are_started[q]:
-            copy(problems.starts[v_first:v_last], v)
+            copy(part_of(problems.starts, answers.v_ends, q), v)
         elif not is_self:
-            own_v = own.v[own.v_ends[e] : own.v_ends[e + 1]]
+            own_v = part_of(own.v, own.v_ends, e)
             is_trial, n_levels = start(
                 problems.profile, x, y, a, b, own_v, v, room.plain, scratch.square[MEMORY, :2]
             )
             beginning = Beginning(is_trial, not is_trial, n_levels)
 
         mixing = mixing_in(scratch, m)
-        best_u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
-        best = best_u, answers.v[v_first:v_last], answers.logs[v_first:v_last]
+        best_u = part_of(answers.u, answers.u_ends, q)
+        best_v = part_of(answers.v, answers.v_ends, q)
+        best_logs = part_of(answers.logs, answers.v_ends, q)
+        best = best_u, best_v, best_logs
         history = answers.histories[q]
         outcome = solve(
             C,

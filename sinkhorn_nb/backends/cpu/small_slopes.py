@@ -9,7 +9,7 @@ from ..jit import inlined, kernel, leaf, wide_vectors
 from ..normal_forms import sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
-from .small_problems import PAIRS_A_PANEL, panels, points_of, see_from_origin
+from .small_problems import PAIRS_A_PANEL, panels, part_of, points_of, see_from_origin
 from .threads import run
 
 
@@ -170,12 +170,9 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         (points, a) = points_of(forms, c)
         (others, b) = points_of(forms, e)
 
-        u_first = answers.u_ends[q]
-        u_last = answers.u_ends[q + 1]
-        v_first = answers.v_ends[q]
-        v_last = answers.v_ends[q + 1]
-        u = answers.u[u_first:u_last]
-        v = answers.v[v_first:v_last]
+        u = part_of(answers.u, answers.u_ends, q)
+        v = part_of(answers.v, answers.v_ends, q)
+        logs = part_of(answers.logs, answers.v_ends, q)
         kx = problems.rates[q, 0]
         ky = problems.rates[q, 1]
         rates = (kx, ky)
@@ -185,12 +182,11 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         for i in range(len(u)):
             of_v[i] = (1.0 + kx) * u[i]
         for j in range(len(v)):
-            log = answers.logs[v_first + j]
-            of_u[j] = (1.0 + ky) * v[j] - log
+            of_u[j] = (1.0 + ky) * v[j] - logs[j]
         known = Potentials(u, v, of_v, of_u)
 
-        on_x = of_x[x_ends[q] : x_ends[q + 1]].reshape(points.shape)
-        on_y = of_y[y_ends[q] : y_ends[q + 1]].reshape(others.shape)
+        on_x = part_of(of_x, x_ends, q).reshape(points.shape)
+        on_y = part_of(of_y, y_ends, q).reshape(others.shape)
         _write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
 
 
