@@ -144,14 +144,14 @@ def _enlarged(array, size):
 
 @exact_kernel
 def rename(names, owner, out, start, stop):
-    """The names of numbers."""
+    """out_i is the name of the cell of point i, for the points from start to stop."""
     for i in range(start, stop):
         out[i] = names[owner[i]]
 
 
 @exact_kernel
 def listed(are_some, owner, start, stop):
-    """The points whose cells are some."""
+    """The points from start to stop that lie in some of the cells, in order."""
     n = 0
     for i in range(start, stop):
         n += are_some[owner[i]]
@@ -201,8 +201,8 @@ def add_points(
     used,
     owner,
 ):
-    """Add points to the moments of their cells until the keys are full; the next point, and the
-    number of cells.
+    """Add points to the moments of their cells until the keys are full. Returns the next point and
+    the number of cells.
 
     Blocks of points take three loops, of which the first and the last are vectorized.
     """
@@ -262,8 +262,8 @@ def place_in_parts(points, origin, side, parents, cuts, bits, z, numbers):
 
 @exact_kernel
 def find(numbers, table, slots, keys, used, cells):
-    """The cells with some keys, new ones included; the number of cells, and whether there was room
-    for all of them.
+    """Write the cells with some keys, new ones included. Returns the number of all cells, and
+    whether there was room for them.
     """
     mask = len(table) - 1
     for i in range(len(numbers)):

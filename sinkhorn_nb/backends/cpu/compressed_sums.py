@@ -108,7 +108,7 @@ def largest_size(values, start, stop):
 
 @exact_kernel
 def rounded_sum(values, weights, unit, start, stop):
-    """The sum of v_i w_i / unit, each rounded to an integer."""
+    """The sum of `unit` times v_i w_i, where each term is rounded to an integer."""
     total = np.int64(0)
     for i in range(start, stop):
         weight = weights[i] * unit

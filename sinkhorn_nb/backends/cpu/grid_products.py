@@ -31,8 +31,8 @@ def exponentials(L, first, tops, E):
 
 @kernel
 def logarithms(sums, tops, first, out):
-    """Write the logarithms of the sums (n_out, lines) to the columns of `out` from `first` on; tell
-    whether none of them underflowed.
+    """Write the logarithms of the sums (n_out, lines) to the columns of `out` from `first` on.
+    Returns whether none of the sums underflowed.
     """
     wide_vectors()
     n_lines = len(tops)

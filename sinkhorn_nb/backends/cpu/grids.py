@@ -106,7 +106,7 @@ class Sweeps:
 
 
 class Recursions:
-    """The same for the kernel 2^(-c |x_i - j|) along each axis, by recursions."""
+    """The sums of `Sweeps` for the kernel 2^(-c |x_i - j|) along each axis, by recursions."""
 
     def __init__(self, axes, eps):
         self._axes = axes

@@ -1,4 +1,4 @@
-"""Passes over the entries of a cost matrix, which are read as they lie in memory and never copied.
+"""Passes over the entries of a cost matrix, which are read as they lie in memory.
 
 The panels depend on the sizes alone, and no two of them add to the same sums. Therefore the result
 has the same bits for any number of threads.

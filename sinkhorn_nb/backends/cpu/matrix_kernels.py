@@ -171,7 +171,7 @@ def panel_log_sums(lines, first, last, G, maxima, sums):
 
 @kernel
 def panel_column_log_sums(lines, start, stop, F, maxima, sums):
-    """The same for the columns from start to stop: maxima_j over the lines, updated line by
+    """The maxima and sums of `panel_log_sums` for the columns from start to stop, updated line by
     line.
     """
     wide_vectors()

@@ -83,7 +83,7 @@ def panel_curvatures(own, other, kind, eps, first, last, changes, means):
             _meet(own, other, i, j0, j1, scratch)
             n_flat = _weigh(own, other, kind, eps, i, j0, j1, scratch)
             if n_flat > 0 and own.have_mass[i]:
-                is_smooth &= not _part(own, other, kind, i, j0, j1, scratch)
+                is_smooth &= not _moves_apart(own, other, kind, i, j0, j1, scratch)
             _add(own, other, i, j0, j1, scratch, changes[i], means[i])
     return is_smooth
 
@@ -158,8 +158,8 @@ def _add(own, other, i, j0, j1, scratch, changes, means):
 
 
 @kernel
-def _part(own, other, kind, i, j0, j1, scratch):
-    """Tell whether a pair with mass and without a slope moves apart."""
+def _moves_apart(own, other, kind, i, j0, j1, scratch):
+    """Whether a pair with mass and without a slope moves apart."""
     for j in range(j0, j1):
         is_flat = slope(kind, scratch.squares[j - j0]) == 0.0
         if is_flat and other.have_mass[j]:

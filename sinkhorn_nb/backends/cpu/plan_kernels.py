@@ -293,7 +293,7 @@ def _exponentiate(cost, Fi, G, scale, highest, squares, out):
 
 @leaf
 def _exponentiate_few(cost, xi, y0, y1, y2, y3, Fi, G, scale, highest, out):
-    """The same from the points, without stored squares."""
+    """The entries of `_exponentiate` from the points, without stored squares."""
     wide_vectors()
     for j in range(len(G)):
         square = add_terms(cost, 0.0, xi, (y0[j], y1[j], y2[j], y3[j]))

@@ -26,8 +26,8 @@ def keep(row, j0, floor, kept, where, count):
 
 @leaf
 def cut_down(kept, where, count, k, scratch):
-    """Keep the k largest candidates, the first of equal ones, in their order; return the least of
-    them.
+    """Keep the k largest candidates, and of equal ones the first, in their order; return the least
+    that is kept.
     """
     for c in range(count):
         scratch[c] = kept[c]
@@ -73,8 +73,8 @@ def kth_largest(values, count, k):
 
 @leaf
 def invert(row, j0, done, after, targets, columns, head, stop):
-    """Set the columns of draws from head on with targets below `after`, the sum at the tile's end;
-    return the next.
+    """Set the columns of the draws from head on whose targets are below `after`, the sum at the
+    tile's end; return the next draw.
     """
     j = 0
     column = j0

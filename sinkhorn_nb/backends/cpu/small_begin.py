@@ -49,8 +49,8 @@ def _moments(profile, x, y, a, b, v, sums):
 @leaf
 def start(profile, x, y, a, b, own_v, v, plain, sums):
     """Move v near the solution, to be tried; `plain` is where it would be without the potential of
-    the second cloud with itself. Whether clouds are so near that v is worth a trial, and the levels
-    of annealing that take its place.
+    the second cloud with itself. Returns whether the clouds are so near that v is worth a trial,
+    and the number of levels of annealing that take its place.
     """
     _moments(profile, x, y, a, b, v, sums)
     is_trial = are_near(sums[0])

@@ -78,8 +78,8 @@ def _second(rates):
 
 @leaf
 def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
-    """Move v by the step that the ratios ask for, mixed with earlier ones; the changes seen so
-    far.
+    """Move v by the step that the ratios ask for, mixed with earlier ones. Returns the number of
+    changes that have been seen.
     """
     wide_vectors()
     m = len(v)
@@ -145,8 +145,8 @@ def _overload_rates_of(all_rates, q):
 def solve(
     C, K, a, b, is_self, all_rates, q, tol, aim, beginning, u, v, room, mixing, best, history
 ):
-    """Iterate problem q from v to the tolerance, and to the aim; the best (u, v, logs) that was
-    measured, and the outcome.
+    """Iterate problem q from v to the tolerance, and to the aim. Writes the best (u, v, logs) that
+    was measured, and returns the outcome.
 
     An iterate of lower dual than the last is given up for the plain one that it replaced.
     """

@@ -16,7 +16,9 @@ from .kernels import larger
 
 @leaf
 def copy(values, out):
-    """Without the error texts that a slice assignment brings into the compiled code."""
+    """Copy a vector, without the error texts that a slice assignment brings into the compiled
+    code.
+    """
     for j in range(len(values)):
         out[j] = values[j]
 
@@ -30,7 +32,7 @@ def add(values, out):
 
 @leaf
 def fill(value, out):
-    """Set all numbers to one."""
+    """Set all numbers of a vector to one value."""
     for j in range(len(out)):
         out[j] = value
 
@@ -239,8 +241,8 @@ def write_factors(b, is_self, v, room):
 
 @leaf
 def measure(C, a, b, is_self, u, v, logs, K, room):
-    """Make u exact for v; the logs of the other marginal's ratios there, the dual value, and
-    whether K still serves.
+    """Make u exact for v, and write the logs of the other marginal's ratios there. Returns the dual
+    value, and whether K still serves.
     """
     wide_vectors()
     m = len(v)

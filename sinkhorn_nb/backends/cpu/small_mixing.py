@@ -59,7 +59,7 @@ def mix(mixing, n_known, weights, residual, v):
 
 @leaf
 def remember(mixing, n_seen, weights, v, residual, last, last_residual):
-    """Add the last change of the residual to the rings; how many have been seen."""
+    """Add the last change of the residual to the rings. Returns how many have been seen."""
     wide_vectors()
     m = len(v)
     changes, corrections, gram, _, _ = mixing

@@ -37,7 +37,9 @@ NEAR = 16.0  # bits above their mean up to which exponents are taken relative to
 
 @leaf
 def _aims(weights, rate, potential, out):
-    """Write weights 2^(-rate potential - reference); the reference, and the log2 of their sum."""
+    """Write weights 2^(-rate potential - reference). Returns the reference, and the log2 of their
+    sum.
+    """
     wide_vectors()
     n = len(potential)
     mean = 0.0
@@ -68,7 +70,7 @@ def _multiply(values, factor):
 @leaf
 def settle(a, b, rates, u, v, shares, aims):
     """Add the best constant to v and update u, which is T(v), exactly; write the masses of the
-    rows and the aims of the columns. The mass of the plan, and the constant.
+    rows and the aims of the columns. Returns the mass of the plan, and the constant.
     """
     wide_vectors()
     (kx, ky) = rates
@@ -114,8 +116,9 @@ def _earned(weights, potential, rate):
 
 @leaf
 def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
-    """Add the best constant to v and make u exact for it; the logs of the other marginal's ratios
-    over their aims there, the dual value, the mass of the plan, and whether K still serves.
+    """Add the best constant to v, make u exact for it, and write the logs of the other marginal's
+    ratios over their aims there. Returns the dual value, the mass of the plan, and whether K still
+    serves.
     """
     wide_vectors()
     m = len(v)

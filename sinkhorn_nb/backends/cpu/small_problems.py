@@ -47,7 +47,7 @@ class Answers(NamedTuple):
     """The best potentials of each problem in bits, log2 of the ratios of its second marginal, and
     how it went.
 
-    Of problems that were passed over: zeros, NO_VALUE and an infinite error.
+    Problems that were passed over have zeros, NO_VALUE and an infinite error.
     """
 
     u: Any

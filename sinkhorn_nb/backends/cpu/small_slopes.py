@@ -45,7 +45,7 @@ def _add_slopes(profile, shares, xk, yk):
 
 @leaf
 def _add_slopes_to(profile, shares, xk, yk, out):
-    """Add the same, but for the derivatives in y_k and without the sum."""
+    """Add the terms of `_add_slopes` to out_j, for the derivatives in y_k."""
     wide_vectors()
     m = len(yk)
     if profile.code == CITY_BLOCK:
@@ -155,7 +155,7 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
 
 @kernel
 def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
-    """The same for one problem, as a kernel."""
+    """Write the derivatives of one problem, as a kernel."""
     _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y)
 
 
