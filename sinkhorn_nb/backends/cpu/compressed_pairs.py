@@ -70,10 +70,12 @@ def near_tiles(x_tiles, y_tiles, least):
                 D = cx[k, c] - cy[t, c]
                 # The cost is at least that of the gap, and that of its tangent at the centers
                 gap = max(abs(D) - x_half - y_half, 0.0)
-                rise = abs(x_slope) * x_half + abs(y_slope) * y_half
-                tilted = abs(x_slope - D) * x_half + abs(y_slope + D) * y_half
-                by_gap = rise - gap * gap / 2
-                by_tangent = tilted - D * D / 2
+                x_rise = abs(x_slope) * x_half
+                y_rise = abs(y_slope) * y_half
+                by_gap = x_rise + y_rise - gap * gap / 2
+                x_rise = abs(x_slope - D) * x_half
+                y_rise = abs(y_slope + D) * y_half
+                by_tangent = x_rise + y_rise - D * D / 2
                 most += min(by_tangent, by_gap)
             if most > least:
                 seen[n] = t

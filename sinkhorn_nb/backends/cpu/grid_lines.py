@@ -116,7 +116,8 @@ def _near_best(line, highest, center, c):
     at = 0
     for q in range(len(highest)):
         d = _distance(q, center)
-        bound = highest[q] - 0.5 * c * d * d
+        cost = 0.5 * c * d * d
+        bound = highest[q] - cost
         if bound > best:
             best = bound
             at = q
@@ -125,7 +126,8 @@ def _near_best(line, highest, center, c):
     first = at * GROUP
     for j in range(first, first + GROUP):
         x = center - j
-        rho = line[j] - 0.5 * c * x * x
+        cost = 0.5 * c * x * x
+        rho = line[j] - cost
         if rho > top:
             top = rho
             star = j
@@ -143,8 +145,9 @@ def _window(highest, center, c, half, top, star):
         first = q * GROUP
         last = first + GROUP - 1
         far = max(star - first, last - star)
-        bound = highest[q] - 0.5 * c * d * d
-        if bound + half * c * far > top - TAIL:
+        cost = 0.5 * c * d * d
+        most = highest[q] - cost + half * c * far
+        if most > top - TAIL:
             begin = min(begin, q)
             end = max(end, q + 1)
     return begin * GROUP, end * GROUP

@@ -83,17 +83,19 @@ def panel_heavy(x, y, starts, runs, first, last, theta, most, row_sums, column_s
             b = y.weights[j0:j1]
             reference = y.references[t]
             d = _columns(x, own, y, t, B)
+            G = B[:size]
+            of_columns = partial[:size]
             for r in range(first, stop):
                 i0, i1 = _rows(x, runs, r, d, reference, A)
                 x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
 
                 for j in range(size):
-                    partial[j] = 0
+                    of_columns[j] = 0
                 for i in range(i1 - i0):
                     xi = point(x_tile, i)
                     ai = x.weights[i0 + i]
                     row_sum, above = _split(
-                        x.cost, xi, A[i], ai, y_tile, B[:size], b, theta, partial[:size], excess
+                        x.cost, xi, A[i], ai, y_tile, G, b, theta, of_columns, excess
                     )
                     row_sums[i0 + i] += row_sum
                     if above == 0 or count > most:
@@ -108,7 +110,7 @@ def panel_heavy(x, y, starts, runs, first, last, theta, most, row_sums, column_s
                     ends[n_pieces] = count
                     n_pieces += 1
                 for j in range(size):
-                    column_sums[j0 + j] += partial[j]
+                    column_sums[j0 + j] += of_columns[j]
         first = stop
     return rows[:n_pieces], ends[:n_pieces], columns[:count]
 

@@ -211,7 +211,9 @@ def _columns(x, s, y, t, B):
     """The columns' part of the exponents between tiles s and t, and the vector from t's center to
     s's center.
     """
-    d = minus(point(x.centres, s), point(y.centres, t))
+    x_centre = point(x.centres, s)
+    y_centre = point(y.centres, t)
+    d = minus(x_centre, y_centre)
     j0 = y.bounds[t]
     j1 = y.bounds[t + 1]
     points = segment(y.points, j0, j1)

@@ -177,9 +177,11 @@ def panel_column_log_sums(lines, start, stop, F, maxima, sums):
     wide_vectors()
     own_maxima = maxima[start:stop]
     own_sums = sums[start:stop]
+    per_cost = lines.per_cost
     for r in range(len(lines.rows)):
-        own = lines.costs[lines.rows[r], start:stop]
-        _update_log_sums(own, lines.per_cost, F[r], own_maxima, own_sums)
+        line = lines.rows[r]
+        own = lines.costs[line, start:stop]
+        _update_log_sums(own, per_cost, F[r], own_maxima, own_sums)
 
 
 @leaf
@@ -240,9 +242,12 @@ def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
     n_columns = j1 - j0
     tile = scratch[: n_rows * n_columns].reshape(n_rows, n_columns)
     of_columns = G[j0:j1]
+    per_cost = lines.per_cost
     for r in range(r0, r1):
-        own = lines.costs[lines.rows[r], j0:j1]
-        _fill_line(own, lines.per_cost, F[r], of_columns, derivative, tile[r - r0])
+        line = lines.rows[r]
+        own = lines.costs[line, j0:j1]
+        row = tile[r - r0]
+        _fill_line(own, per_cost, F[r], of_columns, derivative, row)
     return tile
 
 

@@ -84,7 +84,7 @@ def panel_curvatures(own, other, kind, eps, first, last, changes, means):
             n_flat = _weigh(own, other, kind, eps, i, j0, j1, scratch)
             if n_flat > 0 and own.have_mass[i]:
                 is_smooth &= not _moves_apart(own, other, kind, i, j0, j1, scratch)
-            _add(own, other, i, j0, j1, scratch, changes[i], means[i])
+            _add(own, other, i, j0, j1, scratch, changes, means)
     return is_smooth
 
 
@@ -153,8 +153,8 @@ def _add(own, other, i, j0, j1, scratch, changes, means):
             move = dx - dy[j]
             change += u[j] * difference + v[j] * move
             mean += v[j] * difference
-        changes[k] += change
-        means[k] += mean
+        changes[i, k] += change
+        means[i, k] += mean
 
 
 @kernel

@@ -142,10 +142,12 @@ def panel_largest(p, first, last, indices, values):
                 counts[r] = count
 
         for r in range(i1 - i0):
-            cut_down(kept[r], where[r], counts[r], k, scratch)
+            own_kept = kept[r]
+            own_where = where[r]
+            cut_down(own_kept, own_where, counts[r], k, scratch)
             for c in range(k):  # assigned slices would bring error texts into the compiled code
-                indices[i0 + r, c] = where[r, c]
-                values[i0 + r, c] = kept[r, c]
+                indices[i0 + r, c] = own_where[c]
+                values[i0 + r, c] = own_kept[c]
 
 
 @kernel

@@ -120,7 +120,8 @@ def build_half(C, v, top, K):
         out = K[i]
         mine = v[i]
         for j in range(i + 1):
-            out[j] = exp2(mine + v[j] - costs[j])
+            exponent = mine + v[j] - costs[j]
+            out[j] = exp2(exponent)
         top[i] = -mine
 
 
@@ -251,7 +252,8 @@ def measure(C, a, b, is_self, u, v, logs, K, room):
         row_sums_of_half(K, room.factors, u, room.top)
         for j in range(m):
             logs[j] = v[j] - u[j]
-        return 2.0 * mean(b, v) - mean(b, logs), True
+        dual = 2.0 * mean(b, v) - mean(b, logs)
+        return dual, True
 
     sums = room.sums
     reference = room.reference

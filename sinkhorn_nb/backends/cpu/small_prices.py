@@ -83,9 +83,12 @@ def settle(a, b, rates, u, v, shares, aims):
         u[i] = damping * (u[i] - shift)
     for j in range(len(v)):
         v[j] += shift
-    _multiply(shares, exp2(x_top + kx * damping * shift))
-    _multiply(aims, exp2(y_top - ky * shift))
-    return exp2(y_top + y_log - ky * shift), shift
+    x_scale = exp2(x_top + kx * damping * shift)
+    y_scale = exp2(y_top - ky * shift)
+    _multiply(shares, x_scale)
+    _multiply(aims, y_scale)
+    mass = exp2(y_top + y_log - ky * shift)
+    return mass, shift
 
 
 @leaf
@@ -137,7 +140,8 @@ def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
             share = exp2(-ky * v[j])
             aims[j] = b[j] * share
             u[j] /= 1.0 + kx
-        return 2.0 * _earned(b, v, ky) - LOG2E * (mass - 1.0), mass, True
+        dual = 2.0 * _earned(b, v, ky) - LOG2E * (mass - 1.0)
+        return dual, mass, True
 
     sums = room.sums
     reference = room.reference

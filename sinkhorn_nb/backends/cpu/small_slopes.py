@@ -64,7 +64,8 @@ def _densities(log, potential, costs, densities):
     """The density of a row of the plan with respect to the product of the weights."""
     wide_vectors()
     for j in range(len(costs)):
-        densities[j] = exp2(log + potential[j] - costs[j])
+        exponent = log + potential[j] - costs[j]
+        densities[j] = exp2(exponent)
 
 
 @leaf
