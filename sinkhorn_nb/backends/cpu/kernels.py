@@ -117,11 +117,9 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
             fill(x.cost, x_tile, zeros, y_tile, B, out)
             for i in range(i0, i1):
                 largest, total = log_sum(out[i - i0], half)
-                of_tile = A[i - i0] + largest
-                before = maxima[i]
-                new = max(before, of_tile)
-                kept = sums[i] * exp2(before - new)
-                added = total * exp2(of_tile - new)
+                new = max(maxima[i], A[i - i0] + largest)
+                kept = sums[i] * exp2(maxima[i] - new)
+                added = total * exp2(A[i - i0] + largest - new)
                 sums[i] = kept + added
                 maxima[i] = new
 
