@@ -31,33 +31,43 @@ class CpuCloud:
 
     def __init__(self, offsets, centres, bounds, cost=None):
         n, d = offsets.shape
-        tiles = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        sizes = np.diff(bounds)
+        padded_sizes = -(-sizes // PAD) * PAD
+        tiles = np.repeat(np.arange(len(sizes)), sizes)
         self.n = n
         self.dtype = offsets.dtype
-        self.bounds = np.concatenate([[0], np.cumsum(-(-np.diff(bounds) // PAD) * PAD)])
+        self.bounds = np.concatenate([[0], np.cumsum(padded_sizes)])
         self.size = int(self.bounds[-1])
-        self._slots = np.arange(n) + (self.bounds - bounds)[tiles]
+        shifts = self.bounds - bounds
+        self._slots = np.arange(n) + shifts[tiles]
         self._tiles = tiles
         self._ends = bounds
         self.starts = bounds[:-1].astype(np.int64)  # of the tiles, without padding
         self._runs = {}
         self.cost = cost
+
         is_high = d > REGISTER_DIM or isinstance(cost, Function)
-        rows = np.zeros((self.size, _width(d, cost)), self.dtype)
+        width = _width(d, cost)
+        rows = np.zeros((self.size, width), self.dtype)
         rows[self._slots, :d] = offsets
         if isinstance(cost, Function):  # may not be defined at zero
             owners = np.zeros(self.size, np.int64)
             owners[self._slots] = np.arange(n)
-            rows = rows[self._slots[np.maximum.accumulate(owners)]]
+            points_before = np.maximum.accumulate(owners)
+            rows = rows[self._slots[points_before]]
         self.by_product = is_high and cost is None
-        self.points, self.centres = (
-            (rows, centres) if is_high else (_columns(rows), _columns(centres))
-        )
+        self.points = rows if is_high else _columns(rows)
+        self.centres = centres if is_high else _columns(centres)
 
-    def side(self, exponents, weights):
-        """The cloud with exponents and weights of its points, as an argument of the kernels."""
-        exponents = self.pad(np.clip(exponents, INERT, -INERT), INERT, np.float64)
+    def side(self, exponents, weights=None):
+        """The cloud with exponents and weights of its points, as an argument of the kernels. The
+        weights are zero where a pass does not read them.
+        """
+        finite = np.clip(exponents, INERT, -INERT)
+        exponents = self.pad(finite, INERT, np.float64)
         references = np.maximum.reduceat(exponents, self.bounds[:-1])
+        if weights is None:
+            weights = np.zeros(self.n)
         weights = self.pad(weights)
         return Side(
             self.points, self.centres, self.bounds, exponents, references, weights, self.cost
@@ -65,18 +75,24 @@ class CpuCloud:
 
     def pad(self, values, filling=0.0, dtype=None):
         """Extend a vector or the rows of a matrix over the padding, in the pairs' dtype."""
-        out = np.full((self.size, *values.shape[1:]), filling, dtype or self.dtype)
+        shape = self.size, *values.shape[1:]
+        out = np.full(shape, filling, dtype or self.dtype)
         out[self._slots] = values
         return out
+
+    def zeros(self, n):
+        """n rows with a zero for each point and the padding, in the pairs' dtype."""
+        return np.zeros((n, self.size), self.dtype)
 
     def cut(self, padded):
         """Remove the padding from the last axis of an array; the inverse of `pad`."""
         if padded.ndim == 1:
             return padded[self._slots]
-        pieces = zip(self.bounds[:-1].tolist(), np.diff(self._ends).tolist(), strict=True)
-        return np.concatenate(
-            [padded[..., start : start + size] for start, size in pieces], axis=-1
-        )
+        starts = self.bounds[:-1]
+        stops = starts + np.diff(self._ends)
+        ends = zip(starts.tolist(), stops.tolist(), strict=True)
+        pieces = [padded[..., start:stop] for start, stop in ends]
+        return np.concatenate(pieces, axis=-1)
 
     def runs(self, y, bounds=None):
         """Runs of rows that cross neither tiles nor the bounds of groups, and the cost of each
@@ -84,21 +100,23 @@ class CpuCloud:
         """
         key = None if bounds is None else bounds.tobytes()
         if key not in self._runs:  # made once
-            self._runs[key] = self._cut_at(
-                self._ends if bounds is None else np.union1d(self._ends, bounds), bounds
-            )
+            tiles = self._ends
+            cuts = tiles if bounds is None else np.union1d(tiles, bounds)
+            self._runs[key] = self._cut_at(cuts, bounds)
         runs = self._runs[key]
         return runs, (runs.stops - runs.starts) * y.size
 
     def _cut_at(self, cuts, bounds):
         starts = starts_of_pieces(cuts, ROWS)
+        sizes = np.diff(starts, append=self.n)
         first = self._slots[starts]
+        tiles = self._tiles[starts]
         groups = (
             np.zeros_like(starts)
             if bounds is None
             else np.searchsorted(bounds, starts, side="right") - 1
         )
-        return Runs(first, first + np.diff(np.append(starts, self.n)), self._tiles[starts], groups)
+        return Runs(first, first + sizes, tiles, groups)
 
 
 def _width(d, cost):
@@ -116,7 +134,9 @@ def _parts(x, y, runs, first, last):
         yield x, first, last
         return
     for r in range(first, last):
-        given = x.cost.given(x.points, runs.starts[r], runs.stops[r], y.points)
+        start = runs.starts[r]
+        stop = runs.stops[r]
+        given = x.cost.given(x.points, start, stop, y.points)
         yield x._replace(cost=given), r, r + 1
 
 
@@ -128,10 +148,15 @@ def panels(costs, starts=None):
     """Numbered (first, last) of panels of runs with about equal costs; panels end at some of the
     starts.
     """
-    ends = np.append(starts, len(costs)) if starts is not None else np.arange(len(costs) + 1)
+    if starts is None:
+        starts = np.arange(len(costs))
+    ends = np.append(starts, len(costs))
     done = np.concatenate([[0.0], np.cumsum(costs)])[ends]
-    count = int(np.clip(done[-1] / PAIRS_A_PANEL, 1, MOST_PANELS))
-    chosen = np.unique(np.searchsorted(done, np.linspace(0, done[-1], count + 1) * (1 - 1e-12)))
+    whole = done[-1]
+
+    count = int(np.clip(whole / PAIRS_A_PANEL, 1, MOST_PANELS))
+    shares = np.linspace(0, whole, count + 1) * (1 - 1e-12)
+    chosen = np.unique(np.searchsorted(done, shares))
     bounds = ends[chosen].tolist()
     return list(enumerate(pairwise(bounds)))
 
@@ -146,39 +171,50 @@ class CpuBackend:
         return CpuCloud(offsets, centres, bounds, cost)
 
     def sums(self, x, F, a, y, G, b):
+        x_side = x.side(F, a)
+        y_side = y.side(G, b)
         runs, costs = x.runs(y)
-        rows, columns = self._panel_sums(x, x.side(F, a), y, y.side(G, b), runs, panels(costs))
+        todo = panels(costs)
+        rows, columns = self._panel_sums(x, x_side, y, y_side, runs, todo)
         return rows, columns.sum(axis=0, dtype=np.float64)
 
     def cluster_sums(self, x, F, a, y, G, b, bounds):
+        x_side = x.side(F, a)
+        y_side = y.side(G, b)
         runs, costs = x.runs(y, bounds)
-        todo = panels(costs, np.flatnonzero(np.diff(runs.groups, prepend=-1)))
+        starts_of_groups = np.flatnonzero(np.diff(runs.groups, prepend=-1))
+        todo = panels(costs, starts_of_groups)
         rows = np.zeros(x.size)
-        columns = np.zeros((len(bounds) - 1, y.size), y.dtype)
-        self._add_sums(x, x.side(F, a), y.side(G, b), runs, todo, (rows, columns))
+        columns = y.zeros(len(bounds) - 1)
+        self._add_sums(x, x_side, y_side, runs, todo, (rows, columns))
         return x.cut(rows), HostClusterSums(y.cut(columns))
 
     def self_sums(self, x, F, a):
         side = x.side(F, a)
         runs, _ = x.runs(x)
-        todo = panels((runs.stops - runs.starts) * (x.size - runs.starts))
+        n_rows = runs.stops - runs.starts
+        n_columns = x.size - runs.starts
+        todo = panels(n_rows * n_columns)
         rows, columns = self._panel_sums(x, side, x, side, runs, todo)
         return rows + columns.sum(axis=0, dtype=np.float64)
 
     def row_sums(self, x, F, y, G, b):
+        x_side = x.side(F)
+        y_side = y.side(G, b)
         runs, costs = x.runs(y)
         rows = np.zeros(x.size)
         none = np.zeros((1, 0), y.dtype)
-        sides = x.side(F, np.zeros(x.n)), y.side(G, b)
-        self._add_sums(x, *sides, runs, panels(costs), (rows, none))
+        self._add_sums(x, x_side, y_side, runs, panels(costs), (rows, none))
         return x.cut(rows)
 
     def _panel_sums(self, x, x_side, y, y_side, runs, todo):
         """Row sums, and column sums for each panel."""
         rows = np.zeros(x.size)
-        columns = np.zeros((len(todo), y.size), y.dtype)
-        groups = np.repeat(np.arange(len(todo)), [last - first for _, (first, last) in todo])
-        self._add_sums(x, x_side, y_side, runs._replace(groups=groups), todo, (rows, columns))
+        columns = y.zeros(len(todo))
+        n_runs = [last - first for _, (first, last) in todo]
+        groups = np.repeat(np.arange(len(todo)), n_runs)
+        grouped_runs = runs._replace(groups=groups)
+        self._add_sums(x, x_side, y_side, grouped_runs, todo, (rows, columns))
         return x.cut(rows), y.cut(columns)
 
     def _add_sums(self, x, x_side, y_side, runs, todo, sums):
@@ -194,30 +230,32 @@ class CpuBackend:
         self._run(x, task, todo)
 
     def heavy_pairs(self, x, F, a, y, G, b, theta, most):
-        x_side, y_side = x.side(F, a), y.side(G, b)
+        x_side = x.side(F, a)
+        y_side = y.side(G, b)
         runs, costs = x.runs(y)
         todo = panels(costs)
+        starts = x.starts, y.starts
+        threshold = x.dtype.type(theta)
         rows = np.zeros(x.size)
-        columns = np.zeros((len(todo), y.size), y.dtype)
+        columns = y.zeros(len(todo))
         found = [NOTHING] * len(todo)
 
         def task(p, bounds):
             if total(found) <= most:  # the memory for more than that is not taken
                 lists = panel_heavy(
-                    x_side, y_side, (x.starts, y.starts), runs, *bounds, x.dtype.type(theta), most,
-                    rows, columns[p],
-                )  # fmt: skip
+                    x_side, y_side, starts, runs, *bounds, threshold, most, rows, columns[p]
+                )
                 found[p] = Found(*lists)
 
         self._run(x, task, todo)
         if total(found) > most:
             return None
-        light = x.cut(rows), y.cut(columns.sum(axis=0, dtype=np.float64))
-        return HeavyPairs(*by_rows(x.n, found), *light)
+        light_columns = y.cut(columns.sum(axis=0, dtype=np.float64))
+        return HeavyPairs(*by_rows(x.n, found), x.cut(rows), light_columns)
 
     def log_sum_exp(self, x, F, y, G):
-        x_side = x.side(F, np.zeros(x.n))
-        y_side = y.side(G, np.zeros(y.n))
+        x_side = x.side(F)
+        y_side = y.side(G)
         runs, costs = x.runs(y)
         maxima = np.full(x.size, INERT)
         sums = np.zeros(x.size)
@@ -227,21 +265,26 @@ class CpuBackend:
                 cpu_kernels.panel_log_sum_exp(x_part, y_side, runs, *ends, maxima, sums)
 
         self._run(x, task, panels(costs))
-        return x.cut(maxima) + np.log2(x.cut(sums))
+        log_sums = np.log2(x.cut(sums))
+        return x.cut(maxima) + log_sums
 
     def transport(self, x, F, y, G, V, factors, derivative=None):
-        return self._products(x, F, y, G, V, factors, derivative, V.shape[1])
+        return self._products(x, F, y, G, V, factors, derivative, 0)
 
     def slope_sums(self, x, F, y, G, V):
-        return self._products(x, F, y, G, V, None, 1, 1 + V.shape[1])
+        return self._products(x, F, y, G, V, None, 1, 1)
 
-    def _products(self, x, F, y, G, V, factors, derivative, width):
-        x_side = x.side(F, np.zeros(x.n))
-        y_side = y.side(G, np.zeros(y.n))
+    def _products(self, x, F, y, G, V, factors, derivative, n_sums):
+        """The sums of `panel_transport`, behind n_sums = 0 or 1 columns of sums of p_ij alone."""
+        x_side = x.side(F)
+        y_side = y.side(G)
         V = y.pad(V)
+        A = B = None
+        if factors is not None:
+            A = x.pad(factors[0])
+            B = y.pad(factors[1])
         runs, costs = x.runs(y)
-        A, B = (None, None) if factors is None else (x.pad(factors[0]), y.pad(factors[1]))
-        out = np.zeros((x.size, width))
+        out = np.zeros((x.size, n_sums + V.shape[1]))
 
         def task(p, bounds):
             for x_part, *ends in _parts(x_side, y_side, runs, *bounds):

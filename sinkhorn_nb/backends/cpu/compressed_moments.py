@@ -5,7 +5,7 @@ the points.
 import numpy as np
 
 from ..jit import exact_kernel
-from .compressed_sums import UNIT, over_pieces
+from .compressed_sums import UNIT, equal_pieces, over_pieces
 from .threads import count, run
 
 KEY_BITS = 63
@@ -29,8 +29,13 @@ def moments_by_cell(points, weights, origin, side, parents=None, cuts=None):
     grid = origin, side, *_parts(parents, cuts, d), bits
     owner = np.empty(n, np.int32)
     spans = _spans(n)
-    keys, moments, places = _merged(_bin(points, weights, grid, owner, spans))
-    run(lambda t, start, stop: rename(places[t], owner, owner, start, stop), spans)
+    parts = _bin(points, weights, grid, owner, spans)
+    keys, moments, places = _merged(parts)
+
+    def rename_part(t, start, stop):
+        rename(places[t], owner, owner, start, stop)
+
+    run(rename_part, spans)
     return keys, moments, owner
 
 
@@ -38,15 +43,18 @@ def moments_of_cells(points, weights, origin, side):
     """Keys and moments like those of `moments_by_cell`, without the cell of each point."""
     n, d = points.shape
     grid = origin, side, *_parts(None, None, d), KEY_BITS // d
-    keys, moments, _ = _merged(_bin(points, weights, grid, np.empty(0, np.int32), _spans(n)))
+    no_owner = np.empty(0, np.int32)
+    parts = _bin(points, weights, grid, no_owner, _spans(n))
+    keys, moments, _ = _merged(parts)
     return keys, moments
 
 
 def owners_in(parents, owner):
     """The parent of the cell of each point."""
     names = parents.astype(np.int32)
-    out = np.empty(len(owner), np.int32)
-    over_pieces(lambda start, stop: rename(names, owner, out, start, stop), len(owner))
+    n = len(owner)
+    out = np.empty(n, np.int32)
+    over_pieces(lambda start, stop: rename(names, owner, out, start, stop), n)
     return out
 
 
@@ -65,8 +73,7 @@ def points_in(are_some, owner):
 
 def _spans(n):
     """Number, start and stop of the points of each thread."""
-    n_threads = count()
-    return [(t, n * t // n_threads, n * (t + 1) // n_threads) for t in range(n_threads)]
+    return [(t, *ends) for t, ends in enumerate(equal_pieces(n, count()))]
 
 
 def _bin(points, weights, grid, owner, spans):
@@ -84,10 +91,12 @@ def _merged(parts):
     """The keys of all parts in order, the sums of their moments, and the place of each part's keys
     among all.
     """
-    keys, places = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
-    ends = np.cumsum([len(keys) for keys, _ in parts])[:-1]
+    all_keys = [keys for keys, _ in parts]
+    keys, places = np.unique(np.concatenate(all_keys), return_inverse=True)
+    ends = np.cumsum([len(own) for own in all_keys])[:-1]
     places = np.split(places.astype(np.int32), ends)
-    moments = np.zeros((len(keys), parts[0][1].shape[1]), np.int64)
+    n_moments = parts[0][1].shape[1]
+    moments = np.zeros((len(keys), n_moments), np.int64)
     for place, (_, own) in zip(places, parts, strict=True):
         moments[place] += own  # each key once in a part; np.add.at takes five times as long
     return keys, moments, places
@@ -107,11 +116,16 @@ def _parts(parents, cuts, d):
 def _binned(points, weights, grid, owner, start, stop):
     """Keys and moments of the cells of some of the points, whose entries of `owner` are filled."""
     d = points.shape[1]
+    n_moments = 2 + d + d * (d + 1) // 2
     keys = np.empty(0, np.int64)
-    moments = np.empty((0, 2 + d + d * (d + 1) // 2), np.int64)
-    i, used, room = start, 0, FIRST_ROOM
+    moments = np.empty((0, n_moments), np.int64)
+
+    i = start
+    used = 0
+    room = FIRST_ROOM
     while i < stop:
-        keys, moments = _enlarged(keys, room), _enlarged(moments, room)
+        keys = _enlarged(keys, room)
+        moments = _enlarged(moments, room)
         table = np.full(2 * room, EMPTY, np.int64)
         slots = np.empty(2 * room, np.int32)
         enter(keys, used, table, slots)
@@ -130,14 +144,14 @@ def _enlarged(array, size):
 
 @exact_kernel
 def rename(names, owner, out, start, stop):
-    """The names of numbers."""
+    """out_i is the name of the cell of point i, for the points from start to stop."""
     for i in range(start, stop):
         out[i] = names[owner[i]]
 
 
 @exact_kernel
 def listed(are_some, owner, start, stop):
-    """The points whose cells are some."""
+    """The points from start to stop that lie in some of the cells, in order."""
     n = 0
     for i in range(start, stop):
         n += are_some[owner[i]]
@@ -187,8 +201,8 @@ def add_points(
     used,
     owner,
 ):
-    """Add points to the moments of their cells until the keys are full; the next point, and the
-    number of cells.
+    """Add points to the moments of their cells until the keys are full. Returns the next point and
+    the number of cells.
 
     Blocks of points take three loops, of which the first and the last are vectorized.
     """
@@ -200,10 +214,12 @@ def add_points(
         last = min(first + BLOCK, stop)
         some = points[first:last]
         if len(parents):
-            place_in_parts(some, origin, side, parents[first:last], cuts, bits, z, numbers)
+            their_parents = parents[first:last]
+            place_in_parts(some, origin, side, their_parents, cuts, bits, z, numbers)
         else:
             place(some, origin, side, bits, z, numbers)
-        used, are_known = find(numbers[: len(some)], table, slots, keys, used, cells)
+        their_numbers = numbers[: len(some)]
+        used, are_known = find(their_numbers, table, slots, keys, used, cells)
         if not are_known:
             return first, used
         if len(owner):
@@ -215,35 +231,39 @@ def add_points(
 @exact_kernel
 def place(points, origin, side, bits, z, numbers):
     """The keys of the cells of some points, and the points' places z in them."""
+    n = len(points)
     numbers[:] = 0
     for k in range(points.shape[1]):
         corner = origin[k]
-        for i in range(len(points)):
+        for i in range(n):
             t = (points[i, k] - corner) / side
             c = np.floor(t)
             z[k, i] = t - c - 0.5
-            numbers[i] = (numbers[i] << bits) | np.int64(c)
+            shifted = numbers[i] << bits
+            numbers[i] = shifted | np.int64(c)
 
 
 @exact_kernel
 def place_in_parts(points, origin, side, parents, cuts, bits, z, numbers):
     """The keys of the parts of cells for some points, and the points' places z in them."""
-    numbers[: len(points)] = parents
+    n = len(points)
+    numbers[:n] = parents
     for k in range(points.shape[1]):
         corner = origin[k]
-        for i in range(len(points)):
+        for i in range(n):
             most = cuts[parents[i], k]
             t = (points[i, k] - corner) / side
             t = (t - np.floor(t)) * most
             c = min(np.floor(t), most - 1.0)  # rounding may reach the upper end
             z[k, i] = t - c - 0.5
-            numbers[i] = (numbers[i] << bits) | np.int64(c)
+            shifted = numbers[i] << bits
+            numbers[i] = shifted | np.int64(c)
 
 
 @exact_kernel
 def find(numbers, table, slots, keys, used, cells):
-    """The cells with some keys, new ones included; the number of cells, and whether there was room
-    for all of them.
+    """Write the cells with some keys, new ones included. Returns the number of all cells, and
+    whether there was room for them.
     """
     mask = len(table) - 1
     for i in range(len(numbers)):
@@ -272,12 +292,17 @@ def add_moments(weights, z, cells, terms, moments):
     m = 2
     for k in range(len(z)):
         for i in range(n):
-            terms[m, i] = np.int64(weights[i] * UNIT * z[k, i])
+            mass = weights[i] * UNIT
+            first_moment = mass * z[k, i]
+            terms[m, i] = np.int64(first_moment)
         m += 1
     for k in range(len(z)):
         for j in range(k + 1):
             for i in range(n):
-                terms[m, i] = np.int64(weights[i] * UNIT * z[k, i] * z[j, i])
+                mass = weights[i] * UNIT
+                first_moment = mass * z[k, i]
+                second_moment = first_moment * z[j, i]
+                terms[m, i] = np.int64(second_moment)
             m += 1
 
     for i in range(n):

@@ -24,11 +24,15 @@ def monomial_sums(x, F, y, G, b, near, centres, terms):
     pointers, seen = near
     grown = terms[:, 0].copy()
     axis = terms[:, 1].copy()
-    x_side = x.side(F, np.zeros(x.n))
+    x_side = x.side(F)
     y_side = y.side(G, b)
     runs, _ = x.runs(y)
-    columns = np.concatenate([[0], np.cumsum(np.diff(y.bounds)[seen])])[pointers]
-    costs = (runs.stops - runs.starts) * np.diff(columns)[runs.tiles]
+
+    seen_sizes = np.diff(y.bounds)[seen]
+    before = np.concatenate([[0], np.cumsum(seen_sizes)])[pointers]
+    n_columns = np.diff(before)
+    n_rows = runs.stops - runs.starts
+    costs = n_rows * n_columns[runs.tiles]
     out = np.zeros((x.size, len(terms)))
 
     def task(_, bounds):
@@ -49,18 +53,30 @@ def near_tiles(x_tiles, y_tiles, least):
     """
     cx, hx, fx, sx = x_tiles
     cy, hy, gy, sy = y_tiles
-    pointers = np.zeros(len(cx) + 1, np.int64)
-    seen = np.empty(len(cx) * len(cy), np.int32)
+    n_x = len(cx)
+    n_y = len(cy)
+    pointers = np.zeros(n_x + 1, np.int64)
+    seen = np.empty(n_x * n_y, np.int32)
+
     n = 0
-    for k in range(len(cx)):
-        for t in range(len(cy)):
+    for k in range(n_x):
+        for t in range(n_y):
             most = fx[k] + gy[t]
             for c in range(cx.shape[1]):
+                x_half = hx[k, c]
+                y_half = hy[t, c]
+                x_slope = sx[k, c]
+                y_slope = sy[t, c]
                 D = cx[k, c] - cy[t, c]
-                gap = max(abs(D) - hx[k, c] - hy[t, c], 0.0)
-                apart = abs(sx[k, c]) * hx[k, c] + abs(sy[t, c]) * hy[t, c] - gap * gap / 2
-                along = abs(sx[k, c] - D) * hx[k, c] + abs(sy[t, c] + D) * hy[t, c] - D * D / 2
-                most += min(along, apart)
+                # The cost is at least that of the gap, and that of its tangent at the centers
+                gap = max(abs(D) - x_half - y_half, 0.0)
+                x_rise = abs(x_slope) * x_half
+                y_rise = abs(y_slope) * y_half
+                by_gap = x_rise + y_rise - gap * gap / 2
+                x_rise = abs(x_slope - D) * x_half
+                y_rise = abs(y_slope + D) * y_half
+                by_tangent = x_rise + y_rise - D * D / 2
+                most += min(by_tangent, by_gap)
             if most > least:
                 seen[n] = t
                 n += 1
@@ -73,28 +89,34 @@ def panel_monomials(x, y, runs, first, last, pointers, seen, centres, grown, axi
     """Add to out_i the sums over the tiles that are near i's tile."""
     wide_vectors()
     scratch, A, B, _ = _scratch(y.weights)
-    exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
-    room = np.empty(len(grown) * COLUMNS, dtype=y.weights.dtype)
+    dtype = y.weights.dtype
+    n_terms = len(grown)
+    exponents = np.empty(ROWS * COLUMNS, dtype=dtype)
+    room = np.empty(n_terms * COLUMNS, dtype=dtype)
+
     while first < last:
         stop = _same_tile(runs, first, last)
         own = runs.tiles[first]
         for t in seen[pointers[own] : pointers[own + 1]]:
             j0 = y.bounds[t]
             j1 = y.bounds[t + 1]
+            n_columns = j1 - j0
+            reference = y.references[t]
             d = _columns(x, own, y, t, B)
-            V = room[: len(grown) * (j1 - j0)].reshape(len(grown), j1 - j0)
+            V = room[: n_terms * n_columns].reshape(n_terms, n_columns)
             add_monomials(y, t, centres[own], grown, axis, V)
             for r in range(first, stop):
-                i0, i1 = _rows(x, runs, r, d, y.references[t], A)
-                flat = exponents[: (i1 - i0) * (j1 - j0)]
-                pairs = flat.reshape(i1 - i0, j1 - j0)
+                i0, i1 = _rows(x, runs, r, d, reference, A)
+                n_rows = i1 - i0
+                flat = exponents[: n_rows * n_columns]
+                pairs = flat.reshape(n_rows, n_columns)
                 x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
                 fill(x.cost, x_tile, A, y_tile, B, pairs)
                 for j in range(len(flat)):
                     flat[j] = exp2(flat[j])
                 product = np.dot(pairs, V.T)
-                for i in range(i1 - i0):
-                    for q in range(len(grown)):
+                for i in range(n_rows):
+                    for q in range(n_terms):
                         out[i0 + i, q] += product[i, q]
         first = stop
 
@@ -108,8 +130,10 @@ def add_monomials(y, t, centre, grown, axis, V):
     for j in range(j1 - j0):
         V[0, j] = weights[j]
     for q in range(1, len(grown)):
-        u = along(y.points, axis[q])[j0:j1]
-        shift = np.float32(along(y.centres, axis[q])[t] - centre[axis[q]])
+        k = axis[q]
+        u = along(y.points, k)[j0:j1]
+        tile_centre = along(y.centres, k)[t]
+        shift = np.float32(tile_centre - centre[k])
         old = V[grown[q]]
         new = V[q]
         for j in range(j1 - j0):

@@ -14,42 +14,60 @@ ROWS = 32  # of points, whose coordinates are compared at once
 
 def over_pieces(task, n):
     """Call task(start, stop) for pieces of n points, on all threads."""
-    pieces = PIECES_PER_THREAD * count()
-    run(task, list(pairwise(n * t // pieces for t in range(pieces + 1))))
+    run(task, equal_pieces(n, PIECES_PER_THREAD * count()))
+
+
+def equal_pieces(n, n_pieces):
+    """The start and the stop of so many pieces of n points, of about equal sizes."""
+    ends = [n * t // n_pieces for t in range(n_pieces + 1)]
+    return list(pairwise(ends))
+
+
+def of_pieces(function, n):
+    """The results of function(start, stop) for pieces of n points, in any order."""
+    results = []
+
+    def task(start, stop):
+        results.append(function(start, stop))
+
+    over_pieces(task, n)
+    return results
 
 
 def bounding_box(points):
     """(2, d) lowest and highest coordinates; NumPy takes ten times as long for few columns."""
     n, d = points.shape
     flat = points.reshape(-1)
-    boxes = []
-    over_pieces(lambda start, stop: boxes.append(ends(flat, d, start, stop)), n)
+    boxes = of_pieces(lambda start, stop: ends(flat, d, start, stop), n)
     low, high = np.swapaxes(boxes, 0, 1)
     return np.stack([low.min(axis=0), high.max(axis=0)])
 
 
 def weighted_mean(values, probabilities):
     """sum_i a_i v_i, by integers: the same bits for any order of the points."""
-    sizes = []
-    over_pieces(lambda start, stop: sizes.append(largest_size(values, start, stop)), len(values))
+    n = len(values)
+    sizes = of_pieces(lambda start, stop: largest_size(values, start, stop), n)
     largest = float(np.max(sizes))
     if not np.isfinite(largest):
         return float("nan")
     if largest == 0:
         return 0.0
-    sums = []
+    unit = UNIT / largest
 
-    def add(start, stop):
-        sums.append(int(rounded_sum(values, probabilities, UNIT / largest, start, stop)))
+    def sum_of(start, stop):
+        return int(rounded_sum(values, probabilities, unit, start, stop))
 
-    over_pieces(add, len(values))
-    return sum(sums) / UNIT * largest
+    return sum(of_pieces(sum_of, n)) / UNIT * largest
 
 
 def scaled_rows(rows, weights, factor):
     """factor w_i times row i."""
     out = np.empty(rows.shape)
-    over_pieces(lambda start, stop: scale_rows(rows, weights, factor, out, start, stop), len(rows))
+
+    def scale(start, stop):
+        scale_rows(rows, weights, factor, out, start, stop)
+
+    over_pieces(scale, len(rows))
     return out
 
 
@@ -57,13 +75,18 @@ def scaled_rows(rows, weights, factor):
 def ends(flat, d, start, stop):
     """(2, d) lowest and highest coordinates of points start to stop, row by row in one array."""
     width = d * ROWS
+    begin = d * start
+    end = d * stop
     low = np.full(width, np.inf, flat.dtype)
     high = np.full(width, -np.inf, flat.dtype)
-    for first in range(d * start, d * stop, width):
-        some = flat[first : min(first + width, d * stop)]
+    for first in range(begin, end, width):
+        some = flat[first : min(first + width, end)]
         for q in range(len(some)):
-            low[q] = some[q] if some[q] < low[q] else low[q]
-            high[q] = some[q] if some[q] > high[q] else high[q]
+            place = some[q]
+            lowest = low[q]
+            highest = high[q]
+            low[q] = place if place < lowest else lowest
+            high[q] = place if place > highest else highest
     box = np.empty((2, d))
     for k in range(d):
         box[0, k] = low[k::d].min()
@@ -85,10 +108,12 @@ def largest_size(values, start, stop):
 
 @exact_kernel
 def rounded_sum(values, weights, unit, start, stop):
-    """The sum of v_i w_i / unit, each rounded to an integer."""
+    """The sum of `unit` times v_i w_i, where each term is rounded to an integer."""
     total = np.int64(0)
     for i in range(start, stop):
-        total += np.int64(np.rint(values[i] * (weights[i] * unit)))
+        weight = weights[i] * unit
+        rounded = np.rint(values[i] * weight)
+        total += np.int64(rounded)
     return total
 
 

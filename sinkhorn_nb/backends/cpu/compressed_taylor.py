@@ -40,20 +40,24 @@ def taylor_points(points, owner, centres, quadratic, f0, T0, K2, K3, f, T, last,
         s = owner[i]
         value = f0[s]
         size = 0.0
+
         for k in range(d):
             z[k] = points[i, k] - centres[s, k]
+
         for k in range(d):
             two = 0.0
             three = 0.0
             for j in range(d):
                 two += K2[s, k, j] * z[j]
                 for m in range(d):
-                    three += K3[s, k, j, m] * z[j] * z[m]
+                    coefficient = K3[s, k, j, m]
+                    three += coefficient * z[j] * z[m]
             T[i, k] = T0[s, k] + two + three / 2
             size += three * three / 4
-            value += (quadratic * (centres[s, k] + z[k] / 2) - T0[s, k] - two / 2 - three / 6) * z[
-                k
-            ]
+            middle = centres[s, k] + z[k] / 2
+            linear = quadratic * middle - T0[s, k]
+            factor = linear - two / 2 - three / 6
+            value += factor * z[k]
         f[i] = value
         last[i] = size
 
@@ -73,9 +77,11 @@ def race(points, weights, owner, pointers, start, stop, best, chosen, mass):
         if draws > 0 and w > 0:
             h = float64_as_int(w)
             for k in range(points.shape[1]):
-                h = mixed(h ^ float64_as_int(np.float64(points[i, k])))
+                place = np.float64(points[i, k])
+                h = mixed(h ^ float64_as_int(place))
             q = first + (h & 0xFFFFFF) % draws
-            finish = -np.log(((mixed(h) & MANTISSA) + 0.5) / (MANTISSA + 1)) / w
+            uniform = ((mixed(h) & MANTISSA) + 0.5) / (MANTISSA + 1)
+            finish = -np.log(uniform) / w
             mass[q] += np.int64(w * UNIT)
             if finish < best[q]:
                 best[q] = finish
@@ -89,12 +95,15 @@ def drawn_points(points, weights, owner, pointers, rows):
     races = {}
 
     def run_piece(start, stop):
-        one = np.full(rows, np.inf), np.full(rows, -1), np.zeros(rows, np.int64)
-        race(points, weights, owner, pointers, start, stop, *one)
-        races[start, stop] = one
+        best = np.full(rows, np.inf)
+        chosen = np.full(rows, -1)
+        mass = np.zeros(rows, np.int64)
+        race(points, weights, owner, pointers, start, stop, best, chosen, mass)
+        races[start, stop] = best, chosen, mass
 
     over_pieces(run_piece, len(points))
     in_order = [races[ends] for ends in sorted(races)]  # of equal points, the first is chosen
-    best, chosen, mass = map(np.stack, zip(*in_order, strict=True))
+    by_field = zip(*in_order, strict=True)
+    best, chosen, mass = map(np.stack, by_field)
     fastest = best.argmin(axis=0)
     return chosen[fastest, np.arange(rows)], mass.sum(axis=0)

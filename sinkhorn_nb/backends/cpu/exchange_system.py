@@ -57,7 +57,10 @@ class ExchangeSystem:
         pairs = self._pairs
         n_vertices = sum(pairs.shape) + 1
         size = len(pairs) + n_vertices - 1
-        edges = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size)
+        left = np.empty(size, np.int32)
+        right = np.empty(size, np.int32)
+        weights = np.empty(size)
+        edges = left, right, weights
         grounds = [ground.copy() for ground in self._grounds]
         count = _list_edges(*pairs.fields, *self._scales, *self._diagonals, *grounds, thin, *edges)
         return factorize(n_vertices, *(values[:count] for values in edges))
@@ -89,7 +92,8 @@ def _list_edges(
         for k in range(starts[i], starts[i + 1]):
             j = columns[k]
             weight = es[i] * values[k] * et[j]
-            if weight > thin * min(Dr[i], Dc[j]):
+            lighter = min(Dr[i], Dc[j])
+            if weight > thin * lighter:
                 left[count] = i
                 right[count] = n + j
                 weights[count] = weight
@@ -97,10 +101,12 @@ def _list_edges(
             else:
                 ground_rows[i] += weight
                 ground_columns[j] += weight
+
     for i in range(n + m):
         left[count] = i
         right[count] = n + m
-        weights[count] = ground_rows[i] if i < n else ground_columns[i - n]
+        ground = ground_rows[i] if i < n else ground_columns[i - n]
+        weights[count] = ground
         count += 1
     return count
 
@@ -129,14 +135,15 @@ def conjugate_gradients(pairs, weights, scales, diagonal, preconditioner, x, res
     """Conjugate gradients for diagonal - scales P' weights P scales; returns the number of
     iterations.
     """
+    m = len(x)
     starts, columns, values = pairs
     n = len(weights)
-    work = vectors(n, len(x))
-    parts = np.empty((1, len(x)))
+    work = vectors(n, m)
+    parts = np.empty((1, m))
     before = 0.0
     for count in range(most):
         size = 0.0
-        for j in range(len(x)):
+        for j in range(m):
             size += abs(residual[j])
         if size <= goal:
             return count
@@ -159,7 +166,12 @@ class Vectors(NamedTuple):
 @kernel
 def vectors(n, m):
     """Work space for n rows and m columns."""
-    return Vectors(np.empty(m), np.zeros(m), np.empty(m), np.empty(n + m + 1))
+    return Vectors(
+        z=np.empty(m),
+        direction=np.zeros(m),
+        scaled=np.empty(m),
+        vertices=np.empty(n + m + 1),
+    )
 
 
 @kernel
@@ -168,10 +180,11 @@ def find_direction(preconditioner, residual, scales, before, work):
     which was `before` in the last iteration, or 0 if there was none.
     """
     z, direction, scaled, vertices = work
+    m = len(z)
     precondition(preconditioner, residual, vertices, z)
     product = np.dot(residual, z)
     share = product / before if before > 0 else 0.0
-    for j in range(len(z)):
+    for j in range(m):
         direction[j] = z[j] + share * direction[j]
         scaled[j] = scales[j] * direction[j]
     return product
@@ -182,20 +195,24 @@ def advance(parts, scales, diagonal, product, work, x, residual):
     """Improve x along the direction, whose products with P' weights P are the sum of the parts;
     returns whether this was possible.
     """
+    m = len(x)
     direction = work.direction
     image = work.z
-    for j in range(len(x)):
+    for j in range(m):
         image[j] = 0.0
     for p in range(len(parts)):
-        for j in range(len(x)):
+        for j in range(m):
             image[j] += parts[p, j]
-    for j in range(len(x)):
-        image[j] = diagonal[j] * direction[j] - scales[j] * image[j]
+    for j in range(m):
+        own = diagonal[j] * direction[j]
+        image[j] = own - scales[j] * image[j]
+
     curvature = np.dot(direction, image)
     if curvature <= 0:  # by rounding
         return False
+
     step = product / curvature
-    for j in range(len(x)):
+    for j in range(m):
         x[j] += step * direction[j]
         residual[j] -= step * image[j]
     return True

@@ -26,30 +26,33 @@ def pair_sums(cost, x, y, L, first, last, out):
             _add_squares(x[i, k], y[k], s)
         top = -1e300
         for j in range(m):
-            weights[j] = L[j] - scaled_cost(cost, s[j])
-            top = max(top, weights[j])
+            exponent = L[j] - scaled_cost(cost, s[j])
+            top = max(top, exponent)
+            weights[j] = exponent
 
         total = 0.0
         mean = 0.0
         for j in range(m):
-            weights[j] = exp2_within(max(weights[j] - top, LOWEST))
-            total += weights[j]
-            mean += weights[j] * scaled_cost(cost, s[j])
-            weights[j] *= slope(cost, s[j])
+            weight = exp2_within(max(weights[j] - top, LOWEST))
+            total += weight
+            mean += weight * scaled_cost(cost, s[j])
+            weights[j] = weight * slope(cost, s[j])
         out[i, 0] = top + log2(total)
         out[i, 1] = mean / total
         for k in range(d):
-            out[i, 2 + k] = _mean_move(x[i, k], y[k], weights) / total
+            move = _sum_of_moves(x[i, k], y[k], weights)
+            out[i, 2 + k] = move / total
 
 
 @kernel
 def _add_squares(x, y, s):
     for j in range(len(y)):
-        s[j] += (x - y[j]) * (x - y[j])
+        difference = x - y[j]
+        s[j] += difference * difference
 
 
 @kernel
-def _mean_move(x, y, weights):
+def _sum_of_moves(x, y, weights):
     total = 0.0
     for j in range(len(y)):
         total += weights[j] * (x - y[j])

@@ -31,8 +31,11 @@ class Convolutions:
     """
 
     def __init__(self, axes, eps):
-        self._axes, self._eps = axes, eps
-        self._lengths = [fft.next_fast_len(a.n + a.n_out - 1, real=True) for a in axes]
+        self._axes = axes
+        self._d = len(axes)
+        self._eps = eps
+        sizes = [axis.n + axis.n_out - 1 for axis in axes]
+        self._lengths = [fft.next_fast_len(size, real=True) for size in sizes]
         self._known = {}
 
     def log_sum(self, L):
@@ -42,7 +45,8 @@ class Convolutions:
             return np.full(self._n_out, NOTHING)
         spectrum, least = self._spectrum(L - top)
         sums = self._convolved(spectrum, "sum")
-        log_sum = np.log2(np.maximum(sums, SMALLEST)) + top
+        positive = np.maximum(sums, SMALLEST)
+        log_sum = np.log2(positive) + top
 
         rough = np.flatnonzero(sums < least)
         log_sum[rough] = self._pair_by_pair(L, rough)[:, 0]
@@ -52,8 +56,10 @@ class Convolutions:
         """(n, 1 + d) means of the cost and of its derivatives in x_i."""
         spectrum, least = self._spectrum(L - L.max())
         sums = self._convolved(spectrum, "sum")
-        parts = [self._convolved(spectrum, k) for k in ("cost", *range(len(self._axes)))]
-        means = np.stack(parts, axis=1) / np.maximum(sums, SMALLEST)[:, None]
+        positive = np.maximum(sums, SMALLEST)
+        kinds = "cost", *range(self._d)
+        parts = [self._convolved(spectrum, kind) for kind in kinds]
+        means = np.stack(parts, axis=1) / positive[:, None]
 
         rough = np.flatnonzero(sums < least)
         means[rough] = self._pair_by_pair(L, rough)[:, 1:]
@@ -81,7 +87,8 @@ class Convolutions:
     def _convolved(self, spectrum, kind):
         kernel, _ = self._kernel(kind)
         sums = fft.irfftn(spectrum * kernel, self._lengths, workers=threads.count())
-        return sums[tuple(slice(axis.n_out) for axis in self._axes)].ravel()
+        outputs = tuple(slice(axis.n_out) for axis in self._axes)
+        return sums[outputs].ravel()
 
     def _kernel(self, kind):
         """The transform of a function of the differences x_i - y_j, and its norm."""
@@ -92,7 +99,7 @@ class Convolutions:
         return self._known[kind]
 
     def _function(self, kind):
-        moves = [self._moves(k) for k in range(len(self._axes))]
+        moves = [self._moves(k) for k in range(self._d)]
         distances = np.sqrt(sum(move**2 for move in moves))
         if kind == "distance":
             return distances
@@ -106,16 +113,20 @@ class Convolutions:
 
     def _moves(self, k):
         """Differences x_i - y_j along an axis, those below zero at the end."""
-        axis, length = self._axes[k], self._lengths[k]
+        axis = self._axes[k]
+        length = self._lengths[k]
         index = np.arange(length)
-        places = np.where(index < axis.n_out, index, index - length) + axis.offset
-        shape = [-1 if other == k else 1 for other in range(len(self._axes))]
-        return (axis.spacing * places).reshape(shape)
+        steps = np.where(index < axis.n_out, index, index - length)
+        moves = axis.spacing * (steps + axis.offset)
+        shape = [1] * self._d
+        shape[k] = length
+        return moves.reshape(shape)
 
     def _pair_by_pair(self, L, rough):
         """(len(rough), 2 + d) logarithms of sums, and the means, at some outputs."""
-        out = np.empty((len(rough), 2 + len(self._axes)))
-        if len(rough) == 0:
+        n = len(rough)
+        out = np.empty((n, 2 + self._d))
+        if n == 0:
             return out
         scale = LOG2E / self._eps
         filled = np.flatnonzero(L > EMPTY)
@@ -123,8 +134,10 @@ class Convolutions:
         y = scale * self._sources(filled)
         weights = L[filled]
 
-        panels = [(k, min(k + PANEL, len(rough))) for k in range(0, len(rough), PANEL)]
-        threads.run(lambda *panel: pair_sums(Distance(), x, y, weights, *panel, out), panels)
+        def task(first, last):
+            pair_sums(Distance(), x, y, weights, first, last, out)
+
+        threads.run(task, threads.panels_of(PANEL, n))
         out[:, 1] /= scale
         return out
 
@@ -132,10 +145,12 @@ class Convolutions:
         """(len(rows), d) places of some outputs."""
         index = np.unravel_index(rows, [axis.n_out for axis in self._axes])
         pairs = zip(self._axes, index, strict=True)
-        return np.stack([axis.spacing * (i + axis.offset) for axis, i in pairs], axis=1)
+        places = [axis.spacing * (i + axis.offset) for axis, i in pairs]
+        return np.stack(places, axis=1)
 
     def _sources(self, rows):
         """(d, len(rows)) places of some sources."""
         index = np.unravel_index(rows, [axis.n for axis in self._axes])
         pairs = zip(self._axes, index, strict=True)
-        return np.stack([axis.spacing * j for axis, j in pairs])
+        places = [axis.spacing * j for axis, j in pairs]
+        return np.stack(places)

@@ -41,14 +41,16 @@ def tilted_lines(L, first, last, c, offset, table, out):
     highest = np.empty(len(line) // GROUP)
     powers = np.zeros(len(line))
     sums = np.empty((LINES, padded(n_out)))
+
     for start in range(first, last, LINES):
         stop = min(start + LINES, last)
         for row in range(start, stop):
             for j in range(L.shape[1]):
                 line[j] = max(L[row, j], NOTHING)
             _group_maxima(line, highest)
+            own_sums = sums[row - start]
             for i in range(0, n_out, len(table)):
-                _block(line, highest, i, n_out, c, offset, table, powers, sums[row - start])
+                _block(line, highest, i, n_out, c, offset, table, powers, own_sums)
         for i in range(n_out):
             for row in range(start, stop):
                 out[i, row] = sums[row - start, i]
@@ -57,8 +59,9 @@ def tilted_lines(L, first, last, c, offset, table, out):
 @kernel
 def _group_maxima(line, highest):
     for q in range(len(highest)):
-        top = line[q * GROUP]
-        for j in range(q * GROUP, (q + 1) * GROUP):
+        first = q * GROUP
+        top = line[first]
+        for j in range(first, first + GROUP):
             top = max(top, line[j])
         highest[q] = top
 
@@ -66,33 +69,44 @@ def _group_maxima(line, highest):
 @kernel
 def _block(line, highest, first, n_out, c, offset, table, powers, out):
     """The sums of the outputs from `first` on, one for each row of the table."""
-    half = (len(table) - 1) / 2
+    size = len(table)
+    reach = table.shape[1] // 2
+    half = (size - 1) / 2
     center = first + half + offset
     top, star = _near_best(line, highest, center, c)
     if top < EMPTY:
-        for i in range(first, first + len(table)):
+        for i in range(first, first + size):
             out[i] = NOTHING
         return
 
     begin, end = _window(highest, center, c, half, top, star)
     top, star = _best(line, begin, end, center, c, top, star)
-    far = max(abs(begin - star), abs(end - 1 - star))
-    if half * c * far + TAIL > RANGE or far > table.shape[1] // 2:
-        for i in range(first, min(first + len(table), n_out)):
+    before = abs(begin - star)
+    after = abs(end - 1 - star)
+    far = max(before, after)
+    overflows = half * c * far + TAIL > RANGE
+    if overflows or far > reach:
+        for i in range(first, min(first + size, n_out)):
             out[i] = _plain(line, begin, end, i + offset, c)
         return
 
     _powers(line, begin, end, center, c, top, powers)
-    _products(powers, end - begin, table, table.shape[1] // 2 - star + begin, out[first:])
-    for s in range(len(table)):
+    start = reach - star + begin
+    _products(powers, end - begin, table, start, out[first:])
+    for s in range(size):
+        i = first + s
         x = s - half
-        out[first + s] = log2(out[first + s]) + top - c * (x * (center - star) + 0.5 * x * x)
+        tilt = x * (center - star) + 0.5 * x * x
+        log_sum = log2(out[i]) + top
+        out[i] = log_sum - c * tilt
 
 
 @kernel
 def _distance(q, center):
     """The distance from a center to the nearest source of a group."""
-    return max(0.0, max(q * GROUP - center, center - (q * GROUP + GROUP - 1)))
+    first = q * GROUP
+    last = first + GROUP - 1
+    return max(0.0, max(first - center, center - last))
 
 
 @kernel
@@ -102,14 +116,18 @@ def _near_best(line, highest, center, c):
     at = 0
     for q in range(len(highest)):
         d = _distance(q, center)
-        bound = highest[q] - 0.5 * c * d * d
+        cost = 0.5 * c * d * d
+        bound = highest[q] - cost
         if bound > best:
             best = bound
             at = q
     top = -1e300
     star = 0
-    for j in range(at * GROUP, (at + 1) * GROUP):
-        rho = line[j] - 0.5 * c * (center - j) * (center - j)
+    first = at * GROUP
+    for j in range(first, first + GROUP):
+        x = center - j
+        cost = 0.5 * c * x * x
+        rho = line[j] - cost
         if rho > top:
             top = rho
             star = j
@@ -124,8 +142,12 @@ def _window(highest, center, c, half, top, star):
     end = 0
     for q in range(len(highest)):
         d = _distance(q, center)
-        far = max(abs(q * GROUP - star), abs(q * GROUP + GROUP - 1 - star))
-        if highest[q] - 0.5 * c * d * d + half * c * far > top - TAIL:
+        first = q * GROUP
+        last = first + GROUP - 1
+        far = max(star - first, last - star)
+        cost = 0.5 * c * d * d
+        most = highest[q] - cost + half * c * far
+        if most > top - TAIL:
             begin = min(begin, q)
             end = max(end, q + 1)
     return begin * GROUP, end * GROUP
@@ -138,10 +160,14 @@ def _best(line, begin, end, center, c, top, star):
     x = center - begin
     best = top
     for j in range(end - begin):
-        best = max(best, near[j] - 0.5 * c * (x - j) * (x - j))
+        move = x - j
+        cost = 0.5 * c * move * move
+        best = max(best, near[j] - cost)
     if best > top:
         for j in range(end - begin):
-            if near[j] - 0.5 * c * (x - j) * (x - j) >= best - 1e-9:
+            move = x - j
+            cost = 0.5 * c * move * move
+            if near[j] - cost >= best - 1e-9:
                 star = begin + j
     return best, star
 
@@ -153,10 +179,14 @@ def _plain(line, begin, end, x, c):
     x -= begin
     top = -1e300
     for j in range(end - begin):
-        top = max(top, near[j] - 0.5 * c * (x - j) * (x - j))
+        move = x - j
+        cost = 0.5 * c * move * move
+        top = max(top, near[j] - cost)
     total = 0.0
     for j in range(end - begin):
-        exponent = near[j] - 0.5 * c * (x - j) * (x - j) - top
+        move = x - j
+        cost = 0.5 * c * move * move
+        exponent = near[j] - cost - top
         total += exp2_within(max(exponent, LOWEST))
     return log2(total) + top
 
@@ -167,7 +197,9 @@ def _powers(line, begin, end, center, c, top, powers):
     near = line[begin:end]
     x = center - begin
     for j in range(end - begin):
-        exponent = max(near[j] - 0.5 * c * (x - j) * (x - j) - top, LOWEST)
+        move = x - j
+        cost = 0.5 * c * move * move
+        exponent = max(near[j] - cost - top, LOWEST)
         power = exp2_within(exponent)
         powers[j] = power if exponent > -RANGE else 0.0
 

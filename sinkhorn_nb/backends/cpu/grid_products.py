@@ -31,18 +31,20 @@ def exponentials(L, first, tops, E):
 
 @kernel
 def logarithms(sums, tops, first, out):
-    """Write the logarithms of the sums (n_out, lines) to the columns of `out` from `first` on; tell
-    whether none of them underflowed.
+    """Write the logarithms of the sums (n_out, lines) to the columns of `out` from `first` on.
+    Returns whether none of the sums underflowed.
     """
     wide_vectors()
+    n_lines = len(tops)
     is_exact = True
     for i in range(len(sums)):
         column = sums[i]
-        row = out[i, first : first + len(tops)]
-        for r in range(len(tops)):
+        row = out[i, first : first + n_lines]
+        for r in range(n_lines):
             total = column[r]
             is_empty = tops[r] <= EMPTY
             if total < SMALLEST and not is_empty:
                 is_exact = False
-            row[r] = NOTHING if is_empty else log2(max(total, SMALLEST)) + tops[r]
+            log_sum = log2(max(total, SMALLEST)) + tops[r]
+            row[r] = NOTHING if is_empty else log_sum
     return is_exact

@@ -28,31 +28,36 @@ def recursive_lines(L, first, last, c, offset, side, out):
     below = np.empty((n, LINES))
     above = np.empty((n, LINES))
     for start in range(first, last, LINES):
-        size = min(LINES, last - start)
+        stop = min(start + LINES, last)
+        size = stop - start
         below[:] = NOTHING
         for j in range(n):
             for r in range(size):
-                below[j, r] = max(L[start + r, j], NOTHING)
+                log = max(L[start + r, j], NOTHING)
+                below[j, r] = log
         above[:] = below
         for j in range(1, n):
             _accumulate(below[j], below[j - 1], c)
         for j in range(n - 2, -1, -1):
             _accumulate(above[j], above[j + 1], c)
         for i in range(out.shape[0]):
-            _write(below, above, i + offset, c, side, out[i, start : start + size])
+            row = out[i, start:stop]
+            _write(below, above, i + offset, c, side, row)
 
 
 @kernel
 def _accumulate(sums, before, c):
     for r in range(LINES):
-        sums[r] = _log_of_sum(sums[r], before[r] - c)
+        from_before = before[r] - c
+        sums[r] = _log_of_sum(sums[r], from_before)
 
 
 @kernel
 def _log_of_sum(a, b):
     """log2(2^a + 2^b)."""
     top = max(a, b)
-    return top + log2(1.0 + exp2_within(max(min(a, b) - top, LOWEST)))
+    difference = max(min(a, b) - top, LOWEST)
+    return top + log2(1.0 + exp2_within(difference))
 
 
 @kernel
@@ -70,5 +75,6 @@ def _write(below, above, x, c, side, out):
         if side <= 0 and last >= 0:
             total = below[last, r] - c * (x - last)
         if side >= 0 and next_one < n:
-            total = _log_of_sum(total, above[next_one, r] - c * (next_one - x))
+            beyond = above[next_one, r] - c * (next_one - x)
+            total = _log_of_sum(total, beyond)
         out[r] = max(total, NOTHING)

@@ -24,7 +24,9 @@ class Axis:
     """
 
     def __init__(self, n, n_out, spacing, offset, eps):
-        self.n, self.n_out, self.offset = n, n_out, offset
+        self.n = n
+        self.n_out = n_out
+        self.offset = offset
         self.spacing = spacing
         self.c = LOG2E * spacing * spacing / eps
         self._table = self._matrix = None
@@ -32,7 +34,9 @@ class Axis:
     @property
     def squared_width(self):
         """Twice the largest exponent, in natural units."""
-        farthest = max(self.n - 1 - self.offset, self.n_out - 1 + self.offset)
+        below = self.n - 1 - self.offset
+        above = self.n_out - 1 + self.offset
+        farthest = max(below, above)
         return self.c / LOG2E * farthest * farthest
 
     @property
@@ -46,14 +50,16 @@ class Axis:
                 width //= 2
             s = np.arange(width) - (width - 1) / 2
             k = np.arange(-reach, reach)
-            self._table = np.exp2(np.clip(self.c * s[:, None] * k, -RANGE, RANGE))
+            exponents = self.c * s[:, None] * k
+            self._table = np.exp2(np.clip(exponents, -RANGE, RANGE))
         return self._table
 
     @property
     def matrix(self):
         """The kernel as an (n_out, n) matrix."""
         if self._matrix is None:
-            distances = np.arange(self.n_out)[:, None] + self.offset - np.arange(self.n)
+            outputs = np.arange(self.n_out) + self.offset
+            distances = outputs[:, None] - np.arange(self.n)
             matrix = np.exp2(-0.5 * self.c * distances**2)
             matrix[matrix < SMALLEST_ENTRY] = 0.0
             self._matrix = matrix
@@ -70,7 +76,8 @@ class Sweeps:
     def __init__(self, axes):
         self._axes = axes
         fits = all(axis.n * axis.n_out <= LARGEST_MATRIX for axis in axes)
-        self._multiplies = fits and sum(axis.squared_width for axis in axes) / 2 < WIDEST
+        half_square = sum(axis.squared_width for axis in axes) / 2
+        self._multiplies = fits and half_square < WIDEST
 
     def __call__(self, L):
         """The sums at the outputs; each axis is read as lines and written transposed."""
@@ -83,22 +90,27 @@ class Sweeps:
 
     def _along(self, axis, lines):
         out = np.empty((axis.n_out, len(lines)))
-        panels = [(first, min(first + PANEL, len(lines))) for first in range(0, len(lines), PANEL)]
         if self._multiplies:
             flags = []
-            threads.run(lambda *panel: flags.append(_multiplied(axis, lines, *panel, out)), panels)
+
+            def task(first, last):
+                flags.append(_multiplied(axis, lines, first, last, out))
+
+            threads.run(task, threads.panels_of(PANEL, len(lines)))
             if all(flags):
                 return out
             self._multiplies = False
-        _in_panels(tilted_lines, lines, (axis.c, float(axis.offset), axis.table, out))
+        arguments = axis.c, float(axis.offset), axis.table, out
+        _in_panels(tilted_lines, lines, arguments)
         return out
 
 
 class Recursions:
-    """The same for the kernel 2^(-c |x_i - j|) along each axis, by recursions."""
+    """The sums of `Sweeps` for the kernel 2^(-c |x_i - j|) along each axis, by recursions."""
 
     def __init__(self, axes, eps):
-        self._axes, self._to_exponent = axes, LOG2E / eps
+        self._axes = axes
+        self._to_exponent = LOG2E / eps
 
     def __call__(self, L, one_sided=None, side=BOTH):
         """The sums at the outputs; along the axis `one_sided` only over the sources on one side."""
@@ -107,14 +119,15 @@ class Recursions:
             lines = np.ascontiguousarray(L).reshape(-1, axis.n)
             out = np.empty((axis.n_out, len(lines)))
             c = self._to_exponent * axis.spacing
-            arguments = c, float(axis.offset), side if k == one_sided else BOTH, out
+            own_side = side if k == one_sided else BOTH
+            arguments = c, float(axis.offset), own_side, out
             _in_panels(recursive_lines, lines, arguments)
             L = out.reshape(axis.n_out, *before)
         return L
 
 
 def _in_panels(kernel, lines, arguments):
-    panels = [(first, min(first + PANEL, len(lines))) for first in range(0, len(lines), PANEL)]
+    panels = threads.panels_of(PANEL, len(lines))
     threads.run(lambda *panel: kernel(lines, *panel, *arguments), panels)
 
 

@@ -29,7 +29,11 @@ class Found(NamedTuple):
     columns: Any
 
 
-NOTHING = Found(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int32))
+NOTHING = Found(
+    rows=np.empty(0, np.int32),
+    ends=np.empty(0, np.int64),
+    columns=np.empty(0, np.int32),
+)
 
 
 def total(found):
@@ -41,7 +45,8 @@ def by_rows(n, found):
     """The starts of the rows and the columns, from what the panels have found."""
     counts = np.zeros(n + 1, np.int64)
     for one in found:
-        np.add.at(counts, one.rows + 1, np.diff(one.ends, prepend=0))
+        sizes = np.diff(one.ends, prepend=0)
+        np.add.at(counts, one.rows + 1, sizes)
     starts = np.cumsum(counts)
     columns = np.empty(starts[-1], np.int32)
     places = starts[:-1].copy()
@@ -66,24 +71,32 @@ def panel_heavy(x, y, starts, runs, first, last, theta, most, row_sums, column_s
     columns = np.empty(FIRST_ROOM, np.int32)
     n_pieces = 0
     count = 0
+
     while first < last and count <= most:
         stop = _same_tile(runs, first, last)
         own = runs.tiles[first]
+        padding = x.bounds[own] - starts[0][own]  # of the tiles before
         for t in range(len(y.bounds) - 1):
             j0 = y.bounds[t]
             j1 = y.bounds[t + 1]
             size = j1 - j0
+            b = y.weights[j0:j1]
+            reference = y.references[t]
             d = _columns(x, own, y, t, B)
+            G = B[:size]
+            of_columns = partial[:size]
             for r in range(first, stop):
-                i0, i1 = _rows(x, runs, r, d, y.references[t], A)
+                i0, i1 = _rows(x, runs, r, d, reference, A)
                 x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
+
                 for j in range(size):
-                    partial[j] = 0
+                    of_columns[j] = 0
                 for i in range(i1 - i0):
+                    xi = point(x_tile, i)
+                    ai = x.weights[i0 + i]
                     row_sum, above = _split(
-                        x.cost, point(x_tile, i), A[i], x.weights[i0 + i],
-                        y_tile, B[:size], y.weights[j0:j1], theta, partial[:size], excess,
-                    )  # fmt: skip
+                        x.cost, xi, A[i], ai, y_tile, G, b, theta, of_columns, excess
+                    )
                     row_sums[i0 + i] += row_sum
                     if above == 0 or count > most:
                         continue
@@ -93,11 +106,11 @@ def panel_heavy(x, y, starts, runs, first, last, theta, most, row_sums, column_s
                         rows = longer(rows, n_pieces, 1)
                         ends = longer(ends, n_pieces, 1)
                     count = list_columns(excess[:size], starts[1][t], columns, count)
-                    rows[n_pieces] = starts[0][own] + i0 + i - x.bounds[own]
+                    rows[n_pieces] = i0 + i - padding
                     ends[n_pieces] = count
                     n_pieces += 1
                 for j in range(size):
-                    column_sums[j0 + j] += partial[j]
+                    column_sums[j0 + j] += of_columns[j]
         first = stop
     return rows[:n_pieces], ends[:n_pieces], columns[:count]
 
@@ -114,8 +127,10 @@ def _split(cost, xi, Fi, ai, y, G, b, theta, partial, excess):
     total = zero
     above = zero
     for j in range(len(G)):
-        p = exp2(exponent(cost, Fi, G[j], xi, point(y, j)))
-        more = max(p * max(ai, b[j]) - theta, zero)
+        yj = point(y, j)
+        p = exp2(exponent(cost, Fi, G[j], xi, yj))
+        larger = max(ai, b[j])
+        more = max(p * larger - theta, zero)
         light = zero if more > zero else p
         above += more
         total += b[j] * light
@@ -152,7 +167,8 @@ def sort_by_rows(rows, ends, columns, places, out):
     for piece in range(len(rows)):
         i = rows[piece]
         end = ends[piece]
+        shift = places[i] - start
         for k in range(start, end):
-            out[places[i] + k - start] = columns[k]
+            out[shift + k] = columns[k]
         places[i] += end - start
         start = end

@@ -1,5 +1,7 @@
 """Entries of a plan at listed pairs, in float64."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..jit import SUM, kernel, overload, wide_vectors
@@ -14,10 +16,13 @@ def pair_values(entries, starts, columns):
     out = np.empty(len(columns))
     n = len(starts) - 1
     count = max(1, len(columns) // PAIRS_A_TASK)
-    cuts = np.searchsorted(starts, np.linspace(0, len(columns), count + 1)[1:-1])
-    bounds = np.concatenate([[0], cuts, [n]])
-    tasks = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
-    run(lambda first, last: panel_values(*entries, starts, columns, first, last, out), tasks)
+    shares = np.linspace(0, len(columns), count + 1)
+    cuts = np.searchsorted(starts, shares[1:-1])
+
+    def task(first, last):
+        panel_values(*entries, starts, columns, first, last, out)
+
+    run(task, list(pairwise([0, *cuts.tolist(), n])))
     return out
 
 
@@ -32,7 +37,9 @@ def panel_values(x, F, y, G, scale, highest, cost, starts, columns, first, last,
         k1 = starts[i + 1]
         for k in range(k0, k1):
             j = columns[k]
-            out[k] = log_root(F[i], G[j], half_cost(cost, scale, _terms(cost, x[i], y[j])))
+            terms = _terms(cost, x[i], y[j])
+            half = half_cost(cost, scale, terms)
+            out[k] = log_root(F[i], G[j], half)
         for k in range(k0, k1):
             out[k] = entry(out[k], highest)
 

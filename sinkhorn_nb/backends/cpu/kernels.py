@@ -57,26 +57,33 @@ def panel_sums(x, y, is_half, runs, first, last, row_sums, column_sums):
     """
     wide_vectors()
     scratch, A, B, partial = _scratch(y.weights)
+
     while first < last:
         stop = _same_tile(runs, first, last)
         own = runs.tiles[first]
         for t in range(own if is_half else 0, len(y.bounds) - 1):
             start = y.bounds[t]
             end = y.bounds[t + 1]
+            reference = y.references[t]
             is_diagonal = is_half and t == own
             d = _columns(x, own, y, t, B)
             for r in range(first, stop):
-                i0, i1 = _rows(x, runs, r, d, y.references[t], A)
+                i0, i1 = _rows(x, runs, r, d, reference, A)
+                F = A[: i1 - i0]
+                a = x.weights[i0:i1]
+                of_rows = row_sums[i0:i1]
+                of_group = column_sums[runs.groups[r]]
                 j0 = i0 if is_diagonal else start
                 while j0 < end:
                     is_square = is_diagonal and j0 == i0
                     j1 = i1 if is_square else end
+                    sums_end = j0 if is_square else j1
+                    G = B[j0 - start : j1 - start]
+                    b = y.weights[j0:j1]
                     x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
                     add_sums(
-                        x.cost, x_tile, A[: i1 - i0], x.weights[i0:i1],
-                        y_tile, B[j0 - start : j1 - start], y.weights[j0:j1],
-                        partial[: j1 - j0], row_sums[i0:i1],
-                        column_sums[runs.groups[r], j0 : j0 if is_square else j1],
+                        x.cost, x_tile, F, a, y_tile, G, b,
+                        partial[: j1 - j0], of_rows, of_group[j0:sums_end],
                     )  # fmt: skip
                     j0 = j1
         first = stop
@@ -88,24 +95,32 @@ def panel_log_sum_exp(x, y, runs, first, last, maxima, sums):
     by tile.
     """
     wide_vectors()
+    dtype = y.weights.dtype
     scratch, zeros, B, half = _scratch(y.weights)
     A = np.empty(ROWS)
     for k in range(len(zeros)):
         zeros[k] = 0
-    exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
+    exponents = np.empty(ROWS * COLUMNS, dtype=dtype)
+
     for r in range(first, last):
+        own = runs.tiles[r]
         for t in range(len(y.bounds) - 1):
             j0 = y.bounds[t]
             j1 = y.bounds[t + 1]
-            d = _columns(x, runs.tiles[r], y, t, B)
-            i0, i1 = _rows(x, runs, r, d, y.references[t], A)
-            out = exponents[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
+            reference = y.references[t]
+            d = _columns(x, own, y, t, B)
+            i0, i1 = _rows(x, runs, r, d, reference, A)
+            n_rows = i1 - i0
+            n_columns = j1 - j0
+            out = exponents[: n_rows * n_columns].reshape(n_rows, n_columns)
             x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
             fill(x.cost, x_tile, zeros, y_tile, B, out)
             for i in range(i0, i1):
                 largest, total = log_sum(out[i - i0], half)
                 new = max(maxima[i], A[i - i0] + largest)
-                sums[i] = sums[i] * exp2(maxima[i] - new) + total * exp2(A[i - i0] + largest - new)
+                kept = sums[i] * exp2(maxima[i] - new)
+                added = total * exp2(A[i - i0] + largest - new)
+                sums[i] = kept + added
                 maxima[i] = new
 
 
@@ -144,29 +159,37 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
     If `out` has one more column than V, the first is the sum of p_ij alone.
     """
     wide_vectors()
+    dtype = y.weights.dtype
     scratch, A, B, _ = _scratch(y.weights)
-    exponents = np.empty(ROWS * COLUMNS, dtype=y.weights.dtype)
+    exponents = np.empty(ROWS * COLUMNS, dtype=dtype)
     n_sums = out.shape[1] - V.shape[1]
+
     for r in range(first, last):
+        own = runs.tiles[r]
         for t in range(len(y.bounds) - 1):
             j0 = y.bounds[t]
             j1 = y.bounds[t + 1]
-            d = _columns(x, runs.tiles[r], y, t, B)
-            i0, i1 = _rows(x, runs, r, d, y.references[t], A)
-            flat = exponents[: (i1 - i0) * (j1 - j0)]
-            pairs = flat.reshape(i1 - i0, j1 - j0)
+            reference = y.references[t]
+            d = _columns(x, own, y, t, B)
+            i0, i1 = _rows(x, runs, r, d, reference, A)
+            n_rows = i1 - i0
+            n_columns = j1 - j0
+            flat = exponents[: n_rows * n_columns]
+            pairs = flat.reshape(n_rows, n_columns)
             x_tile, y_tile = tile(x.cost, x.points, y.points, i0, i1, j0, j1, scratch)
             fill(x.cost, x_tile, A, y_tile, B, pairs)
+
             for j in range(len(flat)):
                 flat[j] = exp2(flat[j])
             if n_sums:
-                for i in range(i1 - i0):
+                for i in range(n_rows):
                     out[i0 + i, 0] += row_sum(pairs[i])
+
             times_cost(x.cost, derivative, pairs, x_tile, y_tile)
             times_inner(pairs, left, i0, i1, right, j0, j1, scratch)
             product = np.dot(pairs, V[j0:j1])
             # A slice assignment would bring error texts into the compiled code
-            for i in range(i1 - i0):
+            for i in range(n_rows):
                 for k in range(product.shape[1]):
                     out[i0 + i, n_sums + k] += product[i, k]
 
@@ -174,8 +197,9 @@ def panel_transport(x, y, runs, first, last, left, right, derivative, V, out):
 @leaf
 def _same_tile(runs, first, last):
     """The end of the runs, starting with first, that lie in one tile."""
+    own = runs.tiles[first]
     stop = first
-    while stop < last and runs.tiles[stop] == runs.tiles[first]:
+    while stop < last and runs.tiles[stop] == own:
         stop += 1
     return stop
 
@@ -185,18 +209,25 @@ def _columns(x, s, y, t, B):
     """The columns' part of the exponents between tiles s and t, and the vector from t's center to
     s's center.
     """
-    d = minus(point(x.centres, s), point(y.centres, t))
+    x_centre = point(x.centres, s)
+    y_centre = point(y.centres, t)
+    d = minus(x_centre, y_centre)
     j0 = y.bounds[t]
     j1 = y.bounds[t + 1]
-    shift_columns(x.cost, segment(y.points, j0, j1), y.exponents[j0:j1], d, y.references[t], B)
+    points = segment(y.points, j0, j1)
+    exponents = y.exponents[j0:j1]
+    shift_columns(x.cost, points, exponents, d, y.references[t], B)
     return d
 
 
 @inner
 def _rows(x, runs, r, d, reference, A):
     """The rows' part of the exponents for a run, and the start and stop of its rows."""
-    i0, i1 = runs.starts[r], runs.stops[r]
-    shift_rows(x.cost, segment(x.points, i0, i1), x.exponents[i0:i1], d, reference, A)
+    i0 = runs.starts[r]
+    i1 = runs.stops[r]
+    points = segment(x.points, i0, i1)
+    exponents = x.exponents[i0:i1]
+    shift_rows(x.cost, points, exponents, d, reference, A)
     return i0, i1
 
 

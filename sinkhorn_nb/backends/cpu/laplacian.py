@@ -57,13 +57,15 @@ def factorize(n, left, right, weights):
     queue = _queue(n, graph)
     state = np.empty(1, np.uint64)
     state[0] = SEED
+    n_halves = 2 * len(left)
     order = np.empty(n - 1, np.int64)
     starts = np.zeros(n, np.int64)
-    others = np.empty(2 * len(left) + 2 * n, np.int32)
+    others = np.empty(n_halves + 2 * n, np.int32)
     fractions = np.empty(len(others))
     pivots = np.zeros(n)
-    found = np.empty(2 * len(left) + 1, np.int64)
+    found = np.empty(n_halves + 1, np.int64)
     places = np.full(n, -1, np.int64)
+
     least = 0
     filled = 0
     for step in range(n - 1):
@@ -72,22 +74,26 @@ def factorize(n, left, right, weights):
         _remove(queue, i)
         queue.degrees[i] = -1
         order[step] = i
+
         count = _neighbors(graph, queue, i, found, places)
         if filled + count > len(others):
             others = _longer(others, filled, count)
             fractions = _longer(fractions, filled, count)
         if count > 0:
             stop = filled + count
-            pivots[i] = _eliminate(
-                graph, queue, i, found[:count], state, others[filled:stop], fractions[filled:stop]
-            )
+            edges = found[:count]
+            neighbors = others[filled:stop]
+            shares = fractions[filled:stop]
+            pivots[i] = _eliminate(graph, queue, i, edges, state, neighbors, shares)
             # The degrees of the neighbors may have fallen by several
             for k in range(filled, stop):
                 if others[k] != n - 1:
                     least = min(least, queue.degrees[others[k]])
         filled += count
         starts[step + 1] = filled
-    return Factors(order, starts, others[:filled].copy(), fractions[:filled].copy(), pivots)
+    others = others[:filled].copy()
+    fractions = fractions[:filled].copy()
+    return Factors(order, starts, others, fractions, pivots)
 
 
 @exact_kernel
@@ -100,8 +106,11 @@ def _graph(n, left, right, weights):
         np.empty(2 * n_edges),
     )
     for e in range(n_edges):
-        _attach(graph, 2 * e, left[e], right[e], weights[e])
-        _attach(graph, 2 * e + 1, right[e], left[e], weights[e])
+        i = left[e]
+        j = right[e]
+        weight = weights[e]
+        _attach(graph, 2 * e, i, j, weight)
+        _attach(graph, 2 * e + 1, j, i, weight)
     return graph
 
 
@@ -210,6 +219,7 @@ def _eliminate(graph, queue, i, found, state, others, fractions):
         weights[k] = graph.weights[found[k]]
     ranks = np.argsort(weights)
     running = np.cumsum(weights[ranks])
+
     scale = 1.0
     rest = running[-1]
     for k in range(count - 1):
@@ -228,6 +238,7 @@ def _eliminate(graph, queue, i, found, state, others, fractions):
         fractions[k] = fraction
         scale *= 1 - fraction
         rest *= (1 - fraction) ** 2
+
     last = found[ranks[count - 1]]
     others[count - 1] = graph.others[last]
     fractions[count - 1] = 1.0
@@ -245,7 +256,8 @@ def _draw(running, k, state):
     x ^= x << np.uint64(17)
     state[0] = x
     share = (x >> np.uint64(11)) * UNIT
-    target = running[k] + share * (running[-1] - running[k])
+    before = running[k]
+    target = before + share * (running[-1] - before)
     low = k + 1
     high = len(running) - 1
     while low < high:
@@ -282,15 +294,19 @@ def solve_factored(factors, y):
                 value *= 1 - fractions[k]
             y[others[last]] += value
             y[order[step]] = value
+
     for i in range(ground):
         if pivots[i] > 0:
             y[i] /= pivots[i]
     y[ground] = 0.0
+
     for step in range(ground - 1, -1, -1):
         first = starts[step]
         last = starts[step + 1] - 1
         if last >= first:
             value = y[order[step]] + y[others[last]]
             for k in range(last - 1, first - 1, -1):
-                value = (1 - fractions[k]) * value + fractions[k] * y[others[k]]
+                fraction = fractions[k]
+                kept = (1 - fraction) * value
+                value = kept + fraction * y[others[k]]
             y[order[step]] = value

@@ -1,10 +1,11 @@
-"""Passes over the entries of a cost matrix, which are read as they lie in memory and never copied.
+"""Passes over the entries of a cost matrix, which are read as they lie in memory.
 
 The panels depend on the sizes alone, and no two of them add to the same sums. Therefore the result
 has the same bits for any number of threads.
 """
 
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from . import matrix_kernels
 from .backend import INERT, panels
 from .matrix_heavy import heavy_lines, transposed
 from .matrix_kernels import COLUMNS, Lines
-from .threads import run, single_threaded_blas
+from .threads import panels_of, run, single_threaded_blas
 
 FEW = 1 / 8  # of the rows, whose costs are copied if they are not contiguous
 
@@ -28,33 +29,42 @@ class MatrixSide(NamedTuple):
     indices: Any
     dtype: Any
 
+    @property
+    def per_cost(self):
+        """The factor of the costs in the precision of the pairs."""
+        return self.dtype.type(self.table.per_cost)
+
     def costs_to(self, other):
         """The matrix, with these rows or columns as its rows."""
         return self.table.between(self.are_columns, other.are_columns)
 
     def lines_to(self, other):
         """The lines in memory that belong to this side."""
-        return Lines(self.costs_to(other), self.indices, self.dtype.type(self.table.per_cost))
+        return Lines(self.costs_to(other), self.indices, self.per_cost)
 
     def copied_lines_to(self, other):
         """The lines of a few rows of this side, where those in memory belong to the other side."""
-        copies = np.ascontiguousarray(self.costs_to(other)[self.indices])
-        lines = np.arange(len(copies))
-        return Lines(copies, lines, self.dtype.type(self.table.per_cost))
+        own = self.costs_to(other)[self.indices]
+        copies = np.ascontiguousarray(own)
+        rows = np.arange(len(copies))
+        return Lines(copies, rows, self.per_cost)
 
     def exponents(self, F):
         """F in the precision of the pairs, without infinite numbers."""
-        return np.clip(F, INERT, -INERT).astype(self.dtype)
+        finite = np.clip(F, INERT, -INERT)
+        return finite.astype(self.dtype)
 
     def spread(self, values, size, filling=0.0):
         """Values in the order of a line of the matrix, of this size."""
-        out = np.full((size, *values.shape[1:]), filling, self.dtype)
+        shape = size, *values.shape[1:]
+        out = np.full(shape, filling, self.dtype)
         out[self.indices] = values
         return out
 
     def spread_exponents(self, F, size):
         """F in the order of a line."""
-        return self.spread(np.clip(F, INERT, -INERT), size, INERT)
+        finite = np.clip(F, INERT, -INERT)
+        return self.spread(finite, size, INERT)
 
 
 class MatrixBackend:
@@ -72,33 +82,38 @@ class MatrixBackend:
         if _is_transposed(x, y):
             return self.sums(y, G, b, x, F, a)[::-1]
         lines = x.lines_to(y)
+        sides = _sides(x, F, a, y, G, b)
         todo = _panels(lines)
-        columns = np.zeros((len(todo), lines.size), x.dtype)
-        rows = _sums(lines, todo, columns, _sides(x, F, a, y, G, b))
+        columns = lines.zeros(len(todo))
+        rows = _sums(lines, todo, columns, sides)
         return rows, columns.sum(axis=0, dtype=np.float64)[y.indices]
 
     def cluster_sums(self, x, F, a, y, G, b, bounds):
         if _is_transposed(x, y):
             lines = y.lines_to(x)
+            sides = _sides(y, G, b, x, F, a)
             todo = _panels(lines)
-            columns = np.zeros((len(todo), lines.size), x.dtype)
-            parts = np.empty((len(bounds) - 1, len(y.indices)), x.dtype)
+            columns = lines.zeros(len(todo))
+            n_clusters = len(bounds) - 1
+            parts = np.empty((n_clusters, len(y.indices)), x.dtype)
             clusters = x.indices, bounds
-            _sums(lines, todo, columns, _sides(y, G, b, x, F, a), clusters, parts)
+            _sums(lines, todo, columns, sides, clusters, parts)
             rows = columns.sum(axis=0, dtype=np.float64)[x.indices]
             return rows, HostClusterSums(parts)
         lines = x.lines_to(y)
-        todo = list(enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)))
-        columns = np.zeros((len(todo), lines.size), x.dtype)
-        rows = _sums(lines, todo, columns, _sides(x, F, a, y, G, b))
+        sides = _sides(x, F, a, y, G, b)
+        todo = list(enumerate(pairwise(bounds.tolist())))
+        columns = lines.zeros(len(todo))
+        rows = _sums(lines, todo, columns, sides)
         return rows, HostClusterSums(columns[:, y.indices])
 
     def self_sums(self, x, F, a):
         lines = x.lines_to(x)
-        F, a = x.spread_exponents(F, lines.size), x.spread(a, lines.size)
+        F = x.spread_exponents(F, lines.size)
+        a = x.spread(a, lines.size)
         lines = lines._replace(rows=np.sort(x.indices))
         todo = panels(lines.size - lines.rows)
-        sums = np.zeros((len(todo), lines.size), x.dtype)
+        sums = lines.zeros(len(todo))
 
         def task(p, ends):
             matrix_kernels.panel_self_sums(lines, *ends, F, a, sums[p])
@@ -107,25 +122,30 @@ class MatrixBackend:
         return sums.sum(axis=0, dtype=np.float64)[x.indices]
 
     def row_sums(self, x, F, y, G, b):
+        a = np.zeros(len(F))  # for the sums of the columns, which nobody reads
         if _is_transposed(x, y):
-            return self.sums(y, G, b, x, F, np.zeros(len(F)))[1]
+            return self.sums(y, G, b, x, F, a)[1]
         lines = x.lines_to(y)
-        return _sums(lines, _panels(lines), None, _sides(x, F, np.zeros(len(F)), y, G, b))
+        sides = _sides(x, F, a, y, G, b)
+        return _sums(lines, _panels(lines), None, sides)
 
     def heavy_pairs(self, x, F, a, y, G, b, theta, most):
-        if not _is_transposed(x, y):
-            return _heavy_pairs(x.lines_to(y), _sides(x, F, a, y, G, b), y.indices, theta, most)
-        if len(x.indices) <= FEW * x.costs_to(y).shape[0]:
-            lines = x.copied_lines_to(y)
-            return _heavy_pairs(lines, _sides(x, F, a, y, G, b), y.indices, theta, most)
-        sides = _sides(y, G, b, x, F, a)
-        pairs = _heavy_pairs(y.lines_to(x), sides, x.indices, theta, most)
-        return None if pairs is None else transposed(pairs, len(F))
+        is_transposed = _is_transposed(x, y)
+        n_rows = x.costs_to(y).shape[0]
+        are_few = len(x.indices) <= FEW * n_rows
+        if is_transposed and not are_few:
+            sides = _sides(y, G, b, x, F, a)
+            pairs = _heavy_pairs(y.lines_to(x), sides, x.indices, theta, most)
+            return None if pairs is None else transposed(pairs, len(F))
+        lines = x.copied_lines_to(y) if is_transposed else x.lines_to(y)
+        sides = _sides(x, F, a, y, G, b)
+        return _heavy_pairs(lines, sides, y.indices, theta, most)
 
     def log_sum_exp(self, x, F, y, G):
         F = x.exponents(F)
         if _is_transposed(x, y):
-            return F + _column_log_sums(y.lines_to(x), y.exponents(G))[x.indices]
+            log_sums = _column_log_sums(y.lines_to(x), y.exponents(G))
+            return F + log_sums[x.indices]
         lines = x.lines_to(y)
         G = y.spread_exponents(G, lines.size)
         maxima = np.empty(len(F), x.dtype)
@@ -142,19 +162,22 @@ class MatrixBackend:
             A, B = factors
             products = (B[:, :, None] * V[:, None, :]).reshape(len(V), -1)
             sums = self.transport(x, F, y, G, products, None, derivative)
-            return np.einsum("ir,irk->ik", A, sums.reshape(len(A), A.shape[1], -1))
+            return np.einsum("ir,irk->ik", A, sums.reshape(*A.shape, -1))
         if _is_transposed(x, y):
             lines = y.lines_to(x)
-            F, G = x.spread_exponents(F, lines.size), y.exponents(G)
+            F = x.spread_exponents(F, lines.size)
+            G = y.exponents(G)
             out = np.zeros((lines.size, V.shape[1]))
             sides = G, F, derivative, V.astype(x.dtype), out
-            todo = _column_panels(lines.size)
+            todo = panels_of(COLUMNS, lines.size)
             _products(matrix_kernels.panel_column_products, lines, todo, sides)
             return out[x.indices]
         lines = x.lines_to(y)
-        F, G = x.exponents(F), y.spread_exponents(G, lines.size)
+        F = x.exponents(F)
+        G = y.spread_exponents(G, lines.size)
+        V = y.spread(V, lines.size)
         out = np.zeros((len(F), V.shape[1]))
-        sides = F, G, derivative, y.spread(V, lines.size), out
+        sides = F, G, derivative, V, out
         todo = [ends for _, ends in _panels(lines)]
         _products(matrix_kernels.panel_products, lines, todo, sides)
         return out
@@ -179,13 +202,19 @@ def _heavy_pairs(lines, sides, indices, theta, most):
         return None
     places = np.empty(lines.size, np.int32)
     places[indices] = np.arange(len(indices))
-    return found._replace(columns=places[found.columns], light_columns=found.light_columns[indices])
+    columns = places[found.columns]
+    light_columns = found.light_columns[indices]
+    return found._replace(columns=columns, light_columns=light_columns)
 
 
 def _sides(x, F, a, y, G, b):
     """Exponents and weights of both sides, those of y in the order of a line."""
     size = x.costs_to(y).shape[1]
-    return x.exponents(F), a.astype(x.dtype), y.spread_exponents(G, size), y.spread(b, size)
+    F = x.exponents(F)
+    a = a.astype(x.dtype)
+    G = y.spread_exponents(G, size)
+    b = y.spread(b, size)
+    return F, a, G, b
 
 
 def _column_log_sums(lines, F):
@@ -196,7 +225,7 @@ def _column_log_sums(lines, F):
     def task(start, stop):
         matrix_kernels.panel_column_log_sums(lines, start, stop, F, maxima, sums)
 
-    run(task, _column_panels(lines.size))
+    run(task, panels_of(COLUMNS, lines.size))
     return maxima + np.log2(sums, dtype=np.float64)
 
 
@@ -213,7 +242,3 @@ def _is_transposed(x, y):
 def _panels(lines):
     """Numbered panels of lines."""
     return panels(np.full(len(lines.rows), lines.size))
-
-
-def _column_panels(size):
-    return [(start, min(start + COLUMNS, size)) for start in range(0, size, COLUMNS)]

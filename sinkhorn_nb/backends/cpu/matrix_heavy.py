@@ -24,13 +24,14 @@ def heavy_lines(lines, todo, sides, theta, most):
     light pairs; None if there are more than `most` heavy pairs.
     """
     rows = np.zeros(len(lines.rows))
-    columns = np.zeros((len(todo), lines.size), lines.per_cost.dtype)
+    columns = lines.zeros(len(todo))
     found = [NOTHING] * len(todo)
     limits = lines.per_cost.dtype.type(theta), most
 
     def task(p, ends):
         if total(found) <= most:  # the memory for more than that is not taken
-            found[p] = Found(*panel_heavy_lines(lines, *ends, sides, limits, rows, columns[p]))
+            lists = panel_heavy_lines(lines, *ends, sides, limits, rows, columns[p])
+            found[p] = Found(*lists)
 
     run(task, todo)
     if total(found) > most:
@@ -54,6 +55,7 @@ def panel_heavy_lines(lines, first, last, sides, limits, row_sums, column_sums):
     """
     wide_vectors()
     F, a, G, b = sides
+    m = len(G)
     theta, most = limits
     excess = np.empty(COLUMNS, dtype=G.dtype)
     rows = np.empty(last - first, np.int32)
@@ -61,14 +63,18 @@ def panel_heavy_lines(lines, first, last, sides, limits, row_sums, column_sums):
     columns = np.empty(FIRST_ROOM, np.int32)
     n_done = 0
     count = 0
+
     for r in range(first, last):
         if count > most:
             break
         own = lines.costs[lines.rows[r]]
-        for j0 in range(0, len(G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(G))
+        Fr = F[r]
+        ar = a[r]
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             row_sum, above = _split(
-                own[j0:j1], lines.per_cost, F[r], a[r], G[j0:j1], b[j0:j1], theta,
+                own[j0:j1], lines.per_cost, Fr, ar,
+                G[j0:j1], b[j0:j1], theta,
                 column_sums[j0:j1], excess,
             )  # fmt: skip
             row_sums[r] += row_sum
@@ -94,8 +100,11 @@ def _split(costs, per_cost, Fr, ar, G, b, theta, partial, excess):
     row_sum = zero
     above = zero
     for j in range(len(costs)):
-        p = exp2((Fr + G[j]) - scaled(costs[j], per_cost))
-        more = max(p * max(ar, b[j]) - theta, zero)
+        cost = scaled(costs[j], per_cost)
+        exponent = (Fr + G[j]) - cost
+        p = exp2(exponent)
+        larger = max(ar, b[j])
+        more = max(p * larger - theta, zero)
         light = zero if more > zero else p
         above += more
         row_sum += b[j] * light

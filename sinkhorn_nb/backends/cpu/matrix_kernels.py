@@ -33,6 +33,10 @@ class Lines(NamedTuple):
         """The number of entries of a line."""
         return self.costs.shape[1]
 
+    def zeros(self, n):
+        """n rows with a zero for each entry of a line, in the precision of the pairs."""
+        return np.zeros((n, self.size), self.per_cost.dtype)
+
 
 def scaled(cost, per_cost):
     """An entry of the matrix in units of eps / log2(e), in the precision of the factor."""
@@ -54,19 +58,24 @@ def panel_sums(lines, first, last, sides, clusters, row_sums, column_sums, parts
     """
     wide_vectors()
     F, a, G, b = sides
+    m = len(G)
     terms = None if parts is None else room_for_terms(G)
     for r in range(first, last):
         own = lines.costs[lines.rows[r]]
-        for j0 in range(0, len(G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(G))
+        Fr = F[r]
+        ar = a[r]
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             row_sums[r] += add_line(
-                own[j0:j1], lines.per_cost, F[r], a[r], G[j0:j1], b[j0:j1],
+                own[j0:j1], lines.per_cost, Fr, ar,
+                G[j0:j1], b[j0:j1],
                 stretch(column_sums, j0, j1), stretch(terms, j0, j1),
             )  # fmt: skip
         if parts is not None:
             order, bounds = clusters
             for k in range(len(bounds) - 1):
-                parts[k, r] = _gathered(terms, order[bounds[k] : bounds[k + 1]])
+                places = order[bounds[k] : bounds[k + 1]]
+                parts[k, r] = _gathered(terms, places)
 
 
 @kernel
@@ -75,15 +84,23 @@ def panel_self_sums(lines, first, last, F, a, sums):
     each pair serves both.
     """
     wide_vectors()
+    n = len(F)
+    per_cost = lines.per_cost
     for r in range(first, last):
         i = lines.rows[r]
         own = lines.costs[i]
-        row_sum = float(a[i] * exp2((F[i] + F[i]) - scaled(own[i], lines.per_cost)))
-        for j0 in range(i + 1, len(F), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(F))
+        Fi = F[i]
+        ai = a[i]
+        cost = scaled(own[i], per_cost)
+        p = exp2((Fi + Fi) - cost)
+        row_sum = float(ai * p)
+        for j0 in range(i + 1, n, COLUMNS):
+            j1 = min(j0 + COLUMNS, n)
             row_sum += add_line(
-                own[j0:j1], lines.per_cost, F[i], a[i], F[j0:j1], a[j0:j1], sums[j0:j1], None
-            )
+                own[j0:j1], per_cost, Fi, ai,
+                F[j0:j1], a[j0:j1],
+                sums[j0:j1], None,
+            )  # fmt: skip
         sums[i] += row_sum
 
 
@@ -93,7 +110,9 @@ def add_line(costs, per_cost, Fr, ar, G, b, column_sums, terms):
     wide_vectors()
     total = per_cost - per_cost
     for j in range(len(costs)):
-        p = exp2((Fr + G[j]) - scaled(costs[j], per_cost))
+        cost = scaled(costs[j], per_cost)
+        exponent = (Fr + G[j]) - cost
+        p = exp2(exponent)
         total += b[j] * p
         if column_sums is not None:
             column_sums[j] += ar * p
@@ -135,27 +154,34 @@ def _overload_stretch(values, start, stop):
 def panel_log_sums(lines, first, last, G, maxima, sums):
     """maxima_r = max_j (G_j - cost), and sums_r = sum_j 2^(G_j - cost - maxima_r)."""
     wide_vectors()
-    terms = np.empty(-(-len(G) // PAD) * PAD, dtype=G.dtype)
+    m = len(G)
+    padded_size = -(-m // PAD) * PAD
+    terms = np.empty(padded_size, dtype=G.dtype)
     half = np.empty_like(terms)
-    for j in range(len(G), len(terms)):
+    for j in range(m, len(terms)):
         terms[j] = -2 * FORBIDDEN
     for r in range(first, last):
         own = lines.costs[lines.rows[r]]
         per_cost = lines.per_cost
-        for j in range(len(G)):
-            terms[j] = G[j] - scaled(own[j], per_cost)
+        for j in range(m):
+            cost = scaled(own[j], per_cost)
+            terms[j] = G[j] - cost
         maxima[r], sums[r] = log_sum(terms, half)
 
 
 @kernel
 def panel_column_log_sums(lines, start, stop, F, maxima, sums):
-    """The same for the columns from start to stop: maxima_j over the lines, updated line by
+    """The maxima and sums of `panel_log_sums` for the columns from start to stop, updated line by
     line.
     """
     wide_vectors()
+    own_maxima = maxima[start:stop]
+    own_sums = sums[start:stop]
+    per_cost = lines.per_cost
     for r in range(len(lines.rows)):
-        own = lines.costs[lines.rows[r], start:stop]
-        _update_log_sums(own, lines.per_cost, F[r], maxima[start:stop], sums[start:stop])
+        line = lines.rows[r]
+        own = lines.costs[line, start:stop]
+        _update_log_sums(own, per_cost, F[r], own_maxima, own_sums)
 
 
 @leaf
@@ -163,8 +189,10 @@ def _update_log_sums(costs, per_cost, Fr, maxima, sums):
     wide_vectors()
     for j in range(len(costs)):
         t = Fr - scaled(costs[j], per_cost)
-        new = max(maxima[j], t)
-        sums[j] = sums[j] * exp2(maxima[j] - new) + exp2(t - new)
+        before = maxima[j]
+        new = max(before, t)
+        kept = sums[j] * exp2(before - new)
+        sums[j] = kept + exp2(t - new)
         maxima[j] = new
 
 
@@ -174,12 +202,13 @@ def panel_products(lines, bounds, F, G, derivative, V, out):
     `derivative` is None.
     """
     wide_vectors()
+    m = len(G)
     first, last = bounds
     scratch = np.empty(ROWS * COLUMNS, dtype=G.dtype)
     for r0 in range(first, last, ROWS):
         r1 = min(r0 + ROWS, last)
-        for j0 in range(0, len(G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(G))
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             tile = _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch)
             product = np.dot(tile, V[j0:j1])
             for r in range(r1 - r0):
@@ -191,10 +220,11 @@ def panel_products(lines, bounds, F, G, derivative, V, out):
 def panel_column_products(lines, bounds, F, G, derivative, V, out):
     """out_j = sum_r p_rj V_r for the columns j within bounds, at most COLUMNS."""
     wide_vectors()
+    n = len(lines.rows)
     j0, j1 = bounds
     scratch = np.empty(ROWS * COLUMNS, dtype=G.dtype)
-    for r0 in range(0, len(lines.rows), ROWS):
-        r1 = min(r0 + ROWS, len(lines.rows))
+    for r0 in range(0, n, ROWS):
+        r1 = min(r0 + ROWS, n)
         tile = _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch)
         product = np.dot(tile.T, V[r0:r1])
         for j in range(j1 - j0):
@@ -208,10 +238,16 @@ def _tile(lines, r0, r1, j0, j1, F, G, derivative, scratch):
     None; 0 where the cost is infinite.
     """
     wide_vectors()
-    tile = scratch[: (r1 - r0) * (j1 - j0)].reshape(r1 - r0, j1 - j0)
+    n_rows = r1 - r0
+    n_columns = j1 - j0
+    tile = scratch[: n_rows * n_columns].reshape(n_rows, n_columns)
+    of_columns = G[j0:j1]
+    per_cost = lines.per_cost
     for r in range(r0, r1):
-        own = lines.costs[lines.rows[r], j0:j1]
-        _fill_line(own, lines.per_cost, F[r], G[j0:j1], derivative, tile[r - r0])
+        line = lines.rows[r]
+        own = lines.costs[line, j0:j1]
+        row = tile[r - r0]
+        _fill_line(own, per_cost, F[r], of_columns, derivative, row)
     return tile
 
 
@@ -220,6 +256,7 @@ def _fill_line(costs, per_cost, Fr, G, derivative, out):
     wide_vectors()
     for j in range(len(costs)):
         cost = scaled(costs[j], per_cost)
-        p = exp2((Fr + G[j]) - cost)
+        exponent = (Fr + G[j]) - cost
+        p = exp2(exponent)
         p = p if cost < FORBIDDEN else p - p
         out[j] = p if derivative is None else p * cost

@@ -9,7 +9,7 @@ import numpy as np
 from ..elementary import LOW64, exp2_within
 from ..jit import kernel, wide_vectors
 from ..pointwise import LOG2E, Arc, Distance, Power, bend, scaled_cost, slope
-from .threads import run
+from .threads import panels_of, run
 
 KINDS = Distance, Power, Arc
 COLUMNS = 512  # at a time: what is kept of their pairs stays in the cache of a core
@@ -50,11 +50,12 @@ def curvatures(own, other, kind, eps):
     """The changes of sum_j W_ij dC_ij / dx_i and these sums, (n, D) each, for shares W_ij of each
     row; None if some pair with mass, whose points move apart, may have no second derivative.
     """
-    other = other._replace(
-        points=np.ascontiguousarray(other.points.T), moves=np.ascontiguousarray(other.moves.T)
-    )
-    changes, means = np.zeros(own.points.shape), np.zeros(own.points.shape)
-    bounds = [(i, min(i + ROWS, len(changes))) for i in range(0, len(changes), ROWS)]
+    points = np.ascontiguousarray(other.points.T)
+    moves = np.ascontiguousarray(other.moves.T)
+    other = other._replace(points=points, moves=moves)
+    changes = np.zeros(own.points.shape)
+    means = np.zeros(own.points.shape)
+    bounds = panels_of(ROWS, len(changes))
     are_smooth = np.ones(len(bounds), bool)
 
     def task(p, rows):
@@ -69,7 +70,12 @@ def panel_curvatures(own, other, kind, eps, first, last, changes, means):
     """Add the rows from first to last. Returns whether all pairs have second derivatives."""
     wide_vectors()
     m = len(other.exponents)
-    scratch = Scratch(np.empty(COLUMNS), np.empty(COLUMNS), np.empty(COLUMNS), np.empty(COLUMNS))
+    scratch = Scratch(
+        squares=np.empty(COLUMNS),
+        approaches=np.empty(COLUMNS),
+        on_differences=np.empty(COLUMNS),
+        on_moves=np.empty(COLUMNS),
+    )
     is_smooth = True
     for i in range(first, last):
         for j0 in range(0, m, COLUMNS):
@@ -77,16 +83,18 @@ def panel_curvatures(own, other, kind, eps, first, last, changes, means):
             _meet(own, other, i, j0, j1, scratch)
             n_flat = _weigh(own, other, kind, eps, i, j0, j1, scratch)
             if n_flat > 0 and own.have_mass[i]:
-                is_smooth &= not _part(own, other, kind, i, j0, j1, scratch)
-            _add(own, other, i, j0, j1, scratch, changes[i], means[i])
+                is_smooth &= not _moves_apart(own, other, kind, i, j0, j1, scratch)
+            _add(own, other, i, j0, j1, scratch, changes, means)
     return is_smooth
 
 
 @kernel
 def _meet(own, other, i, j0, j1, scratch):
     """The squared distances of a row's pairs, and how they approach."""
-    squares, approaches = scratch.squares, scratch.approaches
-    for j in range(j1 - j0):
+    size = j1 - j0
+    squares = scratch.squares
+    approaches = scratch.approaches
+    for j in range(size):
         squares[j] = 0.0
         approaches[j] = 0.0
     for k in range(len(other.points)):
@@ -94,10 +102,11 @@ def _meet(own, other, i, j0, j1, scratch):
         dx = own.moves[i, k]
         y = other.points[k][j0:j1]
         dy = other.moves[k][j0:j1]
-        for j in range(j1 - j0):
+        for j in range(size):
             difference = x - y[j]
             squares[j] += difference * difference
-            approaches[j] += difference * (dx - dy[j])
+            move = dx - dy[j]
+            approaches[j] += difference * move
 
 
 @kernel
@@ -106,17 +115,21 @@ def _weigh(own, other, kind, eps, i, j0, j1, scratch):
     slope.
     """
     n_flat = 0
+    approaches = scratch.approaches
     F = own.exponents[i]
     df = own.tangents[i]
     G = other.exponents[j0:j1]
     dg = other.tangents[j0:j1]
     for j in range(j1 - j0):
         s = scratch.squares[j]
-        log = min((F + G[j] - scaled_cost(kind, s) / eps) * LOG2E, 0.0)
+        cost = scaled_cost(kind, s) / eps
+        exponent = F + G[j] - cost
+        log = min(exponent * LOG2E, 0.0)
         share = exp2_within(max(log, LOW64)) if log >= LOW64 else 0.0
         steep = slope(kind, s)
         curved = bend(kind, s) - steep * steep / eps
-        on_difference = steep * (df + dg[j]) + curved * scratch.approaches[j]
+        tangent = df + dg[j]
+        on_difference = steep * tangent + curved * approaches[j]
         scratch.on_differences[j] = share * on_difference
         scratch.on_moves[j] = share * steep
         n_flat += steep == 0.0
@@ -136,17 +149,20 @@ def _add(own, other, i, j0, j1, scratch, changes, means):
         change = 0.0
         mean = 0.0
         for j in range(j1 - j0):
-            change += u[j] * (x - y[j]) + v[j] * (dx - dy[j])
-            mean += v[j] * (x - y[j])
-        changes[k] += change
-        means[k] += mean
+            difference = x - y[j]
+            move = dx - dy[j]
+            change += u[j] * difference + v[j] * move
+            mean += v[j] * difference
+        changes[i, k] += change
+        means[i, k] += mean
 
 
 @kernel
-def _part(own, other, kind, i, j0, j1, scratch):
-    """Tell whether a pair with mass and without a slope moves apart."""
+def _moves_apart(own, other, kind, i, j0, j1, scratch):
+    """Whether a pair with mass and without a slope moves apart."""
     for j in range(j0, j1):
-        if slope(kind, scratch.squares[j - j0]) == 0.0 and other.have_mass[j]:
+        is_flat = slope(kind, scratch.squares[j - j0]) == 0.0
+        if is_flat and other.have_mass[j]:
             for k in range(len(other.points)):
                 if own.moves[i, k] != other.moves[k, j]:
                     return True

@@ -37,10 +37,12 @@ class Exponents(NamedTuple):
 def panel_entries(p, first, last, out):
     """out_ij = P_ij for the rows from first to last."""
     wide_vectors()
-    x, y = p.x, p.y
+    x = p.x
+    y = p.y
+    m = len(p.G)
     if len(y) == COORDINATES:  # no squares to store: nearly twice as fast
-        for j0 in range(0, len(p.G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(p.G))
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             y0 = y[0][j0:j1]
             y1 = y[1][j0:j1]
             y2 = y[2][j0:j1]
@@ -61,17 +63,20 @@ def panel_entries(p, first, last, out):
                     out[i][j0:j1],
                 )
         return
+
     squares = np.empty((ROWS, COLUMNS))
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
-        for j0 in range(0, len(p.G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(p.G))
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             _squares(p, i0, i1, j0, j1, squares)
             # Written straight to memory, which is slower than the computation
             for i in range(i0, i1):
                 _exponentiate(
-                    p.cost, p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], out[i][j0:j1]
-                )
+                    p.cost, p.F[i], p.G[j0:j1], p.scale,
+                    p.highest, squares[i - i0],
+                    out[i][j0:j1],
+                )  # fmt: skip
 
 
 @kernel
@@ -80,19 +85,22 @@ def panel_sums(p, first, last, sums, logs):
     to last.
     """
     wide_vectors()
+    m = len(p.G)
+    scale = p.scale
+    highest = p.highest
     squares = np.empty((ROWS, COLUMNS))
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
-        for j0 in range(0, len(p.G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(p.G))
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             _squares(p, i0, i1, j0, j1, squares)
             for i in range(i0, i1):
                 F = p.F[i]
                 G = p.G[j0:j1]
                 row = squares[i - i0]
-                sums[i] += _sum_entries(p.cost, F, G, p.scale, p.highest, row)
+                sums[i] += _sum_entries(p.cost, F, G, scale, highest, row)
                 if logs is not None:
-                    logs[i] += _sum_logs(p.cost, F, G, p.scale, p.highest, row)
+                    logs[i] += _sum_logs(p.cost, F, G, scale, highest, row)
 
 
 @kernel
@@ -101,6 +109,7 @@ def panel_largest(p, first, last, indices, values):
     first of equal ones.
     """
     wide_vectors()
+    m = len(p.G)
     k = values.shape[1]
     squares = np.empty((ROWS, COLUMNS))
     tile = np.empty((ROWS, COLUMNS))
@@ -111,25 +120,34 @@ def panel_largest(p, first, last, indices, values):
     kept = np.empty((ROWS, room))
     where = np.empty((ROWS, room), np.int64)
     scratch = np.empty(room)
+
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
         counts[:] = 0
         floors[:] = -1.0
-        for j0 in range(0, len(p.G), COLUMNS):
-            j1 = min(j0 + COLUMNS, len(p.G))
+        for j0 in range(0, m, COLUMNS):
+            j1 = min(j0 + COLUMNS, m)
             _fill(p, i0, i1, j0, j1, squares, tile)
             for r in range(i1 - i0):
                 row = tile[r][: j1 - j0]
-                if count_above(row, floors[r]) > 0:
-                    counts[r] = keep(row, j0, floors[r], kept[r], where[r], counts[r])
-                if counts[r] > most:
-                    floors[r] = cut_down(kept[r], where[r], counts[r], k, scratch)
-                    counts[r] = k
+                own_kept = kept[r]
+                own_where = where[r]
+                floor = floors[r]
+                count = counts[r]
+                if count_above(row, floor) > 0:
+                    count = keep(row, j0, floor, own_kept, own_where, count)
+                if count > most:
+                    floors[r] = cut_down(own_kept, own_where, count, k, scratch)
+                    count = k
+                counts[r] = count
+
         for r in range(i1 - i0):
-            cut_down(kept[r], where[r], counts[r], k, scratch)
+            own_kept = kept[r]
+            own_where = where[r]
+            cut_down(own_kept, own_where, counts[r], k, scratch)
             for c in range(k):  # assigned slices would bring error texts into the compiled code
-                indices[i0 + r, c] = where[r, c]
-                values[i0 + r, c] = kept[r, c]
+                indices[i0 + r, c] = own_where[c]
+                values[i0 + r, c] = own_kept[c]
 
 
 @kernel
@@ -141,37 +159,45 @@ def panel_draws(p, first, last, starts, targets, columns):
     exceeds the whole sum gets the last column with an entry above 0.
     """
     wide_vectors()
+    m = len(p.G)
     squares = np.empty((1, DRAWN))
     tile = np.empty((1, DRAWN))
+    scale = p.scale
+    highest = p.highest
     done = np.empty(ROWS)
     heads = np.empty(ROWS, np.int64)
+
     for i0 in range(first, last, ROWS):
         i1 = min(i0 + ROWS, last)
         done[:] = 0
         for i in range(i0, i1):
             heads[i - i0] = starts[i]
         left = starts[i1] - starts[i0]
+
         j0 = 0
-        while left > 0 and j0 < len(p.G):
-            j1 = min(j0 + DRAWN, len(p.G))
+        while left > 0 and j0 < m:
+            j1 = min(j0 + DRAWN, m)
             for i in range(i0, i1):
                 r = i - i0
-                head = heads[i - i0]
+                head = heads[r]
                 stop = starts[i + 1]
                 if head < stop:
+                    F = p.F[i]
                     G = p.G[j0:j1]
+                    own = squares[0]
                     _squares(p, i, i + 1, j0, j1, squares)
-                    after = done[r] + _sum_entries(
-                        p.cost, p.F[i], G, p.scale, p.highest, squares[0]
-                    )
+                    before = done[r]
+                    after = before + _sum_entries(p.cost, F, G, scale, highest, own)
                     # Few tiles have draws; others are only summed, not stored
                     if targets[head] < after:
                         row = tile[0][: j1 - j0]
-                        _exponentiate(p.cost, p.F[i], G, p.scale, p.highest, squares[0], row)
-                        heads[r] = invert(row, j0, done[r], after, targets, columns, head, stop)
-                        left -= heads[r] - head
+                        _exponentiate(p.cost, F, G, scale, highest, own, row)
+                        next_head = invert(row, j0, before, after, targets, columns, head, stop)
+                        left -= next_head - head
+                        heads[r] = next_head
                     done[r] = after
             j0 = j1
+
         for i in range(i0, i1):
             head = heads[i - i0]
             stop = starts[i + 1]
@@ -182,8 +208,10 @@ def panel_draws(p, first, last, starts, targets, columns):
 @leaf
 def _last_positive(p, i, squares, tile):
     """The last column of row i whose entry is above 0; 0 if there is none."""
-    for j0 in range((len(p.G) - 1) // DRAWN * DRAWN, -1, -DRAWN):
-        j1 = min(j0 + DRAWN, len(p.G))
+    m = len(p.G)
+    last_tile = (m - 1) // DRAWN * DRAWN
+    for j0 in range(last_tile, -1, -DRAWN):
+        j1 = min(j0 + DRAWN, m)
         _fill(p, i, i + 1, j0, j1, squares, tile)
         for j in range(j1 - 1, j0 - 1, -1):
             if tile[0, j - j0] > 0:
@@ -195,14 +223,20 @@ def _last_positive(p, i, squares, tile):
 def _fill(p, i0, i1, j0, j1, squares, tile):
     """tile_ij = P_ij for the rows i0 to i1 and the columns j0 to j1."""
     _squares(p, i0, i1, j0, j1, squares)
+    G = p.G[j0:j1]
     for i in range(i0, i1):
-        _exponentiate(p.cost, p.F[i], p.G[j0:j1], p.scale, p.highest, squares[i - i0], tile[i - i0])
+        r = i - i0
+        _exponentiate(
+            p.cost, p.F[i], G, p.scale,
+            p.highest, squares[r], tile[r],
+        )  # fmt: skip
 
 
 @leaf
 def _squares(p, i0, i1, j0, j1, squares):
     """squares_ij = |x_i - y_j|^2, or the sum that the kind of cost depends on."""
-    x, y = p.x, p.y
+    x = p.x
+    y = p.y
     copy_given(p.cost, i0, i1, j0, j1, squares)
     for k in range(0, len(y), COORDINATES):
         y0 = y[k][j0:j1]
@@ -211,10 +245,11 @@ def _squares(p, i0, i1, j0, j1, squares):
         y3 = y[k + 3][j0:j1]
         for i in range(i0, i1):
             xi = x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]
+            row = squares[i - i0]
             if k == 0:
-                _set_squares(p.cost, xi, y0, y1, y2, y3, squares[i - i0])
+                _set_squares(p.cost, xi, y0, y1, y2, y3, row)
             else:
-                _add_squares(p.cost, xi, y0, y1, y2, y3, squares[i - i0])
+                _add_squares(p.cost, xi, y0, y1, y2, y3, row)
 
 
 def copy_given(cost, i0, i1, j0, j1, sums):
@@ -226,8 +261,9 @@ def copy_given(cost, i0, i1, j0, j1, sums):
 def _overload_copy_given(cost, i0, i1, j0, j1, sums):
     def copy(cost, i0, i1, j0, j1, sums):
         for i in range(i0, i1):
+            own = i - cost.first
             for j in range(j0, j1):
-                sums[i - i0, j - j0] = cost.costs[i - cost.first, j]
+                sums[i - i0, j - j0] = cost.costs[own, j]
 
     if getattr(cost, "instance_class", None) is Given:
         return copy
@@ -252,16 +288,20 @@ def _add_squares(cost, xi, y0, y1, y2, y3, row):
 def _exponentiate(cost, Fi, G, scale, highest, squares, out):
     wide_vectors()
     for j in range(len(G)):
-        out[j] = entry(log_root(Fi, G[j], half_cost(cost, scale, squares[j])), highest)
+        half = half_cost(cost, scale, squares[j])
+        t = log_root(Fi, G[j], half)
+        out[j] = entry(t, highest)
 
 
 @leaf
 def _exponentiate_few(cost, xi, y0, y1, y2, y3, Fi, G, scale, highest, out):
-    """The same from the points, without stored squares."""
+    """The entries of `_exponentiate` from the points, without stored squares."""
     wide_vectors()
     for j in range(len(G)):
         square = add_terms(cost, 0.0, xi, (y0[j], y1[j], y2[j], y3[j]))
-        out[j] = entry(log_root(Fi, G[j], half_cost(cost, scale, square)), highest)
+        half = half_cost(cost, scale, square)
+        t = log_root(Fi, G[j], half)
+        out[j] = entry(t, highest)
 
 
 @leaf
@@ -269,7 +309,9 @@ def _sum_entries(cost, Fi, G, scale, highest, squares):
     wide_vectors()
     total = 0.0
     for j in range(len(G)):
-        total += entry(log_root(Fi, G[j], half_cost(cost, scale, squares[j])), highest)
+        half = half_cost(cost, scale, squares[j])
+        t = log_root(Fi, G[j], half)
+        total += entry(t, highest)
     return total
 
 
@@ -278,6 +320,7 @@ def _sum_logs(cost, Fi, G, scale, highest, squares):
     wide_vectors()
     total = 0.0
     for j in range(len(G)):
-        t = log_root(Fi, G[j], half_cost(cost, scale, squares[j]))
+        half = half_cost(cost, scale, squares[j])
+        t = log_root(Fi, G[j], half)
         total += entry(t, highest) * min(t, highest)
     return 2 * total

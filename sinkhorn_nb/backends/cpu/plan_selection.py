@@ -26,8 +26,8 @@ def keep(row, j0, floor, kept, where, count):
 
 @leaf
 def cut_down(kept, where, count, k, scratch):
-    """Keep the k largest candidates, the first of equal ones, in their order; return the least of
-    them.
+    """Keep the k largest candidates, and of equal ones the first, in their order; return the least
+    that is kept.
     """
     for c in range(count):
         scratch[c] = kept[c]
@@ -38,7 +38,8 @@ def cut_down(kept, where, count, k, scratch):
         tied = kept[c] == floor and ties > 0
         ties -= tied
         if tied or kept[c] > floor:
-            kept[size], where[size] = kept[c], where[c]
+            kept[size] = kept[c]
+            where[size] = where[c]
             size += 1
     return floor
 
@@ -72,10 +73,11 @@ def kth_largest(values, count, k):
 
 @leaf
 def invert(row, j0, done, after, targets, columns, head, stop):
-    """Set the columns of draws from head on with targets below `after`, the sum at the tile's end;
-    return the next.
+    """Set the columns of the draws from head on whose targets are below `after`, the sum at the
+    tile's end; return the next draw.
     """
-    j, column = 0, j0
+    j = 0
+    column = j0
     while head < stop and targets[head] < after:
         while j < len(row) and done <= targets[head]:
             if row[j] > 0:

@@ -14,28 +14,33 @@ def _moments(profile, x, y, a, b, v, sums):
 
     v moves the mean of x onto that of y for the cost |x - y|^2 / 2; for others, it is zero.
     """
+    n = len(a)
+    m = len(b)
     fill(0.0, sums)
     fill(0.0, v)
     for k in range(x.shape[1]):
         mean_x = mean_y = square_x = square_y = 0.0
-        for i in range(len(a)):
+        for i in range(n):
             mean_x += a[i] * x[i, k]
-        for j in range(len(b)):
+        for j in range(m):
             mean_y += b[j] * y[k, j]
-        for i in range(len(a)):
+        for i in range(n):
             square_x += a[i] * (x[i, k] - mean_x) ** 2
-        for j in range(len(b)):
+        for j in range(m):
             square_y += b[j] * (y[k, j] - mean_y) ** 2
+
+        move = mean_y - mean_x
         square = max(square_x, square_y)
         if profile.code == CITY_BLOCK:
-            sums[0] += abs(mean_y - mean_x)
+            sums[0] += abs(move)
             sums[1] += np.sqrt(square)
         else:
-            sums[0] += (mean_y - mean_x) ** 2
+            sums[0] += move**2
             sums[1] += square
         if profile.code == SQUARED:
-            for j in range(len(b)):
-                v[j] += 2.0 * profile.scale * (mean_y - mean_x) * (y[k, j] - mean_y)
+            slope = 2.0 * profile.scale * move
+            for j in range(m):
+                v[j] += slope * (y[k, j] - mean_y)
     for k in range(2):
         sums[k] *= profile.scale
     apply(profile, sums)
@@ -44,13 +49,12 @@ def _moments(profile, x, y, a, b, v, sums):
 @leaf
 def start(profile, x, y, a, b, own_v, v, plain, sums):
     """Move v near the solution, to be tried; `plain` is where it would be without the potential of
-    the second cloud with itself. Whether clouds are so near that v is worth a trial, and the levels
-    of annealing that take its place.
+    the second cloud with itself. Returns whether the clouds are so near that v is worth a trial,
+    and the number of levels of annealing that take its place.
     """
     _moments(profile, x, y, a, b, v, sums)
-    distance, spread = sums[0], sums[1]
-    is_trial = are_near(distance)
+    is_trial = are_near(sums[0])
     if is_trial:
         copy(v, plain)
         add(own_v, v)
-    return is_trial, levels(spread)
+    return is_trial, levels(sums[1])

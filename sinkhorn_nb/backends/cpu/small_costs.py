@@ -46,12 +46,14 @@ def add_coordinate(profile, xk, yk, sums):
     depend.
     """
     wide_vectors()
+    m = len(sums)
     if profile.code == CITY_BLOCK:
-        for j in range(len(sums)):
+        for j in range(m):
             sums[j] += abs(xk - yk[j])
         return
-    for j in range(len(sums)):
-        sums[j] += (xk - yk[j]) * (xk - yk[j])
+    for j in range(m):
+        difference = xk - yk[j]
+        sums[j] += difference * difference
 
 
 @leaf

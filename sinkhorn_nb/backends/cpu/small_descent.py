@@ -48,12 +48,13 @@ def judge(b, logs):
     update in bits.
     """
     wide_vectors()
-    error, furthest, unevenness, gain = 0.0, 0.0, 0.0, 0.0
-    for j in range(len(logs)):
+    m = len(logs)
+    error = furthest = unevenness = gain = 0.0
+    for j in range(m):
         error += share_of_error(b[j], logs[j])
         gain += share_of_gain(b[j], logs[j])
         furthest = max(furthest, abs(logs[j]))
-        if is_tiny(b[j], len(logs)):
+        if is_tiny(b[j], m):
             unevenness = max(unevenness, abs(logs[j]))
     return error, furthest, unevenness, gain
 
@@ -63,7 +64,8 @@ def _has_moved_far(v, reference):
     """Whether the kernel that is stored at a reference no longer serves at v."""
     moved = 0.0
     for j in range(len(v)):
-        moved = max(moved, abs(v[j] - reference[j]))
+        own_move = abs(v[j] - reference[j])
+        moved = max(moved, own_move)
     return moved > DRIFT
 
 
@@ -76,19 +78,20 @@ def _second(rates):
 
 @leaf
 def _step(b, is_self, rates, is_mixed, has_last, n_seen, logs, v, room, mixing):
-    """Move v by the step that the ratios ask for, mixed with earlier ones; the changes seen so
-    far.
+    """Move v by the step that the ratios ask for, mixed with earlier ones. Returns the number of
+    changes that have been seen.
     """
     wide_vectors()
+    m = len(v)
     rate = _second(rates)
     step = (self_share(rate, not is_mixed) if is_self else 1.0) / (1.0 + rate)
-    for j in range(len(v)):
+    for j in range(m):
         room.residual[j] = -step * logs[j]
     if is_mixed and has_last:
         n_seen = remember(mixing, n_seen, b, v, room.residual, room.last, room.last_residual)
     copy(v, room.last)
     copy(room.residual, room.last_residual)
-    for j in range(len(v)):
+    for j in range(m):
         v[j] += room.residual[j]
     copy(v, room.plain)
     if is_mixed and n_seen > 0:
@@ -142,8 +145,8 @@ def _overload_rates_of(all_rates, q):
 def solve(
     C, K, a, b, is_self, all_rates, q, tol, aim, beginning, u, v, room, mixing, best, history
 ):
-    """Iterate problem q from v to the tolerance, and to the aim; the best (u, v, logs) that was
-    measured, and the outcome.
+    """Iterate problem q from v to the tolerance, and to the aim. Writes the best (u, v, logs) that
+    was measured, and returns the outcome.
 
     An iterate of lower dual than the last is given up for the plain one that it replaced.
     """
@@ -166,7 +169,7 @@ def solve(
     best_dual = NO_VALUE
     least_error = -NO_VALUE
     least_unevenness = -NO_VALUE
-    value, gain, last_value = 0.0, 0.0, 0.0
+    value = gain = last_value = 0.0
     next_look = first_look(C.size)
     last_error = START_ERROR
     while n_iter < len(history):

@@ -37,19 +37,25 @@ NEAR = 16.0  # bits above their mean up to which exponents are taken relative to
 
 @leaf
 def _aims(weights, rate, potential, out):
-    """Write weights 2^(-rate potential - reference); the reference, and the log2 of their sum."""
+    """Write weights 2^(-rate potential - reference). Returns the reference, and the log2 of their
+    sum.
+    """
     wide_vectors()
-    mean, top = 0.0, -rate * potential[0]
-    for i in range(len(potential)):
+    n = len(potential)
+    mean = 0.0
+    top = -rate * potential[0]
+    for i in range(n):
         mean -= weights[i] * rate * potential[i]
         top = max(top, -rate * potential[i])
     if top > mean + NEAR:
-        for i in range(len(potential)):
-            out[i] = weights[i] * exp2(-rate * potential[i] - top)
+        for i in range(n):
+            share = exp2(-rate * potential[i] - top)
+            out[i] = weights[i] * share
         return top, log2(total_of(out))
     # For a small rate, this keeps the digits of the small logarithm
-    for i in range(len(potential)):
-        out[i] = weights[i] * exp2m1(-rate * potential[i] - mean)
+    for i in range(n):
+        change = exp2m1(-rate * potential[i] - mean)
+        out[i] = weights[i] * change
     excess = total_of(out)
     add(weights, out)
     return mean, log2_of_1_plus(excess)
@@ -64,21 +70,25 @@ def _multiply(values, factor):
 @leaf
 def settle(a, b, rates, u, v, shares, aims):
     """Add the best constant to v and update u, which is T(v), exactly; write the masses of the
-    rows and the aims of the columns. The mass of the plan, and the constant.
+    rows and the aims of the columns. Returns the mass of the plan, and the constant.
     """
     wide_vectors()
     (kx, ky) = rates
     damping = 1.0 / (1.0 + kx)
     x_top, x_log = _aims(a, kx * damping, u, shares)
     y_top, y_log = _aims(b, ky, v, aims)
-    shift = ((y_top - x_top) + (y_log - x_log)) / (ky + kx * damping)
+    excess = (y_top - x_top) + (y_log - x_log)
+    shift = excess / (ky + kx * damping)
     for i in range(len(u)):
         u[i] = damping * (u[i] - shift)
     for j in range(len(v)):
         v[j] += shift
-    _multiply(shares, exp2(x_top + kx * damping * shift))
-    _multiply(aims, exp2(y_top - ky * shift))
-    return exp2(y_top + y_log - ky * shift), shift
+    x_scale = exp2(x_top + kx * damping * shift)
+    y_scale = exp2(y_top - ky * shift)
+    _multiply(shares, x_scale)
+    _multiply(aims, y_scale)
+    mass = exp2(y_top + y_log - ky * shift)
+    return mass, shift
 
 
 @leaf
@@ -88,9 +98,11 @@ def _column_sums(K, rates, shares, u, shift, top, sums):
     """
     wide_vectors()
     fill(0.0, sums)
+    factor = 1.0 + rates[0]
     for i in range(K.shape[0]):
         row = K[i]
-        share = shares[i] * exp2((1.0 + rates[0]) * u[i] + shift + top[i])
+        exponent = factor * u[i] + shift + top[i]
+        share = shares[i] * exp2(exponent)
         for j in range(len(sums)):
             sums[j] += share * row[j]
 
@@ -100,39 +112,53 @@ def _earned(weights, potential, rate):
     wide_vectors()
     total = 0.0
     for i in range(len(weights)):
-        total += weights[i] * earned(potential[i], rate)
+        per_mass = earned(potential[i], rate)
+        total += weights[i] * per_mass
     return total
 
 
 @leaf
 def measure_priced(C, a, b, is_self, rates, u, v, logs, K, room):
-    """Add the best constant to v and make u exact for it; the logs of the other marginal's ratios
-    over their aims there, the dual value, the mass of the plan, and whether K still serves.
+    """Add the best constant to v, make u exact for it, and write the logs of the other marginal's
+    ratios over their aims there. Returns the dual value, the mass of the plan, and whether K still
+    serves.
     """
     wide_vectors()
+    m = len(v)
     (kx, ky) = rates
+    aims = room.aims
     write_factors(b, is_self, v, room)
     if is_self:
         row_sums_of_half(K, room.factors, u, room.top)
         mass = 0.0
-        for j in range(len(v)):
-            mass += b[j] * exp2(v[j] - u[j])
-        for j in range(len(v)):
-            logs[j] = v[j] - u[j] + ky * v[j]
-            room.aims[j] = b[j] * exp2(-ky * v[j])
+        for j in range(m):
+            density = exp2(v[j] - u[j])
+            mass += b[j] * density
+        for j in range(m):
+            log = v[j] - u[j]
+            logs[j] = log + ky * v[j]
+            share = exp2(-ky * v[j])
+            aims[j] = b[j] * share
             u[j] /= 1.0 + kx
-        return 2.0 * _earned(b, v, ky) - LOG2E * (mass - 1.0), mass, True
+        dual = 2.0 * _earned(b, v, ky) - LOG2E * (mass - 1.0)
+        return dual, mass, True
+
+    sums = room.sums
+    reference = room.reference
     row_sums(K, room.factors, u, room.top)
     serves = True
-    mass, shift = settle(a, b, rates, u, v, room.shares, room.aims)
-    _column_sums(K, rates, room.shares, u, shift, room.top, room.sums)
-    for j in range(len(v)):
-        moved = v[j] - room.reference[j] - shift
-        logs[j] = log_ratio(room.sums[j], moved, b[j]) + ky * v[j]
-        if not room.sums[j] > LEAST_SUM:
-            logs[j] = v[j] + log_column(C, a, u, j) + ky * v[j]
+    mass, shift = settle(a, b, rates, u, v, room.shares, aims)
+    _column_sums(K, rates, room.shares, u, shift, room.top, sums)
+    for j in range(m):
+        moved = v[j] - reference[j] - shift
+        log = log_ratio(sums[j], moved, b[j])
+        if not sums[j] > LEAST_SUM:
+            log = v[j] + log_column(C, a, u, j)
             serves = False
-    dual = _earned(a, u, kx) + _earned(b, v, ky) - LOG2E * (mass - 1.0)
+        logs[j] = log + ky * v[j]
+
+    earnings = _earned(a, u, kx) + _earned(b, v, ky)
+    dual = earnings - LOG2E * (mass - 1.0)
     return dual, mass, serves
 
 
@@ -142,12 +168,13 @@ def judge_priced(b, aims, mass, rate, logs):
     gain of an exact update in bits.
     """
     wide_vectors()
-    error, furthest, unevenness, gain = 0.0, 0.0, 0.0, 0.0
-    for j in range(len(logs)):
+    m = len(logs)
+    error = furthest = unevenness = gain = 0.0
+    for j in range(m):
         error += share_of_priced_error(aims[j], logs[j])
         gain += share_of_priced_gain(aims[j], logs[j], rate)
         furthest = max(furthest, abs(logs[j]))
-        if is_tiny(b[j], len(logs)):
+        if is_tiny(b[j], m):
             unevenness = max(unevenness, abs(logs[j]))
     error = error / mass if mass > LEAST_MASS else -NO_VALUE
     return error, furthest, unevenness, gain
@@ -167,20 +194,30 @@ def look_priced(C, a, b, is_self, rates, u, v, logs, K, room):
 def anneal_priced(C, a, b, rates, n_levels, u, v, K, room):
     """One iteration at each of the temperatures above the last, down from the highest."""
     wide_vectors()
+    m = len(v)
+    base = room.base
+    shares = room.shares
+    sums = room.sums
     for level in range(n_levels, 0, -1):
         warmth = heat(level)
-        rates_here = (warmth * rates[0], warmth * rates[1])
-        for j in range(len(v)):
+        kx = warmth * rates[0]
+        ky = warmth * rates[1]
+        rates_here = (kx, ky)
+        for j in range(m):
             v[j] /= warmth
-            room.base[j] = v[j] + log2(b[j])
-        build(C, 1.0 / warmth, room.base, room.row, room.half, room.top, K)
+            log_weight = log2(b[j])
+            base[j] = v[j] + log_weight
+
+        build(C, 1.0 / warmth, base, room.row, room.half, room.top, K)
         fill(1.0, room.factors)
         row_sums(K, room.factors, u, room.top)
-        shift = settle(a, b, rates_here, u, v, room.shares, room.aims)[1]
-        _column_sums(K, rates_here, room.shares, u, shift, room.top, room.sums)
+        _, shift = settle(a, b, rates_here, u, v, shares, room.aims)
+        _column_sums(K, rates_here, shares, u, shift, room.top, sums)
+
         # K holds b_j; a column that nobody sees waits for the last temperature
-        for j in range(len(v)):
-            if room.sums[j] > LEAST_SUM:
-                log = log2(room.sums[j]) - log2(b[j]) + rates_here[1] * v[j]
-                v[j] -= log / (1.0 + rates_here[1])
+        for j in range(m):
+            if sums[j] > LEAST_SUM:
+                ratio = log2(sums[j]) - log2(b[j])
+                log = ratio + ky * v[j]
+                v[j] -= log / (1.0 + ky)
             v[j] *= warmth

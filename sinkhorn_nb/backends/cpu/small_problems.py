@@ -47,7 +47,7 @@ class Answers(NamedTuple):
     """The best potentials of each problem in bits, log2 of the ratios of its second marginal, and
     how it went.
 
-    Of problems that were passed over: zeros, NO_VALUE and an infinite error.
+    Problems that were passed over have zeros, NO_VALUE and an infinite error.
     """
 
     u: Any
@@ -71,6 +71,7 @@ class Answers(NamedTuple):
         u = np.zeros(u_ends[-1])
         v = np.zeros(v_ends[-1])
         logs = np.zeros(v_ends[-1])
+
         values = np.empty(count)
         values.fill(NO_VALUE)  # a third of the time of numpy.full
         gains = np.zeros(count)
@@ -78,6 +79,7 @@ class Answers(NamedTuple):
         errors.fill(np.inf)
         counts = np.zeros((count, 3), dtype=np.int64)
         are_accurate = np.zeros(count, dtype=np.bool_)
+
         return cls(
             u,
             v,
@@ -94,26 +96,31 @@ class Answers(NamedTuple):
 
     def of(self, q):
         """The answer to one problem, apart from its history."""
-        u = slice(*self.u_ends[q : q + 2])
-        v = slice(*self.v_ends[q : q + 2])
-        numbers = self.values[q], self.gains[q], self.errors[q], self.counts[q].copy()
-        return Answer(self.u[u].copy(), self.v[v].copy(), self.logs[v].copy(), *numbers)
+        in_u = slice(*self.u_ends[q : q + 2])
+        in_v = slice(*self.v_ends[q : q + 2])
+        return Answer(
+            u=self.u[in_u].copy(),
+            v=self.v[in_v].copy(),
+            logs=self.logs[in_v].copy(),
+            value=self.values[q],
+            gain=self.gains[q],
+            error=self.errors[q],
+            counts=self.counts[q].copy(),
+        )
 
     def put(self, q, answer, is_free):
         """Write the answer to one problem, which is accurate; it may count as found without an
         iteration.
         """
-        u = slice(*self.u_ends[q : q + 2])
-        v = slice(*self.v_ends[q : q + 2])
-        (
-            self.u[u],
-            self.v[v],
-            self.logs[v],
-            self.values[q],
-            self.gains[q],
-            self.errors[q],
-            self.counts[q],
-        ) = answer
+        in_u = slice(*self.u_ends[q : q + 2])
+        in_v = slice(*self.v_ends[q : q + 2])
+        self.u[in_u] = answer.u
+        self.v[in_v] = answer.v
+        self.logs[in_v] = answer.logs
+        self.values[q] = answer.value
+        self.gains[q] = answer.gain
+        self.errors[q] = answer.error
+        self.counts[q] = answer.counts
         self.are_accurate[q] = True
         if is_free:
             self.counts[q] = 0
@@ -132,14 +139,19 @@ class Answer(NamedTuple):
 
 
 @inlined
+def part_of(values, ends, q):
+    """The numbers of one problem or cloud, from an array that holds all of them."""
+    first = ends[q]
+    last = ends[q + 1]
+    return values[first:last]
+
+
+@inlined
 def points_of(forms, c):
     """The (n, d) points of a cloud, and their probabilities."""
-    first = forms.ends[c]
-    last = forms.ends[c + 1]
-    d = forms.dimensions[c]
-    return forms.x[forms.blocks[c] : forms.blocks[c + 1]].reshape((last - first, d)), forms.a[
-        first:last
-    ]
+    a = part_of(forms.a, forms.ends, c)
+    block = part_of(forms.x, forms.blocks, c)
+    return block.reshape((len(a), forms.dimensions[c])), a
 
 
 @leaf
@@ -162,8 +174,12 @@ def aim_of(problems, own, q):
     e = problems.targets[q]
     on_source = problems.shares[q, 0]
     on_target = problems.shares[q, 1]
-    base = on_source * own.values[c] + on_target * own.values[e] - problems.constants[q]
-    return Aim(base, on_source * own.gains[c] + on_target * own.gains[e], problems.are_fine[q])
+    source_value = on_source * own.values[c]
+    target_value = on_target * own.values[e]
+    source_gain = on_source * own.gains[c]
+    target_gain = on_target * own.gains[e]
+    base = source_value + target_value - problems.constants[q]
+    return Aim(base, source_gain + target_gain, problems.are_fine[q])
 
 
 @plain_kernel
@@ -182,6 +198,7 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
         (points, a) = points_of(forms, c)
         (others, b) = points_of(forms, e)
         n, m = len(a), len(b)
+
         x = scratch.coordinates[0, : points.size].reshape(points.shape)
         y = scratch.coordinates[1, : others.size].reshape((points.shape[1], m))
         see_from_origin(points, others, x, y)
@@ -190,23 +207,25 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
         cost_block(problems.profile, x, y, is_self, C)
         u, v, room = room_in(scratch, n, m)
         fill(0.0, v)
+
         beginning = Beginning(False, False, 0)
-        v_first = answers.v_ends[q]
-        v_last = answers.v_ends[q + 1]
         aim = Aim(NO_VALUE, 0.0, False)
         if not is_self:
             aim = aim_of(problems, own, q)
         if problems.are_started[q]:
-            copy(problems.starts[v_first:v_last], v)
+            copy(part_of(problems.starts, answers.v_ends, q), v)
         elif not is_self:
-            own_v = own.v[own.v_ends[e] : own.v_ends[e + 1]]
+            own_v = part_of(own.v, own.v_ends, e)
             is_trial, n_levels = start(
                 problems.profile, x, y, a, b, own_v, v, room.plain, scratch.square[MEMORY, :2]
             )
             beginning = Beginning(is_trial, not is_trial, n_levels)
+
         mixing = mixing_in(scratch, m)
-        best_u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
-        best = best_u, answers.v[v_first:v_last], answers.logs[v_first:v_last]
+        best_u = part_of(answers.u, answers.u_ends, q)
+        best_v = part_of(answers.v, answers.v_ends, q)
+        best_logs = part_of(answers.logs, answers.v_ends, q)
+        best = best_u, best_v, best_logs
         history = answers.histories[q]
         outcome = solve(
             C,
@@ -226,6 +245,7 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
             best,
             history,
         )
+
         answers.values[q] = outcome.value
         answers.gains[q] = outcome.gain
         answers.errors[q] = outcome.error
@@ -270,5 +290,6 @@ def panels(pairs):
     """Ranges of problems with so many pairs each, every range with work enough for a thread."""
     if sum(pairs.tolist()) <= PAIRS_A_PANEL:
         return [(0, len(pairs))]
-    cuts = np.flatnonzero(np.diff(np.cumsum(pairs) // PAIRS_A_PANEL)) + 1
+    numbers = np.cumsum(pairs) // PAIRS_A_PANEL
+    cuts = np.flatnonzero(np.diff(numbers)) + 1
     return list(pairwise([0, *cuts.tolist(), len(pairs)]))

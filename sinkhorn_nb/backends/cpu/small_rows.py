@@ -78,13 +78,19 @@ class RowGradients(NamedTuple):
 
 @leaf
 def _middle(forms, pairs, q, first, second):
-    """Half of <a, u> - <b, v>."""
+    """Half of <a, u> - <b, v> for problem q from cloud `first` to cloud `second`."""
     cross = pairs.cross
+    u_start = cross.u_ends[q]
+    v_start = cross.v_ends[q]
+    a_start = forms.ends[pairs.same[first]]
+    b_start = forms.ends[pairs.same[second]]
     total = 0.0
-    for i in range(cross.u_ends[q + 1] - cross.u_ends[q]):
-        total += forms.a[forms.ends[first] + i] * cross.u[cross.u_ends[q] + i]
-    for j in range(cross.v_ends[q + 1] - cross.v_ends[q]):
-        total -= forms.a[forms.ends[second] + j] * cross.v[cross.v_ends[q] + j]
+    for i in range(cross.u_ends[q + 1] - u_start):
+        ai = forms.a[a_start + i]
+        total += ai * cross.u[u_start + i]
+    for j in range(cross.v_ends[q + 1] - v_start):
+        bj = forms.a[b_start + j]
+        total -= bj * cross.v[v_start + j]
     return total / 2.0
 
 
@@ -93,12 +99,15 @@ def _write_rows(forms, rows, d, c, slopes, own_slopes, factors, on_points):
     """The derivatives in the rows of one cloud, from slices at its first point."""
     (mass, own_mass, whole) = factors
     start = rows.ends[c]
-    for r in range(rows.ends[c + 1] - start):
+    n_rows = rows.ends[c + 1] - start
+    for r in range(n_rows):
         point = max(forms.owners[start + r], 0)
         share = rows.weights[start + r] / whole
         for k in range(d):
-            on_pair = mass * slopes[point * d + k]
-            on_points[r * d + k] = share * (on_pair - own_mass * own_slopes[point * d + k])
+            place = point * d + k
+            on_pair = mass * slopes[place]
+            on_own = own_mass * own_slopes[place]
+            on_points[r * d + k] = share * (on_pair - on_own)
 
 
 @leaf
@@ -113,10 +122,13 @@ def _add_constant(rows, pairs, q, value, mass, out):
         start = out.y_ends[q] if side else out.x_ends[q]
         f = out.g if side else out.f
         own_f = out.own_g if side else out.own_f
-        for r in range(rows.ends[c + 1] - rows.ends[c]):
+        first = rows.ends[c]
+        n_rows = rows.ends[c + 1] - first
+        for r in range(n_rows):
             f[start + r] -= own_f[start + r]
-        for r in range(rows.ends[c + 1] - rows.ends[c]):
-            of_side += rows.weights[rows.ends[c] + r] * f[start + r]
+        for r in range(n_rows):
+            weight = rows.weights[first + r]
+            of_side += weight * f[start + r]
         pairing += of_side
     constant = (value - pairing) / (2.0 * mass)
     for r in range(out.x_ends[q], out.x_ends[q + 1]):
@@ -131,7 +143,9 @@ def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
     pairs in the weights, too, and of others the potentials.
     """
     d = forms.dimensions[0]
-    cross, own, unit = pairs.cross, pairs.own, pairs.unit
+    cross = pairs.cross
+    own = pairs.own
+    unit = pairs.unit
     for q in range(len(pairs.sources)):
         if not pairs.are_wanted[q]:
             continue
@@ -140,10 +154,12 @@ def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
         j = cross.v_ends[q]
         source = pairs.sources[q]
         target = pairs.targets[q]
-        is_exact = pairs.rates[q, 0] + pairs.rates[q, 1] == 0.0
-        firsts = (target, source) if turned else (source, target)
-        middle = _middle(forms, pairs, q, pairs.same[firsts[0]], pairs.same[firsts[1]])
-        middle = middle if is_exact else 0.0
+        second_rate = pairs.rates[q, 1]
+        is_exact = pairs.rates[q, 0] + second_rate == 0.0
+        first = target if turned else source
+        second = source if turned else target
+        middle = _middle(forms, pairs, q, first, second) if is_exact else 0.0
+
         for side in range(2):
             c = target if side else source
             start = out.y_ends[q] if side else out.x_ends[q]
@@ -156,16 +172,21 @@ def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
             on_pair = slopes.first[i * d :] if is_first else slopes.second[j * d :]
             scales = factors.mass[q], factors.own_mass[c], factors.masses[c]
             on_own = slopes.own[k * d :]
+            own_shift = factors.own_shift[c]
+            first_row = rows.ends[c]
+            n_rows = rows.ends[c + 1] - first_row
             _write_rows(forms, rows, d, c, on_pair, on_own, scales, on_points[start * d :])
-            for r in range(rows.ends[c + 1] - rows.ends[c]):
-                point = max(forms.owners[rows.ends[c] + r], 0)
+
+            for r in range(n_rows):
+                point = max(forms.owners[first_row + r], 0)
                 if is_first:
                     potential = cross.u[i + point] - middle
                 else:
-                    log = cross.logs[j + point] / (1.0 + pairs.rates[q, 1])
+                    log = cross.logs[j + point] / (1.0 + second_rate)
                     potential = cross.v[j + point] - log + middle
+                own_potential = own.u[k + point]
                 f[start + r] = unit * potential - shift
-                own_f[start + r] = unit * own.u[k + point] - factors.own_shift[c]
+                own_f[start + r] = unit * own_potential - own_shift
         if is_exact:
             _add_constant(rows, pairs, q, values[q], factors.mass[q], out)
 

@@ -9,7 +9,7 @@ from ..jit import inlined, kernel, leaf, wide_vectors
 from ..normal_forms import sizes_of
 from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
-from .small_problems import PAIRS_A_PANEL, panels, points_of, see_from_origin
+from .small_problems import PAIRS_A_PANEL, panels, part_of, points_of, see_from_origin
 from .threads import run
 
 
@@ -29,26 +29,34 @@ def _add_slopes(profile, shares, xk, yk):
     The shares include the slopes of the cost.
     """
     wide_vectors()
+    m = len(yk)
     total = 0.0
     if profile.code == CITY_BLOCK:
-        for j in range(len(yk)):
-            total += shares[j] if xk > yk[j] else -shares[j] if xk < yk[j] else 0.0
+        for j in range(m):
+            share = shares[j]
+            place = yk[j]
+            total += share if xk > place else -share if xk < place else 0.0
         return total
-    for j in range(len(yk)):
-        total += shares[j] * (xk - yk[j])
+    for j in range(m):
+        difference = xk - yk[j]
+        total += shares[j] * difference
     return total
 
 
 @leaf
 def _add_slopes_to(profile, shares, xk, yk, out):
-    """Add the same, but for the derivatives in y_k and without the sum."""
+    """Add the terms of `_add_slopes` to out_j, for the derivatives in y_k."""
     wide_vectors()
+    m = len(yk)
     if profile.code == CITY_BLOCK:
-        for j in range(len(yk)):
-            out[j] += shares[j] if yk[j] > xk else -shares[j] if yk[j] < xk else 0.0
+        for j in range(m):
+            share = shares[j]
+            place = yk[j]
+            out[j] += share if place > xk else -share if place < xk else 0.0
         return
-    for j in range(len(yk)):
-        out[j] += shares[j] * (yk[j] - xk)
+    for j in range(m):
+        difference = yk[j] - xk
+        out[j] += shares[j] * difference
 
 
 @leaf
@@ -56,7 +64,8 @@ def _densities(log, potential, costs, densities):
     """The density of a row of the plan with respect to the product of the weights."""
     wide_vectors()
     for j in range(len(costs)):
-        densities[j] = exp2(log + potential[j] - costs[j])
+        exponent = log + potential[j] - costs[j]
+        densities[j] = exp2(exponent)
 
 
 @leaf
@@ -96,6 +105,7 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
     (u, v, of_v, of_u) = potentials
     (n, d) = points.shape
     m = others.shape[0]
+
     x = np.empty((n, d))
     y = np.empty((d, m))
     see_from_origin(points, others, x, y)
@@ -106,6 +116,7 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
     is_plain = profile.code == SQUARED or profile.code == CITY_BLOCK
     sums = np.zeros(m)
     on_columns = np.zeros((d, m))
+
     for i in range(n):
         fill(0.0, costs)
         for k in range(d):
@@ -115,13 +126,17 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
             copy(costs, factors)
             apply(profile, costs)
             apply_slope(profile, factors)
+
         _densities(of_v[i], v, costs, densities)
         total = _weigh_row(b, densities, shares)
         if not is_plain:
             _multiply(factors, shares)
-        factor = profile.to_slopes * exp2(-kx / (1.0 + kx) * of_v[i]) / total
+        log_ratio = -kx / (1.0 + kx) * of_v[i]
+        factor = profile.to_slopes * exp2(log_ratio) / total
         for k in range(d):
-            on_x[i, k] = factor * _add_slopes(profile, shares, x[i, k], y[k])
+            slope_sum = _add_slopes(profile, shares, x[i, k], y[k])
+            on_x[i, k] = factor * slope_sum
+
         if not is_self:
             if kx + ky > 0.0:  # otherwise, all densities of a column change by one factor
                 _densities(u[i], of_u, costs, densities)
@@ -130,16 +145,18 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
                 _multiply(factors, shares)
             for k in range(d):
                 _add_slopes_to(profile, shares, x[i, k], y[k], on_columns[k])
+
     if not is_self:
         for j in range(m):
-            factor = profile.to_slopes * exp2(-ky / (1.0 + ky) * of_u[j]) / sums[j]
+            log_ratio = -ky / (1.0 + ky) * of_u[j]
+            factor = profile.to_slopes * exp2(log_ratio) / sums[j]
             for k in range(d):
                 on_y[j, k] = factor * on_columns[k, j]
 
 
 @kernel
 def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
-    """The same for one problem, as a kernel."""
+    """Write the derivatives of one problem, as a kernel."""
     _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y)
 
 
@@ -153,20 +170,24 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         e = problems.targets[q]
         (points, a) = points_of(forms, c)
         (others, b) = points_of(forms, e)
-        v_first = answers.v_ends[q]
-        v_last = answers.v_ends[q + 1]
-        u = answers.u[answers.u_ends[q] : answers.u_ends[q + 1]]
-        v = answers.v[v_first:v_last]
-        rates = (problems.rates[q, 0], problems.rates[q, 1])
+
+        u = part_of(answers.u, answers.u_ends, q)
+        v = part_of(answers.v, answers.v_ends, q)
+        logs = part_of(answers.logs, answers.v_ends, q)
+        kx = problems.rates[q, 0]
+        ky = problems.rates[q, 1]
+        rates = (kx, ky)
+
         of_v = np.empty(len(u))
         of_u = np.empty(len(v))
         for i in range(len(u)):
-            of_v[i] = (1.0 + rates[0]) * u[i]
+            of_v[i] = (1.0 + kx) * u[i]
         for j in range(len(v)):
-            of_u[j] = (1.0 + rates[1]) * v[j] - answers.logs[v_first + j]
+            of_u[j] = (1.0 + ky) * v[j] - logs[j]
         known = Potentials(u, v, of_v, of_u)
-        on_x = of_x[x_ends[q] : x_ends[q + 1]].reshape(points.shape)
-        on_y = of_y[y_ends[q] : y_ends[q + 1]].reshape(others.shape)
+
+        on_x = part_of(of_x, x_ends, q).reshape(points.shape)
+        on_y = part_of(of_y, y_ends, q).reshape(others.shape)
         _write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
 
 
@@ -193,7 +214,8 @@ def all_slopes(*groups):
     problems, whether each is wanted, and answers; all clouds have the same dimension.
     """
     prepared = [_prepared(*group) for group in groups]
-    if sum(sum(pairs.tolist()) for _, pairs, _ in prepared) <= PAIRS_A_PANEL:
+    n_pairs = sum(sum(pairs.tolist()) for _, pairs, _ in prepared)
+    if n_pairs <= PAIRS_A_PANEL:
         for write, pairs, _ in prepared:
             write(0, len(pairs))
     else:

@@ -4,6 +4,8 @@ values of the entries from starts_i to starts_(i + 1).
 Panels of rows depend on the sizes alone, so the result has the same bits for any number of threads.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..jit import kernel
@@ -17,26 +19,36 @@ class SparseRows:
     """A sparse (n, m) matrix by rows."""
 
     def __init__(self, starts, columns, values, n_columns):
-        self.starts, self.columns, self.values = starts, columns, values
+        self.starts = starts
+        self.columns = columns
+        self.values = values
         self.shape = len(starts) - 1, n_columns
-        n_panels = min(max(1, len(columns) // ENTRIES_A_PANEL), MOST_PANELS)
-        ends = np.searchsorted(starts, np.linspace(0, len(columns), n_panels + 1))
+
+        size = len(columns)
+        n_panels = min(max(1, size // ENTRIES_A_PANEL), MOST_PANELS)
+        shares = np.linspace(0, size, n_panels + 1)
+        ends = np.searchsorted(starts, shares)
         ends[0] = 0
         ends[-1] = self.shape[0]
-        self._panels = list(enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)))
+        self._panels = list(enumerate(pairwise(ends.tolist())))
 
     def __len__(self):
         return len(self.columns)
 
     def scaled_rows(self, factors):
         """The matrix with row i multiplied by factors_i."""
-        values = self.values * np.repeat(factors, np.diff(self.starts))
+        sizes = np.diff(self.starts)
+        values = self.values * np.repeat(factors, sizes)
         return SparseRows(self.starts, self.columns, values, self.shape[1])
 
     def right_product(self, x):
         """(n,) sum_j P_ij x_j."""
         out = np.empty(self.shape[0])
-        run(lambda _, rows: panel_product(*self.fields, x, *rows, out), self._panels)
+
+        def task(_, rows):
+            panel_product(*self.fields, x, *rows, out)
+
+        run(task, self._panels)
         return out
 
     def left_product(self, y):
@@ -67,7 +79,11 @@ class SparseRows:
 
     def _by_columns(self, function, y):
         out = np.zeros((self.n_panels, self.shape[1]))
-        run(lambda p, rows: function(*self.fields, y, *rows, out[p]), self._panels)
+
+        def task(p, rows):
+            function(*self.fields, y, *rows, out[p])
+
+        run(task, self._panels)
         return out.sum(axis=0)
 
 
@@ -76,8 +92,11 @@ def panel_product(starts, columns, values, x, first, last, out):
     """out_i = sum_j P_ij x_j for the rows from first to last."""
     for i in range(first, last):
         total = 0.0
-        for k in range(starts[i], starts[i + 1]):
-            total += values[k] * x[columns[k]]
+        start = starts[i]
+        stop = starts[i + 1]
+        for k in range(start, stop):
+            xj = x[columns[k]]
+            total += values[k] * xj
         out[i] = total
 
 
@@ -85,16 +104,25 @@ def panel_product(starts, columns, values, x, first, last, out):
 def panel_left_product(starts, columns, values, y, first, last, out):
     """out_j += sum_i P_ij y_i over the rows from first to last."""
     for i in range(first, last):
-        for k in range(starts[i], starts[i + 1]):
-            out[columns[k]] += values[k] * y[i]
+        yi = y[i]
+        start = starts[i]
+        stop = starts[i + 1]
+        for k in range(start, stop):
+            j = columns[k]
+            out[j] += values[k] * yi
 
 
 @kernel
 def panel_left_product_of_squares(starts, columns, values, y, first, last, out):
     """out_j += sum_i P_ij^2 y_i over the rows from first to last."""
     for i in range(first, last):
-        for k in range(starts[i], starts[i + 1]):
-            out[columns[k]] += values[k] * values[k] * y[i]
+        yi = y[i]
+        start = starts[i]
+        stop = starts[i + 1]
+        for k in range(start, stop):
+            j = columns[k]
+            value = values[k]
+            out[j] += value * value * yi
 
 
 @kernel
@@ -104,8 +132,12 @@ def panel_product_twice(starts, columns, values, x, weights, first, last, out):
         out[j] = 0.0
     for i in range(first, last):
         total = 0.0
-        for k in range(starts[i], starts[i + 1]):
-            total += values[k] * x[columns[k]]
+        start = starts[i]
+        stop = starts[i + 1]
+        for k in range(start, stop):
+            xj = x[columns[k]]
+            total += values[k] * xj
         total *= weights[i]
-        for k in range(starts[i], starts[i + 1]):
-            out[columns[k]] += values[k] * total
+        for k in range(start, stop):
+            j = columns[k]
+            out[j] += values[k] * total

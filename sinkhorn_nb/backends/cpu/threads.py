@@ -14,7 +14,7 @@ from numba.np.ufunc import parallel
 from .. import forks
 from ..blas import single_threaded_blas
 
-__all__ = ["at_most", "count", "run", "single_threaded_blas"]
+__all__ = ["at_most", "count", "panels_of", "run", "single_threaded_blas"]
 
 
 class _Pool:
@@ -101,6 +101,13 @@ def run(task, panels):
         for _ in queue:  # leave nothing to the threads that still run
             pass
         raise
+
+
+def panels_of(size, n):
+    """The first and the last of each panel of n things: panels of this size, and a smaller one at
+    the end.
+    """
+    return [(first, min(first + size, n)) for first in range(0, n, size)]
 
 
 def _threads_for(n_panels):

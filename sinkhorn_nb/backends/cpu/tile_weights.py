@@ -27,12 +27,18 @@ def _overload_times_inner(pairs, A, i0, i1, B, j0, j1, scratch):
             left = A[i0 + i]
             for j in range(pairs.shape[1]):
                 right = B[j0 + j]
-                row[j] *= row.dtype.type(left > right) - row.dtype.type(left < right)
+                is_above = row.dtype.type(left > right)
+                is_below = row.dtype.type(left < right)
+                row[j] *= is_above - is_below
 
     def multiplied(pairs, A, i0, i1, B, j0, j1, scratch):
         wide_vectors()
-        inner = scratch[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
-        np.dot(A[i0:i1], B[j0:j1].T, inner)
+        n_rows = i1 - i0
+        n_columns = j1 - j0
+        inner = scratch[: n_rows * n_columns].reshape(n_rows, n_columns)
+        left = A[i0:i1]
+        right = B[j0:j1]
+        np.dot(left, right.T, inner)
         for i in range(pairs.shape[0]):
             for j in range(pairs.shape[1]):
                 pairs[i, j] *= inner[i, j]
@@ -58,7 +64,8 @@ def _overload_times_cost(cost, derivative, pairs, x, y):
             row = pairs[i]
             xi = point(x, i)
             for j in range(pairs.shape[1]):
-                s = add_terms(cost, row[j] - row[j], xi, point(y, j))
+                zero = row[j] - row[j]
+                s = add_terms(cost, zero, xi, point(y, j))
                 row[j] *= slope(cost, s) if derivative == 1 else scaled_cost(cost, s)
 
     return multiplied

@@ -76,19 +76,29 @@ def tile(cost, x, y, i0, i1, j0, j1, scratch):
 @overload(tile)
 def _overload_tile(cost, x, y, i0, i1, j0, j1, scratch):
     def given(cost, x, y, i0, i1, j0, j1, scratch):
-        return cost.costs[i0 - cost.first : i1 - cost.first, j0:j1], None
+        first = i0 - cost.first
+        last = i1 - cost.first
+        return cost.costs[first:last, j0:j1], None
 
     def segments(cost, x, y, i0, i1, j0, j1, scratch):
         return segment(x, i0, i1), segment(y, j0, j1)
 
     def products(cost, x, y, i0, i1, j0, j1, scratch):
-        out = scratch[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
-        np.dot(x[i0:i1], y[j0:j1].T, out)
+        n_rows = i1 - i0
+        n_columns = j1 - j0
+        out = scratch[: n_rows * n_columns].reshape(n_rows, n_columns)
+        x_rows = x[i0:i1]
+        y_rows = y[j0:j1]
+        np.dot(x_rows, y_rows.T, out)
         return out, None
 
     def differences(cost, x, y, i0, i1, j0, j1, scratch):
-        out = scratch[: (i1 - i0) * (j1 - j0)].reshape(i1 - i0, j1 - j0)
-        sum_terms(cost, x[i0:i1], y[j0:j1], out)
+        n_rows = i1 - i0
+        n_columns = j1 - j0
+        out = scratch[: n_rows * n_columns].reshape(n_rows, n_columns)
+        x_rows = x[i0:i1]
+        y_rows = y[j0:j1]
+        sum_terms(cost, x_rows, y_rows, out)
         return out, None
 
     if getattr(cost, "instance_class", None) is Given:
@@ -118,7 +128,8 @@ def _overload_sum_terms(cost, x, y, out):
                 xi = (x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3])
                 for j in range(len(row)):
                     before = row[j] if k > 0 else row.dtype.type(0)
-                    row[j] = add_terms(cost, before, xi, point(columns, j))
+                    yj = point(columns, j)
+                    row[j] = add_terms(cost, before, xi, yj)
 
     return sums
 
@@ -136,7 +147,8 @@ def _overload_shift_rows(cost, x, F, d, reference, A):
         wide_vectors()
         shift = reference - add_inner(0.0, d, d) / 2
         for i in range(len(F)):
-            A[i] = F[i] + (shift - add_inner(0.0, d, point(x, i)))
+            along_d = add_inner(0.0, d, point(x, i))
+            A[i] = F[i] + (shift - along_d)
 
     def by_product(cost, x, F, d, reference, A):
         wide_vectors()
@@ -167,7 +179,8 @@ def _overload_shift_columns(cost, y, G, d, reference, B):
     def by_coordinate(cost, y, G, d, reference, B):
         wide_vectors()
         for j in range(len(G)):
-            B[j] = (G[j] - reference) + add_inner(0.0, d, point(y, j))
+            along_d = add_inner(0.0, d, point(y, j))
+            B[j] = (G[j] - reference) + along_d
 
     def by_product(cost, y, G, d, reference, B):
         wide_vectors()
@@ -213,7 +226,8 @@ def _overload_fill(cost, x, F, y, G, out):
             xi = point(x, i)
             Fi = F[i]
             for j in range(out.shape[1]):
-                row[j] = exponent(cost, Fi, G[j], xi, point(y, j))
+                yj = point(y, j)
+                row[j] = exponent(cost, Fi, G[j], xi, yj)
 
     return exponents
 
@@ -238,7 +252,8 @@ def _overload_add_sums(cost, x, F, a, y, G, b, partial, row_sums, column_sums):
             ai = a[i]
             row_sum = b.dtype.type(0)
             for j in range(len(G)):
-                p = exp2(exponent(cost, Fi, G[j], xi, point(y, j)))
+                yj = point(y, j)
+                p = exp2(exponent(cost, Fi, G[j], xi, yj))
                 row_sum += b[j] * p
                 # Also if nobody wants them: without, there would be another variant to compile
                 partial[j] += ai * p
