@@ -39,6 +39,11 @@ class Side(NamedTuple):
     limit: Any  # above which p_ij max(a_i, b_j) is heavy
     failed: Any  # (1,): whether a caller's cost was not finite; 0 for other costs
 
+    @property
+    def n_parts(self):
+        """Number of panels or chunks."""
+        return len(self.ends) - 1
+
 
 class Reduction(NamedTuple):
     """The sums or lists that a pass makes of its pairs, tile by tile of a thread."""
@@ -133,7 +138,9 @@ def walking(dtype, shape, is_self, kind, reduction):
         me = np.uint32(cuda.threadIdx.x)
         if start == 0:
             clear(x, p, y, q, row_sums, column_sums, me)
-        for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
+        first = y.ends[q]
+        last = min(first + stop, y.ends[q + 1])
+        for v in range(first + start, last):
             j0 = y.pieces[v, 0]
             j1 = y.pieces[v, 1]
             of_y = y.pieces[v, 2]
@@ -154,12 +161,11 @@ def walking(dtype, shape, is_self, kind, reduction):
                         continue
                     hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
                     begin(x, base, i1, A, a, totals, me)
-                    for s in range(np.int32((j1 - j0 + step - 1) // step)):
-                        exponents(
-                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside,
-                            A, terms, t, me,
-                        )  # fmt: skip
-                        add_tile(x, np.uint32(s), terms, t, beside, a, totals, sums, own, me)
+                    n_steps = np.int32((j1 - j0 + step - 1) // step)
+                    for k in range(n_steps):
+                        s = np.uint32(k)
+                        exponents(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me)
+                        add_tile(x, s, terms, t, beside, a, totals, sums, own, me)
                     add_rows(
                         x, of_x, y, of_y, base, i1, j0, totals, parts, row_sums, column_sums, q, me
                     )
@@ -172,7 +178,9 @@ def walking(dtype, shape, is_self, kind, reduction):
 @kernel
 def total_kernel(parts, scales, out):
     """out_i = sum_q scales_q parts_qi, in order."""
-    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
+    first = cuda.grid(1)
+    step = cuda.gridsize(1)
+    for i in range(first, out.shape[0], step):
         total = 0.0
         for q in range(parts.shape[0]):
             total += scales[q] * parts[q, i]
@@ -188,11 +196,14 @@ def share_kernel(sums, weights, size, out):
     g = cuda.blockIdx.x
     k = cuda.blockIdx.y
     me = cuda.threadIdx.x
+    first = g * size
+    last = first + size
     total = 0.0
-    for j in range(g * size + me, (g + 1) * size, SHARERS):
+    for j in range(first + me, last, SHARERS):
         total += sums[k, j] * weights[j]
     parts[me] = total
     syncthreads()
+
     half = SHARERS // 2
     while half > 0:
         if me < half:
@@ -206,11 +217,14 @@ def share_kernel(sums, weights, size, out):
 @kernel
 def log_total_kernel(maxima, sums, out):
     """out_i = log2 sum_q sums_qi 2^maxima_qi."""
-    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
+    first = cuda.grid(1)
+    step = cuda.gridsize(1)
+    for i in range(first, out.shape[0], step):
         maximum = maxima[0, i]
         total = 0.0
         for q in range(maxima.shape[0]):
             maximum = max(maximum, maxima[q, i])
         for q in range(maxima.shape[0]):
-            total += sums[q, i] * clipped_exp2(maxima[q, i] - maximum)
+            scale = clipped_exp2(maxima[q, i] - maximum)
+            total += sums[q, i] * scale
         out[i] = maximum + math.log2(total)

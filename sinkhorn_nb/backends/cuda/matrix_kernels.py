@@ -27,6 +27,11 @@ class Side(NamedTuple):
     exponents: Any
     values: Any  # (n, k)
 
+    @property
+    def n_parts(self):
+        """Number of panels or chunks."""
+        return len(self.ends) - 1
+
 
 @cache
 def _placing_lines(dtype):

@@ -206,13 +206,15 @@ def _write_potentials(work, wave, numbers, answers):
     v = work.columns[0].copy_to_host()
     logs = work.columns[1].copy_to_host()
     for q, task in zip(numbers, wave, strict=True):
-        row = slice(task[ROW], task[ROW] + task[N])
-        column = slice(task[COLUMN], task[COLUMN] + task[M])
-        of_u = slice(answers.u_ends[q], answers.u_ends[q] + task[N])
-        of_v = slice(answers.v_ends[q], answers.v_ends[q] + task[M])
-        answers.u[of_u] = u[row]
-        answers.v[of_v] = v[column]
-        answers.logs[of_v] = logs[column]
+        row = task[ROW]
+        column = task[COLUMN]
+        rows = slice(row, row + task[N])
+        columns = slice(column, column + task[M])
+        of_u = slice(answers.u_ends[q], answers.u_ends[q + 1])
+        of_v = slice(answers.v_ends[q], answers.v_ends[q + 1])
+        answers.u[of_u] = u[rows]
+        answers.v[of_v] = v[columns]
+        answers.logs[of_v] = logs[columns]
 
 
 def _waves(table, max_iter):
@@ -263,7 +265,8 @@ def _solved(inputs, work, wave, max_iter):
     shared = 0
     if _is_near(wave)[0]:
         team = NEAR
-        shared = 8 * int((wave[:, N] * wave[:, STRIDE]).max())
+        entries = wave[:, N] * wave[:, STRIDE]
+        shared = 8 * int(entries.max())
     active = np.arange(len(wave))
     while len(active):
         steps = _allowed(wave[active], STEP)
