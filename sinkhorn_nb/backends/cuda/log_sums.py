@@ -72,10 +72,11 @@ def _going_on(dtype, shape):
     def go_on(x, s, terms, t, beside, a, totals, sums, own, me):
         """Update a thread's maxima and sums with another tile."""
         for r in range(rows):
-            new = totals[r, LARGEST]
+            old = totals[r, LARGEST]
+            new = old
             for c in range(columns):
                 new = max(new, t[r, c])
-            total = totals[r, TOTAL] * exp2(totals[r, LARGEST] - new)
+            total = totals[r, TOTAL] * exp2(old - new)
             for c in range(columns):
                 total += exp2(t[r, c] - new)
             totals[r, LARGEST] = new
@@ -87,28 +88,29 @@ def _going_on(dtype, shape):
 def _merging(shape):
     threads = shape.threads
     lanes = shape.lanes
-    groups = shape.groups
-    rows = shape.rows
     block = shape.block
+    share = tiles.sharing(shape)
 
     @device
     def merge(x, s, y, t, base, i1, j0, totals, parts, maxima, sums, q, me):
         """Merge the maxima and sums of a block, lane by lane, in float64."""
+        first_largest = LARGEST * lanes
+        first_total = TOTAL * lanes
         syncthreads()
-        for r in range(rows):
-            own = me // lanes + r * groups
-            parts[LARGEST * lanes + me % lanes, own] = totals[r, LARGEST]
-            parts[TOTAL * lanes + me % lanes, own] = totals[r, TOTAL]
+        share(totals, LARGEST, parts, first_largest, me)
+        share(totals, TOTAL, parts, first_total, me)
         syncthreads()
-        for r in range(me, min(block, i1 - base), threads):
+        n_rows = min(block, i1 - base)
+        for r in range(me, n_rows, threads):
             i = base + r
             A = tiles.row_part(x, s, y, t, i)
             maximum = maxima[q, i, 0]
             total = sums[q, i, 0]
             for lane in range(lanes):
-                other = A + np.float64(parts[LARGEST * lanes + lane, r])
+                largest = np.float64(parts[first_largest + lane, r])
+                other = A + largest
                 new = max(maximum, other)
-                added = parts[TOTAL * lanes + lane, r] * clipped_exp2(other - new)
+                added = parts[first_total + lane, r] * clipped_exp2(other - new)
                 total = total * clipped_exp2(maximum - new) + added
                 maximum = new
             maxima[q, i, 0] = maximum

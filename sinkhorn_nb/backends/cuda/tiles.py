@@ -86,6 +86,34 @@ def shape_of_function(dtype):
 
 
 @cache
+def first_column(shape):
+    """The function (s, me) for the first column of a thread in step s; its next ones are `lanes`
+    apart.
+    """
+    lanes = shape.lanes
+    step = shape.step
+
+    @device
+    def first(s, me):
+        return np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
+
+    return first
+
+
+@cache
+def own_row(shape):
+    """The function (r, me) for the place of a thread's row r among the rows of its block."""
+    lanes = shape.lanes
+    groups = shape.groups
+
+    @device
+    def row(r, me):
+        return me // lanes + r * groups
+
+    return row
+
+
+@cache
 def entries(count):
     """The function (array, i, k) -> (array[i, k], ..., array[i, k + count - 1])."""
     if count == 1:
@@ -102,7 +130,8 @@ def _along(x, s, y, t, points, i):
     """
     total = 0.0
     for k in range(points.shape[1]):
-        total += (x.centres[s, k] - y.centres[t, k]) * points[i, k]
+        dk = x.centres[s, k] - y.centres[t, k]
+        total += dk * points[i, k]
     return total
 
 
@@ -111,14 +140,17 @@ def row_part(x, s, y, t, i):
     """F_i + reference - |d|^2 / 2 - <d, x_i>: the part of the exponents that belongs to row i."""
     square = 0.0
     for k in range(x.points.shape[1]):
-        square += (x.centres[s, k] - y.centres[t, k]) ** 2
-    return x.exponents[i] + (y.references[t] - square / 2 - _along(x, s, y, t, x.points, i))
+        dk = x.centres[s, k] - y.centres[t, k]
+        square += dk**2
+    along = _along(x, s, y, t, x.points, i)
+    return x.exponents[i] + (y.references[t] - square / 2 - along)
 
 
 @device
 def column_part(x, s, y, t, j):
     """G_j - reference + <d, y_j>: the part that belongs to column j."""
-    return (y.exponents[j] - y.references[t]) + _along(x, s, y, t, y.points, j)
+    along = _along(x, s, y, t, y.points, j)
+    return (y.exponents[j] - y.references[t]) + along
 
 
 @cache
@@ -135,15 +167,19 @@ def placing(dtype, shape, n_values):
         j1.
         """
         for j in range(me, tile, threads):
+            is_there = j < j1 - j0
             for k in range(dimension):
-                near[j, k] = y.points[j0 + j, k] if j < j1 - j0 else number(0)
+                near[j, k] = y.points[j0 + j, k] if is_there else number(0)
             for k in range(n_values):
-                beside[j, 1 + k] = y.values[j0 + j, k] if j < j1 - j0 else number(0)
+                beside[j, 1 + k] = y.values[j0 + j, k] if is_there else number(0)
 
     @device
     def place_column_parts(x, s, y, t, j0, j1, beside, me):
         for j in range(me, tile, threads):
-            beside[j, 0] = number(column_part(x, s, y, t, j0 + j)) if j < j1 - j0 else number(INERT)
+            part = number(INERT)
+            if j < j1 - j0:
+                part = number(column_part(x, s, y, t, j0 + j))
+            beside[j, 0] = part
 
     return place_columns, place_column_parts
 
@@ -155,20 +191,25 @@ def holding(dtype, shape):
     """
     number = np.dtype(dtype).type
     threads = shape.threads
-    lanes = shape.lanes
-    groups = shape.groups
-    rows, block, dimension = shape.rows, shape.block, shape.dimension
+    rows = shape.rows
+    block = shape.block
+    dimension = shape.dimension
+    row_of = own_row(shape)
 
     @device
     def hold(x, s, y, t, base, i1, shared, held, A, me):
         for r in range(me, block, threads):
-            shared[r] = number(row_part(x, s, y, t, base + r)) if base + r < i1 else number(INERT)
+            part = number(INERT)
+            if base + r < i1:
+                part = number(row_part(x, s, y, t, base + r))
+            shared[r] = part
         syncthreads()
         for r in range(rows):
-            own = me // lanes + r * groups
+            own = row_of(r, me)
+            i = min(base + own, i1 - 1)
             A[r] = shared[own]
             for k in range(dimension):
-                held[r, k] = x.points[min(base + own, i1 - 1), k]
+                held[r, k] = x.points[i, k]
 
     return hold
 
@@ -176,14 +217,14 @@ def holding(dtype, shape):
 @cache
 def beginning(shape):
     """The function that gives each thread the weights of its rows, and clears its totals."""
-    lanes = shape.lanes
-    groups = shape.groups
     rows = shape.rows
+    row_of = own_row(shape)
 
     @device
     def begin(x, base, i1, A, a, totals, me):
         for r in range(rows):
-            a[r] = x.values[min(base + me // lanes + r * groups, i1 - 1), 0]
+            i = min(base + row_of(r, me), i1 - 1)
+            a[r] = x.values[i, 0]
             for k in range(totals.shape[1]):
                 totals[r, k] = 0
 
@@ -197,8 +238,9 @@ def clearing(shape):
 
     @device
     def clear(side, panel, sums, chunk, value, me):
+        last_piece = side.ends[panel + 1] - 1
         first = side.pieces[side.ends[panel], 0]
-        stop = side.pieces[side.ends[panel + 1] - 1, 1]
+        stop = side.pieces[last_piece, 1]
         for i in range(first + me, stop, threads):
             for k in range(sums.shape[2]):
                 sums[chunk, i, k] = value
@@ -228,22 +270,38 @@ def always_open(sums, chunk, base, i1, shared, me):
 
 
 @cache
+def sharing(shape):
+    """The function that puts number k of each row of a thread in shared memory: a row of `parts`
+    for each lane, from `first` on.
+    """
+    lanes = shape.lanes
+    rows = shape.rows
+    row_of = own_row(shape)
+
+    @device
+    def share(numbers, k, parts, first, me):
+        for r in range(rows):
+            parts[first + me % lanes, row_of(r, me)] = numbers[r, k]
+
+    return share
+
+
+@cache
 def adding_rows(shape):
     """A function that adds the row sums of a block over its lanes, in order."""
     threads = shape.threads
     lanes = shape.lanes
-    groups = shape.groups
-    rows = shape.rows
     block = shape.block
+    share = sharing(shape)
 
     @device
     def add_rows(x, s, y, t, base, i1, j0, totals, parts, row_sums, column_sums, chunk, me):
         for k in range(totals.shape[1]):
             syncthreads()
-            for r in range(rows):
-                parts[me % lanes, me // lanes + r * groups] = totals[r, k]
+            share(totals, k, parts, 0, me)
             syncthreads()
-            for r in range(me, min(block, i1 - base), threads):
+            n_rows = min(block, i1 - base)
+            for r in range(me, n_rows, threads):
                 total = 0.0
                 for lane in range(lanes):
                     total += parts[lane, r]
@@ -275,7 +333,8 @@ def adding_columns(shape):
             lane = j % lanes
             total = 0.0
             for group in range(groups):
-                total += own[s * threads + group * lanes + lane, c]
+                slot = s * threads + group * lanes + lane
+                total += own[slot, c]
             column_sums[panel, j0 + j, 0] += total
 
     return empty, add_columns
