@@ -11,6 +11,7 @@ import numpy as np
 from . import tiles
 from .device import EXP2, device, syncthreads
 from .kernels import Reduction, walking
+from .lanes import first_column, sharing
 
 
 def places_of(counts):
@@ -83,7 +84,7 @@ def _noting(dtype, shape):
     lanes = shape.lanes
     rows = shape.rows
     columns = shape.columns
-    first_of = tiles.first_column(shape)
+    first_of = first_column(shape)
 
     @device
     def note(x, s, terms, t, beside, a, bits, sums, own, me):
@@ -105,7 +106,7 @@ def _listing(shape):
     lanes = shape.lanes
     block = shape.block
     n_bits = shape.tile // lanes
-    share = tiles.sharing(shape)
+    share = sharing(shape)
 
     @device
     def has(bits, bit):

@@ -144,7 +144,6 @@ def walking(dtype, shape, is_self, kind, reduction):
             j0 = y.pieces[v, 0]
             j1 = y.pieces[v, 1]
             of_y = y.pieces[v, 2]
-            syncthreads()
             place(y, j0, j1, near, beside, me)
             for u in range(x.ends[p], x.ends[p + 1]):
                 i0 = x.pieces[u, 0]
@@ -152,7 +151,6 @@ def walking(dtype, shape, is_self, kind, reduction):
                 of_x = x.pieces[u, 2]
                 if is_self and of_y < of_x:
                     continue
-                syncthreads()
                 place_parts(x, of_x, y, of_y, j0, j1, beside, me)
                 if columns_too:
                     empty(own, me)

@@ -10,6 +10,7 @@ from ..elementary import exp2 as clipped_exp2
 from . import tiles
 from .device import EXP2, device, syncthreads
 from .kernels import Reduction, walking
+from .lanes import sharing
 
 LARGEST, TOTAL = 0, 1  # of a row, relative to its part of the exponents
 
@@ -89,7 +90,7 @@ def _merging(shape):
     threads = shape.threads
     lanes = shape.lanes
     block = shape.block
-    share = tiles.sharing(shape)
+    share = sharing(shape)
 
     @device
     def merge(x, s, y, t, base, i1, j0, totals, parts, maxima, sums, q, me):

@@ -8,7 +8,8 @@ from ..cost_functions import is_compiled
 from ..pointwise import add_inner, add_terms, exponent
 from .costs import given_cost, made, scaled_cost_of, slope_of
 from .device import EXP2, device, syncthreads
-from .tiles import STRETCH, entries, first_column, own_row
+from .lanes import entries, first_column, own_row
+from .tiles import STRETCH
 
 # Factors of the pairs: their costs, the slopes of these, the signs of A_i - B_j, or 0 for heavy
 # pairs and 1 for light ones

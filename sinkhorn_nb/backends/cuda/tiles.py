@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .device import SIMULATOR, device, syncthreads
+from .lanes import own_row, sharing
 
 INERT = -1e30  # exponent of the padding of a tile
 REGISTER_DIM = 6  # up to this dimension the coordinates of a thread's rows are in registers
@@ -85,44 +86,6 @@ def shape_of_function(dtype):
     return shape_of(dtype, REGISTER_DIM + 1)._replace(rows=2, columns=2)
 
 
-@cache
-def first_column(shape):
-    """The function (s, me) for the first column of a thread in step s; its next ones are `lanes`
-    apart.
-    """
-    lanes = shape.lanes
-    step = shape.step
-
-    @device
-    def first(s, me):
-        return np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
-
-    return first
-
-
-@cache
-def own_row(shape):
-    """The function (r, me) for the place of a thread's row r among the rows of its block."""
-    lanes = shape.lanes
-    groups = shape.groups
-
-    @device
-    def row(r, me):
-        return me // lanes + r * groups
-
-    return row
-
-
-@cache
-def entries(count):
-    """The function (array, i, k) -> (array[i, k], ..., array[i, k + count - 1])."""
-    if count == 1:
-        return device(lambda array, i, k: (array[i, k],))
-    before = entries(count - 1)
-    last = count - 1
-    return device(lambda array, i, k: before(array, i, k) + (array[i, k + last],))
-
-
 @device
 def _along(x, s, y, t, points, i):
     """<d, point i> in float64, where d is the vector from the center of y's tile t to the center of
@@ -155,7 +118,9 @@ def column_part(x, s, y, t, j):
 
 @cache
 def placing(dtype, shape, n_values):
-    """Functions that place a tile of columns, and their part of the exponents, in shared memory."""
+    """Functions that place a tile of columns, and their part of the exponents, in shared memory,
+    once all threads have read what was there.
+    """
     number = np.dtype(dtype).type
     threads = shape.threads
     tile = shape.tile
@@ -166,6 +131,7 @@ def placing(dtype, shape, n_values):
         """Place coordinates (if they are few) and values of the columns j0 to j1, and zeros after
         j1.
         """
+        syncthreads()
         for j in range(me, tile, threads):
             is_there = j < j1 - j0
             for k in range(dimension):
@@ -175,6 +141,7 @@ def placing(dtype, shape, n_values):
 
     @device
     def place_column_parts(x, s, y, t, j0, j1, beside, me):
+        syncthreads()
         for j in range(me, tile, threads):
             part = number(INERT)
             if j < j1 - j0:
@@ -267,23 +234,6 @@ def clearing_sums(dtype, shape, columns_too):
 def always_open(sums, chunk, base, i1, shared, me):
     """All blocks of rows take part."""
     return True
-
-
-@cache
-def sharing(shape):
-    """The function that puts number k of each row of a thread in shared memory: a row of `parts`
-    for each lane, from `first` on.
-    """
-    lanes = shape.lanes
-    rows = shape.rows
-    row_of = own_row(shape)
-
-    @device
-    def share(numbers, k, parts, first, me):
-        for r in range(rows):
-            parts[first + me % lanes, row_of(r, me)] = numbers[r, k]
-
-    return share
 
 
 @cache
