@@ -72,7 +72,8 @@ def _sort(x, weights, order, other):
         for first in range(0, n, 2 * width):
             middle = min(first + width, n)
             last = min(first + 2 * width, n)
-            i, j = first, middle
+            i = first
+            j = middle
             for k in range(first, last):
                 is_left = i < middle
                 if is_left and j < last:
@@ -102,7 +103,8 @@ def _reduce(x, weights, order, other, points, a, owner):
     points there are.
     """
     n, d = x.shape
-    count, total = 0, 0.0
+    count = 0
+    total = 0.0
     for r in range(n):
         i = order[r]
         is_new = r == 0 or not _equal_points(x, i, order[r - 1])

@@ -57,7 +57,9 @@ def staircase(A, B):
     most = last_i + last_j + 1
     rows = np.zeros(most, np.int64)
     columns = np.zeros(most, np.int64)
-    i, j, k = 0, 0, 0
+    i = 0
+    j = 0
+    k = 0
     while i < last_i or j < last_j:
         tie = TIE * B[j]
         excess = A[i] - B[j]
