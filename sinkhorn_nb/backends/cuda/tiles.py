@@ -93,8 +93,7 @@ def _along(x, s, y, t, points, i):
     """
     total = 0.0
     for k in range(points.shape[1]):
-        dk = x.centres[s, k] - y.centres[t, k]
-        total += dk * points[i, k]
+        total += (x.centres[s, k] - y.centres[t, k]) * points[i, k]
     return total
 
 
@@ -103,17 +102,14 @@ def row_part(x, s, y, t, i):
     """F_i + reference - |d|^2 / 2 - <d, x_i>: the part of the exponents that belongs to row i."""
     square = 0.0
     for k in range(x.points.shape[1]):
-        dk = x.centres[s, k] - y.centres[t, k]
-        square += dk**2
-    along = _along(x, s, y, t, x.points, i)
-    return x.exponents[i] + (y.references[t] - square / 2 - along)
+        square += (x.centres[s, k] - y.centres[t, k]) ** 2
+    return x.exponents[i] + (y.references[t] - square / 2 - _along(x, s, y, t, x.points, i))
 
 
 @device
 def column_part(x, s, y, t, j):
     """G_j - reference + <d, y_j>: the part that belongs to column j."""
-    along = _along(x, s, y, t, y.points, j)
-    return (y.exponents[j] - y.references[t]) + along
+    return (y.exponents[j] - y.references[t]) + _along(x, s, y, t, y.points, j)
 
 
 @cache
