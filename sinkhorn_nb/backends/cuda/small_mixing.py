@@ -12,8 +12,7 @@ from .device import device, syncthreads
 from .small_layout import GRAM
 from .small_team import reducing
 
-WIDTH = MEMORY + 1  # of a matrix and its right-hand side
-SYSTEM = 2, MEMORY, WIDTH
+SYSTEM = 2, MEMORY, MEMORY + 1
 
 
 @cache
@@ -30,8 +29,7 @@ def remembering(team):
         residual = room.residual
         last = room.last_residual
         for j in range(me, room.m, threads):
-            change = residual[j] - last[j]
-            square += room.b[j] * change * change
+            square += room.b[j] * (residual[j] - last[j]) * (residual[j] - last[j])
         syncthreads()
         parts[0, me] = square
         reduce(parts, 1, 0, me)
@@ -42,20 +40,17 @@ def remembering(team):
         syncthreads()
         for p in range(MEMORY):
             parts[p, me] = 0.0
-        n_known = min(n_seen + 1, MEMORY)
         for j in range(me, room.m, threads):
             change = (residual[j] - last[j]) / size
-            correction = room.v[j] - room.last[j] + residual[j] - last[j]
             room.changes[slot, j] = change
-            room.corrections[slot, j] = correction / size
-            for p in range(n_known):
-                inner = room.changes[p, j] * change
-                parts[p, me] += inner * room.b[j]
+            room.corrections[slot, j] = (room.v[j] - room.last[j] + residual[j] - last[j]) / size
+            for p in range(min(n_seen + 1, MEMORY)):
+                parts[p, me] += room.changes[p, j] * change * room.b[j]
         reduce(parts, MEMORY, 0, me)
-        for p in range(me, n_known, threads):
-            inner = parts[p, 0]
-            room.figures[GRAM + p * MEMORY + slot] = inner
-            room.figures[GRAM + slot * MEMORY + p] = inner
+        for p in range(me, min(n_seen + 1, MEMORY), threads):
+            room.figures[GRAM + p * MEMORY + slot] = room.figures[GRAM + slot * MEMORY + p] = parts[
+                p, 0
+            ]
         return n_seen + 1
 
     return remember
@@ -76,23 +71,20 @@ def mixing(team):
         for p in range(n_known):
             inner = 0.0
             for j in range(me, room.m, threads):
-                weighted = room.changes[p, j] * room.b[j]
-                inner += weighted * room.residual[j]
+                inner += room.changes[p, j] * room.b[j] * room.residual[j]
             parts[p, me] = inner
         reduce(parts, n_known, 0, me)
-        for e in range(me, n_known * WIDTH, threads):
-            p = e // WIDTH
-            q = e % WIDTH
-            if q == MEMORY:
-                system[0, p, q] = parts[p, 0]
-            else:
-                inner = room.figures[GRAM + p * MEMORY + q]
-                system[0, p, q] = inner + RIDGE * (p == q)
+        for e in range(me, n_known * (MEMORY + 1), threads):
+            p, q = e // (MEMORY + 1), e % (MEMORY + 1)
+            system[0, p, q] = (
+                parts[p, 0]
+                if q == MEMORY
+                else room.figures[GRAM + p * MEMORY + q] + RIDGE * (p == q)
+            )
         eliminate(system, n_known, me)
-        solved = n_known % 2
         for j in range(me, room.m, threads):
             for p in range(n_known):
-                share = system[solved, p, MEMORY] / system[solved, p, p]
+                share = system[n_known % 2, p, MEMORY] / system[n_known % 2, p, p]
                 room.v[j] -= share * room.corrections[p, j]
 
     return mix
@@ -111,13 +103,11 @@ def _eliminating(team):
             syncthreads()
             now = p % 2
             then = (p + 1) % 2
-            for e in range(me, size * WIDTH, threads):
-                q = e // WIDTH
-                r = e % WIDTH
+            for e in range(me, size * (MEMORY + 1), threads):
+                q, r = e // (MEMORY + 1), e % (MEMORY + 1)
                 value = system[now, q, r]
                 if q != p:
-                    factor = system[now, q, p] / system[now, p, p]
-                    value -= factor * system[now, p, r]
+                    value -= system[now, q, p] / system[now, p, p] * system[now, p, r]
                 system[then, q, r] = value
         syncthreads()
 

@@ -38,13 +38,12 @@ def half_steps(team):
         syncthreads()
         for i in range(me, room.n, threads):
             total = room.u[i]
-            room.shares[i] = room.a[i] / total
-            room.u[i] = -room.top[i] - log2(total)
+            room.shares[i], room.u[i] = room.a[i] / total, -room.top[i] - log2(total)
         syncthreads()
 
     @device
     def sum_columns(room, K, parts, me):
-        add_columns(room, K, parts, me)
+        add_columns(K, room.stride, room.shares, room.n, room.m, room.sums, parts, me)
         syncthreads()
 
     return update_u, sum_columns
@@ -64,16 +63,14 @@ def renewing(team):
         for j in range(me, room.m, threads):
             if is_new:
                 room.reference[j] = room.v[j]
-            log_weight = log2(room.b[j])
-            room.base[j] = room.reference[j] + log_weight
-        build(room, 1.0, K, parts, me)
+            room.base[j] = room.reference[j] + log2(room.b[j])
+        build(room.C, 1.0, room.base, room.n, room.m, room.stride, room.top, K, parts, me)
 
     @device
     def moved(room, parts, me):
         furthest = 0.0
         for j in range(me, room.m, threads):
-            way = room.v[j] - room.reference[j]
-            furthest = max(furthest, abs(way))
+            furthest = max(furthest, abs(room.v[j] - room.reference[j]))
         syncthreads()
         parts[0, me] = furthest
         reduce(parts, 0, 1, me)
@@ -93,17 +90,15 @@ def annealing(team):
     def anneal(room, level, K, parts, me):
         warmth = heat(level)
         for j in range(me, room.m, threads):
-            cooled = room.v[j] / warmth
-            room.base[j] = cooled + log2(room.b[j])
+            room.base[j] = room.v[j] / warmth + log2(room.b[j])
             room.factors[j] = 1.0
-        build(room, 1.0 / warmth, K, parts, me)
+        build(room.C, 1.0 / warmth, room.base, room.n, room.m, room.stride, room.top, K, parts, me)
         update_u(room, K, parts, me)
         sum_columns(room, K, parts, me)
         # K holds b_j; a column that nobody sees waits for the last temperature
         for j in range(me, room.m, threads):
             if room.sums[j] > LEAST_SUM:
-                log = log2(room.sums[j]) - log2(room.b[j])
-                room.v[j] -= warmth * log
+                room.v[j] -= warmth * (log2(room.sums[j]) - log2(room.b[j]))
 
     return anneal
 
@@ -114,11 +109,9 @@ def _log_column(room, j):
     largest = room.u[0] - room.C[j]
     total = 0.0
     for i in range(1, room.n):
-        exponent = room.u[i] - room.C[i * room.m + j]
-        largest = max(largest, exponent)
+        largest = max(largest, room.u[i] - room.C[i * room.m + j])
     for i in range(room.n):
-        exponent = room.u[i] - room.C[i * room.m + j]
-        total += room.a[i] * exp2(exponent - largest)
+        total += room.a[i] * exp2(room.u[i] - room.C[i * room.m + j] - largest)
     return largest + log2(total)
 
 
@@ -139,19 +132,16 @@ def measuring(team):
         if room.is_self:
             return room.v[j] - room.u[j], 0.0
         if room.sums[j] > LEAST_SUM:
-            way = room.v[j] - room.reference[j]
-            return log_ratio(room.sums[j], way, room.b[j]), 0.0
+            return log_ratio(room.sums[j], room.v[j] - room.reference[j], room.b[j]), 0.0
         return room.v[j] + _log_column(room, j), 1.0
 
     @device
     def measure(room, K, parts, me):
         for j in range(me, room.m, threads):
-            way = room.v[j] - room.reference[j]
-            room.factors[j] = exp2(way)
+            room.factors[j] = exp2(room.v[j] - room.reference[j])
         update_u(room, K, parts, me)
         if not room.is_self:
             sum_columns(room, K, parts, me)
-
         dual = 0.0
         missing = 0.0
         error = 0.0
@@ -161,8 +151,7 @@ def measuring(team):
         lost = 0.0
         for j in range(me, room.m, threads):
             log, is_lost = log_of(room, j)
-            b = room.b[j]
-            room.logs[j] = log
+            room.logs[j], b = log, room.b[j]
             if room.is_self:
                 dual += b * (2.0 * room.v[j] - log)
             else:
@@ -177,24 +166,22 @@ def measuring(team):
         if not room.is_self:
             for i in range(me, room.n, threads):
                 dual += room.a[i] * room.u[i]
-
         syncthreads()
-        parts[0, me] = dual
-        parts[1, me] = missing
-        parts[2, me] = error
-        parts[3, me] = gain
-        parts[4, me] = furthest
-        parts[5, me] = unevenness
-        parts[6, me] = lost
+        parts[0, me], parts[1, me], parts[2, me], parts[3, me] = dual, missing, error, gain
+        parts[4, me], parts[5, me], parts[6, me] = furthest, unevenness, lost
         reduce(parts, 4, 3, me)
         dual = parts[0, 0]
-        updated = dual - parts[1, 0]
-        error = parts[2, 0]
-        gain = parts[3, 0]
         furthest = parts[4, 0]
         unevenness = parts[5, 0]
-        serves = parts[6, 0] == 0.0
-        return dual, updated, error, gain, furthest, unevenness, serves
+        return (
+            dual,
+            dual - parts[1, 0],
+            parts[2, 0],
+            parts[3, 0],
+            furthest,
+            unevenness,
+            parts[6, 0] == 0.0,
+        )
 
     return measure
 
@@ -214,8 +201,7 @@ def trying(team):
             room.plain[j] = room.v[j]
             room.v[j] += own[j]
         renew(room, True, K, parts, me)
-        error = measure(room, K, parts, me)[2]
-        is_near = error < START_ERROR
+        is_near = measure(room, K, parts, me)[2] < START_ERROR
         if not is_near:
             for j in range(me, room.m, threads):
                 room.v[j] = room.plain[j]

@@ -68,8 +68,7 @@ def _rowwise(team, term, join, nothing):
         """Join term(matrix_ij, vector_j, factor) over j in out_i; some threads go on before all are
         written.
         """
-        lane = me % lanes
-        group = me // lanes
+        lane, group = me % lanes, me // lanes
         for first in range(0, n, PARTS * groups):
             syncthreads()
             for r in range(PARTS):
@@ -77,20 +76,17 @@ def _rowwise(team, term, join, nothing):
                 total = nothing
                 if i < n:
                     row = np.uint32(i * stride)
-                    for k in range(np.int32(lane), np.int32(m), np.int32(lanes)):
-                        j = np.uint32(k)
-                        entry = matrix[np.uint32(row + j)]
-                        value = term(entry, vector[j], factor)
-                        total = join(total, value)
+                    for j in range(np.int32(lane), np.int32(m), np.int32(lanes)):
+                        entry = matrix[np.uint32(row + np.uint32(j))]
+                        number = vector[np.uint32(j)]
+                        total = join(total, term(entry, number, factor))
                     parts[r, lane * groups + group] = total
             syncthreads()
-            n_rows = min(PARTS * groups, n - first)
-            for e in range(me, n_rows, threads):
-                r = e // groups
-                g = e % groups
+            for e in range(me, min(PARTS * groups, n - first), threads):
+                r, g = e // groups, e % groups
                 total = parts[r, g]
-                for other in range(1, lanes):
-                    total = join(total, parts[r, other * groups + g])
+                for k in range(1, lanes):
+                    total = join(total, parts[r, k * groups + g])
                 out[first + e] = total
 
     return over_rows
@@ -104,39 +100,33 @@ def adding_rows(team):
 
 @cache
 def adding_columns(team):
-    """The function for sums_j = sum_i shares_i K_ij."""
+    """The function for out_j = sum_i shares_i K_ij."""
     width = team.columns
     slices = team.threads // team.columns
     threads = team.threads
 
     @device
-    def over_columns(room, K, parts, me):
-        n = room.n
-        m = room.m
-        shares = room.shares
-        stride = np.uint32(room.stride)
-        column = me % width
-        own = me // width
+    def over_columns(K, stride, shares, n, m, out, parts, me):
+        column, own = me % width, me // width
         for first in range(0, m, PARTS * width):
             syncthreads()
             for r in range(PARTS):
                 j = first + r * width + column
                 total = 0.0
                 if j < m:
-                    for k in range(np.int32(own), np.int32(n), np.int32(slices)):
-                        i = np.uint32(k)
-                        entry = K[np.uint32(i * stride + np.uint32(j))]
-                        total += shares[i] * entry
+                    for i in range(np.int32(own), np.int32(n), np.int32(slices)):
+                        total += (
+                            shares[np.uint32(i)]
+                            * K[np.uint32(np.uint32(i) * np.uint32(stride) + np.uint32(j))]
+                        )
                     parts[r, me] = total
             syncthreads()
-            n_columns = min(PARTS * width, m - first)
-            for e in range(me, n_columns, threads):
-                r = e // width
-                c = e % width
+            for e in range(me, min(PARTS * width, m - first), threads):
+                r, c = e // width, e % width
                 total = parts[r, c]
-                for other in range(1, slices):
-                    total += parts[r, other * width + c]
-                room.sums[first + e] = total
+                for k in range(1, slices):
+                    total += parts[r, k * width + c]
+                out[first + e] = total
 
     return over_columns
 
@@ -151,23 +141,18 @@ def building(team):
     slices = team.threads // team.columns
 
     @device
-    def build(room, coolness, K, parts, me):
-        n = room.n
-        m = room.m
-        base = room.base
-        top = room.top
-        first = np.int32(me % width)
+    def build(C, coolness, base, n, m, stride, top, K, parts, me):
         syncthreads()  # K is read no longer, and the base is written
-        maxima(room.C, m, base, coolness, n, m, top, parts, me)
+        maxima(C, m, base, coolness, n, m, top, parts, me)
         syncthreads()
         for i in range(me // width, n, slices):
-            row = np.uint32(i * room.stride)
+            row = np.uint32(i * stride)
             costs = np.uint32(i * m)
             largest = top[i]
-            for k in range(first, np.int32(m), np.int32(width)):
-                j = np.uint32(k)
-                cost = room.C[np.uint32(costs + j)]
-                exponent = _exponent(cost, base[j], coolness)
-                K[np.uint32(row + j)] = exp2(exponent - largest)
+            for j in range(np.int32(me % width), np.int32(m), np.int32(width)):
+                exponent = _exponent(
+                    C[np.uint32(costs + np.uint32(j))], base[np.uint32(j)], coolness
+                )
+                K[np.uint32(row + np.uint32(j))] = exp2(exponent - largest)
 
     return build
