@@ -11,20 +11,15 @@ import numpy as np
 from . import tiles
 from .device import EXP2, device, syncthreads
 from .kernels import Reduction, walking
-from .lanes import first_column, sharing
 
 
 def places_of(counts):
     """(n + 1,) starts of the rows in the list, and (chunks, n, 2) the next place and the end of
     each row in each chunk.
     """
-    by_rows = counts.T.astype(np.int64)
-    ends = np.cumsum(by_rows).reshape(by_rows.shape)
-    places = np.empty((*counts.shape, 2), np.int64)
-    places[:, :, 0] = (ends - by_rows).T
-    places[:, :, 1] = ends.T
-    starts = np.concatenate([[0], ends[:, -1]])
-    return starts, places
+    ends = np.cumsum(counts.T.astype(np.int64)).reshape(counts.T.shape).T
+    starts = np.concatenate([[0], ends[-1]])
+    return starts, np.stack([ends - counts.astype(np.int64), ends], axis=2)
 
 
 @cache
@@ -62,10 +57,9 @@ def _being_open(dtype, shape):
         """Tell whether a row of the block has places left."""
         syncthreads()
         for r in range(me, block, threads):
-            i = base + r
             shared[r] = number(0)
-            if i < i1:
-                shared[r] = number(places[q, i, 0] < places[q, i, 1])
+            if base + r < i1:
+                shared[r] = number(places[q, base + r, 0] < places[q, base + r, 1])
         syncthreads()
         count = number(0)
         for r in range(block):
@@ -84,18 +78,16 @@ def _noting(dtype, shape):
     lanes = shape.lanes
     rows = shape.rows
     columns = shape.columns
-    first_of = first_column(shape)
+    step = shape.step
 
     @device
     def note(x, s, terms, t, beside, a, bits, sums, own, me):
-        first = first_of(s, me)
-        first_bit = s * np.uint32(columns)
+        first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
         for c in range(columns):
             B = beside[first + c * lanes, 1]
-            bit = np.uint64(first_bit + np.uint32(c))
+            bit = np.uint64(s * np.uint32(columns) + np.uint32(c))
             for r in range(rows):
-                p = exp2(t[r, c])
-                is_heavy = p * max(a[r], B) > x.limit
+                is_heavy = exp2(t[r, c]) * max(a[r], B) > x.limit
                 bits[r, 0] |= np.uint64(is_heavy) << bit
 
     return note
@@ -104,22 +96,19 @@ def _noting(dtype, shape):
 def _listing(shape):
     threads = shape.threads
     lanes = shape.lanes
+    groups = shape.groups
+    rows = shape.rows
     block = shape.block
     n_bits = shape.tile // lanes
-    share = sharing(shape)
-
-    @device
-    def has(bits, bit):
-        return (bits >> np.uint64(bit)) & np.uint64(1)
 
     @device
     def list_rows(x, s, y, t, base, i1, j0, bits, parts, places, listed, q, me):
         """Append the columns of a tile to the lists of a block's rows."""
         syncthreads()
-        share(bits, 0, parts, 0, me)
+        for r in range(rows):
+            parts[me % lanes, me // lanes + r * groups] = bits[r, 0]
         syncthreads()
-        n_rows = min(block, i1 - base)
-        for r in range(me, n_rows, threads):
+        for r in range(me, min(block, i1 - base), threads):
             found = np.uint64(0)
             for lane in range(lanes):
                 found |= parts[lane, r]
@@ -128,9 +117,9 @@ def _listing(shape):
             place = places[q, base + r, 0]
             end = places[q, base + r, 1]
             for bit in range(n_bits):
-                if has(found, bit):
+                if (found >> np.uint64(bit)) & np.uint64(1):
                     for lane in range(lanes):
-                        if has(parts[lane, r], bit):
+                        if (parts[lane, r] >> np.uint64(bit)) & np.uint64(1):
                             if place < end:
                                 listed[place] = j0 + bit * lanes + lane
                             place += 1

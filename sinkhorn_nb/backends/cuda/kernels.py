@@ -138,12 +138,11 @@ def walking(dtype, shape, is_self, kind, reduction):
         me = np.uint32(cuda.threadIdx.x)
         if start == 0:
             clear(x, p, y, q, row_sums, column_sums, me)
-        first = y.ends[q]
-        last = min(first + stop, y.ends[q + 1])
-        for v in range(first + start, last):
+        for v in range(y.ends[q] + start, min(y.ends[q] + stop, y.ends[q + 1])):
             j0 = y.pieces[v, 0]
             j1 = y.pieces[v, 1]
             of_y = y.pieces[v, 2]
+            syncthreads()
             place(y, j0, j1, near, beside, me)
             for u in range(x.ends[p], x.ends[p + 1]):
                 i0 = x.pieces[u, 0]
@@ -151,6 +150,7 @@ def walking(dtype, shape, is_self, kind, reduction):
                 of_x = x.pieces[u, 2]
                 if is_self and of_y < of_x:
                     continue
+                syncthreads()
                 place_parts(x, of_x, y, of_y, j0, j1, beside, me)
                 if columns_too:
                     empty(own, me)
@@ -159,11 +159,12 @@ def walking(dtype, shape, is_self, kind, reduction):
                         continue
                     hold(x, of_x, y, of_y, base, i1, shared, held, A, me)
                     begin(x, base, i1, A, a, totals, me)
-                    n_steps = np.int32((j1 - j0 + step - 1) // step)
-                    for k in range(n_steps):
-                        s = np.uint32(k)
-                        exponents(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me)
-                        add_tile(x, s, terms, t, beside, a, totals, sums, own, me)
+                    for s in range(np.int32((j1 - j0 + step - 1) // step)):
+                        exponents(
+                            x, base, i1, y, j0, j1, np.uint32(s), held, near, beside,
+                            A, terms, t, me,
+                        )  # fmt: skip
+                        add_tile(x, np.uint32(s), terms, t, beside, a, totals, sums, own, me)
                     add_rows(
                         x, of_x, y, of_y, base, i1, j0, totals, parts, row_sums, column_sums, q, me
                     )
@@ -176,9 +177,7 @@ def walking(dtype, shape, is_self, kind, reduction):
 @kernel
 def total_kernel(parts, scales, out):
     """out_i = sum_q scales_q parts_qi, in order."""
-    first = cuda.grid(1)
-    step = cuda.gridsize(1)
-    for i in range(first, out.shape[0], step):
+    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
         total = 0.0
         for q in range(parts.shape[0]):
             total += scales[q] * parts[q, i]
@@ -194,14 +193,11 @@ def share_kernel(sums, weights, size, out):
     g = cuda.blockIdx.x
     k = cuda.blockIdx.y
     me = cuda.threadIdx.x
-    first = g * size
-    last = first + size
     total = 0.0
-    for j in range(first + me, last, SHARERS):
+    for j in range(g * size + me, (g + 1) * size, SHARERS):
         total += sums[k, j] * weights[j]
     parts[me] = total
     syncthreads()
-
     half = SHARERS // 2
     while half > 0:
         if me < half:
@@ -215,14 +211,11 @@ def share_kernel(sums, weights, size, out):
 @kernel
 def log_total_kernel(maxima, sums, out):
     """out_i = log2 sum_q sums_qi 2^maxima_qi."""
-    first = cuda.grid(1)
-    step = cuda.gridsize(1)
-    for i in range(first, out.shape[0], step):
+    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
         maximum = maxima[0, i]
         total = 0.0
         for q in range(maxima.shape[0]):
             maximum = max(maximum, maxima[q, i])
         for q in range(maxima.shape[0]):
-            scale = clipped_exp2(maxima[q, i] - maximum)
-            total += sums[q, i] * scale
+            total += sums[q, i] * clipped_exp2(maxima[q, i] - maximum)
         out[i] = maximum + math.log2(total)

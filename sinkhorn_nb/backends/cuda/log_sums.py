@@ -10,7 +10,6 @@ from ..elementary import exp2 as clipped_exp2
 from . import tiles
 from .device import EXP2, device, syncthreads
 from .kernels import Reduction, walking
-from .lanes import sharing
 
 LARGEST, TOTAL = 0, 1  # of a row, relative to its part of the exponents
 
@@ -73,11 +72,10 @@ def _going_on(dtype, shape):
     def go_on(x, s, terms, t, beside, a, totals, sums, own, me):
         """Update a thread's maxima and sums with another tile."""
         for r in range(rows):
-            old = totals[r, LARGEST]
-            new = old
+            new = totals[r, LARGEST]
             for c in range(columns):
                 new = max(new, t[r, c])
-            total = totals[r, TOTAL] * exp2(old - new)
+            total = totals[r, TOTAL] * exp2(totals[r, LARGEST] - new)
             for c in range(columns):
                 total += exp2(t[r, c] - new)
             totals[r, LARGEST] = new
@@ -89,29 +87,28 @@ def _going_on(dtype, shape):
 def _merging(shape):
     threads = shape.threads
     lanes = shape.lanes
+    groups = shape.groups
+    rows = shape.rows
     block = shape.block
-    share = sharing(shape)
 
     @device
     def merge(x, s, y, t, base, i1, j0, totals, parts, maxima, sums, q, me):
         """Merge the maxima and sums of a block, lane by lane, in float64."""
-        first_largest = LARGEST * lanes
-        first_total = TOTAL * lanes
         syncthreads()
-        share(totals, LARGEST, parts, first_largest, me)
-        share(totals, TOTAL, parts, first_total, me)
+        for r in range(rows):
+            own = me // lanes + r * groups
+            parts[LARGEST * lanes + me % lanes, own] = totals[r, LARGEST]
+            parts[TOTAL * lanes + me % lanes, own] = totals[r, TOTAL]
         syncthreads()
-        n_rows = min(block, i1 - base)
-        for r in range(me, n_rows, threads):
+        for r in range(me, min(block, i1 - base), threads):
             i = base + r
             A = tiles.row_part(x, s, y, t, i)
             maximum = maxima[q, i, 0]
             total = sums[q, i, 0]
             for lane in range(lanes):
-                largest = np.float64(parts[first_largest + lane, r])
-                other = A + largest
+                other = A + np.float64(parts[LARGEST * lanes + lane, r])
                 new = max(maximum, other)
-                added = parts[first_total + lane, r] * clipped_exp2(other - new)
+                added = parts[TOTAL * lanes + lane, r] * clipped_exp2(other - new)
                 total = total * clipped_exp2(maximum - new) + added
                 maximum = new
             maxima[q, i, 0] = maximum

@@ -8,8 +8,7 @@ from ..cost_functions import is_compiled
 from ..pointwise import add_inner, add_terms, exponent
 from .costs import given_cost, made, scaled_cost_of, slope_of
 from .device import EXP2, device, syncthreads
-from .lanes import entries, first_column, own_row
-from .tiles import STRETCH
+from .tiles import STRETCH, entries
 
 # Factors of the pairs: their costs, the slopes of these, the signs of A_i - B_j, or 0 for heavy
 # pairs and 1 for light ones
@@ -24,9 +23,9 @@ def exponents_of(dtype, shape, kind=None):
     """
     if is_compiled(kind):
         return _exponents_of_function(shape, kind)
-    if shape.few:
-        return _exponents_in_registers(dtype, shape, kind)
-    return _by_parts(dtype, shape, kind)
+    return (
+        _exponents_in_registers(dtype, shape, kind) if shape.few else _by_parts(dtype, shape, kind)
+    )
 
 
 def _exponents_in_registers(dtype, shape, kind):
@@ -34,34 +33,29 @@ def _exponents_in_registers(dtype, shape, kind):
     lanes = shape.lanes
     rows = shape.rows
     columns = shape.columns
-    first_of = first_column(shape)
+    step = shape.step
     point = entries(shape.dimension or STRETCH)
     make = made(kind)
     scaled = scaled_cost_of(kind, dtype)
 
     @device
     def by_coordinate(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
-        first = first_of(s, me)
+        first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
         for c in range(columns):
-            j = first + c * lanes
-            yj = point(near, j, 0)
-            B = beside[j, 0]
+            yj = point(near, first + c * lanes, 0)
+            B = beside[first + c * lanes, 0]
             for r in range(rows):
-                xi = point(held, r, 0)
-                t[r, c] = exponent(None, A[r], B, xi, yj)
+                t[r, c] = exponent(None, A[r], B, point(held, r, 0), yj)
 
     @device
     def by_difference(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
-        first = first_of(s, me)
+        first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
         for c in range(columns):
-            j = first + c * lanes
-            yj = point(near, j, 0)
-            B = beside[j, 0]
+            yj = point(near, first + c * lanes, 0)
+            B = beside[first + c * lanes, 0]
             for r in range(rows):
-                xi = point(held, r, 0)
-                term = add_terms(make(x.number), B - B, xi, yj)
-                terms[r, c] = term
-                t[r, c] = (A[r] + B) - scaled(term, x.number)
+                terms[r, c] = add_terms(make(x.number), B - B, point(held, r, 0), yj)
+                t[r, c] = (A[r] + B) - scaled(terms[r, c], x.number)
 
     return by_coordinate if kind is None else by_difference
 
@@ -72,10 +66,7 @@ def _by_parts(dtype, shape, kind):
     groups = shape.groups
     rows = shape.rows
     columns = shape.columns
-    step = shape.step
-    threads = shape.threads
-    block = shape.block
-    first_of = first_column(shape)
+    step, threads, block = shape.step, shape.threads, shape.block
     point = entries(shape.dimension or STRETCH)
     make = made(kind)
     scaled = scaled_cost_of(kind, dtype)
@@ -86,53 +77,45 @@ def _by_parts(dtype, shape, kind):
         first = np.uint32(me // np.uint32(STRETCH))
         for e in range(count * STRETCH // threads):
             i = first + np.uint32(e * (threads // STRETCH))
-            known = min(start + i, stop - 1)  # the last point, beyond: its exponents are inert
-            out[i, k] = points[known, begin + k]
-
-    @device
-    def fetch_both(x, base, i1, y, j0, j1, s, begin, held, near, me):
-        """Fetch coordinates from `begin` on, of all rows and columns of the threads."""
-        first = j0 + s * step
-        syncthreads()
-        fetch(x.points, base, i1, begin, block, held, me)
-        fetch(y.points, first, j1, begin, step, near, me)
-        syncthreads()
+            # The last point, beyond: its exponents are inert
+            out[i, k] = points[min(start + i, stop - 1), begin + k]
 
     @device
     def by_part(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
         group = np.uint32(me // np.uint32(lanes))
         lane = np.uint32(me % np.uint32(lanes))
-        first = first_of(s, me)
         for c in range(columns):
-            B = beside[first + c * lanes, 0]
             for r in range(rows):
-                t[r, c] = A[r] + B
+                t[r, c] = A[r] + beside[s * np.uint32(step) + lane + c * lanes, 0]
         for begin in range(0, x.points.shape[1], STRETCH):
-            fetch_both(x, base, i1, y, j0, j1, s, begin, held, near, me)
+            syncthreads()
+            fetch(x.points, base, i1, begin, block, held, me)
+            fetch(y.points, j0 + s * step, j1, begin, step, near, me)
+            syncthreads()
             for c in range(columns):
                 yj = point(near, lane + c * lanes, 0)
                 for r in range(rows):
-                    xi = point(held, group + r * groups, 0)
-                    t[r, c] = add_inner(t[r, c], xi, yj)
+                    t[r, c] = add_inner(t[r, c], point(held, group + r * groups, 0), yj)
 
     @device
     def by_part_of_difference(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
         group = np.uint32(me // np.uint32(lanes))
         lane = np.uint32(me % np.uint32(lanes))
-        first = first_of(s, me)
-        cost = make(x.number)
         for c in range(columns):
             for r in range(rows):
                 terms[r, c] = 0
         for begin in range(0, x.points.shape[1], STRETCH):
-            fetch_both(x, base, i1, y, j0, j1, s, begin, held, near, me)
+            syncthreads()
+            fetch(x.points, base, i1, begin, block, held, me)
+            fetch(y.points, j0 + s * step, j1, begin, step, near, me)
+            syncthreads()
             for c in range(columns):
                 yj = point(near, lane + c * lanes, 0)
                 for r in range(rows):
                     xi = point(held, group + r * groups, 0)
-                    terms[r, c] = add_terms(cost, terms[r, c], xi, yj)
+                    terms[r, c] = add_terms(make(x.number), terms[r, c], xi, yj)
         for c in range(columns):
-            B = beside[first + c * lanes, 0]
+            B = beside[s * np.uint32(step) + lane + c * lanes, 0]
             for r in range(rows):
                 t[r, c] = (A[r] + B) - scaled(terms[r, c], x.number)
 
@@ -142,23 +125,22 @@ def _by_parts(dtype, shape, kind):
 def _exponents_of_function(shape, function):
     """The same for a caller's function, which reads the points where they are."""
     lanes = shape.lanes
+    groups = shape.groups
     rows = shape.rows
     columns = shape.columns
-    first_of = first_column(shape)
-    row_of = own_row(shape)
+    step = shape.step
     cost = given_cost(function)
 
     @device
     def by_function(x, base, i1, y, j0, j1, s, held, near, beside, A, terms, t, me):
-        first = first_of(s, me)
+        first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
         for c in range(columns):
             k = first + c * lanes
-            B = beside[k, 0]
             j = min(j0 + k, j1 - 1)  # the last point, beyond: its exponents are inert
             for r in range(rows):
-                i = min(base + row_of(r, me), i1 - 1)
-                terms[r, c] = cost(x, i, y, j)  # rounds a float64 number
-                t[r, c] = (A[r] + B) - terms[r, c]
+                i = min(base + me // lanes + r * groups, i1 - 1)
+                terms[r, c] = cost(x, i, y, j)
+                t[r, c] = (A[r] + beside[k, 0]) - terms[r, c]
 
     return by_function
 
@@ -180,38 +162,42 @@ def weighing(dtype, shape, n_values, kind, factor):
     rows = shape.rows
     columns = shape.columns
     lanes = shape.lanes
-    formula = slope_of(kind, dtype) if factor == SLOPE else scaled_cost_of(kind, dtype)
+    scaled = scaled_cost_of(kind, dtype)
+    slope = slope_of(kind, dtype)
 
     @device
     def leave(x, terms, t, A, beside, first, totals):
         pass
 
     @device
-    def by_formula(x, terms, t, A, beside, first, totals):
+    def by_cost(x, terms, t, A, beside, first, totals):
         for c in range(columns):
             for r in range(rows):
-                t[r, c] *= formula(terms[r, c], x.number)
+                t[r, c] *= scaled(terms[r, c], x.number)
+
+    @device
+    def by_slope(x, terms, t, A, beside, first, totals):
+        for c in range(columns):
+            for r in range(rows):
+                t[r, c] *= slope(terms[r, c], x.number)
 
     @device
     def by_sign(x, terms, t, A, beside, first, totals):
         for c in range(columns):
             B = beside[first + c * lanes, 1 + n_values]
             for r in range(rows):
-                sign = number_type(A[r] > B) - number_type(A[r] < B)
-                t[r, c] *= sign
+                t[r, c] *= number_type(A[r] > B) - number_type(A[r] < B)
 
     @device
     def if_light(x, terms, t, A, beside, first, totals):
         for c in range(columns):
             B = beside[first + c * lanes, 1]
             for r in range(rows):
-                p = t[r, c]
-                is_heavy = p * max(A[r], B) > x.limit
+                is_heavy = t[r, c] * max(A[r], B) > x.limit
                 totals[r, n_values] += number_type(is_heavy)
-                t[r, c] = number_type(0) if is_heavy else p
+                t[r, c] = number_type(0) if is_heavy else t[r, c]
 
-    special = {None: leave, SIGN: by_sign, LIGHT: if_light}
-    return special.get(factor, by_formula)
+    return {None: leave, COST: by_cost, SLOPE: by_slope, SIGN: by_sign, LIGHT: if_light}[factor]
 
 
 @cache
@@ -222,12 +208,12 @@ def adding_tile(dtype, shape, n_values, columns_too, weigh):
     lanes = shape.lanes
     rows = shape.rows
     columns = shape.columns
-    first_of = first_column(shape)
+    step = shape.step
 
     @device
     def add_tile(x, s, terms, t, beside, a, totals, sums, own, me):
         """Add a thread's pairs to its sums of rows and of columns."""
-        first = first_of(s, me)
+        first = np.uint32(s * np.uint32(step) + me % np.uint32(lanes))
         slot = np.uint32(s * np.uint32(threads) + me)
         for c in range(columns):
             for r in range(rows):
@@ -235,9 +221,8 @@ def adding_tile(dtype, shape, n_values, columns_too, weigh):
         weigh(x, terms, t, a, beside, first, totals)
         for k in range(n_values):
             for c in range(columns):
-                value = beside[first + c * lanes, 1 + k]
                 for r in range(rows):
-                    totals[r, k] += value * t[r, c]
+                    totals[r, k] += beside[first + c * lanes, 1 + k] * t[r, c]
         if columns_too:
             for c in range(columns):
                 sums[c] = own[slot, c]

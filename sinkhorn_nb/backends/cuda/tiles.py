@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .device import SIMULATOR, device, syncthreads
-from .lanes import own_row, sharing
 
 INERT = -1e30  # exponent of the padding of a tile
 REGISTER_DIM = 6  # up to this dimension the coordinates of a thread's rows are in registers
@@ -86,6 +85,16 @@ def shape_of_function(dtype):
     return shape_of(dtype, REGISTER_DIM + 1)._replace(rows=2, columns=2)
 
 
+@cache
+def entries(count):
+    """The function (array, i, k) -> (array[i, k], ..., array[i, k + count - 1])."""
+    if count == 1:
+        return device(lambda array, i, k: (array[i, k],))
+    before = entries(count - 1)
+    last = count - 1
+    return device(lambda array, i, k: before(array, i, k) + (array[i, k + last],))
+
+
 @device
 def _along(x, s, y, t, points, i):
     """<d, point i> in float64, where d is the vector from the center of y's tile t to the center of
@@ -114,9 +123,7 @@ def column_part(x, s, y, t, j):
 
 @cache
 def placing(dtype, shape, n_values):
-    """Functions that place a tile of columns, and their part of the exponents, in shared memory,
-    once all threads have read what was there.
-    """
+    """Functions that place a tile of columns, and their part of the exponents, in shared memory."""
     number = np.dtype(dtype).type
     threads = shape.threads
     tile = shape.tile
@@ -127,22 +134,16 @@ def placing(dtype, shape, n_values):
         """Place coordinates (if they are few) and values of the columns j0 to j1, and zeros after
         j1.
         """
-        syncthreads()
         for j in range(me, tile, threads):
-            is_there = j < j1 - j0
             for k in range(dimension):
-                near[j, k] = y.points[j0 + j, k] if is_there else number(0)
+                near[j, k] = y.points[j0 + j, k] if j < j1 - j0 else number(0)
             for k in range(n_values):
-                beside[j, 1 + k] = y.values[j0 + j, k] if is_there else number(0)
+                beside[j, 1 + k] = y.values[j0 + j, k] if j < j1 - j0 else number(0)
 
     @device
     def place_column_parts(x, s, y, t, j0, j1, beside, me):
-        syncthreads()
         for j in range(me, tile, threads):
-            part = number(INERT)
-            if j < j1 - j0:
-                part = number(column_part(x, s, y, t, j0 + j))
-            beside[j, 0] = part
+            beside[j, 0] = number(column_part(x, s, y, t, j0 + j)) if j < j1 - j0 else number(INERT)
 
     return place_columns, place_column_parts
 
@@ -154,25 +155,20 @@ def holding(dtype, shape):
     """
     number = np.dtype(dtype).type
     threads = shape.threads
-    rows = shape.rows
-    block = shape.block
-    dimension = shape.dimension
-    row_of = own_row(shape)
+    lanes = shape.lanes
+    groups = shape.groups
+    rows, block, dimension = shape.rows, shape.block, shape.dimension
 
     @device
     def hold(x, s, y, t, base, i1, shared, held, A, me):
         for r in range(me, block, threads):
-            part = number(INERT)
-            if base + r < i1:
-                part = number(row_part(x, s, y, t, base + r))
-            shared[r] = part
+            shared[r] = number(row_part(x, s, y, t, base + r)) if base + r < i1 else number(INERT)
         syncthreads()
         for r in range(rows):
-            own = row_of(r, me)
-            i = min(base + own, i1 - 1)
+            own = me // lanes + r * groups
             A[r] = shared[own]
             for k in range(dimension):
-                held[r, k] = x.points[i, k]
+                held[r, k] = x.points[min(base + own, i1 - 1), k]
 
     return hold
 
@@ -180,14 +176,14 @@ def holding(dtype, shape):
 @cache
 def beginning(shape):
     """The function that gives each thread the weights of its rows, and clears its totals."""
+    lanes = shape.lanes
+    groups = shape.groups
     rows = shape.rows
-    row_of = own_row(shape)
 
     @device
     def begin(x, base, i1, A, a, totals, me):
         for r in range(rows):
-            i = min(base + row_of(r, me), i1 - 1)
-            a[r] = x.values[i, 0]
+            a[r] = x.values[min(base + me // lanes + r * groups, i1 - 1), 0]
             for k in range(totals.shape[1]):
                 totals[r, k] = 0
 
@@ -201,9 +197,8 @@ def clearing(shape):
 
     @device
     def clear(side, panel, sums, chunk, value, me):
-        last_piece = side.ends[panel + 1] - 1
         first = side.pieces[side.ends[panel], 0]
-        stop = side.pieces[last_piece, 1]
+        stop = side.pieces[side.ends[panel + 1] - 1, 1]
         for i in range(first + me, stop, threads):
             for k in range(sums.shape[2]):
                 sums[chunk, i, k] = value
@@ -237,17 +232,18 @@ def adding_rows(shape):
     """A function that adds the row sums of a block over its lanes, in order."""
     threads = shape.threads
     lanes = shape.lanes
+    groups = shape.groups
+    rows = shape.rows
     block = shape.block
-    share = sharing(shape)
 
     @device
     def add_rows(x, s, y, t, base, i1, j0, totals, parts, row_sums, column_sums, chunk, me):
         for k in range(totals.shape[1]):
             syncthreads()
-            share(totals, k, parts, 0, me)
+            for r in range(rows):
+                parts[me % lanes, me // lanes + r * groups] = totals[r, k]
             syncthreads()
-            n_rows = min(block, i1 - base)
-            for r in range(me, n_rows, threads):
+            for r in range(me, min(block, i1 - base), threads):
                 total = 0.0
                 for lane in range(lanes):
                     total += parts[lane, r]
@@ -279,8 +275,7 @@ def adding_columns(shape):
             lane = j % lanes
             total = 0.0
             for group in range(groups):
-                slot = s * threads + group * lanes + lane
-                total += own[slot, c]
+                total += own[s * threads + group * lanes + lane, c]
             column_sums[panel, j0 + j, 0] += total
 
     return empty, add_columns
