@@ -15,17 +15,19 @@ class HostClusterSums:
 
     def totals(self, scales):
         with _silent_blas():
-            return (scales.astype(self.dtype) @ self._sums).astype(np.float64)
+            totals = scales.astype(self.dtype) @ self._sums
+        return totals.astype(np.float64)
 
     def shares(self, weights):
         with _silent_blas():
             return self._sums @ weights.astype(self.dtype)
 
     def grouped(self, weights, size):
+        n_clusters = len(self._sums)
         whole = len(weights) // size * size
-        sums = self._sums[:, :whole]
+        sums = self._sums[:, :whole].reshape(n_clusters, -1, size)
         weights = weights[:whole].astype(self.dtype)
-        return np.einsum("kgs,gs->kg", sums.reshape(len(sums), -1, size), weights.reshape(-1, size))
+        return np.einsum("kgs,gs->kg", sums, weights.reshape(-1, size))
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self._sums, dtype=dtype, copy=copy is not False)

@@ -9,7 +9,8 @@ class _Count(event.Listener):
     """A listener that counts compilations and announces the first one."""
 
     def __init__(self, tell):
-        self.count, self._tell = 0, tell
+        self.count = 0
+        self._tell = tell
 
     def on_start(self, _):
         self.count += 1

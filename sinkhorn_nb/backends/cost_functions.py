@@ -30,13 +30,16 @@ class Function(NamedTuple):
 
     def given(self, x, first, last, y):
         """The kind of cost of the rows from first to last, with the block of their costs."""
-        out = np.empty((last - first, len(y)))
-        if not _filler(self.function)(x[first:last], y, self.per_cost, out):
+        x = x[first:last]
+        out = np.empty((len(x), len(y)))
+        fill = _filler(self.function)
+        if not fill(x, y, self.per_cost, out):
             i, j = np.argwhere(~np.isfinite(out))[0].tolist()
+            xi = x[i].tolist()
+            yj = y[j].tolist()
             raise ValueError(
-                f"cost: expected finite numbers, got {out[i, j]} for the points "
-                f"{x[first + i].tolist()} and {y[j].tolist()}; correct the function, or leave out "
-                "such points"
+                f"cost: expected finite numbers, got {out[i, j]} for the points {xi} and {yj}; "
+                "correct the function, or leave out such points"
             )
         return Given(out, first)
 
@@ -51,16 +54,20 @@ def block(function, x, y):
 
     Raises a TypeError with a part of numba's text if the function cannot be compiled for points.
     """
+    kind = Function(function, 1.0)
     with _compiled("c(xi, yj) -> float", x):
-        return Function(function, 1.0).given(_rows(x), 0, len(x), _rows(y)).costs
+        given = kind.given(_rows(x), 0, len(x), _rows(y))
+    return given.costs
 
 
 def check_derivative(derivative, x, y):
     """Raise an error if the derivative of a cost cannot be compiled, or gives no array like a point
     or no finite numbers for one pair of points.
     """
+    xi = _rows(x)[0]
+    yj = _rows(y)[-1]
     with _compiled("(xi, yj) -> derivatives of the cost in xi", x):
-        found = np.asarray(derivative(_rows(x)[0], _rows(y)[-1]))
+        found = np.asarray(derivative(xi, yj))
     if found.shape != x.shape[1:]:
         raise ValueError(
             f"cost: expected a derivative in xi of shape {x.shape[1:]}, like a point, got shape "
@@ -88,13 +95,16 @@ def _compiled(kind, points):
 
 def numba_text(error):
     """A part of the text of numba's error, on one line without colors."""
-    return " ".join(re.sub(NOISE, "", str(error)).split())[:LONGEST_TEXT]
+    words = re.sub(NOISE, "", str(error)).split()
+    return " ".join(words)[:LONGEST_TEXT]
 
 
 def derivatives(derivative, x, y):
     """(d, n, m) derivatives of the cost in x_i at all pairs of points."""
-    out = np.empty((x.shape[1], len(x), len(y)))
-    _collector(derivative)(_rows(x), _rows(y), out)
+    d = x.shape[1]
+    out = np.empty((d, len(x), len(y)))
+    collect = _collector(derivative)
+    collect(_rows(x), _rows(y), out)
     return out
 
 
@@ -109,7 +119,8 @@ def _filler(function):
         is_finite = True
         for i in range(len(x)):
             for j in range(len(y)):
-                out[i, j] = per_cost * function(x[i], y[j])
+                cost = function(x[i], y[j])
+                out[i, j] = per_cost * cost
                 is_finite &= np.isfinite(out[i, j])
         return is_finite
 

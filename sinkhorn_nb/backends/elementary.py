@@ -172,7 +172,8 @@ def arcsin(x):
 
 def _arcsin(x):
     """The rational approximation of FreeBSD's library, without a branch."""
-    one, half = in_precision_of(x, 1), in_precision_of(x, 0.5)
+    one = in_precision_of(x, 1)
+    half = in_precision_of(x, 0.5)
     is_small = x <= half
     z = x * x if is_small else half * (one - min(x, one))
     r = x if is_small else math.sqrt(z)

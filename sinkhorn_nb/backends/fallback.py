@@ -14,7 +14,9 @@ class FallbackCloud:
     def __init__(self, *arrays):
         self.n = arrays[0].shape[0]
         self.dtype = arrays[0].dtype
-        self._arrays, self._backend, self._loaded = arrays, None, None
+        self._arrays = arrays
+        self._backend = None
+        self._loaded = None
 
     def on(self, backend):
         """The cloud on a backend."""
@@ -46,7 +48,8 @@ class FallbackClusterSums:
         return self._ask(lambda sums: sums.grouped(weights, size))
 
     def __array__(self, dtype=None, copy=None):
-        return self._ask(np.asarray).astype(dtype or self.dtype, copy=bool(copy))
+        sums = self._ask(np.asarray)
+        return sums.astype(dtype or self.dtype, copy=bool(copy))
 
     def _ask(self, question):
         try:
@@ -75,47 +78,44 @@ class FallbackBackend:
         return FallbackCloud(offsets, centres, bounds, cost)
 
     def sums(self, x, F, a, y, G, b):
-        return self._ask(lambda here: here.sums(x.on(here), F, a, y.on(here), G, b))
+        return self._ask("sums", x, F, a, y, G, b)
 
     def cluster_sums(self, x, F, a, y, G, b, bounds):
-        def question(here):
-            return here.cluster_sums(x.on(here), F, a, y.on(here), G, b, bounds)
+        arguments = x, F, a, y, G, b, bounds
 
         def again(error):
             self._give_up(error)
-            return self._ask(question)[1]
+            _, sums = self._ask("cluster_sums", *arguments)
+            return sums
 
-        rows, sums = self._ask(question)
+        rows, sums = self._ask("cluster_sums", *arguments)
         return rows, FallbackClusterSums(sums, again)
 
     def self_sums(self, x, F, a):
-        return self._ask(lambda here: here.self_sums(x.on(here), F, a))
+        return self._ask("self_sums", x, F, a)
 
     def row_sums(self, x, F, y, G, b):
-        return self._ask(lambda here: here.row_sums(x.on(here), F, y.on(here), G, b))
+        return self._ask("row_sums", x, F, y, G, b)
 
     def heavy_pairs(self, x, F, a, y, G, b, theta, most):
-        return self._ask(
-            lambda here: here.heavy_pairs(x.on(here), F, a, y.on(here), G, b, theta, most)
-        )
+        return self._ask("heavy_pairs", x, F, a, y, G, b, theta, most)
 
     def log_sum_exp(self, x, F, y, G):
-        return self._ask(lambda here: here.log_sum_exp(x.on(here), F, y.on(here), G))
+        return self._ask("log_sum_exp", x, F, y, G)
 
     def transport(self, x, F, y, G, V, factors, derivative=None):
-        return self._ask(
-            lambda here: here.transport(x.on(here), F, y.on(here), G, V, factors, derivative)
-        )
+        return self._ask("transport", x, F, y, G, V, factors, derivative)
 
     def slope_sums(self, x, F, y, G, V):
-        return self._ask(lambda here: here.slope_sums(x.on(here), F, y.on(here), G, V))
+        return self._ask("slope_sums", x, F, y, G, V)
 
-    def _ask(self, question):
+    def _ask(self, method, *arguments):
+        """Call a method of the current backend, and of the other one if it fails."""
         try:
-            return question(self._backend)
+            return _call(self._backend, method, arguments)
         except Exception as error:  # any error of a driver
             self._give_up(error)
-        return question(self._backend)
+        return _call(self._backend, method, arguments)
 
     def _give_up(self, error):
         """Continue with the other backend; its errors are raised."""
@@ -128,3 +128,12 @@ class FallbackBackend:
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def _call(backend, method, arguments):
+    """Call a method with the clouds among its arguments on the backend."""
+    placed = [
+        argument.on(backend) if isinstance(argument, FallbackCloud) else argument
+        for argument in arguments
+    ]
+    return getattr(backend, method)(*placed)

@@ -18,7 +18,9 @@ class HeavyPairs(NamedTuple):
     @classmethod
     def joined(cls, parts):
         """The pairs of consecutive parts of the rows."""
-        sizes = np.concatenate([[0], *(np.diff(part.starts) for part in parts)])
+        sizes = [np.diff(part.starts) for part in parts]
+        starts = np.cumsum(np.concatenate([[0], *sizes]))
         columns = np.concatenate([part.columns for part in parts])
         light_rows = np.concatenate([part.light_rows for part in parts])
-        return cls(np.cumsum(sizes), columns, light_rows, sum(part.light_columns for part in parts))
+        light_columns = sum(part.light_columns for part in parts)
+        return cls(starts, columns, light_rows, light_columns)

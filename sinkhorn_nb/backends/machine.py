@@ -35,10 +35,13 @@ def describe():
 
 def _vector_bits():
     features = numba.config.CPU_FEATURES
-    try:
-        enabled = (
-            binding.get_host_cpu_features().flatten() if features is None else features
-        ).split(",")
-    except RuntimeError:  # LLVM cannot tell on this platform
-        return None
-    return next((bits for name, bits in VECTOR_BITS.items() if f"+{name}" in enabled), None)
+    if features is None:
+        try:
+            features = binding.get_host_cpu_features().flatten()
+        except RuntimeError:  # LLVM cannot tell on this platform
+            return None
+    enabled = features.split(",")
+    for name, bits in VECTOR_BITS.items():
+        if f"+{name}" in enabled:
+            return bits
+    return None

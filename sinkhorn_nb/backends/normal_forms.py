@@ -72,9 +72,13 @@ def _sort(x, weights, order, other):
         for first in range(0, n, 2 * width):
             middle = min(first + width, n)
             last = min(first + 2 * width, n)
-            i, j = first, middle
+            i = first
+            j = middle
             for k in range(first, last):
-                if i < middle and (j >= last or _compare(x, weights, order[i], order[j]) <= 0):
+                is_left = i < middle
+                if is_left and j < last:
+                    is_left = _compare(x, weights, order[i], order[j]) <= 0
+                if is_left:
                     other[k] = order[i]
                     i += 1
                 else:
@@ -99,10 +103,12 @@ def _reduce(x, weights, order, other, points, a, owner):
     points there are.
     """
     n, d = x.shape
-    count, total = 0, 0.0
+    count = 0
+    total = 0.0
     for r in range(n):
         i = order[r]
-        if r == 0 or not _equal_points(x, i, order[r - 1]):
+        is_new = r == 0 or not _equal_points(x, i, order[r - 1])
+        if is_new:
             for k in range(d):
                 points[count, k] = x[i, k]
             a[count] = 0.0
@@ -130,18 +136,22 @@ def _reduce(x, weights, order, other, points, a, owner):
 @leaf
 def _measure_box(points, corners):
     """Write the smallest and the largest coordinates of points."""
-    for k in range(points.shape[1]):
-        corners[0, k] = corners[1, k] = points[0, k]
-    for i in range(1, points.shape[0]):
-        for k in range(points.shape[1]):
-            corners[0, k] = min(corners[0, k], points[i, k])
-            corners[1, k] = max(corners[1, k], points[i, k])
+    n, d = points.shape
+    for k in range(d):
+        corners[0, k] = points[0, k]
+        corners[1, k] = points[0, k]
+    for i in range(1, n):
+        for k in range(d):
+            coordinate = points[i, k]
+            corners[0, k] = min(corners[0, k], coordinate)
+            corners[1, k] = max(corners[1, k], coordinate)
 
 
 @kernel
 def normal_forms(rows):
     """The normal forms of all clouds."""
-    count, n_rows = len(rows.dimensions), len(rows.weights)
+    count = len(rows.dimensions)
+    n_rows = len(rows.weights)
     x = np.empty(len(rows.x))
     a = np.empty(n_rows)
     owners = np.empty(n_rows, dtype=np.int64)
@@ -154,18 +164,33 @@ def normal_forms(rows):
         first = rows.ends[c]
         last = rows.ends[c + 1]
         n = last - first
-        raw = rows.x[rows.blocks[c] : rows.blocks[c + 1]].reshape((n, d))
-        points = x[blocks[c] : blocks[c] + n * d].reshape((n, d))
+        given = rows.x[rows.blocks[c] : rows.blocks[c + 1]]
+        raw = given.reshape((n, d))
+        weights = rows.weights[first:last]
         order = np.empty(n, dtype=np.int64)
         other = np.empty(n, dtype=np.int64)
-        _sort(raw, rows.weights[first:last], order, other)
-        probabilities = a[ends[c] : ends[c] + n]
+        _sort(raw, weights, order, other)
+
+        end = ends[c]
+        block = blocks[c]
+        box = boxes[c]
+        room = x[block : block + n * d]
+        points = room.reshape((n, d))
+        probabilities = a[end : end + n]
         owner = owners[first:last]
-        kept = _reduce(raw, rows.weights[first:last], order, other, points, probabilities, owner)
-        ends[c + 1] = ends[c] + kept
-        blocks[c + 1] = blocks[c] + kept * d
-        boxes[c + 1] = boxes[c] + 2 * d
-        _measure_box(points[:kept], corners[boxes[c] : boxes[c + 1]].reshape((2, d)))
+        kept = _reduce(raw, weights, order, other, points, probabilities, owner)
+        ends[c + 1] = end + kept
+        blocks[c + 1] = block + kept * d
+        boxes[c + 1] = box + 2 * d
+        sides = corners[box : box + 2 * d]
+        _measure_box(points[:kept], sides.reshape((2, d)))
     return Forms(
-        x[: blocks[count]], a[: ends[count]], ends, blocks, rows.dimensions, owners, boxes, corners
+        x=x[: blocks[count]],
+        a=a[: ends[count]],
+        ends=ends,
+        blocks=blocks,
+        dimensions=rows.dimensions,
+        owners=owners,
+        boxes=boxes,
+        corners=corners,
     )

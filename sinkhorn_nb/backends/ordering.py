@@ -19,12 +19,14 @@ def median_cuts(points, order, depth):
             if stop - start < 2:
                 continue
             cut = ((2 * q + 1) * n) >> (level + 1)
-            _select(points, order, _widest(points, start, stop), start, stop - 1, cut)
+            k = _widest(points, start, stop)
+            _select(points, order, k, start, stop - 1, cut)
 
 
 @leaf
 def _widest(points, start, stop):
-    best, largest = 0, -1.0
+    best = 0
+    largest = -1.0
     for k in range(points.shape[1]):
         origin = points[start, k]
         total = 0.0
@@ -35,7 +37,8 @@ def _widest(points, start, stop):
             squares += t * t
         variance = squares - total * total / (stop - start)
         if variance > largest:
-            best, largest = k, variance
+            best = k
+            largest = variance
     return best
 
 
@@ -46,8 +49,11 @@ def _select(points, order, k, low, high, cut):
         first = points[low, k]
         middle = points[(low + high) // 2, k]
         last = points[high, k]
-        pivot = max(min(first, middle), min(max(first, middle), last))
-        i, j = low, high
+        lower = min(first, middle)
+        upper = max(first, middle)
+        pivot = max(lower, min(upper, last))
+        i = low
+        j = high
         while i <= j:
             while points[i, k] < pivot:
                 i += 1

@@ -42,10 +42,11 @@ class PlanEntries:
         if isinstance(cost, BY_BLOCKS):
             x = np.empty((len(x), 0))
             y = np.empty((len(y), 0))
+        half_scale = float(scale / 2)
+        half_highest = float(highest / 2)
+        x = _padded(x)
         y = np.ascontiguousarray(_padded(y).T)
-        self._exponents = Exponents(
-            _padded(x), F / 2, y, G / 2, float(scale / 2), float(highest / 2), cost
-        )
+        self._exponents = Exponents(x, F / 2, y, G / 2, half_scale, half_highest, cost)
         self.shape = len(F), len(G)
 
     def dense(self):
@@ -63,7 +64,9 @@ class PlanEntries:
         values = np.empty(shape)
         self._run(plan_kernels.panel_largest, columns, values)
         order = np.argsort(-values, axis=1, kind="stable")
-        return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
+        columns = np.take_along_axis(columns, order, axis=1)
+        values = np.take_along_axis(values, order, axis=1)
+        return columns, values
 
     def sums(self):
         """(n,) sum_j P_ij."""
@@ -90,14 +93,17 @@ class PlanEntries:
 
     def _run(self, kernel, *arrays):
         n, m = self.shape
-        size = -(-PAIRS_A_PANEL // (max(m, 1) * ROWS)) * ROWS
+        pairs_of_rows = max(m, 1) * ROWS
+        size = -(-PAIRS_A_PANEL // pairs_of_rows) * ROWS
 
         def task(first):
             exponents = self._exponents
             last = min(first + size, n)
-            if isinstance(exponents.cost, BY_BLOCKS):
+            cost = exponents.cost
+            if isinstance(cost, BY_BLOCKS):
                 x, y = self._points
-                exponents = exponents._replace(cost=exponents.cost.given(x, first, last, y))
+                block = cost.given(x, first, last, y)
+                exponents = exponents._replace(cost=block)
             kernel(exponents, first, last, *arrays)
 
         run(task, [(first,) for first in range(0, n, size)])
@@ -108,6 +114,7 @@ def _padded(points):
     together.
     """
     n, d = points.shape
-    out = np.zeros((n, -(-d // COORDINATES) * COORDINATES))
+    width = -(-d // COORDINATES) * COORDINATES
+    out = np.zeros((n, width))
     out[:, :d] = points
     return out

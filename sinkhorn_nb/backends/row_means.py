@@ -33,8 +33,13 @@ def softmax_means(x, y, G, cost=None):
     """
     logs = np.empty(len(x))
     means = np.empty(x.shape)
-    bounds = [(i, min(i + ROWS, len(x))) for i in range(0, len(x), ROWS)]
-    run(lambda first, last: panel_means(x, y, G, cost, first, last, logs, means), bounds)
+    n = len(x)
+
+    def task(first):
+        last = min(first + ROWS, n)
+        panel_means(x, y, G, cost, first, last, logs, means)
+
+    run(task, [(first,) for first in range(0, n, ROWS)])
     return logs, means
 
 
@@ -58,14 +63,17 @@ def panel_means(x, y, G, cost, first, last, logs, means):
             if highest < top - NEGLIGIBLE:
                 continue
             if highest > top:
-                shrink = exp2_within(max(top - highest, LOW64)) if total > 0.0 else 0.0
+                shrink = 0.0
+                if total > 0.0:
+                    shrink = exp2_within(max(top - highest, LOW64))
                 total *= shrink
                 for k in range(len(y)):
                     moments[k] *= shrink
                 top = highest
             total += _exponentiate(top, row)
             for k in range(len(y)):
-                moments[k] += _inner(row, y[k][j0:j1])
+                yk = y[k][j0:j1]
+                moments[k] += _inner(row, yk)
         logs[i] = top + np.log2(total)
         for k in range(len(y)):
             moments[k] /= total
@@ -95,10 +103,12 @@ def _exponents_of_cost(x, y, G, cost, j0, j1, row):
         xk = x[k]
         yk = y[k][j0:j1]
         for j in range(len(row)):
-            row[j] += (xk - yk[j]) * (xk - yk[j])
+            difference = xk - yk[j]
+            row[j] += difference * difference
     highest = -np.inf
     for j in range(len(row)):
-        row[j] = G[j0 + j] - scaled_cost(cost, row[j])
+        scaled = scaled_cost(cost, row[j])
+        row[j] = G[j0 + j] - scaled
         highest = max(highest, row[j])
     return highest
 
@@ -107,7 +117,8 @@ def _exponents_of_cost(x, y, G, cost, j0, j1, row):
 def _exponentiate(top, row):
     """row_j = 2^(row_j - top); their sum."""
     for j in range(len(row)):
-        row[j] = exp2_within(max(row[j] - top, LOW64))
+        exponent = max(row[j] - top, LOW64)
+        row[j] = exp2_within(exponent)
     total = 0.0
     for j in range(len(row)):
         total += row[j]

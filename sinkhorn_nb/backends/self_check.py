@@ -10,6 +10,7 @@ import numpy as np
 from .cost_functions import Function
 from .cpu.backend import CpuBackend
 from .pointwise import Arc, CityBlock
+from .tiling import even_ends
 
 # Pairs: a second per pass on two cores; the kernels of the GPU take some seconds to compile
 WORTHWHILE = 2**32
@@ -49,7 +50,8 @@ def is_trusted(make, work):
         is_known = not isinstance(work.cost, Function)
         dimension = min(work.dimension, MOST_DIMENSIONS) if is_known else work.dimension
         cost = _at_any_temperature(work.cost)
-        return _passes(make, dimension, work.dtype, cost) and make().has_room(work)
+        is_right = _passes(make, dimension, work.dtype, cost)
+        return is_right and make().has_room(work)
     except Exception:  # a forked child, a lost device
         return False
 
@@ -74,17 +76,20 @@ def agrees(backend, dimension, dtype, sizes=SIZES, cost=None):
     """Tell whether all methods of a backend give the answers of the CPU, on clouds of a few
     tiles.
     """
-    answers = [_answers(each, dimension, dtype, sizes, cost) for each in (CpuBackend(), backend)]
+    expected = _answers(CpuBackend(), dimension, dtype, sizes, cost)
+    found = _answers(backend, dimension, dtype, sizes, cost)
     return all(
-        np.allclose(got, expected, rtol=RTOL[dtype], atol=0)
-        for expected, got in zip(*answers, strict=True)
+        np.allclose(answer, right, rtol=RTOL[dtype], atol=0)
+        for right, answer in zip(expected, found, strict=True)
     )
 
 
 def _answers(backend, d, dtype, sizes, cost):
     rng = np.random.default_rng(0)
-    (x, F, a), (y, G, b) = (_side(backend, n, d, dtype, rng, cost) for n in sizes)
-    ends = np.linspace(0, len(F), CLUSTERS + 1).astype(np.int64)
+    n, m = sizes
+    x, F, a = _side(backend, n, d, dtype, rng, cost)
+    y, G, b = _side(backend, m, d, dtype, rng, cost)
+    ends = np.linspace(0, n, CLUSTERS + 1).astype(np.int64)
     rows, sums = backend.cluster_sums(x, F, a, y, G, b, ends)
     of_clusters = (
         sums.columns(),
@@ -112,8 +117,9 @@ def _weighed(backend, x, F, y, G, V, cost):
         return
     yield backend.transport(x, F, y, G, V, None, 0)
     if isinstance(cost, CityBlock):
-        # Alone they may cancel
-        yield 2 * backend.transport(x, F, y, G, V, None) + backend.transport(x, F, y, G, V, (F, G))
+        products = backend.transport(x, F, y, G, V, None)
+        signed = backend.transport(x, F, y, G, V, (F, G))
+        yield 2 * products + signed  # alone the signed ones may cancel
     elif not isinstance(cost, Function):
         yield backend.transport(x, F, y, G, V, None, 1)
 
@@ -122,7 +128,8 @@ def _heavy(backend, x, F, a, y, G, b, cost):
     """The number of heavy pairs, and all light ones together: a few may be on either side."""
     if isinstance(cost, Function):
         return
-    found = backend.heavy_pairs(x, F, a, y, G, b, HEAVY, x.n * y.n)
+    n_pairs = x.n * y.n
+    found = backend.heavy_pairs(x, F, a, y, G, b, HEAVY, n_pairs)
     yield len(found.columns)
     yield found.light_rows @ a
     yield found.light_columns @ b
@@ -130,8 +137,13 @@ def _heavy(backend, x, F, a, y, G, b, cost):
 
 def _side(backend, n, d, dtype, rng, cost):
     """A cloud of several tiles with exponents and weights."""
-    bounds = np.linspace(0, n, -(-n // TILE) + 1).astype(np.int64)
-    offsets = (rng.normal(size=(n, d)) / np.sqrt(d)).astype(dtype)
-    centres = rng.normal(size=(len(bounds) - 1, d)) / np.sqrt(d)
-    cloud = backend.load(offsets, centres if cost is None else 0 * centres, bounds, cost)
-    return cloud, rng.uniform(-2, 2, n), rng.uniform(size=n)
+    n_tiles = -(-n // TILE)
+    bounds = even_ends(n, n_tiles)
+    offsets = rng.normal(size=(n, d)) / np.sqrt(d)
+    centres = rng.normal(size=(n_tiles, d)) / np.sqrt(d)
+    if cost is not None:
+        centres = 0 * centres
+    cloud = backend.load(offsets.astype(dtype), centres, bounds, cost)
+    exponents = rng.uniform(-2, 2, n)
+    weights = rng.uniform(size=n)
+    return cloud, exponents, weights

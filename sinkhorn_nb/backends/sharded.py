@@ -54,7 +54,7 @@ class ShardedCloud:
 
     def cut(self, shares):
         """Pieces between increasing shares of the points, rounded to tiles; some may be empty."""
-        ends = [int(np.abs(self._bounds - share * self.n).argmin()) for share in shares]
+        ends = [self._nearest_bound(share * self.n) for share in shares]
         return [self._piece(*tiles) for tiles in pairwise(ends)]
 
     def after(self, piece):
@@ -65,14 +65,22 @@ class ShardedCloud:
         """A piece as a cloud of the device, which is the current one."""
         key = device.number, piece.tiles.start, piece.tiles.stop
         if key not in self._loaded:
-            bounds = self._bounds[piece.tiles.start : piece.tiles.stop + 1] - piece.points.start
-            self._loaded[key] = device.backend.load(
-                self._offsets[piece.points], self._centres[piece.tiles], bounds, self._cost
-            )
+            offsets = self._offsets[piece.points]
+            centres = self._centres[piece.tiles]
+            bounds = self._bounds[piece.tiles.start : piece.tiles.stop + 1]
+            bounds = bounds - piece.points.start
+            self._loaded[key] = device.backend.load(offsets, centres, bounds, self._cost)
         return self._loaded[key]
 
+    def _nearest_bound(self, point):
+        """The number of the bound of a tile that is nearest to a number of points."""
+        distances = np.abs(self._bounds - point)
+        return int(distances.argmin())
+
     def _piece(self, first, last):
-        return Piece(slice(first, last), slice(int(self._bounds[first]), int(self._bounds[last])))
+        start = int(self._bounds[first])
+        stop = int(self._bounds[last])
+        return Piece(slice(first, last), slice(start, stop))
 
 
 class ShardedClusterSums:
@@ -81,14 +89,21 @@ class ShardedClusterSums:
     """
 
     def __init__(self, parts):
-        self._parts = parts
-        self.dtype = parts[0][1].sums.dtype
+        self._parts = parts  # (device, Part)
+        _, first = parts[0]
+        _, last = parts[-1]
+        self.dtype = first.sums.dtype
+        self._count = last.clusters.stop
 
     def columns(self):
         return sum(self._ask(lambda part: part.sums.columns()))
 
     def totals(self, scales):
-        return sum(self._ask(lambda part: part.sums.totals(scales[part.clusters])))
+        def question(part):
+            own_scales = scales[part.clusters]
+            return part.sums.totals(own_scales)
+
+        return sum(self._ask(question))
 
     def shares(self, weights):
         return self._of_clusters(lambda part: part.sums.shares(weights))
@@ -97,13 +112,13 @@ class ShardedClusterSums:
         return self._of_clusters(lambda part: part.sums.grouped(weights, size))
 
     def __array__(self, dtype=None, copy=None):
-        return self._of_clusters(lambda part: np.asarray(part.sums)).astype(
-            dtype or self.dtype, copy=False
-        )
+        sums = self._of_clusters(lambda part: np.asarray(part.sums))
+        return sums.astype(dtype or self.dtype, copy=False)
 
     def _of_clusters(self, question):
         answers = self._ask(question)
-        out = np.zeros((self._parts[-1][1].clusters.stop, *answers[0].shape[1:]), self.dtype)
+        shape = answers[0].shape[1:]
+        out = np.zeros((self._count, *shape), self.dtype)
         for (_, part), answer in zip(self._parts, answers, strict=True):
             out[part.clusters] += answer
         return out
@@ -124,41 +139,31 @@ class ShardedBackend:
 
     def has_room(self, work):
         """Tell whether both clouds of some work fit on each device."""
-        return all(
-            _at_once(
-                lambda device, _: device.backend.has_room(work), [(d, None) for d in self._devices]
-            )
-        )
+        return all(self._ask_each(lambda device, work: device.backend.has_room(work), work))
 
     def require_room(self, work):
         """Raise a MemoryError unless both clouds fit on each device."""
-        _at_once(
-            lambda device, _: device.backend.require_room(work), [(d, None) for d in self._devices]
-        )
+        self._ask_each(lambda device, work: device.backend.require_room(work), work)
 
     def load(self, offsets, centres, bounds, cost=None):
         return ShardedCloud(offsets, centres, bounds, cost)
 
     def sums(self, x, F, a, y, G, b):
-        def ask(device, here):
-            X = x.on(device, here)
-            Y = y.on(device, y.whole)
-            i = here.points
+        def question(device, X, i, Y):
             return device.backend.sums(X, F[i], a[i], Y, G, b)
 
-        rows, columns = zip(*self._ask(ask, x.cut(self._equal)), strict=True)
+        answers = self._ask_for_rows(question, x, y)
+        rows, columns = zip(*answers, strict=True)
         return np.concatenate(rows), sum(columns)
 
     def cluster_sums(self, x, F, a, y, G, b, bounds):
-        def ask(device, here):
-            X = x.on(device, here)
-            Y = y.on(device, y.whole)
-            i = here.points
+        def question(device, X, i, Y):
             clusters, ends = _clusters_within(bounds, i)
             rows, sums = device.backend.cluster_sums(X, F[i], a[i], Y, G, b, ends)
             return rows, (device, Part(clusters, sums))
 
-        rows, parts = zip(*self._ask(ask, x.cut(self._equal)), strict=True)
+        answers = self._ask_for_rows(question, x, y)
+        rows, parts = zip(*answers, strict=True)
         return np.concatenate(rows), ShardedClusterSums(parts)
 
     def self_sums(self, x, F, a):
@@ -166,84 +171,88 @@ class ShardedBackend:
         later points.
         """
 
-        def ask(device, here):
+        def question(device, here):
             X = x.on(device, here)
             i = here.points
-            found = [(i, device.backend.self_sums(X, F[i], a[i]))]
+            sums = device.backend.self_sums(X, F[i], a[i])
+            found = [(i, sums)]
             if later := x.after(here):
+                Y = x.on(device, later)
                 j = later.points
-                found += zip(
-                    (i, j),
-                    device.backend.sums(X, F[i], a[i], x.on(device, later), F[j], a[j]),
-                    strict=True,
-                )
+                rows, columns = device.backend.sums(X, F[i], a[i], Y, F[j], a[j])
+                found += [(i, rows), (j, columns)]
             return found
 
         out = np.zeros(x.n)
-        for found in self._ask(ask, x.cut(1 - np.sqrt(1 - self._equal))):
+        shares = 1 - np.sqrt(1 - self._equal)
+        for found in self._ask(question, x.cut(shares)):
             for points, sums in found:
                 out[points] += sums
         return out
 
     def row_sums(self, x, F, y, G, b):
-        def ask(device, here):
-            X = x.on(device, here)
-            Y = y.on(device, y.whole)
-            return device.backend.row_sums(X, F[here.points], Y, G, b)
+        def question(device, X, i, Y):
+            return device.backend.row_sums(X, F[i], Y, G, b)
 
-        return np.concatenate(self._ask(ask, x.cut(self._equal)))
+        return np.concatenate(self._ask_for_rows(question, x, y))
 
     def heavy_pairs(self, x, F, a, y, G, b, theta, most):
-        def ask(device, here):
-            X = x.on(device, here)
-            Y = y.on(device, y.whole)
-            i = here.points
+        def question(device, X, i, Y):
             return device.backend.heavy_pairs(X, F[i], a[i], Y, G, b, theta, most)
 
-        parts = self._ask(ask, x.cut(self._equal))
-        if any(part is None for part in parts) or sum(len(part.columns) for part in parts) > most:
+        parts = self._ask_for_rows(question, x, y)
+        if any(part is None for part in parts):
             return None
-        return HeavyPairs.joined(parts)
+        count = sum(len(part.columns) for part in parts)
+        return None if count > most else HeavyPairs.joined(parts)
 
     def log_sum_exp(self, x, F, y, G):
-        def ask(device, here):
-            X = x.on(device, here)
-            Y = y.on(device, y.whole)
-            return device.backend.log_sum_exp(X, F[here.points], Y, G)
+        def question(device, X, i, Y):
+            return device.backend.log_sum_exp(X, F[i], Y, G)
 
-        return np.concatenate(self._ask(ask, x.cut(self._equal)))
+        return np.concatenate(self._ask_for_rows(question, x, y))
 
     def transport(self, x, F, y, G, V, factors, derivative=None):
-        def ask(device, here):
-            X = x.on(device, here)
-            Y = y.on(device, y.whole)
-            i = here.points
-            return device.backend.transport(
-                X, F[i], Y, G, V, factors and (factors[0][i], factors[1]), derivative
-            )
+        def question(device, X, i, Y):
+            own_factors = factors and (factors[0][i], factors[1])
+            return device.backend.transport(X, F[i], Y, G, V, own_factors, derivative)
 
-        return np.concatenate(self._ask(ask, x.cut(self._equal)))
+        return np.concatenate(self._ask_for_rows(question, x, y))
 
     def slope_sums(self, x, F, y, G, V):
+        def question(device, X, i, Y):
+            return device.backend.slope_sums(X, F[i], Y, G, V)
+
+        return np.concatenate(self._ask_for_rows(question, x, y))
+
+    def _ask_for_rows(self, question, x, y):
+        """The answers to question(device, X, i, Y) for pieces X of x, whose points are i, and the
+        whole of y.
+        """
+
         def ask(device, here):
             X = x.on(device, here)
             Y = y.on(device, y.whole)
-            return device.backend.slope_sums(X, F[here.points], Y, G, V)
+            return question(device, X, here.points, Y)
 
-        return np.concatenate(self._ask(ask, x.cut(self._equal)))
+        return self._ask(ask, x.cut(self._equal))
 
     def _ask(self, question, pieces):
+        """The answers to question(device, piece), for all pieces but empty ones."""
         askings = zip(self._devices, pieces, strict=True)
         return _at_once(question, [(device, piece) for device, piece in askings if piece])
+
+    def _ask_each(self, question, what):
+        """The answers to question(device, what) of all devices."""
+        return _at_once(question, [(device, what) for device in self._devices])
 
 
 def _clusters_within(bounds, points):
     """The clusters of some consecutive points, and their starts and ends among the points."""
     first = int(np.searchsorted(bounds, points.start, side="right")) - 1
     last = int(np.searchsorted(bounds, points.stop))
-    return slice(first, last), np.clip(
-        bounds[first : last + 1], points.start, points.stop
-    ) - points.start
+    ends = np.clip(bounds[first : last + 1], points.start, points.stop)
+    return slice(first, last), ends - points.start
 
 
 def _at_once(question, askings):

@@ -166,12 +166,13 @@ def is_settled(error, unevenness, n_within, tol):
 @formula
 def is_accurate(aim, value, last_value, gain, tol, n_rounds):
     """Whether a value within the tolerance is as accurate as is asked for."""
-    divergence, gains = value - aim.base, gain + aim.gain
+    divergence = value - aim.base
+    gains = gain + aim.gain
     if n_rounds == 0:
         return not aim.is_fine and divergence >= SAFETY * AMPLIFICATION * gains
-    has_stayed = (
-        abs(value - last_value) <= LARGEST_CHANGE * divergence and divergence >= SAFETY * gains
-    )
+    change = abs(value - last_value)
+    is_safe = divergence >= SAFETY * gains
+    has_stayed = is_safe and change <= LARGEST_CHANGE * divergence
     return has_stayed or tol <= LEAST_ERROR
 
 

@@ -36,17 +36,29 @@ class Survey(NamedTuple):
 
 
 @leaf
+def _size(forms, c):
+    """The number of points of a cloud."""
+    return forms.ends[c + 1] - forms.ends[c]
+
+
+@leaf
 def _first_difference(forms, c, e):
     """-1, 0 or 1: the order of two clouds of one size by the first number in which they differ."""
-    for k in range(forms.blocks[c + 1] - forms.blocks[c]):
-        mine = forms.x[forms.blocks[c] + k]
-        other = forms.x[forms.blocks[e] + k]
+    of_c = forms.blocks[c]
+    of_e = forms.blocks[e]
+    n_numbers = forms.blocks[c + 1] - of_c
+    for k in range(n_numbers):
+        mine = forms.x[of_c + k]
+        other = forms.x[of_e + k]
         if mine != other:
             return -1 if mine < other else 1
-    for i in range(forms.ends[c + 1] - forms.ends[c]):
-        mine = forms.a[forms.ends[c] + i]
-        other = forms.a[forms.ends[e] + i]
-        if abs(mine - other) > WEIGHT_ROUNDING * max(mine, other):
+    first = forms.ends[c]
+    first_other = forms.ends[e]
+    for i in range(_size(forms, c)):
+        mine = forms.a[first + i]
+        other = forms.a[first_other + i]
+        rounding = WEIGHT_ROUNDING * max(mine, other)
+        if abs(mine - other) > rounding:
             return -1 if mine < other else 1
     return 0
 
@@ -54,8 +66,9 @@ def _first_difference(forms, c, e):
 @leaf
 def _least(forms, c):
     """The smallest probability of a point of a cloud."""
-    least = forms.a[forms.ends[c]]
-    for i in range(forms.ends[c] + 1, forms.ends[c + 1]):
+    first = forms.ends[c]
+    least = forms.a[first]
+    for i in range(first + 1, forms.ends[c + 1]):
         least = min(least, forms.a[i])
     return least
 
@@ -68,11 +81,14 @@ def _diameter(forms, limits, c, e):
     square = 0.0
     total = 0.0
     d = forms.dimensions[c]
+    of_c = forms.boxes[c]
+    of_e = forms.boxes[e]
     for k in range(d):
-        low = min(forms.corners[forms.boxes[c] + k], forms.corners[forms.boxes[e] + k])
-        high = max(forms.corners[forms.boxes[c] + d + k], forms.corners[forms.boxes[e] + d + k])
-        square += (high - low) * (high - low)
-        total += high - low
+        low = min(forms.corners[of_c + k], forms.corners[of_e + k])
+        high = max(forms.corners[of_c + d + k], forms.corners[of_e + d + k])
+        side = high - low
+        square += side * side
+        total += side
     return total if limits.has_sides else np.sqrt(square)
 
 
@@ -86,21 +102,30 @@ def survey(forms, sources, targets, limits):
     are_fine = np.empty(count, dtype=np.bool_)
     blur = limits.blur
     for q in range(count):
-        c, e = sources[q], targets[q]
-        n = forms.ends[c + 1] - forms.ends[c]
-        m = forms.ends[e + 1] - forms.ends[e]
+        c = sources[q]
+        e = targets[q]
+        n = _size(forms, c)
+        m = _size(forms, e)
         if n != m:
             relations[q] = -1 if n < m else 1
+        elif c == e:
+            relations[q] = 0
         else:
-            relations[q] = 0 if c == e else _first_difference(forms, c, e)
+            relations[q] = _first_difference(forms, c, e)
+
         diameter = _diameter(forms, limits, c, e)
-        tol = limits.tol * min(1.0, limits.small_blur * diameter / blur)
+        share = limits.small_blur * diameter / blur
+        tol = limits.tol * min(1.0, share)
         tols[q] = max(tol, min(limits.least_tol, limits.tol))
+
         least = min(_least(forms, c), _least(forms, e))
-        is_usual = limits.smallest_blur * diameter <= blur <= limits.largest_blur * diameter
+        smallest_blur = limits.smallest_blur * diameter
+        largest_blur = limits.largest_blur * diameter
+        is_usual = smallest_blur <= blur <= largest_blur
         is_coarse = blur >= limits.fine_blur * diameter
         most_pairs = limits.most_pairs if is_coarse else limits.most_fine_pairs
-        fits = n * m <= most_pairs and least >= limits.least_mass
+        has_few_pairs = n * m <= most_pairs
+        fits = has_few_pairs and least >= limits.least_mass
         are_small[q] = fits and (is_usual or diameter == 0.0)
         are_fine[q] = blur < FINE * diameter
     return Survey(relations, tols, are_small, are_fine)

@@ -18,21 +18,23 @@ def midpoint_dual(x, a, y, b, p):
     Points ascend, a and b are probabilities. Points without mass take min_j (C_ij - g_j) over
     points with mass.
     """
-    has_mass = a > 0, b > 0
-    A = running_sums(a[has_mass[0]])
-    B = running_sums(b[has_mass[1]])
+    x_has_mass = a > 0
+    y_has_mass = b > 0
+    A = running_sums(a[x_has_mass])
+    B = running_sums(b[y_has_mass])
     rows, columns = staircase(A, B)
-    heavy_x = x[has_mass[0]]
-    heavy_y = y[has_mass[1]]
+    heavy_x = x[x_has_mass]
+    heavy_y = y[y_has_mass]
     on_x, on_y = midpoint_potentials(heavy_x, heavy_y, rows, columns, p)
 
     f = np.empty(len(x))
     g = np.empty(len(y))
-    others = ~has_mass[0], ~has_mass[1]
-    f[has_mass[0]] = on_x
-    g[has_mass[1]] = on_y
-    f[others[0]] = conjugate(x[others[0]], heavy_x, heavy_y, on_y, rows, columns, p)
-    g[others[1]] = conjugate(y[others[1]], heavy_y, heavy_x, on_x, columns, rows, p)
+    other_x = x[~x_has_mass]
+    other_y = y[~y_has_mass]
+    f[x_has_mass] = on_x
+    g[y_has_mass] = on_y
+    f[~x_has_mass] = conjugate(other_x, heavy_x, heavy_y, on_y, rows, columns, p)
+    g[~y_has_mass] = conjugate(other_y, heavy_y, heavy_x, on_x, columns, rows, p)
     return f, g
 
 
@@ -52,14 +54,19 @@ def staircase(A, B):
     """
     last_i = len(A) - 1
     last_j = len(B) - 1
-    rows = np.zeros(last_i + last_j + 1, np.int64)
-    columns = np.zeros_like(rows)
-    i, j, k = 0, 0, 0
+    most = last_i + last_j + 1
+    rows = np.zeros(most, np.int64)
+    columns = np.zeros(most, np.int64)
+    i = 0
+    j = 0
+    k = 0
     while i < last_i or j < last_j:
         tie = TIE * B[j]
         excess = A[i] - B[j]
-        row_is_full = j == last_j or (i < last_i and excess <= tie)
-        column_is_full = i == last_i or (j < last_j and excess >= -tie)
+        may_leave_row = i < last_i and excess <= tie
+        may_leave_column = j < last_j and excess >= -tie
+        row_is_full = j == last_j or may_leave_row
+        column_is_full = i == last_i or may_leave_column
         i += row_is_full
         j += column_is_full
         k += 1
@@ -117,9 +124,9 @@ def conjugate(z, x, y, g, rows, columns, p):
             k += 1
         before = columns[k]
         after = columns[min(k + 1, last)]
-        from_before = _cost(place, y[before], p) - g[before]
-        from_after = _cost(place, y[after], p) - g[after]
-        out[q] = min(from_before, from_after)
+        cost_before = _cost(place, y[before], p)
+        cost_after = _cost(place, y[after], p)
+        out[q] = min(cost_before - g[before], cost_after - g[after])
     return out
 
 
@@ -129,12 +136,13 @@ def dual_sort_sweep(x, y, f, p):
     levels = np.empty(len(y))
     out = np.empty(len(x))
     for j in range(len(y)):
-        levels[j] = f[j] - _cost(x[j], y[j], p)
+        diagonal = _cost(x[j], y[j], p)
+        levels[j] = f[j] - diagonal
     for i in range(len(x)):
         place = x[i]
         least = _cost(place, y[0], p) + levels[0]
         for j in range(1, len(y)):
-            value = _cost(place, y[j], p) + levels[j]
-            least = min(least, value)
+            cost = _cost(place, y[j], p)
+            least = min(least, cost + levels[j])
         out[i] = least
     return out

@@ -25,13 +25,21 @@ class Table(NamedTuple):
     def given(self, x, first, last, y):
         """The kind of cost of the points from first to last, with the block of their costs."""
         rows = indices(x[first:last])
-        block = self.between(are_columns(x), are_columns(y))[np.ix_(rows, indices(y))]
-        return Given(np.minimum(block * self.per_cost, LARGEST, dtype=np.float64), first)
+        costs = self._costs_between(x, y)
+        block = costs[np.ix_(rows, indices(y))] * self.per_cost
+        block = np.minimum(block, LARGEST, dtype=np.float64)
+        return Given(block, first)
 
     def costs_of(self, x, rows, y, columns):
         """The costs of the pairs of the points x[rows_k] and y[columns_k], in float64."""
-        costs = self.between(are_columns(x), are_columns(y))
-        return costs[indices(x)[rows], indices(y)[columns]].astype(np.float64)
+        i = indices(x)[rows]
+        j = indices(y)[columns]
+        costs = self._costs_between(x, y)
+        return costs[i, j].astype(np.float64)
+
+    def _costs_between(self, x, y):
+        """The matrix with the indices of x as rows and those of y as columns."""
+        return self.between(are_columns(x), are_columns(y))
 
     def between(self, are_columns, are_other_columns):
         """The matrix with one side's indices as rows and the other's as columns."""

@@ -9,6 +9,14 @@ def starts_of_pieces(cuts, most):
     """
     sizes = np.diff(cuts)
     counts = -(-sizes // most)
+    first_pieces = np.cumsum(counts) - counts
     owner = np.repeat(np.arange(len(sizes)), counts)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return cuts[owner] + -(-number * sizes[owner] // counts[owner])
+    number = np.arange(len(owner)) - first_pieces[owner]
+    points_before = -(-number * sizes[owner] // counts[owner])
+    return cuts[owner] + points_before
+
+
+def even_ends(n, count):
+    """Ends, counted from 0, of at most `count` pieces of n, of about equal sizes."""
+    ends = np.linspace(0, n, count + 1).astype(np.int64)
+    return np.unique(ends)

@@ -7,14 +7,15 @@ order. Therefore the result has the same bits each time.
 import numpy as np
 
 from ..heavy_pairs import HeavyPairs
+from ..products import by_columns, by_factors
 from .cloud import CHUNKS, PANELS, CudaCloud
 from .cluster_sums import CudaClusterSums
 from .device import cuda, free_memory, on_device, starting, telling_shortage
 from .heavy import list_kernel, places_of
-from .kernels import log_total_kernel, sums_kernel
+from .kernels import sums_kernel
 from .log_sums import log_sums_kernel
 from .pairs import LIGHT, SIGN, SLOPE
-from .passes import THREADS, flat, grid, launch, total
+from .passes import flat, launch, log_total, total
 from .tiles import shape_of
 
 BLOCKS = PANELS * CHUNKS  # about four waves of them on the largest devices
@@ -37,13 +38,14 @@ class CudaBackend:
 
     def has_room(self, work):
         """Tell whether all clouds and sums fit into the free memory."""
-        return (
-            _needed(work.n_points, work.dimension, np.dtype(work.dtype).itemsize) <= free_memory()
-        )
+        number = np.dtype(work.dtype).itemsize
+        needed = _needed(work.n_points, work.dimension, number)
+        return needed <= free_memory()
 
     def require_room(self, work):
         """Raise a MemoryError unless all clouds and sums fit."""
-        _require(work.n_points, work.dimension, np.dtype(work.dtype).itemsize)
+        number = np.dtype(work.dtype).itemsize
+        _require(work.n_points, work.dimension, number)
 
     @telling_shortage
     def load(self, offsets, centres, bounds, cost=None):
@@ -52,24 +54,28 @@ class CudaBackend:
 
     @telling_shortage
     def sums(self, x, F, a, y, G, b):
-        rows, columns = self._sums(x, F, a, y, G, b, x.rows(PANELS), np.float64)
+        panels = x.rows(PANELS)
+        rows, columns = self._sums(x, F, a, y, G, b, panels, np.float64)
         return rows, total(columns)
 
     @telling_shortage
     def cluster_sums(self, x, F, a, y, G, b, bounds):
-        rows, columns = self._sums(x, F, a, y, G, b, x.rows(PANELS, bounds), x.dtype)
+        panels = x.rows(PANELS, bounds)
+        rows, columns = self._sums(x, F, a, y, G, b, panels, x.dtype)
         return rows, CudaClusterSums(flat(columns), self._number)
 
     @telling_shortage
     def self_sums(self, x, F, a):
-        rows, columns = self._sums(x, F, a, x, F, a, x.rows(PANELS), np.float64, is_self=True)
+        panels = x.rows(PANELS)
+        rows, columns = self._sums(x, F, a, x, F, a, panels, np.float64, is_self=True)
         return rows + total(columns)
 
     def _sums(self, x, F, a, y, G, b, panels, dtype, is_self=False):
+        chunks = y.columns(_chunks(panels))
         x_side = x.side(F, a, panels)
-        y_side = y.side(G, b, y.columns(_chunks(panels)))
-        rows = cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64)
-        columns = cuda.device_array((len(x_side.ends) - 1, y.n, 1), dtype)
+        y_side = y.side(G, b, chunks)
+        rows = _parts(y_side.n_parts, x)
+        columns = _parts(x_side.n_parts, y, dtype=dtype)
         with starting:
             kernel = sums_kernel(x.dtype.name, x.shape, 1, True, is_self, x.kind)
         launch(kernel, (x, y), x_side, y_side, rows, columns)
@@ -77,92 +83,103 @@ class CudaBackend:
 
     @telling_shortage
     def row_sums(self, x, F, y, G, b):
-        return self._transport(x, F, y, G, b[:, None])[:, 0]
+        sums = self._transport(x, F, y, G, b[:, None])
+        return sums[:, 0]
 
     @telling_shortage
     def transport(self, x, F, y, G, V, factors, derivative=None):
-        if factors is not None and factors[0].ndim == 1:
+        def multiply(W):
+            return self._transport(x, F, y, G, W, derivative)
+
+        if factors is None:
+            return multiply(V)
+        A, B = factors
+        if A.ndim == 1:
             return self._transport(x, F, y, G, V, SIGN, factors)
-        if factors is not None:  # a pass for every few products of a column of B and one of V
-            A, B = factors
-            products = (B[:, :, None] * V[:, None, :]).reshape(y.n, -1)
-            sums = self._transport(x, F, y, G, products, derivative).reshape(x.n, A.shape[1], -1)
-            return np.einsum("ir,irk->ik", A, sums)
-        return self._transport(x, F, y, G, V, derivative)
+        return by_factors(multiply, A, B, V)
 
     @telling_shortage
     def slope_sums(self, x, F, y, G, V):
-        sums = self._transport(x, F, y, G, np.ones((y.n, 1)))
-        return np.hstack([sums, self._transport(x, F, y, G, V, SLOPE)])
+        ones = np.ones((y.n, 1))
+        sums = self._transport(x, F, y, G, ones)
+        of_slopes = self._transport(x, F, y, G, V, SLOPE)
+        return np.hstack([sums, of_slopes])
 
     def _transport(self, x, F, y, G, V, factor=None, signs=None):
-        A, B = np.zeros(x.n), np.empty((y.n, 0))
+        A = np.zeros(x.n)
+        B = np.empty((y.n, 0))
         if signs is not None:
-            A, B = signs[0], signs[1][:, None]
-        width = _width(V.shape[1], VALUES[x.dtype.name], B.shape[1])
-        (panels, chunks) = _row_wise(x, y)
-        none = cuda.device_array((1, 1, 1), np.float64)
+            A = signs[0]
+            B = signs[1][:, None]
+        dtype = x.dtype.name
+        width = width_of(V.shape[1], VALUES[dtype], B.shape[1])
+        panels, chunks = _row_wise(x, y)
         x_side = x.side(F, A, panels)
-        out = np.empty((x.n, V.shape[1]))
-        sums = cuda.device_array((len(chunks[1]) - 1, x.n, width), np.float64)
+        sums = _parts(len(chunks[1]) - 1, x, width)
+        none = cuda.device_array((1, 1, 1), np.float64)
         with starting:
-            kernel = sums_kernel(x.dtype.name, x.shape, width, False, False, x.kind, factor)
-        for k in range(0, V.shape[1], width):
-            values = np.zeros((y.n, width))
-            values[:, : V.shape[1] - k] = V[:, k : k + width]
+            kernel = sums_kernel(dtype, x.shape, width, False, False, x.kind, factor)
+
+        def multiply(values):
             y_side = y.side(G, np.hstack([values, B]), chunks)
             launch(kernel, (x, y), x_side, y_side, sums, none)
-            out[:, k : k + width] = total(sums).reshape(x.n, width)[:, : V.shape[1] - k]
-        return out
+            return total(sums).reshape(x.n, width)
+
+        return by_columns(multiply, V, x.n, width)
 
     @telling_shortage
     def heavy_pairs(self, x, F, a, y, G, b, theta, most):
         panels = x.rows(PANELS)
+        chunks = y.columns(_chunks(panels))
         x_side = x.side(F, a, panels, theta)
-        y_side = y.side(G, b, y.columns(_chunks(panels)))
-        n_chunks = len(y_side.ends) - 1
-        rows = cuda.device_array((n_chunks, x.n, 2), np.float64)
-        columns = cuda.device_array((len(x_side.ends) - 1, y.n, 1), np.float64)
+        y_side = y.side(G, b, chunks)
+        rows = _parts(y_side.n_parts, x, 2)
+        columns = _parts(x_side.n_parts, y)
         with starting:
             kernel = sums_kernel(x.dtype.name, x.shape, 1, True, False, x.kind, LIGHT)
         launch(kernel, (x, y), x_side, y_side, rows, columns)
-        light = total(rows).reshape(x.n, 2)[:, 0], total(columns)
+        light_rows = total(rows).reshape(x.n, 2)[:, 0]
+        light_columns = total(columns)
         starts, places = places_of(rows.copy_to_host()[:, :, 1])
-        if starts[-1] > most:
+        count = starts[-1]
+        if count > most:
             return None
         del rows, columns
 
         places = cuda.to_device(places)
-        listed = cuda.device_array(max(1, starts[-1]), np.int32)
+        listed = cuda.device_array(max(1, count), np.int32)
         with starting:
             kernel = list_kernel(x.dtype.name, x.shape, x.kind)
         launch(kernel, (x, y), x_side, y_side, places, listed)
         places = places.copy_to_host()
         if (places[:, :, 0] != places[:, :, 1]).any():  # compiled to other roundings
             return None
-        return HeavyPairs(starts, listed.copy_to_host()[: starts[-1]], *light)
+        listed = listed.copy_to_host()
+        return HeavyPairs(starts, listed[:count], light_rows, light_columns)
 
     @telling_shortage
     def log_sum_exp(self, x, F, y, G):
         panels, chunks = _row_wise(x, y)
         x_side = x.side(F, np.zeros(x.n), panels)
         y_side = y.side(G, np.zeros(y.n), chunks)
-        maxima, sums = (
-            cuda.device_array((len(y_side.ends) - 1, x.n, 1), np.float64) for _ in range(2)
-        )
+        maxima = _parts(y_side.n_parts, x)
+        sums = _parts(y_side.n_parts, x)
         with starting:
             kernel = log_sums_kernel(x.dtype.name, x.shape, x.kind)
         launch(kernel, (x, y), x_side, y_side, maxima, sums)
-        out = cuda.device_array(x.n, np.float64)
-        with starting:
-            log_total_kernel[grid(x.n), THREADS](flat(maxima), flat(sums), out)
-        return out.copy_to_host()
+        return log_total(maxima, sums)
 
 
-def _width(count, widths, n_more):
+def width_of(count, widths, n_more=0):
     """The number of columns per pass beside some more: the least that takes all, or the largest."""
     most = min(count + n_more, widths[-1])
-    return next(width for width in widths if width >= most) - n_more
+    suitable = [width for width in widths if width >= most]
+    return suitable[0] - n_more
+
+
+def _parts(count, cloud, width=1, dtype=np.float64):
+    """Place for so many parts of the sums of a cloud's points."""
+    return cuda.device_array((count, cloud.n, width), dtype)
 
 
 def _require(n, d, number):
@@ -174,22 +191,24 @@ def _require(n, d, number):
     if needed > free:
         raise MemoryError(
             f"backend: expected {needed / 1e9:.3g} GB free on the GPU for {n} points in dimension "
-            f"{d}, got "
-            f'{free / 1e9:.3g} GB; take backend="cpu", or fewer points'
+            f'{d}, got {free / 1e9:.3g} GB; take backend="cpu", or fewer points'
         )
 
 
 def _needed(n, d, number):
     """Bytes for points, their sums over clusters and partial sums."""
-    return n * (number * (d + CLUSTERS) + 8 * (PANELS + CHUNKS))
+    of_points = number * (d + CLUSTERS)
+    of_parts = 8 * (PANELS + CHUNKS)
+    return n * (of_points + of_parts)
 
 
 def _row_wise(x, y):
-    """The number of panels of x, and the least number of chunks of y that gives enough blocks."""
+    """The panels of x, and as few chunks of y as give enough blocks."""
     panels = x.rows(BLOCKS)
     return panels, y.columns(_chunks(panels))
 
 
 def _chunks(panels):
     """The number of chunks that gives enough blocks."""
-    return min(CHUNKS, BLOCKS // (len(panels[1]) - 1))
+    n_panels = len(panels[1]) - 1
+    return min(CHUNKS, BLOCKS // n_panels)

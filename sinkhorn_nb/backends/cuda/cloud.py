@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..cost_functions import Function
-from ..tiling import starts_of_pieces
+from ..tiling import even_ends, starts_of_pieces
 from .costs import kind_of, number_of, place_for_failure
 from .device import Resident, cuda
 from .kernels import Side
@@ -24,12 +24,13 @@ class CudaCloud(Resident):
         self.kind = kind_of(cost)
         is_given = isinstance(cost, Function)
         dtype = offsets.dtype.name
-        self.shape = shape_of_function(dtype) if is_given else shape_of(dtype, offsets.shape[1])
+        dimension = offsets.shape[1]
+        self.shape = shape_of_function(dtype) if is_given else shape_of(dtype, dimension)
         is_exact = self.shape.few or is_given
-        padding = ((0, 0), (0, 0 if is_exact else -offsets.shape[1] % STRETCH))
-        self._points, self._centres = (
-            cuda.to_device(np.pad(points, padding)) for points in (offsets, centres)
-        )
+        n_more = 0 if is_exact else -dimension % STRETCH
+        padding = (0, 0), (0, n_more)
+        self._points = cuda.to_device(np.pad(offsets, padding))
+        self._centres = cuda.to_device(np.pad(centres, padding))
         self.on_host = offsets if is_given else None
         self._bounds = bounds
         self._pieces = {}
@@ -39,12 +40,22 @@ class CudaCloud(Resident):
         above the limit are heavy.
         """
         exponents = np.clip(exponents, INERT, -INERT)
-        references = np.maximum.reduceat(exponents, self._bounds[:-1])
-        values = np.ascontiguousarray(values, dtype=self.dtype).reshape(self.n, -1)
-        vectors = (cuda.to_device(vector) for vector in (exponents, references, values))
-        number = number_of(self.cost, self.dtype)
-        scalars = number, self.dtype.type(limit), place_for_failure(self.cost)
-        return Side(self._points, self._centres, *pieces, *vectors, *scalars)
+        starts = self._bounds[:-1]
+        references = np.maximum.reduceat(exponents, starts)
+        values = np.ascontiguousarray(values, dtype=self.dtype)
+        pieces, ends = pieces
+        return Side(
+            points=self._points,
+            centres=self._centres,
+            pieces=pieces,
+            ends=ends,
+            exponents=cuda.to_device(exponents),
+            references=cuda.to_device(references),
+            values=cuda.to_device(values.reshape(self.n, -1)),
+            number=number_of(self.cost, self.dtype),
+            limit=self.dtype.type(limit),
+            failed=place_for_failure(self.cost),
+        )
 
     def rows(self, panels, groups=None):
         """Pieces of rows, and the ends of their panels or of the groups between bounds; they are
@@ -52,29 +63,29 @@ class CudaCloud(Resident):
         """
         key = panels if groups is None else groups.tobytes()
         if key not in self._pieces:
-            cuts = self._bounds if groups is None else np.union1d(self._bounds, groups)
-            pieces = self._cut(cuts, max(self.shape.block, self.n // panels))
-            ends = (
-                _ends(pieces, panels) if groups is None else np.searchsorted(pieces[:, 0], groups)
-            )
+            most = max(self.shape.block, self.n // panels)
+            if groups is None:
+                pieces = self._cut(self._bounds, most)
+                ends = even_ends(len(pieces), panels)
+            else:
+                pieces = self._cut(np.union1d(self._bounds, groups), most)
+                ends = np.searchsorted(pieces[:, 0], groups)
             self._pieces[key] = cuda.to_device(pieces), cuda.to_device(ends)
         return self._pieces[key]
 
     def columns(self, chunks):
         """Pieces of columns, and the ends of their chunks; they are made once."""
-        if -chunks not in self._pieces:
-            pieces = self._cut(
-                self._bounds, min(max(self.shape.step, self.n // PANELS), self.shape.tile)
-            )
-            self._pieces[-chunks] = cuda.to_device(pieces), cuda.to_device(_ends(pieces, chunks))
-        return self._pieces[-chunks]
+        key = -chunks
+        if key not in self._pieces:
+            most = max(self.shape.step, self.n // PANELS)
+            pieces = self._cut(self._bounds, min(most, self.shape.tile))
+            ends = even_ends(len(pieces), chunks)
+            self._pieces[key] = cuda.to_device(pieces), cuda.to_device(ends)
+        return self._pieces[key]
 
     def _cut(self, cuts, most):
         """First and last point, and tile, of pieces of at most `most` points."""
         starts = starts_of_pieces(cuts, most)
+        stops = np.append(starts[1:], self.n)
         tiles = np.searchsorted(self._bounds, starts, side="right") - 1
-        return np.column_stack([starts, np.append(starts[1:], self.n), tiles]).astype(np.int64)
-
-
-def _ends(pieces, count):
-    return np.unique(np.linspace(0, len(pieces), count + 1).astype(np.int64))
+        return np.column_stack([starts, stops, tiles]).astype(np.int64)

@@ -28,10 +28,13 @@ class CudaClusterSums(Resident):
 
     @telling_shortage
     def grouped(self, weights, size):
-        out = cuda.device_array((self._sums.shape[0], len(weights) // size), np.float64)
+        n_clusters = self._sums.shape[0]
+        n_groups = len(weights) // size
+        out = cuda.device_array((n_clusters, n_groups), np.float64)
         weights = cuda.to_device(weights)
+        blocks = n_groups, n_clusters
         with starting:
-            share_kernel[out.shape[::-1], SHARERS](self._sums, weights, size, out)
+            share_kernel[blocks, SHARERS](self._sums, weights, size, out)
         return out.copy_to_host().astype(self.dtype)
 
     def __array__(self, dtype=None, copy=None):

@@ -29,7 +29,9 @@ def kind_of(cost):
 
 def number_of(cost, dtype):
     """The number that a cost of this kind depends on, in the precision of the pairs."""
-    return dtype.type(getattr(cost, NUMBERS.get(type(cost), ""), 0))
+    name = NUMBERS.get(type(cost))
+    number = 0 if name is None else getattr(cost, name)
+    return dtype.type(number)
 
 
 @cache
@@ -75,7 +77,9 @@ def given_cost(function):
 
     @device
     def scaled(x, i, y, j):
-        cost = x.number * of_points(x.points[i], y.points[j])
+        xi = x.points[i]
+        yj = y.points[j]
+        cost = x.number * of_points(xi, yj)
         if not math.isfinite(cost):
             x.failed[0] = 1
         return cost
@@ -85,7 +89,9 @@ def given_cost(function):
 
 def place_for_failure(cost):
     """An array in which kernels tell of a cost that is not finite; 0 for costs that always are."""
-    return cuda.to_device(np.zeros(1, np.int32)) if isinstance(cost, Function) else 0
+    if not isinstance(cost, Function):
+        return 0
+    return cuda.to_device(np.zeros(1, np.int32))
 
 
 def raise_failure(x, y):

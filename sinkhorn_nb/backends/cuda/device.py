@@ -65,8 +65,8 @@ def problem():
 
 
 def _reason(error):
-    lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
-    return " ".join(lines) or "no CUDA device was found"
+    lines = map(str.strip, str(error or "").splitlines())
+    return " ".join(filter(None, lines)) or "no CUDA device was found"
 
 
 def devices():
@@ -146,10 +146,8 @@ def telling_shortage(method):
                 raise
             raise MemoryError(
                 "backend: expected room on the GPU for the sums of a pass, got none, although "
-                "there "
-                "was enough before "
-                "it started; free memory that other programs have taken there, take "
-                'backend="cpu", or fewer points'
+                "there was enough before it started; free memory that other programs have taken "
+                'there, take backend="cpu", or fewer points'
             ) from error
 
     return answer

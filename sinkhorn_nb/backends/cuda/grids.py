@@ -9,7 +9,7 @@ import numpy as np
 
 from ..cpu.grid_lines import LOWEST, NOTHING
 from ..elementary import exp2_within, log2
-from .device import SIMULATOR, cuda, kernel, on_device, starting, telling_shortage
+from .device import SIMULATOR, cuda, device, kernel, on_device, starting, telling_shortage
 from .passes import COST, MOST_A_LAUNCH
 
 THREADS = 2 if SIMULATOR else 64
@@ -31,9 +31,11 @@ class CudaSweeps:
         """The sums at the outputs; each axis is read as lines and written transposed."""
         shape = L.shape
         with on_device(self._number):
-            values = cuda.to_device(np.ascontiguousarray(L).ravel())
+            flat = np.ascontiguousarray(L).ravel()
+            values = cuda.to_device(flat)
             for axis in self._axes[::-1]:
-                values = _along(axis, values.reshape(values.size // axis.n, axis.n))
+                lines = values.reshape(values.size // axis.n, axis.n)
+                values = _along(axis, lines)
                 shape = (axis.n_out, *shape[:-1])
             return values.copy_to_host().reshape(shape)
 
@@ -42,13 +44,22 @@ def _along(axis, lines):
     """The sums of all lines, transposed, in launches that are short enough."""
     n_lines = lines.shape[0]
     out = cuda.device_array((axis.n_out, n_lines), np.float64)
-    instructions = axis.n * axis.n_out * A_SOURCE * COST["float64"]
+    offset = float(axis.offset)
+    pairs = axis.n * axis.n_out
+    instructions = pairs * A_SOURCE * COST["float64"]
     step = int(np.clip(MOST_A_LAUNCH // instructions, 1, MOST_BLOCKS))
+    blocks_a_line = -(-axis.n_out // THREADS)
     for first in range(0, n_lines, step):
-        blocks = -(-axis.n_out // THREADS), min(step, n_lines - first)
+        blocks = blocks_a_line, min(step, n_lines - first)
         with starting:
-            lines_kernel[blocks, THREADS](lines, first, axis.c, float(axis.offset), out)
+            lines_kernel[blocks, THREADS](lines, first, axis.c, offset, out)
     return out.reshape(out.size)
+
+
+@device
+def _exponent(L, c, x, r, j):
+    """L_rj - c (x - j)^2 / 2; at least NOTHING stands for L_rj."""
+    return max(L[r, j], NOTHING) - 0.5 * c * (x - j) * (x - j)
 
 
 @kernel
@@ -60,9 +71,9 @@ def lines_kernel(L, first, c, offset, out):
         x = i + offset
         top = -1e300
         for j in range(L.shape[1]):
-            top = max(top, max(L[r, j], NOTHING) - 0.5 * c * (x - j) * (x - j))
+            top = max(top, _exponent(L, c, x, r, j))
         total = 0.0
         for j in range(L.shape[1]):
-            exponent = max(L[r, j], NOTHING) - 0.5 * c * (x - j) * (x - j) - top
+            exponent = _exponent(L, c, x, r, j) - top
             total += exp2_within(max(exponent, LOWEST))
         out[i, r] = log2(total) + top

@@ -39,6 +39,11 @@ class Side(NamedTuple):
     limit: Any  # above which p_ij max(a_i, b_j) is heavy
     failed: Any  # (1,): whether a caller's cost was not finite; 0 for other costs
 
+    @property
+    def n_parts(self):
+        """Number of panels or chunks."""
+        return len(self.ends) - 1
+
 
 class Reduction(NamedTuple):
     """The sums or lists that a pass makes of its pairs, tile by tile of a thread."""

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..cluster_sums import HostClusterSums
+from ..products import by_columns, by_factors
 from ..tables import are_columns, indices
+from ..tiling import even_ends
 from . import matrix_kernels
-from .backend import VALUES
+from .backend import VALUES, width_of
 from .device import Resident, cuda, free_memory, on_device, starting, telling_shortage
-from .kernels import log_total_kernel
 from .matrix_kernels import LINES, THREADS, Side
-from .passes import THREADS as ADDERS
-from .passes import grid, total
+from .passes import log_total, total
 from .tiles import INERT
 
 PANELS, CHUNKS = 64, 32  # of lines and of columns, at most
@@ -82,8 +82,10 @@ class CudaMatrixBackend:
     @_here
     def require_room(self, work):
         """Raise a MemoryError unless the matrix fits, beside sums."""
-        n, m = work.cost.costs.shape
-        needed = work.cost.costs.nbytes + 8 * (PANELS + CHUNKS) * work.n_points
+        costs = work.cost.costs
+        n, m = costs.shape
+        of_parts = 8 * (PANELS + CHUNKS) * work.n_points
+        needed = costs.nbytes + of_parts
         if needed > (free := free_memory()):
             raise MemoryError(
                 f"backend: expected {needed / 1e9:.3g} GB free on the GPU for a {n} x {m} matrix, "
@@ -91,7 +93,8 @@ class CudaMatrixBackend:
             )
 
     def load(self, offsets, centres, bounds, cost=None):
-        return Indices(cost, are_columns(offsets), indices(offsets), offsets.dtype)
+        places = indices(offsets)
+        return Indices(cost, are_columns(offsets), places, offsets.dtype)
 
     @_here
     def sums(self, x, F, a, y, G, b):
@@ -101,16 +104,19 @@ class CudaMatrixBackend:
     @_here
     def cluster_sums(self, x, F, a, y, G, b, bounds):
         rows, parts = self._sums(x, F, a[:, None], y, G, b[:, None], bounds)
-        return rows[:, 0], HostClusterSums(parts[:, :, 0].astype(x.dtype))
+        parts = parts[:, :, 0].astype(x.dtype)
+        return rows[:, 0], HostClusterSums(parts)
 
     @_here
     def self_sums(self, x, F, a):
         """The sums from all pairs: the threads of a block read each line from its start."""
-        return self._sums(x, F, np.empty((x.n, 0)), x, F, a[:, None])[0][:, 0]
+        sums = self._row_sums(x, F, x, F, a[:, None])
+        return sums[:, 0]
 
     @_here
     def row_sums(self, x, F, y, G, b):
-        return self._sums(x, F, np.empty((x.n, 0)), y, G, b[:, None])[0][:, 0]
+        sums = self._row_sums(x, F, y, G, b[:, None])
+        return sums[:, 0]
 
     def heavy_pairs(self, x, F, a, y, G, b, theta, most):
         """None, as if there were too many: no kernel lists the pairs of a matrix."""
@@ -119,48 +125,52 @@ class CudaMatrixBackend:
     @_here
     def log_sum_exp(self, x, F, y, G):
         costs, is_transposed = self._lines(x, y)
+        dtype = x.dtype.name
         mine = x, F, np.empty((x.n, 0))
         theirs = y, G, np.empty((y.n, 0))
         if is_transposed:
             lines, columns, order = _sides(theirs, mine)
-            kernel = matrix_kernels.log_sums_of_columns(x.dtype.name)
-            count = len(lines.ends) - 1
+            kernel = matrix_kernels.log_sums_of_columns(dtype)
+            count = lines.n_parts
         else:
             lines, columns, _ = _sides(mine, theirs)
-            kernel = matrix_kernels.log_sums_of_lines(x.dtype.name)
-            count, order = len(columns.ends) - 1, slice(None)
-        maxima, sums = (cuda.device_array((count, x.n), np.float64) for _ in range(2))
+            kernel = matrix_kernels.log_sums_of_lines(dtype)
+            count = columns.n_parts
+            order = slice(None)
+        maxima = cuda.device_array((count, x.n), np.float64)
+        sums = cuda.device_array((count, x.n), np.float64)
         _launch(kernel, costs, x, lines, columns, maxima, sums)
-        out = cuda.device_array(x.n, np.float64)
-        with starting:
-            log_total_kernel[grid(x.n), ADDERS](maxima, sums, out)
-        return _reordered(out.copy_to_host(), order)
+        return _reordered(log_total(maxima, sums), order)
 
     @_here
     def transport(self, x, F, y, G, V, factors, derivative=None):
-        if factors is not None:
-            A, B = factors
-            products = (B[:, :, None] * V[:, None, :]).reshape(y.n, -1)
-            sums = self._transport(x, F, y, G, products, derivative)
-            return np.einsum("ir,irk->ik", A, sums.reshape(x.n, A.shape[1], -1))
-        return self._transport(x, F, y, G, V, derivative)
+        def multiply(W):
+            return self._transport(x, F, y, G, W, derivative)
+
+        if factors is None:
+            return multiply(V)
+        A, B = factors
+        return by_factors(multiply, A, B, V)
 
     def _transport(self, x, F, y, G, V, derivative):
-        widths = VALUES[x.dtype.name]
-        width = next((k for k in widths if k >= V.shape[1]), widths[-1])
-        out = np.empty((x.n, V.shape[1]))
-        for k in range(0, V.shape[1], width):
-            values = np.zeros((y.n, width))
-            values[:, : V.shape[1] - k] = V[:, k : k + width]
-            sums, _ = self._sums(x, F, np.empty((x.n, 0)), y, G, values, None, derivative)
-            out[:, k : k + width] = sums[:, : V.shape[1] - k]
-        return out
+        def multiply(values):
+            return self._row_sums(x, F, y, G, values, derivative)
+
+        width = width_of(V.shape[1], VALUES[x.dtype.name])
+        return by_columns(multiply, V, x.n, width)
+
+    def _row_sums(self, x, F, y, G, W, derivative=None):
+        """sum_j p_ij W_j, without sums of columns."""
+        none = np.empty((x.n, 0))
+        sums, _ = self._sums(x, F, none, y, G, W, derivative=derivative)
+        return sums
 
     def _sums(self, x, F, V, y, G, W, bounds=None, derivative=None):
         """sum_j p_ij W_j and sum_i p_ij V_i; the latter by the clusters of i, if there are some."""
         costs, is_transposed = self._lines(x, y)
         times_cost = derivative is not None
-        mine, theirs = (x, F, V), (y, G, W)
+        mine = x, F, V
+        theirs = y, G, W
         widths = V.shape[1], W.shape[1]
         if is_transposed:
             sides = _sides(theirs, mine, column_ends=bounds)
@@ -168,7 +178,8 @@ class CudaMatrixBackend:
         else:
             sides = _sides(mine, theirs, line_ends=bounds)
             of_x, of_y = _pass(costs, sides, widths, times_cost, x)
-        return _added(*of_x), _added(*of_y) if bounds is None else _on_host(*of_y)
+        column_sums = _added if bounds is None else _on_host
+        return _added(*of_x), column_sums(*of_y)
 
     def _lines(self, x, y):
         """The lines of the matrix on the device, and whether they belong to y."""
@@ -196,17 +207,23 @@ def _sides(of_lines, of_columns, line_ends=None, column_ends=None):
 
 
 def _side(side, exponents, values, order, ends):
-    exponents = np.clip(exponents, INERT, -INERT).astype(side.dtype)
-    padded = np.zeros((side.n, max(1, values.shape[1])), side.dtype)  # no array is empty
-    padded[:, : values.shape[1]] = values
     places = side.places.astype(np.int64)
-    vectors = places[order], ends.astype(np.int64), exponents[order], padded[order]
-    return Side(*map(cuda.to_device, vectors))
+    exponents = np.clip(exponents, INERT, -INERT).astype(side.dtype)
+    width = values.shape[1]
+    padded = np.zeros((side.n, max(1, width)), side.dtype)  # no array is empty
+    padded[:, :width] = values
+    return Side(
+        places=cuda.to_device(places[order]),
+        ends=cuda.to_device(ends.astype(np.int64)),
+        exponents=cuda.to_device(exponents[order]),
+        values=cuda.to_device(padded[order]),
+    )
 
 
 def _ends(n, most, size):
     """The ends of at most so many pieces of about equal sizes, not below one size."""
-    return np.unique(np.linspace(0, n, min(most, -(-n // size)) + 1).astype(np.int64))
+    count = min(most, -(-n // size))
+    return even_ends(n, count)
 
 
 def _pass(costs, sides, widths, times_cost, x):
@@ -215,9 +232,10 @@ def _pass(costs, sides, widths, times_cost, x):
     """
     lines, columns, order = sides
     n_line_values, n_column_values = widths
-    of_lines = _parts(len(columns.ends) - 1, len(lines.places), n_column_values)
-    of_columns = _parts(len(lines.ends) - 1, len(columns.places), n_line_values)
-    kernel = matrix_kernels.sums_kernel(x.dtype.name, n_line_values, n_column_values, times_cost)
+    of_lines = _parts(columns.n_parts, len(lines.places), n_column_values)
+    of_columns = _parts(lines.n_parts, len(columns.places), n_line_values)
+    dtype = x.dtype.name
+    kernel = matrix_kernels.sums_kernel(dtype, n_line_values, n_column_values, times_cost)
     _launch(kernel, costs, x, lines, columns, of_lines, of_columns)
     return (of_lines, slice(None), n_column_values), (of_columns, order, n_line_values)
 
@@ -227,7 +245,7 @@ def _parts(count, n, width):
 
 
 def _launch(kernel, costs, x, lines, columns, *outputs):
-    blocks = len(lines.ends) - 1, len(columns.ends) - 1
+    blocks = lines.n_parts, columns.n_parts
     per_cost = x.dtype.type(x.table.per_cost)
     with starting:
         kernel[blocks, THREADS](costs, per_cost, lines, columns, *outputs)
@@ -236,12 +254,16 @@ def _launch(kernel, costs, x, lines, columns, *outputs):
 def _added(parts, order, width):
     """The sums over all parts, (n, width), on the host."""
     n = parts.shape[1]
-    return _reordered(total(parts).reshape(n, width), order) if width else np.empty((n, 0))
+    if not width:
+        return np.empty((n, 0))
+    sums = total(parts).reshape(n, width)
+    return _reordered(sums, order)
 
 
 def _on_host(parts, order, width):
     """All parts, (count, n, width)."""
-    return _reordered(parts.copy_to_host().swapaxes(0, 1), order).swapaxes(0, 1)
+    points_first = parts.copy_to_host().swapaxes(0, 1)
+    return _reordered(points_first, order).swapaxes(0, 1)
 
 
 def _reordered(values, order):

@@ -27,6 +27,11 @@ class Side(NamedTuple):
     exponents: Any
     values: Any  # (n, k)
 
+    @property
+    def n_parts(self):
+        """Number of panels or chunks."""
+        return len(self.ends) - 1
+
 
 @cache
 def _placing_lines(dtype):
@@ -36,9 +41,10 @@ def _placing_lines(dtype):
     @device
     def place_lines(x, base, last, places, F):
         for r in range(LINES):
+            is_there = base + r < last
             i = min(base + r, last - 1)
             places[r] = x.places[i]
-            F[r] = x.exponents[i] if base + r < last else number(INERT)
+            F[r] = x.exponents[i] if is_there else number(INERT)
 
     return place_lines
 
@@ -65,28 +71,34 @@ def sums_kernel(dtype, n_line_values, n_column_values, times_cost):
         panel = cuda.blockIdx.x
         chunk = cuda.blockIdx.y
         me = cuda.threadIdx.x
+        first = x.ends[panel]
         last = x.ends[panel + 1]
-        for base in range(x.ends[panel], last, LINES):
+        j0 = y.ends[chunk]
+        j1 = y.ends[chunk + 1]
+        for base in range(first, last, LINES):
             place_lines(x, base, last, places, F)
             for r in range(LINES):
                 for k in range(n_column_values):
                     totals[r, k] = number(0)
-            for j in range(y.ends[chunk] + me, y.ends[chunk + 1], THREADS):
+            for j in range(j0 + me, j1, THREADS):
                 place = y.places[j]
                 G = y.exponents[j]
                 for k in range(n_line_values):
                     sums[k] = number(0)
                 for r in range(LINES):
+                    i = min(base + r, last - 1)
                     cost = scaled(costs[places[r], place], per_cost)
-                    p = exp2((F[r] + G) - cost) if cost < FORBIDDEN else number(0)
+                    is_allowed = cost < FORBIDDEN
+                    t = (F[r] + G) - cost
+                    p = exp2(t) if is_allowed else number(0)
                     if times_cost:
-                        p *= cost if cost < FORBIDDEN else number(0)
+                        p *= cost if is_allowed else number(0)
                     for k in range(n_column_values):
                         totals[r, k] += y.values[j, k] * p
                     for k in range(n_line_values):
-                        sums[k] += x.values[min(base + r, last - 1), k] * p
+                        sums[k] += x.values[i, k] * p
                 for k in range(n_line_values):
-                    before = column_sums[panel, j, k] if base > x.ends[panel] else 0.0
+                    before = column_sums[panel, j, k] if base > first else 0.0
                     column_sums[panel, j, k] = before + sums[k]
             add_lines(totals, parts, line_sums, chunk, base, last, me)
 
@@ -102,7 +114,8 @@ def _adding_lines(count):
             for r in range(LINES):
                 parts[r, me] = totals[r, k]
             syncthreads()
-            for r in range(me, min(LINES, last - base), THREADS):
+            n_lines = min(LINES, last - base)
+            for r in range(me, n_lines, THREADS):
                 total = 0.0
                 for thread in range(THREADS):
                     total += parts[r, thread]
@@ -129,27 +142,35 @@ def log_sums_of_lines(dtype):
         panel = cuda.blockIdx.x
         chunk = cuda.blockIdx.y
         me = cuda.threadIdx.x
+        first = x.ends[panel]
         last = x.ends[panel + 1]
-        for base in range(x.ends[panel], last, LINES):
+        j0 = y.ends[chunk]
+        j1 = y.ends[chunk + 1]
+        for base in range(first, last, LINES):
             place_lines(x, base, last, places, F)
             for r in range(LINES):
                 parts[r, me] = number(0)
                 largest[r, me] = number(2 * INERT)
-            for j in range(y.ends[chunk] + me, y.ends[chunk + 1], THREADS):
+            for j in range(j0 + me, j1, THREADS):
                 place = y.places[j]
                 for r in range(LINES):
-                    t = y.exponents[j] - scaled(costs[places[r], place], per_cost)
-                    new = max(largest[r, me], t)
-                    parts[r, me] = parts[r, me] * exp2(largest[r, me] - new) + exp2(t - new)
+                    cost = scaled(costs[places[r], place], per_cost)
+                    t = y.exponents[j] - cost
+                    old = largest[r, me]
+                    new = max(old, t)
+                    parts[r, me] = parts[r, me] * exp2(old - new) + exp2(t - new)
                     largest[r, me] = new
             syncthreads()
-            for r in range(me, min(LINES, last - base), THREADS):
+            n_lines = min(LINES, last - base)
+            for r in range(me, n_lines, THREADS):
                 maximum = np.float64(largest[r, 0])
                 for thread in range(THREADS):
-                    maximum = max(maximum, np.float64(largest[r, thread]))
+                    other = np.float64(largest[r, thread])
+                    maximum = max(maximum, other)
                 total = 0.0
                 for thread in range(THREADS):
-                    total += parts[r, thread] * clipped_exp2(largest[r, thread] - maximum)
+                    scale = clipped_exp2(largest[r, thread] - maximum)
+                    total += parts[r, thread] * scale
                 maxima[chunk, base + r] = x.exponents[base + r] + maximum
                 sums[chunk, base + r] = total
             syncthreads()
@@ -167,16 +188,22 @@ def log_sums_of_columns(dtype):
     def pass_over(costs, per_cost, x, y, maxima, sums):
         panel = cuda.blockIdx.x
         chunk = cuda.blockIdx.y
-        for j in range(y.ends[chunk] + cuda.threadIdx.x, y.ends[chunk + 1], THREADS):
+        first = x.ends[panel]
+        last = x.ends[panel + 1]
+        j0 = y.ends[chunk] + cuda.threadIdx.x
+        j1 = y.ends[chunk + 1]
+        for j in range(j0, j1, THREADS):
+            place = y.places[j]
             maximum = number(2 * INERT)
             total = number(0)
-            for i in range(x.ends[panel], x.ends[panel + 1]):
-                cost = scaled(costs[x.places[i], y.places[j]], per_cost)
+            for i in range(first, last):
+                cost = scaled(costs[x.places[i], place], per_cost)
                 t = number(x.exponents[i] - cost)
                 new = max(maximum, t)
                 total = total * exp2(maximum - new) + exp2(t - new)
                 maximum = new
-            maxima[panel, j] = np.float64(y.exponents[j]) + maximum
+            G = np.float64(y.exponents[j])
+            maxima[panel, j] = G + maximum
             sums[panel, j] = total
 
     return pass_over

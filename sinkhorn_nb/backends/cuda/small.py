@@ -74,32 +74,44 @@ def solve_all(forms, problems, own, max_iter):
     They are the same bits in any company, and on any of several equal devices.
     """
     sizes = np.diff(forms.ends)
-    answers = Answers.room(sizes[problems.sources], sizes[problems.targets], max_iter)
+    n = sizes[problems.sources]
+    m = sizes[problems.targets]
+    answers = Answers.room(n, m, max_iter)
     own = answers if own is None else own
     table = _table(forms, problems, own, answers)
     figures = _figures(problems, own, max_iter)
-    order = np.argsort(
-        np.where(_is_near(table), 0, 2**62) + table[:, N] * table[:, M], kind="stable"
-    )
-    order = order[problems.are_wanted[order]]
-    numbers = devices()
+    order = _order(table, problems.are_wanted)
 
     def ask(number, share):
+        inputs = _host_inputs(forms, problems, own)
         with on_device(number):
-            _solve_share(_host_inputs(forms, problems, own), table, figures, share, answers)
+            _solve_share(inputs, table, figures, share, answers)
 
-    shares = [(number, order[k :: len(numbers)]) for k, number in enumerate(numbers)]
-    if len(order):
-        at_once(ask, [(number, share) for number, share in shares if len(share)])
+    numbers = devices()
+    count = len(numbers)
+    shares = [(number, order[k::count]) for k, number in enumerate(numbers)]
+    if shares := [(number, share) for number, share in shares if len(share)]:
+        at_once(ask, shares)
     _write(table[order], figures[order], order, answers)
     return answers
+
+
+def _order(table, are_wanted):
+    """The problems that are wanted, those with K in shared memory first, small ones before large
+    ones.
+    """
+    pairs = table[:, N] * table[:, M]
+    far_last = np.where(_is_near(table), 0, 2**62)
+    order = np.argsort(far_last + pairs, kind="stable")
+    return order[are_wanted[order]]
 
 
 def _host_inputs(forms, problems, own):
     """Points and numbers that `_table` points into: the weights of clouds, starts, potentials of
     self problems.
     """
-    return forms.x, np.concatenate([forms.a, problems.starts, own.v])
+    weights = np.concatenate([forms.a, problems.starts, own.v])
+    return forms.x, weights
 
 
 def _table(forms, problems, own, answers):
@@ -107,6 +119,9 @@ def _table(forms, problems, own, answers):
     c = problems.sources
     e = problems.targets
     sizes = np.diff(forms.ends)
+    n_weights = len(forms.a)
+    n_starts = len(problems.starts)
+
     table = np.zeros((len(c), ENTRIES), np.int64)
     table[:, X] = forms.blocks[c]
     table[:, Y] = forms.blocks[e]
@@ -115,37 +130,44 @@ def _table(forms, problems, own, answers):
     table[:, B] = forms.ends[e]
     table[:, N] = sizes[c]
     table[:, M] = sizes[e]
-    table[:, START] = np.where(problems.are_started, len(forms.a) + answers.v_ends[:-1], -1)
+    starts = n_weights + answers.v_ends[:-1]
+    table[:, START] = np.where(problems.are_started, starts, -1)
     table[:, IS_SELF] = c == e
     table[:, IS_STALE] = 1
     table[:, IS_FINE] = problems.are_fine & (c != e)
     if own is not answers:
-        table[:, OWN] = len(forms.a) + len(problems.starts) + own.v_ends[e]
-    table[:, STRIDE] = np.where(_is_near(table), stride_of(table[:, M]), table[:, M])
-    table[:, NEXT_LOOK] = [first_look(pairs) for pairs in (table[:, N] * table[:, M]).tolist()]
+        table[:, OWN] = n_weights + n_starts + own.v_ends[e]
+    n = table[:, N]
+    m = table[:, M]
+    table[:, STRIDE] = np.where(_is_near(table), stride_of(m), m)
+    table[:, NEXT_LOOK] = [first_look(pairs) for pairs in (n * m).tolist()]
     return table
 
 
 def _figures(problems, own, max_iter):
     """The numbers of each problem."""
-    figures = np.zeros((len(problems.sources), HISTORY + max_iter))
+    count = len(problems.sources)
+    figures = np.zeros((count, HISTORY + max_iter))
     figures[:, SCALE] = problems.profile.scale
     figures[:, TOL] = problems.tols
     figures[:, LAST_ERROR] = START_ERROR
     figures[:, BEST_DUAL] = NO_VALUE
     figures[:, [LEAST_ERROR, LEAST_UNEVENNESS]] = -NO_VALUE
-    figures[:, BASE], figures[:, AIM_GAIN] = NO_VALUE, 0.0
-    is_cross = np.flatnonzero(problems.sources != problems.targets)
-    shares = problems.shares[is_cross].T
-    c, e = problems.sources[is_cross], problems.targets[is_cross]
-    base = shares[0] * own.values[c] + shares[1] * own.values[e]
-    figures[is_cross, BASE] = base - problems.constants[is_cross]
-    figures[is_cross, AIM_GAIN] = shares[0] * own.gains[c] + shares[1] * own.gains[e]
+    figures[:, BASE] = NO_VALUE
+
+    cross = np.flatnonzero(problems.sources != problems.targets)
+    c = problems.sources[cross]
+    e = problems.targets[cross]
+    of_c, of_e = problems.shares[cross].T
+    value = of_c * own.values[c] + of_e * own.values[e]
+    gain = of_c * own.gains[c] + of_e * own.gains[e]
+    figures[cross, BASE] = value - problems.constants[cross]
+    figures[cross, AIM_GAIN] = gain
     return figures
 
 
 def _write(table, figures, numbers, answers):
-    """Put how it went into the answers to the problems of these numbers."""
+    """Put values, errors and counts into the answers to the problems of these numbers."""
     answers.values[numbers] = figures[:, VALUE]
     answers.gains[numbers] = figures[:, GAIN]
     answers.errors[numbers] = figures[:, LEAST_ERROR]
@@ -156,7 +178,8 @@ def _write(table, figures, numbers, answers):
 
 def _is_near(table):
     """Whether K is in shared memory."""
-    return table[:, N] * stride_of(table[:, M]) <= NEAR_ENTRIES
+    stride = stride_of(table[:, M])
+    return table[:, N] * stride <= NEAR_ENTRIES
 
 
 @telling_shortage
@@ -165,53 +188,68 @@ def _solve_share(inputs, table, figures, share, answers):
     written.
     """
     inputs = Inputs(*map(cuda.to_device, inputs))
-    for wave in _waves(table[share], answers.histories.shape[1]):
-        numbers = share[wave]
+    max_iter = answers.histories.shape[1]
+    for places in _waves(table[share], max_iter):
+        numbers = share[places]
         wave = table[numbers]
         work = _work(wave, figures[numbers])
-        table[numbers] = _solved(inputs, work, wave, answers.histories.shape[1])
+        table[numbers] = _solved(inputs, work, wave, max_iter)
         figures[numbers] = work.figures.copy_to_host()
-        u = work.rows[0].copy_to_host()
-        v = work.columns[0].copy_to_host()
-        logs = work.columns[1].copy_to_host()
-        for q, (row, column, n, m) in zip(
-            numbers, wave[:, [ROW, COLUMN, N, M]].tolist(), strict=True
-        ):
-            i, j = answers.u_ends[q], answers.v_ends[q]
-            answers.u[i : i + n] = u[row : row + n]
-            answers.v[j : j + m] = v[column : column + m]
-            answers.logs[j : j + m] = logs[column : column + m]
+        _write_potentials(work, wave, numbers, answers)
+
+
+def _write_potentials(work, wave, numbers, answers):
+    """Put the best potentials and logs of a wave into the answers to the problems of these
+    numbers.
+    """
+    u = work.rows[0].copy_to_host()
+    v = work.columns[0].copy_to_host()
+    logs = work.columns[1].copy_to_host()
+    for q, task in zip(numbers, wave, strict=True):
+        row = task[ROW]
+        column = task[COLUMN]
+        rows = slice(row, row + task[N])
+        columns = slice(column, column + task[M])
+        of_u = slice(answers.u_ends[q], answers.u_ends[q + 1])
+        of_v = slice(answers.v_ends[q], answers.v_ends[q + 1])
+        answers.u[of_u] = u[rows]
+        answers.v[of_v] = v[columns]
+        answers.logs[of_v] = logs[columns]
 
 
 def _waves(table, max_iter):
     """Places in the table of the problems to be solved at a time: K of all is in the same kind of
     memory.
     """
-    vectors = N_ROW_VECTORS * table[:, N] + N_COLUMN_VECTORS * table[:, M]
-    bytes_of_each = 8 * (vectors + _entries(table) + ENTRIES + HISTORY + max_iter)
+    of_rows = N_ROW_VECTORS * table[:, N]
+    of_columns = N_COLUMN_VECTORS * table[:, M]
+    numbers = of_rows + of_columns + _entries(table) + ENTRIES + HISTORY + max_iter
     room = min(SCRATCH, free_memory() / 4)
-    is_new = np.diff(np.cumsum(bytes_of_each) // room, prepend=0) + np.diff(
-        _is_near(table), prepend=True
-    )
-    return [wave for wave in np.split(np.arange(len(table)), np.flatnonzero(is_new)) if len(wave)]
+    is_full = np.diff(np.cumsum(8 * numbers) // room, prepend=0)
+    is_elsewhere = np.diff(_is_near(table), prepend=True)
+    starts = np.flatnonzero(is_full + is_elsewhere)
+    waves = np.split(np.arange(len(table)), starts)
+    return [wave for wave in waves if len(wave)]
 
 
 def _entries(table):
     """The numbers of entries of the cost block and of K in global memory."""
-    n, m = table[:, N], table[:, M]
-    return n * m + np.where(_is_near(table), 0, n * table[:, STRIDE])
+    n = table[:, N]
+    of_kernel = np.where(_is_near(table), 0, n * table[:, STRIDE])
+    return n * table[:, M] + of_kernel
 
 
 def _work(wave, figures):
     """Place the problems of a wave on the device."""
-    for where, sizes in ((ROW, wave[:, N]), (COLUMN, wave[:, M]), (PAIR, _entries(wave))):
+    n = wave[:, N]
+    m = wave[:, M]
+    entries = _entries(wave)
+    for where, sizes in ((ROW, n), (COLUMN, m), (PAIR, entries)):
         wave[:, where] = np.cumsum(sizes) - sizes
-    n = wave[:, N].sum()
-    m = wave[:, M].sum()
-    entries = _entries(wave).sum()
-    shapes = (N_ROW_VECTORS, n), (N_COLUMN_VECTORS, m), entries
-    vectors = (cuda.device_array(shape, np.float64) for shape in shapes)
-    return Work(cuda.to_device(wave), cuda.to_device(figures), *vectors)
+    rows = cuda.device_array((N_ROW_VECTORS, n.sum()), np.float64)
+    columns = cuda.device_array((N_COLUMN_VECTORS, m.sum()), np.float64)
+    pairs = cuda.device_array(entries.sum(), np.float64)
+    return Work(cuda.to_device(wave), cuda.to_device(figures), rows, columns, pairs)
 
 
 def _solved(inputs, work, wave, max_iter):
@@ -222,16 +260,20 @@ def _solved(inputs, work, wave, max_iter):
         with starting:
             begin[len(wave), NEAR.threads](inputs, work, first, first + coordinates)
         cuda.synchronize()
-    is_near = _is_near(wave)[0]
-    team, shared = (NEAR, 8 * (wave[:, N] * wave[:, STRIDE]).max()) if is_near else (FAR, 0)
+
+    team = FAR
+    shared = 0
+    if _is_near(wave)[0]:
+        team = NEAR
+        entries = wave[:, N] * wave[:, STRIDE]
+        shared = 8 * int(entries.max())
     active = np.arange(len(wave))
     while len(active):
         steps = _allowed(wave[active], STEP)
+        numbers = cuda.to_device(active)
         with starting:
             kernel = advancing(team)
-            kernel[len(active), team.threads, 0, int(shared)](
-                inputs, work, cuda.to_device(active), steps, max_iter
-            )
+            kernel[len(active), team.threads, 0, shared](inputs, work, numbers, steps, max_iter)
         table = work.table.copy_to_host()
         active = np.flatnonzero(table[:, IS_DONE] == 0)
     return table
@@ -240,10 +282,6 @@ def _solved(inputs, work, wave, max_iter):
 def _allowed(wave, instructions):
     """The number of iterations that a launch may take at so many instructions per pair."""
     pairs = wave[:, N] * wave[:, M]
-    return max(
-        1,
-        int(
-            MOST_A_LAUNCH
-            / (max(pairs.sum(), BLOCKS * pairs.max()) * instructions * COST["float64"])
-        ),
-    )
+    pairs_at_work = max(pairs.sum(), BLOCKS * pairs.max())
+    per_iteration = pairs_at_work * instructions * COST["float64"]
+    return max(1, int(MOST_A_LAUNCH / per_iteration))

@@ -22,7 +22,8 @@ from .small_layout import (
 )
 from .small_team import PARTS, reducing
 
-THREADS, WIDTH = NEAR.threads, NEAR.columns
+THREADS = NEAR.threads
+WIDTH = NEAR.columns
 _reduce = reducing(NEAR)
 
 
@@ -39,35 +40,57 @@ def begin(inputs, work, first, stop):
     n = room.n
     m = room.m
     d = task[D]
-    scale = room.figures[SCALE]
+    figures = room.figures
+    scale = figures[SCALE]
     if first > 0 and first >= d:
         return
-    x = inputs.points[task[X] : task[X] + n * d]
-    y = inputs.points[task[Y] : task[Y] + m * d]
+
+    at_x = task[X]
+    at_y = task[Y]
+    x = inputs.points[at_x : at_x + n * d]
+    y = inputs.points[at_y : at_y + m * d]
     last = min(stop, d)
+    is_last = last == d
+    _add_squares(room, x, y, d, first, last, me)
+
     start = task[START]
-    for i in range(me // WIDTH, n, THREADS // WIDTH):
-        for j in range(me % WIDTH, m, WIDTH):
-            total = room.C[i * m + j] if first > 0 else 0.0
-            for k in range(first, last):
-                origin = (x[k] + y[k]) / 2.0
-                difference = (x[i * d + k] - origin) - (y[j * d + k] - origin)
-                total += difference * difference
-            room.C[i * m + j] = total * scale if last == d else total
     if first == 0:
         for j in range(me, m, THREADS):
             room.v[j] = inputs.weights[start + j] if start >= 0 else 0.0
     if start < 0 and not room.is_self:
-        spread, distance = room.figures[SPREAD], room.figures[DISTANCE]
+        spread = figures[SPREAD]
+        distance = figures[DISTANCE]
         for k in range(first, last):
             square, step = _move_mean(room, x, y, k, d, scale, parts, me)
             spread = spread + square
             distance = distance + step * step
         syncthreads()
         if me == 0:
-            room.figures[SPREAD], room.figures[DISTANCE] = spread, distance
-            task[IS_TRIED] = last == d and are_near(scale * distance)
-            task[LEVEL] = task[N_LEVELS] = levels(scale * spread) if last == d else 0
+            figures[SPREAD] = spread
+            figures[DISTANCE] = distance
+            n_levels = levels(scale * spread) if is_last else 0
+            task[IS_TRIED] = is_last and are_near(scale * distance)
+            task[LEVEL] = n_levels
+            task[N_LEVELS] = n_levels
+
+
+@device
+def _add_squares(room, x, y, d, first, last, me):
+    """Add the squared differences of the coordinates first to last to the cost block, and scale it
+    after the last coordinate of all.
+    """
+    C = room.C
+    factor = room.figures[SCALE] if last == d else 1.0
+    for i in range(me // WIDTH, room.n, THREADS // WIDTH):
+        for j in range(me % WIDTH, room.m, WIDTH):
+            pair = i * room.m + j
+            total = C[pair] if first > 0 else 0.0
+            for k in range(first, last):
+                origin = (x[k] + y[k]) / 2.0
+                xk = x[i * d + k] - origin
+                yk = y[j * d + k] - origin
+                total += (xk - yk) * (xk - yk)
+            C[pair] = total * factor
 
 
 @device
@@ -83,20 +106,28 @@ def _move_mean(room, x, y, k, d, scale, parts, me):
     square_y = 0.0
     origin = (x[k] + y[k]) / 2.0
     for i in range(me, n, THREADS):
-        mean_x += room.a[i] * (x[i * d + k] - origin)
+        xk = x[i * d + k] - origin
+        mean_x += room.a[i] * xk
     for j in range(me, m, THREADS):
-        mean_y += room.b[j] * (y[j * d + k] - origin)
+        yk = y[j * d + k] - origin
+        mean_y += room.b[j] * yk
     syncthreads()
-    parts[0, me], parts[1, me] = mean_x, mean_y
+    parts[0, me] = mean_x
+    parts[1, me] = mean_y
     _reduce(parts, 2, 0, me)
-    mean_x, mean_y = parts[0, 0], parts[1, 0]
+    mean_x = parts[0, 0]
+    mean_y = parts[1, 0]
+    step = mean_y - mean_x
+
     for i in range(me, n, THREADS):
-        square_x += room.a[i] * (x[i * d + k] - origin - mean_x) ** 2
+        centered = x[i * d + k] - origin - mean_x
+        square_x += room.a[i] * centered**2
     for j in range(me, m, THREADS):
         centered = y[j * d + k] - origin - mean_y
         square_y += room.b[j] * centered**2
-        room.v[j] += 2.0 * scale * (mean_y - mean_x) * centered
+        room.v[j] += 2.0 * scale * step * centered
     syncthreads()
-    parts[0, me], parts[1, me] = square_x, square_y
+    parts[0, me] = square_x
+    parts[1, me] = square_y
     _reduce(parts, 2, 0, me)
-    return max(parts[0, 0], parts[1, 0]), mean_y - mean_x
+    return max(parts[0, 0], parts[1, 0]), step

@@ -60,7 +60,8 @@ def _keeping(team):
         for i in range(me, room.n, threads):
             room.best_u[i] = room.u[i]
         for j in range(me, room.m, threads):
-            room.best_v[j], room.best_logs[j] = room.v[j], room.logs[j]
+            room.best_v[j] = room.v[j]
+            room.best_logs[j] = room.logs[j]
 
     @device
     def take_back(room, me):
@@ -76,7 +77,8 @@ def _keeping(team):
         if is_mixed and has_last:
             n_seen = remember(room, n_seen, parts, me)
         for j in range(me, room.m, threads):
-            room.last[j], room.last_residual[j] = room.v[j], room.residual[j]
+            room.last[j] = room.v[j]
+            room.last_residual[j] = room.residual[j]
             room.v[j] += room.residual[j]
             room.plain[j] = room.v[j]
         if is_mixed and n_seen > 0:
@@ -131,11 +133,26 @@ class Progress(NamedTuple):
 def resumed(task, figures):
     """The progress that an earlier launch has saved; it has left no K."""
     return Progress(
-        task[N_ITER], task[N_BUILDS], task[N_SEEN], task[N_WITHIN], task[N_ROUNDS], task[NEXT_LOOK],
-        task[IS_STALE] != 0, task[HAS_LAST] != 0, False, False, False,
-        figures[TOL], figures[BEST_DUAL], figures[LEAST_ERROR], figures[LEAST_UNEVENNESS],
-        figures[VALUE], figures[GAIN], figures[LAST_VALUE], figures[LAST_ERROR],
-    )  # fmt: skip
+        n_iter=task[N_ITER],
+        n_builds=task[N_BUILDS],
+        n_seen=task[N_SEEN],
+        n_within=task[N_WITHIN],
+        n_rounds=task[N_ROUNDS],
+        next_look=task[NEXT_LOOK],
+        is_stale=task[IS_STALE] != 0,
+        has_last=task[HAS_LAST] != 0,
+        is_built=False,
+        is_done=False,
+        is_accurate=False,
+        tol=figures[TOL],
+        best_dual=figures[BEST_DUAL],
+        least_error=figures[LEAST_ERROR],
+        least_unevenness=figures[LEAST_UNEVENNESS],
+        value=figures[VALUE],
+        gain=figures[GAIN],
+        last_value=figures[LAST_VALUE],
+        last_error=figures[LAST_ERROR],
+    )
 
 
 @device
@@ -153,7 +170,8 @@ def save(progress, task, figures):
     figures[TOL] = progress.tol
     figures[BEST_DUAL] = progress.best_dual
     figures[LEAST_ERROR] = progress.least_error
-    figures[LEAST_UNEVENNESS], figures[VALUE] = progress.least_unevenness, progress.value
+    figures[LEAST_UNEVENNESS] = progress.least_unevenness
+    figures[VALUE] = progress.value
     figures[GAIN] = progress.gain
     figures[LAST_VALUE] = progress.last_value
     figures[LAST_ERROR] = progress.last_error
@@ -172,6 +190,7 @@ def iterating(team):
         if is_new or not before.is_built:
             renew(room, is_new, K, parts, me)
         dual, updated, error, possible, furthest, unevenness, serves = measure(room, K, parts, me)
+
         n_iter = before.n_iter + 1
         tol = before.tol
         value = before.value
@@ -182,8 +201,12 @@ def iterating(team):
         least_unevenness = before.least_unevenness
         best_dual = before.best_dual
         if is_better(error, unevenness, least_error, least_unevenness, tol):
-            least_error, least_unevenness, value, gain = error, unevenness, updated, possible
+            least_error = error
+            least_unevenness = unevenness
+            value = updated
+            gain = possible
             keep(room, me)
+
         n_within = before.n_within + (error <= tol)
         n_rounds = before.n_rounds
         last_value = before.last_value
@@ -194,6 +217,7 @@ def iterating(team):
             n_within = 0
             last_value = value
             tol = sharpened(least_error)
+
         next_look = before.next_look
         last_error = before.last_error
         is_done = is_precise
@@ -201,6 +225,7 @@ def iterating(team):
             is_done = is_done or stalls(least_error, last_error)
             next_look = 2 * n_iter
             last_error = least_error
+
         n_seen = before.n_seen
         has_last = False
         if before.has_last and has_fallen(dual, best_dual):

@@ -35,7 +35,8 @@ from .small_team import PARTS
 @cache
 def _preparing(team):
     """The function for the steps before the iterations; it returns how many are left."""
-    anneal, starts_near = annealing(team), trying(team)
+    anneal = annealing(team)
+    starts_near = trying(team)
 
     @device
     def prepare(inputs, task, room, steps, K, parts, me):
@@ -43,14 +44,21 @@ def _preparing(team):
         n_levels = task[N_LEVELS]
         is_tried = task[IS_TRIED] != 0
         own = task[OWN]
-        is_stale, n_builds = task[IS_STALE], task[N_BUILDS]
+        is_stale = task[IS_STALE]
+        n_builds = task[N_BUILDS]
         if is_tried:
-            n_builds, steps = n_builds + 1, steps - 1
-            if starts_near(room, inputs.weights[own : own + room.m], K, parts, me):
-                level, n_levels, is_stale = 0, 0, 0
+            n_builds += 1
+            steps -= 1
+            potential = inputs.weights[own : own + room.m]
+            if starts_near(room, potential, K, parts, me):
+                level = 0
+                n_levels = 0
+                is_stale = 0
         while level > 0 and steps > 0:
             anneal(room, level, K, parts, me)
-            level, steps = level - 1, steps - 1
+            level -= 1
+            steps -= 1
+
         syncthreads()
         if me == 0:
             task[LEVEL] = level
@@ -89,14 +97,17 @@ def advancing(team):
             else work.pairs[behind : behind + room.n * room.stride]
         )
         steps = prepare(inputs, task, room, steps, K, parts, me)
-        aim = Aim(room.figures[BASE], room.figures[AIM_GAIN], task[IS_FINE] != 0)
-        progress = resumed(task, room.figures)
+
+        figures = room.figures
+        aim = Aim(figures[BASE], figures[AIM_GAIN], task[IS_FINE] != 0)
+        progress = resumed(task, figures)
         while steps > 0 and progress.n_iter < max_iter and not progress.is_done:
             progress = iterate(room, aim, progress, K, system, parts, me)
             steps -= 1
+
         syncthreads()
         if me == 0:
-            save(progress, task, room.figures)
+            save(progress, task, figures)
             task[IS_DONE] = progress.is_done or progress.n_iter == max_iter
 
     return advance

@@ -10,24 +10,28 @@ from typing import Any, NamedTuple
 from ..cpu.small_mixing import MEMORY
 from .device import SIMULATOR, device
 
-# Columns of the table. First where things are, then how far the problem has come.
-X, Y, A, B, START, OWN, ROW, COLUMN, PAIR, N, M, D, STRIDE, IS_SELF, IS_FINE = range(15)
-IS_TRIED, LEVEL, N_LEVELS, N_ITER, N_BUILDS, N_SEEN, N_WITHIN, N_ROUNDS, NEXT_LOOK, IS_STALE = (
-    range(15, 25)
-)
-HAS_LAST, IS_DONE, IS_ACCURATE, ENTRIES = range(25, 29)
-# Columns of the figures; the Gram matrix of the mixing and the history of errors are the last.
-SCALE, TOL, BASE, AIM_GAIN, SPREAD, DISTANCE, BEST_DUAL, LEAST_ERROR, LEAST_UNEVENNESS = range(9)
-VALUE, GAIN, LAST_VALUE, LAST_ERROR, GRAM = range(9, 14)
+# Columns of the table. Where things are: inputs, scratch, sizes
+X, Y, A, B, START, OWN = range(6)
+ROW, COLUMN, PAIR = range(6, 9)
+N, M, D, STRIDE = range(9, 13)
+# What kind of problem it is, and how far it has come
+IS_SELF, IS_FINE = range(13, 15)
+IS_TRIED, LEVEL, N_LEVELS = range(15, 18)
+N_ITER, N_BUILDS, N_SEEN, N_WITHIN, N_ROUNDS = range(18, 23)
+NEXT_LOOK, IS_STALE, HAS_LAST, IS_DONE, IS_ACCURATE = range(23, 28)
+ENTRIES = 28  # columns in all
+# Columns of the figures: what is asked for, the two clouds, the iterates
+SCALE, TOL, BASE, AIM_GAIN = range(4)
+SPREAD, DISTANCE = range(4, 6)
+BEST_DUAL, LEAST_ERROR, LEAST_UNEVENNESS = range(6, 9)
+VALUE, GAIN, LAST_VALUE, LAST_ERROR = range(9, 13)
+# From here on the Gram matrix of the mixing, then the history of errors
+GRAM = 13
 HISTORY = GRAM + MEMORY * MEMORY
-# Vectors over the rows and over the columns of a problem: what `Room` calls them. The best of u, v
-# and logs come first.
-ROW_VECTORS = "best_u", "u", "top", "shares"
-COLUMN_VECTORS = (
-    "best_v", "best_logs", "v", "logs", "base", "reference", "residual", "plain", "last",
-    "last_residual", "factors",     "sums",
-)  # fmt: skip
-N_ROW_VECTORS, CHANGES = len(ROW_VECTORS), len(COLUMN_VECTORS)
+# Vectors over the rows and over the columns of a problem, in the order of `room_of`. The rings of
+# the mixing are the last of the columns.
+N_ROW_VECTORS = 4
+CHANGES = 12
 CORRECTIONS = CHANGES + MEMORY
 N_COLUMN_VECTORS = CORRECTIONS + MEMORY
 
@@ -43,7 +47,8 @@ class Team(NamedTuple):
 
 
 # K is in shared memory for the one, in global memory for the other.
-NEAR, FAR = (Team(4, 2, 2), Team(4, 4, 2)) if SIMULATOR else (Team(128, 4, 32), Team(256, 32, 32))
+NEAR = Team(4, 2, 2) if SIMULATOR else Team(128, 4, 32)
+FAR = Team(4, 4, 2) if SIMULATOR else Team(256, 32, 32)
 NEAR_ENTRIES = 40 if SIMULATOR else 5000  # of K: with what else is shared, less than 48 KB
 
 
@@ -109,7 +114,7 @@ class Room(NamedTuple):
 
 @device
 def room_of(inputs, work, q):
-    """The problem number q of a launch."""
+    """The problem number q of a launch; the best of u, v and logs come first in their arrays."""
     task = work.table[q]
     n = task[N]
     m = task[M]
@@ -122,12 +127,32 @@ def room_of(inputs, work, q):
     j1 = task[COLUMN] + m
     rows = work.rows
     columns = work.columns
+
     return Room(
-        n, m, task[STRIDE], task[IS_SELF] != 0, work.figures[q],
-        inputs.weights[a : a + n], inputs.weights[b : b + m], work.pairs[pair : pair + n * m],
-        rows[0, i0:i1], rows[1, i0:i1], rows[2, i0:i1], rows[3, i0:i1],
-        columns[0, j0:j1], columns[1, j0:j1], columns[2, j0:j1], columns[3, j0:j1],
-        columns[4, j0:j1], columns[5, j0:j1], columns[6, j0:j1], columns[7, j0:j1],
-        columns[8, j0:j1], columns[9, j0:j1], columns[10, j0:j1], columns[11, j0:j1],
-        columns[CHANGES:CORRECTIONS, j0:j1], columns[CORRECTIONS:N_COLUMN_VECTORS, j0:j1],
-    )  # fmt: skip
+        n=n,
+        m=m,
+        stride=task[STRIDE],
+        is_self=task[IS_SELF] != 0,
+        figures=work.figures[q],
+        a=inputs.weights[a : a + n],
+        b=inputs.weights[b : b + m],
+        C=work.pairs[pair : pair + n * m],
+        best_u=rows[0, i0:i1],
+        u=rows[1, i0:i1],
+        top=rows[2, i0:i1],
+        shares=rows[3, i0:i1],
+        best_v=columns[0, j0:j1],
+        best_logs=columns[1, j0:j1],
+        v=columns[2, j0:j1],
+        logs=columns[3, j0:j1],
+        base=columns[4, j0:j1],
+        reference=columns[5, j0:j1],
+        residual=columns[6, j0:j1],
+        plain=columns[7, j0:j1],
+        last=columns[8, j0:j1],
+        last_residual=columns[9, j0:j1],
+        factors=columns[10, j0:j1],
+        sums=columns[11, j0:j1],
+        changes=columns[CHANGES:CORRECTIONS, j0:j1],
+        corrections=columns[CORRECTIONS:N_COLUMN_VECTORS, j0:j1],
+    )
