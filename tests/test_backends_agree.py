@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from gpus import BACKEND, MOST, SIMULATED, SIZE, Gpu, some
+from gpus import BACKEND, MOST, SIMULATED, SIZE, Gpu, arrays, some
 from pairs import (
     CHECKS,
     RTOL,
@@ -35,6 +35,17 @@ EDGES = (
     if SIMULATED
     else [(1, 1), (1, 513), (513, 1), (512, 256), (64, 5000)]
 )
+
+
+def of_type(dtype):
+    x, y, a, b = arrays()
+    return x.astype(dtype), y.astype(dtype), a, b
+
+
+def on_both(function, measures, p=2, **options):
+    """What comes from the CPU and from the GPU, by the same solver."""
+    solvers = [snb.Sinkhorn(**options, backend=name) for name in ("cpu", "cuda")]
+    return [function(*measures, p=p, blur=0.5, solver=solver) for solver in solvers]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -98,19 +109,7 @@ def test_distances():
 @pytest.mark.parametrize("dtype", RTOL)
 def test_a_divergence_of_distances_is_that_of_the_cpu(dtype):
     tol = 1e-7 if dtype == "float64" else 1e-5
-    x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
-    on_cpu, on_gpu = (
-        snb.sinkhorn_divergence(
-            x.astype(dtype),
-            y.astype(dtype),
-            a,
-            b,
-            p=1,
-            blur=0.5,
-            solver=snb.Sinkhorn(tol=tol, dtype=dtype, backend=name),
-        )
-        for name in ("cpu", "cuda")
-    )
+    on_cpu, on_gpu = on_both(snb.sinkhorn_divergence, of_type(dtype), p=1, tol=tol, dtype=dtype)
     assert on_gpu.value == pytest.approx(on_cpu.value, rel=1e-5)
     for expected, got in zip(on_cpu.gradient(), on_gpu.gradient(), strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
@@ -136,18 +135,7 @@ def test_same_bits_each_time():
 
 @pytest.mark.parametrize("dtype", RTOL)
 def test_divergence_and_gradient_are_those_of_the_cpu(dtype):
-    x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
-    on_cpu, on_gpu = (
-        snb.sinkhorn_divergence(
-            x.astype(dtype),
-            y.astype(dtype),
-            a,
-            b,
-            blur=0.5,
-            solver=snb.Sinkhorn(tol=1e-6, dtype=dtype, backend=name),
-        )
-        for name in ("cpu", "cuda")
-    )
+    on_cpu, on_gpu = on_both(snb.sinkhorn_divergence, of_type(dtype), tol=1e-6, dtype=dtype)
     atol = {"float32": 3e-6, "float64": 1e-6}[dtype]
     assert on_gpu.converged and on_gpu.xy.backend == "cuda"
     assert on_gpu.value == pytest.approx(on_cpu.value, rel=1e-6)
@@ -156,11 +144,8 @@ def test_divergence_and_gradient_are_those_of_the_cpu(dtype):
 
 
 def test_solution_answers_on_the_gpu():
-    x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
-    on_cpu, on_gpu = (
-        snb.entropic_ot(x, y, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-8, backend=name))
-        for name in ("cpu", "cuda")
-    )
+    x, y, a, b = arrays()
+    on_cpu, on_gpu = on_both(snb.entropic_ot, (x, y, a, b), tol=1e-8)
     asked = [
         lambda s: s.plan @ y,
         lambda s: s.plan.T.sum(axis=1),
@@ -181,13 +166,8 @@ def test_it_can_be_trusted(dtype, monkeypatch):
 
 def test_many_divergences_are_those_of_the_cpu():
     sizes = [(9, 11), (1, 5), (4, 12)] if SIMULATED else [(900, 1000), (1, 500), (40, 30)]
-    xs, ys, a, b = map(list, zip(*(example(n, m, 2) for n, m in sizes), strict=True))
-    on_cpu, on_gpu = (
-        snb.sinkhorn_divergences(
-            xs, ys, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-6, backend=name)
-        )
-        for name in ("cpu", "cuda")
-    )
+    many = map(list, zip(*(example(n, m, 2) for n, m in sizes), strict=True))
+    on_cpu, on_gpu = on_both(snb.sinkhorn_divergences, tuple(many), tol=1e-6)
     assert on_gpu.converged.all() and on_gpu[0].xy.backend == "cuda"
     np.testing.assert_allclose(on_gpu.value, on_cpu.value, rtol=1e-6)
 
@@ -207,13 +187,7 @@ def test_every_question_to_two_devices(check, two_devices):
 
 def test_divergence_of_two_devices_is_that_of_the_cpu(two_devices):
     """The main loop solves this, because the solver of small problems makes no plain iterations."""
-    arguments = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
-    on_cpu, on_gpus = (
-        snb.sinkhorn_divergence(
-            *arguments, blur=0.5, solver=snb.Sinkhorn(tol=1e-4, acceleration="none", backend=name)
-        )
-        for name in ("cpu", "cuda")
-    )
+    on_cpu, on_gpus = on_both(snb.sinkhorn_divergence, arrays(), tol=1e-4, acceleration="none")
     assert on_gpus.converged
     assert on_gpus.value == pytest.approx(on_cpu.value, rel=1e-6)
     for expected, got in zip(on_cpu.gradient(), on_gpus.gradient(), strict=True):

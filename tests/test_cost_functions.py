@@ -29,6 +29,11 @@ def cosine_derivative(x, y):
     return ((x @ y) / norm**2 * x - y) / (norm * np.sqrt(y @ y))
 
 
+@numba.njit
+def fails(x, y):
+    return x.unknown
+
+
 def test_a_function_gives_what_the_same_named_cost_gives():
     x, y, a, b = cube_clouds(4)
     given, eps = (cosine_distance, cosine_derivative), 0.02
@@ -65,10 +70,6 @@ def test_bad_functions_are_errors_with_a_cure():
     x, y, _, _ = cube_clouds(2)
 
     @numba.njit
-    def fails(x, y):
-        return x.unknown
-
-    @numba.njit
     def is_nan(x, y):
         return np.log(x[0] - 10)
 
@@ -96,10 +97,6 @@ def test_bad_functions_are_errors_with_a_cure():
 
 def test_bad_derivatives_of_functions_are_errors_with_a_cure():
     x, y, _, _ = cube_clouds(2)
-
-    @numba.njit
-    def fails(x, y):
-        return x.unknown
 
     @numba.njit
     def too_short(x, y):

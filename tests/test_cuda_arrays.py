@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from gpus import SIMULATED
+from gpus import SIMULATED, arrays
 from numba import cuda as numba_cuda
 from pairs import RTOL
-from problems import example
 
 import sinkhorn_nb as snb
 
@@ -55,10 +54,6 @@ class Jax:
 
 
 KINDS = {"numba": Numba, "torch": Torch, "cupy": Cupy, "jax": Jax}
-
-
-def arrays():
-    return example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
 
 
 def check_gradient(kind, on_device, on_host):
