@@ -101,6 +101,39 @@ def test_the_test_is_exact_before_the_iterations_converge(most, monkeypatch):
     assert np.mean([result.pvalue <= 0.05 for result in results]) < 0.085
 
 
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_labelings_that_swap_the_samples_count_as_equal(statistic):
+    """Of the six labelings of four points two are the observed one, but for the last bits."""
+    for seed in range(5):
+        x, y = draws(seed, 2, 2, 2, shift=3.0)
+        test = {"blur": 0.5, "statistic": statistic, "random_state": 0}
+        result = snb.sinkhorn_two_sample_test(x, y, n_permutations=1999, **test)
+        assert result.pvalue == pytest.approx(1 / 3, abs=0.04)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_float32_samples_are_tested_in_float64(statistic):
+    x, y = (sample.astype(np.float32) for sample in draws(0, 30, 20))
+    test = {"blur": 0.5, "statistic": statistic, "n_permutations": 49, "random_state": 0}
+    short = snb.sinkhorn_two_sample_test(x, y, **test)
+    long = snb.sinkhorn_two_sample_test(x.astype(float), y.astype(float), **test)
+    np.testing.assert_array_equal(short.null_distribution, long.null_distribution)
+    assert short.statistic == long.statistic
+
+
+@pytest.mark.parametrize("statistic", ["energy", "mmd"])
+def test_rows_beyond_whole_blocks_and_the_place_of_the_samples_count_for_the_statistic(statistic):
+    x, y = draws(0, 200, 57, 2, shift=0.5)  # 257 rows: a block, and one of a single row
+    test = {"blur": 0.7, "statistic": statistic, "n_permutations": 9, "random_state": 0}
+    here, there = (
+        snb.sinkhorn_two_sample_test(x + place, y + place, **test) for place in (0.0, 2.0**20)
+    )
+    kernel = "gaussian" if statistic == "mmd" else "energy"
+    expected = snb.mmd(x, y, kernel=kernel, blur=0.7 if statistic == "mmd" else None).value
+    assert here.statistic == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(there.null_distribution, here.null_distribution, rtol=1e-6)
+
+
 def test_different_distributions_are_told_apart():
     x, y = draws(1, 100, 100, 5, shift=0.6)
     for statistic in STATISTICS:
