@@ -39,7 +39,7 @@ def test_means_and_covariances_are_those_of_numpy_and_zero_where_there_is_no_mas
         assert masses[k] == w[k].sum()
         np.testing.assert_allclose(first[k], np.average(z[k], axis=0, weights=w[k]))
         expected = np.cov(z[k].T, aweights=w[k], ddof=0)
-        np.testing.assert_allclose(second[k], np.atleast_2d(expected), rtol=1e-12)
+        np.testing.assert_allclose(second[k], np.atleast_2d(expected), atol=1e-9)
     assert masses[2] == 0 and not first[2].any() and not second[2].any()
 
 
@@ -55,9 +55,9 @@ def test_cells_have_axes_where_their_points_spread():
     second = np.stack([np.diag(each) for each in variances])
     second[1, 0, 0] = -1e-18  # of rounding
     spreads, axes, n_axes = spreads_and_axes(second)
-    np.testing.assert_allclose(spreads, np.sqrt(np.sort(variances, axis=1)), atol=1e-12)
+    np.testing.assert_allclose(spreads, np.sqrt(np.sort(variances, axis=1)), atol=1e-8)
     assert n_axes.tolist() == [2, 1]
-    assert np.abs(axes[0, :, 2]).tolist() == [0, 1, 0]
+    np.testing.assert_allclose(np.abs(axes[0, :, 2]), [0, 1, 0], atol=1e-12)
 
 
 @pytest.mark.parametrize("k", [0, 1, 2, 3])
