@@ -101,7 +101,7 @@ def test_the_test_is_exact_before_the_iterations_converge(most, monkeypatch):
     assert np.mean([result.pvalue <= 0.05 for result in results]) < 0.085
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("statistic", ["energy", "mmd"])
 def test_labelings_that_swap_the_samples_count_as_equal(statistic):
     """Of the six labelings of four points two are the observed one, but for the last bits."""
     for seed in range(5):
