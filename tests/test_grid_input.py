@@ -56,6 +56,11 @@ BAD_GRIDS = {
         r"shape \(16, 40, 4\) of float64, which looks like an image with 4 channels; pass one "
         r"channel, weights\[..., 0\], or their sum, weights\[..., :3\].sum\(axis=-1\); if it is a vol",
     ),
+    "channels beside the spacing of an image": (
+        (np.ones((16, 40, 3)), (1.0, 1.0)),
+        ValueError,
+        "which looks like an image with 3 channels",
+    ),
     "huge": ((np.full((2, 2), 1e308),), ValueError, "weights: expected a finite sum"),
     "a path": (("image.png",), TypeError, "weights: expected an array of pixels"),
     "no spacing": ((IMAGE, 0.0), ValueError, "spacing: expected lengths > 0, got 0; .* flip"),
