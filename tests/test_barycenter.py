@@ -87,7 +87,7 @@ def test_momentum_is_added_to_long_steps_that_lead_on():
 
 
 def test_the_first_points_lie_about_the_mean_of_the_measures():
-    clouds = [Measure.of(CLOUDS[0]), Measure.of(CLOUDS[0] + 1e3), Measure.of(CLOUDS[1] - 1e3)]
+    clouds = [Measure.of(CLOUDS[0]), Measure.of(CLOUDS[0] + 1e3), Measure.of(1e2 * CLOUDS[1])]
     shares = np.array([0.5, 0.5, 0.0])
     points = first_points(clouds, shares, 500, 0.1, np.random.default_rng(0))
     np.testing.assert_allclose(points - 500, CLOUDS[0].mean(axis=0) + np.zeros((500, 2)), atol=5)

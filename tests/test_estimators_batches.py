@@ -129,8 +129,8 @@ def test_solves_are_reported():
     iterations = [each.n_iter_ for each in aligner.aligners_ if each is not None]
     assert aligner.converged_
     assert aligner.n_iter_ == max(iterations) > 1
-    with pytest.warns(snb.ConvergenceWarning):  # 64 iterations for a batch, 45 for the other
-        short = BatchAligner(reference=3, max_iter=54, tol=1e-9).fit(SHIFTED, sample_domain=BATCH)
+    with pytest.warns(snb.ConvergenceWarning):  # one batch takes 14 iterations, the other 19
+        short = BatchAligner(reference=3, max_iter=16, tol=1e-9).fit(SHIFTED, sample_domain=BATCH)
     assert {each.converged_ for each in short.aligners_ if each is not None} == {True, False}
     assert not short.converged_
 
