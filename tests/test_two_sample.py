@@ -102,14 +102,22 @@ def test_the_test_is_exact_before_the_iterations_converge(most, monkeypatch):
     assert np.mean([result.pvalue <= 0.05 for result in results]) < 0.085
 
 
-def test_labelings_that_swap_equal_points_count_as_equal():
-    """The last bits of their energy distances may differ."""
+@pytest.mark.parametrize(
+    "statistic, dtype", [("energy", "float64"), ("sinkhorn", "float32"), ("sinkhorn", "float64")]
+)
+def test_labelings_that_swap_equal_points_count_as_equal(statistic, dtype, monkeypatch):
+    """The last digits of their values may differ."""
+    monkeypatch.setattr(module, "SMALL_WORK", 0.0 if dtype == "float32" else np.inf)
     x, y = draws(0, 4, 3, 3)
     y[:2] = x[:2]
-    values = embedding_values(np.concatenate([x, y]), every_labeling(4, 3), None)
+    z, labels = np.concatenate([x, y]), every_labeling(4, 3)
+    if statistic == "energy":
+        values = embedding_values(z, labels, None)
+    else:
+        values = sinkhorn_values(z, labels, 0.7, Effort("float64", 1000)).value
     exact = (values >= values[0] - 1e-9).mean()
-    test = {"statistic": "energy", "n_permutations": 4999, "random_state": 0}
-    result = snb.sinkhorn_two_sample_test(x, y, blur=None, **test)
+    test = {"statistic": statistic, "n_permutations": 4999, "random_state": 0}
+    result = snb.sinkhorn_two_sample_test(x, y, blur=0.7, **test)
     assert result.pvalue == pytest.approx(exact, abs=0.02)
 
 
