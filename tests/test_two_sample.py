@@ -11,7 +11,7 @@ from scipy.stats import kstest
 import sinkhorn_nb as snb
 from sinkhorn_nb.losses import labelings as module
 from sinkhorn_nb.losses import pooled_kernel
-from sinkhorn_nb.losses.labelings import Effort, sinkhorn_values
+from sinkhorn_nb.losses.labelings import Effort, effort, sinkhorn_values
 from sinkhorn_nb.losses.mean_embeddings import embedding_values
 from sinkhorn_nb.losses.permutations import labelings
 
@@ -234,6 +234,14 @@ def test_the_bits_do_not_depend_on_the_number_of_jobs():
     ]
     np.testing.assert_array_equal(runs[0].null_distribution, runs[1].null_distribution)
     assert runs[0].statistic == runs[1].statistic
+
+
+def test_the_precision_and_the_iterations_of_a_test_follow_from_its_size_and_the_blur():
+    few, many = (np.random.default_rng(0).normal(size=(n, 2)) for n in (100, 2000))
+    assert effort(few, 100, 0.1) == Effort("float64", 1000)
+    assert effort(many, 1000, 0.1) == Effort("float32", 6)
+    assert effort(many, 200, 0.1) == Effort("float32", 21)
+    assert effort(many, 1000, 3.0) == Effort("float64", 6)
 
 
 def test_a_function_of_the_caller_is_tested_by_the_same_labelings():
