@@ -6,7 +6,8 @@ from problems import cloud
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Measure
-from sinkhorn_nb.losses.free_support import INERTIA, SLOW, _Momentum, first_points
+from sinkhorn_nb.losses.free_support import first_points
+from sinkhorn_nb.losses.momentum import INERTIA, SLOW, Momentum
 
 CLOUDS = [cloud(60, 2), 1.5 * cloud(50, 2, shift=2.0), cloud(40, 2)[:, ::-1]]
 PRECISE = snb.Sinkhorn(tol=1e-6)
@@ -75,7 +76,7 @@ def test_a_measure_without_a_share_has_no_influence():
 
 def test_momentum_is_added_to_long_steps_that_lead_on():
     def second(step):
-        momentum = _Momentum()
+        momentum = Momentum()
         here = momentum.next(np.zeros((1, 2)), np.array([[1.0, 0.0]]))
         np.testing.assert_array_equal(here, [[1.0, 0.0]])
         return momentum.next(here, np.array([step])) - here - step
