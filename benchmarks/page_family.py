@@ -13,7 +13,7 @@ def costs(found):
     rates = [row for row in rows if row["question"] == "rate"]
     body = pivot(
         rates,
-        lambda row: (row["cost"],),
+        ["cost"],
         lambda row: f"d = {row['d']}, {row['dtype']}",
         lambda row: f"{row['time_of_p_2']:.1f}",
         ["cost"],
@@ -41,7 +41,7 @@ def matrices(found):
     lines = {row["family"]: row for row in solves if row["library"] != "sinkhorn_nb"}
     body = pivot(
         solves,
-        lambda row: (row["family"], row["n"]),
+        ["family", "n"],
         lambda row: row["library"],
         lambda row: (
             f"{number(ours[row['family']] * row['ours_faster'])} s, {row['iterations']} iterations"
@@ -73,7 +73,7 @@ def unbalanced(found):
     ]
     body = pivot(
         medians,
-        lambda row: (row["reach"],),
+        ["reach"],
         lambda row: row["column"],
         lambda row: number(row["passes"]),
         ["reach"],
@@ -81,7 +81,7 @@ def unbalanced(found):
     timed = [row for row in rows if row["question"] == "times" and row["cloud"] == "uniform d=3"]
     beside = pivot(
         timed,
-        lambda row: (row["library"],),
+        ["library"],
         lambda row: f"reach {row['reach']:g}",
         lambda row: f"{number(row['median_s'])} s, error {row['relative_error']:.0e}",
         ["n = 4000"],
@@ -100,7 +100,7 @@ def feydy(found):
         return ""
     body = pivot(
         rows,
-        lambda row: (row["library"],),
+        ["library"],
         lambda row: f"n = {row['n']}",
         lambda row: ("≈ " if row["extrapolated"] else "") + f"{number(row['median_s'])} s",
         [""],
@@ -125,7 +125,7 @@ def images(found):
     shown = [row for row in rows if row["case"] in compared or row is ours[row["case"]]]
     body = pivot(
         shown,
-        lambda row: (row["case"],),
+        ["case"],
         lambda row: row["library"],
         lambda row: f"{number(row['median_s'])} s{behind(row)}",
         [""],

@@ -45,13 +45,15 @@ def rows_of(found, name):
     return records, [row for record in records for row in record["rows"]]
 
 
-def pivot(rows, line, column, cell, heads):
-    """A table with one column for each value of `column`, lines and columns in order of their
-    first appearance.
+def pivot(rows, keys, column, cell, heads):
+    """A table with one line for each value of the `keys`, and one column for each of `column`, in
+    order of their first appearance.
     """
     columns = list(dict.fromkeys(column(row) for row in rows))
-    cells = {}
+    lines = {}
     for row in rows:
-        cells.setdefault(line(row), {}).setdefault(column(row), cell(row))
-    lines = [[*key, *(of.get(name, "") for name in columns)] for key, of in cells.items()]
-    return table([*heads, *columns], lines)
+        line = lines.setdefault(tuple(row[key] for key in keys), {})
+        line.setdefault(column(row), cell(row))
+
+    cells = [[*line, *(of.get(name, "") for name in columns)] for line, of in lines.items()]
+    return table([*heads, *columns], cells)

@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 from pairs import Pairs
+from problems import example
 
 from sinkhorn_nb.backends import choice
 
@@ -42,6 +43,11 @@ if SIMULATED:
 
 def some(n, m, d, dtype):
     return Pairs.near(n, m, d, dtype, BACKEND, MOST)
+
+
+def arrays():
+    """Arguments (x, y, a, b) of the functions."""
+    return example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
 
 
 class Gpu:

@@ -28,6 +28,15 @@ def example(n=23, m=31, d=2, mass=1.0, zeros=0):
     return cloud(n, d), cloud(m, d, shift=0.5), weights(n, mass, zeros), weights(m, mass, zeros)
 
 
+def cube_clouds(dimension, n=60, m=45):
+    """Points within a unit cube, some of them equal, and weights."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((n, dimension)), 0.8 * rng.random((m, dimension)) + 0.3
+    x[3], y[5] = x[4], x[4]  # equal points, also between the clouds
+    a, b = rng.random(n) + 0.1, rng.random(m) + 0.1
+    return x, y, a / a.sum(), b / b.sum()
+
+
 def uniform(n=2000):
     """Positional arguments (x, y): two samples of the unit square."""
     rng = np.random.default_rng(n)

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from gpus import BACKEND, MOST, SIMULATED, SIZE, Gpu, some
-from numba import cuda as numba_cuda
+from gpus import BACKEND, MOST, SIMULATED, SIZE, Gpu, arrays, some
 from pairs import (
     CHECKS,
     RTOL,
@@ -30,13 +29,23 @@ from sinkhorn_nb.backends.sharded import ShardedBackend
 
 # Dimensions up to 6 have kernels of their own, all others share one.
 DIMENSIONS = (1, 2, 5) if SIMULATED else (1, 2, 3, 4, 5, 6, 7, 64, 784)
-LIBRARIES = ["numba"] if SIMULATED else ["numba", "torch", "cupy", "jax"]
 FEW = (9, 11) if SIMULATED else SIZE
 EDGES = (
     [(1, 1), (1, 9), (9, 1), (8, 16)]
     if SIMULATED
     else [(1, 1), (1, 513), (513, 1), (512, 256), (64, 5000)]
 )
+
+
+def of_type(dtype):
+    x, y, a, b = arrays()
+    return x.astype(dtype), y.astype(dtype), a, b
+
+
+def on_both(function, measures, p=2, **options):
+    """What comes from the CPU and from the GPU, by the same solver."""
+    solvers = [snb.Sinkhorn(**options, backend=name) for name in ("cpu", "cuda")]
+    return [function(*measures, p=p, blur=0.5, solver=solver) for solver in solvers]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -100,19 +109,7 @@ def test_distances():
 @pytest.mark.parametrize("dtype", RTOL)
 def test_a_divergence_of_distances_is_that_of_the_cpu(dtype):
     tol = 1e-7 if dtype == "float64" else 1e-5
-    x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
-    on_cpu, on_gpu = (
-        snb.sinkhorn_divergence(
-            x.astype(dtype),
-            y.astype(dtype),
-            a,
-            b,
-            p=1,
-            blur=0.5,
-            solver=snb.Sinkhorn(tol=tol, dtype=dtype, backend=name),
-        )
-        for name in ("cpu", "cuda")
-    )
+    on_cpu, on_gpu = on_both(snb.sinkhorn_divergence, of_type(dtype), p=1, tol=tol, dtype=dtype)
     assert on_gpu.value == pytest.approx(on_cpu.value, rel=1e-5)
     for expected, got in zip(on_cpu.gradient(), on_gpu.gradient(), strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
@@ -138,18 +135,7 @@ def test_same_bits_each_time():
 
 @pytest.mark.parametrize("dtype", RTOL)
 def test_divergence_and_gradient_are_those_of_the_cpu(dtype):
-    x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
-    on_cpu, on_gpu = (
-        snb.sinkhorn_divergence(
-            x.astype(dtype),
-            y.astype(dtype),
-            a,
-            b,
-            blur=0.5,
-            solver=snb.Sinkhorn(tol=1e-6, dtype=dtype, backend=name),
-        )
-        for name in ("cpu", "cuda")
-    )
+    on_cpu, on_gpu = on_both(snb.sinkhorn_divergence, of_type(dtype), tol=1e-6, dtype=dtype)
     atol = {"float32": 3e-6, "float64": 1e-6}[dtype]
     assert on_gpu.converged and on_gpu.xy.backend == "cuda"
     assert on_gpu.value == pytest.approx(on_cpu.value, rel=1e-6)
@@ -158,11 +144,8 @@ def test_divergence_and_gradient_are_those_of_the_cpu(dtype):
 
 
 def test_solution_answers_on_the_gpu():
-    x, y, a, b = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
-    on_cpu, on_gpu = (
-        snb.entropic_ot(x, y, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-8, backend=name))
-        for name in ("cpu", "cuda")
-    )
+    x, y, a, b = arrays()
+    on_cpu, on_gpu = on_both(snb.entropic_ot, (x, y, a, b), tol=1e-8)
     asked = [
         lambda s: s.plan @ y,
         lambda s: s.plan.T.sum(axis=1),
@@ -183,13 +166,8 @@ def test_it_can_be_trusted(dtype, monkeypatch):
 
 def test_many_divergences_are_those_of_the_cpu():
     sizes = [(9, 11), (1, 5), (4, 12)] if SIMULATED else [(900, 1000), (1, 500), (40, 30)]
-    xs, ys, a, b = map(list, zip(*(example(n, m, 2) for n, m in sizes), strict=True))
-    on_cpu, on_gpu = (
-        snb.sinkhorn_divergences(
-            xs, ys, a, b, blur=0.5, solver=snb.Sinkhorn(tol=1e-6, backend=name)
-        )
-        for name in ("cpu", "cuda")
-    )
+    many = map(list, zip(*(example(n, m, 2) for n, m in sizes), strict=True))
+    on_cpu, on_gpu = on_both(snb.sinkhorn_divergences, tuple(many), tol=1e-6)
     assert on_gpu.converged.all() and on_gpu[0].xy.backend == "cuda"
     np.testing.assert_allclose(on_gpu.value, on_cpu.value, rtol=1e-6)
 
@@ -209,13 +187,7 @@ def test_every_question_to_two_devices(check, two_devices):
 
 def test_divergence_of_two_devices_is_that_of_the_cpu(two_devices):
     """The main loop solves this, because the solver of small problems makes no plain iterations."""
-    arguments = example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
-    on_cpu, on_gpus = (
-        snb.sinkhorn_divergence(
-            *arguments, blur=0.5, solver=snb.Sinkhorn(tol=1e-4, acceleration="none", backend=name)
-        )
-        for name in ("cpu", "cuda")
-    )
+    on_cpu, on_gpus = on_both(snb.sinkhorn_divergence, arrays(), tol=1e-4, acceleration="none")
     assert on_gpus.converged
     assert on_gpus.value == pytest.approx(on_cpu.value, rel=1e-6)
     for expected, got in zip(on_cpu.gradient(), on_gpus.gradient(), strict=True):
@@ -233,125 +205,3 @@ def test_devices_too_old_are_left_out(monkeypatch):
     ]
     monkeypatch.setattr(cuda_device.cuda, "gpus", found)
     assert cuda_device.devices() == [0, 2]
-
-
-class Numba:
-    @staticmethod
-    def asarray(host):
-        return numba_cuda.to_device(np.ascontiguousarray(host))
-
-    @staticmethod
-    def host(array):
-        return array.copy_to_host()
-
-
-class Torch:
-    @staticmethod
-    def asarray(host):
-        return pytest.importorskip("torch").asarray(host, device="cuda")
-
-    @staticmethod
-    def host(array):
-        return array.cpu().numpy()
-
-
-class Cupy:
-    @staticmethod
-    def asarray(host):
-        return pytest.importorskip("cupy").asarray(host)
-
-    @staticmethod
-    def host(array):
-        return array.get()
-
-
-class Jax:
-    @staticmethod
-    def asarray(host):
-        jax = pytest.importorskip("jax")
-        jax.config.update("jax_enable_x64", True)
-        return jax.device_put(host, jax.devices("gpu")[0])
-
-    @staticmethod
-    def host(array):
-        return np.asarray(array)
-
-
-KINDS = {"numba": Numba, "torch": Torch, "cupy": Cupy, "jax": Jax}
-
-
-def arrays():
-    return example(9, 11, 2) if SIMULATED else example(900, 1100, 3)
-
-
-def check_gradient(kind, on_device, on_host):
-    assert on_device.value == on_host.value
-    known = kind.asarray(np.zeros(1))
-    for got, expected in zip(on_device.gradient(), on_host.gradient(), strict=True):
-        assert type(got) is type(known)
-        np.testing.assert_array_equal(kind.host(got), expected)
-
-
-@pytest.mark.parametrize("dtype", RTOL)
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_divergence_of_device_arrays_is_that_of_host_arrays(library, dtype):
-    kind, (x, y, *weights) = KINDS[library], arrays()
-    inputs = x.astype(dtype), y.astype(dtype), *weights
-    check_gradient(
-        kind,
-        snb.sinkhorn_divergence(*map(kind.asarray, inputs), blur=0.5),
-        snb.sinkhorn_divergence(*inputs, blur=0.5),
-    )
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_device_arrays_that_are_not_contiguous(library):
-    kind, (x, y, _, _) = KINDS[library], arrays()
-    wide = np.full((2 * len(x), x.shape[1] + 3), np.nan)
-    wide[::2, 1:-2] = x
-    every_other = kind.asarray(wide)[::2, 1:-2]
-    check_gradient(
-        kind,
-        snb.sinkhorn_divergence(every_other, kind.asarray(y.T).T, blur=0.5),
-        snb.sinkhorn_divergence(x, y, blur=0.5),
-    )
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_device_arrays_as_arguments_of_a_solution(library):
-    kind, (x, y, _, _) = KINDS[library], arrays()
-    on_device = snb.entropic_ot(kind.asarray(x), kind.asarray(y), blur=0.5)
-    on_host = snb.entropic_ot(x, y, blur=0.5)
-    asked = [
-        lambda s, put: s.f,
-        lambda s, put: s.map(put(x + 1)),
-        lambda s, put: s.plan @ put(y),
-        lambda s, put: s.pullback(map=put(x)).y,
-        lambda s, put: s.hessian_vector_product(dx=put(x)).x,
-    ]
-    for question in asked:
-        np.testing.assert_array_equal(
-            kind.host(question(on_device, kind.asarray)), question(on_host, np.asarray)
-        )
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_mixed_device_and_host_arrays(library):
-    kind, (x, y, a, b) = KINDS[library], arrays()
-    with pytest.raises(
-        TypeError, match=r"y: expected an array of .* on CUDA device 0, like x, got one on the host"
-    ):
-        snb.sinkhorn_divergence(kind.asarray(x), y, blur=0.5)
-    with pytest.raises(
-        TypeError, match=r"a: expected an array on the host, like x, got one of .* on CUDA device 0"
-    ):
-        snb.sinkhorn_divergence(x, y, kind.asarray(a), b, blur=0.5)
-    assert snb.sinkhorn_divergence(x, y, a, b, blur=0.5).converged
-    assert snb.sinkhorn_divergence(*map(kind.asarray, (x, y, a, b)), blur=0.5).converged
-
-
-def test_device_arrays_computed_on_the_device():
-    x, y, a, b = map(Numba.asarray, arrays())
-    solution = snb.entropic_ot(x, y, a, b, blur=0.5, solver=snb.Sinkhorn(backend="cuda"))
-    np.testing.assert_allclose(Numba.host(solution.f), solution.on_host.f)
-    assert solution.converged

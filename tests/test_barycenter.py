@@ -6,6 +6,8 @@ from problems import cloud
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Measure
+from sinkhorn_nb.losses.free_support import first_points
+from sinkhorn_nb.losses.momentum import INERTIA, SLOW, Momentum
 
 CLOUDS = [cloud(60, 2), 1.5 * cloud(50, 2, shift=2.0), cloud(40, 2)[:, ::-1]]
 PRECISE = snb.Sinkhorn(tol=1e-6)
@@ -70,6 +72,27 @@ def test_a_measure_without_a_share_has_no_influence():
     far = [*CLOUDS[:2], CLOUDS[2] + 100]
     found = barycenter(far, [1, 1, 0])
     assert np.abs(found.points).max() < 20
+
+
+def test_momentum_is_added_to_long_steps_that_lead_on():
+    def second(step):
+        momentum = Momentum()
+        here = momentum.next(np.zeros((1, 2)), np.array([[1.0, 0.0]]))
+        np.testing.assert_array_equal(here, [[1.0, 0.0]])
+        return momentum.next(here, np.array([step])) - here - step
+
+    np.testing.assert_allclose(second([0.8, 0.3]), [[INERTIA, 0.0]])
+    short, uphill, aside = [0.5 * SLOW, 0.0], [-0.9, 0.1], [0.0, 0.9]
+    for step in (short, uphill, aside):
+        np.testing.assert_allclose(second(step), [[0.0, 0.0]], atol=1e-15)
+
+
+def test_the_first_points_lie_about_the_mean_of_the_measures():
+    clouds = [Measure.of(CLOUDS[0]), Measure.of(CLOUDS[0] + 1e3), Measure.of(1e2 * CLOUDS[1])]
+    shares = np.array([0.5, 0.5, 0.0])
+    points = first_points(clouds, shares, 500, 0.1, np.random.default_rng(0))
+    np.testing.assert_allclose(points - 500, CLOUDS[0].mean(axis=0) + np.zeros((500, 2)), atol=5)
+    assert len(np.unique(points, axis=0)) == 500
 
 
 def test_the_seed_decides_the_first_points():

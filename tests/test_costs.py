@@ -1,10 +1,10 @@
-"""Costs other than |x - y|^2 / 2, against dense float64 transport."""
+"""Costs other than |x - y|^2 / 2, against dense float64; for functions, see test_cost_functions."""
 
 import pickle
 
-import numba
 import numpy as np
 import pytest
+from problems import cube_clouds
 from scipy.special import logsumexp
 
 import sinkhorn_nb as snb
@@ -27,32 +27,6 @@ COSTS = {
     "cityblock in many dimensions": ({"cost": "cityblock", "eps": 0.5}, 9),
 }
 POWERS_ABOVE_TWO = {"p3": ({"p": 3, "eps": 0.02}, 3)}
-
-
-@numba.njit
-def fourth_root(x, y):
-    """|x - y|^(1/4), a metric."""
-    return np.sqrt(np.sqrt(np.sqrt(((x - y) ** 2).sum())))
-
-
-@numba.njit
-def cosine_distance(x, y):
-    return 1 - (x @ y) / np.sqrt((x @ x) * (y @ y))
-
-
-@numba.njit
-def cosine_derivative(x, y):
-    norm = np.sqrt(x @ x)
-    return ((x @ y) / norm**2 * x - y) / (norm * np.sqrt(y @ y))
-
-
-def clouds(dimension, n=60, m=45, seed=0):
-    """Points within a unit cube, and weights."""
-    rng = np.random.default_rng(seed)
-    x, y = rng.random((n, dimension)), 0.8 * rng.random((m, dimension)) + 0.3
-    x[3], y[5] = x[4], x[4]  # equal points, also between the clouds
-    a, b = rng.random(n) + 0.1, rng.random(m) + 0.1
-    return x, y, a / a.sum(), b / b.sum()
 
 
 def dense(x, y, a, b, cost, eps):
@@ -80,7 +54,7 @@ def numerical_gradient(x, y, P, cost):
 @pytest.mark.parametrize("name", [*COSTS, *POWERS_ABOVE_TWO])
 def test_a_solution_is_that_of_dense_transport(name):
     how, d = (COSTS | POWERS_ABOVE_TWO)[name]
-    x, y, a, b = clouds(d)
+    x, y, a, b = cube_clouds(d)
     cost, eps = cost_of(how.get("p", 2), how.get("cost")), how["eps"]
     f, g, P, C = dense(x, y, a, b, cost, eps)
 
@@ -106,7 +80,7 @@ def test_a_solution_is_that_of_dense_transport(name):
 @pytest.mark.parametrize("name", COSTS)
 def test_a_divergence_is_positive_symmetric_and_zero_for_equal_measures(name):
     how, d = COSTS[name]
-    x, y, a, b = clouds(d)
+    x, y, a, b = cube_clouds(d)
     there, back = (
         snb.sinkhorn_divergence(x, y, a, b, **how),
         snb.sinkhorn_divergence(y, x, b, a, **how),
@@ -125,7 +99,7 @@ def test_a_divergence_is_positive_symmetric_and_zero_for_equal_measures(name):
 @pytest.mark.parametrize("name", COSTS)
 def test_the_gradient_of_a_divergence_is_that_of_finite_differences(name):
     how, d = COSTS[name]
-    x, y, a, b = clouds(d, 24, 20)
+    x, y, a, b = cube_clouds(d, 24, 20)
     direction = np.random.default_rng(2).normal(size=x.shape)
     direction[3:5] = 0.0  # at equal points a distance has a kink
 
@@ -146,7 +120,7 @@ def test_the_gradient_of_a_divergence_is_that_of_finite_differences(name):
 @pytest.mark.parametrize("name", ["p1", "p1 in many dimensions", "cosine", "haversine"])
 def test_float32_points_give_the_divergence_of_float64(name):
     how, d = COSTS[name]
-    x, y, a, b = clouds(d, 700, 600)
+    x, y, a, b = cube_clouds(d, 700, 600)
     exact = snb.sinkhorn_divergence(x, y, a, b, **how, solver=snb.Sinkhorn(tol=1e-6))
     short = snb.sinkhorn_divergence(x.astype(np.float32), y.astype(np.float32), a, b, **how)
     assert short.xy.dtype == "float32"
@@ -168,7 +142,7 @@ def test_the_self_problem_of_float32_points_has_exact_zeros_on_its_diagonal():
 
 @pytest.mark.parametrize("p", [1, 1.5])
 def test_a_price_of_the_marginals_goes_with_any_exponent(p):
-    x, y, a, b = clouds(2)
+    x, y, a, b = cube_clouds(2)
     how = {"p": p, "blur": 0.2, "reach": 0.5}
     same = {"p": p, "eps": 0.2**p, "rho": 0.5**p}
     by_length = snb.sinkhorn_divergence(x, y, a, 2 * b, **how, solver=FINE)
@@ -203,7 +177,7 @@ def test_distances_on_a_line_start_sorted_and_other_costs_take_no_quadratic_star
 @pytest.mark.parametrize("name", ["p1", "haversine"])
 def test_each_start_leads_to_the_same_value(init, name):
     how, d = COSTS[name]
-    x, y, a, b = clouds(d, 700, 600)
+    x, y, a, b = cube_clouds(d, 700, 600)
     solver = snb.Sinkhorn(tol=1e-7, init=init)
     value = snb.entropic_ot(x, y, a, b, **how, solver=solver).value
     reference = snb.entropic_ot(x, y, a, b, **how, solver=FINE)
@@ -224,7 +198,7 @@ def test_nearly_equal_measures_start_from_their_self_potentials():
 
 
 def test_divergences_of_many_pairs_and_tables_take_a_cost():
-    x, y, _, _ = clouds(2, 30, 30)
+    x, y, _, _ = cube_clouds(2, 30, 30)
     how = {"p": 1, "blur": 0.1}
     one = float(snb.sinkhorn_divergence(x, y, **how))
     assert snb.sinkhorn_divergences([x, x], [y, y], **how).value == pytest.approx([one, one])
@@ -233,7 +207,7 @@ def test_divergences_of_many_pairs_and_tables_take_a_cost():
 
 
 def test_a_large_blur_gives_the_energy_distance():
-    x, y, a, b = clouds(2)
+    x, y, a, b = cube_clouds(2)
     C = {k: cost_of(1).block(*k_) for k, k_ in {"xy": (x, y), "xx": (x, x), "yy": (y, y)}.items()}
     energy = a @ C["xy"] @ b - a @ C["xx"] @ a / 2 - b @ C["yy"] @ b / 2
     value = float(snb.sinkhorn_divergence(x, y, a, b, p=1, blur=1e4, solver=FINE))
@@ -241,7 +215,7 @@ def test_a_large_blur_gives_the_energy_distance():
 
 
 def test_cosine_is_the_quadratic_cost_of_normalized_points():
-    x, y, a, b = clouds(3)
+    x, y, a, b = cube_clouds(3)
     u, v = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in (x, y))
     cosine = snb.entropic_ot(x, y, a, b, cost="cosine", eps=0.01, solver=FINE)
     assert cosine.value == pytest.approx(snb.entropic_ot(u, v, a, b, eps=0.01, solver=FINE).value)
@@ -252,113 +226,22 @@ def test_cosine_is_the_quadratic_cost_of_normalized_points():
 def test_haversine_is_the_angle_of_scikit_learn():
     from sklearn.metrics.pairwise import haversine_distances
 
-    x, y, _, _ = clouds(2)
+    x, y, _, _ = cube_clouds(2)
     np.testing.assert_allclose(
         cost_of(2, "haversine").block(x, y), haversine_distances(x, y), atol=1e-12
     )
 
 
-def test_a_function_gives_what_the_same_named_cost_gives():
-    x, y, a, b = clouds(4)
-    given, eps = (cosine_distance, cosine_derivative), 0.02
-    ours = snb.entropic_ot(x, y, a, b, cost=given, eps=eps, solver=FINE)
-    named = snb.entropic_ot(x, y, a, b, cost="cosine", eps=eps, solver=FINE)
-
-    assert ours.value == pytest.approx(named.value, rel=1e-10)
-    assert ours.transport_cost == pytest.approx(named.transport_cost, rel=1e-7)
-    np.testing.assert_allclose(ours.f, named.f, atol=1e-9)
-    np.testing.assert_allclose(np.asarray(ours.plan), np.asarray(named.plan), rtol=1e-6, atol=1e-13)
-    np.testing.assert_allclose(ours.plan @ y, named.plan @ y, rtol=1e-7)
-    np.testing.assert_array_equal(ours.plan.topk(2).indices, named.plan.topk(2).indices)
-    np.testing.assert_allclose(ours.map(), named.map(), rtol=1e-6)
-    np.testing.assert_allclose(ours.potential(y), named.potential(y), atol=1e-9)
-    for mine, theirs in zip(ours.gradient(), named.gradient(), strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=1e-8)
-    assert ours.gap == pytest.approx(named.gap, abs=1e-8)
-    assert "eps=0.02" in repr(ours) and "blur" not in repr(ours)
-
-
-def test_a_function_serves_divergences_of_any_size_and_precision():
-    x, y, a, b = clouds(2, 700, 600)
-    how = {"cost": fourth_root, "eps": 0.1}
-    divergence = snb.sinkhorn_divergence(x.astype(np.float32), y.astype(np.float32), a, b, **how)
-    exact = snb.sinkhorn_divergence(x, y, a, b, **how, solver=snb.Sinkhorn(tol=1e-6))
-    assert divergence.converged
-    assert float(divergence) == pytest.approx(float(exact), rel=1e-2)
-    assert float(snb.sinkhorn_divergence(x, x[::-1], a, a[::-1], **how)) == 0.0
-    gradient = divergence.gradient()
-    assert np.isnan(gradient.x).all() and np.isfinite(gradient.a).all()
-
-
 def test_solutions_with_a_cost_can_be_pickled():
-    x, y, _, _ = clouds(2)
+    x, y, _, _ = cube_clouds(2)
     for how in ({"p": 1, "blur": 0.1}, {"cost": "haversine", "eps": 0.1}):
         solution = snb.entropic_ot(x, y, **how)
         again = pickle.loads(pickle.dumps(solution))
         np.testing.assert_array_equal(again.plan.row(0), solution.plan.row(0))
 
 
-def test_bad_functions_are_errors_with_a_cure():
-    x, y, _, _ = clouds(2)
-
-    @numba.njit
-    def fails(x, y):
-        return x.unknown
-
-    @numba.njit
-    def is_nan(x, y):
-        return np.log(x[0] - 10)
-
-    @numba.njit
-    def one_way(x, y):
-        return x[0] - 2 * y[0]
-
-    def call(cost):
-        return snb.entropic_ot(x, y, cost=cost, eps=0.1)
-
-    text = r"^cost: .* numba cannot compile for them: Unknown attribute 'unknown'.* correct the f"
-    with pytest.raises(TypeError, match=text):
-        call(fails)
-    with pytest.raises(
-        ValueError, match=r"^cost: expected finite numbers, got nan for the points \["
-    ):
-        call(is_nan)
-    with pytest.raises(
-        ValueError, match=r"^cost: expected a symmetric function, got .* for the same"
-    ):
-        call(one_way)
-    with pytest.raises(TypeError, match=r"^cost: expected one of 'cosine'.* @numba.njit$"):
-        call(lambda x, y: 0.0)
-
-
-def test_bad_derivatives_of_functions_are_errors_with_a_cure():
-    x, y, _, _ = clouds(2)
-
-    @numba.njit
-    def fails(x, y):
-        return x.unknown
-
-    @numba.njit
-    def too_short(x, y):
-        return x[:1] - y[:1]
-
-    @numba.njit
-    def infinite(x, y):
-        return x / 0.0
-
-    def call(derivative):
-        return snb.entropic_ot(x, y, cost=(fourth_root, derivative), eps=0.1)
-
-    with pytest.raises(TypeError, match=r"derivatives of the cost in xi of two float64 arrays"):
-        call(fails)
-    with pytest.raises(ValueError, match=r"of shape \(2,\), like a point, got shape \(1,\)"):
-        call(too_short)
-    with pytest.raises(ValueError, match=r"^cost: expected finite derivatives, got \[.*inf"):
-        call(infinite)
-
-
 def test_bad_costs_are_errors_with_a_cure():
-    x, y, _, _ = clouds(2)
+    x, y, _, _ = cube_clouds(2)
     call = snb.sinkhorn_divergence
     with pytest.raises(
         ValueError, match=r"^p: expected an exponent of at least 1 .* got 0.5; pass p"
@@ -395,7 +278,7 @@ def test_a_blur_whose_power_is_no_number_is_named(blur):
 
 
 def test_means_of_slopes_take_one_pass():
-    x, y, a, b = clouds(2)
+    x, y, a, b = cube_clouds(2)
     solution = snb.entropic_ot(x, y, a, b, p=1, eps=0.1)
     kernel = solution.problem.reduced.kernel("float64", "cpu")
     before = kernel.n_passes

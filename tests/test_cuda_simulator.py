@@ -35,6 +35,7 @@ def run(*arguments, **environment):
 def test_kernels_in_the_simulator():
     names = (
         "backends_agree",
+        "cuda_arrays",
         "cuda_compression",
         "cuda_costs",
         "cuda_grids",

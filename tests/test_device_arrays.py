@@ -1,6 +1,6 @@
 """Arrays on a GPU come out where arrays on a GPU went in.
 
-With numba's arrays, those of its simulator or real ones: see test_backends_agree.py.
+With numba's arrays, those of its simulator or real ones: see test_cuda_arrays.py.
 """
 
 import pickle

@@ -1,6 +1,7 @@
 """The documentation is complete: every public name has a page, every example a picture."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -86,6 +87,16 @@ def test_every_page_is_reached_from_an_index():
 def test_the_page_of_benchmarks_is_made_from_the_committed_results():
     """If it fails: `python -m benchmarks.page`."""
     assert text(DOCS / "benchmarks.md") == page(DOCS.parent / "benchmarks" / "results")
+
+
+def test_the_table_of_the_two_sample_test_has_the_committed_results():
+    found = json.loads(text(DOCS.parent / "benchmarks" / "results" / "power.alone.json"))["rows"]
+    family, *statistics = found[0]
+    lines = text(DOCS / "how-to" / "two-sample-test.rst").replace("**", "").splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith(family))
+    shown = [re.split(" {2,}", line) for line in lines[start + 2 : start + 2 + len(found)]]
+    assert re.split(" {2,}", lines[start]) == [family, *statistics]
+    assert shown == [[row[family], *(f"{row[k]:.2f}" for k in statistics)] for row in found]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

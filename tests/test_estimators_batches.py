@@ -97,11 +97,41 @@ def test_weights_are_repeated_rows_to_the_bit():
     )
 
 
+def test_rows_without_mass_make_no_batch_and_the_largest_one_has_the_largest_mass():
+    weights = np.select([BATCH == 7, BATCH == 1], [2.0, 0.0], 1.0)
+    aligner = BatchAligner().fit(SHIFTED, sample_weight=weights, sample_domain=BATCH)
+    assert aligner.batches_.tolist() == [3, 7]
+    assert aligner.aligners_[1] is None  # of 40 rows with a mass of 80, beside 60
+
+
+def test_settings_are_those_of_the_map_of_each_batch():
+    how = {"debiased": False, "p": 1.5, "reach": 9.0, "tol": 0.01, "max_iter": 700}
+    how |= {"init": "zeros", "backend": "cpu", "verbose": True}
+    fitted = BatchAligner(reference=3, **how).fit(SHIFTED, sample_domain=BATCH)
+    maps = [each for each in fitted.aligners_ if each is not None]
+    assert len(maps) == 2
+    assert all(each.get_params().items() >= how.items() for each in maps)
+
+
+def test_the_seed_decides_the_barycenter():
+    how = {"reference": "barycenter", "n_points": 9, "blur": 0.5}
+    first, again, other = (
+        BatchAligner(**how, random_state=seed).fit(SHIFTED, sample_domain=BATCH).reference_points_
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (9, 2)
+    assert not np.array_equal(first, other)
+
+
 def test_solves_are_reported():
     aligner = BatchAligner(reference=3).fit(SHIFTED, sample_domain=BATCH)
-    assert aligner.converged_ and aligner.n_iter_ > 1
-    with pytest.warns(snb.ConvergenceWarning):
-        short = BatchAligner(max_iter=1, tol=1e-9).fit(SHIFTED, sample_domain=BATCH)
+    iterations = [each.n_iter_ for each in aligner.aligners_ if each is not None]
+    assert aligner.converged_
+    assert aligner.n_iter_ == max(iterations) > 1
+    with pytest.warns(snb.ConvergenceWarning):  # one batch takes 14 iterations, the other 19
+        short = BatchAligner(reference=3, max_iter=16, tol=1e-9).fit(SHIFTED, sample_domain=BATCH)
+    assert {each.converged_ for each in short.aligners_ if each is not None} == {True, False}
     assert not short.converged_
 
 

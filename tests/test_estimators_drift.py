@@ -38,6 +38,42 @@ def test_false_alarms_are_as_frequent_as_the_level_says():
     assert 0.03 < alarms / 300 < 0.17  # 4 standard errors
 
 
+def test_a_p_value_at_the_level_is_an_alarm():
+    assert detector(alpha=0.005, blur=1.0).test(DRIFTED).is_drift
+    assert not detector(alpha=0.0049, blur=1.0).test(DRIFTED).is_drift
+
+
+def test_the_seed_decides_the_labelings():
+    first, again, other = (
+        SinkhornDriftDetector(n_permutations=19, blur=1.0, random_state=seed).fit(X)
+        for seed in (0, 0, 1)
+    )
+    for each in (first, again, other):
+        each.test(SAME)
+    np.testing.assert_array_equal(first.null_distribution_, again.null_distribution_)
+    assert not np.array_equal(first.null_distribution_, other.null_distribution_)
+
+
+def test_a_detector_keeps_its_own_reference_and_forgets_its_window_when_it_is_fitted_again():
+    points = X.copy()
+    fitted = SinkhornDriftDetector(n_permutations=9, blur=1.0).fit(points)
+    points[:] = np.nan
+    np.testing.assert_array_equal(fitted.reference_points_, X)
+    fitted.update(SAME)
+    fitted.fit(DRIFTED).update(SAME[:5])
+    np.testing.assert_array_equal(fitted.window_, SAME[:5])
+
+
+def test_the_tolerance_is_that_of_the_attributions():
+    solver = snb.Sinkhorn(tol=1e-7)
+    divergence = snb.sinkhorn_divergence(DRIFTED, X, blur=0.5, solver=solver)
+    fitted = detector(blur=0.5, tol=1e-7)
+    assert fitted.score(DRIFTED) == -divergence.value
+    squares = divergence.gradient().x ** 2
+    shares = fitted.test(DRIFTED).attributions / divergence.value
+    np.testing.assert_allclose(shares, squares / squares.sum(), rtol=1e-9)
+
+
 def test_attributions_name_the_feature_and_the_rows_that_moved():
     moved = SAME.copy()
     moved[:10, 1] += 6.0

@@ -129,9 +129,29 @@ def test_equal_points_are_a_cloud_without_extent():
     np.testing.assert_allclose(found.cluster_centers_, 1.0)
 
 
-def test_iterations_that_run_out_are_reported():
-    found = SinkhornKMeans(3, max_iter=1, random_state=0).fit(X)
+def test_there_may_be_as_many_clusters_as_points():
+    found = SinkhornKMeans(3, blur=0.01, random_state=0).fit([[0.0], [1.0], [2.0]])
+    np.testing.assert_allclose(found.cluster_centers_[found.labels_, 0], [0, 1, 2], atol=1e-6)
+
+
+def test_the_masses_of_the_centers_alone_have_a_price():
+    masses, reach = np.array([1.0, 3.0]) / 4, 0.7
+    settings = {"masses": masses, "blur": 0.5, "reach": reach, "tol": 1e-8, "random_state": 0}
+    found = SinkhornKMeans(2, **settings).fit(UNEVEN)
+    ratios = found.transform(UNEVEN).mean(axis=0) / masses
+    assert abs(np.log(ratios)).max() > 0.05
+    np.testing.assert_allclose(found.potential_, -(reach**2) * np.log(ratios), atol=1e-6)
+
+
+def test_the_place_of_the_data_does_not_matter():
+    here, there = (SinkhornKMeans(3, random_state=0).fit(X + shift) for shift in (0.0, 2.0**20))
+    np.testing.assert_allclose(there.transform(X + 2.0**20), here.transform(X), atol=1e-5)
+
+
+def test_iterations_that_run_out_are_reported_and_those_of_plans_are_others():
+    found = SinkhornKMeans(3, max_iter=1, tol=1e-9, random_state=0).fit(X)
     assert found.n_iter_ == 1 and not found.converged_
+    np.testing.assert_allclose(found.transform(X).mean(axis=0), 1 / 3, atol=1e-8)
 
 
 BAD = {

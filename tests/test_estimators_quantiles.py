@@ -10,6 +10,7 @@ from problems import cloud
 from scipy.stats import kstest
 from sklearn.preprocessing import QuantileTransformer
 
+import sinkhorn_nb as snb
 from sinkhorn_nb.estimators import EntropicQuantileTransformer
 from sinkhorn_nb.estimators.quantiles import even_points
 
@@ -70,6 +71,40 @@ def test_a_cloud_is_a_reference_too():
     fitted = EntropicQuantileTransformer(reference=3 * X + 7, blur=0.05).fit(X)
     np.testing.assert_allclose(fitted.transform(X), 3 * X + 7, atol=0.5)
     assert len(fitted.reference_points_) == 300
+
+
+def test_data_or_references_without_spread_have_one_rank_or_quantile():
+    constant = np.full((5, 2), 3.0)
+    onto = EntropicQuantileTransformer(reference=constant).fit(X)
+    np.testing.assert_allclose(onto.transform(X), np.full(X.shape, 3.0), atol=1e-12)
+    of = EntropicQuantileTransformer(blur=0.1, random_state=0).fit(constant)
+    np.testing.assert_allclose(of.transform(constant), 5 * [of.reference_mean_], atol=1e-6)
+    np.testing.assert_allclose(of.inverse_transform(X), np.full(X.shape, 3.0), atol=1e-12)
+
+
+def test_the_seed_decides_the_points_of_the_reference():
+    first, again, other = (
+        EntropicQuantileTransformer(n_reference=20, random_state=seed).fit(X).reference_points_
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert len(first) == 20 and not np.array_equal(first, other)
+
+
+def test_a_fitted_map_does_not_change_with_its_settings():
+    fitted = EntropicQuantileTransformer(p=1.5, blur=0.3, n_reference=50).fit(X)
+    ranks = fitted.transform(X)
+    fitted.set_params(p=2, blur=1.0)
+    np.testing.assert_array_equal(fitted.transform(X), ranks)
+
+
+def test_a_solve_that_does_not_converge_warns_and_says_so():
+    settings = {"n_reference": 50, "random_state": 0, "tol": 1e-9}
+    done = EntropicQuantileTransformer(**settings).fit(X)
+    assert done.converged_ and done.n_iter_ > 2
+    with pytest.warns(snb.ConvergenceWarning):
+        short = EntropicQuantileTransformer(**settings, max_iter=2).fit(X)
+    assert not short.converged_ and short.n_iter_ == 2
 
 
 def test_rows_on_their_own_have_the_same_bits():

@@ -37,5 +37,6 @@ def test_a_grid_is_no_table_of_features(kind):
 
 @pytest.mark.parametrize("pair", [(GRID, POINTS), (POINTS, GRID)])
 def test_a_two_sample_test_needs_draws_and_not_pixels(pair):
-    with pytest.raises(TypeError, match=r"expected independent draws.* numpy.repeat\(grid.points"):
+    cure = r"numpy.repeat\(grid.points.reshape\(-1, d\), counts.ravel\(\), axis=0\)"
+    with pytest.raises(TypeError, match=f"expected independent draws.*{cure}"):
         snb.sinkhorn_two_sample_test(*pair, blur=0.5)

@@ -50,6 +50,17 @@ BAD_GRIDS = {
         ValueError,
         r"got shape \(3, 16, 17\) of float32, which looks like an image with 3 channels",
     ),
+    "channels last": (
+        (np.ones((16, 40, 4)),),
+        ValueError,
+        r"shape \(16, 40, 4\) of float64, which looks like an image with 4 channels; pass one "
+        r"channel, weights\[..., 0\], or their sum, weights\[..., :3\].sum\(axis=-1\); if it is a vol",
+    ),
+    "channels beside the spacing of an image": (
+        (np.ones((16, 40, 3)), (1.0, 1.0)),
+        ValueError,
+        "which looks like an image with 3 channels",
+    ),
     "huge": ((np.full((2, 2), 1e308),), ValueError, "weights: expected a finite sum"),
     "a path": (("image.png",), TypeError, "weights: expected an array of pixels"),
     "no spacing": ((IMAGE, 0.0), ValueError, "spacing: expected lengths > 0, got 0; .* flip"),
@@ -144,6 +155,10 @@ def test_axes_without_neighbors_have_no_pixel_that_a_blur_must_resolve():
     assert np.isclose(thin.value, flat.value, rtol=1e-6)
 
 
+def test_a_masked_image_without_masked_pixels_is_taken():
+    assert (Grid(np.ma.masked_array(IMAGE)).weights == IMAGE).all()
+
+
 def test_rounded_pixels_of_the_same_mass_are_accepted():
     rng = np.random.default_rng(0)
     images = [rng.random((64, 64)).astype(np.float32) for _ in range(2)]
@@ -152,7 +167,9 @@ def test_rounded_pixels_of_the_same_mass_are_accepted():
 
 
 def test_a_volume_of_three_layers_is_no_image_with_channels():
-    assert Grid(np.ones((9, 9, 3))).shape == (9, 9, 3)
+    for shape in ((9, 9, 3), (15, 40, 3), (4, 40, 15), (20, 3, 20), (20, 20, 5)):
+        assert Grid(np.ones(shape)).shape == shape
+    assert Grid(np.ones((20, 5, 20), dtype=np.uint8)).shape == (20, 5, 20)
     for shape in ((3, 20, 30), (20, 30, 4)):
         volume = Grid(np.ones(shape, dtype=np.uint8), (3, 1, 1))
         assert volume.shape == shape

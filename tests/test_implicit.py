@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from moving import BLUR, EXACT, SCALARS, TOL, Path, assert_close, derivative
 from oracle import Dense
 from problems import example
 from strategies import pairs
@@ -16,9 +17,6 @@ from sinkhorn_nb.gradients import linear_system
 from sinkhorn_nb.initializers import NAMED
 
 pytestmark = pytest.mark.usefixtures("few_clusters")
-EXACT = Sinkhorn(tol=1e-13, max_iter=20_000)
-TOL = 1e-11  # of the linear systems
-BLUR = 0.5
 CASES = {
     "d=1": {"d": 1},
     "mass 3": {"mass": 3.0},
@@ -27,68 +25,9 @@ CASES = {
 }
 
 
-class Path:
-    """A problem that moves along a random direction of points and weights, the masses staying
-    equal.
-    """
-
-    def __init__(self, weights_move=True, **case):
-        self.x, self.y, self.a, self.b = example(**case)
-        rng = np.random.default_rng(1)
-        self.dx, self.dy = rng.normal(size=self.x.shape), rng.normal(size=self.y.shape)
-        self.da, self.db = np.zeros_like(self.a), np.zeros_like(self.b)
-        if weights_move:
-            self.da, self.db = (w * rng.uniform(-1, 1, len(w)) for w in (self.a, self.b))
-            self.db += self.b * (self.da.sum() - self.db.sum()) / self.b.sum()
-        n, m, d = len(self.x), len(self.y), self.x.shape[1]
-        self.cotangents = {
-            "f": rng.normal(size=n),
-            "g": rng.normal(size=m),
-            "map": rng.normal(size=(n, d)),
-            "plan": (rng.normal(size=(n, 2)), rng.normal(size=(m, 2))),
-        }
-
-    @property
-    def direction(self):
-        return self.dx, self.dy, self.da, self.db
-
-    def arguments(self, t=0.0):
-        return (
-            self.x + t * self.dx,
-            self.y + t * self.dy,
-            self.a + t * self.da,
-            self.b + t * self.db,
-        )
-
-    def solve(self, t=0.0):
-        return entropic_ot(*self.arguments(t), blur=BLUR, solver=EXACT)
-
-    def along(self, gradient):
-        return sum(
-            float((part * step).sum()) for part, step in zip(gradient, self.direction, strict=True)
-        )
-
-
-def derivative(function, h=1e-3):
-    """At 0, by central differences of fourth order."""
-    return (8 * (function(h) - function(-h)) - (function(2 * h) - function(-2 * h))) / (12 * h)
-
-
-def assert_close(got, expected, rtol=1e-6):
-    np.testing.assert_allclose(got, expected, rtol=0, atol=rtol * np.abs(expected).max())
-
-
 @pytest.fixture(scope="module", params=CASES)
 def path(request):
     return Path(**CASES[request.param])
-
-
-SCALARS = {
-    "f": lambda solution, f: f @ solution.f,
-    "g": lambda solution, g: g @ solution.g,
-    "map": lambda solution, t: (t * solution.map()).sum(),
-    "plan": lambda solution, plan: (plan[0] * (solution.plan @ plan[1])).sum(),
-}
 
 
 @pytest.mark.parametrize("name", SCALARS)

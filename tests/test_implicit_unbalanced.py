@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from moving import BLUR, EXACT, SCALARS, TOL, Path, assert_close, derivative
 from problems import example
 from strategies import pairs
-from test_implicit import BLUR, EXACT, SCALARS, TOL, assert_close, derivative
 
 from sinkhorn_nb import entropic_ot, sinkhorn_divergence
-from sinkhorn_nb.gradients import linear_system
 from sinkhorn_nb.marginals import Marginals
 
+pytestmark = pytest.mark.usefixtures("few_clusters")
 REACHES = [0.2, 0.7, 5.0, (0.7, None), (None, 0.7), (0.3, 2.0)]
 CASES = {
     "equal masses": {},
@@ -19,47 +19,6 @@ CASES = {
     "many against few": {"n": 40, "m": 9, "d": 5, "factor": 0.1},
     "zero weights": {"zeros": 4, "mass": 2.0},
 }
-
-
-@pytest.fixture(autouse=True)
-def few_clusters(monkeypatch):
-    """Else the coarse problem of small clouds is the whole of it."""
-    monkeypatch.setattr(linear_system, "CLUSTERS", (4, 4))
-
-
-class Path:
-    """A problem that moves along a random direction of points and weights; both masses change."""
-
-    def __init__(self, reach, weights_move=True, factor=1.0, **case):
-        self.reach = reach
-        self.x, self.y, self.a, b = example(**case)
-        self.b = factor * b
-        rng = np.random.default_rng(1)
-        self.dx, self.dy = rng.normal(size=self.x.shape), rng.normal(size=self.y.shape)
-        scale = 1.0 if weights_move else 0.0
-        self.da, self.db = (scale * w * rng.uniform(-1, 1, len(w)) for w in (self.a, self.b))
-        n, m, d = len(self.x), len(self.y), self.x.shape[1]
-        self.cotangents = {
-            "f": rng.normal(size=n),
-            "g": rng.normal(size=m),
-            "map": rng.normal(size=(n, d)),
-            "plan": (rng.normal(size=(n, 2)), rng.normal(size=(m, 2))),
-        }
-
-    @property
-    def direction(self):
-        return self.dx, self.dy, self.da, self.db
-
-    def arguments(self, t=0.0):
-        now = self.x, self.y, self.a, self.b
-        return tuple(part + t * step for part, step in zip(now, self.direction, strict=True))
-
-    def solve(self, t=0.0):
-        return entropic_ot(*self.arguments(t), blur=BLUR, reach=self.reach, solver=EXACT)
-
-    def along(self, gradient):
-        parts = zip(gradient, self.direction, strict=True)
-        return sum(float((part * step).sum()) for part, step in parts)
 
 
 EVERY = [(reach, case) for reach in REACHES for case in CASES]

@@ -99,6 +99,14 @@ def test_masked_rows_of_a_list_are_refused():
         sinkhorn_divergence([rows[0], rows[2]], Y, blur=0.3)
 
 
+def test_the_cure_for_masks_names_the_first_entry_and_is_that_of_rows_or_numbers():
+    cure = r"v.data\[~numpy.ma.getmaskarray\(v\)"
+    with pytest.raises(ValueError, match=rf"first at index \[2, 0\]; .*{cure}.any\(axis=1\)\] of"):
+        sinkhorn_divergence(masked(X, 4, 2), Y, blur=0.3)
+    with pytest.raises(ValueError, match=rf"first at index \[1\]; .*{cure}\] of"):
+        sinkhorn_divergence(X, Y, masked(np.full(6, 1 / 6), 3, 1), blur=0.3)
+
+
 def test_the_cure_for_masks_works_and_masks_without_entries_are_accepted():
     v = masked(np.vstack([X, [99.0, 99.0]]), 6)
     assert (

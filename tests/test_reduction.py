@@ -40,6 +40,11 @@ def solved():
     return one, entropic_ot(x2, y2, a2, b2, blur=BLUR, solver=PRECISE), rows, columns
 
 
+def arguments(problem):
+    source, target = problem.source, problem.target
+    return source.points, target.points, source.weights, target.weights
+
+
 def test_potentials_and_maps_are_those_of_the_points(solved):
     one, other, rows, columns = solved
     assert other.value == pytest.approx(one.value, rel=1e-12)
@@ -76,13 +81,8 @@ def test_gradients_of_repeated_points_are_their_share_of_the_weight(solved):
 
 def test_gradients_are_those_of_differences(solved):
     _, other, _, _ = solved
-    problem, h, rng = other.problem, 1e-4, np.random.default_rng(0)
-    x, y, a, b = (
-        problem.source.points,
-        problem.target.points,
-        problem.source.weights,
-        problem.target.weights,
-    )
+    x, y, a, b = arguments(other.problem)
+    h, rng = 1e-4, np.random.default_rng(0)
     move = rng.normal(size=x.shape)  # equal points go different ways
     ends = [
         entropic_ot(x + s * h * move, y, a, b, blur=BLUR, solver=PRECISE).value for s in (1, -1)
@@ -94,14 +94,7 @@ def test_gradients_are_those_of_differences(solved):
 
 def test_plans_are_read_by_rows(solved):
     _, other, _, _ = solved
-    problem = other.problem
-    dense = Dense.of(
-        problem.source.points,
-        problem.target.points,
-        problem.source.weights,
-        problem.target.weights,
-        blur=BLUR,
-    )
+    dense = Dense.of(*arguments(other.problem), blur=BLUR)
     P, v = dense.plan_of(other.f, other.g), np.random.default_rng(0).normal(size=(len(other.g), 2))
     np.testing.assert_allclose(other.plan.toarray(), P, rtol=1e-9, atol=1e-15)
     np.testing.assert_allclose(other.plan @ v, P @ v, rtol=1e-9, atol=1e-12)
@@ -111,13 +104,8 @@ def test_plans_are_read_by_rows(solved):
 
 def test_implicit_derivatives_are_those_of_rows(solved):
     _, other, _, _ = solved
-    problem, h, rng = other.problem, 1e-4, np.random.default_rng(0)
-    x, y, a, b = (
-        problem.source.points,
-        problem.target.points,
-        problem.source.weights,
-        problem.target.weights,
-    )
+    x, y, a, b = arguments(other.problem)
+    h, rng = 1e-4, np.random.default_rng(0)
     cotangent, move = rng.normal(size=x.shape), rng.normal(size=y.shape)
     pulled = other.pullback(map=cotangent, tol=1e-10)
     ends = [

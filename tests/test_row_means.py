@@ -69,3 +69,13 @@ def test_a_block_that_outweighs_all_blocks_before_it_is_not_lost():
     p = Potential(y, np.full(len(y), 1 / len(y)), values, terms_of(blur=1.0))
     np.testing.assert_allclose(p.images(np.zeros((1, 1))), [[2.0]])
     np.testing.assert_allclose(p.softmin(np.zeros((1, 1))), 2.0 + np.log(3) - 900.0)
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_the_last_blocks_of_rows_and_columns_may_have_one_point(p):
+    whole = potential(2, 0.5, p=p)
+    values = np.append(whole.values[:512], 3.0)
+    known = Potential(whole.points[:513], whole.weights[:513], values, whole.terms)
+    x = cloud(65, 2, shift=2.5)
+    expected = softmax(exponents(x, known), axis=1) @ known.points
+    np.testing.assert_allclose(known.images(x), expected, rtol=1e-9, atol=1e-10)

@@ -11,7 +11,8 @@ from scipy.stats import kstest
 import sinkhorn_nb as snb
 from sinkhorn_nb.losses import labelings as module
 from sinkhorn_nb.losses import pooled_kernel
-from sinkhorn_nb.losses.labelings import Effort, sinkhorn_values
+from sinkhorn_nb.losses.labelings import Effort, effort, sinkhorn_values
+from sinkhorn_nb.losses.mean_embeddings import embedding_values
 from sinkhorn_nb.losses.permutations import labelings
 
 PRECISE = snb.Sinkhorn(tol=1e-8)
@@ -101,6 +102,48 @@ def test_the_test_is_exact_before_the_iterations_converge(most, monkeypatch):
     assert np.mean([result.pvalue <= 0.05 for result in results]) < 0.085
 
 
+@pytest.mark.parametrize(
+    "statistic, dtype", [("energy", "float64"), ("sinkhorn", "float32"), ("sinkhorn", "float64")]
+)
+def test_labelings_that_swap_equal_points_count_as_equal(statistic, dtype, monkeypatch):
+    """The last digits of their values may differ."""
+    monkeypatch.setattr(module, "SMALL_WORK", 0.0 if dtype == "float32" else np.inf)
+    x, y = draws(0, 4, 3, 3)
+    y[:2] = x[:2]
+    z, labels = np.concatenate([x, y]), every_labeling(4, 3)
+    if statistic == "energy":
+        values = embedding_values(z, labels, None)
+    else:
+        values = sinkhorn_values(z, labels, 0.7, Effort("float64", 1000)).value
+    exact = (values >= values[0] - 1e-9).mean()
+    test = {"statistic": statistic, "n_permutations": 4999, "random_state": 0}
+    result = snb.sinkhorn_two_sample_test(x, y, blur=0.7, **test)
+    assert result.pvalue == pytest.approx(exact, abs=0.02)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_float32_samples_are_tested_in_float64(statistic):
+    x, y = (sample.astype(np.float32) for sample in draws(0, 30, 20))
+    test = {"blur": 0.5, "statistic": statistic, "n_permutations": 49, "random_state": 0}
+    short = snb.sinkhorn_two_sample_test(x, y, **test)
+    long = snb.sinkhorn_two_sample_test(x.astype(float), y.astype(float), **test)
+    np.testing.assert_array_equal(short.null_distribution, long.null_distribution)
+    assert short.statistic == long.statistic
+
+
+@pytest.mark.parametrize("statistic", ["energy", "mmd"])
+def test_rows_beyond_whole_blocks_and_the_place_of_the_samples_count_for_the_statistic(statistic):
+    x, y = draws(0, 200, 57, 2, shift=0.5)  # 257 rows: a block, and one of a single row
+    test = {"blur": 0.7, "statistic": statistic, "n_permutations": 9, "random_state": 0}
+    here, there = (
+        snb.sinkhorn_two_sample_test(x + place, y + place, **test) for place in (0.0, 2.0**20)
+    )
+    kernel = "gaussian" if statistic == "mmd" else "energy"
+    expected = snb.mmd(x, y, kernel=kernel, blur=0.7 if statistic == "mmd" else None).value
+    assert here.statistic == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(there.null_distribution, here.null_distribution, rtol=1e-6)
+
+
 def test_different_distributions_are_told_apart():
     x, y = draws(1, 100, 100, 5, shift=0.6)
     for statistic in STATISTICS:
@@ -117,6 +160,18 @@ def test_several_blurs_have_one_p_value_that_pays_for_the_choice():
     assert together.statistic == min(alone) <= together.pvalue
     expected = (1 + (together.null_distribution <= together.statistic).sum()) / 1000
     assert together.pvalue == expected
+    assert together.null_distribution.shape == (999,)
+
+
+def test_several_blurs_have_converged_if_each_has(monkeypatch):
+    monkeypatch.setattr(module, "LEAST", 6)
+    monkeypatch.setattr(module, "MOST", 6)
+    test = {"n_permutations": 9, "random_state": 0}
+    found = [
+        snb.sinkhorn_two_sample_test(*draws(0, 12, 15, 2), blur=blur, **test).converged
+        for blur in (0.1, 50.0, [0.1, 50.0])
+    ]
+    assert found == [False, True, False]
 
 
 def test_a_blur_too_small_to_converge_at_gives_finite_numbers():
@@ -179,6 +234,14 @@ def test_the_bits_do_not_depend_on_the_number_of_jobs():
     ]
     np.testing.assert_array_equal(runs[0].null_distribution, runs[1].null_distribution)
     assert runs[0].statistic == runs[1].statistic
+
+
+def test_the_precision_and_the_iterations_of_a_test_follow_from_its_size_and_the_blur():
+    few, many = (np.random.default_rng(0).normal(size=(n, 2)) for n in (100, 2000))
+    assert effort(few, 100, 0.1) == Effort("float64", 1000)
+    assert effort(many, 1000, 0.1) == Effort("float32", 6)
+    assert effort(many, 200, 0.1) == Effort("float32", 21)
+    assert effort(many, 1000, 3.0) == Effort("float64", 6)
 
 
 def test_a_function_of_the_caller_is_tested_by_the_same_labelings():
