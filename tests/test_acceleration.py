@@ -149,3 +149,8 @@ def test_the_constant_between_the_potentials_does_not_drift():
     )
     np.testing.assert_allclose(new_f, f, atol=1e-9)
     np.testing.assert_allclose(new_g, g, atol=1e-9)
+
+
+def test_each_temperature_of_the_annealing_moves_the_potentials():
+    annealed = entropic_ot(*example(60, 50), blur=0.2, solver=Sinkhorn(acceleration="symmetric"))
+    assert annealed.history[1] < annealed.history[0]  # although the temperature is lower

@@ -152,6 +152,16 @@ def test_float32_stays_float32_and_float64_queries_stay_float64():
     np.testing.assert_allclose(moved, EntropicAligner(Z).fit(X).transform(X), atol=1e-2)
 
 
+def test_a_measure_as_reference_keeps_its_weights():
+    x, y = cloud(40, 2), cloud(30, 2, shift=1.0)
+    counts = np.arange(30) % 3 + 1.0
+    of_measure = EntropicAligner(snb.Measure(y, counts), blur=0.5).fit(x)
+    of_repeats = EntropicAligner(np.repeat(y, counts.astype(int), axis=0), blur=0.5).fit(x)
+    np.testing.assert_allclose(of_measure.transform(x), of_repeats.transform(x), atol=1e-9)
+    unweighted = EntropicAligner(y, blur=0.5).fit(x)
+    assert not np.allclose(of_measure.transform(x), unweighted.transform(x), atol=1e-3)
+
+
 def test_labels_of_domains_are_the_same_as_a_reference():
     domain = np.repeat([1, 2, -3], [30, 30, 50])
     both = np.concatenate([X, Z])

@@ -255,7 +255,7 @@ def test_solutions_are_pickled_and_shown_without_a_dimension():
 
 def test_a_temperature_far_below_the_costs_is_named():
     C, a, b = graph()
-    solver = Sinkhorn(max_iter=3)
+    solver = Sinkhorn(max_iter=3, init="zeros")
     with pytest.warns(snb.ConvergenceWarning, match="eps=1e-09 is .* range of the costs"):
         entropic_ot_matrix(C, a, b, eps=1e-9, solver=solver)
 

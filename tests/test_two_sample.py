@@ -286,6 +286,17 @@ def test_bad_arguments_are_named(arguments, kind, message):
         snb.sinkhorn_two_sample_test(*draws(0), **arguments)
 
 
+def test_measures_are_samples_if_their_weights_are_equal():
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    y = x + 1
+    found = snb.sinkhorn_two_sample_test(
+        snb.Measure(x, np.full(30, 2.0)), y, blur=0.5, random_state=0
+    )
+    assert found.pvalue == snb.sinkhorn_two_sample_test(x, y, blur=0.5, random_state=0).pvalue
+    with pytest.raises(ValueError, match="y: expected independent draws"):
+        snb.sinkhorn_two_sample_test(x, snb.Measure(y, np.arange(30) % 2 + 1.0), blur=0.5)
+
+
 def test_samples_of_different_dimensions_are_refused():
     with pytest.raises(ValueError, match="y: expected points in dimension 3 like x"):
         snb.sinkhorn_two_sample_test(cloud(5, 3), cloud(5, 2), blur=1.0)

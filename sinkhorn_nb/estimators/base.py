@@ -66,8 +66,8 @@ class SinkhornEstimator(BaseEstimator):
         return validate_data(self, X, dtype=DTYPES, reset=False, **checks)
 
     def _other_cloud(self, name: str, points: ArrayLike) -> Measure:
-        """Check a cloud or a grid that is a setting; it must have the features of the fitted
-        points, under the same names. Return the measure as `cloud` does.
+        """Check a cloud, a measure or a grid that is a setting; it must have the features of the
+        fitted points, under the same names. Return the measure as `cloud` does.
         """
         measure = Measure.of(points, names=(name, f"weights of {name}"))
         if measure.dimension != self.n_features_in_:
@@ -82,8 +82,8 @@ class SinkhornEstimator(BaseEstimator):
                 f"{name}: expected the features {list(known)} of X, got {list(names)}; pass the "
                 "same columns in the same order"
             )
-        weights = measure.weights if isinstance(measure, Pixels) else None
-        return cloud(measure.points, weights)
+        has_own_weights = measure is points or isinstance(measure, Pixels)
+        return cloud(measure.points, measure.weights if has_own_weights else None)
 
     def _length(self, *measures: Measure) -> float:
         """The blur: the given length, or a share of the root-mean-square distance in the pooled

@@ -178,6 +178,14 @@ def _pooled(x: ArrayLike, y: ArrayLike) -> tuple[Floats, int]:
     source = with_all_points(x, None, ("x", "weights of x"))
     target = with_all_points(y, None, ("y", "weights of y"))
     comparable(source, target, "x", "y")
+    for name, measure in (("x", source), ("y", target)):
+        least, most = measure.weights.min(), measure.weights.max()
+        if least < most:
+            raise ValueError(
+                f"{name}: expected independent draws, all with the same weight, got a Measure with "
+                f"weights from {least:.3g} to {most:.3g}; pass the points, each as often as it was "
+                "drawn"
+            )
     points = np.concatenate([source.points, target.points]).astype(np.float64)
     return points, len(source)
 

@@ -115,7 +115,7 @@ def _annealing(problem: Problem, solver: Sinkhorn, dtype: str) -> list[Phase]:
         return []
     n_levels = int(np.ceil(np.log(problem.diameter / problem.blur) / -np.log(RATIO)))
     return [
-        Phase(problem.cost.eps(problem.blur * RATIO**-k), dtype, np.inf, 1)
+        Phase(problem.cost.eps(problem.blur * RATIO**-k), dtype, 0.0, 1)
         for k in range(n_levels, 0, -1)
     ]
 

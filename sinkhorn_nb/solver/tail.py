@@ -17,9 +17,9 @@ from .sparse_step import SparseStep, theta
 
 # Iterations before the first prediction, and the ratio of successive ones
 FIRST_LOOK, LATER = 4, 1.5
-# From a poor start the first iterations may make no progress: no more are expected than FEW_KNOWN,
-# or LONGER times those made
-FEW_KNOWN, LONGER = 60.0, 4
+# From a poor start the first iterations may make no progress: at most LONGER times those made are
+# expected
+LONGER = 10
 SAMPLE, LEAST_SHARE = 256, 1 / 8  # rows in which heavy pairs are counted, at most
 # Passes that sparse steps take on their own, and for each share of the pairs that is heavy, at low
 # dimensions: fitted to twelve families of data, at the upper end
@@ -136,7 +136,7 @@ class Tail:
             return
         self._due = ceil(LATER * n_done)
         left = expected_iterations(self._errors, self._tol)
-        left = min(left, max(FEW_KNOWN, LONGER * n_done))
+        left = min(left, LONGER * n_done)
         if self._is_annealed:
             left = max(left, LEAST_ANNEALED)
         if left <= COLLECTING:
