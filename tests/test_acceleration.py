@@ -153,4 +153,4 @@ def test_the_constant_between_the_potentials_does_not_drift():
 
 def test_each_temperature_of_the_annealing_moves_the_potentials():
     annealed = entropic_ot(*example(60, 50), blur=0.2, solver=Sinkhorn(acceleration="symmetric"))
-    assert annealed.history[1] < annealed.history[0]  # although the temperature is lower
+    assert annealed.history[1] < 2 * annealed.history[0]  # at zero it would be four times as large

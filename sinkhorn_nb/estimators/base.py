@@ -82,7 +82,7 @@ class SinkhornEstimator(BaseEstimator):
                 f"{name}: expected the features {list(known)} of X, got {list(names)}; pass the "
                 "same columns in the same order"
             )
-        has_own_weights = measure is points or isinstance(measure, Pixels)
+        has_own_weights = isinstance(points, Measure) or isinstance(measure, Pixels)
         return cloud(measure.points, measure.weights if has_own_weights else None)
 
     def _length(self, *measures: Measure) -> float:
