@@ -17,9 +17,10 @@ from .sparse_step import SparseStep, theta
 
 # Iterations before the first prediction, and the ratio of successive ones
 FIRST_LOOK, LATER = 4, 1.5
-# From a poor start the first iterations may make no progress: at most LONGER times those made are
-# expected
-LONGER = 10
+# From a poor start the first iterations may make no progress: while the error is above FAR, at most
+# LONGER times those made are expected. Errors above BOUNDED, the most between two plans of the same
+# mass, tell of single potentials that overshoot, which two-level steps do not mend.
+LONGER, BOUNDED = 10, 2.0
 SAMPLE, LEAST_SHARE = 256, 1 / 8  # rows in which heavy pairs are counted, at most
 # Passes that sparse steps take on their own, and for each share of the pairs that is heavy, at low
 # dimensions: fitted to twelve families of data, at the upper end
@@ -136,7 +137,8 @@ class Tail:
             return
         self._due = ceil(LATER * n_done)
         left = expected_iterations(self._errors, self._tol)
-        left = min(left, LONGER * n_done)
+        if FAR < error <= BOUNDED:
+            left = min(left, LONGER * n_done)
         if self._is_annealed:
             left = max(left, LEAST_ANNEALED)
         if left <= COLLECTING:
