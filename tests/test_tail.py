@@ -286,3 +286,15 @@ def test_masses_of_1e_270_leave_the_range_of_numbers_nowhere(seed, reach):
     assert solution.converged and solution.n_iter < 50
     if reach is None:
         assert dense_error(solution, x, y, 0.02, a, b) <= solution.tol
+
+
+def test_sparse_steps_wait_where_a_poor_start_makes_no_progress_yet():
+    rng = np.random.default_rng(0)
+    centers = np.array([[0, 0], [3, 0], [1, 2.5]])
+    turned = centers @ np.array([[0, 1], [-1, 0]])
+    x, y = (
+        np.concatenate([c + 0.3 * rng.normal(size=(400, 2)) for c in each]).astype(np.float32)
+        for each in (centers, turned)
+    )
+    solver = snb.Sinkhorn(init="gaussian", tol=1e-4)
+    assert snb.entropic_ot(x, y, blur=0.1, solver=solver).n_passes < 60

@@ -27,7 +27,7 @@ class OfTarget(Initializer):
 
     def reduced(self, problem: Problem) -> Initializer:
         """The potentials between probabilities of one row for each distinct point."""
-        return _Columns(problem.target.collapse(self.g) + problem.scaling.of_g)
+        return _OneSide(problem.target.collapse(self.g) + problem.scaling.of_g)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start in one pass."""
@@ -35,34 +35,22 @@ class OfTarget(Initializer):
 
 
 @dataclass(frozen=True, eq=False)
-class _Columns(Initializer):
-    """Potentials of the target of a reduced problem, in the order of its partition."""
+class _OneSide(Initializer):
+    """Potentials of one measure of a reduced problem, in the order of its partition."""
 
-    g: Floats
-
-    @property
-    def T(self) -> Initializer:
-        """The same start of the transposed problem."""
-        return _Rows(self.g)
-
-    def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
-        """Compute the start in one pass."""
-        kernel = problem.kernel(problem.rough_dtype, solver.backend)
-        return Start(problem.dual().damped_rows(kernel.softmin(self.g)), self.g)
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows(Initializer):
-    """Potentials of the source of a reduced problem, in the order of its partition."""
-
-    f: Floats
+    potential: Floats
+    is_of_source: bool = False
 
     @property
     def T(self) -> Initializer:
         """The same start of the transposed problem."""
-        return _Columns(self.f)
+        return _OneSide(self.potential, not self.is_of_source)
 
     def __call__(self, problem: Problem, solver: Sinkhorn) -> Start:
         """Compute the start in one pass."""
-        g, f = _Columns(self.f)(problem.T, solver)
-        return Start(f, g)
+        seen = problem.T if self.is_of_source else problem
+        kernel = seen.kernel(seen.rough_dtype, solver.backend)
+        other = seen.dual().damped_rows(kernel.softmin(self.potential))
+        if self.is_of_source:
+            return Start(self.potential, other)
+        return Start(other, self.potential)
