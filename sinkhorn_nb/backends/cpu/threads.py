@@ -33,17 +33,26 @@ class _Pool:
         self._here.is_worker = True
 
     def is_here(self):
-        """Whether the calling thread belongs to the pool."""
+        """Whether the calling thread belongs to the pool, or has joined it."""
         return getattr(self._here, "is_worker", False)
+
+    @contextmanager
+    def joined(self):
+        """Let the calling thread be one of the pool's."""
+        self._mark()
+        try:
+            yield
+        finally:
+            self._here.is_worker = False
 
     def submit(self, function):
         """Call a function in a thread of the pool; raise a RuntimeError if no thread can be
         started.
         """
         with self._lock:
-            if self._executor is None:
+            if self._executor is None:  # the thread of a caller makes up for the missing one
                 self._executor = ThreadPoolExecutor(
-                    numba.config.NUMBA_NUM_THREADS, "sinkhorn_nb", self._mark
+                    max(1, numba.config.NUMBA_NUM_THREADS - 1), "sinkhorn_nb", self._mark
                 )
             return self._executor.submit(function)
 
@@ -79,7 +88,10 @@ def _limit():
 
 
 def run(task, panels):
-    """Call task(*panel) for each panel, in any order, on `count()` threads."""
+    """Call task(*panel) for each panel, in any order, on `count()` threads: the calling one, and
+    others of the pool. Whichever is awake takes the next panel, so that little work never waits for
+    a thread to wake up.
+    """
     queue = iter(panels)
     futures = []
 
@@ -87,16 +99,20 @@ def run(task, panels):
         for panel in queue:
             task(*panel)
 
-    if (n_threads := _threads_for(len(panels))) == 1:
-        return work()
     try:
-        try:
-            for _ in range(n_threads):
+        for _ in range(_threads_for(len(panels)) - 1):
+            try:
                 futures.append(_pool.submit(work))
-        except RuntimeError:  # no new threads, because the interpreter is about to end
+            except RuntimeError:  # no new threads, because the interpreter is about to end
+                break
+        if futures:
+            with _pool.joined():
+                work()
+        else:
             work()
         for future in futures:
-            future.result()
+            if not future.cancel():  # it has begun
+                future.result()
     except BaseException:
         for _ in queue:  # leave nothing to the threads that still run
             pass
