@@ -71,6 +71,6 @@ def by_the_loop():
     from sinkhorn_nb.solver import small  # not before the settings above
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(small, "LARGEST_ALONE", 0)
-        patch.setattr(small, "LARGEST_TOGETHER", 0)
+        patch.setattr(small, "LARGEST_STARTED", 0)
+        patch.setattr(small, "LARGEST", 0)
         yield

@@ -203,8 +203,8 @@ def test_other_settings_are_those_of_single_calls(settings):
 
 
 def test_large_clouds_are_solved_one_by_one(monkeypatch):
-    monkeypatch.setattr(small, "LARGEST_TOGETHER", 500)
-    monkeypatch.setattr(small, "LARGEST_ALONE", 500)
+    monkeypatch.setattr(small, "LARGEST", 500)
+    monkeypatch.setattr(small, "LARGEST_STARTED", 500)
     cases, divergences = together([(23, 31), (12, 9)], solver=snb.Sinkhorn())
     alone = snb.sinkhorn_divergence(*cases[0], blur=0.3)
     assert (divergences[0].xy.value, divergences[0].xy.n_passes) == (

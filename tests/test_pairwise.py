@@ -96,9 +96,9 @@ def test_reordered_copies_are_at_no_distance():
     assert found[3, 2] == pytest.approx(found[3, 0], rel=1e-9)
 
 
-@pytest.mark.parametrize("largest", [small.LARGEST_TOGETHER, 100])
+@pytest.mark.parametrize("largest", [small.LARGEST, 100])
 def test_nearly_equal_clouds_are_solved_as_accurately_as_in_single_calls(monkeypatch, largest):
-    monkeypatch.setattr(small, "LARGEST_TOGETHER", largest)
+    monkeypatch.setattr(small, "LARGEST", largest)
     x = CLOUDS[4]
     near = x + 1e-5 * np.random.default_rng(0).normal(size=x.shape)
     single = snb.sinkhorn_divergence(x, near, blur=BLUR)
@@ -124,7 +124,7 @@ def test_inputs_are_left_alone():
 
 
 def test_large_clouds_take_the_main_loop(monkeypatch):
-    monkeypatch.setattr(small, "LARGEST_TOGETHER", 500)
+    monkeypatch.setattr(small, "LARGEST", 500)
     assert table().tolist() == pairs(CLOUDS, CLOUDS).tolist()
 
 

@@ -188,7 +188,7 @@ def test_what_the_compiled_solver_does_not_serve_takes_the_loop():
 
 
 def test_with_a_start_or_a_small_blur_fewer_pairs_are_small(monkeypatch):
-    monkeypatch.setattr(small, "LARGEST_ALONE", 100)
+    monkeypatch.setattr(small, "LARGEST_STARTED", 100)
     monkeypatch.setattr(small, "LARGEST_FINE", 100)
     cold = snb.sinkhorn_divergence(*clouds(2), blur=0.3)
     warm = snb.sinkhorn_divergence(*clouds(2), blur=0.31, solver=snb.Sinkhorn(init=cold))

@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from .small_starts import Starts
 
 # Pairs of a problem: for more of them two-level steps, in which threads share a problem, need less
-# time; they also need few passes from the start of a similar divergence. The problems of a cold
-# divergence or of a batch are solved together, each by a thread of its own.
-LARGEST_ALONE, LARGEST_TOGETHER = 2**18, 2**20
+# time; they also need few passes from the start of a similar divergence.
+LARGEST, LARGEST_STARTED = 2**20, 2**19
 # In diameters. At n = 1024 and 1 %, Sinkhorn's iterations and two-level steps need the same time;
 # at 0.5 %, the iterations that are given up need half as much as two-level steps. Self problems
 # need few iterations at any blur.
@@ -63,11 +62,11 @@ def suits(solver: Sinkhorn, terms: Terms, starts: Starts | None = None) -> bool:
     return all(getattr(solver, name) == value for name, value in usual)
 
 
-def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
+def any_small(pairs: CloudPairs, is_started: bool = False) -> bool:
     """Tell whether the problem of a pair of clouds has few enough pairs, if needed after equal
     points are merged, and the cost is no function of the caller.
     """
-    largest = _largest(is_alone)
+    largest = _largest(is_started)
     (clouds, sources, targets, terms) = pairs
     if terms.profile is None or max(terms.marginals.rates(terms.eps)) > LARGEST_RATE:
         return False
@@ -80,8 +79,8 @@ def any_small(pairs: CloudPairs, is_alone: bool = False) -> bool:
     )
 
 
-def _largest(is_alone: bool) -> int:
-    return LARGEST_ALONE if is_alone else LARGEST_TOGETHER
+def _largest(is_started: bool) -> int:
+    return LARGEST_STARTED if is_started else LARGEST
 
 
 @cache
@@ -94,7 +93,7 @@ def _unknown_settings(kind: type[Sinkhorn]) -> list[tuple[str, Any]]:
 def solve_small(
     pairs: CloudPairs,
     solver: Sinkhorn,
-    is_alone: bool = False,
+    is_started: bool = False,
     selves: dict[int, Solution] | None = None,
     starts: Starts | None = None,
     is_debiased: bool = True,
@@ -107,9 +106,8 @@ def solve_small(
     pairs : CloudPairs
     solver : Sinkhorn
         A solver that `suits`.
-    is_alone : bool
-        Whether this is a single problem, or a divergence with a start: larger problems are small
-        together.
+    is_started : bool
+        Whether this is a divergence with a start: larger problems are small without one.
     selves : dict, optional
         Known self solutions by the numbers of their clouds; they are used unchanged.
     starts : Starts, optional
@@ -122,7 +120,7 @@ def solve_small(
     SmallSolutions
     """
     (clouds, sources, targets, terms) = pairs
-    limits = _limits(terms, solver, is_alone)
+    limits = _limits(terms, solver, is_started)
     everyone = np.arange(len(clouds))
     facts = _related(survey(clouds.forms, sources, targets, limits), pairs)
     are_equal = facts.relations == 0
@@ -158,7 +156,7 @@ def solve_small(
     return SmallSolutions(pairs, solver, found, selves)
 
 
-def _limits(terms: Terms, solver: Sinkhorn, is_alone: bool) -> Limits:
+def _limits(terms: Terms, solver: Sinkhorn, is_started: bool) -> Limits:
     """The limits below which a problem is small for a solver."""
     cost = terms.cost
     return Limits(
@@ -168,9 +166,9 @@ def _limits(terms: Terms, solver: Sinkhorn, is_alone: bool) -> Limits:
         small_blur=SMALL_BLUR,
         smallest_blur=cost.blur(SMALLEST_EPS),
         largest_blur=LIMIT,
-        most_pairs=_largest(is_alone),
+        most_pairs=_largest(is_started),
         fine_blur=FINE_BLUR,
-        most_fine_pairs=min(LARGEST_FINE, _largest(is_alone)),
+        most_fine_pairs=min(LARGEST_FINE, _largest(is_started)),
         least_mass=SMALLEST_MASS,
         has_sides=cost.has_sides,
         widest=cost.widest,
@@ -236,9 +234,9 @@ def solve_one_small(problem: Problem, solver: Sinkhorn) -> tuple[Solution | None
     clouds = Clouds.of_measures([problem.source, problem.target])
     (source, target) = np.arange(2)[:, None]
     pair = CloudPairs(clouds, source, target, problem.terms)
-    if not suits(solver, problem.terms) or not any_small(pair, is_alone=True):
+    if not suits(solver, problem.terms) or not any_small(pair):
         return None, 0.0
-    small = solve_small(pair, solver, is_alone=True, is_debiased=False)
+    small = solve_small(pair, solver, is_debiased=False)
     if not small.are_solved[0]:
         return None, small.passes_spent(0)
     return small.solution(0).of(problem), 0.0
