@@ -207,7 +207,7 @@ def _overlaps(t: Floats, exchange: Exchange, scales: Floats) -> Numbers:
     masses = groups.sum(axis=0)
     safe = np.where(masses > 0, masses, 1.0)
     groups /= np.sqrt(safe)
-    groups[groups < SMALLEST[sums.dtype.name]] = 0.0
+    groups *= groups >= SMALLEST[sums.dtype.name]  # a fifth of the time of a mask
     return groups @ groups.T
 
 
@@ -221,14 +221,13 @@ def _newton_step(
     """The step of Newton's method for the clusters' shifts, clipped entry by entry."""
     kx, ky = rates
     if kx == ky == 0:  # a common shift changes nothing
-        hessian = np.diag(shares) - overlaps
-        hessian += np.outer(aims, aims)
+        hessian = np.outer(aims, aims) - overlaps
     else:
-        own = np.diag(shares + ky * aims)
-        hessian = own - overlaps / (1 + kx)
+        hessian = -overlaps / (1 + kx)
     share = RIDGE[overlaps.dtype.name]
     ridge = share * (shares + aims) + 1e-300
-    hessian[np.diag_indices_from(hessian)] += ridge
+    diagonal = np.einsum("ii->i", hessian)  # a view
+    diagonal += shares + ky * aims + ridge
     step = np.linalg.solve(hessian, gradient)
     if kx == ky == 0:
         step -= aims @ step / aims.sum()

@@ -44,6 +44,7 @@ class CpuCloud:
         self._ends = bounds
         self.starts = bounds[:-1].astype(np.int64)  # of the tiles, without padding
         self._runs = {}
+        self._panels = {}
         self.cost = cost
 
         is_high = d > REGISTER_DIM or isinstance(cost, Function)
@@ -94,17 +95,27 @@ class CpuCloud:
         pieces = [padded[..., start:stop] for start, stop in ends]
         return np.concatenate(pieces, axis=-1)
 
-    def runs(self, y, bounds=None):
-        """Runs of rows that cross neither tiles nor the bounds of groups, and the cost of each
-        run.
-        """
+    def runs(self, bounds=None):
+        """Runs of rows that cross neither tiles nor the bounds of groups."""
         key = None if bounds is None else bounds.tobytes()
         if key not in self._runs:  # made once
-            tiles = self._ends
-            cuts = tiles if bounds is None else np.union1d(tiles, bounds)
+            cuts = self._ends if bounds is None else np.union1d(self._ends, bounds)
             self._runs[key] = self._cut_at(cuts, bounds)
-        runs = self._runs[key]
-        return runs, (runs.stops - runs.starts) * y.size
+        return self._runs[key]
+
+    def panels(self, y, bounds=None):
+        """Runs of rows, and panels of them with about equal numbers of pairs with another cloud;
+        groups of rows are not divided.
+        """
+        key = y.size, None if bounds is None else bounds.tobytes()
+        if key not in self._panels:  # made once
+            runs = self.runs(bounds)
+            costs = (runs.stops - runs.starts) * y.size
+            starts = None
+            if bounds is not None:
+                starts = np.flatnonzero(np.diff(runs.groups, prepend=-1))
+            self._panels[key] = runs, panels(costs, starts)
+        return self._panels[key]
 
     def _cut_at(self, cuts, bounds):
         starts = starts_of_pieces(cuts, ROWS)
@@ -173,17 +184,14 @@ class CpuBackend:
     def sums(self, x, F, a, y, G, b):
         x_side = x.side(F, a)
         y_side = y.side(G, b)
-        runs, costs = x.runs(y)
-        todo = panels(costs)
+        runs, todo = x.panels(y)
         rows, columns = self._panel_sums(x, x_side, y, y_side, runs, todo)
         return rows, columns.sum(axis=0, dtype=np.float64)
 
     def cluster_sums(self, x, F, a, y, G, b, bounds):
         x_side = x.side(F, a)
         y_side = y.side(G, b)
-        runs, costs = x.runs(y, bounds)
-        starts_of_groups = np.flatnonzero(np.diff(runs.groups, prepend=-1))
-        todo = panels(costs, starts_of_groups)
+        runs, todo = x.panels(y, bounds)
         rows = np.zeros(x.size)
         columns = y.zeros(len(bounds) - 1)
         self._add_sums(x, x_side, y_side, runs, todo, (rows, columns))
@@ -191,7 +199,7 @@ class CpuBackend:
 
     def self_sums(self, x, F, a):
         side = x.side(F, a)
-        runs, _ = x.runs(x)
+        runs = x.runs()
         n_rows = runs.stops - runs.starts
         n_columns = x.size - runs.starts
         todo = panels(n_rows * n_columns)
@@ -201,10 +209,10 @@ class CpuBackend:
     def row_sums(self, x, F, y, G, b):
         x_side = x.side(F)
         y_side = y.side(G, b)
-        runs, costs = x.runs(y)
+        runs, todo = x.panels(y)
         rows = np.zeros(x.size)
         none = np.zeros((1, 0), y.dtype)
-        self._add_sums(x, x_side, y_side, runs, panels(costs), (rows, none))
+        self._add_sums(x, x_side, y_side, runs, todo, (rows, none))
         return x.cut(rows)
 
     def _panel_sums(self, x, x_side, y, y_side, runs, todo):
@@ -232,8 +240,7 @@ class CpuBackend:
     def heavy_pairs(self, x, F, a, y, G, b, theta, most):
         x_side = x.side(F, a)
         y_side = y.side(G, b)
-        runs, costs = x.runs(y)
-        todo = panels(costs)
+        runs, todo = x.panels(y)
         starts = x.starts, y.starts
         threshold = x.dtype.type(theta)
         rows = np.zeros(x.size)
@@ -256,7 +263,7 @@ class CpuBackend:
     def log_sum_exp(self, x, F, y, G):
         x_side = x.side(F)
         y_side = y.side(G)
-        runs, costs = x.runs(y)
+        runs, todo = x.panels(y)
         maxima = np.full(x.size, INERT)
         sums = np.zeros(x.size)
 
@@ -264,7 +271,7 @@ class CpuBackend:
             for x_part, *ends in _parts(x_side, y_side, runs, *bounds):
                 cpu_kernels.panel_log_sum_exp(x_part, y_side, runs, *ends, maxima, sums)
 
-        self._run(x, task, panels(costs))
+        self._run(x, task, todo)
         log_sums = np.log2(x.cut(sums))
         return x.cut(maxima) + log_sums
 
@@ -283,7 +290,7 @@ class CpuBackend:
         if factors is not None:
             A = x.pad(factors[0])
             B = y.pad(factors[1])
-        runs, costs = x.runs(y)
+        runs, todo = x.panels(y)
         out = np.zeros((x.size, n_sums + V.shape[1]))
 
         def task(p, bounds):
@@ -291,7 +298,7 @@ class CpuBackend:
                 cpu_kernels.panel_transport(x_part, y_side, runs, *ends, A, B, derivative, V, out)
 
         with single_threaded_blas():
-            run(task, panels(costs))
+            run(task, todo)
         return out[x._slots]
 
     def _run(self, x, task, todo):

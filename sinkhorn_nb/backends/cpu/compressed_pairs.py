@@ -26,7 +26,7 @@ def monomial_sums(x, F, y, G, b, near, centres, terms):
     axis = terms[:, 1].copy()
     x_side = x.side(F)
     y_side = y.side(G, b)
-    runs, _ = x.runs(y)
+    runs = x.runs()
 
     seen_sizes = np.diff(y.bounds)[seen]
     before = np.concatenate([[0], np.cumsum(seen_sizes)])[pointers]
