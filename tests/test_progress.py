@@ -70,7 +70,9 @@ def test_the_bar_goes_when_a_callback_fails(capsys):
 
 
 def test_it_changes_no_result_and_is_silent_by_default(capsys):
-    problem = example(1100, 1000)  # smaller ones are solved by one compiled call, which shows nothing
+    problem = example(
+        1100, 1000
+    )  # smaller ones are solved by one compiled call, which shows nothing
     shown = entropic_ot(*problem, blur=0.3, solver=Sinkhorn(progress=True))
     capsys.readouterr()
     silent = entropic_ot(*problem, blur=0.3)
