@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 import sinkhorn_nb as snb
-from benchmarks.page import page
+from benchmarks.claims import Claim, restated, wrong
+from benchmarks.page import claims, page
 
 DOCS = Path(__file__).parents[1] / "docs"
+RESULTS = DOCS.parent / "benchmarks" / "results"
+CLAIMS = claims(RESULTS)
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 MADE = {"generated", "gallery", "_build"}  # by Sphinx
 # First words of sentences without a subject
@@ -86,11 +89,24 @@ def test_every_page_is_reached_from_an_index():
 
 def test_the_page_of_benchmarks_is_made_from_the_committed_results():
     """If it fails: `python -m benchmarks.page`."""
-    assert text(DOCS / "benchmarks.md") == page(DOCS.parent / "benchmarks" / "results")
+    assert text(DOCS / "benchmarks.md") == page(RESULTS)
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_numbers_in_a_page_are_the_committed_results(name):
+    """If it fails: `python -m benchmarks.page`, or the words around a number have changed."""
+    assert wrong(text(DOCS.parent / name), CLAIMS[name]) == []
+
+
+def test_a_number_that_has_changed_is_found_and_restated_in_its_column():
+    table = "ours   0.2   13\ntheirs 4     5\n"
+    claims = [Claim("", "ours {} {}", ("0.25", "7")), Claim("", "missing {}", ("1",))]
+    assert wrong(table, claims) == ["ours 0.25 7", "missing 1"]
+    assert restated(table, claims) == "ours   0.25  7\ntheirs 4     5\n"
 
 
 def test_the_table_of_the_two_sample_test_has_the_committed_results():
-    found = json.loads(text(DOCS.parent / "benchmarks" / "results" / "power.alone.json"))["rows"]
+    found = json.loads(text(RESULTS / "power.alone.json"))["rows"]
     family, *statistics = found[0]
     lines = text(DOCS / "how-to" / "two-sample-test.rst").replace("**", "").splitlines()
     start = next(k for k, line in enumerate(lines) if line.startswith(family))
