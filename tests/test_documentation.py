@@ -21,6 +21,7 @@ HEADLESS = re.compile(r"(Of|What|That|Those|As|For|From|To|By|With|In|On|Where|H
 SOURCES = sorted(Path(snb.__file__).parent.rglob("*.py"))
 PAGES = sorted(path for path in DOCS.rglob("*.rst") if not MADE & set(path.parts))
 TUTORIALS = [path for path in PAGES if path.parent.name == "tutorials" and path.stem != "index"]
+PERCENT = re.compile(r"(\d+) ?%")
 PICTURE = re.compile(r"^\.\. (?:image|figure):: (\S+)", re.MULTILINE)
 
 
@@ -60,6 +61,16 @@ def test_pages_name_what_exists(path):
     """Tables and blocks of code, too, which no doctest runs."""
     for name in re.findall(r"\bsnb\.(\w+)", text(path)):
         assert hasattr(snb, name), name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_percentages_of_an_example_are_those_that_it_prints(path):
+    for paragraph in re.split(r"\n *\n", text(path)):
+        for name in re.findall(r"/gallery/(\w+)[`>]", paragraph):
+            printed = DOCS / "images" / "gallery" / f"{name}.txt"
+            lines = text(printed) if printed.exists() else ""
+            if "%" in lines:
+                assert set(PERCENT.findall(paragraph)) - set(PERCENT.findall(lines)) == set()
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
