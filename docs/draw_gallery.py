@@ -1,5 +1,7 @@
-"""Run the examples of the gallery and write what they leave to docs/images/gallery: the last picture
-of each, and the lines that it prints. Lines with times are left out, for these change with the run.
+"""Run the examples of the gallery and write what they leave to docs/images/gallery.
+
+Each leaves its last picture and the lines that it prints. Lines with times are left out, because
+times change from run to run.
 
 python docs/draw_gallery.py            # all of them, about two minutes on two cores
 python docs/draw_gallery.py drift      # some of them
