@@ -42,7 +42,7 @@ flat = snb.entropic_ot(ships, harbors, blur=4.0)
 curved = snb.entropic_ot(np.radians(ships), np.radians(harbors), cost="haversine", eps=0.01)
 
 # %%
-# The strongest partner of each ship, and the way to it.
+# One harbor for each ship, and the way to it.
 
 share = np.linspace(0, 1, 80)[:, None]
 angles = np.linspace(-180, 180, 121)
@@ -54,7 +54,7 @@ for ax, solution, title in zip(axes, (flat, curved), ("a flat map", "great circl
         draw(ax, unit(np.stack([np.full(121, k), angles], axis=1)), palette.GREY, 0.6)
 
     ax.add_patch(plt.Circle((0, 0), 1, fill=False, color=palette.GREY))
-    partners = harbors[solution.plan.topk(1).indices[:, 0]]
+    partners = harbors[solution.matching()[1]]
     for here, there in zip(ships, partners, strict=True):
         straight = here + share * (there - here)
         chord = unit(here) + share * (unit(there) - unit(here))
