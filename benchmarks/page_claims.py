@@ -76,8 +76,9 @@ def pairs(found):
     """Tables of divergences."""
     clouds, _, plain, equal, groups, *_ = found["pairwise.torch"]["rows"]
     words = (
-        "between 200 clouds of 100 points in three dimensions takes {} s, {} times less than a loop "
-        "over POT's `sinkhorn2` at its default tolerance and {} times less than at a marginal error"
+        "between 200 clouds of 100 points in three dimensions takes {} s, {} times less than a "
+        "loop over POT's `sinkhorn2` at its default tolerance and {} times less than at a "
+        "marginal error"
     )
     ratios = whole(plain["ours_faster"]), whole(equal["ours_faster"])
     yield Claim(PERFORMANCE, words, (tenths(clouds["median_s"]), *ratios))
@@ -128,7 +129,10 @@ def landing(found):
         )
         for scheme in ("auto", "none")
     }
-    words = "about {} passes over all pairs of points at a blur of 5 % of the diameter, where Sinkhorn's iteration takes {}"
+    words = (
+        "about {} passes over all pairs of points at a blur of 5 % of the diameter, where "
+        "Sinkhorn's iteration takes {}"
+    )
     yield Claim("docs/index.rst", words, (whole(passes["auto"]), whole(passes["none"])))
 
 
@@ -154,8 +158,8 @@ def starts(found):
 
     passes = [by[case, init]["passes"] for init in ("zeros", "coarse") for case in cases]
     words = (
-        "From zeros it takes {} to {} passes, and the best start saves one to three of them; on the "
-        "three blobs it takes {} from zeros and {} from the coarse start"
+        "From zeros it takes {} to {} passes, and the best start saves one to three of them; on "
+        "the three blobs it takes {} from zeros and {} from the coarse start"
     )
     numbers = min(passes[:3]), max(passes[:3]), passes[2], passes[5]
     yield Claim(INITIALIZERS, words, tuple(map(whole, numbers)))
@@ -168,8 +172,9 @@ def of_words(by):
     plain += [by["words", init]["plain_iterations"] for init in ("subsample", "coarse")]
     passes = [by["words", init]["passes"] for init in ("zeros", "coarse")]
     words = (
-        "Zeros take {} iterations, the Gaussian start {}, mixtures {} (and a fit), samples {}, the "
-        "coarse start {}. The two-level solver takes {} passes from zeros and {} from the coarse start"
+        "Zeros take {} iterations, the Gaussian start {}, mixtures {} (and a fit), samples {}, "
+        "the coarse start {}. The two-level solver takes {} passes from zeros and {} from the "
+        "coarse start"
     )
     yield Claim(INITIALIZERS, words, (*map(short, plain), *map(tenths, passes)))
 
