@@ -1,8 +1,10 @@
-"""The page docs/benchmarks.md: each claim of the README with its table, from the JSON files."""
+"""The page docs/benchmarks.md, and the numbers of other pages, from the JSON files."""
 
 import json
 from statistics import median
 
+from . import page_claims, readme_claims, tail_claims
+from .claims import restated
 from .harness import arguments
 from .page_sections import SECTIONS
 from .page_tables import number, table, where
@@ -214,9 +216,14 @@ def aim(goal):
     return f"at most {number(goal['at_most'])}"
 
 
+def results(folder):
+    """The records of all files, by their names."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
 def page(folder):
     """The text of docs/benchmarks.md."""
-    found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    found = results(folder)
     parts = (
         divergences,
         passes,
@@ -231,11 +238,23 @@ def page(folder):
     return "\n".join([INTRODUCTION, *filter(None, (part(found) for part in parts))])
 
 
+def claims(folder):
+    """What README and the pages say of the results: lists of claims, by page."""
+    found, by_page = results(folder), {}
+    for module in (readme_claims, page_claims, tail_claims):
+        for part in module.CLAIMS:
+            for claim in part(found):
+                by_page.setdefault(claim.page, []).append(claim)
+    return by_page
+
+
 def main():
     folder = arguments(__doc__).output
-    path = folder.parents[1] / "docs" / "benchmarks.md"
-    path.write_text(page(folder), encoding="utf-8")
-    print(path)
+    root = folder.parents[1]
+    (root / "docs" / "benchmarks.md").write_text(page(folder), encoding="utf-8")
+    for name, stated in claims(folder).items():
+        text = (root / name).read_text(encoding="utf-8")
+        (root / name).write_text(restated(text, stated), encoding="utf-8")
 
 
 if __name__ == "__main__":

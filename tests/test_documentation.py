@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 import sinkhorn_nb as snb
-from benchmarks.page import page
+from benchmarks.claims import Claim, restated, wrong
+from benchmarks.page import claims, page
 
 DOCS = Path(__file__).parents[1] / "docs"
+RESULTS = DOCS.parent / "benchmarks" / "results"
+CLAIMS = claims(RESULTS)
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 MADE = {"generated", "gallery", "_build"}  # by Sphinx
 # First words of sentences without a subject
@@ -18,6 +21,7 @@ HEADLESS = re.compile(r"(Of|What|That|Those|As|For|From|To|By|With|In|On|Where|H
 SOURCES = sorted(Path(snb.__file__).parent.rglob("*.py"))
 PAGES = sorted(path for path in DOCS.rglob("*.rst") if not MADE & set(path.parts))
 TUTORIALS = [path for path in PAGES if path.parent.name == "tutorials" and path.stem != "index"]
+PERCENT = re.compile(r"(\d+) ?%")
 PICTURE = re.compile(r"^\.\. (?:image|figure):: (\S+)", re.MULTILINE)
 
 
@@ -59,6 +63,16 @@ def test_pages_name_what_exists(path):
         assert hasattr(snb, name), name
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_percentages_of_an_example_are_those_that_it_prints(path):
+    for paragraph in re.split(r"\n *\n", text(path)):
+        for name in re.findall(r"/gallery/(\w+)[`>]", paragraph):
+            printed = DOCS / "images" / "gallery" / f"{name}.txt"
+            lines = text(printed) if printed.exists() else ""
+            if "%" in lines:
+                assert set(PERCENT.findall(paragraph)) - set(PERCENT.findall(lines)) == set()
+
+
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 def test_tutorials_show_a_picture_before_their_first_section(path):
     introduction, *_ = re.split(r"^-+$", text(path), flags=re.MULTILINE)
@@ -86,11 +100,24 @@ def test_every_page_is_reached_from_an_index():
 
 def test_the_page_of_benchmarks_is_made_from_the_committed_results():
     """If it fails: `python -m benchmarks.page`."""
-    assert text(DOCS / "benchmarks.md") == page(DOCS.parent / "benchmarks" / "results")
+    assert text(DOCS / "benchmarks.md") == page(RESULTS)
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_numbers_in_a_page_are_the_committed_results(name):
+    """If it fails: `python -m benchmarks.page`, or the words around a number have changed."""
+    assert wrong(text(DOCS.parent / name), CLAIMS[name]) == []
+
+
+def test_a_number_that_has_changed_is_found_and_restated_in_its_column():
+    table = "ours   0.2   13\ntheirs 4     5\n"
+    claims = [Claim("", "ours {} {}", ("0.25", "7")), Claim("", "missing {}", ("1",))]
+    assert wrong(table, claims) == ["ours 0.25 7", "missing 1"]
+    assert restated(table, claims) == "ours   0.25  7\ntheirs 4     5\n"
 
 
 def test_the_table_of_the_two_sample_test_has_the_committed_results():
-    found = json.loads(text(DOCS.parent / "benchmarks" / "results" / "power.alone.json"))["rows"]
+    found = json.loads(text(RESULTS / "power.alone.json"))["rows"]
     family, *statistics = found[0]
     lines = text(DOCS / "how-to" / "two-sample-test.rst").replace("**", "").splitlines()
     start = next(k for k, line in enumerate(lines) if line.startswith(family))

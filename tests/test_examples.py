@@ -32,6 +32,8 @@ SMALLER = {
     "million": [("N = 1_000_000", "N = 100_000")],
     "newton_embedding": [("BLUR, N_ADAM, EVERY = 0.5, 200, 1", "BLUR, N_ADAM, EVERY = 0.5, 5, 5")],
     "registration": [("STEPS = 48, 0.04, 0.1, 16", "STEPS = 20, 0.1, 0.2, 7")],
+    "stream": [("SIDE, CHUNKS, SIZE = 0.1, 20, 10_000", "SIDE, CHUNKS, SIZE = 0.1, 2, 1000")],
+    "ten_flows": [("RATE, N_STEPS = 400, 0.4, 0.5, 6", "RATE, N_STEPS = 60, 0.4, 0.5, 2")],
     "torch_generator": [("0.05, 800, 256", "0.05, 20, 64")],
 }
 

@@ -1,8 +1,10 @@
-"""Show the committed pictures of examples where the examples are not executed.
+"""Show the committed pictures and lines of examples where the examples are not executed.
 
-Executed examples show what they have just drawn; `python docs/draw_gallery.py` commits pictures.
+Executed examples show what they have just drawn and printed; `python docs/draw_gallery.py` writes
+what is committed.
 """
 
+import textwrap
 from pathlib import Path
 
 from PIL import Image
@@ -18,12 +20,16 @@ def is_executed(app):
 
 
 def insert_picture(app, docname, source):
-    """Put the picture of an example after its introduction."""
+    """Put the picture of an example after its introduction, and the lines that it prints."""
     name = docname.removeprefix("gallery/")
     if is_executed(app) or not (PICTURES / f"{name}.png").exists():
         return
     introduction, code_follows, code = source[0].partition(".. GENERATED FROM PYTHON SOURCE LINES")
     picture = f".. image:: /images/gallery/{name}.png\n   :class: sphx-glr-single-img\n\n"
+    printed = PICTURES / f"{name}.txt"
+    if printed.exists():
+        lines = textwrap.indent(printed.read_text(encoding="utf-8"), "   ")
+        picture += f"It prints:\n\n.. code-block:: none\n\n{lines}\n"
     source[0] = introduction + picture + code_follows + code
 
 

@@ -42,17 +42,19 @@ def share_known(table):
 standardized = np.empty_like(measured)
 for k in range(3):
     standardized[batch == k] = scale(measured[batch == k])
-print(f"each batch standardized: {share_known(standardized):.0%} of the wines are known")
+tables = {"as measured": measured, "aligned": aligned, "each batch standardized": standardized}
+known = {name: share_known(table) for name, table in tables.items()}
+for name, share in known.items():
+    print(f"{name}: {share:.0%} of the wines of another batch are known")
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-for ax, name, table in zip(axes, ("as measured", "aligned"), (measured, aligned), strict=True):
-    known = share_known(table)
-    plane = PCA(2).fit_transform(table)
+for ax, name in zip(axes, ("as measured", "aligned"), strict=True):
+    plane = PCA(2).fit_transform(tables[name])
     for kind, marker in enumerate("o^s"):
         rows = kinds == kind
         colors = np.array(palette.SERIES)[batch[rows]]
         ax.scatter(*plane[rows].T, c=colors, marker=marker, s=20, linewidths=0)
-    ax.set_title(f"{name}: {known:.0%} of the wines of another batch are known", fontsize=10)
+    ax.set_title(f"{name}: {known[name]:.0%} of the wines of another batch are known", fontsize=10)
     ax.axis("off")
 figure.suptitle("color = batch, marker = kind of wine", fontsize=9)
 plt.show()

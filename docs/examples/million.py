@@ -44,7 +44,7 @@ for k, (title, cloud) in enumerate(clouds.items()):
     ax = figure.add_subplot(1, 3, k + 1, projection="3d")
     look = {"color": palette.INK} if title == "the target" else {"c": colors, "cmap": "twilight"}
     ax.scatter(*cloud[shown].T, s=1, linewidths=0, **look)
-    ax.set(title=title, xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), zlim=(-0.9, 0.9))
+    ax.set(title=title, xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), zlim=(-1.05, 1.05))
     ax.set_box_aspect((1, 1, 0.75), zoom=1.4)
     ax.view_init(35, -60)
     ax.axis("off")

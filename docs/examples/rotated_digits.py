@@ -38,7 +38,7 @@ if SinkhornTransport:
     trained_on["digits moved by POT"] = transport.transform(Xs=x)
 for name, points in trained_on.items():
     score = KNeighborsClassifier(1).fit(points, labels).score(z, data.target[900:])
-    print(f"trained on {name}: {score:.1%} of the rotated digits are read")
+    print(f"trained on {name}: {score:.0%} of the rotated digits are read")
 
 # %%
 # Upright digits, where the transport moves them, and the rotated digits that are to be read.
