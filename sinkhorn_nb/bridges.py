@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from . import functional
+from .common.array_types import Floats
 from .losses.divergences import Divergences
 from .losses.hausdorff import hausdorff_divergence
 from .losses.mmd import mmd
@@ -28,6 +31,9 @@ THIRD = (
     "third derivatives: expected at most two derivatives of a value, or one of potentials, maps "
     "and soft sorts, got one more; "
 )
+# How errors of functions of lists call a cloud, and those of a single pair at their start
+OF_LISTS = re.compile(r"\b([xy])s(?=\[\d)")
+OF_ONE = re.compile(r"^([xyab])\b")
 
 
 def conserves_mass(kind: str, options: dict[str, Any]) -> bool:
@@ -45,20 +51,36 @@ def solve_all(
     """The result of each problem between the k-th clouds of two lists, with lists of weights; None
     is uniform weights.
     """
-    count = len(clouds[0])
-    uniform: Any = [None] * count
+    if len(clouds[0]) == 1:
+        one = [None if side is None else side[0] for side in (*clouds, *weights)]
+        return [SOLVE[kind](*one, **options)]
+    uniform: Any = [None] * len(clouds[0])
     sides = [uniform if side is None else _shared(side) for side in (*clouds, *weights)]
-    if kind == "divergence" and count > 1:
-        return functional.sinkhorn_divergences(*sides, **options)
-    solve = SOLVE[kind]
-    return [solve(*each, **options) for each in zip(*sides, strict=True)]
+    if kind == "divergence":
+        with _renamed(OF_LISTS, r"\1"):
+            return functional.sinkhorn_divergences(*sides, **options)
+    results = []
+    for k, each in enumerate(zip(*sides, strict=True)):
+        with _renamed(OF_ONE, rf"\1[{k}]"):
+            results.append(SOLVE[kind](*each, **options))
+    return results
 
 
-def values_of(results: Sequence[Any]) -> list[float]:
+@contextmanager
+def _renamed(names: re.Pattern[str], by: str) -> Iterator[None]:
+    """Let errors call the k-th cloud of a batch x[k], as callers do, who passed an x."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        error.args = (names.sub(by, str(error)),)
+        raise
+
+
+def values_of(results: Sequence[Any]) -> Floats:
     """The value of each result."""
     if isinstance(results, Divergences):  # without an object for each
-        return results.value.tolist()
-    return [float(result.value) for result in results]
+        return results.value
+    return np.array([float(result.value) for result in results])
 
 
 def _shared(parts: Sequence[Any]) -> Any:

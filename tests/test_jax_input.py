@@ -74,6 +74,15 @@ def test_errors_at_the_call_back_keep_their_text():
         jax.jit(lambda x: snj.sinkhorn_divergence(x, y, blur=0.5))(x)
 
 
+def test_errors_in_a_batch_name_the_argument_and_the_element():
+    x, y = clouds()
+    batch = np.stack([x, x + 1.0])
+    batch[1, 0, 0] = np.nan
+    for function in (snj.sinkhorn_divergence, snj.entropic_ot):
+        with pytest.raises(Exception, match=r"\bx\[1\]: expected finite"):
+            jax.vmap(lambda x, of=function: of(x, y, blur=0.5))(batch)
+
+
 def test_weights_of_16_bits_are_probabilities_up_to_their_rounding():
     x, y = (cloud.astype(np.float32) for cloud in clouds())
     a, b = (np.array(jax.nn.softmax(jnp.linspace(0, 2, n)), np.float32) for n in (7, 6))

@@ -116,6 +116,19 @@ def test_points_that_are_not_numbers_are_refused():
         snt.sinkhorn_divergence(x, y, blur=0.5)
 
 
+@pytest.mark.parametrize("function", [snt.sinkhorn_divergence, snt.entropic_ot])
+def test_errors_in_a_batch_name_the_argument_and_the_cloud(function):
+    x, y = (torch.stack([cloud, cloud + 1.0, cloud]) for cloud in clouds())
+    b = torch.ones(3, 6)
+    b[:2] /= 6
+    with pytest.raises(ValueError, match=r"^b\[2\]: expected the total mass of a"):
+        function(x, y, None, b, blur=0.5)
+    x[1, 0, 0] = float("nan")
+    for batch in (x, list(x)):
+        with pytest.raises(ValueError, match=r"^x\[1\]: expected finite"):
+            function(batch, y, blur=0.5)
+
+
 def test_the_second_backward_pass_is_refused_by_torch():
     x, y = clouds()
     value = snt.sinkhorn_divergence(x.requires_grad_(), y, blur=0.5)

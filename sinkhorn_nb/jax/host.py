@@ -73,8 +73,7 @@ def value_and_gradient(settings: Settings, needs: Needs, *arrays: Any) -> tuple[
     """The value of each problem, and its derivatives in those of x, y, a and b that are needed."""
     primals = _on_host(arrays)
     solved = _memory.solve(settings, primals)
-    values = np.array(values_of(solved.results), solved.dtype)
-    values = values.reshape(solved.axes)
+    values = values_of(solved.results).astype(solved.dtype).reshape(solved.axes)
     if not any(needs):
         return (values,)
     sides = Sides(*needs[:2])

@@ -84,8 +84,8 @@ class Job(NamedTuple):
     def solve(self, x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Results:
         """The result of each problem; empty weights are uniform."""
         clouds = arrays(x, self.n), arrays(y, self.m)
-        on_x = arrays(a, self.n) if len(a) else None
-        on_y = arrays(b, self.m) if len(b) else None
+        on_x = arrays(a, self.n) if a.numel() else None
+        on_y = arrays(b, self.m) if b.numel() else None
         return solve_all(self.kind, clouds, (on_x, on_y), self.options)
 
     def gradients(self, results: Results) -> list[Gradient]:

@@ -23,15 +23,14 @@ def arrays(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:
 
 
 def like(tensor: Tensor, parts: Sequence[Any]) -> Tensor:
-    """The parts one after another, with the type and the device of a tensor."""
-    if any(isinstance(part, Tensor) for part in parts):
-        return torch.cat(list(map(torch.as_tensor, parts))).to(tensor)
+    """A copy of the parts one after another, with the type and the device of a tensor."""
+    if isinstance(parts[0], Tensor):
+        return torch.cat(list(parts)).to(tensor)
     flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    # NumPy converts in less time. Potentials are read-only, so they are copied.
-    flat = np.require(flat, SHARED.get(tensor.dtype), ["C", "W"])
-    shared = torch.from_numpy(flat)
-    is_alike = tensor.is_cpu and shared.dtype == tensor.dtype
-    return shared if is_alike else shared.to(tensor)
+    # NumPy converts in less time
+    own = torch.from_numpy(np.array(flat, SHARED.get(tensor.dtype), order="C"))
+    is_alike = tensor.is_cpu and own.dtype == tensor.dtype
+    return own if is_alike else own.to(tensor)
 
 
 def checked(**tensors: Tensor) -> None:
