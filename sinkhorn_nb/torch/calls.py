@@ -11,7 +11,7 @@ from torch import Tensor
 from .. import validation
 from ..bridges import LARGEST_ROUNDING, conserves_mass
 from .jobs import Job
-from .tensors import checked, readable, without_derivatives
+from .tensors import checked, dense, readable, together, without_derivatives
 
 Clouds: TypeAlias = Tensor | Sequence[Tensor]
 Weights: TypeAlias = Tensor | Sequence[Tensor] | None
@@ -41,8 +41,7 @@ class Call(NamedTuple):
             raise ValueError(f"y: expected {len(n)} clouds like x, got {len(m)}; pass as many")
         on_a = None if a is None else _weights("a", a, x, n)
         on_b = None if b is None else _weights("b", b, y, m)
-        given = {"x": on_x, "y": on_y, "a": on_a, "b": on_b}
-        checked(**{name: tensor for name, tensor in given.items() if tensor is not None})
+        together("x", x=on_x, y=on_y, a=on_a, b=on_b)
         readable("x", on_x)
         on_a = UNIFORM if on_a is None else on_a
         on_b = UNIFORM if on_b is None else on_b
@@ -63,7 +62,7 @@ def _points(name: str, clouds: Clouds) -> tuple[Tensor, Sequence[int]]:
     if isinstance(clouds, (list, tuple)):
         return _listed(name, clouds)
     points: Any = clouds
-    checked(**{name: points})
+    dense(name, points)
     if points.dim() == 3:
         count, size, _ = points.shape
         return points.flatten(0, 1), (size,) * count

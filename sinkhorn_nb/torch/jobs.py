@@ -112,18 +112,20 @@ class Job(NamedTuple):
         """
         parts = zip(*gradients, strict=True)
         return [
-            like(tensor, part) if is_needed and len(tensor) else None
+            like(tensor, part) if is_needed and tensor.numel() else None
             for tensor, part, is_needed in zip(tensors, parts, self.needs, strict=True)
         ]
 
     def scaled(self, parts: Sequence[Tensor | None], factors: Tensor) -> list[Tensor | None]:
         """The rows of each problem times a number; parts that are not needed are None."""
+        if self.is_single:
+            return [None if part is None else part * factors for part in parts]
         scaled: list[Tensor | None] = []
         for part, sizes in zip(parts, self._sizes(), strict=True):
             if part is None:
                 scaled.append(None)
             else:
-                scaled.append(part * self._per_row(factors, part, sizes))
+                scaled.append(part * _per_row(factors, part, sizes))
         return scaled
 
     def inner_products(self, parts: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
@@ -139,17 +141,16 @@ class Job(NamedTuple):
     def _sizes(self) -> tuple[tuple[int, ...], ...]:
         return self.n, self.m, self.n, self.m
 
-    def _per_row(self, factors: Tensor, part: Tensor, sizes: Sequence[int]) -> Tensor:
-        """One number per problem, for each of its rows."""
-        if self.is_single:
-            return factors
-        # NumPy starts no threads for so little
-        numbers = np.repeat(np.arange(len(sizes)), sizes)
-        which = torch.from_numpy(numbers).to(part.device)
-        ones = (1,) * (part.dim() - 1)
-        return factors.to(part)[which].reshape(-1, *ones)
-
 
 def _on_host(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:
     """Parts of a flat tensor as float64 arrays."""
     return [np.asarray(part, dtype=np.float64) for part in arrays(tensor.cpu(), sizes)]
+
+
+def _per_row(factors: Tensor, part: Tensor, sizes: Sequence[int]) -> Tensor:
+    """One number per problem, for each of its rows."""
+    # NumPy starts no threads for so little
+    numbers = np.repeat(np.arange(len(sizes)), sizes)
+    which = torch.from_numpy(numbers).to(part.device)
+    ones = (1,) * (part.dim() - 1)
+    return factors.to(part)[which].reshape(-1, *ones)

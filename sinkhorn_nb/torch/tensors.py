@@ -23,37 +23,49 @@ def arrays(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:
 
 
 def like(tensor: Tensor, parts: Sequence[Any]) -> Tensor:
-    """A copy of the parts one after another, with the type and the device of a tensor."""
+    """The parts one after another, with the type and the device of a tensor."""
     if isinstance(parts[0], Tensor):
         return torch.cat(list(parts)).to(tensor)
     flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    # NumPy converts in less time
-    own = torch.from_numpy(np.array(flat, SHARED.get(tensor.dtype), order="C"))
-    is_alike = tensor.is_cpu and own.dtype == tensor.dtype
-    return own if is_alike else own.to(tensor)
+    # NumPy converts in less time. Potentials are read-only, so they are copied.
+    flat = np.require(flat, SHARED.get(tensor.dtype), ["C", "W"])
+    shared = torch.from_numpy(flat)
+    is_alike = tensor.is_cpu and shared.dtype == tensor.dtype
+    return shared if is_alike else shared.to(tensor)
 
 
 def checked(**tensors: Tensor) -> None:
     """Check that all arguments are dense real tensors on one device."""
     for name, value in tensors.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                f"{name}: expected a torch.Tensor, got {type(value).__name__}; pass "
-                f"torch.as_tensor({name}), or call the function of sinkhorn_nb"
-            )
-        if value.layout != torch.strided:
-            raise TypeError(
-                f"{name}: expected a dense tensor, got one of layout {value.layout}; pass "
-                f"{name}.to_dense()"
-            )
-        if not value.dtype.is_floating_point:
-            raise TypeError(
-                f"{name}: expected a tensor of real floating-point numbers, got {value.dtype}; "
-                f"pass {name}.to(torch.float32)"
-            )
-    (first, known), *others = tensors.items()
-    for name, value in others:
-        if value.device != known.device:
+        dense(name, value)
+    first, *_ = tensors
+    together(first, **tensors)
+
+
+def dense(name: str, value: Tensor) -> None:
+    """Check that an argument is a dense real tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"{name}: expected a torch.Tensor, got {type(value).__name__}; pass "
+            f"torch.as_tensor({name}), or call the function of sinkhorn_nb"
+        )
+    if value.layout != torch.strided:
+        raise TypeError(
+            f"{name}: expected a dense tensor, got one of layout {value.layout}; pass "
+            f"{name}.to_dense()"
+        )
+    if not value.dtype.is_floating_point:
+        raise TypeError(
+            f"{name}: expected a tensor of real floating-point numbers, got {value.dtype}; "
+            f"pass {name}.to(torch.float32)"
+        )
+
+
+def together(first: str, **tensors: Tensor | None) -> None:
+    """Check that all tensors are on the device of the first; others may be None."""
+    known: Any = tensors[first]
+    for name, value in tensors.items():
+        if value is not None and value.device != known.device:
             raise TypeError(
                 f"{name}: expected a tensor on {known.device}, like {first}, got one on "
                 f"{value.device}; pass {name}.to({first}.device)"
