@@ -197,6 +197,15 @@ def test_a_plan_made_by_hand_is_judged():
         Plan(s.problem, s.f, s.g, "gpu")
 
 
+def test_a_plan_takes_part_in_the_arithmetic_of_operators(plans):
+    plan, dense = plans
+    v = np.linspace(-1, 1, dense.shape[1])
+    combined = -plan + 2 * plan - plan / 4
+    np.testing.assert_allclose(combined @ v, 0.75 * dense @ v, atol=1e-12)
+    np.testing.assert_allclose((plan.T @ plan) @ v, dense.T @ (dense @ v), atol=1e-12)
+    np.testing.assert_allclose(plan.H.matvec(dense @ v), dense.T @ (dense @ v), atol=1e-12)
+
+
 def test_pickle_and_frozen(plans):
     plan, _ = plans
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(plan)).toarray(), plan.toarray())

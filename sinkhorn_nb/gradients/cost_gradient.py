@@ -22,12 +22,10 @@ class CostGradient(Represented, LinearOperator):
         In the order of the partitions.
     """
 
-    dtype = np.dtype(np.float64)
-
     def __init__(self, of: Linearization, left: Floats, right: Floats) -> None:
         self._of = of
         self._factors = left, right
-        self.shape = len(left), len(right)
+        super().__init__(np.float64, (len(left), len(right)))
 
     def _matmat(self, V: Floats) -> Floats:
         of = self._of

@@ -60,8 +60,6 @@ class PlanTangent(Represented, LinearOperator):
     mass / eps), as an operator that is never formed.
     """
 
-    dtype = np.dtype(np.float64)
-
     def __init__(
         self,
         of: Linearization,
@@ -71,7 +69,7 @@ class PlanTangent(Represented, LinearOperator):
         self._of = of
         self._changes = changes
         self._at_these_costs = CostGradient(of, *factors)
-        self.shape = self._at_these_costs.shape
+        super().__init__(np.float64, self._at_these_costs.shape)
 
     def toarray(self) -> Floats:
         """The dense (n, m) derivatives, which take several times the memory of the matrix."""
