@@ -263,6 +263,10 @@ def test_bad_costs_are_errors_with_a_cure():
         call(x, y, blur=0.1, cost="cityblock")
     with pytest.raises(TypeError, match=r"^reach: expected rho beside cost=.* pass rho=\.\.\."):
         call(x, y, eps=0.1, reach=1.0, cost="cityblock")
+    with pytest.raises(
+        ValueError, match=r"^eps: expected at least 1e-30 of the range of the costs"
+    ):
+        snb.entropic_ot(x, y, eps=1e-40, cost="cosine")
     with pytest.raises(ValueError, match=r'^x: expected points other than zero for cost="cosine"'):
         call(np.vstack([x, np.zeros((1, 2))]), y, eps=0.1, cost="cosine")
     with pytest.raises(ValueError, match=r"^y: expected latitudes from .* pass numpy.radians\(y\)"):

@@ -152,6 +152,15 @@ def test_coarser_grids_save_steps_on_the_finest():
     assert fine.n_iter <= 10
 
 
+def test_the_debiasing_term_follows_the_temperature_from_grid_to_grid():
+    """It is half the logarithm of a density, times eps: half the steps of one that stays."""
+    x = (np.arange(80) + 0.5) / 80
+    weights = [(np.abs(x - a) < r).astype(float) for a, r in ((0.3, 0.1), (0.7, 0.15))]
+    found = snb.sinkhorn_barycenter([Grid(w / w.sum(), 1 / 80) for w in weights], blur=0.0125)
+    assert found.converged
+    assert found.n_iter <= 14
+
+
 def test_masses_that_have_not_come_to_rest_are_reported(capsys):
     with pytest.warns(ConvergenceWarning, match="the masses of the barycenter have a marginal"):
         found = barycenter(images(), max_iter=2, tol=1e-9, solver=Sinkhorn(progress=True))

@@ -277,6 +277,12 @@ C = graph()[0]
             "only inf in column 23.*in b to 0",
         ),
         ({"C": C, "eps": 0}, ValueError, "eps: expected a finite number > 0"),
+        ({"C": C, "eps": 1e-40}, ValueError, "eps: expected at least 1e-30 of the range of the c"),
+        (
+            {"C": np.where(np.eye(19, 23) > 0, 1e40, C)},
+            ValueError,
+            r"range of the costs, which is 1e\+40, .*or inf in C for pairs that are not allowed",
+        ),
         ({"C": C, "a": np.ones(3)}, ValueError, "a: expected 19 weights"),
         ({"C": C, "a": np.ones(19)}, ValueError, "b: expected the total mass of a"),
         ({"C": C, "rho": -1}, ValueError, "rho: expected a finite number > 0"),
@@ -300,6 +306,8 @@ def test_bad_matrices_of_a_divergence_are_named():
         sinkhorn_divergence_matrix(cross, of_x + np.triu(of_x, 1), of_y, eps=EPS)
     with pytest.raises(ValueError, match=r"C_yy: expected shape \(23, 23\).*got \(19, 23\)"):
         sinkhorn_divergence_matrix(cross, of_x, cross, eps=EPS)
+    with pytest.raises(ValueError, match=r"eps: expected at least 1e-30 .* or inf in C_xy"):
+        sinkhorn_divergence_matrix(cross, of_x, of_y, eps=1e-40)
     with pytest.raises(TypeError, match="rho: expected one number"):
         sinkhorn_divergence_matrix(cross, of_x, of_y, eps=EPS, rho=(1, 2))
     with pytest.raises(ValueError, match=r"C_yy: .*only inf in row 0"):

@@ -192,13 +192,14 @@ def loops(listing):
     return sorted(found_loops, key=len)
 
 
-# Counted: 5.75, 7.75 and 7.75. A pair takes at least the time of 8, that of its exponential.
+# Counted: 5.88, 7.88 and 7.88, with numba-cuda 0.20 and 0.30. A pair takes at least the time of 8,
+# that of its exponential: up to 8 instructions cost nothing.
 @pytest.mark.parametrize(
     ("name", "d", "most"),
     [
         ("sums", 1, 6.1),
-        ("sums", 3, 7.94),
-        ("self", 3, 7.94),
+        ("sums", 3, 8.0),
+        ("self", 3, 8.0),
     ],
 )
 def test_instructions_a_pair(name, d, most):

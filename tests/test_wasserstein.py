@@ -116,6 +116,8 @@ def test_bounds_that_do_not_meet_are_reported_and_still_valid():
         ((cloud(5, 2), cloud(5, 3)), {}, "y: expected"),
         ((cloud(5, 2), cloud(5, 2)), {"rtol": 0.0}, "rtol: expected"),
         ((cloud(5, 2), cloud(5, 2)), {"p": 0.5}, "p: expected"),
+        ((1e200 * cloud(5, 2), cloud(5, 2)), {}, "diameter of x and y: .* rescale the points"),
+        ((1e-155 * cloud(5, 2), np.zeros((5, 2))), {}, "diameter of x and y: .* rescale the po"),
         ((cloud(5, 2), cloud(5, 2), np.ones(5), np.full(5, 2.0)), {}, "b: expected"),
     ],
 )

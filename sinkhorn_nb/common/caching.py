@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -47,3 +48,12 @@ def know(instance: Instance, **values: object) -> Instance:
     """Set known values of the cached properties of an instance, and return the instance."""
     vars(instance).update(values)
     return instance
+
+
+def state_of(instance: Any, *kept: str) -> dict[str, Any]:
+    """The state of a dataclass for a pickle: its fields, and the named cached properties if their
+    values are known. All other cached values are computed again.
+    """
+    names = [field.name for field in fields(instance)]
+    known = vars(instance)
+    return {name: known[name] for name in (*names, *kept) if name in known}

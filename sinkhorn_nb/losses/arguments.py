@@ -37,6 +37,9 @@ def between(
     if terms.cost.has_length:
         blur = validation.blur(terms.blur, source.points, target.points)
         validation.resolved(blur, (x, source), (y, target))
+    else:
+        diameter = terms.cost.diameter(source, target)
+        validation.costs_resolved(terms.eps, terms.cost.bound(diameter))
     return Problem(source, target, *terms)
 
 

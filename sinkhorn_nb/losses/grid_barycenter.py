@@ -85,7 +85,9 @@ def _found(
         coarse = [measure.halved(axes) for measure in measures]
         coarse_blur = max(blur, LEAST_BLUR * halving.pixel)
         above = _found(coarse, shares, coarse_blur, debiased, effort._replace(shows_progress=False))
-        state = _refined(above.state, halving, coarse_blur**2, eps)
+        state = _refined(above.state, halving)
+        if debiased:
+            state = _cooled(state, coarse_blur**2, eps, len(halving.fine.shape))
     descent = _descent(measures, shares, eps, debiased, effort.backend)
     return descent.run(descent.start() if state is None else state, effort)
 
@@ -102,14 +104,18 @@ def _descent(
     return FixedSupport(kernels, own, shares, uniform)
 
 
-def _refined(state: State, halving: Halving, eps_before: float, eps: float) -> State:
-    """Potentials on the finer grid. Half of the logarithm of the kernel's sums, which are
-    proportional to eps^(d/2), is part of each.
+def _refined(state: State, halving: Halving) -> State:
+    """Potentials on the finer grid."""
+    return State(np.stack([halving.refined(values) for values in state.potentials]))
+
+
+def _cooled(state: State, eps_before: float, eps: float, dimension: int) -> State:
+    """The start at a lower temperature. The debiasing term is eps / 2 times the logarithm of the
+    density per sum of the kernel's row, which is proportional to eps^(d/2).
     """
-    potentials = np.stack([halving.refined(values) for values in state.potentials])
-    d = len(halving.fine.shape)
-    change = eps * d / 4 * np.log(eps / eps_before)
-    return State(potentials - change)
+    ratio = eps / eps_before
+    own = ratio * state.own - eps * dimension / 4 * np.log(ratio)
+    return State(np.stack([*state.f, own]))
 
 
 def _same_pixels(listed: list[Any]) -> list[Grid]:

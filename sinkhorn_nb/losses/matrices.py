@@ -231,6 +231,9 @@ def _between(
         validation.equal_masses(b.name, b.values, a.name, a.values, rounding, "pass rho")
     if cost.has_forbidden:
         validation.allowed(name, cost.costs, a.values, b.values)
+    least, largest = cost.span
+    cure = f"use a larger eps, or inf in {name} for pairs that are not allowed"
+    validation.costs_resolved(terms.eps, largest - least, cure)
     source = Measure(cost.rows(), a.values, a.traits)
     target = source if is_self else Measure(cost.columns(), b.values, b.traits)
     return Problem(source, target, *terms)

@@ -153,6 +153,8 @@ def wasserstein_bounds(
     diameter = cost.diameter(source, target)
     if not diameter > 0:  # all mass is in one point
         return WassersteinBounds(0.0, 0.0, True, 0.0, 0.0)
+    for share in (FINEST / 100, 1.0):  # of the diameter: all blurs that may be tried
+        validation.in_units_of_cost("the diameter of x and y", share * diameter, cost.eps)
     eps = cost.eps(FIRST_BLUR * diameter)
     problem = between(source, target, Terms(eps, cost))
     with counting() as ledger:

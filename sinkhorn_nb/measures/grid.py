@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .. import validation
 from ..common.array_types import ArrayLike, Floats, Numbers
-from ..common.caching import cached_property
+from ..common.caching import cached_property, state_of
 from ..common.representation import Represented
 from .lattice import Lattice
 from .measure import Measure
@@ -103,6 +103,10 @@ class Grid(Represented):
     def n_filled(self) -> int:
         """Number of pixels with mass."""
         return int(np.count_nonzero(self.weights))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The weights and the places of the pixels, without the measures made of them."""
+        return state_of(self)
 
     def _facts(self) -> dict[str, object]:
         mass = float(self.weights.sum())

@@ -12,11 +12,11 @@ from scipy.spatial import cKDTree
 from .. import validation
 from ..backends.normal_forms import WEIGHT_ROUNDING
 from ..common.array_types import ArrayLike, Coordinates, Floats, Indices
-from ..common.caching import cached_property
+from ..common.caching import cached_property, state_of
 from ..common.representation import Represented
 from .exact_sums import exact_sum
 from .normal_form import NormalForm, first_difference
-from .partition import Partition, canonical_order
+from .partition import Partition, canonical_order, order_of_cuts
 from .repeats import are_first, masses_of
 from .streams import summed
 
@@ -163,7 +163,11 @@ class Measure(Represented):
     @cached_property
     def partition(self) -> Partition:
         """The order of the points for all computations; it is made once."""
-        return Partition(self.points, self.probabilities, self._order)
+        return Partition(self.points, self.probabilities, self._order_of_cuts)
+
+    @cached_property
+    def _order_of_cuts(self) -> Indices:
+        return order_of_cuts(self.points, self._order)
 
     @cached_property
     def _order(self) -> Indices:
@@ -322,6 +326,12 @@ class Measure(Represented):
             return len(self) < len(other)
         first = first_difference(self.partition, other.partition)
         return first is not None and first[0] < first[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The rows, and the orders in which results keep potentials: another machine may round the
+        axes of the cuts, and thus order the points, in another way.
+        """
+        return state_of(self, "_reduction", "_order_of_cuts")
 
     def _facts(self) -> dict[str, object]:
         mass = float(self.weights.sum())  # the exact sum of `mass` takes longer

@@ -29,7 +29,7 @@ class Partition:
     points : (n, d) array
     probabilities : (n,) float64 array
     order : (n,) array, optional
-        The canonical order of the points, if it is known.
+        Their order in the tree, if it is known.
 
     Attributes
     ----------
@@ -44,16 +44,13 @@ class Partition:
     def __init__(
         self, points: Coordinates, probabilities: Floats, order: Indices | None = None
     ) -> None:
-        points = points.astype(np.float64) + 0.0  # -0.0 is 0.0
+        points = _coordinates(points)
         if order is None:
-            self.order = canonical_order(points, probabilities)
-        else:
-            self.order = order.copy()
-        self._depth = (len(points) - 1).bit_length()
-        axes = _principal_axes(points[self.order])
-        median_cuts(axes, self.order, self._depth)
-        self.points = points[self.order]
-        self.probabilities = probabilities[self.order]
+            order = order_of_cuts(points, canonical_order(points, probabilities))
+        self.order = order
+        self.points = points[order]
+        self.probabilities = probabilities[order]
+        self._depth = _depth(len(order))
 
     def __len__(self) -> int:
         return len(self.order)
@@ -181,6 +178,23 @@ def _nodes_at(level: int) -> slice:
 def _level(n: int, level: int) -> Indices:
     """The bounds of the nodes of a level."""
     return np.arange(2**level + 1) * n >> level
+
+
+def order_of_cuts(points: Coordinates, canonical: Indices) -> Indices:
+    """The order of the points in the tree, from their canonical order."""
+    order = canonical.copy()
+    axes = _principal_axes(_coordinates(points)[order])
+    median_cuts(axes, order, _depth(len(order)))
+    return order
+
+
+def _coordinates(points: Coordinates) -> Floats:
+    return points.astype(np.float64) + 0.0  # -0.0 is 0.0
+
+
+def _depth(n: int) -> int:
+    """The number of levels below the root of a tree of n points."""
+    return (n - 1).bit_length()
 
 
 def canonical_order(points: Coordinates, weights: Floats) -> Indices:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import validation
 from ..backends.normal_forms import WEIGHT_ROUNDING
 from ..common.array_types import Booleans, Floats
-from ..common.caching import cached_property
+from ..common.caching import cached_property, know
 from .halving import Halving
 from .lattice import Lattice
 from .measure import Measure
@@ -74,6 +74,14 @@ class Pixels(Measure):
     def shaped(self, values: Floats) -> Floats:
         """Values per pixel, or rows of them, in the shape of the image."""
         return self.lattice.shaped(values)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state without the places of the pixels, which follow from the lattice."""
+        return {name: value for name, value in super().__getstate__().items() if name != "points"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        know(self, **state)
+        know(self, points=self.lattice.points)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

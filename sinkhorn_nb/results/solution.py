@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..common.array_types import ArrayLike, Coordinates, Floats
-from ..common.caching import cached_property, know
+from ..common.caching import cached_property, know, state_of
 from ..common.representation import Represented
 from ..dual import Iterate, Normal
 from ..gradients import BOTH, Gradient, Sides, with_value
@@ -122,9 +122,7 @@ class Solution(Represented):
 
     @property
     def n_passes(self) -> float:
-        """Sweeps over the n x m pairs: the start, the iterations, repeated rows, and the gap once
-        it was computed.
-        """
+        """Sweeps over the n x m pairs: the start, the iterations, repeats, and a known gap."""
         if "_certificate" in vars(self):
             return self.solve_passes + self._certificate.n_passes
         return self.solve_passes
@@ -170,6 +168,10 @@ class Solution(Represented):
         """The solution with changed fields and the same certificate."""
         known = {name: value for name, value in vars(self).items() if name in KEPT}
         return know(replace(self, **changes), **known)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, and results that took passes; all else is computed again."""
+        return state_of(self, "iterate", *KEPT)
 
     @property
     def on_host(self) -> Solution:

@@ -133,8 +133,26 @@ class Derivative(Function):
         return batched(Derivative, info, in_dims, arguments)
 
 
+class Last(Function):
+    """A function without a further derivative."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Keep nothing."""
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        """Refuse a further derivative."""
+        raise NotImplementedError(THIRD)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Refuse a further derivative."""
+        raise NotImplementedError(THIRD)
+
+
 @by_position
-class HessianProduct(Function):
+class HessianProduct(Last):
     """The products of the Hessians of the values with directions of x, y, a and b."""
 
     @staticmethod
@@ -149,20 +167,6 @@ class HessianProduct(Function):
             for k, direction in zip(job.which, directions, strict=True)
         ]
         return like_primals(tensors[:N_PRIMALS], products, job)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Keep nothing: there is no further derivative."""
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        """Refuse the third derivative."""
-        raise NotImplementedError(THIRD)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        """Refuse the third derivative."""
-        raise NotImplementedError(THIRD)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:

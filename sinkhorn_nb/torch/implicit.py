@@ -12,7 +12,7 @@ from ..gradients import Gradient
 from .autograd import (
     N_PRIMALS,
     REVERSE,
-    THIRD,
+    Last,
     batched,
     filled,
     flattened,
@@ -109,25 +109,7 @@ def _flat_potentials(results: Sequence[Any], x: Tensor, y: Tensor) -> tuple[Tens
     return like(x, f), like(y, g)
 
 
-class _Last(Function):
-    """A function without a further derivative."""
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Keep nothing."""
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        """Refuse a further derivative."""
-        raise NotImplementedError(THIRD)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        """Refuse a further derivative."""
-        raise NotImplementedError(THIRD)
-
-
-class Pullback(_Last):
+class Pullback(Last):
     """Gradients of scalars that depend on potentials or maps."""
 
     @staticmethod
@@ -154,7 +136,7 @@ class Pullback(_Last):
         return batched(Pullback, info, in_dims, arguments, n_static=3)
 
 
-class Pushforward(_Last):
+class Pushforward(Last):
     """Derivatives of potentials along directions."""
 
     @staticmethod

@@ -21,7 +21,7 @@ from .arrays import (
     shape,
     vector,
 )
-from .digits import resolved, surely_resolved
+from .digits import costs_resolved, resolved, surely_resolved
 from .foreign import native_names, points_first, several_clouds
 from .grids import (
     image,
@@ -65,6 +65,7 @@ __all__ = [
     "cloud",
     "comparable_prices",
     "costs",
+    "costs_resolved",
     "count",
     "entry",
     "equal_masses",

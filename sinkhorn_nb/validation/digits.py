@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # plans, are noise.
 LARGEST_EXTENT = 1e8
 COARSEST = 1 / 4  # of the blur: spacing of floats at the largest coordinate
+# Of costs, in temperatures. Their rounding is far more than a temperature already at 1e20, as the
+# marginal errors tell; beyond 1e38 they overflow in float32, and no error tells it.
+LARGEST_COST = 1e30
 # Of the blur: accepted although subtracting an origin first would lose nothing
 LARGEST_ROUNDING = 2.0**-20
 
@@ -38,6 +41,17 @@ def resolved(blur: float, *sides: tuple[str, Measure]) -> None:
     _check_extent(blur, sides)
     for name, measure in sides:
         _check_spacing(blur, name, measure)
+
+
+def costs_resolved(eps: float, extent: float, cure: str = "use a larger eps") -> None:
+    """Check that costs, which differ by at most the extent, are numbers of floats in units of the
+    temperature.
+    """
+    if not extent <= LARGEST_COST * eps:
+        raise ValueError(
+            f"eps: expected at least 1e-30 of the range of the costs, which is {extent:.3g}, got "
+            f"{eps:.3g}, beyond what floats resolve; {cure}"
+        )
 
 
 def surely_resolved(blur: float, low: float, high: float, dtype: Any) -> bool:
