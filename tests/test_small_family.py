@@ -207,3 +207,11 @@ def test_a_plan_that_carries_nothing_is_solved_by_the_loop():
     assert found.converged and not is_compiled(found)
     assert found.value == pytest.approx(0.02 + 0.02 + 0.05, rel=1e-12)
     assert found.plan.sum() == 0
+
+
+@pytest.mark.parametrize("mass", [1e-300, 1e-140, 1e140])
+def test_masses_whose_products_are_no_floats_have_values_without_warnings(mass):
+    (x, y, *_) = clouds(2)
+    a, b = np.full(len(x), mass / len(x)), np.full(len(y), mass / len(y))
+    value = snb.sinkhorn_divergence(x, y, a, b, blur=0.3, reach=1.0).value
+    assert 0 <= value < np.inf

@@ -20,7 +20,7 @@ from .exact_sums import FEW, exact_sum
 from .measure import Measure
 from .normal_form import NormalForm
 
-LARGEST_WEIGHT = 1e200  # any number of such weights has a finite sum
+LARGEST_WEIGHT = 1e140  # any number of such weights has a sum that is allowed
 LARGEST_ROUNDING = 1e-9  # relative difference of masses that needs no further check
 
 

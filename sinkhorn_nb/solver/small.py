@@ -42,6 +42,7 @@ SMALLEST_MASS = 1e-280
 # For distances of 1: potentials of 1e9 eps have a rounding of 1e-7 of a marginal
 SMALLEST_EPS = 9e-10
 LARGEST_RATE = 1e6  # eps / rho: above, nothing is transported
+LEAST_PRICED_MASS = 1e-150  # of a cloud, if marginals have a price: products of masses are no zeros
 MOST = 1000  # iterations: problems that take more need two-level steps
 # Of self problems, which take few iterations, so that their values are accurate beyond doubt
 SELF_TOL = 1e-7
@@ -68,7 +69,10 @@ def any_small(pairs: CloudPairs, is_started: bool = False) -> bool:
     """
     largest = _largest(is_started)
     (clouds, sources, targets, terms) = pairs
-    if terms.profile is None or max(terms.marginals.rates(terms.eps)) > LARGEST_RATE:
+    marginals = terms.marginals
+    if terms.profile is None or max(marginals.rates(terms.eps)) > LARGEST_RATE:
+        return False
+    if not marginals.are_exact and clouds.masses.min() < LEAST_PRICED_MASS:
         return False
     if (clouds.sizes[sources] * clouds.sizes[targets]).min() <= largest:
         return True

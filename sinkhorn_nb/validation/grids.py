@@ -9,6 +9,7 @@ import numpy as np
 from ..common.array_types import Floats
 from . import meaning
 from .arrays import check_finite, converted, host_array, real_array
+from .masses import check_sum
 
 MOST_AXES = 3
 CHANNELS = (3, 4)  # of colors, and with their opacity
@@ -50,12 +51,7 @@ def image(name: str, value: Any, is_volume: bool = False) -> tuple[Floats, float
             f"{name}: expected at least one pixel > 0, got an empty image; leave it out, or add a "
             "background and pass reach"
         )
-    with np.errstate(over="ignore"):
-        overflows = not np.isfinite(array.sum())
-    if overflows:
-        raise ValueError(
-            f"{name}: expected a finite sum, got an overflow; divide the pixels by their largest"
-        )
+    check_sum(name, array, "pixels")
     rounding = meaning.mass_rounding(raw.dtype, array.size)
     return array, rounding, meaning.unit(name, value)
 

@@ -12,6 +12,7 @@ from . import meaning
 from .arrays import check_finite, converted, host_array
 
 MASS_TOLERANCE = 1e-6
+LARGEST_MASS = 1e150  # products of two masses are finite
 REACH = "pass reach (rho for costs)"
 
 
@@ -61,14 +62,20 @@ def masses(name: str, value: Any, n: int) -> tuple[Floats, float, str | None]:
             f"{name}: expected at least one weight > 0, got all zeros; pass weights with a "
             "positive sum"
         )
-    with np.errstate(over="ignore"):
-        overflows = not np.isfinite(array.sum())
-    if overflows:
-        raise ValueError(
-            f"{name}: expected a finite sum, got an overflow; divide the weights by their largest"
-        )
+    check_sum(name, array, "weights")
     rounding = meaning.mass_rounding(raw.dtype, n)
     return array, rounding, meaning.unit(name, value)
+
+
+def check_sum(name: str, values: Floats, what: str) -> None:
+    """Check that the mass of weights or pixels is not too large."""
+    with np.errstate(over="ignore"):
+        mass = values.sum()
+    if mass > LARGEST_MASS:
+        raise ValueError(
+            f"{name}: expected {what} with a sum up to {LARGEST_MASS:g}, got {mass:.3g}; divide the "
+            f"{what} by their largest"
+        )
 
 
 def _cure_of_shape(shape: tuple[int, ...], n: int) -> str:
