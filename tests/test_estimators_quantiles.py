@@ -73,6 +73,20 @@ def test_a_cloud_is_a_reference_too():
     assert len(fitted.reference_points_) == 300
 
 
+def test_a_measure_as_reference_keeps_its_weights():
+    points, counts = 3 * X[:50] + 7, np.arange(50) % 3 + 1
+    of_measure, of_repeats, unweighted = (
+        EntropicQuantileTransformer(reference, blur=0.5).fit(X)
+        for reference in (
+            snb.Measure(points, counts.astype(float)),
+            np.repeat(points, counts, axis=0),
+            points,
+        )
+    )
+    np.testing.assert_array_equal(of_measure.transform(X), of_repeats.transform(X))
+    assert not np.allclose(of_measure.transform(X), unweighted.transform(X), atol=1e-2)
+
+
 def test_data_or_references_without_spread_have_one_rank_or_quantile():
     constant = np.full((5, 2), 3.0)
     onto = EntropicQuantileTransformer(reference=constant).fit(X)

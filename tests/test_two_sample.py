@@ -10,7 +10,8 @@ from scipy.stats import kstest
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.losses import labelings as module
-from sinkhorn_nb.losses import pooled_kernel
+from sinkhorn_nb.losses import pooled_kernel, two_sample
+from sinkhorn_nb.losses.jobs import Parcel
 from sinkhorn_nb.losses.labelings import Effort, effort, sinkhorn_values
 from sinkhorn_nb.losses.mean_embeddings import embedding_values
 from sinkhorn_nb.losses.permutations import labelings
@@ -34,7 +35,7 @@ def every_labeling(n, m):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("blur", [0.3, 1.0, 3.0])
 def test_values_of_labelings_are_the_divergences_of_their_sides(blur, dtype):
-    z = np.concatenate(draws(0, shift=0.2)) + 100.0
+    z = np.concatenate(draws(0, shift=0.2)) + 2.0**20
     labels = labelings(60, 40, 20, np.random.default_rng(1))
     found = sinkhorn_values(z, labels, blur, Effort(dtype, 500))
     pairs = [(z[sides], z[~sides]) for sides in labels]
@@ -140,7 +141,7 @@ def test_rows_beyond_whole_blocks_and_the_place_of_the_samples_count_for_the_sta
     )
     kernel = "gaussian" if statistic == "mmd" else "energy"
     expected = snb.mmd(x, y, kernel=kernel, blur=0.7 if statistic == "mmd" else None).value
-    assert here.statistic == pytest.approx(expected, rel=1e-9)
+    assert here.statistic == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(there.null_distribution, here.null_distribution, rtol=1e-6)
 
 
@@ -175,17 +176,34 @@ def test_several_blurs_have_converged_if_each_has(monkeypatch):
 
 
 def test_a_blur_too_small_to_converge_at_gives_finite_numbers():
-    x, y = draws(0, 200, 200, 10)
-    result = snb.sinkhorn_two_sample_test(x, y, blur=0.01, n_permutations=99, random_state=0)
+    x, y = draws(0, 40, 40, 10)
+    result = snb.sinkhorn_two_sample_test(x, y, blur=0.01, n_permutations=19, random_state=0)
     assert np.isfinite(result.null_distribution).all()
 
 
-def test_equal_samples_and_equal_points_are_the_least_extreme():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_far, is_lost", [(2, False), (3, True)])
+def test_a_labeling_whose_sums_leave_the_range_of_floats_has_not_converged(n_far, is_lost, dtype):
+    """Beyond a percent of the mass it is solved in another way."""
+    x, y = draws(0, 250, 250, 2)
+    x[:n_far] += 1e4
+    sides = np.arange(500) < 250
+    found = sinkhorn_values(
+        np.concatenate([x, y]), np.stack([sides, ~sides]), 0.5, Effort(dtype, 50)
+    )
+    assert found.converged.tolist() == [False, False]
+    assert found.lost.tolist() == [is_lost, is_lost]
+    assert np.isfinite(found.value).all()
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_equal_samples_and_equal_points_are_the_least_extreme(statistic):
+    test = {"blur": 0.3, "statistic": statistic, "n_permutations": 199, "random_state": 0}
     x = np.repeat(cloud(20, 2), 3, axis=0)
-    result = snb.sinkhorn_two_sample_test(x, x, blur=0.3, n_permutations=199, random_state=0)
+    result = snb.sinkhorn_two_sample_test(x, x, **test)
     assert abs(result.statistic) < 1e-6
     assert result.pvalue == 1.0
-    same = snb.sinkhorn_two_sample_test(np.ones((5, 1)), np.ones((4, 1)), blur=0.3)
+    same = snb.sinkhorn_two_sample_test(np.ones((5, 1)), np.ones((4, 1)), **test)
     assert same.pvalue == 1.0
 
 
@@ -234,6 +252,24 @@ def test_the_bits_do_not_depend_on_the_number_of_jobs():
     ]
     np.testing.assert_array_equal(runs[0].null_distribution, runs[1].null_distribution)
     assert runs[0].statistic == runs[1].statistic
+
+
+@pytest.mark.parametrize(
+    "n_jobs, shares",
+    [(None, [(0, 300)]), (2, [(0, 256), (256, 300)]), (3, [(0, 128), (128, 256), (256, 300)])],
+)
+def test_jobs_take_whole_chunks_of_labelings(n_jobs, shares, monkeypatch):
+    taken = []
+
+    def one_by_one(solve, tasks, n_jobs):
+        for rows, *task in tasks:
+            taken.append((rows.start, rows.stop))
+            yield Parcel(*solve(rows, *task))
+
+    monkeypatch.setattr(two_sample, "spread", one_by_one)
+    test = {"blur": 1.0, "n_permutations": 299, "random_state": 0, "n_jobs": n_jobs}
+    snb.sinkhorn_two_sample_test(*draws(0, 6, 5), **test)
+    assert taken == shares
 
 
 def test_the_precision_and_the_iterations_of_a_test_follow_from_its_size_and_the_blur():

@@ -40,7 +40,7 @@ class PooledKernel:
         centered = points - points.mean(axis=0)
         self._points = centered / np.sqrt(eps)
         self._half_squares = (self._points**2).sum(axis=1) / 2
-        self._dtype = dtype
+        self.dtype = dtype
         size = len(points)
         self._blocks = spans(size, ROWS)
         self._h = self._start()
@@ -61,14 +61,14 @@ class PooledKernel:
 
     def product(self, V: Floats) -> Floats:
         """k @ V for an (N, c) array, computed in the kernel's precision."""
-        V = V.astype(self._dtype)
-        smallest = np.exp(1.3 * SMALLEST_LOG[self._dtype])
+        V = V.astype(self.dtype)
+        smallest = np.exp(1.3 * SMALLEST_LOG[self.dtype])
         V[V < smallest] = 0.0
         if self._stored is not None:
             return (self._stored @ V).astype(np.float64)
         out = np.empty(V.shape)
         for first, last in self._blocks:
-            entries = self._entries(first, last).astype(self._dtype)
+            entries = self._entries(first, last).astype(self.dtype)
             out[first:last] = entries @ V
         return out
 
@@ -77,7 +77,7 @@ class PooledKernel:
 
     def _entries(self, first: int, last: int) -> Numbers:
         exponents = self._exponents(first, last)
-        smallest = SMALLEST_LOG[self._dtype]
+        smallest = SMALLEST_LOG[self.dtype]
         exponents[exponents < smallest] = -np.inf
         return np.exp(exponents)
 
