@@ -183,8 +183,11 @@ def test_a_blur_too_small_to_converge_at_gives_finite_numbers():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n_far, is_lost", [(2, False), (3, True)])
-def test_a_labeling_whose_sums_leave_the_range_of_floats_has_not_converged(n_far, is_lost, dtype):
+def test_a_labeling_whose_sums_leave_the_range_of_floats_has_not_converged(
+    n_far, is_lost, dtype, monkeypatch
+):
     """Beyond a percent of the mass it is solved in another way."""
+    monkeypatch.setattr(module, "TOL", 0.02)  # more than the mass of these points
     x, y = draws(0, 250, 250, 2)
     x[:n_far] += 1e4
     sides = np.arange(500) < 250
@@ -194,6 +197,14 @@ def test_a_labeling_whose_sums_leave_the_range_of_floats_has_not_converged(n_far
     assert found.converged.tolist() == [False, False]
     assert found.lost.tolist() == [is_lost, is_lost]
     assert np.isfinite(found.value).all()
+
+
+@pytest.mark.parametrize("dtype, is_lost", [("float32", True), ("float64", False)])
+def test_samples_twenty_blurs_apart_are_within_the_range_of_float64_alone(dtype, is_lost):
+    x, y = draws(0, 30, 20, 2)
+    z = np.concatenate([x, y + 20.0])
+    found = sinkhorn_values(z, np.arange(50)[None] < 30, 1.0, Effort(dtype, 500))
+    assert (found.lost[0], found.converged[0]) == (is_lost, not is_lost)
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
