@@ -4,25 +4,17 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from problems import cloud
+from problems import cloud, draws
 from scipy.spatial.distance import cdist
 from scipy.stats import kstest
 
 import sinkhorn_nb as snb
 from sinkhorn_nb.losses import labelings as module
-from sinkhorn_nb.losses import pooled_kernel, two_sample
-from sinkhorn_nb.losses.jobs import Parcel
-from sinkhorn_nb.losses.labelings import Effort, effort, sinkhorn_values
+from sinkhorn_nb.losses import pooled_kernel
+from sinkhorn_nb.losses.labelings import Effort, sinkhorn_values
 from sinkhorn_nb.losses.mean_embeddings import embedding_values
-from sinkhorn_nb.losses.permutations import labelings
 
-PRECISE = snb.Sinkhorn(tol=1e-8)
 STATISTICS = ["sinkhorn", "energy", "mmd"]
-
-
-def draws(seed, n=60, m=40, d=3, shift=0.0):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(n, d)), rng.normal(size=(m, d)) + shift
 
 
 def every_labeling(n, m):
@@ -30,18 +22,6 @@ def every_labeling(n, m):
     labels = np.zeros((len(chosen), n + m), dtype=bool)
     labels[np.arange(len(chosen))[:, None], chosen] = True
     return labels
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("blur", [0.3, 1.0, 3.0])
-def test_values_of_labelings_are_the_divergences_of_their_sides(blur, dtype):
-    z = np.concatenate(draws(0, shift=0.2)) + 2.0**20
-    labels = labelings(60, 40, 20, np.random.default_rng(1))
-    found = sinkhorn_values(z, labels, blur, Effort(dtype, 500))
-    pairs = [(z[sides], z[~sides]) for sides in labels]
-    expected = [snb.sinkhorn_divergence(x, y, blur=blur, solver=PRECISE).value for x, y in pairs]
-    assert found.converged.all()
-    np.testing.assert_allclose(found.value, expected, atol=1e-4 * blur**2)
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
@@ -181,32 +161,6 @@ def test_a_blur_too_small_to_converge_at_gives_finite_numbers():
     assert np.isfinite(result.null_distribution).all()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("n_far, is_lost", [(2, False), (3, True)])
-def test_a_labeling_whose_sums_leave_the_range_of_floats_has_not_converged(
-    n_far, is_lost, dtype, monkeypatch
-):
-    """Beyond a percent of the mass it is solved in another way."""
-    monkeypatch.setattr(module, "TOL", 0.02)  # more than the mass of these points
-    x, y = draws(0, 250, 250, 2)
-    x[:n_far] += 1e4
-    sides = np.arange(500) < 250
-    found = sinkhorn_values(
-        np.concatenate([x, y]), np.stack([sides, ~sides]), 0.5, Effort(dtype, 50)
-    )
-    assert found.converged.tolist() == [False, False]
-    assert found.lost.tolist() == [is_lost, is_lost]
-    assert np.isfinite(found.value).all()
-
-
-@pytest.mark.parametrize("dtype, is_lost", [("float32", True), ("float64", False)])
-def test_samples_twenty_blurs_apart_are_within_the_range_of_float64_alone(dtype, is_lost):
-    x, y = draws(0, 30, 20, 2)
-    z = np.concatenate([x, y + 20.0])
-    found = sinkhorn_values(z, np.arange(50)[None] < 30, 1.0, Effort(dtype, 500))
-    assert (found.lost[0], found.converged[0]) == (is_lost, not is_lost)
-
-
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_equal_samples_and_equal_points_are_the_least_extreme(statistic):
     test = {"blur": 0.3, "statistic": statistic, "n_permutations": 199, "random_state": 0}
@@ -263,32 +217,6 @@ def test_the_bits_do_not_depend_on_the_number_of_jobs():
     ]
     np.testing.assert_array_equal(runs[0].null_distribution, runs[1].null_distribution)
     assert runs[0].statistic == runs[1].statistic
-
-
-@pytest.mark.parametrize(
-    "n_jobs, shares",
-    [(None, [(0, 300)]), (2, [(0, 256), (256, 300)]), (3, [(0, 128), (128, 256), (256, 300)])],
-)
-def test_jobs_take_whole_chunks_of_labelings(n_jobs, shares, monkeypatch):
-    taken = []
-
-    def one_by_one(solve, tasks, n_jobs):
-        for rows, *task in tasks:
-            taken.append((rows.start, rows.stop))
-            yield Parcel(*solve(rows, *task))
-
-    monkeypatch.setattr(two_sample, "spread", one_by_one)
-    test = {"blur": 1.0, "n_permutations": 299, "random_state": 0, "n_jobs": n_jobs}
-    snb.sinkhorn_two_sample_test(*draws(0, 6, 5), **test)
-    assert taken == shares
-
-
-def test_the_precision_and_the_iterations_of_a_test_follow_from_its_size_and_the_blur():
-    few, many = (np.random.default_rng(0).normal(size=(n, 2)) for n in (100, 2000))
-    assert effort(few, 100, 0.1) == Effort("float64", 1000)
-    assert effort(many, 1000, 0.1) == Effort("float32", 6)
-    assert effort(many, 200, 0.1) == Effort("float32", 21)
-    assert effort(many, 1000, 3.0) == Effort("float64", 6)
 
 
 def test_a_function_of_the_caller_is_tested_by_the_same_labelings():
