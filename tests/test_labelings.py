@@ -12,7 +12,7 @@ from sinkhorn_nb.losses import two_sample
 from sinkhorn_nb.losses.jobs import Parcel
 from sinkhorn_nb.losses.labelings import Effort, effort, sinkhorn_values
 from sinkhorn_nb.losses.permutations import labelings
-from sinkhorn_nb.losses.pooled_kernel import PooledKernel
+from sinkhorn_nb.losses.pooled_kernel import SMALLEST_LOG, PooledKernel
 
 PRECISE = snb.Sinkhorn(tol=1e-8)
 
@@ -29,6 +29,24 @@ def test_values_of_labelings_are_the_divergences_of_their_sides(blur, sizes, cou
     expected = [snb.sinkhorn_divergence(x, y, blur=blur, solver=PRECISE).value for x, y in pairs]
     assert found.converged.all()
     np.testing.assert_allclose(found.value, expected, atol=1e-4 * blur**2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_costs_of_equal_points_that_are_far_away_are_rounded_to_no_negative_ones(dtype):
+    x = 1e10 * draws(0)[0]
+    sides = np.arange(120) < 60
+    found = sinkhorn_values(np.concatenate([x, x]), sides[None], 1.0, Effort(dtype, 50))
+    assert np.isfinite(found.value).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_entries_and_factors_of_the_kernel_are_zero_before_they_are_denormal(dtype):
+    points = np.linspace(0.0, 60.0, 200)[:, None]
+    kernel = PooledKernel(points, 1.0, dtype)
+    entries = kernel.product(np.eye(200))
+    least = np.exp(SMALLEST_LOG[dtype])
+    assert 0.999 * least < entries[entries > 0].min() < 1e5 * least
+    assert not kernel.product(np.full((200, 1), least**1.4)).any()
 
 
 @pytest.mark.parametrize("most, has_converged", [(3, False), (6, True)])
