@@ -12,7 +12,7 @@ from sinkhorn_nb.losses import two_sample
 from sinkhorn_nb.losses.jobs import Parcel
 from sinkhorn_nb.losses.labelings import Effort, effort, sinkhorn_values
 from sinkhorn_nb.losses.permutations import labelings
-from sinkhorn_nb.losses.pooled_kernel import SMALLEST_LOG, PooledKernel
+from sinkhorn_nb.losses.pooled_kernel import ROUGH, SMALLEST_LOG, PooledKernel
 
 PRECISE = snb.Sinkhorn(tol=1e-8)
 
@@ -47,6 +47,24 @@ def test_entries_and_factors_of_the_kernel_are_zero_before_they_are_denormal(dty
     least = np.exp(SMALLEST_LOG[dtype])
     assert 0.999 * least < entries[entries > 0].min() < 1e5 * least
     assert not kernel.product(np.full((200, 1), least**1.4)).any()
+
+
+@pytest.mark.parametrize("outlier, most", [(0.0, 8), (1e6, 50)])
+def test_sums_of_the_kernel_are_scaled_to_about_one(outlier, most, monkeypatch):
+    made = []
+    exponents = PooledKernel._exponents
+
+    def counted(self, first, last):
+        made.append(last - first)
+        return exponents(self, first, last)
+
+    monkeypatch.setattr(PooledKernel, "_exponents", counted)
+    points = draws(0)[0]
+    points[0] += outlier
+    kernel = PooledKernel(points, 0.25, "float64")
+    means = kernel.product(np.ones((60, 1))) / 60
+    assert np.abs(np.log(means)).max() < ROUGH
+    assert len(made) <= most
 
 
 @pytest.mark.parametrize("most, has_converged", [(3, False), (6, True)])

@@ -31,6 +31,7 @@ class PooledKernel:
     Parameters
     ----------
     points : (N, d) float64 array
+        At least two.
     eps : float
     dtype : {"float32", "float64"}
         Precision of the entries and of products.
@@ -43,7 +44,7 @@ class PooledKernel:
         self.dtype = dtype
         size = len(points)
         self._blocks = spans(size, ROWS)
-        self._h = self._start()
+        self._h = np.zeros(size)
         self._stored = None
         self._rescale()
         n_bytes = size * size * np.dtype(dtype).itemsize
@@ -93,18 +94,6 @@ class PooledKernel:
         exponents = scalings - np.maximum(costs, 0.0)
         np.fill_diagonal(exponents[:, rows], -np.inf)
         return exponents
-
-    def _start(self) -> Floats:
-        """Half of the smallest cost of each point."""
-        self._h = np.zeros(len(self._points))
-        nearest = np.empty(len(self._points))
-
-        def task(first: int, last: int) -> None:
-            exponents = self._exponents(first, last)
-            nearest[first:last] = exponents.max(axis=1)
-
-        run(task, self._blocks)
-        return -nearest / 2 if len(nearest) > 1 else np.zeros(1)
 
     def _rescale(self) -> None:
         """Averaged symmetric updates of h, until the sums are roughly 1."""
