@@ -74,17 +74,17 @@ def test_a_cloud_is_a_reference_too():
 
 
 def test_a_measure_as_reference_keeps_its_weights():
-    points, counts = 3 * X[:50] + 7, np.arange(50) % 3 + 1
-    of_measure, of_repeats, unweighted = (
+    points, counts = 3 * X[:50] + 7, np.arange(50) % 7 + 1
+    repeated = np.repeat(points, counts, axis=0)
+    of_measure, of_repeats = (
         EntropicQuantileTransformer(reference, blur=0.5).fit(X)
-        for reference in (
-            snb.Measure(points, counts.astype(float)),
-            np.repeat(points, counts, axis=0),
-            points,
-        )
+        for reference in (snb.Measure(points, counts.astype(float)), repeated)
     )
+    np.testing.assert_array_equal(of_measure.reference_weights_, of_repeats.reference_weights_)
     np.testing.assert_array_equal(of_measure.transform(X), of_repeats.transform(X))
-    assert not np.allclose(of_measure.transform(X), unweighted.transform(X), atol=1e-2)
+    np.testing.assert_allclose(of_measure.reference_mean_, repeated.mean(axis=0))
+    expected = np.sqrt(X.var(axis=0).sum() / repeated.var(axis=0).sum())
+    assert of_measure.scale_ == pytest.approx(expected)
 
 
 def test_data_or_references_without_spread_have_one_rank_or_quantile():
