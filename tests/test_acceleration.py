@@ -172,6 +172,7 @@ def test_the_annealing_halves_the_blur_from_the_diameter_on_in_one_iteration_eac
 @pytest.mark.parametrize("extent", [0.0, 0.1])
 def test_clouds_within_a_blur_are_not_annealed(extent):
     x = extent * np.eye(2)
-    problem = Problem(Measure.of(x), Measure.of(x[::-1]), 1.0)
+    source, target = Measure.of(x, np.ones(2)), Measure.of(x, np.arange(1.0, 3.0))
+    problem = Problem(source, target, *terms_of(blur=1.0, reach=1.0))
     (phase,) = phases(problem, Sinkhorn(acceleration="symmetric", dtype="float64"))
     assert phase.eps == 1.0
