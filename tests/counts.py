@@ -1,14 +1,17 @@
-"""Counts of the pairs that the library treats, by its ledger and by a backend's own account."""
+"""Counts of what the library treats: pairs, by its ledger and by a backend's own account, clouds and
+gradients.
+"""
 
 from collections import Counter
 
-from sinkhorn_nb import Sinkhorn
+from sinkhorn_nb import Sinkhorn, functional
 from sinkhorn_nb.backends.cpu.backend import CpuBackend
 from sinkhorn_nb.kernels import few_pairs
 from sinkhorn_nb.kernels import pairs as kernels_of_pairs
 from sinkhorn_nb.kernels.ledger import counting
 from sinkhorn_nb.kernels.point_cloud import GibbsKernel
 from sinkhorn_nb.kernels.side import Side
+from sinkhorn_nb.results.one_sided import gradient_in
 
 
 def start_and_passes(initializer, problem):
@@ -56,3 +59,28 @@ def pairs_visited(patch):
     replace(CpuBackend, "self_sums", count_half)
     replace(GibbsKernel, "count_pairs", count_heavy)
     return pairs
+
+
+def clouds_compared(patch):
+    """The numbers of different clouds on either side of each batch of divergences from now on."""
+    seen = []
+    solve = functional.sinkhorn_divergences
+
+    def watched(xs, ys, *weights, **options):
+        seen.append((len({id(x) for x in xs}), len({id(y) for y in ys})))
+        return solve(xs, ys, *weights, **options)
+
+    patch.setattr(functional, "sinkhorn_divergences", watched)
+    return seen
+
+
+def sides_of_gradients(patch, module):
+    """The sides in whose points a module asks for gradients from now on."""
+    asked = []
+
+    def watched(result, sides):
+        asked.append(tuple(sides))
+        return gradient_in(result, sides)
+
+    patch.setattr(module, "gradient_in", watched)
+    return asked

@@ -1,13 +1,11 @@
-"""Small clouds, weights and functions of arrays, for the tests of `sinkhorn_nb.jax`."""
+"""Functions of arrays, for the tests of `sinkhorn_nb.jax`."""
 
 import jax
-import numpy as np
 import pytest
+from small_clouds import EXACT
 
 import sinkhorn_nb.jax as snj
-from sinkhorn_nb import Sinkhorn
 
-EXACT = Sinkhorn(tol=1e-12)
 FUNCTIONS = {"divergence": snj.sinkhorn_divergence, "transport": snj.entropic_ot}
 
 
@@ -17,16 +15,6 @@ def wide():
     jax.config.update("jax_enable_x64", True)
     yield
     jax.config.update("jax_enable_x64", False)
-
-
-def clouds(n=7, m=6, d=2, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(n, d)), rng.normal(size=(m, d)) + 0.5
-
-
-def logits(n=7, m=6):
-    rng = np.random.default_rng(1)
-    return rng.normal(size=n), rng.normal(size=m)
 
 
 def of_logits(function, **how):

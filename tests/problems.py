@@ -37,6 +37,12 @@ def cube_clouds(dimension, n=60, m=45):
     return x, y, a / a.sum(), b / b.sum()
 
 
+def draws(seed, n=60, m=40, d=3, shift=0.0):
+    """Two Gaussian samples."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)), rng.normal(size=(m, d)) + shift
+
+
 def uniform(n=2000):
     """Positional arguments (x, y): two samples of the unit square."""
     rng = np.random.default_rng(n)

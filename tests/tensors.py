@@ -1,24 +1,22 @@
-"""Small clouds, weights and functions of tensors, for the tests of `sinkhorn_nb.torch`."""
+"""Small clouds, logits of weights and functions, as tensors, for the tests of `sinkhorn_nb.torch`."""
 
-import numpy as np
+import small_clouds
 import torch
+from small_clouds import EXACT
 
 import sinkhorn_nb.torch as snt
-from sinkhorn_nb import Sinkhorn
 
-EXACT = Sinkhorn(tol=1e-12)
 FUNCTIONS = {"divergence": snt.sinkhorn_divergence, "transport": snt.entropic_ot}
 
 
 def clouds(n=7, m=6, d=2, dtype=torch.float64, seed=0):
-    rng = np.random.default_rng(seed)
-    x, y = rng.normal(size=(n, d)), rng.normal(size=(m, d)) + 0.5
+    x, y = small_clouds.clouds(n, m, d, seed)
     return torch.tensor(x, dtype=dtype), torch.tensor(y, dtype=dtype)
 
 
-def weights(n=7, m=6, seed=1):
-    rng = np.random.default_rng(seed)
-    return torch.tensor(rng.normal(size=n)), torch.tensor(rng.normal(size=m))
+def weights(n=7, m=6):
+    u, v = small_clouds.logits(n, m)
+    return torch.tensor(u), torch.tensor(v)
 
 
 def of_logits(function, **how):

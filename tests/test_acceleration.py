@@ -8,6 +8,8 @@ from problems import PRECISE, example
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot, sinkhorn_divergence
 from sinkhorn_nb.dual import Iterate
 from sinkhorn_nb.solver.acceleration import Alternating, Anderson, Symmetric
+from sinkhorn_nb.solver.schedule import phases
+from sinkhorn_nb.terms import terms_of
 
 WIDE = {"small": (23, 31, 2), "line": (40, 40, 1), "many dimensions": (50, 30, 30)}
 
@@ -154,3 +156,23 @@ def test_the_constant_between_the_potentials_does_not_drift():
 def test_each_temperature_of_the_annealing_moves_the_potentials():
     annealed = entropic_ot(*example(60, 50), blur=0.2, solver=Sinkhorn(acceleration="symmetric"))
     assert annealed.history[1] < 2 * annealed.history[0]  # at zero it would be four times as large
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_the_annealing_halves_the_blur_from_the_diameter_on_in_one_iteration_each(p):
+    x, y, a, b = example(20, 15)
+    problem = Problem(Measure.of(x, a), Measure.of(y, b), *terms_of(blur=0.2, p=p))
+    made = phases(problem, Sinkhorn(acceleration="symmetric", dtype="float64"))
+    count = int(np.ceil(np.log2(problem.diameter / 0.2)))
+    expected = [(0.2 * 2**k) ** p for k in range(count, -1, -1)]
+    np.testing.assert_allclose([phase.eps for phase in made], expected)
+    assert [phase.max_iter for phase in made] == count * [1] + [np.inf]
+
+
+@pytest.mark.parametrize("extent", [0.0, 0.1])
+def test_clouds_within_a_blur_are_not_annealed(extent):
+    x = extent * np.eye(2)
+    source, target = Measure.of(x, np.ones(2)), Measure.of(x, np.arange(1.0, 3.0))
+    problem = Problem(source, target, *terms_of(blur=1.0, reach=1.0))
+    (phase,) = phases(problem, Sinkhorn(acceleration="symmetric", dtype="float64"))
+    assert phase.eps == 1.0

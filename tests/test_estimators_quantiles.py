@@ -73,6 +73,20 @@ def test_a_cloud_is_a_reference_too():
     assert len(fitted.reference_points_) == 300
 
 
+def test_a_measure_as_reference_keeps_its_weights():
+    points, counts = 3 * X[:50] + 7, np.arange(50) % 7 + 1
+    repeated = np.repeat(points, counts, axis=0)
+    of_measure, of_repeats = (
+        EntropicQuantileTransformer(reference, blur=0.5).fit(X)
+        for reference in (snb.Measure(points, counts.astype(float)), repeated)
+    )
+    np.testing.assert_array_equal(of_measure.reference_weights_, of_repeats.reference_weights_)
+    np.testing.assert_array_equal(of_measure.transform(X), of_repeats.transform(X))
+    np.testing.assert_allclose(of_measure.reference_mean_, repeated.mean(axis=0))
+    expected = np.sqrt(X.var(axis=0).sum() / repeated.var(axis=0).sum())
+    assert of_measure.scale_ == pytest.approx(expected)
+
+
 def test_data_or_references_without_spread_have_one_rank_or_quantile():
     constant = np.full((5, 2), 3.0)
     onto = EntropicQuantileTransformer(reference=constant).fit(X)

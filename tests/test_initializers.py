@@ -276,7 +276,7 @@ def test_a_coarse_problem_has_a_cell_at_least(n, m):
 @pytest.mark.parametrize("turn", [False, True])
 @pytest.mark.parametrize("how", [{}, {"reach": 1.0}])
 def test_potentials_of_the_target_alone_start_a_solve_where_it_ended(turn, how):
-    x, y, a, b = example(90, 60, zeros=10)
+    x, y, a, b = example(90, 60, mass=3.0, zeros=10)
     if turn:
         x, y, a, b = y, x, b, a
     found = entropic_ot(x, y, a, b, blur=0.4, solver=Sinkhorn(tol=1e-10), **how)

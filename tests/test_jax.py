@@ -7,7 +7,8 @@ jax = pytest.importorskip("jax")
 
 import jax.numpy as jnp  # noqa: E402
 from jax.test_util import check_grads  # noqa: E402
-from jax_arrays import EXACT, FUNCTIONS, clouds, logits, wide  # noqa: E402, F401
+from jax_arrays import FUNCTIONS, wide  # noqa: E402, F401
+from small_clouds import EXACT, clouds, logits  # noqa: E402
 
 import sinkhorn_nb as snb  # noqa: E402
 import sinkhorn_nb.jax as snj  # noqa: E402

@@ -5,11 +5,11 @@ import pytest
 
 jax = pytest.importorskip("jax")
 
-from jax_arrays import clouds, of_points, wide  # noqa: E402, F401
+from counts import clouds_compared  # noqa: E402
+from jax_arrays import of_points, wide  # noqa: E402, F401
+from small_clouds import clouds  # noqa: E402
 
-import sinkhorn_nb as snb  # noqa: E402
 import sinkhorn_nb.jax as snj  # noqa: E402
-from sinkhorn_nb import functional  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("wide")
 
@@ -52,14 +52,7 @@ def test_vmap_of_potentials_and_maps_and_their_derivatives(function):
 
 
 def test_a_cloud_that_all_problems_share_is_compared_with_itself_once(monkeypatch):
-    seen = []
-
-    def watched(xs, ys, *weights, **options):
-        seen.append((len({id(x) for x in xs}), len({id(y) for y in ys})))
-        return solve(xs, ys, *weights, **options)
-
-    solve = snb.sinkhorn_divergences
-    monkeypatch.setattr(functional, "sinkhorn_divergences", watched)
+    seen = clouds_compared(monkeypatch)
     x, y = clouds()
     xs = np.stack([x, x + 1, x + 2])
     jax.vmap(lambda x: snj.sinkhorn_divergence(x, y, blur=0.53))(xs).block_until_ready()

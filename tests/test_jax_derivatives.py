@@ -6,21 +6,14 @@ import pytest
 jax = pytest.importorskip("jax")
 
 import jax.numpy as jnp  # noqa: E402
+from counts import sides_of_gradients  # noqa: E402
 from jax.test_util import check_grads  # noqa: E402
-from jax_arrays import (  # noqa: E402
-    EXACT,
-    FUNCTIONS,
-    clouds,
-    logits,
-    of_logits,
-    of_points,
-    wide,  # noqa: F401
-)
+from jax_arrays import FUNCTIONS, of_logits, of_points, wide  # noqa: E402, F401
+from small_clouds import EXACT, clouds, logits  # noqa: E402
 
 import sinkhorn_nb as snb  # noqa: E402
 import sinkhorn_nb.jax as snj  # noqa: E402
 from sinkhorn_nb.jax import host  # noqa: E402
-from sinkhorn_nb.results.one_sided import gradient_in  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("wide")
 
@@ -97,13 +90,7 @@ def test_second_derivatives_of_potentials_and_maps_raise(function, power):
 
 
 def test_nothing_is_computed_for_a_side_that_needs_no_gradient(monkeypatch):
-    asked = []
-
-    def watched(result, sides):
-        asked.append(tuple(sides))
-        return gradient_in(result, sides)
-
-    monkeypatch.setattr(host, "gradient_in", watched)
+    asked = sides_of_gradients(monkeypatch, host)
     x, y = (np.concatenate([cloud] * 20) for cloud in clouds())
     x, y = (cloud + 0.1 * np.random.default_rng(0).normal(size=cloud.shape) for cloud in (x, y))
 

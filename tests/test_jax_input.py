@@ -7,7 +7,8 @@ jax = pytest.importorskip("jax")
 
 import jax.numpy as jnp  # noqa: E402
 from jax.experimental import sparse  # noqa: E402
-from jax_arrays import clouds, wide  # noqa: E402, F401
+from jax_arrays import wide  # noqa: E402, F401
+from small_clouds import clouds  # noqa: E402
 
 import sinkhorn_nb as snb  # noqa: E402
 import sinkhorn_nb.jax as snj  # noqa: E402

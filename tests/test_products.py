@@ -22,6 +22,7 @@ def test_columns_are_multiplied_a_few_at_a_time(count):
     np.testing.assert_allclose(found, P @ V, rtol=1e-12)
     assert all(values.shape == (M, 3) for values in taken)
     assert len(taken) == -(-count // 3)
+    assert not np.concatenate(taken or [V], axis=1)[:, count:].any()
 
 
 def test_pairs_may_be_multiplied_by_products_of_factors():

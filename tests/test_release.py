@@ -37,6 +37,9 @@ def dist(tmp_path_factory):
             shutil.copytree(ROOT / part, folder / part, ignore=without_caches)
         else:
             shutil.copy(ROOT / part, folder)
+    another = folder / "benchmarks"
+    another.mkdir()
+    (another / "__init__.py").touch()
     done = subprocess.run(
         [sys.executable, "-c", BUILD], cwd=folder, env=os.environ, capture_output=True, text=True
     )

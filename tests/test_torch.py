@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from counts import sides_of_gradients  # noqa: E402
 from tensors import FUNCTIONS, clouds, weights  # noqa: E402
 
 import sinkhorn_nb as snb  # noqa: E402
 import sinkhorn_nb.torch as snt  # noqa: E402
-from sinkhorn_nb.results.one_sided import gradient_in  # noqa: E402
 from sinkhorn_nb.torch import jobs, tensors  # noqa: E402
 
 
@@ -66,20 +66,8 @@ def test_tensors_on_the_cpu_are_not_copied():
     assert parts[1].__array_interface__["data"][0] == x[3:].data_ptr()
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """The sides in whose points gradients were asked for."""
-    seen = []
-
-    def watched(result, sides):
-        seen.append(tuple(sides))
-        return gradient_in(result, sides)
-
-    monkeypatch.setattr(jobs, "gradient_in", watched)
-    return seen
-
-
-def test_nothing_is_computed_for_a_side_that_needs_no_gradient(asked):
+def test_nothing_is_computed_for_a_side_that_needs_no_gradient(monkeypatch):
+    asked = sides_of_gradients(monkeypatch, jobs)
     x, y = clouds(n=600, m=500)
     expected = snb.sinkhorn_divergence(x.numpy(), y.numpy(), blur=0.5).gradient()
     moved = x.clone().requires_grad_()

@@ -4,12 +4,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tensors import EXACT, clouds  # noqa: E402
+from counts import clouds_compared  # noqa: E402
+from small_clouds import EXACT  # noqa: E402
+from tensors import clouds  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
-import sinkhorn_nb as snb  # noqa: E402
 import sinkhorn_nb.torch as snt  # noqa: E402
-from sinkhorn_nb import functional  # noqa: E402
 
 # torch compiles some of its own functions when `torch.func.hessian` is first called
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
@@ -91,14 +91,7 @@ def test_batches_and_lists_of_other_functions(function):
 
 
 def test_a_cloud_that_all_problems_share_is_compared_with_itself_once(monkeypatch):
-    seen = []
-
-    def watched(xs, ys, *weights, **options):
-        seen.append((len({id(x) for x in xs}), len({id(y) for y in ys})))
-        return solve(xs, ys, *weights, **options)
-
-    solve = snb.sinkhorn_divergences
-    monkeypatch.setattr(functional, "sinkhorn_divergences", watched)
+    seen = clouds_compared(monkeypatch)
     x = torch.stack([clouds(seed=k)[0] for k in range(3)])
     y = clouds()[1]
     values = torch.vmap(lambda x: snt.sinkhorn_divergence(x, y, blur=0.5))(x)

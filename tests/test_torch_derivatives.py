@@ -4,7 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tensors import EXACT, FUNCTIONS, arguments, clouds, of_logits, weights  # noqa: E402
+from small_clouds import EXACT  # noqa: E402
+from tensors import FUNCTIONS, arguments, clouds, of_logits, weights  # noqa: E402
 
 import sinkhorn_nb as snb  # noqa: E402
 import sinkhorn_nb.torch as snt  # noqa: E402

@@ -40,8 +40,8 @@ BAD_WEIGHTS = {
     "2-d": (np.full((5, 1), 0.2), ValueError, r"\(5, 1\)"),
     "number": (1.0, ValueError, r"\(\)"),
     "all zero": (np.zeros(5), ValueError, "all zeros"),
-    "overflow": (np.full(5, 1e308), ValueError, r"sum up to 1e\+150, got inf; divide"),
-    "product overflows": (np.full(5, 1e150), ValueError, r"sum up to 1e\+150, got 5e\+150"),
+    "overflow": (np.full(5, 1e308), ValueError, "inf"),
+    "product overflows": (np.full(5, 1e150), ValueError, r"5e\+150"),
     "complex": (np.full(5, 0.2 + 0j), TypeError, "complex"),
     "strings": (["a"] * 5, TypeError, "<U1"),
 }

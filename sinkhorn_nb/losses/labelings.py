@@ -80,21 +80,20 @@ def sinkhorn_values(points: Floats, labels: Booleans, blur: float, how: Effort) 
     blur : float
     how : Effort
     """
-    kernel = PooledKernel(points, blur**2, how.dtype)
     eps = blur**2
+    kernel = PooledKernel(points, eps, how.dtype)
     count = len(labels)
     flags = np.empty((2, count), dtype=bool)
     values = Values(np.empty(count), *flags)
-    limit = LARGEST_LOG[how.dtype]
 
     def task(first: int, last: int) -> None:
         sides = np.ascontiguousarray(labels[first:last].T)
-        cross, cross_error = _until_converged(_Cross, kernel, sides, limit, how.most)
-        own, own_error = _until_converged(_Selves, kernel, sides, limit, how.most)
+        cross, cross_error = _until_converged(_Cross, kernel, sides, how.most)
+        own, own_error = _until_converged(_Selves, kernel, sides, how.most)
         values.value[first:last] = eps * (cross - own / 2)
         errors = np.maximum(cross_error, own_error)
         values.converged[first:last] = errors <= TOL
-        values.lost[first:last] = np.isinf(errors)
+        values.lost[first:last] = np.isinf(cross_error)
 
     with single_threaded_blas():
         run(task, spans(count, CHUNK))
@@ -114,10 +113,10 @@ class _Cross:
     other.
     """
 
-    def __init__(self, kernel: PooledKernel, sides: Booleans, limit: float) -> None:
+    def __init__(self, kernel: PooledKernel, sides: Booleans) -> None:
         self._kernel = kernel
         self._sides = sides
-        self._limit = limit
+        self._limit = LARGEST_LOG[kernel.dtype]
         self._a = _uniform(sides)
         self._b = _uniform(~sides)
 
@@ -142,11 +141,13 @@ class _Cross:
         return _Step(dual, error, u_next)
 
     def _logs(self, V: Floats, side: Booleans) -> Floats:
-        """Logarithms of the sums at the points of a side, within the limit; 0 at the others."""
+        """Logarithms of the sums at the points of a side, from minus the limit on; 0 at the
+        others.
+        """
         products = self._kernel.product(V)
         sums = np.where(side, products, 1.0)
         logs = np.log(np.maximum(sums, TINY))
-        return np.clip(logs, -self._limit, self._limit)
+        return np.maximum(logs, -self._limit)
 
 
 class _Selves:
@@ -154,10 +155,9 @@ class _Selves:
     side.
     """
 
-    def __init__(self, kernel: PooledKernel, sides: Booleans, limit: float) -> None:
+    def __init__(self, kernel: PooledKernel, sides: Booleans) -> None:
         self._kernel = kernel
         self._sides = sides
-        self._limit = limit
         self._p = _uniform(sides) + _uniform(~sides)
         self._log_diagonal = kernel.log_diagonal[:, None] + np.log(self._p)
 
@@ -178,10 +178,7 @@ class _Selves:
         excess = np.expm1(log_rows)
         dual = 2 * _totals(p, f) - _totals(p, excess)
         error = _totals(p, np.abs(excess)) / 2
-        f_next = np.minimum(f - DAMPING * log_rows, self._limit)
-        is_clipped = f_next.max(axis=0) >= self._limit
-        error = np.where(is_clipped, np.inf, error)
-        return _Step(dual, error, f_next)
+        return _Step(dual, error, f - DAMPING * log_rows)
 
 
 def _uniform(sides: Booleans) -> Floats:
@@ -197,10 +194,9 @@ def _totals(weights: Floats, values: Floats | Booleans) -> Floats:
 
 
 def _until_converged(
-    make: Callable[[PooledKernel, Booleans, float], _Cross | _Selves],
+    make: Callable[[PooledKernel, Booleans], _Cross | _Selves],
     kernel: PooledKernel,
     sides: Booleans,
-    limit: float,
     most: int,
 ) -> tuple[Floats, Floats]:
     """The dual value and the marginal error of each labeling. Those that have converged leave the
@@ -210,7 +206,7 @@ def _until_converged(
     duals = np.empty(count)
     errors = np.empty(count)
     left = np.arange(count)
-    problem = make(kernel, sides, limit)
+    problem = make(kernel, sides)
     potentials = problem.start()
     for _ in range(most):
         step = problem.step(potentials)
@@ -222,6 +218,6 @@ def _until_converged(
             break
         if not stays.all():
             left = left[stays]
-            problem = make(kernel, sides[:, left], limit)
+            problem = make(kernel, sides[:, left])
             potentials = potentials[:, stays]
     return duals, errors

@@ -31,6 +31,7 @@ class PooledKernel:
     Parameters
     ----------
     points : (N, d) float64 array
+        At least two.
     eps : float
     dtype : {"float32", "float64"}
         Precision of the entries and of products.
@@ -40,10 +41,10 @@ class PooledKernel:
         centered = points - points.mean(axis=0)
         self._points = centered / np.sqrt(eps)
         self._half_squares = (self._points**2).sum(axis=1) / 2
-        self._dtype = dtype
+        self.dtype = dtype
         size = len(points)
         self._blocks = spans(size, ROWS)
-        self._h = self._start()
+        self._h = np.zeros(size)
         self._stored = None
         self._rescale()
         n_bytes = size * size * np.dtype(dtype).itemsize
@@ -61,14 +62,14 @@ class PooledKernel:
 
     def product(self, V: Floats) -> Floats:
         """k @ V for an (N, c) array, computed in the kernel's precision."""
-        V = V.astype(self._dtype)
-        smallest = np.exp(1.3 * SMALLEST_LOG[self._dtype])
+        V = V.astype(self.dtype)
+        smallest = np.exp(1.3 * SMALLEST_LOG[self.dtype])
         V[V < smallest] = 0.0
         if self._stored is not None:
             return (self._stored @ V).astype(np.float64)
         out = np.empty(V.shape)
         for first, last in self._blocks:
-            entries = self._entries(first, last).astype(self._dtype)
+            entries = self._entries(first, last).astype(self.dtype)
             out[first:last] = entries @ V
         return out
 
@@ -77,7 +78,7 @@ class PooledKernel:
 
     def _entries(self, first: int, last: int) -> Numbers:
         exponents = self._exponents(first, last)
-        smallest = SMALLEST_LOG[self._dtype]
+        smallest = SMALLEST_LOG[self.dtype]
         exponents[exponents < smallest] = -np.inf
         return np.exp(exponents)
 
@@ -93,18 +94,6 @@ class PooledKernel:
         exponents = scalings - np.maximum(costs, 0.0)
         np.fill_diagonal(exponents[:, rows], -np.inf)
         return exponents
-
-    def _start(self) -> Floats:
-        """Half of the smallest cost of each point."""
-        self._h = np.zeros(len(self._points))
-        nearest = np.empty(len(self._points))
-
-        def task(first: int, last: int) -> None:
-            exponents = self._exponents(first, last)
-            nearest[first:last] = exponents.max(axis=1)
-
-        run(task, self._blocks)
-        return -nearest / 2 if len(nearest) > 1 else np.zeros(1)
 
     def _rescale(self) -> None:
         """Averaged symmetric updates of h, until the sums are roughly 1."""
