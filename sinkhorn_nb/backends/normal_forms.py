@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import kernel, leaf
+from .jit import leaf, plain_kernel
 
 # Largest relative difference of equal weights that were summed in different orders
 WEIGHT_ROUNDING = 1e-13
@@ -147,50 +147,44 @@ def _measure_box(points, corners):
             corners[1, k] = max(corners[1, k], coordinate)
 
 
-@kernel
-def normal_forms(rows):
-    """The normal forms of all clouds."""
-    count = len(rows.dimensions)
-    n_rows = len(rows.weights)
-    x = np.empty(len(rows.x))
-    a = np.empty(n_rows)
-    owners = np.empty(n_rows, dtype=np.int64)
-    ends = np.zeros(count + 1, dtype=np.int64)
-    blocks = np.zeros(count + 1, dtype=np.int64)
-    boxes = np.zeros(count + 1, dtype=np.int64)
-    corners = np.empty(2 * np.sum(rows.dimensions))
-    for c in range(count):
+@plain_kernel
+def _write(rows, forms, order, other):
+    """Write the normal forms of all clouds; `order` and `other` are scratch for any of them."""
+    for c in range(len(rows.dimensions)):
         d = rows.dimensions[c]
         first = rows.ends[c]
         last = rows.ends[c + 1]
         n = last - first
-        given = rows.x[rows.blocks[c] : rows.blocks[c + 1]]
-        raw = given.reshape((n, d))
+        raw = rows.x[rows.blocks[c] : rows.blocks[c + 1]].reshape((n, d))
         weights = rows.weights[first:last]
-        order = np.empty(n, dtype=np.int64)
-        other = np.empty(n, dtype=np.int64)
-        _sort(raw, weights, order, other)
+        _sort(raw, weights, order[:n], other[:n])
 
-        end = ends[c]
-        block = blocks[c]
-        box = boxes[c]
-        room = x[block : block + n * d]
-        points = room.reshape((n, d))
-        probabilities = a[end : end + n]
-        owner = owners[first:last]
-        kept = _reduce(raw, weights, order, other, points, probabilities, owner)
-        ends[c + 1] = end + kept
-        blocks[c + 1] = block + kept * d
-        boxes[c + 1] = box + 2 * d
-        sides = corners[box : box + 2 * d]
-        _measure_box(points[:kept], sides.reshape((2, d)))
-    return Forms(
-        x=x[: blocks[count]],
-        a=a[: ends[count]],
-        ends=ends,
-        blocks=blocks,
+        end = forms.ends[c]
+        block = forms.blocks[c]
+        points = forms.x[block : block + n * d].reshape((n, d))
+        a = forms.a[end : end + n]
+        owners = forms.owners[first:last]
+        kept = _reduce(raw, weights, order, other, points, a, owners)
+        forms.ends[c + 1] = end + kept
+        forms.blocks[c + 1] = block + kept * d
+        corners = forms.corners[forms.boxes[c] : forms.boxes[c + 1]]
+        _measure_box(points[:kept], corners.reshape((2, d)))
+
+
+def normal_forms(rows):
+    """The normal forms of all clouds."""
+    count = len(rows.dimensions)
+    n_rows = len(rows.weights)
+    boxes = ends_of(2 * rows.dimensions)
+    forms = Forms(
+        x=np.empty(len(rows.x)),
+        a=np.empty(n_rows),
+        ends=np.zeros(count + 1, dtype=np.int64),
+        blocks=np.zeros(count + 1, dtype=np.int64),
         dimensions=rows.dimensions,
-        owners=owners,
+        owners=np.empty(n_rows, dtype=np.int64),
         boxes=boxes,
-        corners=corners,
+        corners=np.empty(boxes[-1]),
     )
+    _write(rows, forms, np.empty(n_rows, dtype=np.int64), np.empty(n_rows, dtype=np.int64))
+    return forms._replace(x=forms.x[: forms.blocks[-1]], a=forms.a[: forms.ends[-1]])

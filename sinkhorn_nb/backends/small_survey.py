@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import kernel, leaf
+from .jit import leaf, plain_kernel
 from .normal_forms import WEIGHT_ROUNDING
 from .small_rules import FINE
 
@@ -92,31 +92,25 @@ def _diameter(forms, limits, c, e):
     return total if limits.has_sides else np.sqrt(square)
 
 
-@kernel
-def survey(forms, sources, targets, limits):
-    """Facts about each pair of clouds, given by their numbers."""
-    count = len(sources)
-    relations = np.empty(count, dtype=np.int64)
-    tols = np.empty(count)
-    are_small = np.empty(count, dtype=np.bool_)
-    are_fine = np.empty(count, dtype=np.bool_)
+@plain_kernel
+def _write(forms, sources, targets, limits, facts):
     blur = limits.blur
-    for q in range(count):
+    for q in range(len(sources)):
         c = sources[q]
         e = targets[q]
         n = _size(forms, c)
         m = _size(forms, e)
+        relation = 0
         if n != m:
-            relations[q] = -1 if n < m else 1
-        elif c == e:
-            relations[q] = 0
-        else:
-            relations[q] = _first_difference(forms, c, e)
+            relation = -1 if n < m else 1
+        elif c != e:
+            relation = _first_difference(forms, c, e)
+        facts.relations[q] = relation
 
         diameter = _diameter(forms, limits, c, e)
         share = limits.small_blur * diameter / blur
         tol = limits.tol * min(1.0, share)
-        tols[q] = max(tol, min(limits.least_tol, limits.tol))
+        facts.tols[q] = max(tol, min(limits.least_tol, limits.tol))
 
         least = min(_least(forms, c), _least(forms, e))
         smallest_blur = limits.smallest_blur * diameter
@@ -126,6 +120,18 @@ def survey(forms, sources, targets, limits):
         most_pairs = limits.most_pairs if is_coarse else limits.most_fine_pairs
         has_few_pairs = n * m <= most_pairs
         fits = has_few_pairs and least >= limits.least_mass
-        are_small[q] = fits and (is_usual or diameter == 0.0)
-        are_fine[q] = blur < FINE * diameter
-    return Survey(relations, tols, are_small, are_fine)
+        facts.are_small[q] = fits and (is_usual or diameter == 0.0)
+        facts.are_fine[q] = blur < FINE * diameter
+
+
+def survey(forms, sources, targets, limits):
+    """Facts about each pair of clouds, given by their numbers."""
+    count = len(sources)
+    facts = Survey(
+        relations=np.empty(count, dtype=np.int64),
+        tols=np.empty(count),
+        are_small=np.empty(count, dtype=np.bool_),
+        are_fine=np.empty(count, dtype=np.bool_),
+    )
+    _write(forms, sources, targets, limits, facts)
+    return facts

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import kernel, leaf
+from ..jit import leaf, plain_kernel
 from ..normal_forms import ends_of
 
 
@@ -137,7 +137,7 @@ def _add_constant(rows, pairs, q, value, mass, out):
         out.g[r] += constant
 
 
-@kernel
+@plain_kernel
 def write_row_gradients(forms, rows, pairs, values, slopes, factors, out):
     """Write the derivatives of all pairs that are wanted in the embedded points; those of balanced
     pairs in the weights, too, and of others the potentials.
