@@ -4,8 +4,27 @@ import numpy as np
 
 from ..jit import leaf
 from ..small_rules import are_near, levels
-from .small_costs import CITY_BLOCK, SQUARED, apply
+from .small_costs import CITY_BLOCK, apply
 from .small_kernels import add, copy, fill
+
+
+@leaf
+def _add_moments(curve, move, square, sums):
+    if curve is not None:
+        if curve.code == CITY_BLOCK:
+            sums[0] += abs(move)
+            sums[1] += np.sqrt(square)
+            return
+    sums[0] += move**2
+    sums[1] += square
+
+
+@leaf
+def _slope(curve, scale, move):
+    """The slope of the potential that moves a coordinate of the mean; 0 where it would be wrong."""
+    if curve is None:
+        return 2.0 * scale * move
+    return 0.0
 
 
 @leaf
@@ -31,19 +50,13 @@ def _moments(profile, x, y, a, b, v, sums):
 
         move = mean_y - mean_x
         square = max(square_x, square_y)
-        if profile.code == CITY_BLOCK:
-            sums[0] += abs(move)
-            sums[1] += np.sqrt(square)
-        else:
-            sums[0] += move**2
-            sums[1] += square
-        if profile.code == SQUARED:
-            slope = 2.0 * profile.scale * move
-            for j in range(m):
-                v[j] += slope * (y[k, j] - mean_y)
+        _add_moments(profile.curve, move, square, sums)
+        slope = _slope(profile.curve, profile.scale, move)
+        for j in range(m):
+            v[j] += slope * (y[k, j] - mean_y)
     for k in range(2):
         sums[k] *= profile.scale
-    apply(profile, sums)
+    apply(profile.curve, sums)
 
 
 @leaf

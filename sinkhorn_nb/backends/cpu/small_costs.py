@@ -1,5 +1,5 @@
-"""Costs of small problems as numbers: one compiled solver serves all of them, without a variant for
-each.
+"""Costs of small problems. The cost |x - y|^2 / 2 has a compiled solver of its own; another one
+serves all other costs, which are numbers, without a variant for each.
 """
 
 from typing import Any, NamedTuple
@@ -7,7 +7,17 @@ from typing import Any, NamedTuple
 from ..jit import leaf, wide_vectors
 from ..pointwise import Arc, CityBlock, Distance, Power, scaled_cost, slope
 
-SQUARED, DISTANCE, POWER, ARC, CITY_BLOCK = range(5)
+DISTANCE, POWER, ARC, CITY_BLOCK = range(4)
+
+
+class Curve(NamedTuple):
+    """A function of a sum over the coordinates of embedded points: their absolute differences for
+    CITY_BLOCK, else the squares of these.
+    """
+
+    code: Any
+    half: Any = 1.0  # of the exponent
+    diameter: Any = 1.0  # of the sphere
 
 
 class Profile(NamedTuple):
@@ -15,11 +25,10 @@ class Profile(NamedTuple):
     multiplied by `scale`.
     """
 
-    code: Any
     scale: Any
-    half: Any  # of the exponent
-    diameter: Any  # of the sphere
     to_slopes: Any  # the factor of derivatives in units of cost
+    # A Curve; None for the sum of squares itself: numba then compiles no other cost
+    curve: Any
 
 
 def profile(kind, scale, per_cost):
@@ -27,41 +36,43 @@ def profile(kind, scale, per_cost):
     that is `per_cost` bits per unit; None for a caller's function.
     """
     if kind is None:
-        return Profile(SQUARED, per_cost / 2, 1.0, 1.0, 1.0)
+        return Profile(per_cost / 2, 1.0, None)
     if isinstance(kind, CityBlock):
-        return Profile(CITY_BLOCK, scale, 1.0, 1.0, 1.0)
+        return Profile(scale, 1.0, Curve(CITY_BLOCK))
     squared = scale * scale
+    to_slopes = squared / per_cost
     if isinstance(kind, Distance):
-        return Profile(DISTANCE, squared, 1.0, 1.0, squared / per_cost)
+        return Profile(squared, to_slopes, Curve(DISTANCE))
     if isinstance(kind, Power):
-        return Profile(POWER, squared, kind.half, 1.0, squared / per_cost)
+        return Profile(squared, to_slopes, Curve(POWER, half=kind.half))
     if isinstance(kind, Arc):
-        return Profile(ARC, squared, 1.0, kind.diameter, squared / per_cost)
+        return Profile(squared, to_slopes, Curve(ARC, diameter=kind.diameter))
     return None
 
 
 @leaf
-def add_coordinate(profile, xk, yk, sums):
+def add_coordinate(curve, xk, yk, sums):
     """Add the share of one coordinate of a point and of many points to the sums on which costs
     depend.
     """
     wide_vectors()
     m = len(sums)
-    if profile.code == CITY_BLOCK:
-        for j in range(m):
-            sums[j] += abs(xk - yk[j])
-        return
+    if curve is not None:
+        if curve.code == CITY_BLOCK:
+            for j in range(m):
+                sums[j] += abs(xk - yk[j])
+            return
     for j in range(m):
         difference = xk - yk[j]
         sums[j] += difference * difference
 
 
 @leaf
-def scale_sums(profile, sums):
+def scale_sums(scale, sums):
     """The argument of the cost from sums over the coordinates."""
     wide_vectors()
     for j in range(len(sums)):
-        sums[j] *= profile.scale
+        sums[j] *= scale
 
 
 @leaf
@@ -72,14 +83,16 @@ def _apply(kind, values):
 
 
 @leaf
-def apply(profile, values):
+def apply(curve, values):
     """Replace scaled sums by the costs in bits."""
-    if profile.code == DISTANCE:
+    if curve is None:
+        return
+    if curve.code == DISTANCE:
         _apply(Distance(), values)
-    elif profile.code == POWER:
-        _apply(Power(profile.half), values)
-    elif profile.code == ARC:
-        _apply(Arc(profile.diameter), values)
+    elif curve.code == POWER:
+        _apply(Power(curve.half), values)
+    elif curve.code == ARC:
+        _apply(Arc(curve.diameter), values)
 
 
 @leaf
@@ -90,16 +103,16 @@ def _apply_slope(kind, values):
 
 
 @leaf
-def apply_slope(profile, values):
+def apply_slope(curve, values):
     """Replace scaled sums by what the differences of two points are multiplied by in derivatives,
-    apart from `to_slopes`; for costs of squared distances and of coordinates, this is 1.
+    apart from `to_slopes`; not for costs that are the sum itself, where this is 1.
     """
-    if profile.code == DISTANCE:
+    if curve.code == DISTANCE:
         _apply_slope(Distance(), values)
-    elif profile.code == POWER:
-        _apply_slope(Power(profile.half), values)
-    elif profile.code == ARC:
-        _apply_slope(Arc(profile.diameter), values)
+    elif curve.code == POWER:
+        _apply_slope(Power(curve.half), values)
+    elif curve.code == ARC:
+        _apply_slope(Arc(curve.diameter), values)
 
 
 @leaf
@@ -113,6 +126,6 @@ def cost_block(profile, x, y, is_self, out):
         for j in range(len(row)):
             row[j] = 0.0
         for k in range(x.shape[1]):
-            add_coordinate(profile, x[i, k], y[k], row)
-        scale_sums(profile, row)
-        apply(profile, row)
+            add_coordinate(profile.curve, x[i, k], y[k], row)
+        scale_sums(profile.scale, row)
+        apply(profile.curve, row)

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..elementary import exp2
-from ..jit import inlined, kernel, leaf, wide_vectors
+from ..jit import inlined, leaf, plain_kernel, wide_vectors
 from ..normal_forms import sizes_of
-from .small_costs import CITY_BLOCK, SQUARED, add_coordinate, apply, apply_slope, scale_sums
+from .small_costs import CITY_BLOCK, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
 from .small_problems import PAIRS_A_PANEL, panels, part_of, points_of, see_from_origin
 from .threads import run
@@ -22,8 +22,20 @@ class Potentials(NamedTuple):
     of_u: Any
 
 
+class Scratch(NamedTuple):
+    """Memory for the work on one problem after another, made in Python."""
+
+    vectors: Any
+    coordinates: Any
+
+    @classmethod
+    def of(cls, size, numbers):
+        """Scratch for clouds with so many points and numbers."""
+        return cls(np.empty((7, size)), np.empty((3, numbers)))
+
+
 @leaf
-def _add_slopes(profile, shares, xk, yk):
+def _add_slopes(curve, shares, xk, yk):
     """The sum over j of shares_j times what the derivative of the cost in x_k is proportional to.
 
     The shares include the slopes of the cost.
@@ -31,12 +43,13 @@ def _add_slopes(profile, shares, xk, yk):
     wide_vectors()
     m = len(yk)
     total = 0.0
-    if profile.code == CITY_BLOCK:
-        for j in range(m):
-            share = shares[j]
-            place = yk[j]
-            total += share if xk > place else -share if xk < place else 0.0
-        return total
+    if curve is not None:
+        if curve.code == CITY_BLOCK:
+            for j in range(m):
+                share = shares[j]
+                place = yk[j]
+                total += share if xk > place else -share if xk < place else 0.0
+            return total
     for j in range(m):
         difference = xk - yk[j]
         total += shares[j] * difference
@@ -44,16 +57,17 @@ def _add_slopes(profile, shares, xk, yk):
 
 
 @leaf
-def _add_slopes_to(profile, shares, xk, yk, out):
+def _add_slopes_to(curve, shares, xk, yk, out):
     """Add the terms of `_add_slopes` to out_j, for the derivatives in y_k."""
     wide_vectors()
     m = len(yk)
-    if profile.code == CITY_BLOCK:
-        for j in range(m):
-            share = shares[j]
-            place = yk[j]
-            out[j] += share if place > xk else -share if place < xk else 0.0
-        return
+    if curve is not None:
+        if curve.code == CITY_BLOCK:
+            for j in range(m):
+                share = shares[j]
+                place = yk[j]
+                out[j] += share if place > xk else -share if place < xk else 0.0
+            return
     for j in range(m):
         difference = yk[j] - xk
         out[j] += shares[j] * difference
@@ -87,13 +101,27 @@ def _weigh_columns(weight, densities, shares, sums):
 
 
 @leaf
-def _multiply(factors, shares):
-    for j in range(len(shares)):
-        shares[j] *= factors[j]
+def _turn(curve, sums, factors):
+    """Turn scaled sums into costs, and write the factors of differences in derivatives."""
+    if curve is not None:
+        if curve.code != CITY_BLOCK:
+            copy(sums, factors)
+            apply(curve, sums)
+            apply_slope(curve, factors)
+
+
+@leaf
+def _multiply(curve, factors, shares):
+    """Include the factors that `_turn` wrote."""
+    wide_vectors()
+    if curve is not None:
+        if curve.code != CITY_BLOCK:
+            for j in range(len(shares)):
+                shares[j] *= factors[j]
 
 
 @inlined
-def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
+def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, scratch, on_x, on_y):
     """Write the derivatives of the value in (n, d) and (m, d) embedded points, per probability of a
     point, in units of cost.
 
@@ -105,46 +133,44 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
     (u, v, of_v, of_u) = potentials
     (n, d) = points.shape
     m = others.shape[0]
+    curve = profile.curve
 
-    x = np.empty((n, d))
-    y = np.empty((d, m))
+    x = scratch.coordinates[0, : n * d].reshape((n, d))
+    y = scratch.coordinates[1, : d * m].reshape((d, m))
+    on_columns = scratch.coordinates[2, : d * m].reshape((d, m))
+    costs = scratch.vectors[0, :m]
+    factors = scratch.vectors[1, :m]
+    densities = scratch.vectors[2, :m]
+    shares = scratch.vectors[3, :m]
+    sums = scratch.vectors[4, :m]
     see_from_origin(points, others, x, y)
-    costs = np.empty(m)
-    factors = np.empty(m)
-    densities = np.empty(m)
-    shares = np.empty(m)
-    is_plain = profile.code == SQUARED or profile.code == CITY_BLOCK
-    sums = np.zeros(m)
-    on_columns = np.zeros((d, m))
+    fill(0.0, sums)
+    for k in range(d):
+        fill(0.0, on_columns[k])
 
     for i in range(n):
         fill(0.0, costs)
         for k in range(d):
-            add_coordinate(profile, x[i, k], y[k], costs)
-        scale_sums(profile, costs)
-        if not is_plain:
-            copy(costs, factors)
-            apply(profile, costs)
-            apply_slope(profile, factors)
+            add_coordinate(curve, x[i, k], y[k], costs)
+        scale_sums(profile.scale, costs)
+        _turn(curve, costs, factors)
 
         _densities(of_v[i], v, costs, densities)
         total = _weigh_row(b, densities, shares)
-        if not is_plain:
-            _multiply(factors, shares)
+        _multiply(curve, factors, shares)
         log_ratio = -kx / (1.0 + kx) * of_v[i]
         factor = profile.to_slopes * exp2(log_ratio) / total
         for k in range(d):
-            slope_sum = _add_slopes(profile, shares, x[i, k], y[k])
+            slope_sum = _add_slopes(curve, shares, x[i, k], y[k])
             on_x[i, k] = factor * slope_sum
 
         if not is_self:
             if kx + ky > 0.0:  # otherwise, all densities of a column change by one factor
                 _densities(u[i], of_u, costs, densities)
             _weigh_columns(a[i], densities, shares, sums)
-            if not is_plain:
-                _multiply(factors, shares)
+            _multiply(curve, factors, shares)
             for k in range(d):
-                _add_slopes_to(profile, shares, x[i, k], y[k], on_columns[k])
+                _add_slopes_to(curve, shares, x[i, k], y[k], on_columns[k])
 
     if not is_self:
         for j in range(m):
@@ -154,14 +180,22 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_
                 on_y[j, k] = factor * on_columns[k, j]
 
 
-@kernel
+@plain_kernel
+def _write_one(profile, rates, points, others, a, b, is_self, potentials, scratch, on_x, on_y):
+    _write_slopes(profile, rates, points, others, a, b, is_self, potentials, scratch, on_x, on_y)
+
+
 def write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y):
-    """Write the derivatives of one problem, as a kernel."""
-    _write_slopes(profile, rates, points, others, a, b, is_self, potentials, on_x, on_y)
+    """Write the derivatives of one problem."""
+    size = max(len(points), len(others))
+    scratch = Scratch.of(size, size * points.shape[1])
+    _write_one(profile, rates, points, others, a, b, is_self, potentials, scratch, on_x, on_y)
 
 
-@kernel
-def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, x_ends, y_ends):
+@plain_kernel
+def slopes_range(
+    forms, problems, are_wanted, answers, first, last, scratch, of_x, of_y, x_ends, y_ends
+):
     """The derivatives of problems first to last, in the orientation of their answers."""
     for q in range(first, last):
         if not are_wanted[q]:
@@ -178,8 +212,8 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
         ky = problems.rates[q, 1]
         rates = (kx, ky)
 
-        of_v = np.empty(len(u))
-        of_u = np.empty(len(v))
+        of_v = scratch.vectors[5, : len(u)]
+        of_u = scratch.vectors[6, : len(v)]
         for i in range(len(u)):
             of_v[i] = (1.0 + kx) * u[i]
         for j in range(len(v)):
@@ -188,7 +222,9 @@ def slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, 
 
         on_x = part_of(of_x, x_ends, q).reshape(points.shape)
         on_y = part_of(of_y, y_ends, q).reshape(others.shape)
-        _write_slopes(problems.profile, rates, points, others, a, b, c == e, known, on_x, on_y)
+        _write_slopes(
+            problems.profile, rates, points, others, a, b, c == e, known, scratch, on_x, on_y
+        )
 
 
 def _prepared(forms, problems, are_wanted, answers):
@@ -203,8 +239,13 @@ def _prepared(forms, problems, are_wanted, answers):
     sizes = sizes_of(forms.ends)
     pairs = sizes[problems.sources] * sizes[problems.targets] * are_wanted
 
+    widest = max(sizes.tolist())
+
     def write(first, last):
-        slopes_range(forms, problems, are_wanted, answers, first, last, of_x, of_y, x_ends, y_ends)
+        scratch = Scratch.of(widest, widest * int(d))
+        slopes_range(
+            forms, problems, are_wanted, answers, first, last, scratch, of_x, of_y, x_ends, y_ends
+        )
 
     return write, pairs, (of_x, of_y)
 
