@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import leaf, plain_kernel
+from .jit import inlined, leaf, plain_kernel
 
 # Largest relative difference of equal weights that were summed in different orders
 WEIGHT_ROUNDING = 1e-13
@@ -50,7 +50,7 @@ def sizes_of(ends):
     return ends[1:] - ends[:-1]
 
 
-@leaf
+@inlined
 def _compare(x, weights, i, j):
     """-1, 0 or 1: the order of two rows by their coordinates, then by their weights."""
     for k in range(x.shape[1]):
@@ -89,7 +89,7 @@ def _sort(x, weights, order, other):
         width *= 2
 
 
-@leaf
+@inlined
 def _equal_points(x, i, j):
     for k in range(x.shape[1]):
         if x[i, k] != x[j, k]:
@@ -133,7 +133,7 @@ def _reduce(x, weights, order, other, points, a, owner):
     return kept
 
 
-@leaf
+@inlined
 def _measure_box(points, corners):
     """Write the smallest and the largest coordinates of points."""
     n, d = points.shape

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import leaf, plain_kernel
+from .jit import inlined, leaf, plain_kernel
 from .normal_forms import WEIGHT_ROUNDING
 from .small_rules import FINE
 
@@ -41,7 +41,7 @@ def _size(forms, c):
     return forms.ends[c + 1] - forms.ends[c]
 
 
-@leaf
+@inlined
 def _first_difference(forms, c, e):
     """-1, 0 or 1: the order of two clouds of one size by the first number in which they differ."""
     of_c = forms.blocks[c]
@@ -73,7 +73,7 @@ def _least(forms, c):
     return least
 
 
-@leaf
+@inlined
 def _diameter(forms, limits, c, e):
     """An upper bound of the distances between the points of two clouds, in the unit of the blur."""
     if limits.widest > 0.0:

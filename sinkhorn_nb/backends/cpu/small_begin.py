@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..jit import leaf
+from ..jit import inlined, leaf
 from ..small_rules import are_near, levels
 from .small_costs import CITY_BLOCK, apply
 from .small_kernels import add, copy, fill
@@ -27,7 +27,7 @@ def _slope(curve, scale, move):
     return 0.0
 
 
-@leaf
+@inlined
 def _moments(profile, x, y, a, b, v, sums):
     """Write the costs in bits of the distance between the means of two clouds, and of their radius.
 

@@ -59,7 +59,7 @@ def judge(b, logs):
     return error, furthest, unevenness, gain
 
 
-@leaf
+@inlined
 def _has_moved_far(v, reference):
     """Whether the kernel that is stored at a reference no longer serves at v."""
     moved = 0.0
@@ -120,16 +120,6 @@ class Beginning(NamedTuple):
     n_levels: Any
 
 
-@leaf
-def _anneal(C, a, b, rates, n_levels, u, v, K, room):
-    """Move v near the solution; far clouds do not exchange mass if that has a price."""
-    if rates is None:
-        anneal(C, a, b, n_levels, u, v, K, room)
-    else:
-        fill(0.0, v)
-        anneal_priced(C, a, b, rates, n_levels, u, v, K, room)
-
-
 def rates_of(all_rates, q):
     """The rates of a problem; None for exact marginals."""
 
@@ -175,7 +165,11 @@ def solve(
     while n_iter < len(history):
         if is_far:
             n_levels = beginning.n_levels
-            _anneal(C, a, b, rates, n_levels, u, v, K, room)
+            if all_rates is None:
+                anneal(C, a, b, n_levels, u, v, K, room)
+            else:
+                fill(0.0, v)  # far clouds do not exchange mass if that has a price
+                anneal_priced(C, a, b, rates, n_levels, u, v, K, room)
             is_far = false
             is_stale = np.bool_(True)
         if is_stale or _has_moved_far(v, room.reference):

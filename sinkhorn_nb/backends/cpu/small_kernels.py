@@ -9,7 +9,7 @@ symmetric matrix 2^(v_i + v_j - C_ij) is enough, the entries with j <= i.
 """
 
 from ..elementary import exp2, log2
-from ..jit import leaf, wide_vectors
+from ..jit import inlined, leaf, wide_vectors
 from ..small_rules import LEAST_SUM, heat, log_ratio
 from .kernels import larger
 
@@ -37,7 +37,7 @@ def fill(value, out):
         out[j] = value
 
 
-@leaf
+@inlined
 def _largest(values, half):
     """The largest value, by halves: LLVM leaves a plain maximum scalar."""
     wide_vectors()
@@ -111,7 +111,7 @@ def row_sums(K, factors, u, top):
     _to_potentials(u, top)
 
 
-@leaf
+@inlined
 def build_half(C, v, top, K):
     """K_ij = 2^(v_i + v_j - C_ij) for j <= i, and top_i = -v_i."""
     wide_vectors()
@@ -125,7 +125,7 @@ def build_half(C, v, top, K):
         top[i] = -mine
 
 
-@leaf
+@inlined
 def row_sums_of_half(K, factors, u, top):
     """u_i = -top_i - log2 sum_j K_ij factors_j, where K is symmetric: one half is read."""
     wide_vectors()
@@ -141,7 +141,7 @@ def row_sums_of_half(K, factors, u, top):
     _to_potentials(u, top)
 
 
-@leaf
+@inlined
 def log_column(C, a, u, j):
     """log2 sum_i a_i 2^(u_i - C_ij), for any potentials."""
     n = len(u)
@@ -203,7 +203,7 @@ def mean(b, values):
     return total
 
 
-@leaf
+@inlined
 def center(b, v):
     """Subtract the mean, which u makes up for: rounding would let it drift."""
     middle = mean(b, v)

@@ -167,7 +167,7 @@ def see_from_origin(points, others, x, y):
             y[k, j] = others[j, k] - origin
 
 
-@leaf
+@inlined
 def aim_of(problems, own, q):
     """The accuracy that the value of a problem must have, from the answers to the self problems."""
     c = problems.sources[q]

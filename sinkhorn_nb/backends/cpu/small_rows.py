@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import leaf, plain_kernel
+from ..jit import inlined, plain_kernel
 from ..normal_forms import ends_of
 
 
@@ -76,7 +76,7 @@ class RowGradients(NamedTuple):
     y_ends: Any
 
 
-@leaf
+@inlined
 def _middle(forms, pairs, q, first, second):
     """Half of <a, u> - <b, v> for problem q from cloud `first` to cloud `second`."""
     cross = pairs.cross
@@ -94,7 +94,7 @@ def _middle(forms, pairs, q, first, second):
     return total / 2.0
 
 
-@leaf
+@inlined
 def _write_rows(forms, rows, d, c, slopes, own_slopes, factors, on_points):
     """The derivatives in the rows of one cloud, from slices at its first point."""
     (mass, own_mass, whole) = factors
@@ -110,7 +110,7 @@ def _write_rows(forms, rows, d, c, slopes, own_slopes, factors, on_points):
             on_points[r * d + k] = share * (on_pair - on_own)
 
 
-@leaf
+@inlined
 def _add_constant(rows, pairs, q, value, mass, out):
     """Turn f into the derivative in the weights of a balanced divergence, with the constant for
     which their pairing with the weights is the value.

@@ -82,7 +82,7 @@ def _densities(log, potential, costs, densities):
         densities[j] = exp2(exponent)
 
 
-@leaf
+@inlined
 def _weigh_row(weights, densities, shares):
     """Entries of a row of the plan up to a factor, and their sum."""
     wide_vectors()
@@ -91,7 +91,7 @@ def _weigh_row(weights, densities, shares):
     return total_of(shares)
 
 
-@leaf
+@inlined
 def _weigh_columns(weight, densities, shares, sums):
     """Entries of the columns in one row up to a factor for each, and their sums over rows."""
     wide_vectors()
