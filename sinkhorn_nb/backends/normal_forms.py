@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .jit import inlined, leaf, plain_kernel
+from .jit import inlined, leaf, plain_kernel, view
 
 # Largest relative difference of equal weights that were summed in different orders
 WEIGHT_ROUNDING = 1e-13
@@ -64,7 +64,7 @@ def _compare(x, weights, i, j):
 @leaf
 def _sort(x, weights, order, other):
     """The increasing order of the rows, by merging; `other` is scratch."""
-    n = len(order)
+    n = len(weights)
     width = 1
     for i in range(n):
         order[i] = i
@@ -155,20 +155,20 @@ def _write(rows, forms, order, other):
         first = rows.ends[c]
         last = rows.ends[c + 1]
         n = last - first
-        raw = rows.x[rows.blocks[c] : rows.blocks[c + 1]].reshape((n, d))
-        weights = rows.weights[first:last]
-        _sort(raw, weights, order[:n], other[:n])
+        raw = view(rows.x, rows.blocks[c], (n, d))
+        weights = view(rows.weights, first, (n,))
+        _sort(raw, weights, order, other)
 
         end = forms.ends[c]
         block = forms.blocks[c]
-        points = forms.x[block : block + n * d].reshape((n, d))
-        a = forms.a[end : end + n]
-        owners = forms.owners[first:last]
+        points = view(forms.x, block, (n, d))
+        a = view(forms.a, end, (n,))
+        owners = view(forms.owners, first, (n,))
         kept = _reduce(raw, weights, order, other, points, a, owners)
         forms.ends[c + 1] = end + kept
         forms.blocks[c + 1] = block + kept * d
-        corners = forms.corners[forms.boxes[c] : forms.boxes[c + 1]]
-        _measure_box(points[:kept], corners.reshape((2, d)))
+        corners = view(forms.corners, forms.boxes[c], (2, d))
+        _measure_box(view(forms.x, block, (kept, d)), corners)
 
 
 def normal_forms(rows):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import inlined, leaf, plain_kernel
+from ..jit import inlined, leaf, plain_kernel, view
 from ..normal_forms import ends_of, sizes_of
 from ..small_rules import NO_VALUE, Aim
 from .small_begin import start
@@ -142,16 +142,14 @@ class Answer(NamedTuple):
 def part_of(values, ends, q):
     """The numbers of one problem or cloud, from an array that holds all of them."""
     first = ends[q]
-    last = ends[q + 1]
-    return values[first:last]
+    return view(values, first, (ends[q + 1] - first,))
 
 
 @inlined
 def points_of(forms, c):
     """The (n, d) points of a cloud, and their probabilities."""
     a = part_of(forms.a, forms.ends, c)
-    block = part_of(forms.x, forms.blocks, c)
-    return block.reshape((len(a), forms.dimensions[c])), a
+    return view(forms.x, forms.blocks[c], (len(a), forms.dimensions[c])), a
 
 
 @leaf
@@ -197,13 +195,14 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
         is_self = c == e
         (points, a) = points_of(forms, c)
         (others, b) = points_of(forms, e)
-        n, m = len(a), len(b)
+        (n, d) = points.shape
+        m = len(b)
 
-        x = scratch.coordinates[0, : points.size].reshape(points.shape)
-        y = scratch.coordinates[1, : others.size].reshape((points.shape[1], m))
+        x = view(scratch.coordinates, 0, (n, d))
+        y = view(scratch.coordinates, n * d, (d, m))
         see_from_origin(points, others, x, y)
-        C = scratch.costs[: n * m].reshape((n, m))
-        K = scratch.kernels[: n * m].reshape((n, m))
+        C = view(scratch.costs, 0, (n, m))
+        K = view(scratch.kernels, 0, (n, m))
         cost_block(problems.profile, x, y, is_self, C)
         u, v, room = room_in(scratch, n, m)
         fill(0.0, v)

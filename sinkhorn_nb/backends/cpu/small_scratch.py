@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..jit import inlined
+from ..jit import inlined, view
 from .small_mixing import MEMORY, Mixing
 
 VECTORS = 2 * MEMORY + 14  # of the second cloud
@@ -24,7 +24,7 @@ class Scratch(NamedTuple):
     kernels: Any
     rows: Any  # vectors of the first cloud
     columns: Any  # vectors of the second cloud
-    coordinates: Any  # (2, n d) of both clouds
+    coordinates: Any  # of both clouds
     square: Any
     system: Any
 
@@ -38,7 +38,7 @@ class Scratch(NamedTuple):
             np.empty(pairs),
             np.empty(4 * size),
             np.empty(VECTORS * size),
-            np.empty((2, numbers)),
+            np.empty(2 * numbers),
             np.empty((MEMORY + 1, MEMORY)),
             np.empty((MEMORY, MEMORY + 1)),
         )
@@ -48,7 +48,7 @@ class Scratch(NamedTuple):
         return (
             len(self.costs) >= pairs
             and len(self.rows) >= 4 * size
-            and self.coordinates.shape[1] >= numbers
+            and len(self.coordinates) >= 2 * numbers
         )
 
     @property
@@ -101,8 +101,8 @@ class Room(NamedTuple):
 @inlined
 def room_in(scratch, n, m):
     """The vectors of a problem of n by m: u, v, and the room around them."""
-    r = scratch.rows[: 3 * n].reshape((3, n))
-    c = scratch.columns[: VECTORS * m].reshape((VECTORS, m))
+    r = view(scratch.rows, 0, (3, n))
+    c = view(scratch.columns, 0, (VECTORS - 2 * MEMORY, m))
     room = Room(
         base=c[0],
         top=r[0],
@@ -125,11 +125,10 @@ def room_in(scratch, n, m):
 @inlined
 def mixing_in(scratch, m):
     """Room for the mixing of vectors of m numbers."""
-    c = scratch.columns[: VECTORS * m].reshape((VECTORS, m))
     first = VECTORS - 2 * MEMORY
     return Mixing(
-        changes=c[first : first + MEMORY],
-        corrections=c[first + MEMORY :],
+        changes=view(scratch.columns, first * m, (MEMORY, m)),
+        corrections=view(scratch.columns, (first + MEMORY) * m, (MEMORY, m)),
         gram=scratch.square[:MEMORY],
         shares=scratch.square[MEMORY],
         system=scratch.system,

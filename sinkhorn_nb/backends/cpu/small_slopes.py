@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..elementary import exp2
-from ..jit import inlined, leaf, plain_kernel, wide_vectors
+from ..jit import inlined, leaf, plain_kernel, view, wide_vectors
 from ..normal_forms import sizes_of
 from .small_costs import CITY_BLOCK, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
@@ -25,13 +25,15 @@ class Potentials(NamedTuple):
 class Scratch(NamedTuple):
     """Memory for the work on one problem after another, made in Python."""
 
-    vectors: Any
-    coordinates: Any
+    vectors: Any  # of the second cloud
+    coordinates: Any  # of the first cloud and twice of the second
+    of_v: Any
+    of_u: Any
 
     @classmethod
     def of(cls, size, numbers):
         """Scratch for clouds with so many points and numbers."""
-        return cls(np.empty((7, size)), np.empty((3, numbers)))
+        return cls(np.empty(5 * size), np.empty(3 * numbers), np.empty(size), np.empty(size))
 
 
 @leaf
@@ -135,14 +137,17 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, scr
     m = others.shape[0]
     curve = profile.curve
 
-    x = scratch.coordinates[0, : n * d].reshape((n, d))
-    y = scratch.coordinates[1, : d * m].reshape((d, m))
-    on_columns = scratch.coordinates[2, : d * m].reshape((d, m))
-    costs = scratch.vectors[0, :m]
-    factors = scratch.vectors[1, :m]
-    densities = scratch.vectors[2, :m]
-    shares = scratch.vectors[3, :m]
-    sums = scratch.vectors[4, :m]
+    x = view(scratch.coordinates, 0, (n, d))
+    y = view(scratch.coordinates, n * d, (d, m))
+    on_columns = view(scratch.coordinates, (n + m) * d, (d, m))
+    vectors = view(scratch.vectors, 0, (5, m))
+    (costs, factors, densities, shares, sums) = (
+        vectors[0],
+        vectors[1],
+        vectors[2],
+        vectors[3],
+        vectors[4],
+    )
     see_from_origin(points, others, x, y)
     fill(0.0, sums)
     for k in range(d):
@@ -212,16 +217,16 @@ def slopes_range(
         ky = problems.rates[q, 1]
         rates = (kx, ky)
 
-        of_v = scratch.vectors[5, : len(u)]
-        of_u = scratch.vectors[6, : len(v)]
+        of_v = scratch.of_v
+        of_u = scratch.of_u
         for i in range(len(u)):
             of_v[i] = (1.0 + kx) * u[i]
         for j in range(len(v)):
             of_u[j] = (1.0 + ky) * v[j] - logs[j]
         known = Potentials(u, v, of_v, of_u)
 
-        on_x = part_of(of_x, x_ends, q).reshape(points.shape)
-        on_y = part_of(of_y, y_ends, q).reshape(others.shape)
+        on_x = view(of_x, x_ends[q], points.shape)
+        on_y = view(of_y, y_ends[q], others.shape)
         _write_slopes(
             problems.profile, rates, points, others, a, b, c == e, known, scratch, on_x, on_y
         )
