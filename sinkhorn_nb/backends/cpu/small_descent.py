@@ -120,6 +120,16 @@ class Beginning(NamedTuple):
     n_levels: Any
 
 
+@inlined
+def _anneal(C, a, b, all_rates, rates, n_levels, u, v, K, room):
+    """Move v near the solution; far clouds do not exchange mass if that has a price."""
+    if all_rates is None:
+        anneal(C, a, b, n_levels, u, v, K, room)
+    else:
+        fill(0.0, v)
+        anneal_priced(C, a, b, rates, n_levels, u, v, K, room)
+
+
 def rates_of(all_rates, q):
     """The rates of a problem; None for exact marginals."""
 
@@ -165,11 +175,7 @@ def solve(
     while n_iter < len(history):
         if is_far:
             n_levels = beginning.n_levels
-            if all_rates is None:
-                anneal(C, a, b, n_levels, u, v, K, room)
-            else:
-                fill(0.0, v)  # far clouds do not exchange mass if that has a price
-                anneal_priced(C, a, b, rates, n_levels, u, v, K, room)
+            _anneal(C, a, b, all_rates, rates, n_levels, u, v, K, room)
             is_far = false
             is_stale = np.bool_(True)
         if is_stale or _has_moved_far(v, room.reference):
