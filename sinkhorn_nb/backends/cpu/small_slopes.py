@@ -84,7 +84,7 @@ def _densities(log, potential, costs, densities):
         densities[j] = exp2(exponent)
 
 
-@inlined
+@leaf
 def _weigh_row(weights, densities, shares):
     """Entries of a row of the plan up to a factor, and their sum."""
     wide_vectors()
@@ -93,7 +93,7 @@ def _weigh_row(weights, densities, shares):
     return total_of(shares)
 
 
-@inlined
+@leaf
 def _weigh_columns(weight, densities, shares, sums):
     """Entries of the columns in one row up to a factor for each, and their sums over rows."""
     wide_vectors()
