@@ -6,7 +6,8 @@ from problems import cloud
 
 from sinkhorn_nb import sinkhorn_divergence
 from sinkhorn_nb.backends.cpu import small_scratch
-from sinkhorn_nb.backends.cpu.small_scratch import borrow, give_back
+from sinkhorn_nb.backends.cpu.small_scratch import aligned, borrow, give_back
+from sinkhorn_nb.backends.jit import kernel, view
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +71,17 @@ def test_what_other_problems_left_changes_no_bit(waiting):
 def test_a_solve_gives_its_scratch_back(waiting):
     sinkhorn_divergence(cloud(9, 2), cloud(7, 2), blur=0.5)
     assert len(waiting) == 1
+
+
+def test_aligned_room_starts_at_a_cache_line():
+    rooms = [aligned(count) for count in range(1, 20)]
+    assert {room.ctypes.data % 64 for room in rooms} == {0}
+    assert [len(room) for room in rooms] == [*range(1, 20)]
+
+
+def test_views_are_slices_of_flat_arrays_in_another_shape():
+    values = np.arange(30.0)
+    part = kernel(lambda values, first, n, d: view(values, first, (n, d)))(values, 5, 4, 3)
+    assert np.array_equal(part, values[5:17].reshape((4, 3)))
+    part[3, 2] = -1.0
+    assert values[16] == -1.0

@@ -17,6 +17,19 @@ VECTORS = 2 * MEMORY + 14  # of the second cloud
 LEAST_KEPT, MOST_KEPT = 2**18, 2**26
 
 
+LINE = 8  # numbers of a cache line
+
+
+def aligned(count):
+    """Room for so many numbers from the start of a cache line on: vectors of a processor that lie
+    in two lines took a tenth of the time of a gradient.
+    """
+    room = np.empty(count + LINE)
+    address = room.__array_interface__["data"][0]
+    first = -(address // room.itemsize) % LINE
+    return room[first : first + count]
+
+
 class Scratch(NamedTuple):
     """Flat arrays that hold the largest problem."""
 

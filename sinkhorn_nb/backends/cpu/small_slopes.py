@@ -10,6 +10,7 @@ from ..normal_forms import sizes_of
 from .small_costs import CITY_BLOCK, add_coordinate, apply, apply_slope, scale_sums
 from .small_kernels import copy, fill, total_of
 from .small_problems import PAIRS_A_PANEL, panels, part_of, points_of, see_from_origin
+from .small_scratch import aligned
 from .threads import run
 
 
@@ -33,7 +34,7 @@ class Scratch(NamedTuple):
     @classmethod
     def of(cls, size, numbers):
         """Scratch for clouds with so many points and numbers."""
-        return cls(np.empty(5 * size), np.empty(3 * numbers), np.empty(size), np.empty(size))
+        return cls(aligned(5 * size), aligned(3 * numbers), np.empty(size), np.empty(size))
 
 
 @leaf
@@ -141,13 +142,11 @@ def _write_slopes(profile, rates, points, others, a, b, is_self, potentials, scr
     y = view(scratch.coordinates, n * d, (d, m))
     on_columns = view(scratch.coordinates, (n + m) * d, (d, m))
     vectors = view(scratch.vectors, 0, (5, m))
-    (costs, factors, densities, shares, sums) = (
-        vectors[0],
-        vectors[1],
-        vectors[2],
-        vectors[3],
-        vectors[4],
-    )
+    costs = vectors[0]
+    factors = vectors[1]
+    densities = vectors[2]
+    shares = vectors[3]
+    sums = vectors[4]
     see_from_origin(points, others, x, y)
     fill(0.0, sums)
     for k in range(d):
