@@ -46,6 +46,12 @@ def embedding_values(points: Floats, labels: Booleans, blur: float | None) -> Fl
     return parts.sum(axis=0)
 
 
+def embedding_rounding(values: Floats, points: Floats, blur: float | None) -> float:
+    """A bound of the rounding of values, relative to them and to the entries of the kernel."""
+    largest_entry = 1.0 if blur is not None else np.ptp(points, axis=0).sum()
+    return max(1e-12 * float(np.abs(values).max()), 1e-15 * float(largest_entry))
+
+
 def _kernel(costs: Floats, blur: float | None) -> Floats:
     """The entries for costs |x - y|^2 / 2."""
     if blur is None:

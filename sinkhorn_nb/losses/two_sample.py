@@ -23,7 +23,7 @@ from .arguments import comparable, with_all_points
 from .divergences import diverge_alone
 from .jobs import effective_n_jobs, spread
 from .labelings import CHUNK, Effort, effort, rounding, sinkhorn_values
-from .mean_embeddings import embedding_values
+from .mean_embeddings import embedding_rounding, embedding_values
 from .permutations import labelings, share_as_large, share_as_small
 
 Statistic: TypeAlias = Callable[[Floats, Booleans], ArrayLike]
@@ -222,8 +222,7 @@ def _values(
     if statistic == "sinkhorn" and blur is not None:
         return _sinkhorn_table(z, labels, blur, n_jobs)
     value = embedding_values(z, labels, blur)
-    largest = float(np.abs(value).max())
-    return _Table(value, 1e-12 * largest, True)
+    return _Table(value, embedding_rounding(value, z, blur), True)
 
 
 def _checked(value: ArrayLike, count: int) -> Floats:

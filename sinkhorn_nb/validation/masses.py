@@ -73,8 +73,8 @@ def check_sum(name: str, values: Floats, what: str) -> None:
         mass = values.sum()
     if mass > LARGEST_MASS:
         raise ValueError(
-            f"{name}: expected {what} with a sum up to {LARGEST_MASS:g}, got {mass:.3g}; divide the "
-            f"{what} by their largest"
+            f"{name}: expected {what} with a sum up to {LARGEST_MASS:g}, got {mass:.3g}; divide "
+            f"the {what} by their largest"
         )
 
 
