@@ -13,6 +13,7 @@ from ..kernels.pairs import PairKernel
 from ..kernels.protocol import Kernel
 from ..problem import Problem
 from .acceleration import Anderson
+from .schedule import count_cooling
 from .sparse_step import SparseStep, theta
 
 # Iterations before the first prediction, and the ratio of successive ones
@@ -40,6 +41,10 @@ FAR, FAR_AFTER, SCARCE = 0.4, 2, 4.0
 NEARLY_EXACT = 3e-4
 PLANE = 2
 LEAST_ANNEALED = 20.0  # iterations at each temperature of the annealing
+# After so many iterations, if more are left than the annealing from the largest cost is expected to
+# take at each temperature, that annealing is made, once: groups of points at thousands of blurs,
+# with unequal masses, move by a few temperatures in each step of either kind
+PATIENCE, EXPECTED_COOLING = 100, 10.0
 # Of the largest cost, in temperatures: beyond, the rounding of exponents is above 1e-4, and spoils
 # Newton's method
 LARGEST_EXPONENT = 1e12
@@ -89,7 +94,9 @@ class Tail:
         self._is_annealed = dual.eps > problem.eps
         self._due = FAR_AFTER if self._is_annealed else FIRST_LOOK
         self._caution = 1.0
+        self._n_temperatures = 0 if self._is_annealed else count_cooling(problem, dual.eps)
         self.is_far = False
+        self.is_lost = False
 
     @property
     def is_exact(self) -> bool:
@@ -115,12 +122,16 @@ class Tail:
                 self._give_up()
         elif self._lister is not None:
             self._look(self._lister, iterate, error)
+        self.is_lost = self._has_lost_patience()
         return after
 
     def resumed(self, kernel: Kernel, g: Floats) -> tuple[Floats, Floats]:
-        """The potentials from which sparse steps start after the annealing."""
+        """The potentials from which the steps start after the annealing."""
+        if self.is_lost:
+            self._start_anew()
+        else:
+            self._start()
         self.is_far = False
-        self._start()
         return kernel.softmin(g), g
 
     def _look(self, kernel: PairKernel, iterate: Iterate, error: float) -> None:
@@ -167,6 +178,24 @@ class Tail:
     def _start(self) -> None:
         self._begun = len(self._errors)
         self._method = SparseStep(self._dual, self._tol, self._most_pairs)
+
+    def _has_lost_patience(self) -> bool:
+        """Whether annealing from the largest cost is expected to need fewer iterations than the
+        present course.
+        """
+        may_be_lost = self._n_temperatures > 0 and max(self._dual.rates) <= NEARLY_EXACT
+        if not may_be_lost or len(self._errors) < PATIENCE:
+            return False
+        left = expected_iterations(self._errors, self._tol)
+        return left > EXPECTED_COOLING * self._n_temperatures
+
+    def _start_anew(self) -> None:
+        """Take two-level steps as from a new start, without another such annealing."""
+        self.is_lost = False
+        self._n_temperatures = 0
+        self._errors.clear()
+        self._due = FIRST_LOOK
+        self._method = self._plain()
 
     def _give_up(self) -> None:
         self._caution *= CAUTION
