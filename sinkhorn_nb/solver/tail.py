@@ -194,7 +194,9 @@ class Tail:
         self.is_lost = False
         self._n_temperatures = 0
         self._errors.clear()
-        self._due = FIRST_LOOK
+        self._is_annealed = True
+        self._due = FAR_AFTER
+        self._caution = 1.0
         self._method = self._plain()
 
     def _give_up(self) -> None:
