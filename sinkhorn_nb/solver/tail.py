@@ -41,10 +41,12 @@ FAR, FAR_AFTER, SCARCE = 0.4, 2, 4.0
 NEARLY_EXACT = 3e-4
 PLANE = 2
 LEAST_ANNEALED = 20.0  # iterations at each temperature of the annealing
-# After so many iterations, if more are left than the annealing from the largest cost is expected to
-# take at each temperature, that annealing is made, once: groups of points at thousands of blurs,
-# with unequal masses, move by a few temperatures in each step of either kind
-PATIENCE, EXPECTED_COOLING = 100, 10.0
+# Where groups of points at thousands of blurs have unequal masses, and at blurs far below the
+# spacing, steps of either kind move potentials by a few temperatures each. Then the problem is
+# solved at temperatures from the largest cost down, once: if sparse steps are stuck after as many
+# iterations as this is expected to take, or if after PATIENCE iterations more are left than that.
+EXPECTED_COOLING = 10.0  # iterations at each temperature
+PATIENCE = 100
 # Of the largest cost, in temperatures: beyond, the rounding of exponents is above 1e-4, and spoils
 # Newton's method
 LARGEST_EXPONENT = 1e12
@@ -94,7 +96,9 @@ class Tail:
         self._is_annealed = dual.eps > problem.eps
         self._due = FAR_AFTER if self._is_annealed else FIRST_LOOK
         self._caution = 1.0
-        self._n_temperatures = 0 if self._is_annealed else count_cooling(problem, dual.eps)
+        self._cooling = EXPECTED_COOLING * count_cooling(problem, dual.eps)
+        goes_far = self._cooling > 0 and max(dual.rates) <= NEARLY_EXACT
+        self._may_be_lost = goes_far and not self._is_annealed
         self.is_far = False
         self.is_lost = False
 
@@ -118,11 +122,13 @@ class Tail:
         self._errors.append(error)
         after = self._method.next(iterate, error)
         if isinstance(self._method, SparseStep):
-            if not self._method.has_plan or self._is_stuck():
+            is_stuck = self._is_stuck()
+            if not self._method.has_plan or is_stuck:
                 self._give_up()
+            self.is_lost = is_stuck and self._is_late()
         elif self._lister is not None:
             self._look(self._lister, iterate, error)
-        self.is_lost = self._has_lost_patience()
+        self.is_lost = self.is_lost or self._is_slow()
         return after
 
     def resumed(self, kernel: Kernel, g: Floats) -> tuple[Floats, Floats]:
@@ -179,20 +185,22 @@ class Tail:
         self._begun = len(self._errors)
         self._method = SparseStep(self._dual, self._tol, self._most_pairs)
 
-    def _has_lost_patience(self) -> bool:
-        """Whether annealing from the largest cost is expected to need fewer iterations than the
-        present course.
+    def _is_late(self) -> bool:
+        """Whether as many iterations have been made as the annealing is expected to take."""
+        return self._may_be_lost and len(self._errors) >= self._cooling
+
+    def _is_slow(self) -> bool:
+        """Whether many iterations have been made, and more are left than the annealing is expected
+        to take.
         """
-        may_be_lost = self._n_temperatures > 0 and max(self._dual.rates) <= NEARLY_EXACT
-        if not may_be_lost or len(self._errors) < PATIENCE:
+        if not self._is_late() or len(self._errors) < PATIENCE:
             return False
-        left = expected_iterations(self._errors, self._tol)
-        return left > EXPECTED_COOLING * self._n_temperatures
+        return expected_iterations(self._errors, self._tol) > self._cooling
 
     def _start_anew(self) -> None:
         """Take two-level steps as from a new start, without another such annealing."""
         self.is_lost = False
-        self._n_temperatures = 0
+        self._may_be_lost = False
         self._errors.clear()
         self._is_annealed = True
         self._due = FAR_AFTER
