@@ -193,7 +193,7 @@ class Tail:
         """Whether many iterations have been made, and more are left than the annealing is expected
         to take.
         """
-        if not self._is_late() or len(self._errors) < PATIENCE:
+        if not self._may_be_lost or len(self._errors) < PATIENCE:
             return False
         return expected_iterations(self._errors, self._tol) > self._cooling
 
