@@ -104,6 +104,14 @@ def test_steps_near_the_tolerance_are_not_lost(still):
     assert fed(still(), 0.1 * 0.95 ** np.arange(120)) is None
 
 
+def test_a_long_tail_at_small_errors_is_not_lost(still):
+    assert fed(still(), [tail.LOST] * 200) is None
+    late = still()
+    fed(late, [tail.LOST] * int(late._cooling))
+    late._start()
+    assert fed(late, [tail.LOST] * 6) is None
+
+
 def test_sparse_steps_that_are_stuck_are_lost_if_it_is_late(still):
     early = still()
     early._start()

@@ -46,7 +46,8 @@ LEAST_ANNEALED = 20.0  # iterations at each temperature of the annealing
 # solved at temperatures from the largest cost down, once: if sparse steps are stuck after as many
 # iterations as this is expected to take, or if after PATIENCE iterations more are left than that.
 EXPECTED_COOLING = 10.0  # iterations at each temperature
-PATIENCE = 100
+# Potentials with a lower marginal error are not far from the solution
+PATIENCE, LOST = 100, 1e-4
 # Of the largest cost, in temperatures: beyond, the rounding of exponents is above 1e-4, and spoils
 # Newton's method
 LARGEST_EXPONENT = 1e12
@@ -186,14 +187,16 @@ class Tail:
         self._method = SparseStep(self._dual, self._tol, self._most_pairs)
 
     def _is_late(self) -> bool:
-        """Whether as many iterations have been made as the annealing is expected to take."""
-        return self._may_be_lost and len(self._errors) >= self._cooling
+        """Whether as many iterations as the annealing is expected to take have been made in vain."""
+        n_done = len(self._errors)
+        return self._may_be_lost and n_done >= self._cooling and min(self._errors) > LOST
 
     def _is_slow(self) -> bool:
-        """Whether many iterations have been made, and more are left than the annealing is expected
-        to take.
+        """Whether many iterations have been made in vain, and more are left than the annealing is
+        expected to take.
         """
-        if not self._may_be_lost or len(self._errors) < PATIENCE:
+        n_done = len(self._errors)
+        if not self._may_be_lost or n_done < PATIENCE or min(self._errors) <= LOST:
             return False
         return expected_iterations(self._errors, self._tol) > self._cooling
 
