@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from oracle import exact_cost
+from oracle import Dense, exact_cost
 
 import sinkhorn_nb as snb
 from sinkhorn_nb import Measure, Problem, Sinkhorn, entropic_ot
@@ -43,14 +43,22 @@ def starts_of_annealing(told):
     return [t.n_iter for t in told if t.eps == warmest and t.eps > BLUR**2]
 
 
-def test_groups_a_thousand_blurs_away_exchange_what_they_have_too_much():
+def test_groups_a_thousand_blurs_away_exchange_what_they_have_too_much(monkeypatch):
+    since = []
+    monkeypatch.setattr(Phase, "stalls", lambda _, errors: since.append(len(errors)))
     x, y = far_groups()
     told = []
     solution = solved(x, y, told)
     assert solution.converged
     uniform = np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y))
     assert solution.value == pytest.approx(exact_cost(x, y, *uniform), rel=1e-4)
-    assert set(np.diff(starts_of_annealing(told))) == {1}  # it was annealed once
+
+    first, *others = starts_of_annealing(told)
+    assert others[-1] - first == len(others)  # it was annealed once
+    assert max(since) <= tail.PATIENCE  # and errors before do not make it stall
+    warmest = Dense.of(x, y, blur=np.sqrt(told[first - 1].eps))
+    zeros = np.zeros(len(x)), np.zeros(len(y))
+    assert told[first - 1].marginal_error == pytest.approx(warmest.error(*zeros), rel=1e-3)
 
 
 def test_no_mass_goes_far_at_low_prices_of_the_marginals():

@@ -187,7 +187,7 @@ class Tail:
         self._method = SparseStep(self._dual, self._tol, self._most_pairs)
 
     def _is_late(self) -> bool:
-        """Whether as many iterations as the annealing is expected to take have been made in vain."""
+        """Whether the iterations that the annealing is expected to take have been made in vain."""
         n_done = len(self._errors)
         return self._may_be_lost and n_done >= self._cooling and min(self._errors) > LOST
 
