@@ -162,12 +162,8 @@ class Descent:
 
     def _anneal(self, method: Tail, phase: Phase, last: float) -> None:
         """Solve the problem at higher temperatures, as far from the phase's as the method asks."""
-        levels = warmer(phase, self._problem)
-        if method.is_lost:
-            levels = cooling(phase, self._problem)
-            f, g = self._potentials
-            self._move_to(np.zeros_like(f), np.zeros_like(g), self._dual)
-        for level in levels:
+        levels = cooling if method.is_lost else warmer
+        for level in levels(phase, self._problem):
             self.iterate(level, last)
 
     def _unevenness(self, iterate: Iterate, dual: Dual) -> float:

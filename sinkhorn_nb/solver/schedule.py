@@ -52,8 +52,8 @@ LONG_PATIENCE = 50
 
 
 ROUGH, MOST_ROUGH = 0.02, 30  # marginal error and iterations at the blurs before a small one
-# In largest costs: at higher temperatures zero is a good start. Then successive temperatures, and
-# the iterations at each.
+# In largest costs: at higher temperatures any start is good. Then the ratio of successive
+# temperatures, and the iterations at each.
 WARM, COOLING, MOST_COOLING = 1 / 200, 1 / 4, 60
 RATIO = 0.5  # of successive blurs in the paper's annealing
 SMALL_BLUR = 0.1  # in diameters
@@ -136,7 +136,7 @@ def warmer(phase: Phase, problem: Problem) -> list[Phase]:
 
 
 def cooling(phase: Phase, problem: Problem) -> list[Phase]:
-    """Phases from a temperature at which zero is a good start, down to the one above the phase's.
+    """Phases from a temperature at which any start is good, down to the one above the phase's.
 
     Each has the tolerance of the phase: what a group of points has too much must be seen while it
     is near others, in temperatures.
