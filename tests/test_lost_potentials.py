@@ -136,9 +136,11 @@ def test_temperatures_fall_from_the_largest_cost_to_the_one_above_the_phase():
     x, y = far_groups()
     problem = Problem(Measure.of(x), Measure.of(y), BLUR**2)
     phase = Phase(problem.eps, "float64", 1e-4)
-    eps = np.array([level.eps for level in cooling(phase, problem)])
+    levels = cooling(phase, problem)
+    eps = np.array([level.eps for level in levels])
     np.testing.assert_allclose(eps[:-1] / eps[1:], 4)
     assert eps[-1] == pytest.approx(4 * problem.eps)
     assert eps[0] >= problem.diameter**2 / 400 > eps[1]
     assert len(eps) == count_cooling(problem, problem.eps)
     assert count_cooling(problem, eps[0]) == 0
+    assert [level.tol for level in levels] == pytest.approx([1e-5] * len(levels))
