@@ -16,7 +16,7 @@ from ..results.solution import Solution
 from ..results.status import Status
 from .acceleration import Alternating, Anderson, Method, Symmetric
 from .gauss_seidel import GaussSeidel, MixedSweeps
-from .schedule import Phase, is_doubtful, warmer
+from .schedule import Phase, cooling, is_doubtful, warmer
 from .tail import Tail
 from .twolevel import TwoLevel
 
@@ -152,13 +152,19 @@ class Descent:
             ):
                 break
             self._move_to(*method.next(iterate, error), dual)
-            if isinstance(method, Tail) and method.is_far:
-                for level in warmer(phase, self._problem):
-                    self.iterate(level, last)
+            if isinstance(method, Tail) and (method.is_far or method.is_lost):
+                errors.clear()  # those from here on tell whether it stalls
+                self._anneal(method, phase, last)
                 self._move_to(*method.resumed(kernel, self._potentials[1]), dual)
         if best is not None and phase.eps == self._problem.eps:
             self._potentials = best.iterate[:2]
         return best
+
+    def _anneal(self, method: Tail, phase: Phase, last: float) -> None:
+        """Solve the problem at higher temperatures, as far from the phase's as the method asks."""
+        levels = cooling if method.is_lost else warmer
+        for level in levels(phase, self._problem):
+            self.iterate(level, last)
 
     def _unevenness(self, iterate: Iterate, dual: Dual) -> float:
         """The largest log of a marginal ratio over its aim at tiny masses, which the error does not

@@ -52,6 +52,10 @@ LONG_PATIENCE = 50
 
 
 ROUGH, MOST_ROUGH = 0.02, 30  # marginal error and iterations at the blurs before a small one
+# In largest costs: at higher temperatures any start is good. Then the ratio of successive
+# temperatures, and the iterations at each.
+WARM, COOLING, MOST_COOLING = 1 / 200, 1 / 4, 60
+STRICTER = 0.1  # of the tolerance: groups that differ by nearly the tolerance must not be missed
 RATIO = 0.5  # of successive blurs in the paper's annealing
 SMALL_BLUR = 0.1  # in diameters
 LEAST_TOL = 1e-12  # float64 sums reach this marginal error at any blur
@@ -130,6 +134,33 @@ def warmer(phase: Phase, problem: Problem) -> list[Phase]:
         )
         for ratio in (4.0, 2.0)
     ]
+
+
+def cooling(phase: Phase, problem: Problem) -> list[Phase]:
+    """Phases from a temperature at which any start is good, down to the one above the phase's.
+
+    Each is stricter than the phase: what a group of points has too much must be seen while it is
+    near others, in temperatures.
+    """
+    powers = range(count_cooling(problem, phase.eps), 0, -1)
+    return [
+        phase._replace(
+            eps=phase.eps * COOLING**-k,
+            tol=STRICTER * phase.tol,
+            goal=STRICTER * phase.goal,
+            max_iter=MOST_COOLING,
+            is_last=False,
+        )
+        for k in powers
+    ]
+
+
+def count_cooling(problem: Problem, eps: float) -> int:
+    """The number of temperatures that `cooling` goes through; none if costs have no bound."""
+    warmest = WARM * problem.cost.bound(problem.diameter)
+    if not eps < warmest < np.inf:
+        return 0
+    return int(np.ceil(np.log(warmest / eps) / -np.log(COOLING)))
 
 
 def _dtypes(problem: Problem, solver: Sinkhorn, tol: float) -> list[str]:

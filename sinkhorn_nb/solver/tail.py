@@ -13,6 +13,7 @@ from ..kernels.pairs import PairKernel
 from ..kernels.protocol import Kernel
 from ..problem import Problem
 from .acceleration import Anderson
+from .schedule import count_cooling
 from .sparse_step import SparseStep, theta
 
 # Iterations before the first prediction, and the ratio of successive ones
@@ -40,6 +41,13 @@ FAR, FAR_AFTER, SCARCE = 0.4, 2, 4.0
 NEARLY_EXACT = 3e-4
 PLANE = 2
 LEAST_ANNEALED = 20.0  # iterations at each temperature of the annealing
+# Where groups of points at thousands of blurs have unequal masses, and at blurs far below the
+# spacing, steps of either kind move potentials by a few temperatures each. Then the problem is
+# solved at temperatures from the largest cost down, once: if sparse steps are stuck after as many
+# iterations as this is expected to take, or if after PATIENCE iterations more are left than that.
+EXPECTED_COOLING = 10.0  # iterations at each temperature
+# Potentials with a lower marginal error are not far from the solution
+PATIENCE, LOST = 100, 1e-4
 # Of the largest cost, in temperatures: beyond, the rounding of exponents is above 1e-4, and spoils
 # Newton's method
 LARGEST_EXPONENT = 1e12
@@ -89,7 +97,11 @@ class Tail:
         self._is_annealed = dual.eps > problem.eps
         self._due = FAR_AFTER if self._is_annealed else FIRST_LOOK
         self._caution = 1.0
+        self._cooling = EXPECTED_COOLING * count_cooling(problem, dual.eps)
+        goes_far = self._cooling > 0 and max(dual.rates) <= NEARLY_EXACT
+        self._may_be_lost = goes_far and not self._is_annealed
         self.is_far = False
+        self.is_lost = False
 
     @property
     def is_exact(self) -> bool:
@@ -111,16 +123,22 @@ class Tail:
         self._errors.append(error)
         after = self._method.next(iterate, error)
         if isinstance(self._method, SparseStep):
-            if not self._method.has_plan or self._is_stuck():
+            is_stuck = self._is_stuck()
+            if not self._method.has_plan or is_stuck:
                 self._give_up()
+            self.is_lost = is_stuck and self._is_late()
         elif self._lister is not None:
             self._look(self._lister, iterate, error)
+        self.is_lost = self.is_lost or self._is_slow()
         return after
 
     def resumed(self, kernel: Kernel, g: Floats) -> tuple[Floats, Floats]:
-        """The potentials from which sparse steps start after the annealing."""
+        """The potentials from which the steps start after the annealing."""
+        if self.is_lost:
+            self._start_anew()
+        else:
+            self._start()
         self.is_far = False
-        self._start()
         return kernel.softmin(g), g
 
     def _look(self, kernel: PairKernel, iterate: Iterate, error: float) -> None:
@@ -167,6 +185,30 @@ class Tail:
     def _start(self) -> None:
         self._begun = len(self._errors)
         self._method = SparseStep(self._dual, self._tol, self._most_pairs)
+
+    def _is_late(self) -> bool:
+        """Whether the iterations that the annealing is expected to take have been made in vain."""
+        n_done = len(self._errors)
+        return self._may_be_lost and n_done >= self._cooling and min(self._errors) > LOST
+
+    def _is_slow(self) -> bool:
+        """Whether many iterations have been made in vain, and more are left than the annealing is
+        expected to take.
+        """
+        n_done = len(self._errors)
+        if not self._may_be_lost or n_done < PATIENCE or min(self._errors) <= LOST:
+            return False
+        return expected_iterations(self._errors, self._tol) > self._cooling
+
+    def _start_anew(self) -> None:
+        """Take two-level steps as from a new start, without another such annealing."""
+        self.is_lost = False
+        self._may_be_lost = False
+        self._errors.clear()
+        self._is_annealed = True
+        self._due = FAR_AFTER
+        self._caution = 1.0
+        self._method = self._plain()
 
     def _give_up(self) -> None:
         self._caution *= CAUTION
