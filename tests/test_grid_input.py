@@ -61,7 +61,11 @@ BAD_GRIDS = {
         ValueError,
         "which looks like an image with 3 channels",
     ),
-    "huge": ((np.full((2, 2), 1e308),), ValueError, r"weights: expected pixels with a sum up to 1e\+150, got inf"),
+    "huge": (
+        (np.full((2, 2), 1e308),),
+        ValueError,
+        r"weights: expected pixels with a sum up to 1e\+150, got inf",
+    ),
     "a path": (("image.png",), TypeError, "weights: expected an array of pixels"),
     "no spacing": ((IMAGE, 0.0), ValueError, "spacing: expected lengths > 0, got 0; .* flip"),
     "backwards": ((IMAGE, (0.1, -0.1)), ValueError, "spacing: expected lengths > 0, got -0.1"),

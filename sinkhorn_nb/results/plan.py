@@ -33,15 +33,6 @@ LARGEST_LOG = 600.0
 LARGEST_SUM = 1e280
 
 
-class _Blank(LinearOperator):
-    """It has what SciPy's operators keep, which differs between versions. A plan is frozen, so that
-    it cannot be told by SciPy itself.
-    """
-
-    def _matvec(self, v: Floats) -> Floats:
-        return np.zeros(self.shape[0])
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Plan(Represented, LinearOperator):
     """P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps), as an (n, m)
@@ -87,8 +78,10 @@ class Plan(Represented, LinearOperator):
         f = validation.like("f", self.f, self.problem.source.weights)
         g = validation.like("g", self.g, self.problem.target.weights)
         backend = validation.choice("backend", self.backend, NAMES)
-        of_scipy = vars(_Blank(self.dtype, self.shape))
-        self.__dict__.update(of_scipy, f=f, g=g, backend=backend)
+        self.__dict__.update(f=f, g=g, backend=backend)
+        # What SciPy keeps in an operator; its own initializer cannot write into a frozen one
+        blank = LinearOperator(self.shape, np.copy, dtype=self.dtype)
+        self.__dict__.update(vars(blank))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Plan, (self.problem, self.f, self.g, self.backend, self.home)

@@ -20,6 +20,9 @@ from .threads import run
 
 PAIRS_A_PANEL = 2**17  # fewer are not worth a thread's start
 FEW = 2**12  # numbers of histories that may wait for nothing
+# Of all iterations on a problem: two-level and sparse steps need less time than more of them. At
+# n = 1024, these are 192 iterations, which take about as long.
+MOST_PAIRS = 3 * 2**26
 
 
 class Problems(NamedTuple):
@@ -225,7 +228,8 @@ def solve_range(forms, problems, all_rates, own, first, last, scratch, answers):
         best_v = part_of(answers.v, answers.v_ends, q)
         best_logs = part_of(answers.logs, answers.v_ends, q)
         best = best_u, best_v, best_logs
-        history = answers.histories[q]
+        most = min(answers.histories.shape[1], MOST_PAIRS // (n * m))
+        history = answers.histories[q, :most]
         outcome = solve(
             C,
             K,
