@@ -31,10 +31,10 @@ def test_same_solution(family, blur, acceleration):
 
 
 def test_default_needs_a_fraction_of_the_passes():
-    arguments = example(600, 620, 2)  # too many pairs for the compiled solver of small problems
+    arguments = example(1040, 1020, 2)  # too many pairs for the compiled solver of small problems
     passes = {
         acceleration: entropic_ot(
-            *arguments, blur=0.15, solver=Sinkhorn(acceleration=acceleration)
+            *arguments, blur=0.13, solver=Sinkhorn(acceleration=acceleration)
         ).n_passes
         for acceleration in ("auto", "none", "symmetric")
     }

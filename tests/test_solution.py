@@ -241,7 +241,7 @@ def test_frozen(solved):
 @pytest.mark.slow
 def test_float32_points_are_solved_to_the_tolerance_whatever_the_blur():
     """float32 pairs only where their rounding leaves room."""
-    x, y, a, b = example(600, 500)  # smaller problems are solved in float64
+    x, y, a, b = example(1100, 1000)  # smaller problems are solved in float64
     x, y = x.astype("float32"), y.astype("float32")
     coarse = entropic_ot(x, y, a, b, blur=BLUR)
     fine = entropic_ot(x, y, a, b, blur=BLUR, solver=PRECISE)
