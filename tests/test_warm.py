@@ -43,7 +43,7 @@ def known_flow(n, is_warm):
 
 @cache
 def long_flow():
-    return flow(800, 40, is_warm=True)
+    return flow(740, 40, is_warm=True)
 
 
 def solved(tol=1e-3, init="auto", blur=BLUR, **kwargs):
@@ -55,7 +55,7 @@ def solved(tol=1e-3, init="auto", blur=BLUR, **kwargs):
 
 def test_a_step_of_a_flow_takes_a_few_passes():
     """The start takes none, the target's own problem is not solved again."""
-    for divergence in known_flow(800, True)[1:]:
+    for divergence in known_flow(740, True)[1:]:
         assert divergence.converged
         assert divergence.xy.n_passes == divergence.xy.n_iter <= 3
         assert divergence.xx.n_passes == divergence.xx.n_iter / 2 <= 2
@@ -74,13 +74,13 @@ def test_a_step_of_a_small_flow_takes_two_thirds_of_the_passes():
 
 def test_a_warm_flow_takes_little_more_than_half_of_the_passes_of_a_cold_one_from_the_first_step():
     warm, cold = (
-        sum(each.n_passes for each in known_flow(800, is_warm)[1:]) for is_warm in (True, False)
+        sum(each.n_passes for each in known_flow(740, is_warm)[1:]) for is_warm in (True, False)
     )
     assert warm < 0.55 * cold
 
 
 def test_a_warm_flow_goes_where_a_cold_one_goes():
-    for warm, cold in zip(known_flow(800, True), known_flow(800, False), strict=True):
+    for warm, cold in zip(known_flow(740, True), known_flow(800, False), strict=True):
         assert warm.value == pytest.approx(cold.value, rel=1e-3)
 
 
@@ -102,7 +102,7 @@ def test_the_error_of_a_solution_is_mended_by_the_step_that_it_tells():
 
 def test_noise_in_the_steps_leaves_the_start_useful():
     warm, cold = (
-        sum(each.n_passes for each in flow(800, 5, w, noise=0.1)[1:]) for w in (True, False)
+        sum(each.n_passes for each in flow(740, 5, w, noise=0.1)[1:]) for w in (True, False)
     )
     assert warm < 0.7 * cold
 
@@ -216,7 +216,7 @@ def test_a_divergence_far_below_the_one_it_starts_from_is_right(seed):
 
 def test_the_problem_between_two_measures_starts_from_their_own_new_solutions():
     """Nearer than from what their potentials are expected to be, which a plain problem starts from."""
-    first = known_flow(800, True)[0]
+    first = known_flow(740, True)[0]
     x, y = first.xy.problem.source.points, first.xy.problem.target.points
     moved, solver = x - 0.3 * len(x) * first.gradient().x, Sinkhorn(init=first)
     beside = sinkhorn_divergence(moved, y, blur=BLUR, solver=solver).xy
