@@ -14,6 +14,7 @@ from strategies import pairs
 from unbalanced_oracle import HARD, Priced
 
 import sinkhorn_nb as snb
+from sinkhorn_nb.backends.cpu.small_problems import MOST_PAIRS
 from sinkhorn_nb.costs import cost_of
 from sinkhorn_nb.dual import Normal
 from sinkhorn_nb.solver import small
@@ -215,3 +216,14 @@ def test_masses_whose_products_are_no_floats_have_values_without_warnings(mass):
     a, b = np.full(len(x), mass / len(x)), np.full(len(y), mass / len(y))
     value = snb.sinkhorn_divergence(x, y, a, b, blur=0.3, reach=1.0).value
     assert 0 <= value < np.inf
+
+
+def test_a_hard_problem_is_given_up_before_it_costs_more_than_the_loop():
+    n = 1000
+    x, y = np.random.default_rng(0).random((2, n, 3))
+    solver = snb.Sinkhorn(tol=1e-6)
+    problem = snb.entropic_ot(x, y**2, blur=0.017, solver=snb.Sinkhorn(tol=0.1)).problem
+    found, n_passes = small.solve_one_small(problem, solver)
+    most = MOST_PAIRS // n**2
+    assert found is None
+    assert 0.5 * most < n_passes < most + 20  # and the kernels built

@@ -63,6 +63,20 @@ def test_numba_sets_the_number_of_threads(restored_threads):
     run(lambda p: together.wait(), [(0,), (1,)])
 
 
+def test_the_calling_thread_works_too(restored_threads):
+    numba.set_num_threads(2)
+    together = threading.Barrier(2, timeout=60)
+    idents = set()
+
+    def task(p):
+        idents.add(threading.get_ident())
+        together.wait()
+
+    run(task, [(0,), (1,)])
+    assert len(idents) == 2
+    assert threading.get_ident() in idents
+
+
 def test_failure_of_a_panel_reaches_the_caller():
     def fail(p):
         if p == 3:
